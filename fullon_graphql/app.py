@@ -1,0 +1,99 @@
+"""The whole program, put together: settings → stores → long-lived parts → faces."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import TypedDict
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from starlette.routing import Route, WebSocketRoute
+
+from fullon_graphql.auth.tokens import refuse_insecure_secret
+from fullon_graphql.cache.client import connect
+from fullon_graphql.cache.hub import Hub
+from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.context import Process
+from fullon_graphql.daemons.daemon import Resources
+from fullon_graphql.daemons.manager import ServiceManager, new_worker_id
+from fullon_graphql.database import Database
+from fullon_graphql.endpoint import GraphEndpoint
+from fullon_graphql.graph import make_graph
+from fullon_graphql.observability.logging import configure_logging
+from fullon_graphql.observability.request_ids import RequestIds
+from fullon_graphql.ohlcv.store import CandleStore
+from fullon_graphql.rest import errors, health, sessions
+from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.sessions import Sessions
+
+
+class State(TypedDict):
+    """What requests find in `request.state`."""
+
+    process: Process
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The ASGI application: the graph at `/graphql`, REST under `/api/v1`, health under `/health`.
+
+    Raises:
+        InsecureSecret: JWT_SECRET_KEY is not set or too short, and this is not the demo.
+    """
+    refuse_insecure_secret(settings)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        async with process(settings) as parts:
+            yield State(process=parts)
+
+    app = FastAPI(
+        title="Fullon GraphQL",
+        version=version("fullon-graphql"),
+        description="REST beside the graph at `/graphql`, over the same service functions.",
+        lifespan=lifespan,
+    )
+    app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
+    app.add_middleware(RequestIds)
+    graph = GraphEndpoint(make_graph(), settings)
+    app.router.routes += [Route("/graphql", graph), WebSocketRoute("/graphql", graph)]
+    app.include_router(health.router)
+    app.include_router(sessions.router, prefix="/api/v1")
+    errors.install(app)
+    return app
+
+
+@asynccontextmanager
+async def process(settings: Settings) -> AsyncIterator[Process]:
+    """The stores and long-lived parts of one worker: opened in this order, closed in the opposite one."""
+    async with AsyncExitStack() as stack:
+        database = Database.connect(settings.database_url, "app", settings)
+        stack.push_async_callback(database.close)
+        ohlcv_database = Database.connect(settings.ohlcv_database_url, "candles", settings)
+        stack.push_async_callback(ohlcv_database.close)
+        redis = connect(settings.redis_url, settings, "app")
+        stack.push_async_callback(redis.aclose)
+        listener = connect(settings.redis_url, settings, "hub")
+        stack.push_async_callback(listener.aclose)
+        hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout))
+        resources = Resources(settings, database, ohlcv_database, redis)
+        services = await stack.enter_async_context(ServiceManager(settings, resources, new_worker_id()))
+        yield Process(
+            settings=settings,
+            database=database,
+            ohlcv_database=ohlcv_database,
+            candles=CandleStore(ohlcv_database),
+            redis=redis,
+            hub=hub,
+            services=services,
+            sessions=Sessions(database, redis, settings),
+            api_keys=ApiKeys(database, settings),
+        )
+
+
+def app_from_environment() -> FastAPI:
+    """For servers that start workers of their own: settings from the environment, logging configured."""
+    settings = load_settings()
+    configure_logging(settings)
+    return create_app(settings)

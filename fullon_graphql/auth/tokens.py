@@ -1,0 +1,127 @@
+"""Access tokens: short-lived JWTs that name an account and the session they belong to.
+
+Claims are the platform's (`sub`, `username`, `email` = mail; `user_id` = uid; `exp`) and `iat`, `jti`, `iss`, `aud`,
+`sid`. The one accepted algorithm comes from the settings, never from the token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+
+from fullon_graphql.config import Settings
+from fullon_graphql.errors import Unauthenticated
+
+MAX_LENGTH = 4096
+"""Ours have some 500 characters; nothing much longer is worth decoding."""
+
+_REQUIRED = ["sub", "user_id", "iat", "exp", "jti", "sid", "iss", "aud"]
+_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518, section 3.2: no shorter than the hash
+
+
+class InsecureSecretError(RuntimeError):
+    """JWT_SECRET_KEY is not set, or too short to sign tokens with."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessClaims:
+    """What a good access token says. The mail is as it was at issue."""
+
+    uid: int
+    mail: str
+    session_id: UUID
+    token_id: str
+    expires_at: datetime
+
+
+def refuse_insecure_secret(settings: Settings) -> None:
+    """Called before anything signs or reads a token. The demo may do with any secret.
+
+    Raises:
+        InsecureSecretError: outside the demo, with a sentence that says what to set.
+    """
+    if settings.demo:
+        return
+    least = _KEY_BYTES[settings.jwt_algorithm]
+    advice = f"Set it to at least {least} random bytes, for example with: openssl rand -base64 {least}"
+    if settings.secret_is_insecure:
+        raise InsecureSecretError(f"JWT_SECRET_KEY is not set, and the default is public. {advice}")
+    length = len(settings.jwt_secret_key.get_secret_value().encode())
+    if length < least:
+        raise InsecureSecretError(f"JWT_SECRET_KEY has {length} bytes, too few for {settings.jwt_algorithm}. {advice}")
+
+
+def issue_access_token(
+    settings: Settings, uid: int, mail: str, session_id: UUID, now: datetime
+) -> tuple[str, datetime]:
+    """A signed token and when it ends: JWT_EXPIRATION_MINUTES after `now` (aware), on a full second."""
+    issued_at = now.astimezone(UTC).replace(microsecond=0)
+    expires_at = issued_at + timedelta(minutes=settings.jwt_expiration_minutes)
+    claims = {
+        "sub": mail,
+        "user_id": uid,
+        "username": mail,
+        "email": mail,
+        "iat": issued_at,
+        "exp": expires_at,
+        "jti": uuid4().hex,
+        "sid": str(session_id),
+        "iss": settings.jwt_issuer,
+        "aud": settings.jwt_audience,
+    }
+    key = settings.jwt_secret_key.get_secret_value()
+    return jwt.encode(claims, key, algorithm=settings.jwt_algorithm), expires_at
+
+
+def read_access_token(settings: Settings, token: str) -> AccessClaims:
+    """The claims of `token`, once its signature, issuer, audience, lifetime and shape are found good.
+
+    Whether its session is still alive is not known here.
+
+    Raises:
+        Unauthenticated: with a sentence that says what is wrong, and nothing of the token.
+    """
+    if len(token) > MAX_LENGTH:
+        raise Unauthenticated("The access token is too long to be one of ours.")
+    try:
+        claims = jwt.decode(
+            token,
+            settings.jwt_secret_key.get_secret_value(),
+            algorithms=[settings.jwt_algorithm],
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            # `iat` informs only; checked, it would refuse fresh tokens of a server whose clock is a second ahead.
+            options={"require": _REQUIRED, "verify_iat": False},
+        )
+        return _typed(claims)
+    except jwt.InvalidTokenError as error:
+        raise Unauthenticated(_explained(error, settings)) from None
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):  # the last: JSON nested without end
+        raise Unauthenticated("The access token is malformed.") from None
+
+
+def _typed(claims: dict[str, Any]) -> AccessClaims:
+    uid, mail, token_id, session_id = claims["user_id"], claims["sub"], claims["jti"], claims["sid"]
+    if type(uid) is not int or not all(isinstance(text, str) for text in (mail, token_id, session_id)):
+        raise TypeError("claims of other types than ours")
+    return AccessClaims(uid, mail, UUID(session_id), token_id, datetime.fromtimestamp(claims["exp"], UTC))
+
+
+def _explained(error: jwt.InvalidTokenError, settings: Settings) -> str:
+    match error:
+        case jwt.ExpiredSignatureError():
+            return "The access token has expired. Renew it with your refresh token, or sign in again."
+        case jwt.InvalidSignatureError():
+            return "The access token's signature is not ours."
+        case jwt.InvalidAlgorithmError():
+            return f"The access token is not signed with {settings.jwt_algorithm}."
+        case jwt.InvalidIssuerError() | jwt.InvalidAudienceError():
+            return "The access token was issued by or for another system."
+        case jwt.MissingRequiredClaimError():
+            return f"The access token lacks the claim '{error.claim}'."
+        case _:
+            return "The access token is malformed."

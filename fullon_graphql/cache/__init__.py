@@ -1,0 +1,1 @@
+"""Redis: the client, every key, and the readers and writers of live state."""

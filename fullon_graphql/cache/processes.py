@@ -1,0 +1,123 @@
+"""The platform's register of running processes, so that its own tools see our daemons."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final, cast
+
+from redis.asyncio import Redis
+
+from fullon_graphql.cache import keys
+
+TIME_TO_LIVE: Final = 86_400
+"""Seconds the data of a process outlive its last sign of life."""
+
+
+class ProcessType(StrEnum):
+    """The kinds of process the platform knows."""
+
+    TICK = "tick"
+    OHLCV = "ohlcv"
+    BOT = "bot"
+    ACCOUNT = "account"
+    ORDER = "order"
+    BOT_STATUS_SERVICE = "bot_status_service"
+    CRAWLER = "crawler"
+    USER_TRADES_SERVICE = "user_trades_service"
+
+
+class ProcessStatus(StrEnum):
+    """What a process may say it is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PROCESSING = "processing"
+    IDLE = "idle"
+    ERROR = "error"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running part of the platform. A component may be anything, e.g. `ticker_daemon` or `kraken:BTC/USD`."""
+
+    type: ProcessType
+    component: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+    @property
+    def id(self) -> str:
+        """`{type}:{component}:{unix time of the start}`."""
+        return keys.process_id(self.type, self.component, self.started)
+
+
+async def register(redis: Redis, processes: Sequence[Process], message: str = "") -> None:
+    """Enter processes as starting. Each replaces its forerunner of the same type and component, dead or alive."""
+    forerunners = await _forerunners(redis, processes)
+    async with redis.pipeline(transaction=False) as pipeline:
+        for process_type, ids in forerunners.items():
+            pipeline.hdel(keys.process_active(process_type), *ids)
+        if processes:
+            pipeline.hset(keys.PROCESS_COMPONENTS, mapping={process.component: process.id for process in processes})
+        await pipeline.execute()
+    await update(redis, processes, ProcessStatus.STARTING, message)
+
+
+async def update(redis: Redis, processes: Sequence[Process], status: ProcessStatus, message: str = "") -> None:
+    """Give a sign of life of all `processes` in one round trip."""
+    now = datetime.now(UTC).isoformat()
+    async with redis.pipeline(transaction=False) as pipeline:
+        for process in processes:
+            pipeline.set(keys.process_data(process.id), _encode(process, status, message, now), ex=TIME_TO_LIVE)
+            pipeline.hset(keys.process_active(process.type), process.id, now)
+        await pipeline.execute()
+
+
+async def stop(
+    redis: Redis, processes: Sequence[Process], status: ProcessStatus = ProcessStatus.STOPPED, message: str = ""
+) -> None:
+    """Take processes out of the register. What they last said stays readable, with `status`, until it expires."""
+    if not processes:
+        return
+    await update(redis, processes, status, message)
+    registered = await redis.hmget(keys.PROCESS_COMPONENTS, [process.component for process in processes])
+    async with redis.pipeline(transaction=False) as pipeline:
+        for process, latest in zip(processes, registered, strict=True):
+            pipeline.hdel(keys.process_active(process.type), process.id)
+            if latest == process.id:  # daemons share components: another may have registered since
+                pipeline.hdel(keys.PROCESS_COMPONENTS, process.component)
+        await pipeline.execute()
+
+
+async def _forerunners(redis: Redis, processes: Sequence[Process]) -> dict[ProcessType, list[str]]:
+    """Ids in the active hashes that belong to the same type and component, by type; types without any are left out."""
+    components = {(process.type, process.component) for process in processes}
+    forerunners = {}
+    for process_type in {process.type for process in processes}:
+        active = cast("list[str]", await redis.hkeys(keys.process_active(process_type)))
+        ids = [id_ for id_ in active if (process_type, keys.process_component(id_)) in components]
+        if ids:
+            forerunners[process_type] = ids
+    return forerunners
+
+
+def _encode(process: Process, status: ProcessStatus, message: str, now: str) -> str:
+    return json.dumps(
+        {
+            "process_id": process.id,
+            "process_type": process.type,
+            "component": process.component,
+            "params": dict(process.params),
+            "status": status,
+            "message": message,
+            "created_at": datetime.fromtimestamp(process.started, UTC).isoformat(),
+            "updated_at": now,
+            "heartbeat": now,
+        }
+    )

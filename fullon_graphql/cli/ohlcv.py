@@ -1,0 +1,92 @@
+"""`fullon-graphql ohlcv`: recordings into the candle store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import sqlalchemy.exc
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.database import Database
+from fullon_graphql.errors import FullonError
+from fullon_graphql.ohlcv import importing
+from fullon_graphql.ohlcv.csvfile import OnProgress
+from fullon_graphql.ohlcv.importing import Imported
+from fullon_graphql.ohlcv.timeframes import Timeframe
+
+app = typer.Typer(name="ohlcv", help="Fill the candle store from recordings (CSV or CSV.gz).", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
+Exchange = Annotated[str, typer.Option(help="Exchange the recording is from, e.g. kraken.", show_default=False)]
+Symbol = Annotated[str, typer.Option(help="Symbol as the platform spells it, e.g. BTC/USD.", show_default=False)]
+
+_Import = Callable[[Database, OnProgress], Awaitable[Imported]]
+
+
+@app.command()
+def import_trades(file: File, exchange: Exchange, symbol: Symbol) -> None:
+    """Add trades: columns time_ms, trade_id, side, price, volume. Running it again changes nothing."""
+    _run(lambda database, show: importing.import_trades(database, file, exchange, symbol, on_progress=show))
+
+
+@app.command()
+def import_candles(
+    file: File,
+    exchange: Exchange,
+    symbol: Symbol,
+    timeframe: Annotated[Timeframe, typer.Option(help="Length of the recorded candles.")] = Timeframe.M1,
+) -> None:
+    """Add candles: columns time_ms, open, high, low, close, volume. Running it again changes nothing."""
+    _run(
+        lambda database, show: importing.import_candles(
+            database, file, exchange, symbol, timeframe=timeframe, on_progress=show
+        )
+    )
+
+
+def _run(import_file: _Import) -> None:
+    """Import, then one summary line. An expected error becomes one line and exit code 1."""
+    started = time.monotonic()
+    try:
+        imported = asyncio.run(_with_progress(import_file, load_settings()))
+    except FullonError as error:
+        typer.secho(error.message, fg="red", err=True)
+        raise typer.Exit(1) from error
+    except (OSError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
+        typer.secho(
+            f"The candle database cannot be reached ({error}). Check OHLCV_DATABASE_URL, or start the demo first.",
+            fg="red",
+            err=True,
+        )
+        raise typer.Exit(1) from error
+    typer.echo(_summary(imported, time.monotonic() - started))
+
+
+async def _with_progress(import_file: _Import, settings: Settings) -> Imported:
+    database = Database.connect(settings.ohlcv_database_url, "import", settings)
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as bar:  # standard output is for the summary
+            reading, storing = bar.add_task("Reading", total=None), bar.add_task("Storing", total=None, visible=False)
+
+            def show(done: int, total: int) -> None:
+                bar.update(reading, completed=done, total=total)
+                bar.update(storing, visible=done == total)
+
+            return await import_file(database, show)
+    finally:
+        await database.close()
+
+
+def _summary(imported: Imported, seconds: float) -> str:
+    corrected = f" ({imported.corrected:,} of them corrected)" if imported.corrected else ""
+    return (
+        f"{imported.read:,} rows read: {imported.new:,} new, "
+        f"{imported.already_there:,} already there{corrected}; {seconds:.1f} s."
+    )

@@ -1,0 +1,27 @@
+"""`fullon-graphql token`: an access token for scripts and for trying things out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from redis.asyncio import Redis
+
+from fullon_graphql.auth.tokens import refuse_insecure_secret
+from fullon_graphql.cli.connection import with_database
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.services.accounts import active_account
+from fullon_graphql.services.sessions import Sessions
+
+
+def token(mail: Annotated[str, typer.Argument(help="The mail of an active account.")]) -> None:
+    """Print an access token for an account. Whoever has it is that account until it expires."""
+
+    async def opened(database: Database, settings: Settings) -> str:
+        refuse_insecure_secret(settings)
+        account = await active_account(database, mail)
+        sessions = Sessions(database, Redis.from_url(settings.redis_url), settings)
+        return (await sessions.open(account.uid, account.mail, user_agent="fullon-graphql token")).access_token
+
+    typer.echo(with_database(opened))

@@ -1,0 +1,118 @@
+"""Settings, read once from the environment and handed down by the composition root.
+
+Names are the platform's own where it has one (`DB_*`, `REDIS_*`, `JWT_*`, `ADMIN_MAIL`), so that an installation
+needs no second set. A running demo writes its addresses to `$FULLON_HOME/demo.env`; commands started beside it read
+that file, and the environment wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+INSECURE_SECRET = "insecure-development-secret-do-not-use"
+"""The secret of somebody who set none. Only the demo accepts it."""
+
+
+class Settings(BaseSettings):
+    """Everything an installation can set, with the defaults of the platform."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    demo: bool = Field(default=False, validation_alias="FULLON_DEMO")
+
+    # PostgreSQL: people, bots, orders; and the candle store
+    database_url: str = ""
+    ohlcv_database_url: str = ""
+    db_host: str = "localhost"
+    db_port: int = 5432
+    db_user: str = "postgres"
+    db_password: SecretStr = SecretStr("")
+    db_name: str = "fullon2"
+    db_ohlcv_name: str = "fullon_ohlcv2"
+    db_pool_size: int = Field(default=20, ge=1)
+    db_pool_max_overflow: int = Field(default=10, ge=0)
+    db_timeout: float = Field(default=15.0, gt=0, description="Seconds one statement may take.")
+
+    # Redis: live state
+    redis_url: str = ""
+    redis_host: str = "localhost"
+    redis_port: int = 6379
+    redis_db: int = Field(default=0, ge=0)
+    redis_password: SecretStr = SecretStr("")
+    redis_max_connections: int = Field(default=50, ge=4)
+    redis_timeout: float = Field(default=5.0, gt=0, description="Seconds one Redis command may take.")
+
+    # Identity
+    jwt_secret_key: SecretStr = SecretStr(INSECURE_SECRET)
+    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    jwt_issuer: str = "fullon"
+    jwt_audience: str = "fullon-graphql"
+    jwt_expiration_minutes: int = Field(default=60, ge=1, le=60)
+    refresh_token_days: int = Field(default=30, ge=1)
+    admin_mail: str = "admin@fullon"
+    login_limit: str = Field(default="5 per minute", description="Failed logins per account, and per address tenfold.")
+    cors_origins: list[str] = []
+
+    # Background services
+    services_to_auto_start: list[str] = Field(
+        default=[], description="Services switched on at the first start, where nobody has decided yet."
+    )
+    ticker_daemon: str = "fullon_graphql.daemons.ticker.TickerDaemon"
+    ohlcv_daemon: str = "fullon_graphql.daemons.ohlcv.OhlcvDaemon"
+    account_daemon: str = "fullon_graphql.daemons.account.AccountDaemon"
+    market_feed: str = Field(default="", description="Dotted path of the class the daemons take prices from.")
+    market_seed: int = 7
+
+    # Logs
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "pretty", "beautiful"] = "auto"
+
+    @model_validator(mode="after")
+    def _fill_addresses(self) -> Settings:
+        """Build the addresses from the platform's separate variables where no URL was given."""
+        credentials = quote(self.db_user) + _password_part(self.db_password)
+        server = f"postgresql://{credentials}@{self.db_host}:{self.db_port}"
+        self.database_url = self.database_url or f"{server}/{self.db_name}"
+        self.ohlcv_database_url = self.ohlcv_database_url or f"{server}/{self.db_ohlcv_name}"
+        redis_credentials = _password_part(self.redis_password) + "@" if self.redis_password.get_secret_value() else ""
+        self.redis_url = self.redis_url or (
+            f"redis://{redis_credentials}{self.redis_host}:{self.redis_port}/{self.redis_db}"
+        )
+        return self
+
+    @property
+    def secret_is_insecure(self) -> bool:
+        """True where nobody has set JWT_SECRET_KEY."""
+        return self.jwt_secret_key.get_secret_value() == INSECURE_SECRET
+
+
+def home() -> Path:
+    """The folder a demo keeps its state in: `FULLON_HOME`, else `.fullon` in the working directory."""
+    return Path(os.environ.get("FULLON_HOME", ".fullon")).expanduser().absolute()
+
+
+def demo_env_file() -> Path:
+    """The file in which a running demo says where it is; absent while none runs."""
+    return home() / "demo.env"
+
+
+def load_settings() -> Settings:
+    """Read the environment, and below it what a running demo has written down.
+
+    Raises:
+        pydantic.ValidationError: a variable has a value that cannot be; the message names it.
+    """
+    return Settings(_env_file=demo_env_file())  # type: ignore[call-arg]  # pydantic-settings' own keyword
+
+
+def _password_part(password: SecretStr) -> str:
+    value = password.get_secret_value()
+    return f":{quote(value, safe='')}" if value else ""

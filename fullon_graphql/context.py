@@ -1,0 +1,70 @@
+"""What lives as long as the process, and what lives as long as one operation.
+
+`app.py` makes one `Process` and closes it; every operation gets a `Context` of its own, so nothing one caller
+loaded can reach another, and a subscription sees each event with fresh loaders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import redis.asyncio
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from fullon_graphql.auth.principal import Anonymous, Caller
+from fullon_graphql.cache.hub import Hub
+from fullon_graphql.config import Settings
+from fullon_graphql.daemons.manager import ServiceManager
+from fullon_graphql.database import Database
+from fullon_graphql.ohlcv.store import CandleStore
+from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Process:
+    """The stores and the long-lived parts of one worker."""
+
+    settings: Settings
+    database: Database
+    ohlcv_database: Database
+    candles: CandleStore
+    redis: redis.asyncio.Redis
+    hub: Hub
+    services: ServiceManager
+    sessions: Sessions
+    api_keys: ApiKeys
+
+
+@dataclass
+class Context:
+    """One operation: who asks, from where, and what has been loaded so far."""
+
+    process: Process
+    caller: Caller = field(default_factory=Anonymous)
+    request_id: str = field(default_factory=lambda: uuid4().hex)
+    address: str | None = None
+    user_agent: str | None = None
+    connection_params: dict[str, object] | None = None
+    """The payload of a socket's `connection_init`; where Strawberry's handlers put it."""
+    loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def database(self) -> Database:
+        """Where people, bots and orders are."""
+        return self.process.database
+
+    def fork(self) -> Context:
+        """The same caller, nothing loaded: for the next operation on this socket."""
+        return replace(self, loaders={})
+
+    def forget(self) -> None:
+        """Drop what has been loaded: the next event of a subscription reads anew."""
+        self.loaders.clear()
+
+
+Info: TypeAlias = strawberry.Info[Context, None]

@@ -1,0 +1,25 @@
+"""What the daemons work on: the symbols that exist, per exchange."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import select
+
+from fullon_graphql.database import Database
+from fullon_graphql.models import CatExchange, Symbol
+
+
+async def symbols_by_exchange(database: Database, *, with_candles: bool = False) -> dict[str, list[str]]:
+    """All symbols by the name of their exchange, both in order; `with_candles` leaves out those with tickers only."""
+    statement = (
+        select(CatExchange.name.label("exchange"), Symbol.symbol)
+        .join(CatExchange, CatExchange.cat_ex_id == Symbol.cat_ex_id)
+        .order_by(CatExchange.name, Symbol.symbol)
+    )
+    if with_candles:
+        statement = statement.where(Symbol.only_ticker.is_(False))
+    symbols: dict[str, list[str]] = defaultdict(list)
+    for row in await database.rows(statement):
+        symbols[row.exchange].append(row.symbol)
+    return dict(symbols)

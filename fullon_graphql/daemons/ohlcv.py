@@ -1,0 +1,94 @@
+"""The candle daemon: from public trades to closed one-minute candles in the candle store."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+
+import structlog
+
+from fullon_graphql.cache.processes import Process, ProcessType
+from fullon_graphql.daemons.collector import CollectorDaemon
+from fullon_graphql.daemons.daemon import Resources
+from fullon_graphql.daemons.feeds import FeedEndedError
+from fullon_graphql.daemons.minutes import Minutes
+from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 1.0
+"""Seconds between two looks for minutes that are over."""
+
+GRACE = 2.0
+"""So many seconds after its end a minute is closed: trades arrive a little late, and then they still count."""
+
+
+class OhlcvDaemon(CollectorDaemon):
+    """Stores the one-minute candles of all symbols, except those that have tickers only.
+
+    A candle is written once, when its minute is over. What is unfinished when the daemon stops is dropped, and the
+    minute in which an exchange's first trade arrives is not stored: half a minute must not pass for a whole one.
+    """
+
+    process = (ProcessType.OHLCV, "ohlcv_daemon")
+    with_candles = True
+
+    def __init__(self, resources: Resources, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(resources)
+        self._clock = clock
+        self._minutes: dict[tuple[str, str], Minutes] = {}
+
+    async def prepare(self) -> None:
+        """Load the feed and the symbols, and create the tables that are missing."""
+        await super().prepare()
+        for exchange, symbols in self.symbols.items():
+            async with self.resources.ohlcv_database.transaction() as connection:
+                for symbol in symbols:
+                    await create_candles(connection, exchange, symbol)
+
+    async def collect(self) -> None:
+        """Collect trades and store closed minutes until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._close_minutes())
+            for exchange, symbols in self.symbols.items():
+                group.create_task(self._listen(exchange, symbols))
+
+    def parts(self) -> list[Process]:
+        """One process per symbol."""
+        return [
+            Process(
+                ProcessType.OHLCV,
+                f"{exchange}:{symbol}",
+                {"exchange": exchange, "symbol": symbol, "type": "live_ohlcv"},
+            )
+            for exchange, symbols in self.symbols.items()
+            for symbol in symbols
+        ]
+
+    async def _listen(self, exchange: str, symbols: Sequence[str]) -> None:
+        since = None
+        async with aclosing(self.feed.trades(exchange, symbols)) as stream:
+            async for trade in stream:
+                since = since or max(self._clock(), trade.time)  # until then we did not know that anybody spoke
+                minutes = self._minutes.setdefault((exchange, trade.symbol), Minutes(since))
+                if not minutes.add(trade):
+                    log.debug("candle.trade_left_out", exchange=exchange, symbol=trade.symbol, time=trade.time)
+        raise FeedEndedError(exchange)
+
+    async def _close_minutes(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE)
+            now = self._clock() - GRACE
+            closed = {instrument: minutes.close(now) for instrument, minutes in self._minutes.items()}
+            await self._store({instrument: candles for instrument, candles in closed.items() if candles})
+
+    async def _store(self, closed: Mapping[tuple[str, str], Sequence[Candle]]) -> None:
+        if not closed:
+            return
+        self.check_in_charge()
+        async with self.resources.ohlcv_database.transaction() as connection:
+            for (exchange, symbol), candles in closed.items():
+                await upsert_candles(connection, exchange, symbol, candles)

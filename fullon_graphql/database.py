@@ -1,0 +1,65 @@
+"""One PostgreSQL database: a bounded pool, a timeout on every statement, rows out.
+
+Reads take a connection for one statement only, so that a request never holds one while it waits for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Executable, Row
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from fullon_graphql.config import Settings
+
+
+class Database:
+    """A pool of connections and the two ways to use it: read rows, or run one transaction."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @classmethod
+    def connect(cls, url: str, name: str, settings: Settings) -> Database:
+        """A database at `url`; `name` shows in `pg_stat_activity`. Nothing is dialled before the first use."""
+        engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=settings.db_pool_size,
+            max_overflow=settings.db_pool_max_overflow,
+            pool_timeout=settings.db_timeout,
+            pool_pre_ping=False,
+            pool_recycle=3600,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+            connect_args={
+                "timeout": settings.db_timeout,
+                "command_timeout": settings.db_timeout,
+                "server_settings": {"application_name": f"fullon_graphql:{name}", "timezone": "UTC"},
+            },
+        )
+        return cls(engine)
+
+    async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
+        """All rows of one read statement. No transaction is left open."""
+        async with self._reading.connect() as connection:
+            return (await connection.execute(statement, parameters)).all()
+
+    async def row(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Row[Any] | None:
+        """The first row of one read statement, or None."""
+        async with self._reading.connect() as connection:
+            return (await connection.execute(statement, parameters)).first()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One unit of work: committed when the block ends, rolled back when it raises."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Give every connection back. Safe to call more than once."""
+        await self.engine.dispose()

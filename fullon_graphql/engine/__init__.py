@@ -1,0 +1,1 @@
+"""How an operation runs: what types declare (columns, relations, keys) and the executions that read it."""

@@ -1,0 +1,68 @@
+"""Loaders: the reference execution of relations, batched over everything one operation asks for at a time.
+
+They live in the context of one operation. A key asked for twice is fetched once; all keys that come up in one turn
+of the event loop share one statement.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from strawberry.dataloader import DataLoader
+
+from fullon_graphql.context import Context
+from fullon_graphql.engine.entities import Entity, Key
+from fullon_graphql.engine.pages import Page
+from fullon_graphql.engine.relations import Relation, children, counts, parent_key
+
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+async def load_one(context: Context, relation: Relation, key: Key) -> Any | None:
+    """The first row of the relation for `key`, or None."""
+    found = await load_many(context, relation, key)
+    return found[0] if found else None
+
+
+async def load_many(context: Context, relation: Relation, key: Key, page: Page | None = None) -> list[Any]:
+    """The rows of the relation for `key` in key order; with a page, that page's rows as `Page.cut` finds them."""
+
+    async def fetch(keys: list[Key]) -> list[list[Any]]:
+        rows = await context.database.rows(children(relation, context.caller, keys, page))
+        grouped: dict[Key, list[Any]] = defaultdict(list)
+        for row in rows:
+            grouped[parent_key(row, relation)].append(relation.target.build(row))
+        return [grouped[key] for key in keys]
+
+    return await loader(context, ("rows", relation, page), fetch).load(key)
+
+
+async def load_count(context: Context, relation: Relation, key: Key) -> int:
+    """How many rows the relation has for `key`."""
+
+    async def fetch(keys: list[Key]) -> list[int]:
+        rows = await context.database.rows(counts(relation, context.caller, keys))
+        totals = {parent_key(row, relation): row.total for row in rows}
+        return [totals[key] for key in keys]
+
+    return await loader(context, ("count", relation), fetch).load(key)
+
+
+async def load_entity(context: Context, entity: Entity, key: Key) -> Any | None:
+    """The row of `entity` with `key`, or None where it does not exist or is not the caller's to see."""
+    return await load_one(context, identity(entity), key)
+
+
+@cache
+def identity(entity: Entity) -> Relation:
+    """The relation from a key to the row it identifies."""
+    return Relation(entity.name, entity.key_names, entity.key)
+
+
+def loader(context: Context, name: tuple[Any, ...], fetch: Any) -> DataLoader[Key, Any]:
+    return context.loaders.setdefault(name, DataLoader(load_fn=fetch))

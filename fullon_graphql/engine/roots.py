@@ -1,0 +1,70 @@
+"""Root fields over entities: a connection over all rows the caller may see, and one row by its key."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import strawberry
+from sqlalchemy import func
+
+from fullon_graphql.context import Context, Info
+from fullon_graphql.engine import keys
+from fullon_graphql.engine.connections import After, Before, Connection, First, Last
+from fullon_graphql.engine.entities import Entity, entity_of
+from fullon_graphql.engine.loaders import load_entity
+from fullon_graphql.engine.pages import Page
+from fullon_graphql.errors import NotFound
+
+T = TypeVar("T")
+
+ROOT = "root"
+"""Where a root connection's entity type stands in its Strawberry metadata."""
+
+
+def root_connection(description: str, type_: type[Any]) -> Any:
+    """A root field that is a Relay connection over every row of `type_` the caller may see."""
+    entity = entity_of(type_)
+
+    async def resolve(
+        info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> Any:
+        page = Page.read(entity, first, after, last, before)
+        rows = await _rows(info.context, entity, page)
+
+        async def count() -> int:
+            return await _count(info.context, entity)
+
+        return Connection(slice=page.arrange(rows), count=count)
+
+    return strawberry.field(resolver=resolve, description=description, metadata={ROOT: type_})
+
+
+async def one_row(context: Context, type_: type[T], *key: object) -> T:
+    """The row of `type_` with this key.
+
+    Raises:
+        NotFound: there is none, or it is not the caller's to see.
+    """
+    entity = entity_of(type_)
+    found: T | None = await load_entity(context, entity, key) if keys.fits(key, entity.key) else None
+    if found is None:
+        raise NotFound(f"No {entity.name} with key {', '.join(map(str, key))}.")
+    return found
+
+
+async def all_rows(context: Context, type_: type[T]) -> list[T]:
+    """Every row of `type_` the caller may see, by key: for lists that stay short."""
+    entity = entity_of(type_)
+    statement = entity.rows(context.caller).order_by(*entity.key)
+    return [entity.build(row) for row in await context.database.rows(statement)]
+
+
+async def _rows(context: Context, entity: Entity, page: Page) -> list[Any]:
+    statement = page.cut(entity.rows(context.caller), entity)
+    return [entity.build(row) for row in await context.database.rows(statement)]
+
+
+async def _count(context: Context, entity: Entity) -> int:
+    statement = entity.visible(context.caller).with_only_columns(func.count().label("total"), maintain_column_froms=True)
+    row = await context.database.row(statement)
+    return int(row.total) if row else 0

@@ -1,0 +1,92 @@
+"""The schema: every entity's part of the three roots, put together. A new entity adds its classes here."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+import strawberry
+from graphql import GraphQLObjectType, GraphQLSchema, Undefined
+from strawberry.federation import Schema
+from strawberry.schema.config import StrawberryConfig
+
+from fullon_graphql.engine.isolation import OwnContext
+from fullon_graphql.engine.rendering import RenderErrors
+from fullon_graphql.resolvers.bots import BotQueries
+from fullon_graphql.resolvers.candles import CandleQueries
+from fullon_graphql.resolvers.cat_exchanges import CatExchangeQueries
+from fullon_graphql.resolvers.nodes import NodeQueries
+from fullon_graphql.resolvers.orders import OrderQueries
+from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
+from fullon_graphql.resolvers.sessions import SessionMutations
+from fullon_graphql.resolvers.symbols import SymbolQueries
+from fullon_graphql.resolvers.tickers import TickerQueries
+from fullon_graphql.resolvers.users import UserQueries
+from fullon_graphql.schema.bots import Bot
+from fullon_graphql.schema.cat_exchanges import CatExchange
+from fullon_graphql.schema.exchanges import Exchange
+from fullon_graphql.schema.orders import Order
+from fullon_graphql.schema.scalars import SCALARS
+from fullon_graphql.schema.symbols import Symbol
+from fullon_graphql.schema.users import User
+from fullon_graphql.subscriptions.tickers import TickerSubscriptions
+
+
+ENTITIES = [User, Bot, Order, Exchange, CatExchange, Symbol]
+"""The types a federated gateway may ask for by key."""
+
+
+@strawberry.type(description="What can be asked.")
+class Query(
+    UserQueries,
+    BotQueries,
+    OrderQueries,
+    CatExchangeQueries,
+    SymbolQueries,
+    CandleQueries,
+    TickerQueries,
+    ServiceQueries,
+    NodeQueries,
+):
+    pass
+
+
+@strawberry.type(description="What can be changed.")
+class Mutation(SessionMutations, ServiceMutations):
+    pass
+
+
+@strawberry.type(description="What can be listened to.")
+class Subscription(TickerSubscriptions):
+    pass
+
+
+class Graph(Schema):
+    """The federated schema, quiet: Strawberry would log every error of every client a second time."""
+
+    def process_errors(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: `RenderErrors` logs what is ours to mend, once and with the request's id."""
+
+
+def make_graph() -> Graph:
+    """The schema with everything that happens around an operation."""
+    graph = Graph(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        extensions=[OwnContext, RenderErrors],
+        config=StrawberryConfig(scalar_map=SCALARS),
+        federation_version="2.9",
+        types=ENTITIES,
+    )
+    _leave_out_null_defaults(graph._schema)  # noqa: SLF001  # Strawberry has no other name for it
+    return graph
+
+
+def _leave_out_null_defaults(schema: GraphQLSchema) -> None:
+    """Python writes an optional argument as `= None`; in GraphQL that is no default at all."""
+    for type_ in schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType):
+            for argument in chain.from_iterable(field.args.values() for field in type_.fields.values()):
+                if argument.default_value is None:
+                    argument.default_value = Undefined

@@ -1,0 +1,39 @@
+"""The tables: the platform's, exactly as it has them, and our own."""
+
+from fullon_graphql.models.api_keys import ApiKey
+from fullon_graphql.models.base import OWN_SCHEMA, Base, UtcDateTime
+from fullon_graphql.models.bots import Bot, BotExchange, BotLog, Simulation
+from fullon_graphql.models.exchanges import CatExchange, CatExchangeParam, Exchange, ExchangeHistory
+from fullon_graphql.models.orders import Order
+from fullon_graphql.models.sessions import Session
+from fullon_graphql.models.strategies import CatStrategy, CatStrategyParam, Feed, Strategy, StrategyParam
+from fullon_graphql.models.symbols import Symbol
+from fullon_graphql.models.trades import DryTrade, Trade
+from fullon_graphql.models.users import Role, User
+
+__all__ = [
+    "OWN_SCHEMA",
+    "ApiKey",
+    "Base",
+    "Bot",
+    "BotExchange",
+    "BotLog",
+    "CatExchange",
+    "CatExchangeParam",
+    "CatStrategy",
+    "CatStrategyParam",
+    "DryTrade",
+    "Exchange",
+    "ExchangeHistory",
+    "Feed",
+    "Order",
+    "Role",
+    "Session",
+    "Simulation",
+    "Strategy",
+    "StrategyParam",
+    "Symbol",
+    "Trade",
+    "User",
+    "UtcDateTime",
+]

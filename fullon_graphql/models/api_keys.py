@@ -1,0 +1,29 @@
+"""Keys that programs sign in with."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fullon_graphql.models.base import UTC_NOW, Base
+
+
+class ApiKey(Base):
+    """A key of one person. `key` is a secret even where it is only the hash of one."""
+
+    __tablename__ = "api_keys"
+
+    api_key_id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[int] = mapped_column(ForeignKey("users.uid", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(128), unique=True)
+    """`sha256$<hex>` of the key, or, from older writers, the key itself."""
+    name: Mapped[str]
+    description: Mapped[str | None]
+    scopes: Mapped[str] = mapped_column(String(255))
+    """Comma-separated, e.g. `read,write`."""
+    is_active: Mapped[bool] = mapped_column(server_default=true())
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=UTC_NOW)

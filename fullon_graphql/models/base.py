@@ -1,0 +1,48 @@
+"""What all tables share: how Python types become columns, constraint names, and what a time is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, Double, MetaData, Text, text
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+OWN_SCHEMA = "fullon_graphql"
+"""The PostgreSQL schema of everything this package adds. The platform's tables stay in `public`, unaltered."""
+
+UTC_NOW = text("timezone('UTC', now())")
+"""The platform's default for time columns: the current UTC time without a zone."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time stored as the platform stores it, UTC without a zone, and aware (UTC) in Python.
+
+    An aware value of any zone is converted before it is written; a naive one is taken to be UTC already.
+    """
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return value
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    """A table. Attributes are named as their columns; relations are declared on the GraphQL types."""
+
+    # PostgreSQL's own automatic names, for the constraints and indexes that the platform leaves unnamed.
+    metadata = MetaData(
+        naming_convention={
+            "pk": "%(table_name)s_pkey",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        }
+    )
+    type_annotation_map = {str: Text(), float: Double(), datetime: UtcDateTime()}

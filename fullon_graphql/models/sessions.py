@@ -1,0 +1,34 @@
+"""Where people are signed in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime, LargeBinary, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fullon_graphql.models.base import OWN_SCHEMA, Base
+
+Instant = DateTime(timezone=True)
+
+
+class Session(Base):
+    """One sign-in, alive until `expires_at` or `revoked_at`. Its refresh token changes at every use."""
+
+    __tablename__ = "sessions"
+    __table_args__ = {"schema": OWN_SCHEMA}
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
+    uid: Mapped[int] = mapped_column(index=True)
+    """`users.uid`, without a foreign key: the platform's tables get no dependants they do not know."""
+    refresh_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    """SHA-256 of the current refresh token, 32 bytes."""
+    created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+    refreshed_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
+    expires_at: Mapped[datetime] = mapped_column(Instant)
+    revoked_at: Mapped[datetime | None] = mapped_column(Instant)
+    reason: Mapped[str | None]
+    """Why it was revoked."""
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]

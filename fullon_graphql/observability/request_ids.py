@@ -1,0 +1,39 @@
+"""A name for every request and socket, so that what a client reports can be found in the log."""
+
+from __future__ import annotations
+
+import re
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
+
+HEADER = "x-request-id"
+_ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestIds:
+    """ASGI middleware: takes the id a proxy has given, or makes one; logs, errors and the answer's header carry it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = scope["request_id"] = _given(scope) or uuid4().hex
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        with bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_named)
+
+
+def _given(scope: Scope) -> str | None:
+    given: bytes = dict(scope["headers"]).get(HEADER.encode(), b"")
+    return given.decode() if _ACCEPTABLE.fullmatch(given) else None

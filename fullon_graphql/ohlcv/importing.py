@@ -1,0 +1,233 @@
+"""Recordings into the candle store: all of a file, or, where one row is bad, nothing.
+
+PostgreSQL parses the file (COPY into a temporary table), checks its rows and stores them.
+"""
+
+# ruff: noqa: S608  # names come quoted from naming.py, the rest is written here
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from sqlalchemy import text
+
+from fullon_graphql.database import Database
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.ohlcv.csvfile import CsvFile, OnProgress
+from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name, trades_table
+from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
+from fullon_graphql.ohlcv.writer import REPLACE_CANDLE, create_candles, create_trades
+
+_TIMEOUT: Final = 3600.0
+"""Seconds one statement of an import may take: a file of years takes longer than a request may."""
+_END_OF_TIME: Final = 32_503_680_000_000  # the year 3000: times in microseconds lie beyond it
+
+_TRADE: Final = {
+    "time_ms": "bigint",
+    "trade_id": "text",
+    "side": "text",
+    "price": "double precision",
+    "volume": "double precision",
+}
+_CANDLE: Final = {
+    "time_ms": "bigint",
+    "open": "double precision",
+    "high": "double precision",
+    "low": "double precision",
+    "close": "double precision",
+    "volume": "double precision",
+}
+_TIME: Final = "to_timestamp(time_ms / CAST(1000 AS double precision))"
+
+_Check = tuple[str, str]
+"""When a row is bad, and the text that says why: two SQL expressions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did: rows read, of these new ones, and ones that replaced other values."""
+
+    read: int
+    new: int
+    corrected: int
+
+    @property
+    def already_there(self) -> int:
+        """Rows that were in the store before, with the same values or others."""
+        return self.read - self.new
+
+
+def _silent(_done: int, _all: int) -> None: ...
+
+
+async def import_trades(
+    database: Database, path: Path, exchange: str, symbol: str, *, on_progress: OnProgress = _silent
+) -> Imported:
+    """Add the trades of a CSV file (`time_ms, trade_id, side, price, volume`; may be gzipped) to the store.
+
+    A trade that is there already (same time and trade id) is left as it is. Tables are created where absent.
+
+    Raises:
+        BadUserInput: a row is bad; the message has its line in the file. Nothing has been changed then.
+    """
+    table = quoted(schema_name(exchange), trades_table(symbol))
+    async with _recording(database, path, _TRADE, _TRADE_CHECKS, on_progress) as (driver, read):
+        async with database.transaction() as connection:  # of its own: creating locks others out until it commits
+            await create_trades(connection, exchange, symbol)
+        status = await driver.execute(
+            f"""
+            INSERT INTO {table} ("timestamp", price, volume, side, type, ord)
+            SELECT {_TIME}, price, volume, lower(side), 'market', trade_id FROM recording ORDER BY line
+            ON CONFLICT DO NOTHING
+            """,  # no conflict target: an older table may be unique in its time alone
+            timeout=_TIMEOUT,
+        )
+    return Imported(read, _count(status), corrected=0)
+
+
+async def import_candles(
+    database: Database,
+    path: Path,
+    exchange: str,
+    symbol: str,
+    *,
+    timeframe: Timeframe = Timeframe.M1,
+    on_progress: OnProgress = _silent,
+) -> Imported:
+    """Add the candles of a CSV file (`time_ms, open, high, low, close, volume`; may be gzipped) to the store.
+
+    A candle that is there already is replaced. Tables are created where absent, one per timeframe.
+
+    Raises:
+        BadUserInput: a row is bad; the message has its line in the file. Nothing has been changed then.
+    """
+    table = quoted(schema_name(exchange), candles_table(symbol, timeframe))
+    async with _recording(database, path, _CANDLE, _candle_checks(timeframe), on_progress) as (driver, read):
+        async with database.transaction() as connection:  # of its own: creating locks others out until it commits
+            await create_candles(connection, exchange, symbol, timeframe)
+        [(new, corrected)] = await driver.fetch(
+            f"""
+            WITH written AS (
+                INSERT INTO {table} AS stored ("timestamp", open, high, low, close, vol)
+                SELECT {_TIME}, open, high, low, close, volume FROM recording ORDER BY line
+                {REPLACE_CANDLE}
+                RETURNING xmax = 0 AS new
+            )
+            SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM written
+            """,  # a row that was there has the number of this transaction in xmax
+            timeout=_TIMEOUT,
+        )
+    return Imported(read, new, corrected)
+
+
+@asynccontextmanager
+async def _recording(
+    database: Database, path: Path, columns: dict[str, str], checks: Sequence[_Check], on_progress: OnProgress
+) -> AsyncIterator[tuple[asyncpg.Connection, int]]:
+    """A transaction with the checked rows of the file in a temporary table `recording`; and how many there are.
+
+    Given is the driver's own connection, which can COPY and has a timeout per statement.
+    """
+    definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    create = f"""
+        CREATE TEMPORARY TABLE recording (
+            line bigint GENERATED BY DEFAULT AS IDENTITY (START WITH 2 CACHE 1000), {definition}
+        ) ON COMMIT DROP
+    """  # the header is line 1
+    async with database.transaction() as connection:
+        await connection.execute(text(create))  # SQLAlchemy begins the transaction with its first own statement
+        driver = (await connection.get_raw_connection()).driver_connection
+        if not isinstance(driver, asyncpg.Connection):
+            raise TypeError(f"COPY needs an asyncpg connection, not {driver!r}.")
+        yield driver, await _load(driver, path, set(columns), checks, on_progress)
+
+
+async def _load(
+    driver: asyncpg.Connection, path: Path, columns: set[str], checks: Sequence[_Check], on_progress: OnProgress
+) -> int:
+    with CsvFile.open(path, on_progress) as file:
+        header = await file.header(columns)
+        try:
+            status = await driver.copy_to_table(
+                "recording", source=file.rows(), columns=header, format="csv", timeout=_TIMEOUT
+            )
+        except asyncpg.DataError as error:
+            raise BadUserInput(f"{file.name}, {_place(error)}: {error}.") from error
+        await _check(driver, file.name, checks)
+    return _count(status)
+
+
+def _place(error: asyncpg.PostgresError) -> str:
+    """Where COPY stumbled, e.g. `line 17, column price`; it has not seen the header."""
+    place = re.search(r"line (\d+)(, column \w+)?", str(error.context))
+    return f"line {int(place[1]) + 1}{place[2] or ''}" if place else "somewhere"
+
+
+async def _check(driver: asyncpg.Connection, name: str, checks: Sequence[_Check]) -> None:
+    cases = " ".join(f"WHEN {bad} THEN {reason}" for bad, reason in checks)
+    row = await driver.fetchrow(
+        f"""
+        SELECT line, problem FROM (
+            SELECT line, CASE {cases} END AS problem FROM recording
+            WINDOW by_line AS (ORDER BY line)
+        ) AS checked WHERE problem IS NOT NULL ORDER BY line LIMIT 1
+        """,
+        timeout=_TIMEOUT,
+    )
+    if row:
+        raise BadUserInput(f"{name}, line {row['line']}: {row['problem']}.")
+
+
+def _number_checks(columns: dict[str, str]) -> list[_Check]:
+    missing = [(f"{name} IS NULL", f"'{name} is missing'") for name in columns]
+    endless = [
+        (f"NOT abs({name}) < 'infinity'", f"format('{name} must be a finite number, not %s', {name})")
+        for name, kind in columns.items()
+        if kind == "double precision"
+    ]
+    return [
+        *missing,
+        *endless,
+        (f"time_ms NOT BETWEEN 0 AND {_END_OF_TIME}", "format('time_ms must be unix milliseconds, not %s', time_ms)"),
+        ("volume < 0", "format('volume must not be negative, it is %s', volume)"),
+    ]
+
+
+_TRADE_CHECKS: Final[Sequence[_Check]] = [
+    *_number_checks(_TRADE),
+    ("lower(side) NOT IN ('buy', 'sell')", "format('side must be buy or sell, not %s', side)"),
+    (
+        "trade_id = '' OR trade_id ~ '\\s'",  # a quoted line break would also make later line numbers wrong
+        "format('trade_id must have no blanks or line breaks and not be empty, it is %L', trade_id)",
+    ),
+]
+
+
+def _candle_checks(timeframe: Timeframe) -> list[_Check]:
+    if timeframe.width is None:
+        raise BadUserInput("Months cannot be imported: they are computed from shorter candles.", field="timeframe")
+    width, origin = timeframe.width.total_seconds() * 1000, ORIGIN.timestamp() * 1000
+    return [
+        *_number_checks(_CANDLE),
+        ("high < greatest(open, low, close)", "format('high %s is below another price of the candle', high)"),
+        ("low > least(open, high, close)", "format('low %s is above another price of the candle', low)"),
+        (
+            f"(time_ms - {origin:.0f}) % {width:.0f} <> 0",
+            f"format('time_ms %s is not the start of a {timeframe} candle', time_ms)",
+        ),
+        (
+            "time_ms <= lag(time_ms) OVER by_line",
+            "format('time_ms %s is not after the candle before it', time_ms)",
+        ),
+    ]
+
+
+def _count(status: str) -> int:
+    """The row count that ends PostgreSQL's command tag, e.g. `INSERT 0 42`."""
+    return int(status.rpartition(" ")[2])

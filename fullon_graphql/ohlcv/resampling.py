@@ -1,0 +1,176 @@
+"""From rows of a source to bars of a timeframe, in SQL.
+
+The statements take the parameters start, end, now (times or null) and count (an integer), so that their text depends
+on the source, the timeframe and the kind of question alone. Inside them every time is a `timestamp` in UTC; a bar
+belongs to [start, end) where its bucket start does.
+"""
+
+# ruff: noqa: S608  # names come quoted from naming.py, values are bound
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from fullon_graphql.ohlcv.sources import Source
+from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
+
+
+def oldest_bars(source: Source, timeframe: Timeframe) -> str:
+    """The first `count` bars of the range."""
+    return _edge_bars(source, timeframe, "ASC")
+
+
+def newest_bars(source: Source, timeframe: Timeframe) -> str:
+    """The last `count` bars of the range that exist, however far they lie apart."""
+    if source.timeframe is timeframe or not source.indexed:
+        return _edge_bars(source, timeframe, "DESC", rows=_enough_rows(source, timeframe))
+    # One index probe per bar steps over whatever is empty; only the rows of the bars found are read.
+    bucket = _bucket(timeframe, _utc(source))
+    return f"""
+        WITH RECURSIVE newest (time, position) AS (
+            (SELECT {bucket}, 1 FROM {source.name} WHERE {_range(source, timeframe)}
+                ORDER BY "timestamp" DESC LIMIT 1)
+            UNION ALL
+            SELECT older.time, position + 1 FROM newest CROSS JOIN LATERAL (
+                SELECT {bucket} AS time FROM {source.name}
+                WHERE {_from(source, timeframe)} AND "timestamp" < {_stored(source, "newest.time")}
+                ORDER BY "timestamp" DESC LIMIT 1
+            ) AS older
+            WHERE position < CAST(:count AS integer)
+        )
+        SELECT newest.time, bar.* FROM newest CROSS JOIN LATERAL (
+            SELECT {_aggregates(source)} FROM {source.name}
+            WHERE "timestamp" >= {_stored(source, "newest.time")}
+                AND "timestamp" < {_stored(source, f"newest.time + {_step(timeframe)}")}
+        ) AS bar
+        ORDER BY newest.time
+    """
+
+
+def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
+    """The first (or, with `newest`, the last) `count` bars of the range where every bucket has one.
+
+    An empty bucket repeats the close before it with volume 0. The first is that of the first row of all; the last is
+    that of the newest row, or where `end` is given the last before it, as far as `now`.
+    """
+    step = _step(timeframe)
+    first, after = (_stored(source, f"(SELECT {edge} FROM edges)") for edge in ("lo", f"hi + {step}"))
+    span = f"(CAST(:count AS integer) - 1) * {step}"
+    edges = f"greatest(lo, hi - {span}) AS lo, hi" if newest else f"lo, least(hi, lo + {span}) AS hi"
+    last_wanted = f"least({_ceiling(timeframe, 'end')} - {step}, {_bucket(timeframe, _parameter('now'))})"
+    return f"""
+        WITH series AS (
+            SELECT {_bucket(timeframe, _utc(source, 'min("timestamp")'))} AS first,
+                (SELECT {_bucket(timeframe, _utc(source, 'max("timestamp")'))} FROM {source.name}
+                    WHERE {_before(source, timeframe)}) AS newest
+            FROM {source.name}
+        ), bounds AS (
+            SELECT greatest(first, {_ceiling(timeframe, "start")}) AS lo,
+                greatest(newest, CASE WHEN CAST(:end AS timestamptz) IS NOT NULL THEN {last_wanted} END) AS hi
+            FROM series WHERE newest IS NOT NULL
+        ), edges AS (
+            SELECT {edges} FROM bounds
+        ), grid AS (
+            SELECT generate_series(lo, hi, {step}) AS time FROM edges
+        ), bars AS (
+            {_bars(source, timeframe, f'{source.name} WHERE "timestamp" >= {first} AND "timestamp" < {after}')}
+        ), carried AS (
+            SELECT {_price(source, "close")} AS close FROM {source.name} WHERE "timestamp" < {first}
+            ORDER BY {", ".join(f"{column} DESC" for column in source.order)} LIMIT 1
+        ), runs AS (
+            SELECT grid.time, open, high, low, close, volume, count(bars.time) OVER (ORDER BY grid.time) AS run
+            FROM grid LEFT JOIN bars ON bars.time = grid.time
+        ), held AS (
+            SELECT *, coalesce(first_value(close) OVER (PARTITION BY run ORDER BY time),
+                (SELECT close FROM carried)) AS last
+            FROM runs
+        )
+        SELECT time, coalesce(open, last) AS open, coalesce(high, last) AS high, coalesce(low, last) AS low,
+            coalesce(close, last) AS close, coalesce(volume, 0) AS volume
+        FROM held ORDER BY time
+    """
+
+
+def _edge_bars(source: Source, timeframe: Timeframe, direction: str, rows: str | None = None) -> str:
+    rows = rows or f"{source.name} WHERE {_range(source, timeframe)}"
+    time = '"timestamp"' if source.timeframe is timeframe else "time"  # the column has the index, the bucket none
+    return f"""
+        SELECT * FROM (
+            {_bars(source, timeframe, rows)}
+            ORDER BY {time} {direction} LIMIT CAST(:count AS integer)
+        ) AS bars ORDER BY time
+    """
+
+
+def _enough_rows(source: Source, timeframe: Timeframe) -> str | None:
+    """The newest candles of a source without an index (a view, say), as many as `count` bars can have at most.
+
+    They are sorted once: cheaper than a probe per bar that would read everything each time.
+    """
+    if source.timeframe is None or source.timeframe.width is None:
+        return None
+    most = -(-(timeframe.width or timedelta(days=31)) // source.timeframe.width)
+    return f"""(
+        SELECT * FROM {source.name} WHERE {_range(source, timeframe)}
+        ORDER BY "timestamp" DESC LIMIT CAST(:count AS bigint) * {most}
+    ) AS newest"""
+
+
+def _bars(source: Source, timeframe: Timeframe, rows: str) -> str:
+    if source.timeframe is timeframe:
+        return f"""SELECT {_utc(source)} AS time, open, high, low, close, {source.volume} AS volume FROM {rows}"""
+    return f"""SELECT {_bucket(timeframe, _utc(source))} AS time, {_aggregates(source)} FROM {rows} GROUP BY 1"""
+
+
+def _aggregates(source: Source) -> str:
+    order = ", ".join(source.order)
+    return f"""(array_agg({_price(source, "open")} ORDER BY {order}))[1] AS open,
+            max({_price(source, "high")}) AS high, min({_price(source, "low")}) AS low,
+            (array_agg({_price(source, "close")} ORDER BY {order}))[count(*)] AS close,
+            sum({source.volume}) AS volume"""
+
+
+def _price(source: Source, column: str) -> str:
+    return column if source.timeframe else "price"
+
+
+def _range(source: Source, timeframe: Timeframe) -> str:
+    return f"{_from(source, timeframe)} AND {_before(source, timeframe)}"
+
+
+def _from(source: Source, timeframe: Timeframe) -> str:
+    return f""""timestamp" >= {_stored(source, f"coalesce({_ceiling(timeframe, 'start')}, '-infinity')")}"""
+
+
+def _before(source: Source, timeframe: Timeframe) -> str:
+    return f""""timestamp" < {_stored(source, f"coalesce({_ceiling(timeframe, 'end')}, 'infinity')")}"""
+
+
+def _ceiling(timeframe: Timeframe, parameter: str) -> str:
+    """The first bucket start at or after a parameter."""
+    just_before = f"{_parameter(parameter)} - interval '1 microsecond'"
+    return f"{_bucket(timeframe, just_before)} + {_step(timeframe)}"
+
+
+def _parameter(name: str) -> str:
+    return f"CAST(:{name} AS timestamptz) AT TIME ZONE 'UTC'"
+
+
+def _bucket(timeframe: Timeframe, time: str) -> str:
+    if timeframe.width is None:
+        return f"date_trunc('month', {time})"
+    return f"date_bin({_step(timeframe)}, {time}, timestamp '{ORIGIN:%Y-%m-%d}')"
+
+
+def _step(timeframe: Timeframe) -> str:
+    return f"interval '{timeframe.width.total_seconds():.0f} seconds'" if timeframe.width else "interval '1 month'"
+
+
+def _utc(source: Source, time: str = '"timestamp"') -> str:
+    """A time of the source, as UTC without a zone."""
+    return f"{time} AT TIME ZONE 'UTC'" if source.aware else time
+
+
+def _stored(source: Source, utc: str) -> str:
+    """The other way round: a UTC time as the source stores it, so that its index serves the comparison."""
+    return f"({utc}) AT TIME ZONE 'UTC'" if source.aware else f"({utc})"

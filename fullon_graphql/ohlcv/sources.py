@@ -1,0 +1,150 @@
+"""Which tables and views hold a symbol's prices: looked up in PostgreSQL's catalogue, never assumed, never created."""
+
+# ruff: noqa: S608  # names come quoted from naming.py, values are bound
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Row, text
+
+from fullon_graphql.database import Database
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.ohlcv.naming import candles_table, candles_view, quoted, schema_name, trades_table
+from fullon_graphql.ohlcv.timeframes import Timeframe
+
+_REMEMBERED_FOR: Final = 60.0
+"""Seconds until a symbol is looked up anew, so that a better source that has appeared since is taken."""
+
+_Key = tuple[str, str]
+"""Schema and trades table: what all spellings of a symbol share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One symbol on one exchange, in the caller's spelling."""
+
+    exchange: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table or view that bars can be read from.
+
+    `timeframe` is that of its candles, None for trades. `aware` tells whether its times carry a zone (else they are
+    UTC); `indexed`, whether the newest row before a time is found without reading the rest. `order` are the columns
+    that put its rows in the order they happened.
+    """
+
+    name: str
+    timeframe: Timeframe | None
+    aware: bool
+    indexed: bool
+    volume: str
+    order: tuple[str, ...]
+
+    def makes(self, timeframe: Timeframe) -> bool:
+        """True where bars of `timeframe` can be made of this source."""
+        return self.timeframe is None or timeframe.consists_of(self.timeframe)
+
+
+class Catalogue:
+    """The sources of each symbol, remembered for a minute; what was not found is asked for again every time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[_Key, tuple[float, tuple[Source, ...]]] = {}
+
+    async def find(self, markets: Iterable[Market]) -> dict[Market, tuple[Source, ...]]:
+        """The sources that hold rows, best first, for each of `markets` that has any table; empty where all are.
+
+        A view of one-minute candles comes before the table of them, then trades, then coarser candles.
+        """
+        keys = {market: key for market in markets if (key := _key(market))}
+        now = time.monotonic()
+        known = {key: self._known[key][1] for key in keys.values() if key in self._known and self._known[key][0] > now}
+        missing = {key: market.symbol for market, key in keys.items() if key not in known}
+        if missing:
+            found = await self._discover(missing)
+            self._known |= {key: (now + _REMEMBERED_FOR, sources) for key, sources in found.items() if sources}
+            known |= found
+        return {market: known[key] for market, key in keys.items() if key in known}
+
+    def forget(self) -> None:
+        """Look everything up anew, because a table that was known has gone."""
+        self._known.clear()
+
+    async def _discover(self, symbols: Mapping[_Key, str]) -> dict[_Key, tuple[Source, ...]]:
+        wanted = [(key, name) for key, symbol in symbols.items() for name in _tables(symbol)]
+        rows = await self._database.rows(
+            _LOOKUP, {"schemas": [schema for (schema, _), _ in wanted], "tables": [name for _, name in wanted]}
+        )
+        known = {(row.schema, row.name): source for row in rows if (source := _source(row))}
+        filled = await self._not_empty([source.name for source in known.values()])
+        found: dict[_Key, tuple[Source, ...]] = {}
+        for key, name in wanted:
+            if source := known.get((key[0], name)):
+                found[key] = found.get(key, ()) + ((source,) if source.name in filled else ())
+        return found
+
+    async def _not_empty(self, names: Sequence[str]) -> set[str]:
+        if not names:
+            return set()
+        row = await self._database.row(text("SELECT " + ", ".join(f"EXISTS (SELECT FROM {name})" for name in names)))
+        return {name for name, filled in zip(names, row or (), strict=True) if filled}
+
+
+_COARSER: Final = [timeframe for timeframe in Timeframe if timeframe.width and timeframe is not Timeframe.M1]
+_CANDLE_COLUMNS: Final = {"open", "high", "low", "close"}
+_TRADE_COLUMNS: Final = {"price", "volume"}
+
+_LOOKUP: Final = text("""
+    SELECT wanted.schema, wanted.name, t.atttypid = CAST('timestamptz' AS regtype) AS aware,
+        ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
+        pg_column_is_updatable(c.oid, t.attnum, false) AND c.relkind = 'v'
+            OR EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisvalid AND indkey[0] = t.attnum) AS indexed,
+        c.relkind = 'r' AND NOT c.relhassubclass AS plain
+    FROM unnest(CAST(:schemas AS text[]), CAST(:tables AS text[])) AS wanted (schema, name)
+    JOIN pg_namespace n ON n.nspname = wanted.schema
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
+    JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname = 'timestamp'
+""")  # a column of a view is updatable where it passes a table's column through, with that table's index
+
+
+def _key(market: Market) -> _Key | None:
+    try:
+        return schema_name(market.exchange), trades_table(market.symbol)
+    except BadUserInput:
+        return None  # what cannot be named has no tables
+
+
+def _tables(symbol: str) -> list[str]:
+    """What may exist of a symbol, the best first."""
+    names = [candles_view(symbol), candles_table(symbol), trades_table(symbol)]
+    return names + [candles_table(symbol, coarser) for coarser in _COARSER]
+
+
+def _source(row: Row[Any]) -> Source | None:
+    """The source that a row of the catalogue describes, or None where its columns are not those of one."""
+    name, columns = quoted(row.schema, row.name), set(row.columns)
+    if row.name.endswith("_trades"):
+        return Source(name, None, row.aware, row.indexed, "volume", _order(row)) if columns >= _TRADE_COLUMNS else None
+    volume = next((column for column in ("vol", "volume") if column in columns), None)
+    if volume is None or not columns >= _CANDLE_COLUMNS:
+        return None
+    timeframe = Timeframe(row.name.removesuffix("_view").rpartition("_candles")[2])
+    return Source(name, timeframe, row.aware, row.indexed, volume, ('"timestamp"',))
+
+
+def _order(row: Row[Any]) -> tuple[str, ...]:
+    """Many trades share a millisecond: then the exchange's number counts, and without one the order of insertion."""
+    order = ['"timestamp"']
+    if "ord" in row.columns:
+        order.append("CASE WHEN ord ~ '^[0-9]+$' THEN CAST(ord AS numeric) END")
+    if row.plain:  # compressed chunks of a hypertable have no ctid
+        order.append("ctid")
+    return tuple(order)

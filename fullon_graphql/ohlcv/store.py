@@ -1,0 +1,189 @@
+"""Reading candles: one statement per call, whatever the timeframe, from whichever source the symbol has."""
+
+# ruff: noqa: S608  # the statements are built in resampling.py from quoted names, values are bound
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, overload
+
+from sqlalchemy import Row, text
+from sqlalchemy.exc import ProgrammingError
+
+from fullon_graphql.database import Database
+from fullon_graphql.errors import BadUserInput, FullonError, NotFound
+from fullon_graphql.ohlcv import resampling
+from fullon_graphql.ohlcv.candles import Candle, CandleColumns
+from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
+from fullon_graphql.ohlcv.timeframes import Timeframe
+
+MAX_BARS: Final = 50_000
+"""The most bars one answer may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which bars are wanted: those that start in [start, end), of these the `last` newest, gaps filled or not.
+
+    Times without a zone are UTC.
+
+    Raises:
+        BadUserInput: start is not before end, or `last` is not in 1 … MAX_BARS.
+    """
+
+    start: datetime | None = None
+    end: datetime | None = None
+    last: int | None = None
+    fill: bool = False
+
+    def __post_init__(self) -> None:
+        start, end = _aware(self.start), _aware(self.end)
+        if start and end and start >= end:
+            raise BadUserInput(f"from must be before to; came {start:%FT%TZ} and {end:%FT%TZ}.", field="from")
+        if self.last is not None and not 1 <= self.last <= MAX_BARS:
+            raise BadUserInput(f"last must be between 1 and {MAX_BARS}; came {self.last}.", field="last")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the statements of resampling.py ask for; one bar more than allowed shows that there are too many."""
+        count = self.last or MAX_BARS + 1
+        return {"start": _aware(self.start), "end": _aware(self.end), "now": datetime.now(UTC), "count": count}
+
+    def bars_of(self, source: Source, timeframe: Timeframe) -> str:
+        """The statement that gives these bars."""
+        if self.fill:
+            return resampling.filled_bars(source, timeframe, newest=self.last is not None)
+        if self.last is not None:
+            return resampling.newest_bars(source, timeframe)
+        return resampling.oldest_bars(source, timeframe)
+
+
+class CandleStore:
+    """The candles of every exchange and symbol in one database. Reads only: nothing is ever created."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._catalogue = Catalogue(database)
+
+    @overload
+    async def candles(
+        self,
+        exchange: str,
+        symbol: str,
+        timeframe: Timeframe,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        last: int | None = None,
+        fill: bool = False,
+        columns: Literal[False] = False,
+    ) -> list[Candle]: ...
+
+    @overload
+    async def candles(
+        self,
+        exchange: str,
+        symbol: str,
+        timeframe: Timeframe,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        last: int | None = None,
+        fill: bool = False,
+        columns: Literal[True],
+    ) -> CandleColumns: ...
+
+    async def candles(
+        self,
+        exchange: str,
+        symbol: str,
+        timeframe: Timeframe,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        last: int | None = None,
+        fill: bool = False,
+        columns: bool = False,
+    ) -> list[Candle] | CandleColumns:
+        """The bars that start in [start, end), oldest first; with `last`, the newest so many of them.
+
+        With `fill`, empty buckets repeat the last close with volume 0: never before the first bar of the series, and
+        at the end up to `end` (but not into the future) or, without it, up to the newest bar.
+
+        A symbol whose tables are empty or only hold bars too coarse for `timeframe` has no bars.
+
+        Raises:
+            NotFound: there is no table for the symbol.
+            BadUserInput: impossible bounds, or more than MAX_BARS bars.
+        """
+        window = Window(start, end, last, fill)
+        [answer] = await self.candles_many([Market(exchange, symbol)], timeframe, window)
+        if isinstance(answer, FullonError):
+            raise answer
+        return answer if columns else answer.rows()
+
+    async def candles_many(
+        self, markets: Sequence[Market], timeframe: Timeframe, window: Window
+    ) -> list[CandleColumns | FullonError]:
+        """The same bars of many symbols in one statement, in the order of `markets`.
+
+        A symbol that cannot be answered has its error in its place, as data loaders expect it.
+        """
+        try:
+            return await self._answer(markets, timeframe, window)
+        except ProgrammingError as error:
+            if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
+                raise
+            self._catalogue.forget()
+            return await self._answer(markets, timeframe, window)
+
+    async def _answer(
+        self, markets: Sequence[Market], timeframe: Timeframe, window: Window
+    ) -> list[CandleColumns | FullonError]:
+        found = await self._catalogue.find(markets)
+        sources = {
+            market: source
+            for market, candidates in found.items()
+            if (source := next((source for source in candidates if source.makes(timeframe)), None))
+        }
+        bars = await self._bars(list(sources.values()), timeframe, window)
+        answers = dict(zip(sources, bars, strict=True))
+        return [answers.get(market) or (CandleColumns.empty() if market in found else _unknown(market)) for market in markets]
+
+    async def _bars(
+        self, sources: Sequence[Source], timeframe: Timeframe, window: Window
+    ) -> list[CandleColumns | FullonError]:
+        if not sources:
+            return []
+        statements = [_as_columns(window.bars_of(source, timeframe), key) for key, source in enumerate(sources)]
+        rows = await self._database.rows(text(" UNION ALL ".join(statements)), window.parameters)
+        return [_columns(row) for row in sorted(rows, key=lambda row: row.key)]
+
+
+_UNDEFINED_TABLE: Final = "42P01"
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
+
+
+def _as_columns(bars: str, key: int) -> str:
+    """All bars in one row of arrays: cheaper to send and to decode than a row per bar."""
+    return f"""
+        SELECT {key} AS key, array_agg(date_part('epoch', time) * 1000) AS time, array_agg(open) AS open,
+            array_agg(high) AS high, array_agg(low) AS low, array_agg(close) AS close, array_agg(volume) AS volume
+        FROM ({bars}) AS bars"""
+
+
+def _columns(row: Row[Any]) -> CandleColumns | FullonError:
+    columns: list[list[float] | None] = list(row[1:])
+    bars = CandleColumns(*(column or [] for column in columns))  # array_agg of nothing is null
+    if bars.length > MAX_BARS:
+        return BadUserInput(f"More than {MAX_BARS} bars; ask for a shorter range, a longer timeframe or `last`.")
+    return bars
+
+
+def _unknown(market: Market) -> NotFound:
+    return NotFound(f"There are no candles of {market.symbol!r} on {market.exchange!r}.")

@@ -1,0 +1,87 @@
+"""Making candle tables and filling them. Only imports and the candle daemon do; readers never create anything.
+
+Every function works inside the caller's transaction.
+"""
+
+# ruff: noqa: S608  # names come quoted from naming.py, values are bound
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name, trades_table
+from fullon_graphql.ohlcv.timeframes import Timeframe
+
+_TRADES: Final = """
+    "timestamp" timestamptz NOT NULL, price double precision NOT NULL, volume double precision NOT NULL,
+    side text NOT NULL, type text NOT NULL, ord text NOT NULL DEFAULT '', PRIMARY KEY ("timestamp", ord)
+"""  # many trades share a millisecond: only the exchange's trade id (`ord`) tells them apart
+_CANDLES: Final = """
+    "timestamp" timestamptz PRIMARY KEY, open double precision NOT NULL, high double precision NOT NULL,
+    low double precision NOT NULL, close double precision NOT NULL, vol double precision NOT NULL
+"""
+_LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtext('fullon_graphql.ohlcv.create'))")
+
+REPLACE_CANDLE: Final = """
+    ON CONFLICT ("timestamp") DO UPDATE
+    SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, vol = excluded.vol
+    WHERE (stored.open, stored.high, stored.low, stored.close, stored.vol)
+        IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.vol)
+"""
+"""Ends an `INSERT INTO … AS stored`: the newer bar wins, and an equal one writes nothing."""
+
+
+async def create_trades(connection: AsyncConnection, exchange: str, symbol: str) -> str:
+    """Make sure the trades table of `symbol` exists; its quoted name."""
+    return await _create(connection, schema_name(exchange), trades_table(symbol), _TRADES)
+
+
+async def create_candles(
+    connection: AsyncConnection, exchange: str, symbol: str, timeframe: Timeframe = Timeframe.M1
+) -> str:
+    """Make sure the candle table of `symbol` exists; its quoted name. Months have no fixed width and no table."""
+    return await _create(connection, schema_name(exchange), candles_table(symbol, timeframe), _CANDLES)
+
+
+async def upsert_candles(
+    connection: AsyncConnection,
+    exchange: str,
+    symbol: str,
+    candles: Iterable[Candle],
+    timeframe: Timeframe = Timeframe.M1,
+) -> int:
+    """Store `candles`, replacing all values of those already there; how many rows were written.
+
+    The table must exist. Of two bars with one time the later in `candles` wins; a bar equal to the stored one is not
+    written again.
+    """
+    newest = {candle.time: candle for candle in candles}
+    columns = zip(*newest.values(), strict=True) if newest else [()] * len(Candle._fields)
+    arrays = dict(zip(Candle._fields, map(list, columns), strict=True))
+    table = quoted(schema_name(exchange), candles_table(symbol, timeframe))
+    result = await connection.execute(
+        text(f"""
+            INSERT INTO {table} AS stored ("timestamp", open, high, low, close, vol)
+            SELECT * FROM unnest(
+                CAST(:time AS timestamptz[]), CAST(:open AS float8[]), CAST(:high AS float8[]),
+                CAST(:low AS float8[]), CAST(:close AS float8[]), CAST(:volume AS float8[]))
+            {REPLACE_CANDLE}
+        """),
+        arrays,
+    )
+    return result.rowcount
+
+
+async def _create(connection: AsyncConnection, schema: str, table: str, columns: str) -> str:
+    name = quoted(schema, table)
+    exists = await connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": name})
+    if not exists:
+        await connection.execute(_LOCK)  # two that create at once would collide inside the catalogue
+        await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+        await connection.execute(text(f"CREATE TABLE IF NOT EXISTS {name} ({columns})"))
+    return name

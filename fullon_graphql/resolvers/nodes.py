@@ -1,0 +1,31 @@
+"""Rows by their global id, whatever their type."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import strawberry
+
+from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.context import Info
+from fullon_graphql.engine.pages import MAX_PAGE_SIZE
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.schema.nodes import Node, find
+
+
+@strawberry.type
+class NodeQueries:
+    @strawberry.field(description="The row with this id; NOT_FOUND where there is none you may see.")
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+        signed_in(info.context.caller)
+        return await find(info, id)
+
+    @strawberry.field(
+        description="The rows with these ids, in their order; null with a NOT_FOUND error for each you may not see."
+    )
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        signed_in(info.context.caller)
+        if len(ids) > MAX_PAGE_SIZE:
+            raise BadUserInput(f"`ids` has {len(ids)} entries; it takes at most {MAX_PAGE_SIZE}.", field="ids")
+        # Not awaited here: graphql-core completes them together, so that each may fail alone and all share loaders.
+        return cast("list[Node | None]", [find(info, node_id) for node_id in ids])

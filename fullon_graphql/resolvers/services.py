@@ -1,0 +1,46 @@
+"""Queries and mutations about background services, for administrators."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.context import Info
+from fullon_graphql.daemons.state import ServiceName
+from fullon_graphql.schema.services import Service
+from fullon_graphql.services import services
+
+
+@strawberry.type
+class ServiceQueries:
+    @strawberry.field(description="All background services. Administrators only.")
+    async def services(self, info: Info) -> list[Service]:
+        found = await services.statuses(info.context.process.services, info.context.caller)
+        return [Service.of(status) for status in found]
+
+    @strawberry.field(description="One background service. Administrators only.")
+    async def service(self, info: Info, name: ServiceName) -> Service:
+        return Service.of(await services.status(info.context.process.services, info.context.caller, name))
+
+
+@strawberry.type
+class ServiceMutations:
+    @strawberry.mutation(
+        description="Start a service on whichever worker is free; answers once it is RUNNING, or FAILED with the"
+        " reason. Starting a running one changes nothing. Administrators only."
+    )
+    async def start_service(self, info: Info, name: ServiceName) -> Service:
+        return Service.of(await services.start(info.context.process.services, info.context.caller, name))
+
+    @strawberry.mutation(
+        description="Stop a service wherever it runs; answers once it is STOPPED. Stopping a stopped one changes"
+        " nothing. Administrators only."
+    )
+    async def stop_service(self, info: Info, name: ServiceName) -> Service:
+        return Service.of(await services.stop(info.context.process.services, info.context.caller, name))
+
+    @strawberry.mutation(
+        description="Stop a service where it runs, then start it; answers once it is RUNNING, or FAILED with the"
+        " reason. Administrators only."
+    )
+    async def restart_service(self, info: Info, name: ServiceName) -> Service:
+        return Service.of(await services.restart(info.context.process.services, info.context.caller, name))

@@ -1,0 +1,47 @@
+"""Mutations that open, renew and end a session."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.context import Context, Info
+from fullon_graphql.engine.roots import one_row
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.sessions import AuthPayload
+from fullon_graphql.schema.users import User
+from fullon_graphql.services.sessions import SignedIn
+
+
+@strawberry.type
+class SessionMutations:
+    @strawberry.mutation(
+        description="Sign in. `totp` is the current one-time code, for accounts that have enrolled for one. Repeated"
+        " failures are answered with RATE_LIMITED."
+    )
+    async def login(self, info: Info, mail: str, password: str, totp: str | None = None) -> AuthPayload:
+        context = info.context
+        signed = await context.process.sessions.login(mail, password, totp, context.address, context.user_agent)
+        return await _payload(context, signed)
+
+    @strawberry.mutation(description="Renew a session: new tokens for the session's current refresh token.")
+    async def refresh_token(self, info: Info, refresh_token: str) -> AuthPayload:
+        return await _payload(info.context, await info.context.process.sessions.refresh(refresh_token))
+
+    @strawberry.mutation(description="End the session: its access and refresh tokens are good no more.")
+    async def logout(self, info: Info) -> bool:
+        await info.context.process.sessions.logout(signed_in(info.context.caller))
+        return True
+
+
+async def _payload(context: Context, signed: SignedIn) -> AuthPayload:
+    """The payload, and the rest of this operation in the name of who has just signed in."""
+    context.forget()
+    context.caller = await context.process.sessions.identify_token(signed.access_token)
+    return AuthPayload(
+        access_token=signed.access_token,
+        token_type=signed.token_type,
+        expires_at=DateTime(signed.expires_at),
+        refresh_token=signed.refresh_token,
+        user=await one_row(context, User, signed.uid),
+    )

@@ -1,0 +1,33 @@
+"""What routes are handed: the process' long-lived parts, and who asks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from fullon_graphql.auth.credentials import credential_in_headers
+from fullon_graphql.auth.principal import Caller, Principal, signed_in
+from fullon_graphql.context import Process
+from fullon_graphql.services.identity import identify
+
+
+def _process(request: Request) -> Process:
+    process: Process = request.state.process
+    return process
+
+
+async def _caller(request: Request, process: Annotated[Process, Depends(_process)]) -> Caller:
+    headers = request.headers
+    credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
+    return await identify(credential, process.sessions, process.api_keys)
+
+
+def _principal(caller: Annotated[Caller, Depends(_caller)]) -> Principal:
+    return signed_in(caller)
+
+
+TheProcess = Annotated[Process, Depends(_process)]
+TheCaller = Annotated[Caller, Depends(_caller)]
+ThePrincipal = Annotated[Principal, Depends(_principal)]
+"""Who is signed in; anybody else is answered 401."""

@@ -1,0 +1,56 @@
+"""Signing in over REST, as the platform's clients do it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.security import OAuth2PasswordRequestForm
+from pydantic import BaseModel, Field
+
+from fullon_graphql.rest.dependencies import ThePrincipal, TheProcess
+
+router = APIRouter(prefix="/auth", tags=["auth"])
+
+
+class Token(BaseModel):
+    """What a client goes on with after it has signed in."""
+
+    access_token: str = Field(description="Send it as `Authorization: Bearer <token>`.")
+    token_type: str = Field(description="Always `bearer`.")
+    expires_in: int = Field(description="Seconds until the access token ends.")
+    refresh_token: str = Field(description="For the GraphQL mutation `refreshToken`; good for one use.")
+
+
+class Verified(BaseModel):
+    """Whose token it is."""
+
+    user_id: int
+    username: str
+    email: str
+    is_active: bool
+
+
+@router.post("/login", summary="Sign in with mail and password")
+async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], request: Request, process: TheProcess) -> Token:
+    """A form with `username` (the mail) and `password`; a one-time code, where one is needed, in `client_secret`."""
+    signed = await process.sessions.login(
+        form.username,
+        form.password,
+        form.client_secret,
+        request.client.host if request.client else None,
+        request.headers.get("user-agent"),
+    )
+    return Token(
+        access_token=signed.access_token,
+        token_type=signed.token_type,
+        expires_in=round((signed.expires_at - datetime.now(UTC)).total_seconds()),
+        refresh_token=signed.refresh_token,
+    )
+
+
+@router.get("/verify", summary="Whose token is this?")
+async def verify(principal: ThePrincipal) -> Verified:
+    """The account behind the credential that came with the request."""
+    return Verified(user_id=principal.uid, username=principal.mail, email=principal.mail, is_active=True)

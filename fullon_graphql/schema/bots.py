@@ -1,0 +1,38 @@
+"""Bots."""
+
+from __future__ import annotations
+
+from sqlalchemy import func
+
+from fullon_graphql import models
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.connections import Connection
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import connection, to_many, to_one
+from fullon_graphql.engine.relations import Join, relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import ExchangeRef, OrderRef, UserRef
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.services import bots
+
+_IN_BOT = Join(models.BotExchange, models.BotExchange.ex_id == models.Exchange.ex_id)
+
+
+@entity(models.Bot, key=models.Bot.bot_id, visible=bots.visible)
+class Bot(Node):
+    """A trading robot of one person."""
+
+    bot_id: int = column("Key of the bot.")
+    uid: int = column("Key of the owner.")
+    name: str = column("Name given by the owner; two bots may share one.")
+    active: bool = column("True while the bot is switched on.")
+    dry_run: bool = column("True where the bot only simulates its trades.", func.coalesce(models.Bot.dry_run, False))
+    timestamp: DateTime = column("When the bot was made.")
+
+    user: UserRef = to_one("The owner.", relation("User", "uid", models.User.uid))
+    exchanges: list[ExchangeRef] = to_many(
+        "The accounts the bot trades on, by key.", relation("Exchange", "bot_id", models.BotExchange.bot_id, _IN_BOT)
+    )
+    orders: Connection[OrderRef] = connection(
+        "The bot's orders, by key.", relation("Order", "bot_id", models.Order.bot_id)
+    )

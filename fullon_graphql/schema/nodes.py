@@ -1,0 +1,44 @@
+"""Node: every row has one opaque id by which it can be fetched again, here and through a federated gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from fullon_graphql.context import Info
+from fullon_graphql.engine import keys
+from fullon_graphql.engine.entities import entity_named, entity_of
+from fullon_graphql.engine.loaders import load_entity
+from fullon_graphql.errors import NotFound
+
+
+@strawberry.interface(description="A row with an id that is unique across all types and stable across restarts.")
+class Node:
+    @strawberry.field(description="Opaque and globally unique; give it to `node` to get this row again.")
+    def id(self) -> strawberry.ID:
+        entity = entity_of(type(self))
+        return strawberry.ID(keys.encode(entity.name, *entity.key_of(self)))
+
+    @classmethod
+    async def resolve_reference(cls, info: Info, id: str | None = None) -> Any:
+        """Federation's entry: the entity a gateway knows by its id."""
+        return await find(info, id or "", only=cls)
+
+
+async def find(info: Info, node_id: str, only: type[Node] | None = None) -> Any:
+    """The row with this id, of type `only` where one is given. Ids asked for together share a statement per type.
+
+    Raises:
+        NotFound: no such row, a foreign one, or no id of this graph.
+    """
+    try:
+        name, *key = keys.decode(node_id)
+    except ValueError:
+        name, key = None, []
+    entity = entity_named(name) if isinstance(name, str) else None
+    known = entity is not None and keys.fits(key, entity.key) and (only is None or entity.type is only)
+    found = await load_entity(info.context, entity, tuple(key)) if entity is not None and known else None
+    if found is None:
+        raise NotFound("No row has this id.")
+    return found

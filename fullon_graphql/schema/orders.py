@@ -1,0 +1,69 @@
+"""Orders."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import strawberry
+
+from fullon_graphql import models
+from fullon_graphql.context import Info
+from fullon_graphql.engine.columns import column, upper
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.tickers import load_ticker
+from fullon_graphql.services import orders
+
+
+@strawberry.enum(description="Which way an order goes.")
+class OrderSide(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+@entity(models.Order, key=models.Order.order_id, visible=orders.visible)
+class Order(Node):
+    """What a bot asked of an exchange."""
+
+    order_id: int = column("Key of the order.")
+    bot_id: int = column("Key of the bot that placed it.")
+    uid: int = column("Key of the person it belongs to.")
+    ex_id: int = column("Key of the exchange account it was placed on.")
+    cat_ex_id: int = column("Key of the exchange in the catalogue.")
+    ex_order_id: str | None = column("The exchange's own id of the order, once it has one.")
+    exchange: str = column("Name of the exchange, e.g. `kraken`.")
+    symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.")
+    order_type: str = column("`market`, `limit`, `stop` or `stop_limit`, as the platform stored it.")
+    side: OrderSide = column("Buying or selling.", upper(models.Order.side))
+    volume: float = column("Volume asked for, in base currency.")
+    final_volume: float | None = column("Volume filled, in base currency.")
+    price: float | None = column("Price in quote currency; null for a market order that is not filled yet.")
+    plimit: float | None = column("Limit price of a stop order, in quote currency.")
+    tick: float | None = column("Market price seen when the order was placed.")
+    leverage: float | None = column("Leverage of a derivative position.")
+    futures: bool = column("True for a derivative.")
+    status: str = column("Free text of the platform: `New`, `open`, `partially_filled`, `filled`, `canceled` ...")
+    command: str | None = column("Instruction to the exchange daemon, e.g. how to spread the order.")
+    reason: str = column("Why the bot placed it.")
+    timestamp: DateTime = column("When the order was placed.")
+
+    bot: BotRef | None = to_one(
+        "The bot that placed it; null where that bot is gone.", relation("Bot", "bot_id", models.Bot.bot_id)
+    )
+    user: UserRef = to_one("The person it belongs to.", relation("User", "uid", models.User.uid))
+    account: ExchangeRef | None = to_one(
+        "The exchange account it was placed on; null where that is gone.",
+        relation("Exchange", "ex_id", models.Exchange.ex_id),
+    )
+    instrument: SymbolRef | None = to_one(
+        "The catalogued instrument of this order; null where the catalogue has none.",
+        relation("Symbol", ("symbol", "cat_ex_id"), (models.Symbol.symbol, models.Symbol.cat_ex_id)),
+    )
+
+    @strawberry.field(description="The instrument's live ticker; null where none has been seen.")
+    async def ticker(self, info: Info) -> TickerRef | None:
+        return await load_ticker(info.context, self.exchange, self.symbol)

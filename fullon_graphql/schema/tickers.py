@@ -1,0 +1,77 @@
+"""Live tickers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import strawberry
+
+from fullon_graphql import models
+from fullon_graphql.cache import tickers as cache
+from fullon_graphql.context import Context
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.loaders import loader
+from fullon_graphql.engine.relations import Join, relation
+from fullon_graphql.schema.references import SymbolRef
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.services import tickers
+
+INSTRUMENT = relation(
+    "Symbol",
+    ("exchange", "symbol"),
+    (models.CatExchange.name, models.Symbol.symbol),
+    Join(models.CatExchange, models.CatExchange.cat_ex_id == models.Symbol.cat_ex_id),
+)
+"""From the names by which tickers and clients know an instrument to its row."""
+
+
+@strawberry.type(description="What an exchange last said about one instrument. Prices are in quote currency.")
+class Ticker:
+    exchange: str = strawberry.field(description="Lower-case name of the exchange.")
+    symbol: str = strawberry.field(description="Instrument in the exchange's spelling.")
+    price: float = strawberry.field(description="The current price.")
+    bid: float | None = strawberry.field(description="Best price somebody buys at.")
+    ask: float | None = strawberry.field(description="Best price somebody sells at.")
+    last: float | None = strawberry.field(description="Price of the last trade.")
+    volume: float | None = strawberry.field(description="Volume traded in the exchange's window, in base currency.")
+    change: float | None = strawberry.field(description="Change of the price over that window.")
+    percentage: float | None = strawberry.field(description="The same change in per cent.")
+    spread: float | None = strawberry.field(description="`ask - bid`; null where a side is missing.")
+    time: DateTime = strawberry.field(description="When the exchange said it.")
+    age_ms: float = strawberry.field(description="Milliseconds since then, when this answer was made.")
+
+    instrument: SymbolRef | None = to_one("The catalogued instrument; null where the catalogue has none.", INSTRUMENT)
+
+    @classmethod
+    def of(cls, ticker: cache.Ticker) -> Ticker:
+        """The GraphQL object of a cached ticker."""
+        return cls(
+            exchange=ticker.exchange,
+            symbol=ticker.symbol,
+            price=ticker.price,
+            bid=ticker.bid,
+            ask=ticker.ask,
+            last=ticker.last,
+            volume=ticker.volume,
+            change=ticker.change,
+            percentage=ticker.percentage,
+            spread=ticker.spread,
+            time=DateTime(datetime.fromtimestamp(ticker.time, UTC)),
+            age_ms=ticker.age_ms(),
+        )
+
+
+async def load_ticker(context: Context, exchange: str, symbol: str) -> Ticker | None:
+    """The ticker of one instrument, or None; all that one operation asks for at a time cost one Redis round trip."""
+
+    async def fetch(instruments: list[tuple[str, str]]) -> list[cache.Ticker | None]:
+        return await tickers.of_instruments(context.process.redis, context.caller, instruments)
+
+    found = await loader(context, "tickers", fetch).load((exchange, symbol))
+    return Ticker.of(found) if found else None
+
+
+async def load_exchange_tickers(context: Context, exchange: str, symbols: list[str] | None = None) -> list[Ticker]:
+    """The tickers of one exchange: those of `symbols` in that order, or all, by symbol."""
+    found = await tickers.of_exchange(context.process.redis, context.caller, exchange, symbols)
+    return [Ticker.of(ticker) for ticker in found]

@@ -1,0 +1,48 @@
+"""People."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql import models
+from fullon_graphql.context import Info
+from fullon_graphql.engine.columns import column, upper
+from fullon_graphql.engine.connections import Connection
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import connection, to_many
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.models import Role
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import BotRef, ExchangeRef
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.services import users
+from fullon_graphql.services.accounts import is_administrator
+
+strawberry.enum(Role, description="What an account may do.")
+
+
+@entity(models.User, key=models.User.uid, visible=users.visible)
+class User(Node):
+    """A person with an account. People see themselves; administrators see everybody."""
+
+    uid: int = column("Key of the account.")
+    mail: str = column("Address the person signs in with; unique.")
+    name: str = column("First name.")
+    lastname: str = column("Family name.")
+    role: Role = column("Role stored with the account; see `isAdmin` for what it amounts to.", upper(models.User.role))
+    active: bool = column("False for a deactivated account: it can no longer sign in.")
+    timestamp: DateTime = column("When the account was made.")
+    phone: str = column("Phone number; personal.")
+    id_num: str = column("Number of an identity document; personal.")
+    note: str | None = column("Free text about the person; personal.")
+    manager: int | None = column("`uid` of the person who manages this account.")
+    external_id: str | None = column("The person's id in an external system.")
+
+    @strawberry.field(description="True where the role, or being the platform's administrator, gives all rights.")
+    def is_admin(self, info: Info) -> bool:
+        return is_administrator(info.context.process.settings, self.mail, self.role)
+
+    bots: Connection[BotRef] = connection("The person's bots, by key.", relation("Bot", "uid", models.Bot.uid))
+    exchanges: list[ExchangeRef] = to_many(
+        "The person's accounts on exchanges, by key.", relation("Exchange", "uid", models.Exchange.uid)
+    )

@@ -1,0 +1,78 @@
+"""API keys: whose a key is, and what it may do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Executable, Row, or_, select, update
+
+from fullon_graphql.auth.api_keys import is_presentable, parse_scopes, stored_form
+from fullon_graphql.auth.principal import Principal
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.errors import Unauthenticated
+from fullon_graphql.models import ApiKey, User
+from fullon_graphql.services.accounts import is_administrator
+
+LAST_USED_PRECISION = timedelta(minutes=1)
+"""`last_used_at` is written at most this often: a busy key would otherwise rewrite its row with every request."""
+
+
+class ApiKeys:
+    """The API keys of one installation, in the platform's `api_keys`."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+
+    async def identify_api_key(self, key: str) -> Principal:
+        """The account behind `key`, as it is now, with the key's scopes. One statement, which also notes the use.
+
+        Raises:
+            Unauthenticated: the key is unknown, switched off or expired, or the account is not active.
+        """
+        now = datetime.now(UTC)
+        found = await self._database.row(_find(key, now)) if is_presentable(key) else None
+        if found is None:
+            raise Unauthenticated("This API key is not known.")
+        if refusal := _refusal(found, now):
+            raise Unauthenticated(refusal)
+        return Principal(
+            uid=found.uid,
+            mail=found.mail,
+            is_admin=is_administrator(self._settings, found.mail, found.role),
+            credential=f"api_key:{found.api_key_id}",
+            expires_at=found.expires_at,
+            scopes=parse_scopes(found.scopes),
+        )
+
+
+def _find(key: str, now: datetime) -> Executable:
+    """The key by its hash or, from older writers, in clear."""
+    is_this_key = ApiKey.key.in_([stored_form(key), key])
+    stale = (
+        select(ApiKey.api_key_id)
+        .join(User, User.uid == ApiKey.uid)
+        .where(is_this_key, ApiKey.is_active, User.active)
+        .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
+        .where(or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - LAST_USED_PRECISION))
+        # Never waits: whoever holds the row is noting the same use, or editing the key.
+        .with_for_update(of=ApiKey, skip_locked=False)
+    )
+    noted = update(ApiKey).where(ApiKey.api_key_id.in_(stale)).values(last_used_at=now).returning(ApiKey.api_key_id)
+    columns = (ApiKey.api_key_id, ApiKey.scopes, ApiKey.is_active, ApiKey.expires_at)
+    return (
+        select(*columns, User.uid, User.mail, User.role, User.active)
+        .join(User, User.uid == ApiKey.uid)
+        .where(is_this_key)
+        .add_cte(noted.cte("noted"))
+    )
+
+
+def _refusal(found: Row[Any], now: datetime) -> str | None:
+    if not found.is_active:
+        return "This API key is switched off."
+    if found.expires_at is not None and found.expires_at <= now:
+        return "This API key has expired."
+    return None if found.active else "The account of this API key is not active."

@@ -1,0 +1,14 @@
+"""Accounts on exchanges: one sees one's own."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.models import Exchange
+from fullon_graphql.services.visibility import own_rows
+
+
+def visible(caller: Caller) -> Select[tuple[Exchange]]:
+    """The exchange accounts `caller` may see."""
+    return own_rows(Exchange, Exchange.uid, caller)

@@ -1,0 +1,112 @@
+"""Failed sign-ins are counted per account and per address; beyond the limit a sign-in is refused unseen.
+
+The counts are moving windows in Redis, so they hold across workers. Without Redis nobody signs in: a guesser must not
+gain unlimited tries by making it stall, and a count per process would need a bound an attacker could fill. Who is
+signed in already (access tokens, refresh tokens, API keys) does not notice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import math
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import redis.exceptions
+import structlog
+from limits import RateLimitItem, parse
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from redis.asyncio import Redis
+
+from fullon_graphql.errors import RateLimited, ServiceUnavailable
+
+ADDRESS_FACTOR = 10
+"""An office or a mobile network may share one address among many accounts."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Throttle:
+    """The counts of failed sign-ins. `limit` is written as `5 per minute`."""
+
+    def __init__(self, client: Redis, limit: str) -> None:
+        self._per_account = parse(limit)
+        self._per_address = type(self._per_account)(
+            self._per_account.amount * ADDRESS_FACTOR, self._per_account.multiples
+        )
+        storage = RedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix="fullon_graphql:logins",
+            connection_pool=client.connection_pool,  # type: ignore[arg-type]  # documented, but left out of the type
+        )
+        self._windows = MovingWindowRateLimiter(storage)
+
+    async def check(self, mail: str, address: str | None) -> None:
+        """Pass where neither the account nor the address has used up its failures.
+
+        Raises:
+            RateLimited: with the seconds until the oldest failure is forgotten.
+            ServiceUnavailable: Redis does not answer.
+        """
+        async with _redis_needed():
+            for item, who in self._counted(mail, address):
+                window = await self._windows.get_window_stats(item, who)
+                if window.remaining <= 0:
+                    raise _too_many(window.reset_time)
+
+    async def count_failure(self, mail: str, address: str | None) -> None:
+        """Remember one failure for the account, known or not, and for the address.
+
+        Raises:
+            ServiceUnavailable: Redis does not answer.
+        """
+        async with _redis_needed():
+            for item, who in self._counted(mail, address):
+                await self._windows.hit(item, who)
+
+    async def forget_failures(self, mail: str) -> None:
+        """Clear the account's count after a success. The address keeps its own: it may be guessing at others.
+
+        Raises:
+            ServiceUnavailable: Redis does not answer.
+        """
+        async with _redis_needed():
+            await self._windows.clear(self._per_account, _account(mail))
+
+    def _counted(self, mail: str, address: str | None) -> list[tuple[RateLimitItem, str]]:
+        counted = [(self._per_account, _account(mail))]
+        return [*counted, (self._per_address, _network(address))] if address else counted
+
+
+@asynccontextmanager
+async def _redis_needed() -> AsyncIterator[None]:
+    try:
+        yield
+    except redis.exceptions.RedisError as error:
+        _log.warning("sign_in_refused_without_redis", error=type(error).__name__)
+        raise ServiceUnavailable("redis", "Nobody can sign in at the moment; try again shortly.") from error
+
+
+def _too_many(reset_time: float) -> RateLimited:
+    seconds = max(1, math.ceil(reset_time - time.time()))
+    return RateLimited(f"Too many failed sign-ins; try again in {seconds} seconds.", retry_after=seconds)
+
+
+def _account(mail: str) -> str:
+    """Hashed, because what people type into the wrong field does not belong into a key."""
+    return "account:" + hashlib.sha256(mail.encode(errors="surrogatepass")).hexdigest()
+
+
+def _network(address: str) -> str:
+    """One household holds a whole /64 of IPv6, so that is what counts as one address."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:  # a unix socket, or a test client's name
+        return f"address:{hashlib.sha256(address.encode(errors='surrogatepass')).hexdigest()}"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return f"address:{parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False).network_address}"
+    return f"address:{parsed}"

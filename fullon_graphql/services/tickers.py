@@ -1,0 +1,25 @@
+"""Live tickers: the same for everybody who is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+
+from fullon_graphql.auth.principal import Caller, signed_in
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
+
+
+async def of_exchange(
+    redis: Redis, caller: Caller, exchange: str, symbols: Sequence[str] | None = None
+) -> list[Ticker]:
+    """The tickers of one exchange in one round trip: those of `symbols` in that order, or all, by symbol."""
+    signed_in(caller)
+    return await tickers.read(redis, exchange, symbols)
+
+
+async def of_instruments(redis: Redis, caller: Caller, instruments: Sequence[tuple[str, str]]) -> list[Ticker | None]:
+    """The ticker of each (exchange, symbol) in one round trip, None where there is none."""
+    signed_in(caller)
+    return await tickers.read_many(redis, instruments)

@@ -1,0 +1,32 @@
+"""The two rules that say who sees a row; every entity's `visible` is one of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from fullon_graphql.auth.principal import Caller, signed_in
+
+
+def own_rows(table: type[Any], owner: ColumnElement[int] | InstrumentedAttribute[int], caller: Caller) -> Select[Any]:
+    """The rows whose `owner` is the caller; all of them for an administrator.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        Forbidden: the credential may not read.
+    """
+    principal = signed_in(caller)
+    return select(table) if principal.admin else select(table).where(owner == principal.uid)
+
+
+def shared_rows(table: type[Any], caller: Caller) -> Select[Any]:
+    """Every row, for everybody who is signed in: the catalogue and market data.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        Forbidden: the credential may not read.
+    """
+    signed_in(caller)
+    return select(table)

@@ -1,0 +1,1 @@
+"""The roots of subscriptions: one file per streamed entity."""

@@ -1,0 +1,76 @@
+"""Balances and positions, beside the platform's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+
+from redis.asyncio import Redis
+
+from fullon_graphql.cache import accounts
+from fullon_graphql.cache.accounts import Balance, Position
+
+NOW = datetime(2024, 6, 10, 12, 30, tzinfo=UTC)
+DOLLARS = Balance(1, "USD", total=100.0, free=60.0, used=40.0, updated_at=NOW)
+LONG = Position(1, "BTC/USD", volume=0.5, cost=32000.0, price=64000.0, fee=3.2, count=2.0, timestamp=NOW)
+SHORT = Position(2, "BTC/USD:BTC", volume=-0.5, cost=32000.0, price=64000.0, timestamp=NOW)
+
+Count = Callable[[], AbstractContextManager[list[str]]]
+
+
+async def test_accounts_are_stored_as_the_platform_stores_them(redis: Redis) -> None:
+    await accounts.write(redis, {1: [DOLLARS]}, {1: [LONG]}, NOW)
+    assert json.loads(await redis.hget("accounts", "1") or "") == {
+        "USD": {"total": 100.0, "free": 60.0, "used": 40.0},
+        "date": "2024-06-10T12:30:00+00:00",
+    }
+    assert json.loads(await redis.hget("account_positions", "1") or "") == {
+        "BTC/USD": {
+            "cost": 32000.0,
+            "volume": 0.5,
+            "fee": 3.2,
+            "count": 2.0,
+            "price": 64000.0,
+            "timestamp": NOW.timestamp(),
+        },
+        "timestamp": "2024-06-10T12:30:00+00:00",
+    }
+
+
+async def test_what_was_written_is_what_is_read_without_the_times_beside_it(redis: Redis) -> None:
+    await accounts.write(redis, {1: [DOLLARS], 2: []}, {1: [LONG], 2: [SHORT]}, NOW)
+    assert await accounts.read_balances(redis, [1, 2, 3]) == {1: [DOLLARS], 2: [], 3: []}
+    assert await accounts.read_positions(redis, [2, 1, 3]) == {1: [LONG], 2: [SHORT], 3: []}
+
+
+async def test_many_accounts_cost_one_round_trip(redis: Redis, redis_calls: Count) -> None:
+    with redis_calls() as calls:
+        await accounts.write(redis, {1: [DOLLARS], 2: []}, {1: [LONG], 2: [SHORT]}, NOW)
+        await accounts.read_balances(redis, [1, 2])
+        await accounts.read_positions(redis, [1, 2])
+        await accounts.read_positions(redis, [])
+    assert len(calls) == 3
+
+
+async def test_an_account_whose_positions_are_closed_has_none_left(redis: Redis) -> None:
+    await accounts.write(redis, {}, {1: [LONG]}, NOW)
+    await accounts.write(redis, {}, {1: []}, NOW)
+    assert not await redis.hexists("account_positions", "1")
+
+
+async def test_what_is_unreadable_is_left_out_and_does_not_spoil_the_others(redis: Redis) -> None:
+    await accounts.write(redis, {1: [DOLLARS]}, {}, NOW)
+    await redis.hset(
+        "accounts",
+        mapping={"2": "{", "3": "[]", "4": '{"USD": 7, "EUR": {"total": "much"}, "CHF": {"total": 5, "free": 5}}'},
+    )
+    read = await accounts.read_balances(redis, [1, 2, 3, 4])
+    assert read == {1: [DOLLARS], 2: [], 3: [], 4: [Balance(4, "CHF", 5.0, 5.0, 0.0)]}
+
+
+def test_the_side_of_a_position_is_the_sign_of_its_volume() -> None:
+    assert LONG.side == "long"
+    assert SHORT.side == "short"
+    assert Position(1, "BTC/USD", volume=0.0, cost=0.0, price=0.0).side is None

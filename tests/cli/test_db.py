@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import make_url
+
+from fullon_graphql.config import Settings
+from fullon_graphql.models import doctor
+from fullon_graphql.models.migrate import create_databases, upgrade
+from tests.fixtures.blank import absent_database, execute, fetch
+
+Environment = dict[str, str]
+
+
+def test_init_creates_both_databases_and_every_table(settings: Settings, environment: Environment) -> None:
+    with absent_database(settings) as url, absent_database(settings) as ohlcv_url:
+        done = _db("init", environment | {"DATABASE_URL": url, "OHLCV_DATABASE_URL": ohlcv_url})
+
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [
+            f"Created database {make_url(url).database}.",
+            f"Created database {make_url(ohlcv_url).database}.",
+            "The tables are up to date.",
+        ]
+        assert doctor.inspect(url) == []
+        assert fetch(ohlcv_url, "SELECT 1")
+
+
+def test_init_on_what_exists_creates_nothing(environment: Environment) -> None:
+    done = _db("init", environment)
+
+    assert (done.returncode, done.stdout) == (0, "The tables are up to date.\n")
+
+
+def test_upgrade_brings_an_existing_database_up_to_date(settings: Settings, environment: Environment) -> None:
+    with absent_database(settings) as url:
+        create_databases(url)
+
+        assert _db("upgrade", environment | {"DATABASE_URL": url}).returncode == 0
+        assert doctor.inspect(url) == []
+
+
+def test_doctor_is_content_with_a_database_of_our_own(environment: Environment) -> None:
+    done = _db("doctor", environment)
+
+    assert (done.returncode, done.stdout) == (0, "The database is exactly as expected.\n")
+
+
+@pytest.mark.parametrize(
+    ("statement", "code", "words"),
+    [
+        ("ALTER TABLE users ADD nickname text", 0, "harmless users.nickname"),
+        ("DROP INDEX uid_ex_id", 0, "degrades orders"),
+        ("ALTER TABLE orders DROP leverage", 1, "breaks orders.leverage"),
+    ],
+)
+def test_doctor_fails_only_when_something_would_break(
+    settings: Settings, environment: Environment, statement: str, code: int, words: str
+) -> None:
+    with absent_database(settings) as url:
+        create_databases(url)
+        upgrade(url)
+        execute(url, statement)
+
+        done = _db("doctor", environment | {"DATABASE_URL": url})
+
+    assert done.returncode == code, done.stderr
+    assert words in " ".join(done.stdout.replace("│", " ").split())
+
+
+def test_url_prints_an_address_that_other_programs_can_use(environment: Environment) -> None:
+    addresses = {
+        "DATABASE_URL": "postgresql+asyncpg://me:p%40ss@db:5433/one",
+        "OHLCV_DATABASE_URL": "postgresql://me@db/two",
+    }
+
+    assert _db("url", environment | addresses).stdout == "postgresql://me:p%40ss@db:5433/one\n"
+    assert _db("url --ohlcv", environment | addresses).stdout == "postgresql://me@db/two\n"
+
+
+@pytest.mark.parametrize("command", ["init", "upgrade", "doctor"])
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://me:hidden@127.0.0.1:1/x", "Connect call failed"),
+        ("not an address", "Could not parse"),
+    ],
+)
+def test_an_unreachable_database_is_one_line_and_exit_code_1(
+    environment: Environment, command: str, url: str, reason: str
+) -> None:
+    done = _db(command, environment | {"DATABASE_URL": url})
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert reason in done.stderr
+    assert "hidden" not in done.stderr
+
+
+def test_a_missing_database_is_named(settings: Settings, environment: Environment) -> None:
+    with absent_database(settings) as url:
+        done = _db("doctor", environment | {"DATABASE_URL": url})
+
+        assert done.returncode == 1
+        assert f'database "{make_url(url).database}" does not exist' in done.stderr
+
+
+def _db(arguments: str, environment: Environment) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from fullon_graphql.cli.db import app; app()", *arguments.split()]
+    return subprocess.run(program, env=environment | {"COLUMNS": "250"}, capture_output=True, text=True, check=False)

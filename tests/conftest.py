@@ -1,0 +1,112 @@
+"""Engines for the whole run, empty stores for each test. See tests/fixtures/harness.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from tests.fixtures import counting
+from tests.fixtures.emptying import empty
+from tests.fixtures.harness import Harness, Stores
+
+pytest_plugins = ["tests.fixtures.graph", "tests.fixtures.rows"]
+
+HARNESS = pytest.StashKey[Harness]()
+
+Count = Callable[[], AbstractContextManager[list[str]]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the developer's own stores, and make the first process of the run the owner of its engines."""
+    for name in (*Settings.model_fields, "fullon_demo"):
+        os.environ.pop(name.upper(), None)
+    if hasattr(config, "workerinput"):
+        return
+    os.environ["FULLON_HOME"] = os.devnull  # where no running demo can be found
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the run as Ctrl-C does: in order
+    config.stash[HARNESS] = Harness()
+    config.add_cleanup(config.stash[HARNESS].close)
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none of this without xdist
+def pytest_configure_node(node: Any) -> None:
+    """Hand a worker its stores."""
+    node.workerinput["stores"] = asdict(node.config.stash[HARNESS].stores(node.gateway.id))
+
+
+@pytest.fixture(scope="session")
+def stores(pytestconfig: pytest.Config) -> Stores:
+    """The stores of this worker, or of the one process there is."""
+    if hasattr(pytestconfig, "workerinput"):
+        return Stores(**pytestconfig.workerinput["stores"])
+    return pytestconfig.stash[HARNESS].stores("main")
+
+
+@pytest.fixture
+async def settings(stores: Stores) -> Settings:
+    """Settings that point at this worker's own stores, which are empty."""
+    await empty(stores)
+    return Settings(
+        database_url=stores.database_url,
+        ohlcv_database_url=stores.ohlcv_database_url,
+        redis_url=stores.redis_url,
+        jwt_secret_key=SecretStr("a secret of the tests, long enough for HS256"),
+        db_pool_size=5,
+        db_pool_max_overflow=5,
+    )
+
+
+@pytest.fixture
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a command or server of ours, started by a test, finds the same settings."""
+    return os.environ | {
+        "DATABASE_URL": settings.database_url,
+        "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
+        "REDIS_URL": settings.redis_url,
+        "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),
+    }
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The migrated database of people, bots and orders."""
+    database = Database.connect(settings.database_url, "tests", settings)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def ohlcv_database(settings: Settings) -> AsyncIterator[Database]:
+    """The candle store's database, without any table."""
+    database = Database.connect(settings.ohlcv_database_url, "tests", settings)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def redis(settings: Settings) -> AsyncIterator[Redis]:
+    """A client of this worker's Redis; answers are text."""
+    async with Redis.from_url(settings.redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def statements() -> Count:
+    """Count SQL: `with statements() as seen: …`, then `len(seen)`."""
+    return counting.statements
+
+
+@pytest.fixture
+def redis_calls() -> Count:
+    """Count Redis round trips: `with redis_calls() as seen: …`, then `len(seen)`."""
+    return counting.redis_calls

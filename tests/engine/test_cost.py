@@ -1,0 +1,36 @@
+"""What one request costs: statements and round trips do not grow with the rows."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis
+
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
+from tests.conftest import Count
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import ADMIN
+
+pytestmark = pytest.mark.usefixtures("platform")
+
+ACROSS_ALL_STORES = """query ($bots: Int!, $orders: Int!) {
+  users { nodes { mail bots(first: $bots) { nodes { name
+    orders(first: $orders) { totalCount nodes { orderId instrument { symbol } ticker { price } } } } } } }
+}"""
+
+
+async def test_users_to_tickers_cost_the_same_for_few_rows_and_for_many(
+    graph: GraphClient, redis: Redis, statements: Count, redis_calls: Count
+) -> None:
+    await tickers.write(redis, [Ticker("kraken", "BTC/USD", 101.0, 1.0)])
+    admin = graph.as_(principal(ADMIN, admin=True))
+    costs, orders = [], []
+    for bots, per_bot in ((1, 1), (50, 50)):
+        with statements() as sql, redis_calls() as trips:
+            data = await admin.data(ACROSS_ALL_STORES, bots=bots, orders=per_bot)
+        costs.append((len(sql), len([trip for trip in trips if "HMGET" in str(trip)])))
+        orders.append([o for u in data["users"]["nodes"] for b in u["bots"]["nodes"] for o in b["orders"]["nodes"]])
+    assert [len(found) for found in orders] == [2, 45]
+    assert all(order["ticker"] == {"price": 101.0} for found in orders for order in found)
+    # One statement each for users, bots, orders, their counts and instruments; one trip for all tickers.
+    assert costs == [(5, 1), (5, 1)]

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis
+
+from fullon_graphql.auth.credentials import ApiKeyValue, BearerToken
+from fullon_graphql.auth.principal import Anonymous, Principal
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.identity import identify
+from fullon_graphql.services.sessions import Sessions
+from tests.services.conftest import AddAccount, AddApiKey
+
+
+async def test_a_good_token_is_a_principal(sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount) -> None:
+    uid = await add_account()
+    signed_in = await sessions.login("trader@fullon", "secret")
+    caller = await identify(BearerToken(signed_in.access_token), sessions, api_keys)
+    assert isinstance(caller, Principal)
+    assert caller.uid == uid
+
+
+async def test_a_good_api_key_is_a_principal(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
+) -> None:
+    uid = await add_account()
+    await add_api_key(uid, "a-key-from-before")
+    caller = await identify(ApiKeyValue("a-key-from-before"), sessions, api_keys)
+    assert isinstance(caller, Principal)
+    assert caller.uid == uid
+
+
+async def test_no_credential_is_nobody(sessions: Sessions, api_keys: ApiKeys) -> None:
+    assert await identify(None, sessions, api_keys) == Anonymous()
+
+
+@pytest.mark.parametrize("credential", [BearerToken("nonsense"), ApiKeyValue("unknown-api-key"), ApiKeyValue("\0")])
+async def test_a_bad_credential_is_nobody_with_a_reason(
+    sessions: Sessions, api_keys: ApiKeys, credential: BearerToken | ApiKeyValue
+) -> None:
+    caller = await identify(credential, sessions, api_keys)
+    assert isinstance(caller, Anonymous)
+    assert caller.reason
+    assert credential.value not in caller.reason
+
+
+async def test_a_database_that_does_not_answer_is_no_reason_to_call_somebody_nobody(
+    sessions: Sessions, add_account: AddAccount, redis: Redis, settings: Settings
+) -> None:
+    signed_in = await sessions.open(await add_account(), "trader@fullon")
+    down = Database.connect("postgresql://nobody@127.0.0.1:1/none", "down", settings)
+    credential = BearerToken(signed_in.access_token)
+    with pytest.raises(OSError, match="Connect"):
+        await identify(credential, Sessions(down, redis, settings), ApiKeys(down, settings))
+    await down.close()
