@@ -39,7 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The ASGI application: the graph at `/graphql`, REST under `/api/v1`, health under `/health`.
 
     Raises:
-        InsecureSecret: JWT_SECRET_KEY is not set or too short, and this is not the demo.
+        InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
     """
     refuse_insecure_secret(settings)
 

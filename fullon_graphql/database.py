@@ -34,6 +34,7 @@ class Database:
             pool_timeout=settings.db_timeout,
             pool_pre_ping=False,
             pool_recycle=3600,
+            hide_parameters=True,  # or the text of an exception would carry password hashes into logs
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             connect_args={

@@ -157,8 +157,10 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return ServiceUnavailable("redis")
         case sqlalchemy.exc.TimeoutError():
             return ServiceUnavailable("postgres")
-        case sqlalchemy.exc.DBAPIError() if _is_statement_timeout(exception):
+        case sqlalchemy.exc.DBAPIError() if _sqlstate(exception) == _QUERY_CANCELED:
             return Timeout("The database took too long and the query was given up.")
+        case sqlalchemy.exc.DBAPIError() if _sqlstate(exception)[:2] in _DOWN:
+            return ServiceUnavailable("postgres")
         case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError():
             return ServiceUnavailable("postgres")
         case sqlalchemy.exc.DBAPIError() if exception.connection_invalidated:
@@ -169,5 +171,10 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return Internal(request_id)
 
 
-def _is_statement_timeout(exception: sqlalchemy.exc.DBAPIError) -> bool:
-    return getattr(exception.orig, "sqlstate", None) == "57014"  # query_canceled
+_QUERY_CANCELED = "57014"
+_DOWN = {"08", "28", "3D", "53", "57"}
+"""Classes of SQLSTATE that mean nobody can be served: no connection, no access, no database, no room, shutting down."""
+
+
+def _sqlstate(exception: sqlalchemy.exc.DBAPIError) -> str:
+    return getattr(exception.orig, "sqlstate", None) or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -122,6 +123,7 @@ def test_a_run_that_is_stopped_leaves_no_engine_and_no_folder(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     deadline = time.monotonic() + 60
     while not (tmp_path / "ready").exists():
@@ -130,7 +132,7 @@ def test_a_run_that_is_stopped_leaves_no_engine_and_no_folder(
         time.sleep(0.01)
     folder = (tmp_path / "folder").read_text()
     assert engines_in(folder)
-    run.send_signal(number)
+    os.killpg(run.pid, number)  # as a terminal does
     said, _ = run.communicate(timeout=60)
     assert run.returncode != 0, said
     assert not engines_in(folder), said

@@ -100,7 +100,7 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
         return _typed(claims)
     except jwt.InvalidTokenError as error:
         raise Unauthenticated(_explained(error, settings)) from None
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):  # the last: JSON nested without end
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise Unauthenticated("The access token is malformed.") from None
 
 

@@ -1,0 +1,23 @@
+"""The command line: every command in one place, each in the file of its noun."""
+
+from __future__ import annotations
+
+import typer
+
+from fullon_graphql.cli import cache, db, ohlcv, schema, serve, token, user
+
+app = typer.Typer(
+    help="The one door to the Fullon trading platform.", no_args_is_help=True, pretty_exceptions_show_locals=False
+)
+app.command()(serve.serve)
+app.command()(schema.schema)
+app.command()(token.token)
+app.add_typer(user.app, name="user")
+app.add_typer(db.app, name="db")
+app.add_typer(cache.app, name="cache")
+app.add_typer(ohlcv.app, name="ohlcv")
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()

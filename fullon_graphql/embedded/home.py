@@ -62,8 +62,10 @@ def socket_folder(home: Path) -> Iterator[Path]:
     outside.mkdir(mode=0o700, exist_ok=True)
     if not _is_ours(outside):
         raise EngineError(f"{outside} is for sockets and not ours alone. Remove it, or shorten FULLON_HOME.")
-    yield outside
-    shutil.rmtree(outside, ignore_errors=True)
+    try:
+        yield outside
+    finally:
+        shutil.rmtree(outside, ignore_errors=True)
 
 
 def _is_ours(folder: Path) -> bool:

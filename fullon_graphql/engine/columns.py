@@ -22,7 +22,7 @@ class Column:
     def expression(self, table: type[Any], name: str) -> ColumnElement[Any]:
         """The SQL both executions select for the field called `name`."""
         chosen = getattr(table, name) if self.sql is None else self.sql
-        return chosen  # type: ignore[no-any-return]  # a mapped attribute is a column expression
+        return chosen
 
 
 def column(description: str, sql: ColumnElement[Any] | InstrumentedAttribute[Any] | None = None) -> Any:

@@ -26,10 +26,10 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, eq=False)
 class Entity:
-    """What the executions know about one type. `type` makes its instances: one per row, fields by column name."""
+    """What the executions know about one type. `graph_type` makes its instances: one per row, fields by column name."""
 
     name: str
-    type: type[Any]
+    graph_type: type[Any]
     table: type[Any]
     key: tuple[InstrumentedAttribute[Any], ...]
     visible: Callable[[Caller], Select[Any]]
@@ -37,7 +37,7 @@ class Entity:
     @cached_property
     def columns(self) -> Mapping[str, ColumnElement[Any]]:
         """The SQL expression of every declared column, by Python field name."""
-        fields = self.type.__strawberry_definition__.fields
+        fields = self.graph_type.__strawberry_definition__.fields
         declared = {field.python_name: field.metadata.get(COLUMN) for field in fields}
         return {name: column.expression(self.table, name) for name, column in declared.items() if column}
 
@@ -58,7 +58,7 @@ class Entity:
     def build(self, row: Row[Any]) -> Any:
         """The GraphQL object of one row of `rows` (further columns of the row are ignored)."""
         values = row._mapping  # noqa: SLF001  # SQLAlchemy's documented name
-        return self.type(**{name: values[name] for name in self.columns})
+        return self.graph_type(**{name: values[name] for name in self.columns})
 
     def key_of(self, instance: object) -> Key:
         """The key of one built object."""

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Integer, SmallInteger
+from sqlalchemy import BigInteger, Integer, SmallInteger
+from sqlalchemy.orm import InstrumentedAttribute
 
 _INTEGER_BITS = ((SmallInteger, 15), (BigInteger, 63), (Integer, 31))
 _LONGEST = 512
@@ -41,12 +42,12 @@ def decode(text: str) -> list[Any]:
     return parts
 
 
-def fits(values: Sequence[Any], columns: Sequence[ColumnElement[Any]]) -> bool:
+def fits(values: Sequence[Any], columns: Sequence[InstrumentedAttribute[Any]]) -> bool:
     """True where `values` could stand in `columns`: as many, of the right kind, and in PostgreSQL's range."""
     return len(values) == len(columns) and all(map(_value_fits, values, columns))
 
 
-def _value_fits(value: object, column: ColumnElement[Any]) -> bool:
+def _value_fits(value: object, column: InstrumentedAttribute[Any]) -> bool:
     for kind, bits in _INTEGER_BITS:
         if isinstance(column.type, kind):
             return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits

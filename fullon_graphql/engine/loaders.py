@@ -64,5 +64,11 @@ def identity(entity: Entity) -> Relation:
     return Relation(entity.name, entity.key_names, entity.key)
 
 
-def loader(context: Context, name: tuple[Any, ...], fetch: Any) -> DataLoader[Key, Any]:
+def loader(
+    context: Context, name: Hashable, fetch: Callable[[list[K]], Awaitable[Sequence[V | BaseException]]]
+) -> DataLoader[K, V]:
+    """The operation's loader called `name`, made with `fetch` at the first use.
+
+    `fetch` answers in the order of its keys, with an exception in the place of a key that has no answer.
+    """
     return context.loaders.setdefault(name, DataLoader(load_fn=fetch))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.entities import Entity, Key
@@ -95,5 +96,5 @@ def _read_cursor(entity: Entity, text: str | None, field: str) -> Key | None:
     return tuple(key)
 
 
-def _ordered(columns: Sequence[ColumnElement[Any]], *, descending: bool) -> list[ColumnElement[Any]]:
+def _ordered(columns: Sequence[InstrumentedAttribute[Any]], *, descending: bool) -> list[ColumnElement[Any]]:
     return [column.desc() if descending else column.asc() for column in columns]

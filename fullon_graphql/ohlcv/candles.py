@@ -34,11 +34,6 @@ class CandleColumns:
         """No bars."""
         return cls([], [], [], [], [], [])
 
-    @classmethod
-    def empty(cls) -> CandleColumns:
-        """No bars."""
-        return cls([], [], [], [], [], [])
-
     @property
     def length(self) -> int:
         """How many bars there are."""

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -40,7 +40,7 @@ class CsvFile:
             else:
                 yield cls(path, raw, raw, on_progress)
 
-    async def header(self, expected: set[str]) -> list[str]:
+    async def header(self, expected: Sequence[str]) -> list[str]:
         """The column names in the file's own order.
 
         Raises:
@@ -48,9 +48,9 @@ class CsvFile:
         """
         line = await asyncio.to_thread(self._read, self._text.readline, _LONGEST_HEADER)
         names = [name.strip() for name in next(csv.reader([line.decode("utf-8-sig", "replace")]), [])]
-        if len(names) != len(expected) or set(names) != expected:
+        if len(names) != len(expected) or set(names) != set(expected):
             raise BadUserInput(
-                f"{self.name}, line 1: the header must name {', '.join(sorted(expected))}; came {', '.join(names)!r}."
+                f"{self.name}, line 1: the header must name {', '.join(expected)}; came {', '.join(names)!r}."
             )
         return names
 

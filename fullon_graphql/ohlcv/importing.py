@@ -145,11 +145,11 @@ async def _recording(
         driver = (await connection.get_raw_connection()).driver_connection
         if not isinstance(driver, asyncpg.Connection):
             raise TypeError(f"COPY needs an asyncpg connection, not {driver!r}.")
-        yield driver, await _load(driver, path, set(columns), checks, on_progress)
+        yield driver, await _load(driver, path, list(columns), checks, on_progress)
 
 
 async def _load(
-    driver: asyncpg.Connection, path: Path, columns: set[str], checks: Sequence[_Check], on_progress: OnProgress
+    driver: asyncpg.Connection, path: Path, columns: Sequence[str], checks: Sequence[_Check], on_progress: OnProgress
 ) -> int:
     with CsvFile.open(path, on_progress) as file:
         header = await file.header(columns)

@@ -149,8 +149,9 @@ class CandleStore:
             if (source := next((source for source in candidates if source.makes(timeframe)), None))
         }
         bars = await self._bars(list(sources.values()), timeframe, window)
-        answers = dict(zip(sources, bars, strict=True))
-        return [answers.get(market) or (CandleColumns.empty() if market in found else _unknown(market)) for market in markets]
+        nothing: dict[Market, CandleColumns | FullonError] = dict.fromkeys(found, CandleColumns.empty())
+        answers = nothing | dict(zip(sources, bars, strict=True))
+        return [answers.get(market) or _unknown(market) for market in markets]
 
     async def _bars(
         self, sources: Sequence[Source], timeframe: Timeframe, window: Window

@@ -18,7 +18,8 @@ class NodeQueries:
     @strawberry.field(description="The row with this id; NOT_FOUND where there is none you may see.")
     async def node(self, info: Info, id: strawberry.ID) -> Node | None:
         signed_in(info.context.caller)
-        return await find(info, id)
+        found: Node = await find(info, id)
+        return found
 
     @strawberry.field(
         description="The rows with these ids, in their order; null with a NOT_FOUND error for each you may not see."

@@ -37,7 +37,7 @@ async def find(info: Info, node_id: str, only: type[Node] | None = None) -> Any:
     except ValueError:
         name, key = None, []
     entity = entity_named(name) if isinstance(name, str) else None
-    known = entity is not None and keys.fits(key, entity.key) and (only is None or entity.type is only)
+    known = entity is not None and keys.fits(key, entity.key) and (only is None or entity.graph_type is only)
     found = await load_entity(info.context, entity, tuple(key)) if entity is not None and known else None
     if found is None:
         raise NotFound("No row has this id.")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NewType
 
 import strawberry
-from strawberry.schema.types.scalar import ScalarDefinition
+from strawberry.types.scalar import ScalarDefinition
 
 from fullon_graphql.errors import BadUserInput
 

@@ -58,7 +58,7 @@ def _find(key: str, now: datetime) -> Executable:
         .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
         .where(or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - LAST_USED_PRECISION))
         # Never waits: whoever holds the row is noting the same use, or editing the key.
-        .with_for_update(of=ApiKey, skip_locked=False)
+        .with_for_update(of=ApiKey, skip_locked=True)
     )
     noted = update(ApiKey).where(ApiKey.api_key_id.in_(stale)).values(last_used_at=now).returning(ApiKey.api_key_id)
     columns = (ApiKey.api_key_id, ApiKey.scopes, ApiKey.is_active, ApiKey.expires_at)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 
 import asyncpg
@@ -25,7 +26,6 @@ from fullon_graphql.embedded.redis import redis as redis_server
 RUN = """
 import signal, sys
 from pathlib import Path
-from urllib.parse import unquote
 from fullon_graphql.embedded import engines
 
 with engines(Path(sys.argv[1]), durable=False):
@@ -36,14 +36,18 @@ with engines(Path(sys.argv[1]), durable=False):
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    """A data folder, and nothing left running in it, whatever the test did."""
-    home = tmp_path / "home"
-    yield home
-    for process in at_work(home):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    wait_for(lambda: not at_work(home))
+def home() -> Iterator[Path]:
+    """A data folder, and nothing left running in it, whatever the test did.
+
+    Not inside `tmp_path`: every start of pytest closes the folder above that to PostgreSQL's own user.
+    """
+    with TemporaryDirectory(prefix="fullon-home-") as folder:
+        home = Path(folder) / "home"
+        yield home
+        for process in at_work(home):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        wait_for(lambda: not at_work(home))
 
 
 def at_work(home: Path) -> list[psutil.Process]:

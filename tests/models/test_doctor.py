@@ -118,7 +118,7 @@ def test_what_does_the_same_under_another_name_is_no_difference(examine_after: E
     assert examine_after(*statements) == []
 
 
-@pytest.mark.parametrize("index", ["(mail) WHERE active", "(lower(mail))", "(mail, name)"])
+@pytest.mark.parametrize("index", ["(mail) WHERE active", "(lower(mail))", "(mail, name)", "(mail, lower(name))"])
 def test_a_key_that_promises_less_does_not_stand_in(examine_after: Examine, index: str) -> None:
     found = examine_after("ALTER TABLE users DROP CONSTRAINT unique_mail", f"CREATE UNIQUE INDEX ON users {index}")
 

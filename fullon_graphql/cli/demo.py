@@ -1,0 +1,165 @@
+"""`fullon-graphql demo`: the whole platform in one command, on engines and data of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_urlsafe
+from socket import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from fullon_graphql.app import create_app
+from fullon_graphql.cache.client import connect
+from fullon_graphql.cli.server import reserve, uvicorn_config
+from fullon_graphql.config import Settings, demo_env_file, home
+from fullon_graphql.database import Database
+from fullon_graphql.embedded import demo_data
+from fullon_graphql.embedded.engines import Engines, engines
+from fullon_graphql.embedded.errors import EngineError
+from fullon_graphql.embedded.home import remove_demo_env, write_demo_env
+from fullon_graphql.embedded.trading import trade
+from fullon_graphql.models.migrate import upgrade
+from fullon_graphql.observability.logging import configure_logging
+
+console = Console(highlight=False)
+
+
+def demo(
+    port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port on 127.0.0.1.")] = 8000,
+) -> None:
+    """Start PostgreSQL, Redis, a simulated market and the server on demo data; Ctrl-C ends all of it."""
+    try:
+        with suppress(KeyboardInterrupt), reserve("127.0.0.1", port) as listening:
+            _run(listening)
+    except EngineError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from error
+    except SystemExit as ended:
+        if ended.code != 128 + signal.SIGTERM:
+            raise
+    console.print("Stopped; everything is kept for the next start.")
+
+
+def _run(listening: socket) -> None:
+    with engines(home()) as found:
+        settings = _settings(found, *listening.getsockname()[:2])
+        configure_logging(settings)
+        with console.status("Preparing tables and demo data …"):
+            upgrade(settings.database_url)
+            asyncio.run(_load_data(settings))
+        with _findable(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, listening))
+
+
+def _settings(found: Engines, host: str, port: int) -> Settings:
+    """The environment's settings on the demo's own engines, with the simulated market behind the real daemons."""
+    return Settings(
+        FULLON_DEMO=True,
+        host=host,
+        port=port,
+        database_url=found.database_url,
+        ohlcv_database_url=found.ohlcv_database_url,
+        redis_url=found.redis_url,
+        jwt_secret_key=os.environ.get("JWT_SECRET_KEY") or _own_secret(home() / "jwt-secret"),
+        market_feed="fullon_graphql.embedded.market.SimulatedMarket",
+        services_to_auto_start=["ticker", "ohlcv", "account"],
+        log_level=os.environ.get("LOG_LEVEL", "WARNING"),
+    )
+
+
+def _own_secret(path: Path) -> str:
+    """A secret of this demo alone, kept so that its tokens survive a restart."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(token_urlsafe(32))
+    return path.read_text()
+
+
+async def _load_data(settings: Settings) -> None:
+    database = Database.connect(settings.database_url, "demo", settings)
+    ohlcv_database = Database.connect(settings.ohlcv_database_url, "demo", settings)
+    try:
+        await demo_data.load(database, ohlcv_database, seed=settings.market_seed, now=datetime.now(UTC))
+    finally:
+        await database.close()
+        await ohlcv_database.close()
+
+
+@contextmanager
+def _findable(settings: Settings) -> Iterator[None]:
+    """Let other commands with the same FULLON_HOME find this demo while it runs."""
+    write_demo_env(
+        demo_env_file(),
+        {
+            "FULLON_DEMO": "true",
+            "DATABASE_URL": settings.database_url,
+            "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
+            "REDIS_URL": settings.redis_url,
+            "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),
+            "MARKET_FEED": settings.market_feed,
+        },
+    )
+    try:
+        yield
+    finally:
+        remove_demo_env(demo_env_file())
+
+
+async def _serve(settings: Settings, listening: socket) -> None:
+    """The server, and beside it what the platform's own programs would do."""
+    server = _DemoServer(uvicorn_config(create_app(settings)), lambda: _say_where(settings))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+    database = Database.connect(settings.database_url, "trading", settings)
+    redis = connect(settings.redis_url, settings, "trading")
+    traders = asyncio.create_task(trade(database, redis, seed=settings.market_seed), name="trading")
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        traders.cancel()
+        await asyncio.gather(traders, return_exceptions=True)
+        await redis.aclose()
+        await database.close()
+    if not server.started:
+        raise EngineError("The server did not start; the log above says why.")
+
+
+class _DemoServer(uvicorn.Server):
+    """Says when it is ready, and leaves signals to the demo, which has more to end than a server."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def _say_where(settings: Settings) -> None:
+    server = f"{settings.host}:{settings.port}"
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_row("GraphiQL, and the graph over HTTP", f"http://{server}/graphql")
+    table.add_row("Subscriptions (graphql-transport-ws)", f"ws://{server}/graphql")
+    table.add_row("REST", f"http://{server}/docs")
+    table.add_row("Health", f"http://{server}/health")
+    table.add_row("Demo logins", ", ".join(demo_data.MAILS))
+    table.add_row("Password of all three", demo_data.PASSWORD)
+    console.print(table)
+    console.print("Ready. Ctrl-C ends it.")

@@ -1,0 +1,47 @@
+"""`fullon-graphql serve`: the server of an installation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pydantic
+import typer
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
+from fullon_graphql.cli.server import reserve, uvicorn_config
+from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.observability.logging import configure_logging
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else HOST, else 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; else PORT, else 8000.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes; services run in one of them.")] = 1,
+) -> None:
+    """Serve the graph, REST and health with the stores that the environment names."""
+    settings = _checked_settings()
+    configure_logging(settings)
+    address = (settings.host if host is None else host, settings.port if port is None else port)
+    with reserve(*address) as listening:
+        typer.secho("Listening on http://{}:{}".format(*listening.getsockname()[:2]), err=True)
+        config = uvicorn_config("fullon_graphql.app:app_from_environment", factory=True, workers=workers)
+        server = uvicorn.Server(config)
+        if workers == 1:
+            server.run(sockets=[listening])
+        else:
+            Multiprocess(config, target=server.run, sockets=[listening]).run()
+    if workers == 1 and not server.started:
+        raise typer.Exit(3)
+
+
+def _checked_settings() -> Settings:
+    """The settings; what is wrong with them is said here, once, and not by every worker."""
+    try:
+        settings = load_settings()
+        refuse_insecure_secret(settings)
+    except (pydantic.ValidationError, InsecureSecretError) as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise typer.Exit(1) from error
+    return settings

@@ -1,0 +1,128 @@
+"""Daemons and a feed with known behaviour, named in settings by their dotted path as an installation's own would be."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+
+from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.config import Settings
+from fullon_graphql.daemons.daemon import Resources
+from fullon_graphql.daemons.feeds import MarketTrade
+
+LOG = "tests:log"
+"""LIST: what the daemons of all workers did, in order."""
+
+PATH = "tests.daemons.specimens."
+
+
+class Calm:
+    """Starts, runs, stops, and writes that down where every worker sees it."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    async def start(self) -> None:
+        await self.note("start")
+
+    async def stop(self) -> None:
+        await self.note("stop")
+
+    async def note(self, what: str) -> None:
+        await self.resources.redis.rpush(LOG, f"{what} {os.getpid()}")
+
+
+class Witness:
+    """Remembers in this process whether it was still in charge when it was stopped; needs no Redis for it."""
+
+    stops: list[bool] = []  # noqa: RUF012  # shared on purpose: the manager makes a new instance each time
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        self.stops.append(self.resources.in_charge())
+
+
+class Fragile(Calm):
+    """Breaks as often as told, each time as soon as it runs; then it is calm."""
+
+    breaks_left = 0
+    message = "the exchange hung up"
+
+    async def wait(self) -> None:
+        if type(self).breaks_left > 0:
+            type(self).breaks_left -= 1
+            raise ConnectionError(self.message)
+        await asyncio.Event().wait()
+
+
+class Quitter(Calm):
+    """Ends by itself, as no daemon should."""
+
+    async def wait(self) -> None:
+        pass
+
+
+class Sleepyhead(Calm):
+    """Never gets up."""
+
+    async def start(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Clinger(Calm):
+    """Does not stop, not even when it is cancelled."""
+
+    released = asyncio.Event
+
+    async def stop(self) -> None:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if Clinger.let_go:
+                    raise
+
+    let_go = False
+
+
+class Script:
+    """A market feed that says what a test has written down for it, and then waits."""
+
+    ticks: list[Ticker] = []  # noqa: RUF012  # set by the test, read by the instance the daemon makes
+    deals: list[MarketTrade] = []  # noqa: RUF012  # as above
+    ends = False
+    asked: Counter[str] = Counter()
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    async def tickers(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[Ticker, None]:
+        for ticker in self.ticks:
+            if ticker.exchange == exchange and ticker.symbol in symbols:
+                yield ticker
+        await self._end()
+
+    async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade, None]:
+        for trade in self.deals:
+            if trade.exchange == exchange and trade.symbol in symbols:
+                yield trade
+        await self._end()
+
+    async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
+        self.asked[exchange] += 1
+        return [Balance(ex_id, "USD", total=float(ex_id), free=float(ex_id), used=0.0)]
+
+    async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
+        return [Position(ex_id, symbol, volume=-1.0, cost=5.0, price=5.0) for symbol in symbols]
+
+    async def _end(self) -> None:
+        if not self.ends:
+            await asyncio.Event().wait()

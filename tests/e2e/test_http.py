@@ -1,0 +1,38 @@
+"""The graph over HTTP, through the wire."""
+
+from __future__ import annotations
+
+import httpx
+
+from fullon_graphql.database import Database
+from fullon_graphql.models import Role
+from fullon_graphql.services.accounts import create_account
+from tests.fixtures.server import Server
+
+
+async def test_somebody_signs_in_and_asks_who_they_are(server: Server, database: Database) -> None:
+    await create_account(database, "ada@fullon", "correct horse", role=Role.ADMIN)
+    token = await server.token("ada@fullon", "correct horse")
+    answer = await server.ask("{ me { mail isAdmin } }", token)
+    assert answer == {"data": {"me": {"mail": "ada@fullon", "isAdmin": True}}}
+
+
+async def test_nobody_is_told_that_they_must_sign_in(server: Server) -> None:
+    answer = await server.ask("{ me { mail } }")
+    assert answer["data"] is None
+    assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+
+
+async def test_a_browser_is_shown_graphiql(server: Server) -> None:
+    async with httpx.AsyncClient() as client:
+        page = await client.get(f"{server.url}/graphql", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    assert "graphiql" in page.text.lower()
+
+
+async def test_every_answer_names_its_request(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        own = await client.get("/health/live", headers={"x-request-id": "from-a-proxy.1"})
+        made = await client.get("/health/live", headers={"x-request-id": "bad\tid"})
+    assert own.headers["x-request-id"] == "from-a-proxy.1"
+    assert len(made.headers["x-request-id"]) == 32

@@ -1,0 +1,55 @@
+"""Putting prices into the store, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import text
+
+from fullon_graphql.database import Database
+from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.writer import create_candles, create_trades, upsert_candles
+
+NOON = datetime(2024, 3, 4, 12, tzinfo=UTC)
+
+
+class Trade(NamedTuple):
+    time: datetime
+    price: float
+    volume: float
+    ord: str
+
+
+def flat(time: datetime, price: float = 1.0, volume: float = 1.0) -> Candle:
+    return Candle(time, price, price, price, price, volume)
+
+
+def minutes(*offsets: int, start: datetime = NOON) -> list[Candle]:
+    """Candles so many minutes after `start`; the price tells which one it is."""
+    return [flat(start + timedelta(minutes=offset), price=float(offset)) for offset in offsets]
+
+
+async def put_candles(
+    database: Database, symbol: str, candles: Iterable[Candle], timeframe: Timeframe = Timeframe.M1
+) -> None:
+    async with database.transaction() as connection:
+        await create_candles(connection, "kraken", symbol, timeframe)
+        await upsert_candles(connection, "kraken", symbol, candles, timeframe)
+
+
+async def put_trades(database: Database, symbol: str, trades: Sequence[Trade]) -> None:
+    async with database.transaction() as connection:
+        table = await create_trades(connection, "kraken", symbol)
+        if trades:
+            await connection.execute(
+                text(f"INSERT INTO {table} VALUES (:time, :price, :volume, 'buy', 'market', :ord)"),
+                [trade._asdict() for trade in trades],
+            )
+
+
+async def run(database: Database, statement: str) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text(statement))

@@ -1,0 +1,188 @@
+"""What SQL makes of random prices, held against plain Python."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fullon_graphql.database import Database
+from fullon_graphql.ohlcv.candles import Candle, CandleColumns
+from fullon_graphql.ohlcv.sources import Market
+from fullon_graphql.ohlcv.store import CandleStore, Window
+from fullon_graphql.ohlcv.timeframes import Timeframe
+from tests.ohlcv import reference
+from tests.ohlcv.filling import NOON, Trade, put_candles, put_trades, run
+
+GOLD = Market("kraken", "GOLD")
+
+on_one_database = settings(
+    max_examples=25,
+    deadline=None,  # a busy machine is no bug
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # every example empties its table itself
+)
+
+whole = st.integers(0, 1000).map(float)  # sums of whole numbers are exact, whatever their order
+instants = st.integers(0, 15_000_000) | st.integers(12_600_000, 12_600_300)  # minutes: decades apart, or neighbours
+
+
+@st.composite
+def candles(draw: st.DrawFn) -> list[Candle]:
+    """Sparse minutes from 1999 to 2027, in order."""
+    times = sorted(draw(st.sets(instants, min_size=1, max_size=40)))
+    return [_candle(minute, draw(st.tuples(whole, whole, whole, whole)), draw(whole)) for minute in times]
+
+
+def _candle(minute: int, prices: tuple[float, ...], volume: float) -> Candle:
+    time = datetime(1999, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
+    return Candle(time, prices[0], max(prices), min(prices), prices[1], volume)
+
+
+@st.composite
+def windows(draw: st.DrawFn, rows: list[Candle]) -> Window:
+    """Bounds on and off the rows, few bars or all."""
+    near = st.builds(
+        lambda row, seconds: row.time + timedelta(seconds=seconds),
+        st.sampled_from(rows),
+        st.sampled_from([0, 60, -60, 1]) | st.integers(-(10**7), 10**7),
+    )
+    start, end = sorted(draw(st.tuples(near, near)))
+    return Window(
+        draw(st.none() | st.just(start)),
+        draw(st.none() | st.just(end + timedelta(seconds=1))),
+        draw(st.none() | st.integers(1, 5)),
+    )
+
+
+async def bars(store: CandleStore, timeframe: Timeframe, window: Window) -> list[Candle]:
+    [answer] = await store.candles_many([GOLD], timeframe, window)
+    assert isinstance(answer, CandleColumns)
+    return answer.rows()
+
+
+async def replace(database: Database, rows: list[Candle]) -> None:
+    await run(database, 'DROP SCHEMA IF EXISTS "kraken" CASCADE')
+    await put_candles(database, "GOLD", rows)
+
+
+@on_one_database
+@given(data=st.data())
+async def test_every_timeframe_is_what_python_makes_of_the_minutes(
+    ohlcv_database: Database, data: st.DataObject
+) -> None:
+    rows = data.draw(candles())
+    window = data.draw(windows(rows))
+    await replace(ohlcv_database, rows)
+    store = CandleStore(ohlcv_database)
+    for timeframe in Timeframe:
+        expected = reference.answer(rows, timeframe, window, datetime.now(UTC))
+        assert await bars(store, timeframe, window) == expected, timeframe
+
+
+@on_one_database
+@given(data=st.data())
+async def test_a_source_without_index_gives_the_same_bars(ohlcv_database: Database, data: st.DataObject) -> None:
+    rows = data.draw(candles())
+    window = data.draw(windows(rows))
+    await replace(ohlcv_database, rows)
+    await run(ohlcv_database, "CREATE VIEW kraken.gold_candles1m_view AS TABLE kraken.gold_candles1m LIMIT 1000000")
+    store = CandleStore(ohlcv_database)
+    for timeframe in Timeframe:
+        expected = reference.answer(rows, timeframe, window, datetime.now(UTC))
+        assert await bars(store, timeframe, window) == expected, timeframe
+
+
+@on_one_database
+@given(data=st.data())
+async def test_filled_bars_are_what_python_fills(ohlcv_database: Database, data: st.DataObject) -> None:
+    rows = data.draw(candles())
+    bounds = data.draw(windows(rows))
+    window = Window(bounds.start, bounds.end, bounds.last, fill=True)
+    await replace(ohlcv_database, rows)
+    store = CandleStore(ohlcv_database)
+    for timeframe in (Timeframe.H8, Timeframe.D1, Timeframe.D3, Timeframe.W1, Timeframe.MN1):
+        before = datetime.now(UTC)
+        filled = await bars(store, timeframe, window)
+        expected = {tuple(reference.answer(rows, timeframe, window, now)) for now in (before, datetime.now(UTC))}
+        assert tuple(filled) in expected, timeframe
+
+
+@on_one_database
+@given(rows=candles())
+async def test_no_timeframe_loses_volume_or_extremes(ohlcv_database: Database, rows: list[Candle]) -> None:
+    await replace(ohlcv_database, rows)
+    store = CandleStore(ohlcv_database)
+    for timeframe in Timeframe:
+        made = await bars(store, timeframe, Window())
+        assert sum(bar.volume for bar in made) == sum(row.volume for row in rows)
+        assert max(bar.high for bar in made) == max(row.high for row in rows)
+        assert min(bar.low for bar in made) == min(row.low for row in rows)
+        assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in made)
+
+
+@on_one_database
+@given(rows=candles(), last=st.integers(1, 50))
+async def test_the_last_bars_are_the_tail_of_all(ohlcv_database: Database, rows: list[Candle], last: int) -> None:
+    await replace(ohlcv_database, rows)
+    store = CandleStore(ohlcv_database)
+    for timeframe in Timeframe:
+        assert await bars(store, timeframe, Window(last=last)) == (await bars(store, timeframe, Window()))[-last:]
+
+
+@on_one_database
+@given(rows=candles())
+async def test_filled_bars_follow_each_other_and_keep_those_that_exist(
+    ohlcv_database: Database, rows: list[Candle]
+) -> None:
+    await replace(ohlcv_database, rows)
+    store = CandleStore(ohlcv_database)
+    for timeframe in (Timeframe.D1, Timeframe.W1, Timeframe.MN1):
+        filled = await bars(store, timeframe, Window(fill=True))
+        existing = await bars(store, timeframe, Window())
+        made = [bar for bar in filled if bar not in existing]
+        assert [bar for bar in filled if bar in existing] == existing
+        assert filled[0] == existing[0]
+        assert all(timeframe.next_bucket(a.time) == b.time for a, b in itertools.pairwise(filled))
+        assert all(bar.volume == 0 and bar.open == bar.high == bar.low == bar.close for bar in made)
+
+
+@on_one_database
+@given(data=st.data())
+async def test_bars_of_trades_are_those_of_their_order(ohlcv_database: Database, data: st.DataObject) -> None:
+    """Trade ids are numbers of different length, and share milliseconds as often as not."""
+    ids = sorted(data.draw(st.sets(st.integers(0, 10**22) | st.integers(5, 15), min_size=1, max_size=40)))
+    steps = [data.draw(st.sampled_from([0, 0, 1, 59_000, 10**7, 10**10])) for _ in ids]
+    times = [NOON + timedelta(milliseconds=passed) for passed in itertools.accumulate(steps)]
+    trades = [
+        Trade(time, data.draw(whole), data.draw(whole), str(number)) for time, number in zip(times, ids, strict=True)
+    ]
+    await run(ohlcv_database, 'DROP SCHEMA IF EXISTS "kraken" CASCADE')
+    await put_trades(ohlcv_database, "GOLD", data.draw(st.permutations(trades)))
+    rows = [Candle(trade.time, *[trade.price] * 4, trade.volume) for trade in trades]
+    store = CandleStore(ohlcv_database)
+    for timeframe in Timeframe:
+        for last in (None, 3):
+            expected = reference.answer(rows, timeframe, Window(last=last), datetime.now(UTC))
+            assert await bars(store, timeframe, Window(last=last)) == expected, timeframe
+
+
+async def test_trades_whose_ids_are_no_numbers_keep_the_order_of_insertion(
+    ohlcv_database: Database, store: CandleStore
+) -> None:
+    await put_trades(
+        ohlcv_database, "GOLD", [Trade(NOON, price, 1, name) for price, name in ((1, "c"), (2, "a"), (3, "b"))]
+    )
+    assert await bars(store, Timeframe.M1, Window()) == [Candle(NOON, 1, 3, 1, 3, 3)]
+
+
+@pytest.mark.parametrize("timeframe", Timeframe)
+async def test_the_zone_of_a_session_moves_no_bucket(ohlcv_database: Database, timeframe: Timeframe) -> None:
+    rows = [_candle(minute, (1.0, 2.0, 3.0, 4.0), 1.0) for minute in range(12_600_000, 12_650_000, 997)]
+    await replace(ohlcv_database, rows)
+    async with ohlcv_database.transaction() as connection:
+        name = ohlcv_database.engine.url.database
+        await connection.exec_driver_sql(f'ALTER DATABASE "{name}" SET timezone TO \'America/New_York\'')
+    assert await bars(CandleStore(ohlcv_database), timeframe, Window()) == reference.resampled(rows, timeframe)
