@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import (
+    AbstractConnection,
+    Connection,
+    SSLConnection,
+    UnixDomainSocketConnection,
+    parse_url,
+)
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,8 +26,9 @@ def connect(url: str, settings: Settings, name: str) -> Redis:
     Nothing is dialled before the first use. Who finds all connections busy waits for one, as long as for a command.
     The caller closes it with `await client.aclose()`.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
+    address: dict[str, Any] = dict(parse_url(url))
+    pool = BlockingConnectionPool(
+        connection_class=_HEEDFUL[address.pop("connection_class", Connection)],
         max_connections=settings.redis_max_connections,
         timeout=settings.redis_timeout,
         socket_timeout=settings.redis_timeout,
@@ -30,5 +41,41 @@ def connect(url: str, settings: Settings, name: str) -> Redis:
         decode_responses=True,
         # RESP2: hiredis hands over its flat replies faster than maps, and there is no HELLO to wait for.
         protocol=2,
+        **address,
     )
     return Redis.from_pool(pool)
+
+
+class _Heedful(AbstractConnection):
+    """Heeds its task's cancellation at every moment.
+
+    redis-py sends with `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes while it is
+    about to return. A loop of commands would then never end, and whoever waits for it neither.
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > before + 99:
+            await self.disconnect(nowait=True)  # nobody will read the answer
+            raise asyncio.CancelledError
+
+
+class _HeedfulTcp(_Heedful, Connection):
+    pass
+
+
+class _HeedfulTls(_Heedful, SSLConnection):
+    pass
+
+
+class _HeedfulUnix(_Heedful, UnixDomainSocketConnection):
+    pass
+
+
+_HEEDFUL: dict[type[AbstractConnection], type[AbstractConnection]] = {
+    Connection: _HeedfulTcp,
+    SSLConnection: _HeedfulTls,
+    UnixDomainSocketConnection: _HeedfulUnix,
+}

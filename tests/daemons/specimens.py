@@ -38,7 +38,7 @@ class Calm:
 class Witness:
     """Remembers in this process whether it was still in charge when it was stopped; needs no Redis for it."""
 
-    stops: list[bool] = []  # noqa: RUF012  # shared on purpose: the manager makes a new instance each time
+    stops: list[bool] = []  # shared on purpose: the manager makes a new instance each time
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
@@ -96,8 +96,8 @@ class Clinger(Calm):
 class Script:
     """A market feed that says what a test has written down for it, and then waits."""
 
-    ticks: list[Ticker] = []  # noqa: RUF012  # set by the test, read by the instance the daemon makes
-    deals: list[MarketTrade] = []  # noqa: RUF012  # as above
+    ticks: list[Ticker] = []  # set by the test, read by the instance the daemon makes
+    deals: list[MarketTrade] = []  # as above
     ends = False
     asked: Counter[str] = Counter()
 

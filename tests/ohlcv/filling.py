@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import text
@@ -53,3 +54,8 @@ async def put_trades(database: Database, symbol: str, trades: Sequence[Trade]) -
 async def run(database: Database, statement: str) -> None:
     async with database.transaction() as connection:
         await connection.execute(text(statement))
+
+
+def write(file: Path, content: str | bytes) -> None:
+    """A recording on disk; lone surrogates stand for bytes that are no UTF-8."""
+    file.write_bytes(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from fullon_graphql.database import Database
+from fullon_graphql.ohlcv import resampling
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
-from fullon_graphql.ohlcv.sources import Market
+from fullon_graphql.ohlcv.sources import Catalogue, Market
 from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from tests.ohlcv import reference
-from tests.ohlcv.filling import NOON, Trade, put_candles, put_trades, run
+from tests.ohlcv.filling import NOON, Trade, flat, put_candles, put_trades, run
 
 GOLD = Market("kraken", "GOLD")
 
@@ -161,7 +165,7 @@ async def test_bars_of_trades_are_those_of_their_order(ohlcv_database: Database,
     ]
     await run(ohlcv_database, 'DROP SCHEMA IF EXISTS "kraken" CASCADE')
     await put_trades(ohlcv_database, "GOLD", data.draw(st.permutations(trades)))
-    rows = [Candle(trade.time, *[trade.price] * 4, trade.volume) for trade in trades]
+    rows = [flat(trade.time, trade.price, trade.volume) for trade in trades]
     store = CandleStore(ohlcv_database)
     for timeframe in Timeframe:
         for last in (None, 3):
@@ -172,17 +176,44 @@ async def test_bars_of_trades_are_those_of_their_order(ohlcv_database: Database,
 async def test_trades_whose_ids_are_no_numbers_keep_the_order_of_insertion(
     ohlcv_database: Database, store: CandleStore
 ) -> None:
-    await put_trades(
-        ohlcv_database, "GOLD", [Trade(NOON, price, 1, name) for price, name in ((1, "c"), (2, "a"), (3, "b"))]
-    )
-    assert await bars(store, Timeframe.M1, Window()) == [Candle(NOON, 1, 3, 1, 3, 3)]
+    before = [Trade(NOON - timedelta(hours=1, seconds=n), 9, 1, f"id-{n}") for n in range(2000)]
+    together = [Trade(NOON, price, 1, name) for price, name in ((1, "c"), (2, "a"), (3, "b"))]
+    await put_trades(ohlcv_database, "GOLD", before + together)  # many, so that the index by id is what is read
+    assert await bars(store, Timeframe.M1, Window(last=1)) == [Candle(NOON, 1, 3, 1, 3, 3)]
+
+
+@pytest.fixture
+async def new_york(ohlcv_database: Database) -> AsyncIterator[Database]:
+    """The same database, seen by a session in another time zone."""
+    zone = {"server_settings": {"timezone": "America/New_York"}}
+    database = Database(create_async_engine(ohlcv_database.engine.url, connect_args=zone))
+    yield database
+    await database.close()
+
+
+@pytest.mark.parametrize("fill", [False, True])
+async def test_the_time_zone_of_a_session_moves_no_bucket(
+    ohlcv_database: Database, new_york: Database, fill: bool
+) -> None:
+    await replace(ohlcv_database, [flat(NOON + timedelta(minutes=97 * step)) for step in range(500)])
+    for timeframe in Timeframe:
+        for last in (None, 3):
+            window = Window(NOON + timedelta(minutes=1), last=last, fill=fill)
+            here, there = [await bars(CandleStore(at), timeframe, window) for at in (ohlcv_database, new_york)]
+            assert here == there
 
 
 @pytest.mark.parametrize("timeframe", Timeframe)
-async def test_the_zone_of_a_session_moves_no_bucket(ohlcv_database: Database, timeframe: Timeframe) -> None:
-    rows = [_candle(minute, (1.0, 2.0, 3.0, 4.0), 1.0) for minute in range(12_600_000, 12_650_000, 997)]
-    await replace(ohlcv_database, rows)
-    async with ohlcv_database.transaction() as connection:
-        name = ohlcv_database.engine.url.database
-        await connection.exec_driver_sql(f'ALTER DATABASE "{name}" SET timezone TO \'America/New_York\'')
-    assert await bars(CandleStore(ohlcv_database), timeframe, Window()) == reference.resampled(rows, timeframe)
+async def test_the_newest_bars_are_found_through_the_index(ohlcv_database: Database, timeframe: Timeframe) -> None:
+    await put_candles(ohlcv_database, "GOLD", [])
+    await run(
+        ohlcv_database,
+        f"""INSERT INTO kraken.gold_candles1m SELECT timestamptz '{NOON}' + n * interval '1 minute', 1, 1, 1, 1, 1
+            FROM generate_series(1, 100000) n""",
+    )
+    found = await Catalogue(ohlcv_database).find([GOLD])
+    [source] = found[GOLD]
+    statement = f"EXPLAIN {resampling.newest_bars(source, timeframe)}"
+    plan = await ohlcv_database.rows(text(statement), Window(last=5).parameters)
+    assert "Index" in str(plan)
+    assert "Seq Scan" not in str(plan)

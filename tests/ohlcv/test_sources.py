@@ -101,7 +101,7 @@ async def test_a_known_symbol_costs_one_statement(
     await store.candles("kraken", "GOLD", M1)
     for question in ({}, {"last": 2}, {"fill": True}, {"last": 2, "fill": True}):
         with statements() as seen:
-            await store.candles("kraken", "gold", H1, **question)  # type: ignore[call-overload]  # a test of all shapes
+            await store.candles("kraken", "gold", H1, **question)
         assert len(seen) == 1
 
 
