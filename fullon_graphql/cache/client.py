@@ -57,7 +57,7 @@ class _Heedful(AbstractConnection):
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
         await super().send_packed_command(command, check_health)
-        if task and task.cancelling() > before + 99:
+        if task and task.cancelling() > before:
             await self.disconnect(nowait=True)  # nobody will read the answer
             raise asyncio.CancelledError
 

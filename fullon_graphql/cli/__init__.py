@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from fullon_graphql.cli import cache, db, ohlcv, schema, serve, token, user
+from fullon_graphql.cli import cache, db, demo, ohlcv, schema, serve, token, user
 
 app = typer.Typer(
     help="The one door to the Fullon trading platform.", no_args_is_help=True, pretty_exceptions_show_locals=False
 )
+app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(schema.schema)
 app.command()(token.token)

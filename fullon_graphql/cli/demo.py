@@ -25,6 +25,7 @@ from fullon_graphql.cli.server import reserve, uvicorn_config
 from fullon_graphql.config import Settings, demo_env_file, home
 from fullon_graphql.database import Database
 from fullon_graphql.embedded import demo_data
+from fullon_graphql.embedded.demo_catalogue import PASSWORD, PEOPLE
 from fullon_graphql.embedded.engines import Engines, engines
 from fullon_graphql.embedded.errors import EngineError
 from fullon_graphql.embedded.home import remove_demo_env, write_demo_env
@@ -159,7 +160,7 @@ def _say_where(settings: Settings) -> None:
     table.add_row("Subscriptions (graphql-transport-ws)", f"ws://{server}/graphql")
     table.add_row("REST", f"http://{server}/docs")
     table.add_row("Health", f"http://{server}/health")
-    table.add_row("Demo logins", ", ".join(demo_data.MAILS))
-    table.add_row("Password of all three", demo_data.PASSWORD)
+    table.add_row("Demo logins", ", ".join(person.mail for person in PEOPLE))
+    table.add_row("Password of all three", PASSWORD)
     console.print(table)
     console.print("Ready. Ctrl-C ends it.")

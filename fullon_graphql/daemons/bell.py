@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from fullon_graphql.cache import keys
+from fullon_graphql.daemons.reason import reason
 from fullon_graphql.daemons.state import ServiceName
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class Bell:
             try:
                 await self._listen()
             except (RedisError, OSError) as error:
-                log.warning("services.bell.silent", error=repr(error))
+                log.warning("services.bell.silent", error=reason(error))
                 await asyncio.sleep(self._patience)
 
     async def _listen(self) -> None:

@@ -25,7 +25,7 @@ from fullon_graphql.daemons.board import Board
 from fullon_graphql.daemons.daemon import Daemon, Resources
 from fullon_graphql.daemons.lease import Lease, LeaseLostError
 from fullon_graphql.daemons.loading import load_class
-from fullon_graphql.daemons.reason import known_secrets
+from fullon_graphql.daemons.reason import known_secrets, reason
 from fullon_graphql.daemons.state import ServiceName, ServiceState, ServiceStatus, Sight, Timing
 from fullon_graphql.daemons.tenure import Tenure
 from fullon_graphql.errors import Conflict, Timeout
@@ -124,7 +124,7 @@ class ServiceManager:
             try:
                 await self._serve_if_ordered(name)
             except (RedisError, LeaseLostError) as error:
-                log.warning("service.control.interrupted", service=name.value, error=repr(error))
+                log.warning("service.control.interrupted", service=name.value, error=reason(error))
             except Exception:
                 # A mistake of ours in one tenure must not end service control in this worker for good.
                 log.exception("service.control.broken", service=name.value)

@@ -43,5 +43,5 @@ async def _beat(redis: Redis, entries: Sequence[Process]) -> None:
         try:
             await processes.update(redis, entries, ProcessStatus.RUNNING)
         except RedisError as error:
-            log.warning("process.heartbeat.missed", error=repr(error))
+            log.warning("process.heartbeat.missed", error=reason(error))
         await asyncio.sleep(HEARTBEAT)

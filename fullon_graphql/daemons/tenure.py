@@ -77,7 +77,7 @@ class Tenure:
                 self._move_fence(asyncio.get_running_loop().time())
                 return
             except RedisError as error:
-                self._log.warning("service.lease.not_renewed", error=repr(error))
+                self._log.warning("service.lease.not_renewed", error=self._reason(error))
             else:
                 self._move_fence(self._lease.expires - self._timing.margin)
 
@@ -179,7 +179,7 @@ class Tenure:
             async with asyncio.timeout(self._timing.interval):
                 await self._lease.release()
         except (RedisError, TimeoutError) as error:
-            self._log.warning("service.lease.not_released", error=repr(error))
+            self._log.warning("service.lease.not_released", error=self._reason(error))
 
     def _problem(self, task: asyncio.Task[None]) -> str | None:
         """Why a task that is done did not succeed, or None."""

@@ -38,7 +38,7 @@ async def make_manager(settings: Settings, resources: Resources) -> AsyncIterato
     def make(worker: str, timing: Timing = FAST, **daemons: str) -> ServiceManager:
         paths = {f"{name}_daemon": PATH + daemon for name, daemon in daemons.items()}
         its_settings = settings.model_copy(update=paths)
-        client = connect(settings.redis_url, settings, worker)
+        client = connect(settings.redis_url, settings, "worker")
         clients.append(client)
         its_resources = Resources(its_settings, resources.database, resources.ohlcv_database, client)
         return ServiceManager(its_settings, its_resources, worker, timing)
@@ -92,5 +92,5 @@ async def market(database: Database) -> None:
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
     """Return as soon as `condition` holds; fail when it does not within a time that no healthy machine needs."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110  # what another process does sets no event in this one
             await asyncio.sleep(0.01)

@@ -80,17 +80,15 @@ class Sleepyhead(Calm):
 class Clinger(Calm):
     """Does not stop, not even when it is cancelled."""
 
-    released = asyncio.Event
+    let_go = False
 
     async def stop(self) -> None:
         while True:
             try:
                 await asyncio.Event().wait()
             except asyncio.CancelledError:
-                if Clinger.let_go:
+                if self.let_go:
                     raise
-
-    let_go = False
 
 
 class Script:

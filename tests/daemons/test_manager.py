@@ -36,7 +36,7 @@ async def becomes(manager: ServiceManager, *states: ServiceState) -> list[Servic
 
 
 async def log_of(redis: Redis) -> list[str]:
-    return [entry.split()[0] for entry in await redis.lrange(LOG, 0, -1)]
+    return [str(entry).split()[0] for entry in await redis.lrange(LOG, 0, -1)]
 
 
 async def test_a_service_starts_and_stops_on_order(make_manager: MakeManager, redis: Redis) -> None:
