@@ -5,10 +5,12 @@ Reads take a connection for one statement only, so that a request never holds on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import orjson
 from sqlalchemy import Executable, Row
 from sqlalchemy.engine import make_url
@@ -20,13 +22,21 @@ from fullon_graphql.config import Settings
 class Database:
     """A pool of connections and the two ways to use it: read rows, or run one transaction."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, options: dict[str, Any]) -> None:
         self.engine = engine
+        self._options = options
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def connect(cls, url: str, name: str, settings: Settings) -> Database:
         """A database at `url`; `name` shows in `pg_stat_activity`. Nothing is dialled before the first use."""
+        options = {
+            "timeout": settings.db_timeout,
+            "command_timeout": settings.db_timeout,
+            "server_settings": {"application_name": f"fullon_graphql:{name}", "timezone": "UTC", "jit": "off"},
+        }
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=settings.db_pool_size,
@@ -37,13 +47,9 @@ class Database:
             hide_parameters=True,  # or the text of an exception would carry password hashes into logs
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
-            connect_args={
-                "timeout": settings.db_timeout,
-                "command_timeout": settings.db_timeout,
-                "server_settings": {"application_name": f"fullon_graphql:{name}", "timezone": "UTC"},
-            },
+            connect_args=options,
         )
-        return cls(engine)
+        return cls(engine, options | {"max_size": settings.db_pool_size})
 
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement. No transaction is left open."""
@@ -55,6 +61,13 @@ class Database:
         async with self._reading.connect() as connection:
             return (await connection.execute(statement, parameters)).first()
 
+    async def text(self, sql: str, *values: Any) -> str | None:
+        """The one value of one read statement, through the driver itself: for statements compiled beforehand."""
+        pool = await self._driver_pool()
+        async with pool.acquire() as connection:
+            found: str | None = await connection.fetchval(sql, *values)
+        return found
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One unit of work: committed when the block ends, rolled back when it raises."""
@@ -63,4 +76,22 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back. Safe to call more than once."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
         await self.engine.dispose()
+
+    async def _driver_pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        if self._pool is None:
+            async with self._opening:
+                if self._pool is None:
+                    self._pool = await self._open()
+        return self._pool
+
+    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
+        url = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return await asyncpg.create_pool(url, min_size=0, reset=_nothing, **self._options)
+
+
+async def _nothing(connection: Any) -> None:
+    """Only reads run on these connections: there is nothing to reset between two of them."""

@@ -8,10 +8,14 @@ from typing import Any
 import strawberry
 from graphql import GraphQLObjectType, GraphQLSchema, Undefined
 from strawberry.federation import Schema
+from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 
+from fullon_graphql.context import Info
 from fullon_graphql.engine.isolation import OwnContext
+from fullon_graphql.engine.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.rendering import RenderErrors
+from fullon_graphql.errors import BadUserInput
 from fullon_graphql.resolvers.bots import BotQueries
 from fullon_graphql.resolvers.candles import CandleQueries
 from fullon_graphql.resolvers.cat_exchanges import CatExchangeQueries
@@ -25,6 +29,7 @@ from fullon_graphql.resolvers.users import UserQueries
 from fullon_graphql.schema.bots import Bot
 from fullon_graphql.schema.cat_exchanges import CatExchange
 from fullon_graphql.schema.exchanges import Exchange
+from fullon_graphql.schema.nodes import find_represented
 from fullon_graphql.schema.orders import Order
 from fullon_graphql.schema.scalars import SCALARS
 from fullon_graphql.schema.symbols import Symbol
@@ -62,7 +67,13 @@ class Subscription(TickerSubscriptions):
 
 
 class Graph(Schema):
-    """The federated schema, quiet: Strawberry would log every error of every client a second time."""
+    """The federated schema, with entities that fail alone, and quiet: Strawberry would log every client's error."""
+
+    def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
+        """What each representation stands for, found together."""
+        if len(representations) > MAX_PAGE_SIZE:
+            raise BadUserInput(f"{len(representations)} representations came; it takes at most {MAX_PAGE_SIZE}.")
+        return [find_represented(info, representation) for representation in representations]
 
     def process_errors(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: `RenderErrors` logs what is ours to mend, once and with the request's id."""

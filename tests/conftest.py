@@ -19,7 +19,7 @@ from tests.fixtures import counting
 from tests.fixtures.emptying import empty
 from tests.fixtures.harness import Harness, Stores
 
-pytest_plugins = ["tests.fixtures.graph", "tests.fixtures.rows", "tests.fixtures.server"]
+pytest_plugins = ["tests.fixtures.graph", "tests.fixtures.rows", "tests.fixtures.server", "tests.fixtures.signing_in"]
 
 HARNESS = pytest.StashKey[Harness]()
 

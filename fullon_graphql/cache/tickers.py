@@ -73,6 +73,19 @@ async def read_many(redis: Redis, instruments: Sequence[tuple[str, str]]) -> lis
     return [found[instrument] for instrument in instruments]
 
 
+async def read_exchanges(redis: Redis, exchanges: Sequence[str]) -> list[list[Ticker]]:
+    """All tickers of each exchange, ordered by symbol: one round trip for all."""
+    async with redis.pipeline(transaction=False) as pipeline:
+        for exchange in exchanges:
+            pipeline.hgetall(keys.tickers(exchange))
+        answers = await pipeline.execute()
+    decoded = (
+        [decode(exchange, symbol, text) for symbol, text in sorted(stored.items())]
+        for exchange, stored in zip(exchanges, answers, strict=True)
+    )
+    return [[ticker for ticker in found if ticker is not None] for found in decoded]
+
+
 async def write(redis: Redis, tickers: Iterable[Ticker]) -> None:
     """Store and publish tickers in one round trip, as the platform does: hash, time key, channel.
 

@@ -31,7 +31,7 @@ class Timing:
 
     interval: float = 1.0
     """Between two renewals of a lease, and between two looks at the orders where no nudge comes."""
-    lease: float = 6.0
+    lease: float = 5.0
     margin: float = 2.0
     """So long before its lease would run out, a worker that cannot renew it begins to stop the daemon."""
     start: float = 15.0

@@ -31,8 +31,10 @@ class Holding:
         return type(self)(volume, price, fee * volume / change)  # turned over: what is left was opened by this trade
 
     def closed_by(self, change: float) -> float:
-        """The part of the holding, 0 to 1, that `change` closes."""
-        return min(1.0, abs(change / self.volume)) if self.volume * change < 0 else 0.0
+        """How much of the holding `change` closes, with the sign of the holding."""
+        if self.volume * change >= 0:
+            return 0.0
+        return -change if abs(change) < abs(self.volume) else self.volume
 
 
 def settle(
@@ -47,9 +49,8 @@ def settle(
     cost = volume * price
     fee = cost * FEE
     after = holding.after(change, price, fee)
-    part = holding.closed_by(change)
-    closed = holding.volume * part
-    total_fee = fee + holding.fee * part
+    closed = holding.closed_by(change)
+    total_fee = fee * abs(closed / change) + holding.fee * closed / holding.volume if closed else fee
     roi = closed * (price - holding.price) - total_fee
     columns = {
         "volume": volume,

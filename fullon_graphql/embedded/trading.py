@@ -20,6 +20,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import Row, insert, select, tuple_, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -132,7 +133,7 @@ async def _open_desks(database: Database, redis: Redis) -> dict[Place, Desk]:
         .join(Symbol, (Symbol.symbol_id == Feed.symbol_id) & (Symbol.cat_ex_id == Exchange.cat_ex_id))
         .where(Bot.active, Bot.dry_run.is_not(True), Exchange.active)
         .order_by(Bot.bot_id, Exchange.ex_id, Symbol.symbol, Feed.order)
-        .distinct(Bot.bot_id, Exchange.ex_id, Symbol.symbol)
+        .ext(distinct_on(Bot.bot_id, Exchange.ex_id, Symbol.symbol))
     )
     seen = await tickers.read_many(redis, [(row.exchange, row.symbol) for row in rows])
     now = time.time()

@@ -57,7 +57,7 @@ class Entity:
 
     def build(self, row: Row[Any]) -> Any:
         """The GraphQL object of one row of `rows` (further columns of the row are ignored)."""
-        values = row._mapping  # noqa: SLF001  # SQLAlchemy's documented name
+        values = row._mapping  # SQLAlchemy's documented name
         return self.graph_type(**{name: values[name] for name in self.columns})
 
     def key_of(self, instance: object) -> Key:

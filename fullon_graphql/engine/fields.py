@@ -21,7 +21,7 @@ def to_one(description: str, relation: Relation) -> Any:
     async def resolve(root: Any, info: Info) -> Any:
         key = relation.key_from(root)
         found = None if key is None else await load_one(info.context, relation, key)
-        if found is None and is_non_null_type(info._raw_info.return_type):  # noqa: SLF001  # no public way to ask
+        if found is None and is_non_null_type(info._raw_info.return_type):  # no public way to ask
             raise NotFound(f"The {relation.target_name} this leads to does not exist.")
         return found
 

@@ -18,7 +18,6 @@ from fullon_graphql.engine.entities import Entity, Key
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.relations import Relation, children, counts, parent_key
 
-
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 

@@ -51,14 +51,14 @@ class Page:
             before=_read_cursor(entity, before, "before"),
         )
 
-    def cut(self, statement: Select[Any], entity: Entity) -> Select[Any]:
+    def cut(self, statement: Select[Any], entity: Entity, ahead: int = 1) -> Select[Any]:
         """`statement` reduced to this page's rows, and one more that tells whether the list goes on."""
         place = tuple_(*entity.key)
         if self.after is not None:
             statement = statement.where(place > tuple_(*self.after))
         if self.before is not None:
             statement = statement.where(place < tuple_(*self.before))
-        return statement.order_by(*_ordered(entity.key, descending=self.backward)).limit(self.size + 1)
+        return statement.order_by(*_ordered(entity.key, descending=self.backward)).limit(self.size + ahead if ahead else self.size)
 
     def arrange(self, found: Sequence[Item]) -> Slice[Item]:
         """The rows of this page in list order, from what `cut` found."""

@@ -95,13 +95,17 @@ def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page
 def counts(relation: Relation, caller: Caller, keys: Sequence[Key]) -> Select[Any]:
     """How many rows the relation has, for every parent key at once."""
     parents = _parents(relation, keys)
-    counted = _of_parent(relation, caller, parents).with_only_columns(func.count().label("total"), maintain_column_froms=True).lateral("child")
+    counted = (
+        _of_parent(relation, caller, parents)
+        .with_only_columns(func.count().label("total"), maintain_column_froms=True)
+        .lateral("child")
+    )
     return select(*_labelled(parents), counted.c.total).select_from(parents.join(counted, true()))
 
 
 def parent_key(row: Any, relation: Relation) -> Key:
     """Which parent a row of `children` or `counts` belongs to."""
-    return tuple(row._mapping[PARENT.format(i)] for i in range(len(relation.remote)))  # noqa: SLF001
+    return tuple(row._mapping[PARENT.format(i)] for i in range(len(relation.remote)))
 
 
 def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:

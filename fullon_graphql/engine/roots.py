@@ -11,14 +11,24 @@ from fullon_graphql.context import Context, Info
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.connections import After, Before, Connection, First, Last
 from fullon_graphql.engine.entities import Entity, entity_of
-from fullon_graphql.engine.loaders import load_entity
+from fullon_graphql.engine.loaders import identity, load_entity
 from fullon_graphql.engine.pages import Page
+from fullon_graphql.engine.relations import Relation
 from fullon_graphql.errors import NotFound
 
 T = TypeVar("T")
 
 ROOT = "root"
 """Where a root connection's entity type stands in its Strawberry metadata."""
+ALL = "all"
+"""Where the entity type of a root field that lists all its rows stands."""
+ONE = "one"
+"""Where the relation from a root field's arguments (or from `caller_uid`) to its row stands."""
+
+
+def by_key(type_: type[Any]) -> dict[object, Relation]:
+    """The metadata of a root field whose arguments are the key of the row it answers."""
+    return {ONE: identity(entity_of(type_))}
 
 
 def root_connection(description: str, type_: type[Any]) -> Any:
@@ -65,6 +75,8 @@ async def _rows(context: Context, entity: Entity, page: Page) -> list[Any]:
 
 
 async def _count(context: Context, entity: Entity) -> int:
-    statement = entity.visible(context.caller).with_only_columns(func.count().label("total"), maintain_column_froms=True)
+    statement = entity.visible(context.caller).with_only_columns(
+        func.count().label("total"), maintain_column_froms=True
+    )
     row = await context.database.row(statement)
     return int(row.total) if row else 0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, overload
 
 
 class Candle(NamedTuple):
@@ -39,7 +42,53 @@ class CandleColumns:
         """How many bars there are."""
         return len(self.time)
 
+    def bars(self) -> Bars:
+        """The same bars as a sequence that makes each of them only when it is looked at."""
+        return Bars(self)
+
     def rows(self) -> list[Candle]:
         """The same bars one by one."""
         times = (datetime.fromtimestamp(milliseconds / 1000, UTC) for milliseconds in self.time)
         return list(map(Candle, times, self.open, self.high, self.low, self.close, self.volume))
+
+
+class Bars(Sequence[Candle]):
+    """Bars one by one, over columns. Written as JSON they are never made at all."""
+
+    def __init__(self, columns: CandleColumns) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return self._columns.length
+
+    @overload
+    def __getitem__(self, index: int) -> Candle: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Candle]: ...
+
+    def __getitem__(self, index: int | slice) -> Candle | list[Candle]:
+        return self._columns.rows()[index]
+
+    def __iter__(self) -> Iterator[Candle]:
+        return iter(self._columns.rows())
+
+    def json_rows(self, fields: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """A dictionary per bar, with a key for each (key, field); times as ISO 8601 text.
+
+        Raises:
+            ValueError: a number is not finite, which JSON cannot say.
+        """
+        keys = [key for key, _ in fields]
+        return [dict(zip(keys, values, strict=True)) for values in zip(*map(self._json, fields), strict=True)]
+
+    def _json(self, field: tuple[str, str]) -> Sequence[Any]:
+        column: list[float] = getattr(self._columns, field[1])
+        if not math.isfinite(sum(column)):  # finite only where every number is
+            raise ValueError(f"{field[1]} holds a number that JSON cannot say")
+        return list(map(_iso_time, column)) if field[1] == "time" else column
+
+
+@lru_cache(maxsize=100_000)  # charts ask for the same minutes again and again
+def _iso_time(milliseconds: float) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

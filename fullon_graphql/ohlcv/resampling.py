@@ -103,9 +103,9 @@ def _edge_bars(source: Source, timeframe: Timeframe, direction: str, rows: str |
 
 
 def _enough_rows(source: Source, timeframe: Timeframe) -> str | None:
-    """The newest candles of a source without an index (a view, say), as many as `count` bars can have at most.
+    """The newest candles of a source, as many as `count` bars can be made of at most.
 
-    They are sorted once: cheaper than a probe per bar that would read everything each time.
+    Without an index (on most views) sorting once is cheaper than probes that would each read everything.
     """
     if source.timeframe is None or source.timeframe.width is None:
         return None

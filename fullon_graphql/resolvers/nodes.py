@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
 
@@ -12,19 +12,24 @@ from fullon_graphql.engine.pages import MAX_PAGE_SIZE
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.schema.nodes import Node, find
 
+Id = Annotated[strawberry.ID, strawberry.argument(name="id", description="The row's `id`.")]
+Ids = Annotated[
+    list[strawberry.ID], strawberry.argument(description=f"The rows' `id`s, of any types: {MAX_PAGE_SIZE} at most.")
+]
+
 
 @strawberry.type
 class NodeQueries:
     @strawberry.field(description="The row with this id; NOT_FOUND where there is none you may see.")
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:
+    async def node(self, info: Info, node_id: Id) -> Node | None:
         signed_in(info.context.caller)
-        found: Node = await find(info, id)
+        found: Node = await find(info, node_id)
         return found
 
     @strawberry.field(
         description="The rows with these ids, in their order; null with a NOT_FOUND error for each you may not see."
     )
-    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         signed_in(info.context.caller)
         if len(ids) > MAX_PAGE_SIZE:
             raise BadUserInput(f"`ids` has {len(ids)} entries; it takes at most {MAX_PAGE_SIZE}.", field="ids")

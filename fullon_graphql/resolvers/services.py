@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.daemons.state import ServiceName
+from fullon_graphql.schema.arguments import WhichService
 from fullon_graphql.schema.services import Service
 from fullon_graphql.services import services
 
@@ -18,7 +18,7 @@ class ServiceQueries:
         return [Service.of(status) for status in found]
 
     @strawberry.field(description="One background service. Administrators only.")
-    async def service(self, info: Info, name: ServiceName) -> Service:
+    async def service(self, info: Info, name: WhichService) -> Service:
         return Service.of(await services.status(info.context.process.services, info.context.caller, name))
 
 
@@ -28,19 +28,19 @@ class ServiceMutations:
         description="Start a service on whichever worker is free; answers once it is RUNNING, or FAILED with the"
         " reason. Starting a running one changes nothing. Administrators only."
     )
-    async def start_service(self, info: Info, name: ServiceName) -> Service:
+    async def start_service(self, info: Info, name: WhichService) -> Service:
         return Service.of(await services.start(info.context.process.services, info.context.caller, name))
 
     @strawberry.mutation(
         description="Stop a service wherever it runs; answers once it is STOPPED. Stopping a stopped one changes"
         " nothing. Administrators only."
     )
-    async def stop_service(self, info: Info, name: ServiceName) -> Service:
+    async def stop_service(self, info: Info, name: WhichService) -> Service:
         return Service.of(await services.stop(info.context.process.services, info.context.caller, name))
 
     @strawberry.mutation(
         description="Stop a service where it runs, then start it; answers once it is RUNNING, or FAILED with the"
         " reason. Administrators only."
     )
-    async def restart_service(self, info: Info, name: ServiceName) -> Service:
+    async def restart_service(self, info: Info, name: WhichService) -> Service:
         return Service.of(await services.restart(info.context.process.services, info.context.caller, name))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import strawberry
 
 from fullon_graphql.auth.principal import signed_in
@@ -12,20 +14,24 @@ from fullon_graphql.schema.sessions import AuthPayload
 from fullon_graphql.schema.users import User
 from fullon_graphql.services.sessions import SignedIn
 
+Mail = Annotated[str, strawberry.argument(description="The account's mail, exactly as it is stored.")]
+Password = Annotated[str, strawberry.argument(description="The account's password.")]
+OneTimeCode = Annotated[
+    str | None, strawberry.argument(description="Current one-time code, where the account asks for one.")
+]
+RefreshToken = Annotated[str, strawberry.argument(description="The session's current refresh token.")]
+
 
 @strawberry.type
 class SessionMutations:
-    @strawberry.mutation(
-        description="Sign in. `totp` is the current one-time code, for accounts that have enrolled for one. Repeated"
-        " failures are answered with RATE_LIMITED."
-    )
-    async def login(self, info: Info, mail: str, password: str, totp: str | None = None) -> AuthPayload:
+    @strawberry.mutation(description="Sign in. Repeated failures are answered with RATE_LIMITED.")
+    async def login(self, info: Info, mail: Mail, password: Password, totp: OneTimeCode = None) -> AuthPayload:
         context = info.context
         signed = await context.process.sessions.login(mail, password, totp, context.address, context.user_agent)
         return await _payload(context, signed)
 
     @strawberry.mutation(description="Renew a session: new tokens for the session's current refresh token.")
-    async def refresh_token(self, info: Info, refresh_token: str) -> AuthPayload:
+    async def refresh_token(self, info: Info, refresh_token: RefreshToken) -> AuthPayload:
         return await _payload(info.context, await info.context.process.sessions.refresh(refresh_token))
 
     @strawberry.mutation(description="End the session: its access and refresh tokens are good no more.")

@@ -6,7 +6,7 @@ import strawberry
 
 from fullon_graphql.cache import accounts
 from fullon_graphql.context import Context
-from fullon_graphql.engine.loaders import loader
+from fullon_graphql.engine.batches import Batch
 from fullon_graphql.schema.scalars import DateTime
 
 
@@ -32,11 +32,11 @@ class Balance:
         )
 
 
-async def load_balances(context: Context, ex_id: int) -> list[Balance]:
-    """The balances of one account; all accounts that one operation asks for at a time cost one Redis round trip."""
+async def _of_accounts(context: Context, keys: list[tuple[int]]) -> list[list[Balance]]:
+    ex_ids = [ex_id for (ex_id,) in keys]
+    found = await accounts.read_balances(context.process.redis, ex_ids)
+    return [[Balance.of(balance) for balance in found[ex_id]] for ex_id in ex_ids]
 
-    async def fetch(ex_ids: list[int]) -> list[list[accounts.Balance]]:
-        found = await accounts.read_balances(context.process.redis, ex_ids)
-        return [found[ex_id] for ex_id in ex_ids]
 
-    return [Balance.of(balance) for balance in await loader(context, "balances", fetch).load(ex_id)]
+BALANCES_OF_ACCOUNT = Batch(("ex_id",), _of_accounts)
+"""The balances of an exchange account."""

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
 from fullon_graphql.context import Context
-from fullon_graphql.engine.loaders import loader
-from fullon_graphql.errors import FullonError
+from fullon_graphql.engine.batches import Batch
+from fullon_graphql.errors import FullonError, NotFound
 from fullon_graphql.ohlcv import candles as stored
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import candles
 
-strawberry.enum(
+described(
     Timeframe,
-    description="Length of a bar: minutes, hours, days, weeks (from Monday) and months (from the first), all in UTC.",
+    "Length of a bar: minutes, hours, days, weeks (from Monday) and months (from the first), all in UTC.",
+    {timeframe: f"Spelt `{timeframe.value}` in REST and by exchanges." for timeframe in Timeframe},
 )
+
+BarLength = Annotated[Timeframe, strawberry.argument(description="Length of the bars.")]
 
 From = Annotated[
     DateTime | None,
@@ -34,7 +38,7 @@ LastBars = Annotated[
     ),
 ]
 Fill = Annotated[
-    bool,
+    bool | None,
     strawberry.argument(
         description="Put a bar with the last close and no volume where there was no trade, never before the first bar."
     ),
@@ -64,17 +68,27 @@ class CandleColumns:
     volume: list[float] = strawberry.field(description="Volumes traded, in base currency.")
 
 
-async def load_candles(
-    context: Context, market: Market, timeframe: Timeframe, window: Window
-) -> stored.CandleColumns:
-    """The bars of one market; all markets that one operation asks alike for at a time cost one statement.
+async def _columns(
+    context: Context, markets: Sequence[tuple[str, str]], timeframe: Timeframe, window: Window
+) -> list[stored.CandleColumns | FullonError]:
+    """The bars of each (exchange, symbol), all in one statement. What has not been collected yet has none."""
+    named = [Market(exchange, symbol) for exchange, symbol in markets]
+    found = await candles.of_markets(context.process.candles, context.caller, named, timeframe, window)
+    return [stored.CandleColumns.empty() if isinstance(bars, NotFound) else bars for bars in found]
 
-    Raises:
-        NotFound: there are no tables for the market.
-        BadUserInput: more bars than one answer may have.
-    """
 
-    async def fetch(markets: list[Market]) -> Sequence[stored.CandleColumns | FullonError]:
-        return await candles.of_markets(context.process.candles, context.caller, markets, timeframe, window)
+async def _rows(
+    context: Context, markets: Sequence[tuple[str, str]], timeframe: Timeframe, window: Window
+) -> list[stored.Bars | FullonError]:
+    found = await _columns(context, markets, timeframe, window)
+    return [bars if isinstance(bars, FullonError) else bars.bars() for bars in found]
 
-    return await loader(context, ("candles", timeframe, window), fetch).load(market)
+
+def _read(
+    timeframe: Timeframe, from_: From = None, to: To = None, last: LastBars = None, fill: Fill = False
+) -> dict[str, Any]:
+    return {"timeframe": timeframe, "window": Window(from_, to, last, bool(fill))}
+
+
+CANDLES_OF_SYMBOL = Batch(("exchange_name", "symbol"), _rows, _read)
+COLUMNS_OF_SYMBOL = Batch(("exchange_name", "symbol"), _columns, _read)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import strawberry
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import aliased
 
 from fullon_graphql import models
-from fullon_graphql.context import Info
+from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
@@ -13,7 +14,7 @@ from fullon_graphql.engine.fields import connection
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import SymbolRef, TickerRef
-from fullon_graphql.schema.tickers import load_exchange_tickers
+from fullon_graphql.schema.tickers import TICKERS_OF_EXCHANGE
 from fullon_graphql.services import cat_exchanges
 
 
@@ -28,6 +29,11 @@ class CatExchange(Node):
         "The instruments traded there, by key.", relation("Symbol", "cat_ex_id", models.Symbol.cat_ex_id)
     )
 
-    @strawberry.field(description="Live tickers of all its instruments, by symbol.")
-    async def tickers(self, info: Info) -> list[TickerRef]:
-        return await load_exchange_tickers(info.context, self.name)
+    tickers: list[TickerRef] = batched("Live tickers of all its instruments, by symbol.", TICKERS_OF_EXCHANGE)
+
+
+def exchange_name(table: type[models.Symbol | models.Exchange]) -> ColumnElement[str]:
+    """The name of the exchange that a row of `table` belongs to: what tickers and candles are stored under."""
+    catalogue = aliased(models.CatExchange)
+    named = select(catalogue.name).where(catalogue.cat_ex_id == table.cat_ex_id)
+    return named.correlate(table).scalar_subquery()

@@ -10,7 +10,7 @@ from fullon_graphql.context import Info
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.entities import entity_named, entity_of
 from fullon_graphql.engine.loaders import load_entity
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import BadUserInput, NotFound
 
 
 @strawberry.interface(description="A row with an id that is unique across all types and stable across restarts.")
@@ -20,14 +20,9 @@ class Node:
         entity = entity_of(type(self))
         return strawberry.ID(keys.encode(entity.name, *entity.key_of(self)))
 
-    @classmethod
-    async def resolve_reference(cls, info: Info, id: str | None = None) -> Any:
-        """Federation's entry: the entity a gateway knows by its id."""
-        return await find(info, id or "", only=cls)
 
-
-async def find(info: Info, node_id: str, only: type[Node] | None = None) -> Any:
-    """The row with this id, of type `only` where one is given. Ids asked for together share a statement per type.
+async def find(info: Info, node_id: str, only: str | None = None) -> Any:
+    """The row with this id, of type `only` where one is named. Ids asked for together share a statement per type.
 
     Raises:
         NotFound: no such row, a foreign one, or no id of this graph.
@@ -37,8 +32,22 @@ async def find(info: Info, node_id: str, only: type[Node] | None = None) -> Any:
     except ValueError:
         name, key = None, []
     entity = entity_named(name) if isinstance(name, str) else None
-    known = entity is not None and keys.fits(key, entity.key) and (only is None or entity.graph_type is only)
+    known = entity is not None and keys.fits(key, entity.key) and only in {None, entity.name}
     found = await load_entity(info.context, entity, tuple(key)) if entity is not None and known else None
     if found is None:
         raise NotFound("No row has this id.")
     return found
+
+
+async def find_represented(info: Info, representation: object) -> Any:
+    """The row that a federated gateway knows by its type and id; whatever else it says is not needed.
+
+    Raises:
+        BadUserInput: it names no entity, or no id.
+        NotFound: as `find` does.
+    """
+    match representation:
+        case {"__typename": str(name), "id": str(node_id)} if entity_named(name):
+            return await find(info, node_id, only=name)
+        case _:
+            raise BadUserInput("A representation has the `__typename` of an entity and its `id`, both texts.")

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import strawberry
-
 from fullon_graphql import models
-from fullon_graphql.context import Info
+from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column, upper
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
 from fullon_graphql.schema.scalars import DateTime
-from fullon_graphql.schema.tickers import load_ticker
+from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
 from fullon_graphql.services import orders
 
 
-@strawberry.enum(description="Which way an order goes.")
 class OrderSide(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
+
+
+described(
+    OrderSide,
+    "Which way an order goes.",
+    {OrderSide.BUY: "Base currency is bought for quote currency.", OrderSide.SELL: "Base currency is sold."},
+)
 
 
 @entity(models.Order, key=models.Order.order_id, visible=orders.visible)
@@ -64,6 +69,6 @@ class Order(Node):
         relation("Symbol", ("symbol", "cat_ex_id"), (models.Symbol.symbol, models.Symbol.cat_ex_id)),
     )
 
-    @strawberry.field(description="The instrument's live ticker; null where none has been seen.")
-    async def ticker(self, info: Info) -> TickerRef | None:
-        return await load_ticker(info.context, self.exchange, self.symbol)
+    ticker: TickerRef | None = batched(
+        "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
+    )

@@ -5,10 +5,28 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.cache import accounts
-from fullon_graphql.context import Context, Info
-from fullon_graphql.engine.loaders import loader
+from fullon_graphql.context import Context
+from fullon_graphql.engine.batches import Batch, batched
 from fullon_graphql.schema.scalars import DateTime
-from fullon_graphql.schema.tickers import load_ticker
+from fullon_graphql.services import tickers
+
+
+async def _market_prices(context: Context, instruments: list[tuple[str, str]]) -> list[float | None]:
+    found = await tickers.of_instruments(context.process.redis, context.caller, instruments)
+    return [ticker.price if ticker else None for ticker in found]
+
+
+async def _unrealized(context: Context, positions: list[tuple[str, str, float, float]]) -> list[float | None]:
+    instruments = [(exchange, symbol) for exchange, symbol, _, _ in positions]
+    prices = await _market_prices(context, instruments)
+    return [
+        None if market is None else (market - price) * volume
+        for market, (_, _, price, volume) in zip(prices, positions, strict=True)
+    ]
+
+
+MARKET_PRICE = Batch(("exchange", "symbol"), _market_prices)
+UNREALIZED_PNL = Batch(("exchange", "symbol", "price", "volume"), _unrealized)
 
 
 @strawberry.type(description="What an exchange account holds of one instrument.")
@@ -23,18 +41,14 @@ class Position:
     timestamp: DateTime | None = strawberry.field(description="When it last changed.")
     exchange: strawberry.Private[str]
 
-    @strawberry.field(description="The instrument's live price; null where no ticker has been seen.")
-    async def market_price(self, info: Info) -> float | None:
-        ticker = await load_ticker(info.context, self.exchange, self.symbol)
-        return ticker.price if ticker else None
-
-    @strawberry.field(
-        description="`(marketPrice - price) * volume`, in quote currency: what closing it now would win or lose, fees"
-        " aside. For linear instruments; null where there is no market price."
+    market_price: float | None = batched(
+        "The instrument's live price; null where no ticker has been seen.", MARKET_PRICE
     )
-    async def unrealized_pnl(self, info: Info) -> float | None:
-        ticker = await load_ticker(info.context, self.exchange, self.symbol)
-        return (ticker.price - self.price) * self.volume if ticker else None
+    unrealized_pnl: float | None = batched(
+        "`(marketPrice - price) * volume`, in quote currency: what closing it now would win or lose, fees aside. For"
+        " linear instruments; null where there is no market price.",
+        UNREALIZED_PNL,
+    )
 
     @classmethod
     def of(cls, position: accounts.Position, exchange: str) -> Position:
@@ -52,12 +66,10 @@ class Position:
         )
 
 
-async def load_positions(context: Context, ex_id: int, exchange: str) -> list[Position]:
-    """The positions of one account; all accounts that one operation asks for at a time cost one Redis round trip."""
+async def _of_accounts(context: Context, keys: list[tuple[int, str]]) -> list[list[Position]]:
+    found = await accounts.read_positions(context.process.redis, [ex_id for ex_id, _ in keys])
+    return [[Position.of(position, exchange) for position in found[ex_id]] for ex_id, exchange in keys]
 
-    async def fetch(ex_ids: list[int]) -> list[list[accounts.Position]]:
-        found = await accounts.read_positions(context.process.redis, ex_ids)
-        return [found[ex_id] for ex_id in ex_ids]
 
-    positions = await loader(context, "positions", fetch).load(ex_id)
-    return [Position.of(position, exchange) for position in positions]
+POSITIONS_OF_ACCOUNT = Batch(("ex_id", "exchange_name"), _of_accounts)
+"""The positions of an exchange account."""

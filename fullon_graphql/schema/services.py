@@ -5,14 +5,28 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.daemons.state import ServiceName, ServiceState, ServiceStatus
+from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.scalars import DateTime
 
-strawberry.enum(
-    ServiceName, description="The background services: live tickers, candles, and people's balances."
+described(
+    ServiceName,
+    "The background services.",
+    {
+        ServiceName.TICKER: "Writes live tickers.",
+        ServiceName.OHLCV: "Stores closed one-minute candles.",
+        ServiceName.ACCOUNT: "Writes people's balances and positions.",
+    },
 )
-strawberry.enum(
+described(
     ServiceState,
-    description="STOPPED, STARTING, RUNNING, STOPPING, STOPPED; FAILED in between, which is retried with growing pauses.",
+    "Where a service stands between off and on.",
+    {
+        ServiceState.STOPPED: "It is off, and nobody has ordered it to run.",
+        ServiceState.STARTING: "It has been ordered to run, and a worker is taking it up.",
+        ServiceState.RUNNING: "It runs, on one worker.",
+        ServiceState.STOPPING: "It has been ordered to end, and its worker is about to obey.",
+        ServiceState.FAILED: "It broke; it is tried again after a pause that grows with every failure.",
+    },
 )
 
 

@@ -9,8 +9,8 @@ import strawberry
 from fullon_graphql import models
 from fullon_graphql.cache import tickers as cache
 from fullon_graphql.context import Context
+from fullon_graphql.engine.batches import Batch
 from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.loaders import loader
 from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.references import SymbolRef
 from fullon_graphql.schema.scalars import DateTime
@@ -61,17 +61,17 @@ class Ticker:
         )
 
 
-async def load_ticker(context: Context, exchange: str, symbol: str) -> Ticker | None:
-    """The ticker of one instrument, or None; all that one operation asks for at a time cost one Redis round trip."""
-
-    async def fetch(instruments: list[tuple[str, str]]) -> list[cache.Ticker | None]:
-        return await tickers.of_instruments(context.process.redis, context.caller, instruments)
-
-    found = await loader(context, "tickers", fetch).load((exchange, symbol))
-    return Ticker.of(found) if found else None
+async def _of_instruments(context: Context, instruments: list[tuple[str, str]]) -> list[Ticker | None]:
+    found = await tickers.of_instruments(context.process.redis, context.caller, instruments)
+    return [Ticker.of(ticker) if ticker else None for ticker in found]
 
 
-async def load_exchange_tickers(context: Context, exchange: str, symbols: list[str] | None = None) -> list[Ticker]:
-    """The tickers of one exchange: those of `symbols` in that order, or all, by symbol."""
-    found = await tickers.of_exchange(context.process.redis, context.caller, exchange, symbols)
-    return [Ticker.of(ticker) for ticker in found]
+async def _of_exchanges(context: Context, exchanges: list[tuple[str]]) -> list[list[Ticker]]:
+    found = await tickers.of_exchanges(context.process.redis, context.caller, [exchange for (exchange,) in exchanges])
+    return [[Ticker.of(ticker) for ticker in of_exchange] for of_exchange in found]
+
+
+TICKER_OF_INSTRUMENT = Batch(("exchange", "symbol"), _of_instruments)
+"""The ticker of what names its instrument as tickers do; null where none has been seen."""
+TICKERS_OF_EXCHANGE = Batch(("name",), _of_exchanges)
+"""All tickers of a catalogued exchange, by symbol."""

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-import strawberry
-
 from fullon_graphql import models
-from fullon_graphql.context import Info
+from fullon_graphql.context import Context
+from fullon_graphql.engine.batches import Batch, batched
 from fullon_graphql.engine.columns import column, upper
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import connection, to_many
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.models import Role
+from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, ExchangeRef
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import users
 from fullon_graphql.services.accounts import is_administrator
 
-strawberry.enum(Role, description="What an account may do.")
+described(
+    Role,
+    "What an account may do.",
+    {
+        Role.ADMIN: "See and change everything, and control the services.",
+        Role.USER: "See and change what is one's own.",
+    },
+)
+
+
+async def _are_admins(context: Context, people: list[tuple[str, str]]) -> list[bool]:
+    settings = context.process.settings
+    return [is_administrator(settings, mail, role) for mail, role in people]
+
+
+IS_ADMIN = Batch(("mail", "role"), _are_admins)
 
 
 @entity(models.User, key=models.User.uid, visible=users.visible)
@@ -38,10 +53,7 @@ class User(Node):
     manager: int | None = column("`uid` of the person who manages this account.")
     external_id: str | None = column("The person's id in an external system.")
 
-    @strawberry.field(description="True where the role, or being the platform's administrator, gives all rights.")
-    def is_admin(self, info: Info) -> bool:
-        return is_administrator(info.context.process.settings, self.mail, self.role)
-
+    is_admin: bool = batched("True where the role, or being the platform's administrator, gives all rights.", IS_ADMIN)
     bots: Connection[BotRef] = connection("The person's bots, by key.", relation("Bot", "uid", models.Bot.uid))
     exchanges: list[ExchangeRef] = to_many(
         "The person's accounts on exchanges, by key.", relation("Exchange", "uid", models.Exchange.uid)

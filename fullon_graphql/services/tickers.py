@@ -19,6 +19,12 @@ async def of_exchange(
     return await tickers.read(redis, exchange, symbols)
 
 
+async def of_exchanges(redis: Redis, caller: Caller, exchanges: Sequence[str]) -> list[list[Ticker]]:
+    """All tickers of each exchange, by symbol, in one round trip."""
+    signed_in(caller)
+    return await tickers.read_exchanges(redis, exchanges)
+
+
 async def of_instruments(redis: Redis, caller: Caller, instruments: Sequence[tuple[str, str]]) -> list[Ticker | None]:
     """The ticker of each (exchange, symbol) in one round trip, None where there is none."""
     signed_in(caller)

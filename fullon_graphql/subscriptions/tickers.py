@@ -13,6 +13,7 @@ from fullon_graphql.cache import tickers as cache
 from fullon_graphql.cache.hub import Mailbox, Topic
 from fullon_graphql.context import Context, Info
 from fullon_graphql.errors import BadUserInput
+from fullon_graphql.schema.arguments import ExchangeName, SymbolName, SymbolNames
 from fullon_graphql.schema.tickers import Ticker
 from fullon_graphql.services import tickers
 from fullon_graphql.subscriptions.events import events
@@ -29,7 +30,7 @@ MaxRate = Annotated[
 class TickerSubscriptions:
     @strawberry.subscription(description="The current ticker at once, then every newer one.")
     async def ticker(
-        self, info: Info, exchange: str, symbol: str, max_rate: MaxRate = None
+        self, info: Info, exchange: ExchangeName, symbol: SymbolName, max_rate: MaxRate = None
     ) -> AsyncGenerator[Ticker, None]:
         frames = _frames(info.context, exchange, [symbol], _pause(max_rate))
         return events(info.context, frames, lambda frame: Ticker.of(frame[0]) if frame else None)
@@ -39,7 +40,7 @@ class TickerSubscriptions:
         " frame those that changed."
     )
     async def tickers(
-        self, info: Info, exchange: str, symbols: list[str] | None = None, max_rate: MaxRate = None
+        self, info: Info, exchange: ExchangeName, symbols: SymbolNames = None, max_rate: MaxRate = None
     ) -> AsyncGenerator[list[Ticker], None]:
         if symbols is not None and len(symbols) > MAX_SYMBOLS:
             raise BadUserInput(

@@ -38,7 +38,7 @@ async def test_more_callers_than_connections_wait_for_their_turn(client: Redis) 
 
 async def test_a_silent_server_is_given_up(client: Redis, redis: Redis) -> None:
     await client.get("warm up")
-    await redis.client_pause(5000)
+    await redis.client_pause(1500)
     with pytest.raises(RedisTimeoutError):
         await client.get("anything")
     await redis.client_unpause()

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
-from redis.asyncio import Redis
 from sqlalchemy import insert
 
 from fullon_graphql.cache.client import connect
@@ -26,8 +25,9 @@ MakeManager = Callable[..., ServiceManager]
 
 
 @pytest.fixture
-def resources(settings: Settings, database: Database, ohlcv_database: Database, redis: Redis) -> Resources:
-    return Resources(settings, database, ohlcv_database, redis)
+async def resources(settings: Settings, database: Database, ohlcv_database: Database) -> AsyncIterator[Resources]:
+    async with connect(settings.redis_url, settings, "worker") as client:
+        yield Resources(settings, database, ohlcv_database, client)
 
 
 @pytest.fixture
@@ -53,14 +53,15 @@ def _fresh_specimens() -> Iterator[None]:
     Witness.stops, Fragile.breaks_left, Fragile.message = [], 0, "the exchange hung up"
     Clinger.let_go = False
     Script.ticks, Script.deals, Script.ends = [], [], False
-    Script.asked.clear()
+    Script.finished = set()
     yield
     Clinger.let_go = True
 
 
 @pytest.fixture
-async def market(database: Database) -> None:
-    """Two exchanges, three symbols (one for tickers only), two active accounts and a closed one."""
+async def market(database: Database, settings: Settings) -> None:
+    """Two exchanges, three symbols (one for tickers only), two active accounts and a closed one, on a scripted feed."""
+    settings.market_feed = f"{PATH}Script"
     async with database.transaction() as connection:
         await connection.execute(
             insert(CatExchange),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 
 from fullon_graphql.cache.accounts import Balance, Position
@@ -97,7 +96,7 @@ class Script:
     ticks: list[Ticker] = []  # set by the test, read by the instance the daemon makes
     deals: list[MarketTrade] = []  # as above
     ends = False
-    asked: Counter[str] = Counter()
+    finished: set[str] = set()  # the exchanges of which everything has been said
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -106,21 +105,21 @@ class Script:
         for ticker in self.ticks:
             if ticker.exchange == exchange and ticker.symbol in symbols:
                 yield ticker
-        await self._end()
+        await self._end(exchange)
 
     async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade, None]:
         for trade in self.deals:
             if trade.exchange == exchange and trade.symbol in symbols:
                 yield trade
-        await self._end()
+        await self._end(exchange)
 
     async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
-        self.asked[exchange] += 1
         return [Balance(ex_id, "USD", total=float(ex_id), free=float(ex_id), used=0.0)]
 
     async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
         return [Position(ex_id, symbol, volume=-1.0, cost=5.0, price=5.0) for symbol in symbols]
 
-    async def _end(self) -> None:
+    async def _end(self, exchange: str) -> None:
+        self.finished.add(exchange)
         if not self.ends:
             await asyncio.Event().wait()

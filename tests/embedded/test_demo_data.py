@@ -222,9 +222,9 @@ class TestHistory:
         known = {row.timestamp: (row.low, row.high) for row in rows}
         trades = await platform.rows(text("SELECT time, price FROM trades WHERE symbol = 'BTC/USD'"))
         assert len(trades) > 500
-        for time, price in trades:
-            low, high = known[time.replace(second=0, microsecond=0, tzinfo=UTC)]
-            assert low <= price <= high
+        for trade in trades:
+            low, high = known[trade.time.replace(second=0, microsecond=0, tzinfo=UTC)]
+            assert low <= trade.price <= high
 
     async def test_a_trade_that_closes_a_holding_says_what_it_earned(self, platform: Database) -> None:
         closing = await one(platform, "SELECT count(*) FROM trades WHERE roi IS NOT NULL AND roi_pct IS NOT NULL")

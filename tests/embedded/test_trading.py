@@ -98,7 +98,7 @@ class TestStep:
         assert order["ex_order_id"] is None
 
     async def test_orders_live_as_on_an_exchange(self, bots: Database, redis: Redis) -> None:
-        seen = await lives(bots, redis, steps=200)
+        seen = await lives(bots, redis, steps=400)
         assert {tuple(life) for life in list(seen.values())[:-1]} == {
             ("New", "rejected"),
             ("New", "open", "filled"),
@@ -108,7 +108,7 @@ class TestStep:
         }
 
     async def test_the_trades_of_an_order_add_up_to_what_was_filled(self, bots: Database, redis: Redis) -> None:
-        await lives(bots, redis, steps=100)
+        await lives(bots, redis, steps=250)
         sums = await rows(
             bots,
             "SELECT status, final_volume, sum(t.volume) AS traded, count(DISTINCT ex_trade_id) AS fills,"

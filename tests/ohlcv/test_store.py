@@ -79,6 +79,19 @@ async def test_filling_before_the_first_bar_gives_nothing(ohlcv_database: Databa
     assert await store.candles("kraken", "GOLD", M1, fill=True, end=at(8)) == []
 
 
+async def test_the_close_carried_on_is_that_of_the_last_trade(ohlcv_database: Database, store: CandleStore) -> None:
+    await put_trades(ohlcv_database, "GOLD", [Trade(at(0), 1, 1, "9"), Trade(at(0), 2, 1, "10")])
+    bars = await store.candles("kraken", "GOLD", M1, fill=True, start=at(1), end=at(2))
+    assert bars == [flat(at(1), 2, 0)]
+
+
+async def test_a_table_emptied_meanwhile_has_no_close_to_repeat(ohlcv_database: Database, store: CandleStore) -> None:
+    await put_candles(ohlcv_database, "GOLD", minutes(0))
+    assert await store.candles("kraken", "GOLD", M1) == minutes(0)
+    await run(ohlcv_database, "TRUNCATE kraken.gold_candles1m")
+    assert await store.candles("kraken", "GOLD", M1, fill=True, start=at(0), end=at(9)) == []
+
+
 async def test_filled_bars_count_for_last(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 8))
     assert await store.candles("kraken", "GOLD", M1, fill=True, last=2) == [flat(at(7), 0, 0), *minutes(8)]

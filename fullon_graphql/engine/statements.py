@@ -1,0 +1,370 @@
+"""Statements: a tree of rows as one SQL statement that PostgreSQL answers with JSON text.
+
+Third stage of planning. Every level is a lateral subquery over its service's visibility query, so the rule about who
+sees a row is the same object in both executions. The text depends on the shape of the question only; values (the
+caller, pages, keys) are parameters.
+
+What PostgreSQL cannot or must not decide is marked in the text: a *hole* carries the key of a value from elsewhere,
+a *trap* stands where the reference execution has an error to report (a null where none may be, an enum value that
+does not exist). Both begin with a nonce of this process, so nothing that is stored can pass for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from secrets import token_hex
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, asyncpg
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeDecorator
+
+from fullon_graphql.auth.principal import Principal
+from fullon_graphql.engine.entities import Entity
+from fullon_graphql.engine.pages import Page
+from fullon_graphql.engine.parts import Hole, Id, Many, One, Paged, PagedPart, Row, TypeName, Value
+from fullon_graphql.engine.relations import Relation
+from fullon_graphql.engine.unplanned import Unplanned
+
+NONCE: Final = token_hex(8)
+TRAP: Final = rf"\u0001{NONCE}!".encode()
+"""How a trap looks in JSON text."""
+HOLE: Final = re.compile(rf'"\\u0001{NONCE}:(\d+):((?:[^"\\]|\\.)*)"'.encode())
+"""A hole in JSON text: its number, and its key as escaped JSON."""
+NOT_FINITE: Final = re.compile(rb'"(?:NaN|-?Infinity)"')
+"""How PostgreSQL writes the floats that JSON has no form for."""
+
+_MOST_KEYS: Final = 50  # json_build_object takes 100 arguments
+
+_dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no annotations
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL text, and which value each of its parameters takes: a fixed one, or one of the names given at run time."""
+
+    text: str
+    parameters: tuple[tuple[str | None, Any], ...]
+
+    def values(self, given: dict[str, Any]) -> list[Any]:
+        """The parameters in order."""
+        return [fixed if name is None else given[name] for name, fixed in self.parameters]
+
+
+@dataclass(frozen=True)
+class PageShape:
+    """What of a page shows in the statement's text."""
+
+    backward: bool
+    after: bool
+    before: bool
+
+    @classmethod
+    def of(cls, page: Page) -> PageShape:
+        """The shape of a page."""
+        return cls(page.backward, page.after is not None, page.before is not None)
+
+
+def page_values(number: int, page: Page) -> dict[str, Any]:
+    """The parameters of the page with this number among the operation's pages."""
+    values: dict[str, Any] = {f"page{number}_size": page.size}
+    for side, key in (("after", page.after), ("before", page.before)):
+        values |= {f"page{number}_{side}{i}": part for i, part in enumerate(key or ())}
+    return values
+
+
+CALLER: Final = "caller_uid"
+
+
+@dataclass
+class Assembly:
+    """Writes one statement, for callers of one class, with pages of these shapes.
+
+    `holes` collects what must be filled in afterwards, in the order of their numbers.
+    """
+
+    caller: Principal
+    shapes: Sequence[PageShape]
+    holes: list[Hole] = field(default_factory=list)
+    _levels: int = 0
+    _pages: int = 0
+
+    def __post_init__(self) -> None:
+        # A parameter in the place of the caller's key: the service compares with it as with any number.
+        self.caller = replace(self.caller, uid=bindparam(CALLER, type_=Integer()))  # type: ignore[arg-type]
+
+    def one(self, relation: Relation, row: Row) -> Select[Any]:
+        """The row whose `remote` columns have the values of the parameters key0, key1, …"""
+        matches = relation.matches(self.caller).where(
+            *(column == bindparam(f"key{i}", type_=column.type) for i, column in enumerate(relation.remote))
+        )
+        return self._objects(matches, row).limit(1)
+
+    def everything(self, row: Row) -> Select[Any]:
+        """All visible rows as one array, by key."""
+        return self._array(row.entity.rows(self.caller).order_by(*row.entity.key), row)
+
+    def paged(self, paged: Paged) -> Select[Any]:
+        """A connection over everything visible."""
+        return self._connection(paged, paged.entity.rows(self.caller))
+
+    def _objects(self, matches: Select[Any], row: Row) -> Select[Any]:
+        """One JSON object per matching row."""
+        rows = self._level(matches)
+        json, joined = self._object(row, rows, rows)
+        return select(json.label("json")).select_from(joined)
+
+    def _array(self, matches: Select[Any], row: Row) -> Select[Any]:
+        """One JSON array of all matching rows."""
+        rows = self._level(matches)
+        json, joined = self._object(row, rows, rows)
+        return select(_gathered(json, rows, row.entity).label("json")).select_from(joined)
+
+    def _level(self, matches: Select[Any]) -> FromClause:
+        self._levels += 1
+        return matches.lateral(f"t{self._levels}")
+
+    def _object(self, row: Row, rows: FromClause, joined: FromClause) -> tuple[ColumnElement[Any], FromClause]:
+        """The JSON object of one row of `rows`, and `joined` with what that takes joined to it as well."""
+        if len(row.keys) > _MOST_KEYS:
+            raise Unplanned(f"more than {_MOST_KEYS} keys in one object")
+        arguments: list[ColumnElement[Any]] = []
+        for key, part in row.keys:
+            value, subquery = self._part(rows, row.entity, part)
+            arguments += [_name(key), value]
+            if subquery is not None:
+                joined = joined.outerjoin(subquery, true())
+        return func.json_build_object(*arguments), joined
+
+    def _part(self, rows: FromClause, entity: Entity, part: Any) -> tuple[ColumnElement[Any], FromClause | None]:
+        match part:
+            case TypeName():
+                return _text(entity.name), None
+            case Id():
+                return _opaque(entity.name, [rows.c[name] for name in entity.key_names]), None
+            case Value():
+                return _value(entity, rows, part), None
+            case Hole():
+                return self._hole(rows, part), None
+            case One():
+                found = self._joined(self._objects(self._of(rows, part.relation), part.row))
+                return (_required(found.c.json) if part.required else found.c.json), found
+            case Many():
+                found = self._joined(self._array(self._of(rows, part.relation), part.row))
+                return found.c.json, found
+            case Paged(relation=Relation() as relation):
+                found = self._joined(self._connection(part, self._of(rows, relation)))
+                return found.c.json, found
+        raise Unplanned(f"{type(part).__name__} has no SQL")
+
+    def _joined(self, found: Select[Any]) -> FromClause:
+        self._levels += 1
+        return found.lateral(f"j{self._levels}")
+
+    def _of(self, rows: FromClause, relation: Relation) -> Select[Any]:
+        pairs = zip(relation.remote, relation.local, strict=True)
+        return relation.matches(self.caller).where(*(remote == _outer(rows, local) for remote, local in pairs))
+
+    def _hole(self, rows: FromClause, hole: Hole) -> ColumnElement[Any]:
+        self.holes.append(hole)
+        key = cast(func.json_build_array(*(rows.c[name] for name in hole.batch.local)), Text)
+        return func.to_json(literal_column(f"chr(1) || '{NONCE}:{len(self.holes) - 1}:'", Text).concat(key))
+
+    def _connection(self, paged: Paged, matches: Select[Any]) -> Select[Any]:
+        page = self._page(paged.entity)
+        names = {part.name for _, part in paged.keys}
+        looks_ahead = "pageInfo" in names  # only then is the row behind the page of interest
+        if looks_ahead:
+            order = [key.desc() if page.backward else key.asc() for key in paged.entity.key]
+            found = page.cut(matches.add_columns(func.row_number().over(order_by=order).label("place")), paged.entity)
+        else:
+            found = page.cut(matches, paged.entity, ahead=0)
+        rows = self._level(found)
+        view = _View(paged.entity, page, rows, rows.c.place <= page.size if looks_ahead else None, matches)
+        arguments: list[ColumnElement[Any]] = []
+        joined: FromClause = rows
+        for key, part in paged.keys:
+            value, joined = self._connection_part(part, view, joined)
+            arguments += [_name(key), value]
+        answer = select(func.json_build_object(*arguments).label("json"))
+        return answer.select_from(joined) if names & {"nodes", "edges", "pageInfo"} else answer
+
+    def _page(self, entity: Entity) -> Page:
+        """The next page of the operation, with parameters in the places of its values."""
+        number, shape = self._pages, self.shapes[self._pages]
+        self._pages += 1
+        return Page(
+            size=bindparam(f"page{number}_size", type_=Integer()),  # type: ignore[arg-type]  # stands for a number
+            backward=shape.backward,
+            after=_key_parameters(entity, f"page{number}_after") if shape.after else None,
+            before=_key_parameters(entity, f"page{number}_before") if shape.before else None,
+        )
+
+    def _connection_part(
+        self, part: PagedPart, view: _View, joined: FromClause
+    ) -> tuple[ColumnElement[Any], FromClause]:
+        entity, rows = view.entity, view.rows
+        node: ColumnElement[Any] | None = None
+        if part.row is not None:
+            node, joined = self._object(part.row, rows, joined)
+        match part.name:
+            case "nodes":
+                return _gathered(node, rows, entity, view.inside), joined
+            case "edges":
+                values = {"cursor": _cursor(entity, rows), "node": node, "__typename": _text(f"{entity.name}Edge")}
+                return _gathered(_named(part.keys, values), rows, entity, view.inside), joined
+            case "pageInfo":
+                return _named(part.keys, _page_info(view)), joined
+            case "totalCount":
+                return view.total(), joined
+            case _:
+                return _text(f"{entity.name}Connection"), joined
+
+
+@dataclass(frozen=True)
+class _View:
+    """One page of a connection: its rows, which of them are `inside` it (all, where None), and all that match."""
+
+    entity: Entity
+    page: Page
+    rows: FromClause
+    inside: ColumnElement[bool] | None
+    matches: Select[Any]
+
+    def total(self) -> ColumnElement[Any]:
+        """How many rows match, whatever the page."""
+        return self.matches.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
+
+
+def compiled(statement: Select[Any]) -> Statement:
+    """The statement as text for the driver."""
+    found = select(cast(statement.scalar_subquery(), Text)).compile(dialect=_dialect)
+    parameters = tuple(
+        (name, None) if _GIVEN.fullmatch(name) else (None, found.params[name]) for name in found.positiontup or ()
+    )
+    return Statement(str(found), parameters)
+
+
+_GIVEN: Final = re.compile(rf"{CALLER}|page\d+_\w+|key\d+")
+"""Parameters whose values come with each execution."""
+
+
+def _value(entity: Entity, rows: FromClause, part: Value) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = rows.c[part.name]
+    if part.choices is not None:
+        known = column.in_([literal_column(f"'{choice}'") for choice in sorted(part.choices)])
+        column = case((known, column), (column.is_(None), None), else_=_trap())
+    elif isinstance(_stored(column), DateTime) and not _stored(column).timezone:
+        column = func.timezone("UTC", column)  # stored without a zone, and UTC
+    certain = _never_null(entity.columns[part.name])
+    return column if certain or not part.required else _required(func.to_json(column))
+
+
+def _never_null(expression: Any) -> bool:
+    return isinstance(expression, InstrumentedAttribute) and not expression.property.columns[0].nullable
+
+
+def _outer(rows: FromClause, name: str) -> ColumnElement[Any]:
+    """A column of an enclosing level, by name: SQLAlchemy would bring the whole level in again."""
+    return literal_column(f'{rows.name}."{name}"', rows.c[name].type)  # type: ignore[attr-defined]  # levels are named
+
+
+def _stored(column: ColumnElement[Any]) -> Any:
+    """The type in the database, beneath what Python makes of it."""
+    return column.type.impl if isinstance(column.type, TypeDecorator) else column.type
+
+
+def _required(json: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.coalesce(json, func.to_json(_trap()))
+
+
+def _trap() -> ColumnElement[str]:
+    return literal_column(f"chr(1) || '{NONCE}!'", Text)
+
+
+def _gathered(
+    json: Any, rows: FromClause, entity: Entity, inside: ColumnElement[bool] | None = None
+) -> ColumnElement[Any]:
+    """All objects as one array, by key."""
+    gathered: Any = func.json_agg(aggregate_order_by(json, *_keys(entity, rows)))
+    return func.coalesce(gathered if inside is None else gathered.filter(inside), literal_column("'[]'::json"))
+
+
+def _page_info(view: _View) -> dict[str, ColumnElement[Any] | None]:
+    page = view.page
+    more = func.count(view.rows.c.place) > page.size
+    before, after = (_boolean(key is not None) for key in (page.after, page.before))
+    return {
+        "hasNextPage": after if page.backward else more,
+        "hasPreviousPage": more if page.backward else before,
+        "startCursor": _outermost(view, first=True),
+        "endCursor": _outermost(view, first=False),
+        "__typename": _text("PageInfo"),
+    }
+
+
+def _outermost(view: _View, *, first: bool) -> ColumnElement[Any]:
+    """The cursor of the first row, or of the last."""
+    order = [key.asc() if first else key.desc() for key in _keys(view.entity, view.rows)]
+    cursors: Any = func.array_agg(aggregate_order_by(_cursor(view.entity, view.rows), *order))
+    return type_coerce(cursors.filter(view.inside), ARRAY(Text))[1]
+
+
+def _keys(entity: Entity, rows: FromClause) -> list[ColumnElement[Any]]:
+    return [rows.c[name] for name in entity.key_names]
+
+
+def _cursor(entity: Entity, rows: FromClause) -> ColumnElement[Any]:
+    return _opaque("after", _keys(entity, rows), entity.name)
+
+
+def _opaque(first: str, keys: list[ColumnElement[Any]], second: str | None = None) -> ColumnElement[Any]:
+    """What `keys.encode` makes: URL-safe base64, without padding, of a JSON array."""
+    head = f'["{first}",' + (f'"{second}",' if second else "")
+    json: ColumnElement[Any] = literal_column(f"'{head}'", Text)
+    for number, key in enumerate(keys):
+        json = json.concat(literal_column("','", Text)) if number else json
+        json = json.concat(cast(func.to_json(key), Text))
+    encoded = func.encode(func.convert_to(json.concat(literal_column("']'", Text)), "UTF8"), "base64")
+    return func.translate(encoded, literal_column(r"E'+/=\n'", Text), "-_")
+
+
+def _key_parameters(entity: Entity, prefix: str) -> tuple[Any, ...]:
+    return tuple(bindparam(f"{prefix}{i}", type_=column.type) for i, column in enumerate(entity.key))
+
+
+def _named(keys: tuple[tuple[str, str], ...], values: Mapping[str, ColumnElement[Any] | None]) -> ColumnElement[Any]:
+    """A JSON object of some of `values`, under the keys that the client chose."""
+    pairs = ((_name(key), values[name]) for key, name in keys)
+    return func.json_build_object(*chain.from_iterable(pairs))
+
+
+def _name(key: str) -> ColumnElement[Any]:
+    return literal_column(f"'{key}'", Text)  # a GraphQL name: letters, digits, underscores
+
+
+def _text(value: str) -> ColumnElement[Any]:
+    return literal_column(f"'{value}'::text", Text)
+
+
+def _boolean(value: bool) -> ColumnElement[Any]:
+    return literal_column("true" if value else "false")

@@ -1,0 +1,18 @@
+"""Arguments that several fields take, described once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from fullon_graphql.daemons.state import ServiceName
+
+ExchangeName = Annotated[str, strawberry.argument(description="Lower-case name of the exchange, e.g. `kraken`.")]
+SymbolName = Annotated[
+    str, strawberry.argument(description="Instrument in the exchange's spelling: `BTC/USD`, `BTC/USD:BTC`, `GOLD`.")
+]
+SymbolNames = Annotated[
+    list[str] | None, strawberry.argument(description="Only these instruments; all of the exchange unless given.")
+]
+WhichService = Annotated[ServiceName, strawberry.argument(description="Which service.")]

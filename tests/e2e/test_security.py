@@ -1,0 +1,236 @@
+"""Who may see and do what, through the wire: the codes of the contract, and nothing that gives anything away."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jwt
+import orjson
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import update
+
+from fullon_graphql import models
+from fullon_graphql.auth.api_keys import generate_key, stored_form
+from fullon_graphql.auth.tokens import issue_access_token
+from fullon_graphql.cache import keys
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.engine import keys as identifiers
+from fullon_graphql.services.accounts import set_password
+from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
+from tests.fixtures.server import Server, bearer
+from tests.fixtures.signing_in import SignIn
+
+ME = "{ me { uid mail } }"
+LOGIN = "mutation ($mail: String!, $password: String!) { login(mail: $mail, password: $password) { accessToken } }"
+PASSWORD = "correct horse battery"
+
+FOREIGN = ["user3@fullon", "777", "foreign", "$2b$", "JBSWY3DPEHPK3PXP"]
+"""What only the other person, or nobody at all, may read."""
+
+
+@pytest.fixture(autouse=True)
+async def _secrets(platform: Database) -> None:
+    await set_password(platform, "user2@fullon", PASSWORD)
+    await change(platform, OTHER, f2a="JBSWY3DPEHPK3PXP")
+
+
+async def change(database: Database, uid: int, **values: Any) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(update(models.User).where(models.User.uid == uid).values(**values))
+
+
+def codes(response: httpx.Response) -> list[str]:
+    return [error["extensions"]["code"] for error in response.json().get("errors", [])]
+
+
+async def test_every_reason_not_to_let_somebody_in_sounds_the_same(server: Server, platform: Database) -> None:
+    await set_password(platform, "user3@fullon", PASSWORD)
+    await change(platform, OTHER, active=False)
+    attempts = [
+        {"mail": "user2@fullon", "password": "wrong"},
+        {"mail": "nobody@fullon", "password": PASSWORD},
+        {"mail": "user3@fullon", "password": PASSWORD},
+        {"mail": "USER2@fullon", "password": PASSWORD},
+        {"mail": "user2@fullon", "password": ""},
+    ]
+    answers = [await server.post(LOGIN, **attempt) for attempt in attempts]
+    assert {answer.text for answer in answers} == {answers[0].text}
+    assert answers[0].json()["errors"][0]["message"] == "Invalid credentials"
+    assert codes(answers[0]) == ["UNAUTHENTICATED"]
+    assert (await server.post(LOGIN, mail="user2@fullon", password=PASSWORD)).json()["data"]["login"]["accessToken"]
+
+
+async def test_no_token_but_our_own_is_anybody(server: Server, settings: Settings, sign_in: SignIn) -> None:
+    good = await sign_in(TRADER)
+    claims = jwt.decode(good, options={"verify_signature": False})
+    secret = settings.jwt_secret_key.get_secret_value()
+    header, payload, signature = good.split(".")
+    expired, _ = issue_access_token(settings, TRADER, "user2@fullon", uuid4(), datetime.now(UTC) - timedelta(hours=2))
+    unknown_session, _ = issue_access_token(settings, TRADER, "user2@fullon", uuid4(), datetime.now(UTC))
+    bad = {
+        "expired": expired,
+        "of no session": unknown_session,
+        "forged": jwt.encode(claims, "another secret of the same length as ours", "HS256"),
+        "of another algorithm": jwt.encode(claims, secret + "x" * 32, "HS512"),
+        "alg none": jwt.encode(claims, None, "none"),
+        "alg None without a signature": f"{b64({'alg': 'None', 'typ': 'JWT'})}.{payload}.",
+        "alg none with our signature": f"{b64({'alg': 'none', 'typ': 'JWT'})}.{payload}.{signature}",
+        "somebody else's id": f"{header}.{b64(claims | {'user_id': ADMIN})}.{signature}",
+        "signed for another uid": jwt.encode(claims | {"user_id": ADMIN}, secret, "HS256"),
+        "for another audience": jwt.encode(claims | {"aud": "other"}, secret, "HS256"),
+        "without an end": jwt.encode({name: claims[name] for name in claims if name != "exp"}, secret, "HS256"),
+        "an empty signature": f"{header}.{payload}.",
+        "garbage": "garbage",
+        "very long": "x" * 5000,
+    }
+    for reason, token in bad.items():
+        answer = await server.post(ME, bearer(token))
+        assert codes(answer) == ["UNAUTHENTICATED"], reason
+        assert answer.json()["data"] is None
+        assert token not in answer.text
+        assert "user2@fullon" not in answer.text
+    assert (await server.ask(ME, good))["data"]["me"]["uid"] == TRADER
+
+
+def b64(value: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(value)).rstrip(b"=").decode()
+
+
+async def test_nobody_reads_anything_without_signing_in(server: Server, platform: Database) -> None:
+    questions = [
+        "me { uid }", "users { nodes { uid } }", "user(uid: 2) { uid }", "bots { totalCount }", "bot(botId: 1) { name }",
+        "orders { totalCount }", "order(orderId: 1) { price }", "catExchanges { name }", "symbols { totalCount }",
+        'symbol(exchange: "kraken", symbol: "GOLD") { base }', 'ticker(exchange: "kraken", symbol: "GOLD") { price }',
+        'tickers(exchange: "kraken") { price }', "services { name }", "service(name: TICKER) { state }",
+        'candles(exchange: "kraken", symbol: "GOLD", timeframe: D1, last: 1) { open }',
+        'candleColumns(exchange: "kraken", symbol: "GOLD", timeframe: D1, last: 1) { length }',
+        f'node(id: "{identifiers.encode("Symbol", 1)}") {{ id }}', f'nodes(ids: ["{identifiers.encode("Bot", 1)}"]) {{ id }}',
+        f'_entities(representations: [{{__typename: "User", id: "{identifiers.encode("User", 1)}"}}]) {{ __typename }}',
+    ]  # fmt: skip
+    schema = await server.ask("{ __schema { queryType { fields { name } } } }")
+    roots = {field["name"] for field in schema["data"]["__schema"]["queryType"]["fields"]}
+    assert {question.split("(")[0].split()[0] for question in questions} == roots - {"_service"}
+    for question in questions:
+        answer = await server.post(f"{{ {question} }}")
+        assert codes(answer) == ["UNAUTHENTICATED"], question
+    for change in ("logout", "startService(name: TICKER) { state }"):
+        assert codes(await server.post(f"mutation {{ {change} }}")) == ["UNAUTHENTICATED"]
+
+
+async def test_only_administrators_control_services(server: Server, sign_in: SignIn, redis: Redis) -> None:
+    trader = bearer(await sign_in(TRADER))
+    for question in (
+        "{ services { state } }", "{ service(name: TICKER) { state } }", "mutation { startService(name: TICKER) { state } }",
+        "mutation { stopService(name: OHLCV) { state } }", "mutation { restartService(name: ACCOUNT) { state } }",
+    ):  # fmt: skip
+        answer = await server.post(question, trader)
+        assert codes(answer) == ["FORBIDDEN"], question
+        assert not answer.json()["data"]
+    assert not [name for name in ("ticker", "ohlcv", "account") if await redis.exists(keys.service_order(name))]
+    answer = await server.ask("{ services { name state } }", await sign_in(ADMIN))
+    assert answer["data"]["services"] == [{"name": n, "state": "STOPPED"} for n in ("TICKER", "OHLCV", "ACCOUNT")]
+
+
+async def test_what_is_somebody_elses_is_not_there_by_any_way(server: Server, sign_in: SignIn) -> None:
+    trader = bearer(await sign_in(TRADER))
+    by_key = "query ($key: Int!) {{ {}: $key) {{ __typename }} }}"
+    by_id = ("query ($key: ID!) { node(id: $key) { id } }", "query ($key: ID!) { nodes(ids: [$key]) { id } }")
+    by_representation = "query ($key: _Any!) { _entities(representations: [$key]) { __typename } }"
+    asked: list[tuple[str, Any, Any]] = [
+        (by_key.format("bot(botId"), 6, 9999),
+        (by_key.format("order(orderId"), 41, 9999),
+        (by_key.format("user(uid"), OTHER, 9999),
+    ]
+    for type_, foreign in (("User", OTHER), ("Bot", 6), ("Order", 41), ("Exchange", 30)):
+        ids = [identifiers.encode(type_, key) for key in (foreign, 9999)]
+        asked += [(question, *ids) for question in by_id]
+        asked.append((by_representation, *({"__typename": type_, "id": one} for one in ids)))
+    for question, foreign, absent in asked:
+        answers = [await server.post(question, trader, key=key) for key in (foreign, absent)]
+        assert codes(answers[0]) == ["NOT_FOUND"], question
+        assert answers[0].text.replace(f"key {foreign}", "key 9999") == answers[1].text
+        assert not [secret for secret in FOREIGN if secret in answers[0].text]
+
+
+async def test_lists_and_relations_hold_nothing_of_anybody_else(
+    server: Server, sign_in: SignIn, platform: Database
+) -> None:
+    # An order on somebody else's bot and account, and a bot on somebody else's account: the platform forbids neither.
+    await add(platform, models.Order, order(50, 6, TRADER, ex_id=30))
+    await add(platform, models.BotExchange, {"bot_id": 2, "ex_id": 30})
+    everything = """{
+      users { totalCount nodes { uid mail phone idNum note bots { nodes { name } } exchanges { name } } }
+      bots { totalCount nodes { botId uid name user { mail } exchanges { exId uid } orders { nodes { orderId } } } }
+      orders(first: 1000) { totalCount nodes { orderId uid bot { name } user { mail } } } }"""
+    answer = await server.post(everything, bearer(await sign_in(TRADER)))
+    data = answer.json()["data"]
+    assert "errors" not in answer.json()
+    assert [user["uid"] for user in data["users"]["nodes"]] == [TRADER]
+    assert {bot["uid"] for bot in data["bots"]["nodes"]} == {TRADER}
+    assert {one["uid"] for bot in data["bots"]["nodes"] for one in bot["exchanges"]} == {TRADER}
+    assert {one["uid"] for one in data["orders"]["nodes"]} == {TRADER}
+    assert [data[name]["totalCount"] for name in ("users", "bots", "orders")] == [1, 5, 41]
+    assert data["orders"]["nodes"][-1] == {"orderId": 50, "uid": TRADER, "bot": None, "user": {"mail": "user2@fullon"}}
+    assert not [secret for secret in FOREIGN if secret in answer.text]
+    administrator = await server.post(everything, bearer(await sign_in(ADMIN)))
+    assert [administrator.json()["data"][name]["totalCount"] for name in ("users", "bots", "orders")] == [3, 6, 46]
+    assert not [secret for secret in FOREIGN[3:] if secret in administrator.text]
+
+
+async def test_a_token_ends_with_its_account_and_with_its_session(
+    server: Server, sign_in: SignIn, platform: Database
+) -> None:
+    token, second = await sign_in(TRADER), await sign_in(TRADER)
+    assert (await server.ask("mutation { logout }", token))["data"] == {"logout": True}
+    assert codes(await server.post(ME, bearer(token))) == ["UNAUTHENTICATED"]
+    assert (await server.ask(ME, second))["data"]["me"]["uid"] == TRADER
+    await change(platform, TRADER, active=False)
+    assert codes(await server.post(ME, bearer(second))) == ["UNAUTHENTICATED"]
+
+
+async def test_a_refresh_token_is_good_for_one_use_and_for_nothing_else(server: Server) -> None:
+    login = LOGIN.replace("accessToken", "accessToken refreshToken tokenType expiresAt user { uid }")
+    signed = (await server.ask(login, mail="user2@fullon", password=PASSWORD))["data"]["login"]
+    assert (signed["tokenType"], signed["user"]) == ("bearer", {"uid": TRADER})
+    assert codes(await server.post(ME, bearer(signed["refreshToken"]))) == ["UNAUTHENTICATED"]
+    renew = "mutation ($current: String!) { refreshToken(refreshToken: $current) { accessToken refreshToken } }"
+    renewed = (await server.ask(renew, current=signed["refreshToken"]))["data"]["refreshToken"]
+    assert (await server.ask(ME, renewed["accessToken"]))["data"]["me"]["uid"] == TRADER
+    assert codes(await server.post(renew, current=signed["refreshToken"])) == ["UNAUTHENTICATED"]
+    assert codes(await server.post(ME, bearer(renewed["accessToken"]))) == ["UNAUTHENTICATED"]  # in two hands: ended
+    assert codes(await server.post(renew, current="x")) == ["UNAUTHENTICATED"]
+
+
+async def test_an_api_key_does_what_its_scopes_say(server: Server, platform: Database) -> None:
+    given = {"read": generate_key(), "write": generate_key(), "read,admin": generate_key()}
+    await add(
+        platform, models.ApiKey, *({"uid": ADMIN, "key": stored_form(key), "name": "", "scopes": scopes} for scopes, key in given.items())
+    )
+    outcomes = {}
+    for scopes, key in given.items():
+        questions = (ME, "{ services { name } }", "mutation { logout }")
+        outcomes[scopes] = [codes(await server.post(question, {"x-api-key": key})) for question in questions]
+    assert outcomes == {
+        "read": [[], ["FORBIDDEN"], ["BAD_USER_INPUT"]],
+        "write": [["FORBIDDEN"], ["FORBIDDEN"], ["FORBIDDEN"]],
+        "read,admin": [[], [], ["BAD_USER_INPUT"]],
+    }
+    users = await server.post("{ users { totalCount } }", {"x-api-key": given["read"]})
+    assert users.json()["data"] == {"users": {"totalCount": 1}}  # an administrator's key without the scope sees its owner
+    for unknown in (generate_key(), stored_form(given["read"]), "short", ""):
+        assert codes(await server.post(ME, {"x-api-key": unknown})) == ["UNAUTHENTICATED"]
+
+
+async def test_mutations_are_not_run_by_links(server: Server, sign_in: SignIn) -> None:
+    async with httpx.AsyncClient(base_url=server.url, headers=bearer(await sign_in(TRADER))) as client:
+        answer = await client.get("/graphql", params={"query": "mutation { logout }"})
+        assert answer.status_code == 400
+        form = await client.post("/graphql", content='{"query": "mutation { logout }"}', headers={"content-type": "text/plain"})
+        assert form.status_code == 400
+        assert (await client.get("/graphql", params={"query": ME})).json()["data"]["me"]["uid"] == TRADER

@@ -1,0 +1,86 @@
+"""The examples, each run as its docstring says, against a real server with the demo's data."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.server import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+async def run(server: Server, name: str, *arguments: str) -> list[str]:
+    """The lines that an example prints; one that fails fails the test with what it said."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(EXAMPLES / name), *arguments,
+        env=os.environ | {"FULLON_URL": server.url, "PYTHONIOENCODING": "utf-8"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(60):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    text = output.decode()
+    assert process.returncode == 0, text
+    return text.splitlines()
+
+
+async def test_somebody_learns_who_they_are(demo: Server) -> None:
+    lines = await run(demo, "01_who_am_i.py")
+    assert lines[0] == "Tomas Trader <trader@fullon>, user 2"
+    assert lines[1].endswith("owner of 7 bots")
+    assert "  kraken main          on kraken" in lines
+    assert (await run(demo, "01_who_am_i.py", "admin@fullon"))[0] == "Ada Admin <admin@fullon>, administrator 1"
+
+
+async def test_a_wrong_password_ends_an_example_with_the_code_of_the_error(demo: Server) -> None:
+    with pytest.raises(AssertionError, match="UNAUTHENTICATED: Invalid credentials"):
+        await run(demo, "01_who_am_i.py", "trader@fullon", "wrong")
+
+
+async def test_bots_are_shown_with_their_orders_and_live_prices(demo: Server) -> None:
+    await run(demo, "04_streaming_tickers.py", "2", "kraken")  # since then there are live prices
+    lines = await run(demo, "02_bots_and_prices.py", "other@fullon")
+    assert [line for line in lines if "orders so far" in line] == [
+        "bitcoin hayden trades, 300 orders so far",
+        "tether trend trades, 300 orders so far",
+        "solana trend trades, 200 orders so far",
+        "ether rehearsal rehearses, 0 orders so far",
+        "short rehearsal rehearses, 0 orders so far",
+    ]
+    order = re.compile(r"  (BUY |SELL) +\d+\.\d{6} BTC/USD +at +(\d+\.\d\d|market), now +\d+\.\d\d  \w+")
+    assert len([line for line in lines[1:4] if order.fullmatch(line)]) == 3, lines[1:4]
+
+
+async def test_candles_are_drawn_from_the_highest_price_down(demo: Server) -> None:
+    title, *chart = await run(demo, "03_candle_chart.py", "bitmex", "BTC/USD:BTC", "H4")
+    assert title == "BTC/USD:BTC on bitmex: 60 bars of H4"
+    prices = [float(line[:12]) for line in chart]
+    assert prices == sorted(prices, reverse=True)
+    bars = [line[13:] for line in chart]
+    assert {len(bar) for bar in bars} == {60}
+    assert all(any(row[bar] != " " for row in bars) for bar in range(60))
+
+
+async def test_tickers_stream_until_so_many_frames_have_come(demo: Server) -> None:
+    lines = await run(demo, "04_streaming_tickers.py", "3", "kraken")
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    assert re.fullmatch(r"  3(  [A-Z]+/USD \d+\.\d\d)+", lines[2]), lines[2]
+
+
+async def test_an_administrator_stops_a_service_and_starts_it_again(demo: Server) -> None:
+    lines = await run(demo, "05_service_control.py", "ACCOUNT")
+    assert [line.split()[0] for line in lines] == ["TICKER", "OHLCV", "ACCOUNT", "ACCOUNT", "ACCOUNT"]
+    assert lines[3] == "ACCOUNT  STOPPED"
+    assert lines[4].startswith("ACCOUNT  RUNNING  in ")

@@ -1,0 +1,97 @@
+"""Signing in over REST, as the platform's own clients do it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from fullon_graphql.database import Database
+from fullon_graphql.services.accounts import create_account
+from tests.fixtures.server import Server, StartServer, bearer
+
+MAIL, PASSWORD = "trader@fullon", "correct horse battery"
+LOGIN, VERIFY = "/api/v1/auth/login", "/api/v1/auth/verify"
+
+
+@pytest.fixture(autouse=True)
+async def _trader(database: Database) -> int:
+    return await create_account(database, MAIL, PASSWORD)
+
+
+async def send(server: Server, method: str, path: str, **options: Any) -> httpx.Response:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+        return await client.request(method, path, **options)
+
+
+async def login(server: Server, password: str = PASSWORD, **further: str) -> httpx.Response:
+    return await send(server, "POST", LOGIN, data={"username": MAIL, "password": password} | further)
+
+
+def check_error(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """Both shapes are there: `detail` for the platform's clients, `error` for programs."""
+    assert response.status_code == status
+    body: dict[str, Any] = response.json()
+    assert body["detail"] == body["error"]["message"]
+    assert body["error"].keys() == {"code", "message", "service", "timestamp", "request_id", "retry_after"}
+    assert body["error"]["code"] == code
+    assert body["error"]["request_id"] == response.headers["x-request-id"]
+    assert datetime.fromisoformat(body["error"]["timestamp"]).tzinfo is not None
+    return body
+
+
+async def test_a_form_signs_in_and_the_token_says_whose_it_is(server: Server) -> None:
+    response = await login(server)
+    assert response.status_code == 200
+    token = response.json()
+    assert token["token_type"] == "bearer"
+    assert 3590 <= token["expires_in"] <= 3600
+    verified = await send(server, "GET", VERIFY, headers=bearer(token["access_token"]))
+    assert verified.json() == {"user_id": 1, "username": MAIL, "email": MAIL, "is_active": True}
+    assert (await server.ask("{ me { mail } }", token["access_token"]))["data"]["me"] == {"mail": MAIL}
+    renew = "mutation ($current: String!) { refreshToken(refreshToken: $current) { user { uid } } }"
+    assert (await server.ask(renew, current=token["refresh_token"]))["data"]["refreshToken"] == {"user": {"uid": 1}}
+
+
+async def test_a_wrong_password_is_answered_as_the_platform_does(server: Server) -> None:
+    response = await login(server, "wrong")
+    assert check_error(response, 401, "UNAUTHENTICATED")["detail"] == "Invalid credentials"
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("token", [None, "garbage"])
+async def test_nobody_is_verified_without_a_good_token(server: Server, token: str | None) -> None:
+    response = await send(server, "GET", VERIFY, headers=bearer(token))
+    check_error(response, 401, "UNAUTHENTICATED")
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_guesser_is_told_when_to_come_back(start_server: StartServer) -> None:
+    async with start_server(LOGIN_LIMIT="2 per minute") as server:
+        for _ in range(2):
+            check_error(await login(server, "wrong"), 401, "UNAUTHENTICATED")
+        response = await login(server)  # the right password, too late
+        body = check_error(response, 429, "RATE_LIMITED")
+        assert body["error"]["retry_after"] == int(response.headers["retry-after"])
+        assert 1 <= body["error"]["retry_after"] <= 60
+        answer = await server.ask(f'mutation {{ login(mail: "{MAIL}", password: "x") {{ accessToken }} }}')
+        extensions = answer["errors"][0]["extensions"]
+        assert (extensions["code"], 1 <= extensions["retryAfter"] <= 60) == ("RATE_LIMITED", True)
+
+
+async def test_what_is_no_form_is_the_clients_fault(server: Server) -> None:
+    body = {"username": MAIL, "password": PASSWORD}
+    check_error(await send(server, "POST", LOGIN, json=body), 422, "BAD_USER_INPUT")
+    check_error(await send(server, "POST", LOGIN, data={"username": MAIL}), 422, "BAD_USER_INPUT")
+    wrong = await send(server, "POST", LOGIN, data={"username": MAIL, "passwort": PASSWORD})
+    check_error(wrong, 422, "BAD_USER_INPUT")
+    assert PASSWORD not in wrong.text
+
+
+async def test_what_is_not_there_has_the_same_shape_of_answer(server: Server) -> None:
+    check_error(await send(server, "GET", "/api/v1/nothing"), 404, "NOT_FOUND")
+    response = await send(server, "GET", LOGIN)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"

@@ -1,0 +1,134 @@
+"""The schema against the published contract: nothing is renamed, loosened or silently missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from graphql import (
+    DocumentNode,
+    EnumTypeDefinitionNode,
+    FieldDefinitionNode,
+    InterfaceTypeDefinitionNode,
+    ObjectTypeDefinitionNode,
+    ScalarTypeDefinitionNode,
+    TypeDefinitionNode,
+    parse,
+    print_ast,
+)
+
+from fullon_graphql.graph import Graph
+from tests.fixtures.shared import shared
+
+LATER = {
+    # filters and orders of lists
+    "SortDirection",
+    "filter",
+    "orderBy",
+    # strategies, trades, logs, and what Redis knows of bots
+    "JSON",
+    "Bot.strategies",
+    "Bot.dryTrades",
+    "Bot.logs",
+    "Bot.status",
+    "BotStatus",
+    "Order.trades",
+    # changes of rows
+    "CreateBotInput",
+    "UpdateBotInput",
+    "CreateOrderInput",
+    "Mutation.createBot",
+    "Mutation.updateBot",
+    "Mutation.deleteBot",
+    "Mutation.createOrder",
+    "Mutation.updateOrderStatus",
+    # streams other than tickers
+    "ChangeKind",
+    "OrderEvent",
+    "CandleUpdate",
+    "Subscription.candles",
+    "Subscription.orders",
+    "Subscription.serviceStatus",
+}
+"""What the contract names and later work brings. A name that has come must leave this list."""
+
+SHAPE = """
+type XConnection { edges: [XEdge!]! nodes: [X!]! pageInfo: PageInfo! totalCount: Int! }
+type XEdge { cursor: String! node: X! }
+"""
+
+
+@pytest.fixture(scope="module")
+def contract() -> DocumentNode:
+    return parse(shared("contract.graphql").read_text())
+
+
+@pytest.fixture(scope="module")
+def ours(schema: Graph) -> DocumentNode:
+    return parse(schema.as_str())
+
+
+def test_everything_the_contract_names_is_there_with_the_same_types_and_defaults(
+    contract: DocumentNode, ours: DocumentNode
+) -> None:
+    promised, kept = dict(facts(contract)), dict(facts(ours))
+    missing = promised.keys() - kept.keys()
+    assert {name for name in missing if not is_later(name)} == set()
+    assert {name: kept[name] for name in promised.keys() & kept.keys()} == {
+        name: promised[name] for name in promised.keys() & kept.keys()
+    }
+
+
+def test_what_is_left_to_later_is_not_there_yet(ours: DocumentNode) -> None:
+    kept = dict(facts(ours))
+    assert {name for name in kept if is_later(name)} == set()
+
+
+def test_every_list_that_grows_has_the_shape_of_the_contract(contract: DocumentNode, ours: DocumentNode) -> None:
+    promised, kept = dict(facts(contract)), dict(facts(ours))
+    lists = {type_.removesuffix("Connection!") for type_ in promised.values() if type_.endswith("Connection!")}
+    present = {name for name in lists if f"{name}Connection" in kept}
+    assert present == {"User", "Bot", "Order", "Symbol"}
+    for name in present:
+        assert dict(facts(parse(SHAPE.replace("X", name)))).items() <= kept.items()
+
+
+def facts(document: DocumentNode) -> Iterator[tuple[str, str]]:
+    """Every name a client may write, and what it may rely on there: `User.mail` → `String!`."""
+    for definition in document.definitions:
+        if isinstance(definition, TypeDefinitionNode):
+            yield definition.name.value, kind(definition)
+            if isinstance(definition, EnumTypeDefinitionNode):
+                yield from ((f"{definition.name.value}.{value.name.value}", "") for value in definition.values or ())
+            for field in getattr(definition, "fields", None) or ():
+                yield from facts_of_field(definition.name.value, field)
+
+
+def facts_of_field(owner: str, field: FieldDefinitionNode) -> Iterator[tuple[str, str]]:
+    name = f"{owner}.{field.name.value}"
+    yield name, print_ast(field.type)
+    for argument in getattr(field, "arguments", None) or ():
+        default = f" = {print_ast(argument.default_value)}" if argument.default_value else ""
+        yield f"{name}({argument.name.value})", print_ast(argument.type) + default
+
+
+def kind(definition: TypeDefinitionNode) -> str:
+    """The sort of a type, the interfaces it has and the keys by which a gateway asks for it."""
+    match definition:
+        case ObjectTypeDefinitionNode():
+            directives = [print_ast(directive) for directive in definition.directives or ()]
+            return " ".join(["type", *(print_ast(interface) for interface in definition.interfaces or ()), *directives])
+        case InterfaceTypeDefinitionNode():
+            return "interface"
+        case EnumTypeDefinitionNode():
+            return "enum"
+        case ScalarTypeDefinitionNode():
+            return "scalar"
+        case _:
+            return "input"
+
+
+def is_later(name: str) -> bool:
+    """Whether the name, what it belongs to or the argument at its end is left to later."""
+    field, _, argument = name.partition("(")
+    return not {field, field.partition(".")[0], argument.rstrip(")")}.isdisjoint(LATER)
