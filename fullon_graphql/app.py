@@ -8,8 +8,8 @@ from importlib.metadata import version
 from typing import TypedDict
 
 from fastapi import FastAPI
-from fastapi.middleware.cors import CORSMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fullon_graphql.auth.tokens import refuse_insecure_secret
 from fullon_graphql.cache.client import connect
@@ -20,13 +20,16 @@ from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.daemons.manager import ServiceManager, new_worker_id
 from fullon_graphql.database import Database
 from fullon_graphql.endpoint import GraphEndpoint
+from fullon_graphql.engine.operations import Operations
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import errors, health, sessions
 from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.subscriptions.transports.websocket import SocketEndpoint
 
 
 class State(TypedDict):
@@ -35,13 +38,35 @@ class State(TypedDict):
     process: Process
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> ASGIApp:
     """The ASGI application: the graph at `/graphql`, REST under `/api/v1`, health under `/health`.
 
     Raises:
         InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
     """
     refuse_insecure_secret(settings)
+    graph = make_graph()
+    endpoint = GraphEndpoint(Operations(graph.core), SocketEndpoint(graph, settings))
+    doors: ASGIApp = Doors(endpoint, rest_application(settings))
+    if settings.cors_origins:
+        doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
+    return RequestIds(doors)
+
+
+class Doors:
+    """The graph's door and everybody else's: what is for the graph passes no framework on its way."""
+
+    def __init__(self, graph: ASGIApp, others: ASGIApp) -> None:
+        self._graph = graph
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for_graph = scope["type"] != "lifespan" and scope["path"] == "/graphql"
+        await (self._graph if for_graph else self._others)(scope, receive, send)
+
+
+def rest_application(settings: Settings) -> FastAPI:
+    """REST and health; its lifespan is the whole program's."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
@@ -54,10 +79,6 @@ def create_app(settings: Settings) -> FastAPI:
         description="REST beside the graph at `/graphql`, over the same service functions.",
         lifespan=lifespan,
     )
-    app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
-    app.add_middleware(RequestIds)
-    graph = GraphEndpoint(make_graph(), settings)
-    app.router.routes += [Route("/graphql", graph), WebSocketRoute("/graphql", graph)]
     app.include_router(health.router)
     app.include_router(sessions.router, prefix="/api/v1")
     errors.install(app)
@@ -79,6 +100,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout))
         resources = Resources(settings, database, ohlcv_database, redis)
         services = await stack.enter_async_context(ServiceManager(settings, resources, new_worker_id()))
+        signing_in = Sessions(database, redis, settings)
         yield Process(
             settings=settings,
             database=database,
@@ -87,12 +109,12 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
             redis=redis,
             hub=hub,
             services=services,
-            sessions=Sessions(database, redis, settings),
-            api_keys=ApiKeys(database, settings),
+            sessions=signing_in,
+            identities=Identities(signing_in, ApiKeys(database, settings)),
         )
 
 
-def app_from_environment() -> FastAPI:
+def app_from_environment() -> ASGIApp:
     """For servers that start workers of their own: settings from the environment, logging configured."""
     settings = load_settings()
     configure_logging(settings)

@@ -22,7 +22,7 @@ INSECURE_SECRET = "insecure-development-secret-do-not-use"
 class Settings(BaseSettings):
     """Everything an installation can set, with the defaults of the platform."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, populate_by_name=True)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

@@ -21,7 +21,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
-from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
 
 
@@ -37,7 +37,7 @@ class Process:
     hub: Hub
     services: ServiceManager
     sessions: Sessions
-    api_keys: ApiKeys
+    identities: Identities
 
 
 @dataclass

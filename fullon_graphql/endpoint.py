@@ -1,60 +1,189 @@
-"""`/graphql`: the graph over HTTP and graphql-transport-ws, with the caller's identity in every operation."""
+"""`/graphql`: GraphQL over HTTP by the letter of its specification, as one plain ASGI application.
+
+A framework's route costs more than a whole small query, so there is none here: bytes in, `Operations`, bytes out.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
 import orjson
-from starlette.requests import HTTPConnection, Request
-from starlette.responses import Response
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+import structlog
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fullon_graphql.auth.credentials import credential_in_headers, credential_in_payload
-from fullon_graphql.auth.principal import Anonymous, Caller
-from fullon_graphql.config import Settings
+from fullon_graphql.auth.credentials import credential_in_headers
+from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context, Process
-from fullon_graphql.graph import Graph
-from fullon_graphql.services.identity import identify
+from fullon_graphql.engine.operations import Operations, Request, Response
+from fullon_graphql.errors import Internal, as_fullon_error
+
+log = structlog.get_logger(__name__)
+
+LARGEST_BODY: Final = 1024 * 1024
+"""Bytes a request may have."""
+
+LEGACY: Final = "application/json"
+MODERN: Final = "application/graphql-response+json"
+"""The media type under which the status tells whether anything was executed; with the other one it is mostly 200."""
 
 
-class GraphEndpoint(GraphQL[Context, None]):
-    """The ASGI application behind `/graphql`. It finds the `Process` in the state that the lifespan yielded."""
+@dataclass(frozen=True)
+class Refused(Exception):  # noqa: N818  # no error of ours: an HTTP answer
+    """The request cannot be understood, and is answered with this status."""
 
-    def __init__(self, graph: Graph, settings: Settings) -> None:
-        super().__init__(
-            graph,
-            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
-            allowed_origins=settings.cors_origins,
-        )
+    status: HTTPStatus
+    message: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        """The context of a request, or the one that a socket's operations are forked from."""
-        process: Process = request.state.process
-        return Context(
+
+class GraphEndpoint:
+    """The graph over HTTP; sockets, and browsers that want a page, are passed on to `sockets`."""
+
+    def __init__(self, operations: Operations, sockets: ASGIApp) -> None:
+        self._operations = operations
+        self._sockets = sockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if scope["type"] == "websocket" or _wants_page(scope, headers):
+            await self._sockets(scope, receive, send)
+            return
+        accept = headers.get(b"accept", b"").decode("latin-1")
+        media_type = MODERN if MODERN in accept else LEGACY
+        extra: tuple[tuple[bytes, bytes], ...] = ()
+        try:
+            _check_acceptable(accept)
+            request = await _read(scope, headers, receive)
+            response = await self._run(request, scope, headers)
+            status = _status(response, media_type)
+            body = response.body
+        except Refused as refused:
+            status, extra = refused.status, refused.headers
+            body = _errors(refused.message, {"code": "BAD_USER_INPUT"})
+        except Exception as exception:
+            error = as_fullon_error(exception, scope["request_id"])
+            if isinstance(error, Internal):
+                log.error("request.failed", exc_info=exception)
+            status, body = HTTPStatus(error.status), _errors(error.message, error.extensions)
+        await _send(send, status, media_type, body, extra)
+
+    async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
+        process: Process = scope["state"]["process"]
+        credential = credential_in_headers(_text(headers, b"authorization"), _text(headers, b"x-api-key"))
+        context = Context(
             process,
-            caller=await caller_of(request, process),
-            request_id=request.scope["request_id"],
-            address=request.client.host if request.client else None,
-            user_agent=request.headers.get("user-agent"),
+            caller=await process.identities.identify(credential),
+            request_id=scope["request_id"],
+            address=scope["client"][0] if scope.get("client") else None,
+            user_agent=_text(headers, b"user-agent"),
         )
-
-    async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
-        """Accept a socket whose `connection_init` payload, or whose own headers, say who it is; close others 4403."""
-        if credential := credential_in_payload(context.connection_params):
-            process = context.process
-            context.caller = await identify(credential, process.sessions, process.api_keys)
-        if isinstance(context.caller, Anonymous):
-            raise ConnectionRejectionError
-        return None
-
-    def encode_json(self, data: object) -> str:
-        """JSON text; sockets send it as text frames."""
-        return orjson.dumps(data).decode()
+        return await self._operations.run(request, context, explain=request.explain and _may_explain(context))
 
 
-async def caller_of(connection: HTTPConnection, process: Process) -> Caller:
-    """Who is behind a request or a socket's handshake, by its headers."""
-    headers = connection.headers
-    credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
-    return await identify(credential, process.sessions, process.api_keys)
+def _may_explain(context: Context) -> bool:
+    caller = context.caller
+    return context.process.settings.demo or (isinstance(caller, Principal) and caller.admin)
+
+
+def _wants_page(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    return (
+        scope["method"] == "GET"
+        and b"text/html" in headers.get(b"accept", b"")
+        and b"query=" not in scope["query_string"]
+    )
+
+
+def _check_acceptable(accept: str) -> None:
+    if accept and not any(known in accept for known in (LEGACY, MODERN, "application/*", "*/*")):
+        raise Refused(HTTPStatus.NOT_ACCEPTABLE, f"This answers {MODERN} and {LEGACY}; neither is accepted.")
+
+
+async def _read(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
+    match scope["method"]:
+        case "POST":
+            media_type = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
+            if media_type != LEGACY.encode():
+                raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
+            return _request(_json(await _body(receive), "The body"), read_only=False)
+        case "GET":
+            given: dict[str, Any] = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            for name in ("variables", "extensions"):
+                if given.get(name):
+                    given[name] = _json(given[name], f"`{name}`")
+                else:
+                    given.pop(name, None)
+            return _request(given, read_only=True)
+        case method:
+            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not served; use POST or GET.", _ALLOW)
+
+
+_ALLOW: Final = ((b"allow", b"GET, POST"),)
+
+
+async def _body(receive: Receive) -> bytes:
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(HTTPStatus.BAD_REQUEST, "The request ended before its body was complete.")
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request has at most {LARGEST_BODY} bytes.")
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _json(text: bytes | str, what: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
+
+
+def _request(given: Any, *, read_only: bool) -> Request:
+    if not isinstance(given, dict):
+        raise Refused(
+            HTTPStatus.BAD_REQUEST, "The body must be one JSON object; several requests at once are not served."
+        )
+    query, variables = given.get("query"), given.get("variables")
+    name, extensions = given.get("operationName"), given.get("extensions")
+    if not isinstance(query, str):
+        raise Refused(HTTPStatus.BAD_REQUEST, "`query` must be a text with a GraphQL document.")
+    if not isinstance(variables, dict | None) or not isinstance(extensions, dict | None):
+        raise Refused(HTTPStatus.BAD_REQUEST, "`variables` and `extensions` must be JSON objects.")
+    if not isinstance(name, str | None):
+        raise Refused(HTTPStatus.BAD_REQUEST, "`operationName` must be a text.")
+    explain = (extensions or {}).get("explain") is True
+    return Request(query, name or None, variables or {}, read_only=read_only, explain=explain)
+
+
+def _status(response: Response, media_type: str) -> HTTPStatus:
+    if response.not_allowed:
+        return HTTPStatus.METHOD_NOT_ALLOWED
+    return HTTPStatus.OK if response.executed or media_type == LEGACY else HTTPStatus.BAD_REQUEST
+
+
+def _errors(message: str, extensions: dict[str, Any]) -> bytes:
+    return orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
+
+
+async def _send(
+    send: Send, status: HTTPStatus, media_type: str, body: bytes, extra: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    headers = [
+        (b"content-type", media_type.encode() + b"; charset=utf-8"),
+        (b"content-length", b"%d" % len(body)),
+        *extra,
+    ]
+    await send({"type": "http.response.start", "status": int(status), "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")

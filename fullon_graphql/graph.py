@@ -36,7 +36,6 @@ from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.users import User
 from fullon_graphql.subscriptions.tickers import TickerSubscriptions
 
-
 ENTITIES = [User, Bot, Order, Exchange, CatExchange, Symbol]
 """The types a federated gateway may ask for by key."""
 
@@ -75,6 +74,11 @@ class Graph(Schema):
             raise BadUserInput(f"{len(representations)} representations came; it takes at most {MAX_PAGE_SIZE}.")
         return [find_represented(info, representation) for representation in representations]
 
+    @property
+    def core(self) -> GraphQLSchema:
+        """The same schema as graphql-core has it."""
+        return self._schema
+
     def process_errors(self, *args: Any, **kwargs: Any) -> None:
         """Nothing: `RenderErrors` logs what is ours to mend, once and with the request's id."""
 
@@ -90,7 +94,7 @@ def make_graph() -> Graph:
         federation_version="2.9",
         types=ENTITIES,
     )
-    _leave_out_null_defaults(graph._schema)  # noqa: SLF001  # Strawberry has no other name for it
+    _leave_out_null_defaults(graph.core)
     return graph
 
 

@@ -16,13 +16,14 @@ from typing import Annotated
 import typer
 import uvicorn
 import uvloop
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
 from fullon_graphql.app import create_app
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cli.server import reserve, uvicorn_config
-from fullon_graphql.config import Settings, demo_env_file, home
+from fullon_graphql.config import Settings, demo_env_file, home, load_settings
 from fullon_graphql.database import Database
 from fullon_graphql.embedded import demo_data
 from fullon_graphql.embedded.demo_catalogue import PASSWORD, PEOPLE
@@ -66,16 +67,16 @@ def _run(listening: socket) -> None:
 def _settings(found: Engines, host: str, port: int) -> Settings:
     """The environment's settings on the demo's own engines, with the simulated market behind the real daemons."""
     return Settings(
-        FULLON_DEMO=True,
+        log_level="WARNING" if "LOG_LEVEL" not in os.environ else load_settings().log_level,
+        demo=True,
         host=host,
         port=port,
         database_url=found.database_url,
         ohlcv_database_url=found.ohlcv_database_url,
         redis_url=found.redis_url,
-        jwt_secret_key=os.environ.get("JWT_SECRET_KEY") or _own_secret(home() / "jwt-secret"),
+        jwt_secret_key=SecretStr(os.environ.get("JWT_SECRET_KEY") or _own_secret(home() / "jwt-secret")),
         market_feed="fullon_graphql.embedded.market.SimulatedMarket",
         services_to_auto_start=["ticker", "ohlcv", "account"],
-        log_level=os.environ.get("LOG_LEVEL", "WARNING"),
     )
 
 

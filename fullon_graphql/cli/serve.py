@@ -31,7 +31,7 @@ def serve(
         if workers == 1:
             server.run(sockets=[listening])
         else:
-            Multiprocess(config, target=server.run, sockets=[listening]).run()
+            Multiprocess(config, sockets=[listening]).run()
     if workers == 1 and not server.started:
         raise typer.Exit(3)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 _INTEGER_BITS = ((SmallInteger, 15), (BigInteger, 63), (Integer, 31))
 _LONGEST = 512
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+"""What PostgreSQL's texts cannot hold: NUL, and halves of characters, which no encoding has."""
 
 
 def encode(*parts: object) -> str:
@@ -51,4 +54,4 @@ def _value_fits(value: object, column: InstrumentedAttribute[Any]) -> bool:
     for kind, bits in _INTEGER_BITS:
         if isinstance(column.type, kind):
             return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
-    return isinstance(value, column.type.python_type) and "\0" not in str(value)
+    return isinstance(value, column.type.python_type) and not _UNSTORABLE.search(str(value))

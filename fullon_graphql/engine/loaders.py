@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from strawberry.dataloader import DataLoader
 
 from fullon_graphql.context import Context
+from fullon_graphql.engine import keys
 from fullon_graphql.engine.entities import Entity, Key
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.relations import Relation, children, counts, parent_key
@@ -23,20 +24,20 @@ V = TypeVar("V")
 
 
 async def load_one(context: Context, relation: Relation, key: Key) -> Any | None:
-    """The first row of the relation for `key`, or None."""
-    found = await load_many(context, relation, key)
+    """The first row of the relation for `key`, or None; also for a key that no row could have."""
+    found = await load_many(context, relation, key) if keys.fits(key, relation.remote) else []
     return found[0] if found else None
 
 
 async def load_many(context: Context, relation: Relation, key: Key, page: Page | None = None) -> list[Any]:
     """The rows of the relation for `key` in key order; with a page, that page's rows as `Page.cut` finds them."""
 
-    async def fetch(keys: list[Key]) -> list[list[Any]]:
-        rows = await context.database.rows(children(relation, context.caller, keys, page))
+    async def fetch(asked: list[Key]) -> list[list[Any]]:
+        rows = await context.database.rows(children(relation, context.caller, asked, page))
         grouped: dict[Key, list[Any]] = defaultdict(list)
         for row in rows:
             grouped[parent_key(row, relation)].append(relation.target.build(row))
-        return [grouped[key] for key in keys]
+        return [grouped[key] for key in asked]
 
     return await loader(context, ("rows", relation, page), fetch).load(key)
 
@@ -44,10 +45,10 @@ async def load_many(context: Context, relation: Relation, key: Key, page: Page |
 async def load_count(context: Context, relation: Relation, key: Key) -> int:
     """How many rows the relation has for `key`."""
 
-    async def fetch(keys: list[Key]) -> list[int]:
-        rows = await context.database.rows(counts(relation, context.caller, keys))
+    async def fetch(asked: list[Key]) -> list[int]:
+        rows = await context.database.rows(counts(relation, context.caller, asked))
         totals = {parent_key(row, relation): row.total for row in rows}
-        return [totals[key] for key in keys]
+        return [totals[key] for key in asked]
 
     return await loader(context, ("count", relation), fetch).load(key)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import orjson
@@ -32,6 +32,7 @@ class Request:
     read_only: bool = False
     """True where only queries may be run, as with GET."""
     explain: bool = False
+    """True where the client would like to know how the answer came about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Response:
 
     body: bytes
     executed: bool
+    not_allowed: bool = False
+    """True for what is sent with GET and needs POST."""
 
 
 @dataclass
@@ -55,8 +58,8 @@ class Operations:
     def __post_init__(self) -> None:
         self.documents = Documents(self.schema)
 
-    async def run(self, request: Request, context: Context) -> Response:
-        """The answer to a request."""
+    async def run(self, request: Request, context: Context, *, explain: bool = False) -> Response:
+        """The answer to a request; with `explain`, also how it came about."""
         document = self.documents.read(request.query)
         if refusal := _refusal(document, request, context):
             return refusal
@@ -64,10 +67,12 @@ class Operations:
         data = await self._planned(document, request, context, trace) if self.planning else None
         if data is not None:
             self.counts["planned"] += 1
-            return Response(b'{"data":%b%b}' % (data, _explained(trace) if request.explain else b""), executed=True)
+            return Response(b'{"data":%b%b}' % (data, _explained(trace) if explain else b""), executed=True)
         self.counts["reference"] += 1
         result = await self._reference(document, request, context.fork())
-        return _response(result, context, trace if request.explain else None)
+        if trace.failure and not result.errors:  # else the reference has met, and logged, the same
+            log.warning("plan.failed", exc_info=trace.failure)
+        return _response(result, context, trace if explain else None)
 
     async def _planned(self, document: Document, request: Request, context: Context, trace: Trace) -> bytes | None:
         operation = document.operation(request.operation_name)
@@ -79,9 +84,8 @@ class Operations:
         except FullonError as error:
             trace.reason = f"{error.code} is for the reference to report"
         except Exception as error:
-            # The reference answers, or fails in its own coded way; but a plan should not have come to this.
             trace.reason = f"{type(error).__name__} while executing the plan"
-            log.warning("plan.failed", exc_info=error)
+            trace.failure = error
         return None
 
     async def _reference(self, document: Document, request: Request, context: Context) -> ExecutionResult:
@@ -109,7 +113,7 @@ def _refusal(document: Document, request: Request, context: Context) -> Response
     if operation.operation is OperationType.SUBSCRIPTION:
         return _bad_request("Subscriptions are served over WebSocket (graphql-transport-ws) at this same address.")
     if request.read_only and operation.operation is not OperationType.QUERY:
-        return _bad_request("Only queries may be sent with GET; use POST.")
+        return replace(_bad_request("Only queries may be sent with GET; use POST."), not_allowed=True)
     return None
 
 

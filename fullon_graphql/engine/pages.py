@@ -58,7 +58,9 @@ class Page:
             statement = statement.where(place > tuple_(*self.after))
         if self.before is not None:
             statement = statement.where(place < tuple_(*self.before))
-        return statement.order_by(*_ordered(entity.key, descending=self.backward)).limit(self.size + ahead if ahead else self.size)
+        return statement.order_by(*_ordered(entity.key, descending=self.backward)).limit(
+            self.size + ahead if ahead else self.size
+        )
 
     def arrange(self, found: Sequence[Item]) -> Slice[Item]:
         """The rows of this page in list order, from what `cut` found."""

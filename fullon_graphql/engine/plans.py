@@ -17,9 +17,10 @@ from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, is_no
 from graphql.execution.values import VariableValues, get_variable_values
 
 from fullon_graphql.auth.principal import Principal
+from fullon_graphql.bounded import Bounded
 from fullon_graphql.context import Context
 from fullon_graphql.engine import keys
-from fullon_graphql.engine.documents import Bounded, Document
+from fullon_graphql.engine.documents import Document
 from fullon_graphql.engine.entities import entity_of
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.parts import Hole, Paged, Row, paged_of, row_of
@@ -37,6 +38,7 @@ from fullon_graphql.engine.statements import (
     Statement,
     compiled,
     page_values,
+    public_text,
 )
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.unplanned import Unplanned
@@ -205,7 +207,7 @@ async def _answer_sql(root: SqlRoot, context: Context, variables: VariableValues
         trace.step("compile", root.selection.key, started)
     started = perf_counter()
     text = await context.database.text(written.statement.text, *written.statement.values(values))
-    trace.statement(root.selection.key, written.statement.text, started, text)
+    trace.step("statement", root.selection.key, started, sql=public_text(written.statement), characters=len(text or ""))
     if text is None:
         if is_non_null_type(root.selection.type) or root.relation is not None:
             raise Unplanned("no such row")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import structlog
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import PreExecutionError
 
@@ -52,11 +52,11 @@ def render(error: GraphQLError, request_id: str, *, before_execution: bool) -> G
         return _coded(error, error.message, cause.extensions)
     if before_execution and error.nodes:
         return _coded(error, error.message, {"code": VALIDATION_FAILED})
-    if cause is None:  # graphql-core's own words about the variables that came
+    if cause is None and not _is_of_value(error):  # graphql-core's own words about the variables that came
         return _coded(error, error.message, {"code": BadUserInput.code})
-    public = as_fullon_error(cause, request_id)
+    public = as_fullon_error(cause or error, request_id)
     if isinstance(public, Internal):
-        log.error("operation.failed", request_id=request_id, path=error.path, exc_info=cause)
+        log.error("operation.failed", request_id=request_id, path=error.path, exc_info=cause or error)
     return _coded(error, public.message, public.extensions)
 
 
@@ -66,6 +66,11 @@ def _cause(error: GraphQLError) -> BaseException | None:
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
     return cause
+
+
+def _is_of_value(error: GraphQLError) -> bool:
+    """True where graphql-core could not say a value that we answered: it blames a field, and no argument of one."""
+    return error.path is not None and all(isinstance(node, FieldNode) for node in error.nodes or ())
 
 
 def _coded(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:

@@ -264,6 +264,11 @@ def compiled(statement: Select[Any]) -> Statement:
     return Statement(str(found), parameters)
 
 
+def public_text(statement: Statement) -> str:
+    """The text without the nonce, which nobody outside may know."""
+    return statement.text.replace(NONCE, "nonce")
+
+
 _GIVEN: Final = re.compile(rf"{CALLER}|page\d+_\w+|key\d+")
 """Parameters whose values come with each execution."""
 

@@ -13,15 +13,13 @@ class Trace:
 
     steps: list[dict[str, Any]] = field(default_factory=list)
     reason: str | None = None
+    failure: Exception | None = None
+    """What ended a plan that should have succeeded."""
 
     def step(self, kind: str, name: str, started: float, **facts: Any) -> None:
         """Note something that began at `started` (of `perf_counter`) and has ended now."""
         milliseconds = round((perf_counter() - started) * 1000, 3)
         self.steps.append({"kind": kind, "name": name, "milliseconds": milliseconds, **facts})
-
-    def statement(self, name: str, sql: str, started: float, answer: str | None) -> None:
-        """Note a statement that has been answered."""
-        self.step("statement", name, started, sql=sql, characters=len(answer or ""))
 
     def report(self) -> dict[str, Any]:
         """The same as JSON values, fit for the client that asked for it."""

@@ -63,8 +63,9 @@ def configure_logging(settings: Settings) -> None:
     logging.root.handlers = [handler]
     logging.root.setLevel(settings.log_level)
     for name in _UVICORN:  # it brings handlers of its own
-        logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = True
+        logger = logging.getLogger(name)
+        logger.propagate = logger.propagate or bool(logger.handlers)  # without either it was switched off, and stays so
+        logger.handlers = []
 
 
 def _rendering(settings: Settings) -> list[Processor]:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.auth.principal import signed_in
 from fullon_graphql import models
+from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.relations import relation

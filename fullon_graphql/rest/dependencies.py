@@ -9,7 +9,6 @@ from fastapi import Depends, Request
 from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Caller, Principal, signed_in
 from fullon_graphql.context import Process
-from fullon_graphql.services.identity import identify
 
 
 def _process(request: Request) -> Process:
@@ -20,7 +19,7 @@ def _process(request: Request) -> Process:
 async def _caller(request: Request, process: Annotated[Process, Depends(_process)]) -> Caller:
     headers = request.headers
     credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
-    return await identify(credential, process.sessions, process.api_keys)
+    return await process.identities.identify(credential)
 
 
 def _principal(caller: Annotated[Caller, Depends(_caller)]) -> Principal:

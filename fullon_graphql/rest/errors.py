@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
-from fullon_graphql.errors import FullonError, Internal, Unauthenticated, as_fullon_error
+from fullon_graphql.errors import BadUserInput, FullonError, Internal, NotFound, Unauthenticated, as_fullon_error
 
 log = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    """Have every exception of a route rendered here."""
+    """Have every exception of a route rendered here, and what FastAPI refuses by itself."""
+    # Not `Exception`: that one is handled outside all middleware, and logged a second time by the server.
     app.add_exception_handler(Exception, _render)
-    app.add_exception_handler(FullonError, _render)
+    app.add_exception_handler(HTTPException, _render_refusal)  # type: ignore[arg-type]  # it is called with these only
+    app.add_exception_handler(RequestValidationError, _render_invalid)  # type: ignore[arg-type]  # as above
 
 
 async def _render(request: Request, exception: Exception) -> JSONResponse:
@@ -24,21 +30,37 @@ async def _render(request: Request, exception: Exception) -> JSONResponse:
     error = as_fullon_error(exception, request_id)
     if isinstance(error, Internal):
         log.error("request.failed", request_id=request_id, path=request.url.path, exc_info=exception)
-    return JSONResponse(_body(error, request_id), error.status, _headers(error))
+    return _response(request, error, error.status, error.message, _headers(error))
 
 
-def _body(error: FullonError, request_id: str) -> dict[str, object]:
-    return {
-        "detail": error.message,
+async def _render_refusal(request: Request, refusal: HTTPException) -> JSONResponse:
+    """What the router says by itself: no such path, or another method."""
+    error = NotFound(refusal.detail) if refusal.status_code == NotFound.status else BadUserInput(refusal.detail)
+    return _response(request, error, refusal.status_code, refusal.detail, refusal.headers)
+
+
+async def _render_invalid(request: Request, invalid: RequestValidationError) -> JSONResponse:
+    """What a route cannot take. `detail` is FastAPI's list, without the values: one of them may be a password."""
+    detail = [{name: one[name] for name in ("loc", "msg", "type")} for one in invalid.errors()]
+    error = BadUserInput("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in detail))
+    return _response(request, error, error.status, detail, None)
+
+
+def _response(
+    request: Request, error: FullonError, status: int, detail: Any, headers: Mapping[str, str] | None
+) -> JSONResponse:
+    body = {
+        "detail": detail,
         "error": {
             "code": error.code,
             "message": error.message,
             "service": getattr(error, "service", None),
             "timestamp": datetime.now(UTC).isoformat(),
-            "request_id": request_id,
+            "request_id": request.scope["request_id"],
             "retry_after": getattr(error, "retry_after", None),
         },
     }
+    return JSONResponse(body, status, headers)
 
 
 def _headers(error: FullonError) -> dict[str, str]:

@@ -30,6 +30,12 @@ async def test_a_browser_is_shown_graphiql(server: Server) -> None:
     assert "graphiql" in page.text.lower()
 
 
+async def test_requests_are_not_logged_one_by_one(server: Server) -> None:
+    for _ in range(3):
+        await server.ask("{ __typename }")
+    assert not [line for line in server.log if "uvicorn.access" in line or "POST" in line]
+
+
 async def test_every_answer_names_its_request(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
         own = await client.get("/health/live", headers={"x-request-id": "from-a-proxy.1"})

@@ -6,8 +6,7 @@ import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
@@ -17,6 +16,7 @@ from sqlalchemy import insert, text, update
 
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.trading import step, trade
 from fullon_graphql.models import (
@@ -120,6 +120,15 @@ class TestStep:
             assert (row["traded"] or 0) == pytest.approx(row["final_volume"] or 0)
             assert row["paid"] is None or row["price"] == pytest.approx(row["paid"])
 
+    async def test_two_programs_at_once_do_not_fill_an_order_twice(self, bots: Database, redis: Redis) -> None:
+        await quote(redis)
+        one, other = Random(1), Random(2)
+        for _ in range(30):
+            await asyncio.gather(step(bots, redis, one), step(bots, redis, other))
+        assert await rows(bots, "SELECT * FROM orders WHERE final_volume > volume + 1e-7") == []
+        sums = await rows(bots, "SELECT sum(final_volume) AS filled, (SELECT sum(volume) FROM trades) FROM orders")
+        assert sums[0]["filled"] == pytest.approx(sums[0]["sum"])
+
     async def test_what_was_bought_is_sold_again(self, bots: Database, redis: Redis) -> None:
         await lives(bots, redis, steps=60)
         trades = await rows(bots, "SELECT side, cur_volume, roi FROM trades ORDER BY trade_id")
@@ -169,29 +178,33 @@ class TestStep:
 
 
 class TestTrade:
-    async def test_it_goes_on_after_the_stores_have_been_away(self, bots: Database, redis: Redis) -> None:
+    async def test_it_goes_on_after_the_stores_have_been_away(
+        self, bots: Database, redis: Redis, settings: Settings
+    ) -> None:
+        own = Database.connect(settings.database_url, "trading", settings)
         await quote(redis)
-        async with trading(bots, redis) as task:
-            await until(lambda: more_orders(bots, 1))
-            await terminate_connections(bots)
-            await redis.client_kill_filter(skipme=True)
-            seen = len(await orders(bots))
-            await until(lambda: more_orders(bots, seen + 1))
-            assert not task.done()
+        task = asyncio.create_task(trade(own, redis, seed=1, pause=0.01))
+        await until(lambda: more_orders(bots, 1))
+        await send_away(bots, redis)
+        seen = len(await orders(bots))
+        await until(lambda: more_orders(bots, seen + 1))
+        await end(task)
+        await own.close()
 
-    async def test_it_ends_when_it_is_cancelled(self, bots: Database, redis: Redis) -> None:
-        async with trading(bots, redis) as task:
-            await asyncio.sleep(0)
-        assert task.cancelled()
+    async def test_it_ends_at_whatever_moment_it_is_cancelled(self, bots: Database, redis: Redis) -> None:
+        await quote(redis)
+        for moment in range(200):
+            task = asyncio.create_task(trade(bots, redis, seed=1, pause=0.001))
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            await end(task)
+            assert task.cancelled()
 
 
-@asynccontextmanager
-async def trading(database: Database, redis: Redis) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(trade(database, redis, seed=1, pause=0.01))
-    yield task
+async def end(task: asyncio.Task[None]) -> None:
     task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done == {task}
 
 
 async def more_orders(database: Database, count: int) -> bool:
@@ -204,6 +217,8 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def terminate_connections(database: Database) -> None:
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    await database.rows(text(f"{others} AND pid <> pg_backend_pid()"))
+async def send_away(database: Database, redis: Redis) -> None:
+    """Cut the connections of the trading programs."""
+    theirs = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fullon_graphql:trading'"
+    await database.rows(text(theirs))
+    await redis.client_kill_filter(skipme=True)

@@ -55,7 +55,7 @@ CASES = {
 
 async def answers(graph: GraphClient, request: Request) -> tuple[Operations, Any, Any]:
     """What a plan answers, and what the reference does."""
-    schema = graph.graph._schema
+    schema = graph.graph.core
     found = []
     for operations in (Operations(schema), Operations(schema, planning=False)):
         response = await operations.run(request, Context(graph.process, caller=graph.caller, request_id="same"))

@@ -1,0 +1,45 @@
+"""The documents for people, and what stands in them that can be checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+_FENCED = re.compile(r"^```(\S*)[^\S\n]*([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`([^`\n]+)`")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its place for messages, its language, what is said behind it, its text."""
+
+    place: str
+    language: str
+    note: str
+    text: str
+
+
+def blocks(document: Path) -> Iterator[Block]:
+    text = document.read_text()
+    for found in _FENCED.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        yield Block(f"{document.relative_to(ROOT)}:{line}", *found.groups())
+
+
+def all_blocks(language: str) -> list[Block]:
+    return [block for document in DOCUMENTS for block in blocks(document) if block.language == language]
+
+
+def prose(document: Path) -> str:
+    """The text without its fenced blocks."""
+    return _FENCED.sub("", document.read_text())
+
+
+def spans(document: Path) -> list[str]:
+    """What stands between single backticks."""
+    return _INLINE.findall(prose(document))

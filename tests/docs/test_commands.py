@@ -1,0 +1,55 @@
+"""The commands that the documents name exist, with the options they name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from fullon_graphql.cli import app
+from tests.docs.documents import DOCUMENTS, ROOT, blocks, spans
+
+_MAKE = re.compile(r"(?<![\w-])make ([a-z-]+)")
+_OURS = re.compile(r"(?<![\w-])fullon-graphql((?: +[^\s`\"')|#;]+)*)")
+_TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
+
+
+def commands(document: Path) -> Iterator[str]:
+    """What somebody may type: shell blocks and what stands in backticks."""
+    yield from (block.text for block in blocks(document) if block.language in {"console", "sh"})
+    yield from spans(document)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_make_target_exists(document: Path) -> None:
+    targets = set(_TARGET.findall((ROOT / "Makefile").read_text()))
+    named = {target for command in commands(document) for target in _MAKE.findall(command)}
+    assert named - targets == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_ours_exists_with_its_options(document: Path) -> None:
+    for command in commands(document):
+        for words in _OURS.findall(command):
+            assert unknown(words.split()) == [], f"fullon-graphql{words}"
+
+
+@pytest.mark.parametrize("words", ["db repair", "serve --threads 4", "frobnicate"])
+def test_a_command_that_does_not_exist_would_be_noticed(words: str) -> None:
+    assert unknown(words.split()) != []
+
+
+def unknown(words: list[str]) -> list[str]:
+    """The words that are neither commands of ours, nor arguments, nor options of theirs."""
+    command: Any = typer.main.get_command(app)
+    rest = list(words)
+    while rest and hasattr(command, "commands"):
+        if rest[0] not in command.commands:
+            return rest
+        command = command.commands[rest.pop(0)]
+    options = {option for parameter in command.params for option in parameter.opts}
+    return [word for word in rest if word.startswith("--") and word not in options]
