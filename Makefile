@@ -9,6 +9,7 @@ HOST    ?= 127.0.0.1
 PORT    ?= 8000
 WORKERS ?= 1
 ARGS    ?=
+DIFFERENTIAL_EXAMPLES ?= 10000
 # Two processes at least: the tests must not come to depend on being alone.
 JOBS    ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))' 2>/dev/null || echo 2)
 
@@ -17,7 +18,7 @@ BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/dev.stamp ## create .venv with everything for development
 
@@ -29,6 +30,9 @@ run: $(VENV)/demo.stamp ## serve with the engines that the environment names (HO
 
 test: $(VENV)/dev.stamp ## run the tests, on engines they start themselves (ARGS="-k candles")
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+differential: $(VENV)/dev.stamp ## hold plans against the reference, with many drawn operations
+	@DIFFERENTIAL_EXAMPLES=$(DIFFERENTIAL_EXAMPLES) $(BIN)/pytest tests/engine/test_differential.py $(ARGS)
 
 test-cov: $(VENV)/dev.stamp ## the same, and say which lines no test reaches
 	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
@@ -91,4 +95,4 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp
 
-.PHONY: help setup demo run test test-cov check format lint types imports bench schema lock clean
+.PHONY: help setup demo run test differential test-cov check format lint types imports bench schema lock clean

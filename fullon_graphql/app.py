@@ -23,9 +23,10 @@ from fullon_graphql.endpoint import GraphEndpoint
 from fullon_graphql.engine.operations import Operations
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
+from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
-from fullon_graphql.rest import errors, health, sessions
+from fullon_graphql.rest import errors, health, metrics, sessions
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
@@ -39,15 +40,15 @@ class State(TypedDict):
 
 
 def create_app(settings: Settings) -> ASGIApp:
-    """The ASGI application: the graph at `/graphql`, REST under `/api/v1`, health under `/health`.
+    """The ASGI application: the graph at `/graphql`, REST under `/api/v1`, `/health` and `/metrics`.
 
     Raises:
         InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
     """
     refuse_insecure_secret(settings)
-    graph = make_graph()
-    endpoint = GraphEndpoint(Operations(graph.core), SocketEndpoint(graph, settings))
-    doors: ASGIApp = Doors(endpoint, rest_application(settings))
+    graph, numbers = make_graph(), Metrics()
+    endpoint = GraphEndpoint(Operations(graph.core, metrics=numbers), SocketEndpoint(graph, settings))
+    doors: ASGIApp = Doors(endpoint, rest_application(settings, numbers))
     if settings.cors_origins:
         doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
     return RequestIds(doors)
@@ -65,8 +66,8 @@ class Doors:
         await (self._graph if for_graph else self._others)(scope, receive, send)
 
 
-def rest_application(settings: Settings) -> FastAPI:
-    """REST and health; its lifespan is the whole program's."""
+def rest_application(settings: Settings, numbers: Metrics) -> FastAPI:
+    """REST, health and metrics; its lifespan is the whole program's."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
@@ -80,14 +81,18 @@ def rest_application(settings: Settings) -> FastAPI:
         lifespan=lifespan,
     )
     app.include_router(health.router)
+    app.include_router(metrics.router(numbers))
     app.include_router(sessions.router, prefix="/api/v1")
     errors.install(app)
     return app
 
 
 @asynccontextmanager
-async def process(settings: Settings) -> AsyncIterator[Process]:
-    """The stores and long-lived parts of one worker: opened in this order, closed in the opposite one."""
+async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[Process]:
+    """The stores and long-lived parts of one worker: opened in this order, closed in the opposite one.
+
+    A command that only wants to use them is no worker: without `serving` it takes up no background service.
+    """
     async with AsyncExitStack() as stack:
         database = Database.connect(settings.database_url, "app", settings)
         stack.push_async_callback(database.close)
@@ -99,7 +104,9 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         stack.push_async_callback(listener.aclose)
         hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout))
         resources = Resources(settings, database, ohlcv_database, redis)
-        services = await stack.enter_async_context(ServiceManager(settings, resources, new_worker_id()))
+        services = ServiceManager(settings, resources, new_worker_id())
+        if serving:
+            await stack.enter_async_context(services)
         signing_in = Sessions(database, redis, settings)
         yield Process(
             settings=settings,

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-INSECURE_SECRET = "insecure-development-secret-do-not-use"
+INSECURE_SECRET = "insecure-development-secret-do-not-use"  # noqa: S105  # known to everybody, and refused
 """The secret of somebody who set none. Only the demo accepts it."""
 
 

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import redis.asyncio
 import strawberry
-from strawberry.dataloader import DataLoader
 
 from fullon_graphql.auth.principal import Anonymous, Caller
 from fullon_graphql.cache.hub import Hub
@@ -51,7 +50,7 @@ class Context:
     user_agent: str | None = None
     connection_params: dict[str, object] | None = None
     """The payload of a socket's `connection_init`; where Strawberry's handlers put it."""
-    loaders: dict[Hashable, DataLoader[Any, Any]] = field(default_factory=dict)
+    loaders: dict[Hashable, Any] = field(default_factory=dict)
 
     @property
     def database(self) -> Database:

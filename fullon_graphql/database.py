@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any
 
 import asyncpg
 import orjson
-from sqlalchemy import Executable, Row
+from sqlalchemy import Executable, Row, text
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -68,6 +70,18 @@ class Database:
             found: str | None = await connection.fetchval(sql, *values)
         return found
 
+    async def records(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        """All rows of one read statement, through the driver itself."""
+        pool = await self._driver_pool()
+        async with pool.acquire() as connection:
+            found: list[asyncpg.Record] = await connection.fetch(sql, *values)
+        return found
+
+    async def named_records(self, sql: str, parameters: dict[str, Any]) -> list[asyncpg.Record]:
+        """The same for a statement with `:named` parameters."""
+        numbered, names = _numbered(sql)
+        return await self.records(numbered, *(parameters[name] for name in names))
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One unit of work: committed when the block ends, rolled back when it raises."""
@@ -91,6 +105,16 @@ class Database:
     async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
         url = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         return await asyncpg.create_pool(url, min_size=0, reset=_nothing, **self._options)
+
+
+_dialect = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no annotations
+
+
+@lru_cache(maxsize=1_000)
+def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with `$1`, `$2` and so on, and the names in that order."""
+    compiled = text(sql).compile(dialect=_dialect)
+    return str(compiled), tuple(compiled.positiontup or ())
 
 
 async def _nothing(connection: Any) -> None:

@@ -18,6 +18,7 @@ from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context, Process
 from fullon_graphql.engine.operations import Operations, Request, Response
+from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import Internal, as_fullon_error
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ MODERN: Final = "application/graphql-response+json"
 
 
 @dataclass(frozen=True)
-class Refused(Exception):  # noqa: N818  # no error of ours: an HTTP answer
+class Refused(Exception):  # no error of ours: an HTTP answer
     """The request cannot be understood, and is answered with this status."""
 
     status: HTTPStatus
@@ -48,7 +49,11 @@ class GraphEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if scope["type"] == "websocket" or _wants_page(scope, headers):
+        if scope["type"] == "websocket":
+            with self._operations.metrics.sockets.track_inprogress():
+                await self._sockets(scope, receive, send)
+            return
+        if _wants_page(scope, headers):
             await self._sockets(scope, receive, send)
             return
         accept = headers.get(b"accept", b"").decode("latin-1")
@@ -58,29 +63,32 @@ class GraphEndpoint:
             _check_acceptable(accept)
             request = await _read(scope, headers, receive)
             response = await self._run(request, scope, headers)
-            status = _status(response, media_type)
-            body = response.body
+            status, body = _status(response, media_type), response.body
+            extra = ((b"allow", b"POST"),) if response.not_allowed else ()
         except Refused as refused:
             status, extra = refused.status, refused.headers
             body = _errors(refused.message, {"code": "BAD_USER_INPUT"})
         except Exception as exception:
             error = as_fullon_error(exception, scope["request_id"])
             if isinstance(error, Internal):
-                log.error("request.failed", exc_info=exception)
+                log.exception("request.failed")
             status, body = HTTPStatus(error.status), _errors(error.message, error.extensions)
         await _send(send, status, media_type, body, extra)
 
     async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
         process: Process = scope["state"]["process"]
         credential = credential_in_headers(_text(headers, b"authorization"), _text(headers, b"x-api-key"))
+        trace = Trace()
+        caller = await process.identities.identify(credential)
+        trace.step("identify", "", trace.started)
         context = Context(
             process,
-            caller=await process.identities.identify(credential),
+            caller=caller,
             request_id=scope["request_id"],
             address=scope["client"][0] if scope.get("client") else None,
             user_agent=_text(headers, b"user-agent"),
         )
-        return await self._operations.run(request, context, explain=request.explain and _may_explain(context))
+        return await self._operations.run(request, context, trace, explain=request.explain and _may_explain(context))
 
 
 def _may_explain(context: Context) -> bool:

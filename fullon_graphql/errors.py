@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
+import asyncpg
 import redis.exceptions
 import sqlalchemy.exc
 
@@ -157,11 +158,11 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return ServiceUnavailable("redis")
         case sqlalchemy.exc.TimeoutError():
             return ServiceUnavailable("postgres")
-        case sqlalchemy.exc.DBAPIError() if _sqlstate(exception) == _QUERY_CANCELED:
+        case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if _sqlstate(exception) == _QUERY_CANCELED:
             return Timeout("The database took too long and the query was given up.")
-        case sqlalchemy.exc.DBAPIError() if _sqlstate(exception)[:2] in _DOWN:
+        case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if _sqlstate(exception)[:2] in _DOWN:
             return ServiceUnavailable("postgres")
-        case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError():
+        case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError() | asyncpg.InterfaceError():
             return ServiceUnavailable("postgres")
         case sqlalchemy.exc.DBAPIError() if exception.connection_invalidated:
             return ServiceUnavailable("postgres")
@@ -176,5 +177,6 @@ _DOWN = {"08", "28", "3D", "53", "57"}
 """Classes of SQLSTATE that mean nobody can be served: no connection, no access, no database, no room, shutting down."""
 
 
-def _sqlstate(exception: sqlalchemy.exc.DBAPIError) -> str:
-    return getattr(exception.orig, "sqlstate", None) or ""
+def _sqlstate(exception: BaseException) -> str:
+    """PostgreSQL's own code for what went wrong, from the driver's exception or from SQLAlchemy's around it."""
+    return getattr(getattr(exception, "orig", exception), "sqlstate", None) or ""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLObjectType, GraphQLSchema, Undefined
+from strawberry.extensions import AddValidationRules
 from strawberry.federation import Schema
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 
 from fullon_graphql.context import Info
 from fullon_graphql.engine.isolation import OwnContext
+from fullon_graphql.engine.limits import DepthLimit
 from fullon_graphql.engine.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.rendering import RenderErrors
+from fullon_graphql.engine.roots import NODES
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.resolvers.bots import BotQueries
 from fullon_graphql.resolvers.candles import CandleQueries
@@ -29,7 +32,7 @@ from fullon_graphql.resolvers.users import UserQueries
 from fullon_graphql.schema.bots import Bot
 from fullon_graphql.schema.cat_exchanges import CatExchange
 from fullon_graphql.schema.exchanges import Exchange
-from fullon_graphql.schema.nodes import find_represented
+from fullon_graphql.schema.nodes import find_represented, represented_ids
 from fullon_graphql.schema.orders import Order
 from fullon_graphql.schema.scalars import SCALARS
 from fullon_graphql.schema.symbols import Symbol
@@ -72,7 +75,8 @@ class Graph(Schema):
         """What each representation stands for, found together."""
         if len(representations) > MAX_PAGE_SIZE:
             raise BadUserInput(f"{len(representations)} representations came; it takes at most {MAX_PAGE_SIZE}.")
-        return [find_represented(info, representation) for representation in representations]
+        found = [find_represented(info, representation) for representation in representations]
+        return cast("list[FederationAny]", found)  # graphql-core awaits them together
 
     @property
     def core(self) -> GraphQLSchema:
@@ -89,13 +93,20 @@ def make_graph() -> Graph:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        extensions=[OwnContext, RenderErrors],
+        extensions=[OwnContext, RenderErrors, lambda: AddValidationRules([DepthLimit])],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version="2.9",
         types=ENTITIES,
     )
     _leave_out_null_defaults(graph.core)
+    _declare_entities(graph.core)
     return graph
+
+
+def _declare_entities(schema: GraphQLSchema) -> None:
+    """Strawberry makes `_entities` itself; tell plans how it names the rows it asks for."""
+    assert schema.query_type is not None, "it has been given one"
+    schema.query_type.fields["_entities"].extensions["strawberry-definition"].metadata = {NODES: represented_ids}
 
 
 def _leave_out_null_defaults(schema: GraphQLSchema) -> None:

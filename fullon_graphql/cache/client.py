@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import (
     AbstractConnection,
@@ -46,6 +50,26 @@ def connect(url: str, settings: Settings, name: str) -> Redis:
     return Redis.from_pool(pool)
 
 
+_overheard: ContextVar[list[str] | None] = ContextVar("redis_overheard", default=None)
+
+
+@contextmanager
+def overheard(commands: list[str]) -> Iterator[None]:
+    """Add each command that is sent within the block to `commands`, with its key and without its values."""
+    token = _overheard.set(commands)
+    try:
+        yield
+    finally:
+        _overheard.reset(token)
+
+
+def _named(packed: bytes | str | list[bytes]) -> list[str]:
+    reader = hiredis.Reader()
+    for part in packed if isinstance(packed, list) else [packed]:
+        reader.feed(part.encode() if isinstance(part, str) else part)
+    return [b" ".join(command[:2]).decode(errors="replace") for command in iter(reader.gets, False)]
+
+
 class _Heedful(AbstractConnection):
     """Heeds its task's cancellation at every moment.
 
@@ -54,6 +78,8 @@ class _Heedful(AbstractConnection):
     """
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if (heard := _overheard.get()) is not None:
+            heard += _named(command)
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
         await super().send_packed_command(command, check_health)

@@ -103,6 +103,16 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reader
 
+    @property
+    def topics(self) -> int:
+        """How many channels and patterns are subscribed."""
+        return len(self._listeners)
+
+    @property
+    def listeners(self) -> int:
+        """How many listen to them."""
+        return len(set().union(*self._listeners.values()))
+
     @asynccontextmanager
     async def listen(self, topics: Iterable[Topic]) -> AsyncIterator[Mailbox]:
         """A mailbox for `topics`, whose first news is a reset: subscribed, so read the state now.

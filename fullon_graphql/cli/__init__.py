@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fullon_graphql.cli import cache, db, demo, ohlcv, schema, serve, token, user
+from fullon_graphql.cli import cache, db, demo, explain, ohlcv, schema, serve, token, user
 
 app = typer.Typer(
     help="The one door to the Fullon trading platform.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -12,6 +12,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(schema.schema)
+app.command()(explain.explain)
 app.command()(token.token)
 app.add_typer(user.app, name="user")
 app.add_typer(db.app, name="db")

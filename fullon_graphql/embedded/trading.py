@@ -94,20 +94,8 @@ async def trade(database: Database, redis: Redis, *, seed: int, pause: float = 3
             wait = pause
         except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError, OSError) as error:
             wait = min(2 * wait, LONGEST_PAUSE)
-            log.warning("trading.interrupted", error=type(error).__name__, seconds=wait)
-        await _pause(wait)
-
-
-async def _pause(seconds: float) -> None:
-    """Sleep, unless the task has been cancelled.
-
-    Before Python 3.12, `asyncio.wait_for`, which redis-py writes with, swallows a cancellation that comes just as the
-    write is done; the task still knows of it.
-    """
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
-    await asyncio.sleep(seconds)
+            log.warning("trading.interrupted", error=str(error).partition("\n")[0], seconds=wait)
+        await asyncio.sleep(wait)
 
 
 async def step(database: Database, redis: Redis, choices: Random) -> None:

@@ -32,6 +32,11 @@ class Batch:
     load: Callable[..., Awaitable[Sequence[Any]]]
     read: Callable[..., dict[str, Any]] = dict
 
+    @property
+    def loader(self) -> str:
+        """The function that answers, for people: `module.function`."""
+        return f"{self.load.__module__}.{self.load.__qualname__}"
+
     async def of(self, context: Context, parent: object, **arguments: Any) -> Any:
         """The value of one parent, loaded together with those of all parents that are asked alike."""
         read = self.read(**arguments)

@@ -21,8 +21,10 @@ class Column:
 
     def expression(self, table: type[Any], name: str) -> ColumnElement[Any]:
         """The SQL both executions select for the field called `name`."""
-        chosen = getattr(table, name) if self.sql is None else self.sql
-        return chosen
+        if self.sql is not None:
+            return self.sql
+        column: ColumnElement[Any] = getattr(table, name)
+        return column
 
 
 def column(description: str, sql: ColumnElement[Any] | InstrumentedAttribute[Any] | None = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 from graphql import (
@@ -12,13 +13,19 @@ from graphql import (
     GraphQLSchema,
     OperationDefinitionNode,
     parse,
+    specified_rules,
     validate,
 )
 
 from fullon_graphql.bounded import Bounded
+from fullon_graphql.engine.limits import DepthLimit
+from fullon_graphql.engine.trace import Trace
 
 MAX_TOKENS = 5_000
 """The most words and signs one document may have; more is an attack on the parser."""
+
+RULES = (*specified_rules, DepthLimit)
+"""What GraphQL demands of a document, and what we do."""
 
 
 @dataclass(eq=False)
@@ -46,16 +53,21 @@ class Documents:
         self._schema = schema
         self._seen: Bounded[str, Document] = Bounded(size)
 
-    def read(self, text: str) -> Document:
+    def read(self, text: str, trace: Trace) -> Document:
         """The document behind `text`."""
-        return self._seen.get(text) or self._seen.put(text, self._parse(text))
+        return self._seen.get(text) or self._seen.put(text, self._make(text, trace))
 
-    def _parse(self, text: str) -> Document:
+    def _make(self, text: str, trace: Trace) -> Document:
+        started = perf_counter()
         try:
             node = parse(text, max_tokens=MAX_TOKENS)
         except GraphQLError as error:
             return Document(None, [error])
-        document = Document(node, validate(self._schema, node))
+        finally:
+            trace.step("parse", "", started)
+        started = perf_counter()
+        document = Document(node, validate(self._schema, node, RULES))
+        trace.step("validate", "", started)
         for definition in node.definitions:
             if isinstance(definition, OperationDefinitionNode):
                 document.operations[definition.name.value if definition.name else None] = definition

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import orjson
@@ -51,7 +52,14 @@ def fits(values: Sequence[Any], columns: Sequence[InstrumentedAttribute[Any]]) -
 
 
 def _value_fits(value: object, column: InstrumentedAttribute[Any]) -> bool:
-    for kind, bits in _INTEGER_BITS:
-        if isinstance(column.type, kind):
-            return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
-    return isinstance(value, column.type.python_type) and not _UNSTORABLE.search(str(value))
+    kind, bits = _kind(column)
+    if bits:
+        return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
+    return isinstance(value, kind) and "\0" not in str(value)
+
+
+@cache  # asked with every request, and a mapped attribute takes its time to tell its type
+def _kind(column: InstrumentedAttribute[Any]) -> tuple[type[Any], int]:
+    """The Python type of a column's values, and for integers how many bits they have beside the sign."""
+    bits = next((bits for kind, bits in _INTEGER_BITS if isinstance(column.type, kind)), 0)
+    return column.type.python_type, bits

@@ -6,6 +6,7 @@ of the event loop share one statement.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import cache
@@ -64,11 +65,26 @@ def identity(entity: Entity) -> Relation:
     return Relation(entity.name, entity.key_names, entity.key)
 
 
+class Loader(DataLoader[K, V]):
+    """A data loader whose answers outlive those who wait for them.
+
+    Several fields may wait for one key. graphql-core cancels the siblings of a field whose null goes up to its parent,
+    and a cancelled wait would take the answer away from everybody else.
+    """
+
+    def load(self, key: K) -> Awaitable[V]:
+        """The value of `key`, fetched together with all keys that are asked for in the same turn of the loop."""
+        return asyncio.shield(super().load(key))
+
+
 def loader(
     context: Context, name: Hashable, fetch: Callable[[list[K]], Awaitable[Sequence[V | BaseException]]]
-) -> DataLoader[K, V]:
+) -> Loader[K, V]:
     """The operation's loader called `name`, made with `fetch` at the first use.
 
     `fetch` answers in the order of its keys, with an exception in the place of a key that has no answer.
     """
-    return context.loaders.setdefault(name, DataLoader(load_fn=fetch))
+    found = context.loaders.get(name)
+    if found is None:
+        found = context.loaders[name] = Loader(load_fn=fetch)
+    return found

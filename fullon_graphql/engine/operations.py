@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from time import perf_counter
+from typing import Any, Final, cast
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+)
+from graphql.execution.values import VariableValues, get_variable_values
 from graphql.pyutils import is_awaitable
 
+from fullon_graphql.cache.client import overheard
 from fullon_graphql.context import Context
 from fullon_graphql.engine import plans
 from fullon_graphql.engine.documents import Document, Documents
 from fullon_graphql.engine.rendering import render
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.unplanned import Unplanned
-from fullon_graphql.errors import FullonError
+from fullon_graphql.errors import BadUserInput, FullonError
+from fullon_graphql.observability.metrics import Metrics, hit_or_miss
 
 log = structlog.get_logger(__name__)
+
+MAX_ERRORS: Final = 50
+"""How many of a request's variables are told what is wrong with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +67,58 @@ class Operations:
     schema: GraphQLSchema
     planning: bool = True
     """False runs everything by the reference: for tests that hold the two against each other."""
-    counts: Counter[str] = field(default_factory=Counter)
-    """How many operations each execution has answered."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """Where it counts."""
 
     def __post_init__(self) -> None:
         self.documents = Documents(self.schema)
 
-    async def run(self, request: Request, context: Context, *, explain: bool = False) -> Response:
-        """The answer to a request; with `explain`, also how it came about."""
-        document = self.documents.read(request.query)
-        if refusal := _refusal(document, request, context):
-            return refusal
-        trace = Trace()
-        data = await self._planned(document, request, context, trace) if self.planning else None
-        if data is not None:
-            self.counts["planned"] += 1
-            return Response(b'{"data":%b%b}' % (data, _explained(trace) if explain else b""), executed=True)
-        self.counts["reference"] += 1
-        result = await self._reference(document, request, context.fork())
-        if trace.failure and not result.errors:  # else the reference has met, and logged, the same
-            log.warning("plan.failed", exc_info=trace.failure)
-        return _response(result, context, trace if explain else None)
+    async def run(
+        self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
+    ) -> Response:
+        """The answer to a request; `trace`, and with `explain` the client too, learns how it came about."""
+        trace = trace or Trace()
+        document = self.documents.read(request.query, trace)
+        with overheard(trace.redis) if explain else nullcontext():
+            response = _refusal(document, request, context) or await self._answer(document, request, context, trace)
+        _count(self.metrics, trace, executed=response.executed)
+        return _explained(response, trace) if explain and response.executed else response
 
-    async def _planned(self, document: Document, request: Request, context: Context, trace: Trace) -> bytes | None:
+    async def _answer(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         operation = document.operation(request.operation_name)
         assert operation is not None, "refused before"
+        definitions = operation.variable_definitions or ()
+        variables = get_variable_values(self.schema, definitions, request.variables, max_errors=MAX_ERRORS)
+        if not isinstance(variables, VariableValues):
+            return _error_response(variables, context, before_execution=False)
+        data = await self._planned(document, operation, variables, context, trace)
+        if data is not None:
+            return Response(b'{"data":%b}' % data, executed=True)
+        started = perf_counter()
+        result = await self._reference(document, request, context.fork())
+        trace.step("reference", "", started)
+        if trace.failure and not result.errors:  # else the reference has met, and logged, the same
+            log.warning("plan.failed", exc_info=trace.failure)
+        return _response(result, context)
+
+    async def _planned(
+        self,
+        document: Document,
+        operation: OperationDefinitionNode,
+        variables: VariableValues,
+        context: Context,
+        trace: Trace,
+    ) -> bytes | None:
         try:
-            return await plans.execute(self.schema, document, operation, request.variables, context, trace)
-        except Unplanned as reason:
-            trace.reason = str(reason)
+            if not self.planning:
+                raise Unplanned("planning is off")
+            return await plans.execute(self.schema, document, operation, variables, context, trace)
+        except Unplanned as refusal:
+            trace.fall_back(refusal.kind, str(refusal))
         except FullonError as error:
-            trace.reason = f"{error.code} is for the reference to report"
+            trace.fall_back("error", f"{error.code} is for the reference to report")
         except Exception as error:
-            trace.reason = f"{type(error).__name__} while executing the plan"
+            trace.fall_back("failure", f"{type(error).__name__} while executing the plan")
             trace.failure = error
         return None
 
@@ -103,8 +137,7 @@ class Operations:
 def _refusal(document: Document, request: Request, context: Context) -> Response | None:
     """The answer to what cannot be run, or None."""
     if document.errors:
-        errors = [render(error, context.request_id, before_execution=True) for error in document.errors]
-        return _error_response(errors)
+        return _error_response(document.errors, context, before_execution=True)
     operation = document.operation(request.operation_name)
     if operation is None:
         return _bad_request(
@@ -118,22 +151,37 @@ def _refusal(document: Document, request: Request, context: Context) -> Response
 
 
 def _bad_request(message: str) -> Response:
-    return _error_response([GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})])
+    error = GraphQLError(message, extensions={"code": BadUserInput.code})
+    return Response(orjson.dumps({"errors": [error.formatted]}), executed=False)
 
 
-def _error_response(errors: list[GraphQLError]) -> Response:
-    return Response(orjson.dumps({"errors": [error.formatted for error in errors]}), executed=False)
+def _error_response(errors: Sequence[GraphQLError], context: Context, *, before_execution: bool) -> Response:
+    rendered = [render(error, context.request_id, before_execution=before_execution) for error in errors]
+    return Response(orjson.dumps({"errors": [error.formatted for error in rendered]}), executed=False)
 
 
-def _response(result: ExecutionResult, context: Context, trace: Trace | None) -> Response:
+def _response(result: ExecutionResult, context: Context) -> Response:
     body: dict[str, Any] = {"data": result.data}
     if result.errors:
         errors = [render(error, context.request_id, before_execution=False) for error in result.errors]
         body["errors"] = [error.formatted for error in errors]
-    if trace is not None:
-        body["extensions"] = {"explain": trace.report()}
     return Response(orjson.dumps(body), executed=True)
 
 
-def _explained(trace: Trace) -> bytes:
-    return b',"extensions":' + orjson.dumps({"explain": trace.report()})
+def _explained(response: Response, trace: Trace) -> Response:
+    report = orjson.dumps({"explain": trace.report()})
+    return replace(response, body=b'%b,"extensions":%b}' % (response.body[:-1], report))
+
+
+def _count(metrics: Metrics, trace: Trace, *, executed: bool) -> None:
+    metrics.documents.add(hit_or_miss(hit=not trace.made("parse")))
+    for step in trace.steps:
+        metrics.stages.add(step.stage, step.seconds)
+    if not executed:
+        return
+    if trace.fallback:
+        metrics.operations.add("reference")
+        metrics.fallbacks.add(trace.fallback)
+    else:
+        metrics.operations.add("plan")
+        metrics.plans.add(hit_or_miss(hit=not trace.made("plan", "compile")))

@@ -8,7 +8,6 @@ from typing import Any
 import structlog
 from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
 from strawberry.extensions import SchemaExtension
-from strawberry.types.execution import PreExecutionError
 
 from fullon_graphql.errors import BadUserInput, FullonError, Internal, as_fullon_error
 
@@ -22,13 +21,19 @@ class RenderErrors(SchemaExtension):
     """Gives every error of an operation, or of each event of a subscription, its code and its public message."""
 
     _streaming = False
+    _executed = False
 
     def on_operation(self) -> Iterator[None]:
         """Render the answer of a query or mutation, once it is complete."""
-        self._streaming = False
+        self._streaming = self._executed = False
         yield
         if not self._streaming:
             self._render(self.execution_context.result)
+
+    def on_execute(self) -> Iterator[None]:
+        """Remember that the document was good: what is wrong from here on is wrong with values."""
+        self._executed = True
+        yield
 
     def on_stream_result(self, result: Any) -> Iterator[None]:
         """Render one event of a subscription before it leaves."""
@@ -39,8 +44,7 @@ class RenderErrors(SchemaExtension):
     def _render(self, result: Any) -> None:
         if errors := getattr(result, "errors", None):
             request_id = self.execution_context.context.request_id
-            before_execution = isinstance(result, PreExecutionError)
-            result.errors = [render(error, request_id, before_execution=before_execution) for error in errors]
+            result.errors = [render(error, request_id, before_execution=not self._executed) for error in errors]
 
 
 def render(error: GraphQLError, request_id: str, *, before_execution: bool) -> GraphQLError:

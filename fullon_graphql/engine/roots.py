@@ -24,6 +24,8 @@ ALL = "all"
 """Where the entity type of a root field that lists all its rows stands."""
 ONE = "one"
 """Where the relation from a root field's arguments (or from `caller_uid`) to its row stands."""
+NODES = "nodes"
+"""Where the function stands that reads global ids from the arguments of a root field over all types."""
 
 
 def by_key(type_: type[Any]) -> dict[object, Relation]:

@@ -27,6 +27,9 @@ from graphql import (
     VariableNode,
     Visitor,
     get_named_type,
+    get_nullable_type,
+    is_abstract_type,
+    is_list_type,
     is_object_type,
     visit,
 )
@@ -48,12 +51,19 @@ class Selection:
     """None for `__typename`."""
     node: FieldNode
     children: tuple[Selection, ...]
+    possible: Mapping[str, tuple[Selection, ...]]
+    """What is selected of each type that an interface or union can be; empty for every other type."""
 
     @property
     def type(self) -> GraphQLOutputType:
         """The type of its value, with its wrappers."""
         assert self.field is not None, "only __typename has no field"
         return self.field.type
+
+    @property
+    def is_single(self) -> bool:
+        """False where its value is a list."""
+        return not is_list_type(get_nullable_type(self.type))
 
     @cached_property
     def declared(self) -> StrawberryField:
@@ -64,23 +74,34 @@ class Selection:
             raise Unplanned(f"{self.parent.name}.{self.node.name.value} is not declared by us")
         return declared
 
+    def arguments(self, variables: VariableValues) -> Mapping[str, Any]:
+        """The field's arguments by Python name, coerced; those not given are left out."""
+        if not self.node.arguments:
+            return {}
+        return self._read(variables) if self._varies else self._constant
+
     @cached_property
-    def varies(self) -> bool:
+    def _varies(self) -> bool:
         """True where its arguments depend on variables."""
         finder = _VariableFinder()
         for argument in self.node.arguments or ():
             visit(argument, finder)
         return finder.found
 
-    def arguments(self, variables: VariableValues) -> dict[str, Any]:
-        """The field's arguments by Python name, coerced; those not given are left out."""
+    @cached_property
+    def _constant(self) -> Mapping[str, Any]:
+        return self._read(None)
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """The Python name of each argument."""
+        declared = self.declared.arguments
+        return {one.graphql_name or _camel(one.python_name): one.python_name for one in declared}
+
+    def _read(self, variables: VariableValues | None) -> Mapping[str, Any]:
         assert self.field is not None, "only __typename has no field"
-        if not self.node.arguments:
-            return {}
         given = get_argument_values(self.field, self.node, variables)
-        names = {argument.graphql_name or _camel(argument.python_name): argument.python_name
-                 for argument in self.declared.arguments}  # fmt: skip
-        return {names[name]: value for name, value in given.items()}
+        return {self._names[name]: value for name, value in given.items()}
 
 
 def select(
@@ -124,16 +145,15 @@ class _Selecting:
     def _selection(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> Selection:
         name = nodes[0].name.value
         if name == TYPENAME:
-            return Selection(key, parent, None, nodes[0], ())
+            return Selection(key, parent, None, nodes[0], (), {})
         field = parent.fields.get(name)
         if field is None:
             raise Unplanned(f"{parent.name}.{name} belongs to introspection")
         sets = [node.selection_set for node in nodes if node.selection_set]
         type_ = get_named_type(field.type)
-        if sets and not is_object_type(type_):
-            raise Unplanned(f"{type_.name} is not one type but several")
         children = self.below(type_, sets) if isinstance(type_, GraphQLObjectType) else ()
-        return Selection(key, parent, field, nodes[0], children)
+        several = self.schema.get_possible_types(type_) if is_abstract_type(type_) else ()
+        return Selection(key, parent, field, nodes[0], children, {one.name: self.below(one, sets) for one in several})
 
     def _fields(self, parent: GraphQLObjectType, selection_set: SelectionSetNode) -> Iterator[FieldNode]:
         for node in selection_set.selections:

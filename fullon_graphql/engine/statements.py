@@ -113,11 +113,23 @@ class Assembly:
         self.caller = replace(self.caller, uid=bindparam(CALLER, type_=Integer()))  # type: ignore[arg-type]
 
     def one(self, relation: Relation, row: Row) -> Select[Any]:
-        """The row whose `remote` columns have the values of the parameters key0, key1, …"""
+        """The row whose `remote` columns have the values of the parameters key0, key1 and so on."""
         matches = relation.matches(self.caller).where(
             *(column == bindparam(f"key{i}", type_=column.type) for i, column in enumerate(relation.remote))
         )
         return self._objects(matches, row).limit(1)
+
+    def by_keys(self, relation: Relation, row: Row) -> Select[Any]:
+        """For each of the keys in the parameters keys0, keys1, …: the key, and the row it leads to as text."""
+        names = [f"key_{i}" for i in range(len(relation.remote))]
+        arrays = [bindparam(f"keys{i}", type_=ARRAY(column.type)) for i, column in enumerate(relation.remote)]
+        parents = func.unnest(*arrays).table_valued(*names).render_derived("parent")
+        pairs = zip(relation.remote, names, strict=True)
+        matches = relation.matches(self.caller).where(
+            *(remote == literal_column(f'parent."{name}"', remote.type) for remote, name in pairs)
+        )
+        found = self._joined(self._objects(matches, row))
+        return select(*parents.c, cast(found.c.json, Text)).select_from(parents.join(found, true()))
 
     def everything(self, row: Row) -> Select[Any]:
         """All visible rows as one array, by key."""
@@ -206,7 +218,10 @@ class Assembly:
             value, joined = self._connection_part(part, view, joined)
             arguments += [_name(key), value]
         answer = select(func.json_build_object(*arguments).label("json"))
-        return answer.select_from(joined) if names & {"nodes", "edges", "pageInfo"} else answer
+        if not names & {"nodes", "edges", "pageInfo"}:
+            return answer
+        # One group of all rows, also where nothing that is selected gathers them.
+        return answer.select_from(joined).group_by(literal_column("()"))
 
     def _page(self, entity: Entity) -> Page:
         """The next page of the operation, with parameters in the places of its values."""
@@ -255,9 +270,9 @@ class _View:
         return self.matches.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
 
 
-def compiled(statement: Select[Any]) -> Statement:
-    """The statement as text for the driver."""
-    found = select(cast(statement.scalar_subquery(), Text)).compile(dialect=_dialect)
+def compiled(statement: Select[Any], *, several: bool = False) -> Statement:
+    """The statement as text for the driver: its one value as text or, with `several`, its rows as they are."""
+    found = (statement if several else select(cast(statement.scalar_subquery(), Text))).compile(dialect=_dialect)
     parameters = tuple(
         (name, None) if _GIVEN.fullmatch(name) else (None, found.params[name]) for name in found.positiontup or ()
     )
@@ -269,7 +284,7 @@ def public_text(statement: Statement) -> str:
     return statement.text.replace(NONCE, "nonce")
 
 
-_GIVEN: Final = re.compile(rf"{CALLER}|page\d+_\w+|key\d+")
+_GIVEN: Final = re.compile(rf"{CALLER}|page\d+_\w+|keys?\d+")
 """Parameters whose values come with each execution."""
 
 

@@ -4,23 +4,75 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
+
+from fullon_graphql.engine.unplanned import Kind
+
+Stage = Literal[
+    "identify", "parse", "validate", "plan", "compile", "statement", "batch", "resolve", "write", "reference"
+]
+"""What a step can be. Parsing, validating, planning and compiling are there only where nothing was remembered."""
+
+Fallback = Kind | Literal["error", "failure"]
+"""What `Unplanned` names, an expected error, or a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that was done; `seconds` without those of the steps inside it."""
+
+    stage: Stage
+    name: str
+    started: float
+    seconds: float
+    facts: dict[str, Any]
+
+    def report(self) -> dict[str, Any]:
+        """The step as JSON values."""
+        return {"kind": self.stage, "name": self.name, "milliseconds": _milliseconds(self.seconds), **self.facts}
 
 
 @dataclass
 class Trace:
-    """The steps of one operation, in order. `reason` tells why the reference execution answered, if it did."""
+    """The steps of one operation, in the order of their ends."""
 
-    steps: list[dict[str, Any]] = field(default_factory=list)
+    started: float = field(default_factory=perf_counter)
+    steps: list[Step] = field(default_factory=list)
     reason: str | None = None
+    """Why the reference execution answered, if it did."""
+    fallback: Fallback | None = None
+    """The same in one of few words."""
     failure: Exception | None = None
     """What ended a plan that should have succeeded."""
+    redis: list[str] = field(default_factory=list)
+    """Redis commands since the last step, where somebody listens to them."""
 
-    def step(self, kind: str, name: str, started: float, **facts: Any) -> None:
+    def step(self, stage: Stage, name: str, started: float, **facts: Any) -> None:
         """Note something that began at `started` (of `perf_counter`) and has ended now."""
-        milliseconds = round((perf_counter() - started) * 1000, 3)
-        self.steps.append({"kind": kind, "name": name, "milliseconds": milliseconds, **facts})
+        inside = sum(step.seconds for step in self.steps if step.started >= started)
+        if self.redis:
+            facts["redis"] = self.redis.copy()
+            self.redis.clear()
+        self.steps.append(Step(stage, name, started, perf_counter() - started - inside, facts))
+
+    def fall_back(self, fallback: Fallback, reason: str) -> None:
+        """Note why the reference execution has to answer."""
+        self.fallback, self.reason = fallback, reason
+
+    def made(self, *stages: Stage) -> bool:
+        """True where one of these was done: nothing that is remembered could take its place."""
+        return any(step.stage in stages for step in self.steps)
 
     def report(self) -> dict[str, Any]:
         """The same as JSON values, fit for the client that asked for it."""
-        return {"execution": "reference" if self.reason else "plan", "reason": self.reason, "steps": self.steps}
+        return {
+            "execution": "reference" if self.fallback else "plan",
+            "reason": self.reason,
+            "milliseconds": _milliseconds(perf_counter() - self.started),
+            "remembered": {"document": not self.made("parse"), "plan": not self.made("plan", "compile")},
+            "steps": [step.report() for step in self.steps],
+        }
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -73,20 +73,16 @@ class Bars(Sequence[Candle]):
     def __iter__(self) -> Iterator[Candle]:
         return iter(self._columns.rows())
 
-    def json_rows(self, fields: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-        """A dictionary per bar, with a key for each (key, field); times as ISO 8601 text.
+    def json_column(self, name: str) -> Sequence[Any]:
+        """One field of every bar as JSON has it; times as ISO 8601 text.
 
         Raises:
             ValueError: a number is not finite, which JSON cannot say.
         """
-        keys = [key for key, _ in fields]
-        return [dict(zip(keys, values, strict=True)) for values in zip(*map(self._json, fields), strict=True)]
-
-    def _json(self, field: tuple[str, str]) -> Sequence[Any]:
-        column: list[float] = getattr(self._columns, field[1])
+        column: list[float] = getattr(self._columns, name)
         if not math.isfinite(sum(column)):  # finite only where every number is
-            raise ValueError(f"{field[1]} holds a number that JSON cannot say")
-        return list(map(_iso_time, column)) if field[1] == "time" else column
+            raise ValueError(f"{name} holds a number that JSON cannot say")
+        return list(map(_iso_time, column)) if name == "time" else column
 
 
 @lru_cache(maxsize=100_000)  # charts ask for the same minutes again and again

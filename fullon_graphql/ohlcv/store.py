@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, overload
 
-from sqlalchemy import Row, text
-from sqlalchemy.exc import ProgrammingError
+import asyncpg
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound
@@ -133,9 +132,7 @@ class CandleStore:
         """
         try:
             return await self._answer(markets, timeframe, window)
-        except ProgrammingError as error:
-            if getattr(error.orig, "sqlstate", None) != _UNDEFINED_TABLE:
-                raise
+        except asyncpg.UndefinedTableError:
             self._catalogue.forget()
             return await self._answer(markets, timeframe, window)
 
@@ -159,11 +156,8 @@ class CandleStore:
         if not sources:
             return []
         statements = [_as_columns(window.bars_of(source, timeframe), key) for key, source in enumerate(sources)]
-        rows = await self._database.rows(text(" UNION ALL ".join(statements)), window.parameters)
-        return [_columns(row) for row in sorted(rows, key=lambda row: row.key)]
-
-
-_UNDEFINED_TABLE: Final = "42P01"
+        rows = await self._database.named_records(" UNION ALL ".join(statements), window.parameters)
+        return [_columns(row) for row in sorted(rows, key=lambda row: row["key"])]
 
 
 def _aware(time: datetime | None) -> datetime | None:
@@ -178,7 +172,7 @@ def _as_columns(bars: str, key: int) -> str:
         FROM ({bars}) AS bars"""
 
 
-def _columns(row: Row[Any]) -> CandleColumns | FullonError:
+def _columns(row: asyncpg.Record) -> CandleColumns | FullonError:
     columns: list[list[float] | None] = list(row[1:])
     bars = CandleColumns(*(column or [] for column in columns))  # array_agg of nothing is null
     if bars.length > MAX_BARS:

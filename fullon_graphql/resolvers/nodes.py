@@ -9,6 +9,7 @@ import strawberry
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
 from fullon_graphql.engine.pages import MAX_PAGE_SIZE
+from fullon_graphql.engine.roots import NODES
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.schema.nodes import Node, find
 
@@ -20,14 +21,18 @@ Ids = Annotated[
 
 @strawberry.type
 class NodeQueries:
-    @strawberry.field(description="The row with this id; NOT_FOUND where there is none you may see.")
+    @strawberry.field(
+        description="The row with this id; NOT_FOUND where there is none you may see.",
+        metadata={NODES: lambda arguments: [arguments["node_id"]]},
+    )
     async def node(self, info: Info, node_id: Id) -> Node | None:
         signed_in(info.context.caller)
         found: Node = await find(info, node_id)
         return found
 
     @strawberry.field(
-        description="The rows with these ids, in their order; null with a NOT_FOUND error for each you may not see."
+        description="The rows with these ids, in their order; null with a NOT_FOUND error for each you may not see.",
+        metadata={NODES: lambda arguments: arguments["ids"]},
     )
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         signed_in(info.context.caller)

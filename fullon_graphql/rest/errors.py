@@ -10,6 +10,8 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from fullon_graphql.errors import BadUserInput, FullonError, Internal, NotFound, Unauthenticated, as_fullon_error
@@ -19,8 +21,9 @@ log = structlog.get_logger(__name__)
 
 def install(app: FastAPI) -> None:
     """Have every exception of a route rendered here, and what FastAPI refuses by itself."""
-    # Not `Exception`: that one is handled outside all middleware, and logged a second time by the server.
-    app.add_exception_handler(Exception, _render)
+    # What `Exception` alone catches the server logs as a crash; a store that is away is none.
+    for kind in (FullonError, OSError, SQLAlchemyError, RedisError, Exception):
+        app.add_exception_handler(kind, _render)
     app.add_exception_handler(HTTPException, _render_refusal)  # type: ignore[arg-type]  # it is called with these only
     app.add_exception_handler(RequestValidationError, _render_invalid)  # type: ignore[arg-type]  # as above
 

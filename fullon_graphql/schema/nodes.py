@@ -10,6 +10,7 @@ from fullon_graphql.context import Info
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.entities import entity_named, entity_of
 from fullon_graphql.engine.loaders import load_entity
+from fullon_graphql.engine.unplanned import Unplanned
 from fullon_graphql.errors import BadUserInput, NotFound
 
 
@@ -51,3 +52,27 @@ async def find_represented(info: Info, representation: object) -> Any:
             return await find(info, node_id, only=name)
         case _:
             raise BadUserInput("A representation has the `__typename` of an entity and its `id`, both texts.")
+
+
+def represented_ids(arguments: dict[str, Any]) -> list[str]:
+    """The ids in the representations of `_entities`.
+
+    Raises:
+        Unplanned: one of them is no id of the type it names; that is for `find_represented` to report.
+    """
+    return [_represented_id(representation) for representation in arguments["representations"]]
+
+
+def _represented_id(representation: object) -> str:
+    match representation:
+        case {"__typename": str(name), "id": str(node_id)} if _type_in(node_id) == name:
+            return node_id
+        case _:
+            raise Unplanned("no id of the type it names", "row")
+
+
+def _type_in(node_id: str) -> object:
+    try:
+        return keys.decode(node_id)[0]
+    except (ValueError, IndexError):
+        return None

@@ -11,6 +11,7 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from fullon_graphql.auth.passwords import hash_in_thread
+from fullon_graphql.auth.principal import Principal
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Conflict, NotFound
@@ -97,6 +98,17 @@ async def active_account(database: Database, mail: str) -> Account:
     if row is None:
         raise NotFound(f"There is no active account for {mail}.")
     return _account(row)
+
+
+async def principal_of(database: Database, settings: Settings, mail: str) -> Principal:
+    """What the account may do that has exactly this mail: for commands, which need no credential of it.
+
+    Raises:
+        NotFound: there is none, or it is not active.
+    """
+    account = await active_account(database, mail)
+    is_admin = is_administrator(settings, account.mail, account.role)
+    return Principal(account.uid, account.mail, is_admin, credential="command line", expires_at=None)
 
 
 def _account(row: Row[Any]) -> Account:

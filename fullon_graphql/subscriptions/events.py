@@ -34,6 +34,6 @@ async def _events(
                 context.forget()
                 if (event := wrap(frame)) is not None:
                     yield event
-    except Exception as error:  # noqa: BLE001  # whatever it is, the client is told, coded and masked like any other
+    except Exception as error:  # whatever it is, the client is told, coded and masked like any other
         # graphql-core raises an exception it is given as a value, so it takes the way of all errors.
         yield cast("Event", error)

@@ -93,5 +93,5 @@ async def market(database: Database, settings: Settings) -> None:
 async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
     """Return as soon as `condition` holds; fail when it does not within a time that no healthy machine needs."""
     async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  # what another process does sets no event in this one
+        while not await condition():  # what another process does sets no event in this one
             await asyncio.sleep(0.01)

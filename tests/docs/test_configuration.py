@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 from fullon_graphql.config import Settings
 from tests.docs.documents import ROOT
 
-_ROW = re.compile(r"^\| `([A-Z_]+)` \| (\S+) \| \S.* \|$", re.MULTILINE)
+_ROW = re.compile(r"^\| `([A-Z_]+)` \| (none|`[^`]*`) \| \S.* \|$", re.MULTILINE)
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -52,8 +52,8 @@ def test_every_document_can_be_reached_from_the_front_page() -> None:
 
 def test_the_front_page_shows_every_part_of_the_package() -> None:
     [tree] = [block.text for block in all_blocks("") if block.text.startswith("fullon_graphql/")]
-    inside = tree.splitlines()[1:]
-    shown = {name for line in inside if line.startswith("  ") for name in re.findall(r"(\w+(?:/|\.py))", line[:66])}
+    inside = re.findall(r"^  (?! )(\S+(?:  ?\S+)*)", tree, re.MULTILINE)
+    shown = {name for line in inside for name in re.findall(r"\w+(?:/|\.py)", line)}
     package = ROOT / "fullon_graphql"
     folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
     assert shown == folders | {path.name for path in package.glob("[!_]*.py")}

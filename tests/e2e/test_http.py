@@ -7,7 +7,7 @@ import httpx
 from fullon_graphql.database import Database
 from fullon_graphql.models import Role
 from fullon_graphql.services.accounts import create_account
-from tests.fixtures.server import Server
+from tests.fixtures.server import Server, StartServer
 
 
 async def test_somebody_signs_in_and_asks_who_they_are(server: Server, database: Database) -> None:
@@ -30,8 +30,8 @@ async def test_a_browser_is_shown_graphiql(server: Server) -> None:
     assert "graphiql" in page.text.lower()
 
 
-async def test_requests_are_not_logged_one_by_one(server: Server) -> None:
-    for _ in range(3):
+async def test_requests_are_not_logged_one_by_one(start_server: StartServer) -> None:
+    async with start_server() as server:
         await server.ask("{ __typename }")
     assert not [line for line in server.log if "uvicorn.access" in line or "POST" in line]
 

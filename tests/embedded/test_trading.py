@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from sqlalchemy import insert, text, update
 
 from fullon_graphql.cache import keys, tickers
+from fullon_graphql.cache.client import connect
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
@@ -183,22 +184,24 @@ class TestTrade:
     ) -> None:
         own = Database.connect(settings.database_url, "trading", settings)
         await quote(redis)
-        task = asyncio.create_task(trade(own, redis, seed=1, pause=0.01))
-        await until(lambda: more_orders(bots, 1))
-        await send_away(bots, redis)
-        seen = len(await orders(bots))
-        await until(lambda: more_orders(bots, seen + 1))
-        await end(task)
+        async with connect(settings.redis_url, settings, "trading") as own_redis:
+            task = asyncio.create_task(trade(own, own_redis, seed=1, pause=0.01))
+            await until(lambda: more_orders(bots, 1))
+            await send_away(bots, redis)
+            seen = len(await orders(bots))
+            await until(lambda: more_orders(bots, seen + 1))
+            await end(task)
         await own.close()
 
-    async def test_it_ends_at_whatever_moment_it_is_cancelled(self, bots: Database, redis: Redis) -> None:
-        await quote(redis)
-        for moment in range(200):
-            task = asyncio.create_task(trade(bots, redis, seed=1, pause=0.001))
-            for _ in range(moment):
-                await asyncio.sleep(0)
-            await end(task)
-            assert task.cancelled()
+    async def test_it_ends_at_whatever_moment_it_is_cancelled(self, bots: Database, settings: Settings) -> None:
+        async with connect(settings.redis_url, settings, "trading") as redis:
+            await quote(redis)
+            for moment in range(100):
+                task = asyncio.create_task(trade(bots, redis, seed=1, pause=0.001))
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+                await end(task)
+                assert task.cancelled()
 
 
 async def end(task: asyncio.Task[None]) -> None:
@@ -213,7 +216,7 @@ async def more_orders(database: Database, count: int) -> bool:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110  # what changes is in the database
+        while not await condition():  # what changes is in the database
             await asyncio.sleep(0.01)
 
 

@@ -149,6 +149,7 @@ PLAIN = f'"time_ms","open","high","low","close","volume"\n{T0},0,0,0,0,1\n"{T0 +
         gzip.compress(PLAIN),
         gzip.compress(codecs.BOM_UTF8 + PLAIN),
     ],
+    ids=["plain", "last line ended", "from Windows", "with a mark", "compressed", "compressed with a mark"],
 )
 async def test_files_of_every_make_are_read(
     ohlcv_database: Database, store: CandleStore, file: Path, content: bytes

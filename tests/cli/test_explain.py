@@ -1,0 +1,96 @@
+"""`fullon-graphql explain`, over the stores of this worker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from typer.testing import CliRunner, Result
+
+from fullon_graphql.cli import app
+from fullon_graphql.config import Settings
+from fullon_graphql.engine.statements import NONCE
+
+BOTS = "query ($first: Int) { bots(first: $first) { nodes { name orders(first: 1) { nodes { ticker { price } } } } } }"
+
+
+@pytest.fixture(autouse=True)
+def _environment(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("OHLCV_DATABASE_URL", settings.ohlcv_database_url)
+    monkeypatch.setenv("REDIS_URL", settings.redis_url)
+    monkeypatch.setenv("FULLON_HOME", str(tmp_path))
+    monkeypatch.setenv("ADMIN_MAIL", "user1@fullon")
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+async def explain(folder: Path, text: str, *options: str) -> Result:
+    """In a thread: a command brings its own event loop."""
+    file = folder / "operation.graphql"
+    file.write_text(text)
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, ["explain", str(file), *options]))
+
+
+@pytest.mark.usefixtures("platform")
+async def test_a_query_is_shown_as_a_tree_of_steps(tmp_path: Path) -> None:
+    result = await explain(tmp_path, BOTS, "--variables", '{"first": 2}')
+    assert result.exit_code == 0, result.output
+    lines = [line.lstrip("│├└─ ") for line in result.output.splitlines()]
+    assert lines[0].startswith("plan, ")
+    steps = [line.partition(":")[0] for line in lines[1:] if " ms" in line]
+    assert steps == ["parse", "validate", "plan", "compile bots", "statement bots", "batch ticker"]
+    assert any(line.startswith("SELECT") for line in lines)
+    assert "HMGET tickers:kraken" in lines
+    assert "keys 1" in result.output
+    assert NONCE not in result.output
+
+
+@pytest.mark.usefixtures("platform")
+async def test_it_is_the_query_of_whoever_is_named(tmp_path: Path) -> None:
+    query = "{ bot(botId: 1) { name } }"
+    for options, answered in (([], "plan, "), (["--as", "user2@fullon"], "plan, "), (["--as", "user3@fullon"], "")):
+        result = await explain(tmp_path, query, *options)
+        assert (result.exit_code == 0) is bool(answered), result.output
+        assert result.output.startswith(answered)
+
+
+@pytest.mark.usefixtures("platform")
+async def test_what_the_reference_answers_says_why(tmp_path: Path) -> None:
+    result = await explain(tmp_path, "{ __schema { queryType { name } } }")
+    assert result.exit_code == 0
+    assert "reference, " in result.output
+    assert "Query.__schema belongs to introspection" in result.output
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("{", [], "Syntax Error"),
+        ("{ nothing }", [], "Cannot query field 'nothing'"),
+        ("{ bot(botId: 99) { name } }", [], "No Bot with key 99."),
+        ("mutation { startService(name: TICKER) { state } }", [], "Only queries are explained"),
+        (BOTS, ["--variables", "{"], "--variables is not JSON"),
+        (BOTS, ["--variables", "[1]"], "--variables takes a JSON object"),
+        (BOTS, ["--as", "nobody@fullon"], "There is no active account for nobody@fullon."),
+    ],
+)
+async def test_what_cannot_be_explained_is_one_line_and_exit_code_one(
+    tmp_path: Path, text: str, options: list[str], said: str
+) -> None:
+    result = await explain(tmp_path, text, *options)
+    assert result.exit_code == 1
+    assert said in result.output
+    assert len(result.output.strip().splitlines()) == 1
+
+
+@pytest.mark.usefixtures("platform")
+async def test_an_explanation_takes_no_part_in_running_services(
+    tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SERVICES_TO_AUTO_START", '["ticker"]')
+    result = await explain(tmp_path, "{ services { state } }")
+    assert result.exit_code == 0, result.output
+    assert await redis.keys() == []

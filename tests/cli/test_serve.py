@@ -1,0 +1,64 @@
+"""`serve` refuses what cannot go well, in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import psutil
+import pytest
+
+from tests.fixtures.server import running
+
+
+async def run(environment: dict[str, str], *options: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "fullon_graphql.cli", "serve", "--port", "0", *options,
+        env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    async with asyncio.timeout(30):
+        said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("secret", [None, "", "too short", "insecure-development-secret-do-not-use"])
+async def test_a_server_does_not_start_with_a_secret_that_anybody_knows_or_guesses(
+    environment: dict[str, str], secret: str | None, workers: str
+) -> None:
+    del environment["JWT_SECRET_KEY"]
+    changed = environment if secret is None else environment | {"JWT_SECRET_KEY": secret}
+    code, said = await run(changed, "--workers", workers)
+    assert code == 1
+    assert len(said.strip().splitlines()) == 1, said
+    assert "JWT_SECRET_KEY" in said
+    assert "too short" not in said.replace("too short to", "")  # what was set is not repeated
+
+
+async def test_a_setting_that_cannot_be_is_named(environment: dict[str, str]) -> None:
+    code, said = await run(environment | {"DB_POOL_SIZE": "many"})
+    assert code == 1
+    assert "pool_size" in said.lower()
+    assert "Traceback" not in said
+
+
+async def test_workers_share_one_address_and_one_that_dies_is_replaced(environment: dict[str, str]) -> None:
+    async with running(environment, "/health/ready", "--workers", "2") as server:
+        parent = psutil.Process(server.process.pid)
+        before = workers(parent)
+        assert len(before) == 2
+        before[0].kill()
+        async with asyncio.timeout(30):
+            while len(set(workers(parent)) - set(before)) != 1:
+                await asyncio.sleep(0.05)
+        assert (await server.ask("{ __typename }"))["data"] == {"__typename": "Query"}
+        after = workers(parent)
+        server.process.terminate()
+        await server.process.wait()
+        assert not psutil.wait_procs(after, timeout=10)[1]
+
+
+def workers(parent: psutil.Process) -> list[psutil.Process]:
+    """The processes that serve, without the helpers that Python's multiprocessing starts beside them."""
+    children = [child for child in parent.children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]

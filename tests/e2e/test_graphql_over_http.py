@@ -1,0 +1,196 @@
+"""`/graphql` by the letter of the GraphQL over HTTP specification."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from fullon_graphql.endpoint import LARGEST_BODY, LEGACY, MODERN
+from tests.fixtures.demo import demo
+from tests.fixtures.server import Server
+
+__all__ = ["demo"]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+QUERY = "{ __typename }"
+DATA = {"data": {"__typename": "Query"}}
+WRONG = {
+    "no document": "{",
+    "no such field": "{ nothing }",
+    "a variable without a value": "query ($id: ID!) { node(id: $id) { id } }",
+    "no operation": "fragment F on Query { __typename }",
+    "a subscription": 'subscription { tickers(exchange: "kraken") { price } }',
+}
+"""Requests of good form that cannot be executed."""
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(demo: Server) -> Any:
+    """A client without the headers that httpx sends by itself."""
+    async with httpx.AsyncClient(base_url=demo.url, timeout=30) as client:
+        del client.headers["accept"]
+        yield client
+
+
+async def post(client: httpx.AsyncClient, body: Any, accept: str | None = None, **headers: str) -> httpx.Response:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    given = {"content-type": LEGACY} | ({"accept": accept} if accept else {}) | headers
+    return await client.post("/graphql", content=content, headers=given)
+
+
+def media_type(response: httpx.Response) -> str:
+    return response.headers["content-type"].partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [(None, LEGACY), ("*/*", LEGACY), ("application/*", LEGACY), (LEGACY, LEGACY), (MODERN, MODERN),
+     (f"{MODERN}, {LEGACY};q=0.9", MODERN), (f"{MODERN}; charset=utf-8, {LEGACY}; charset=utf-8", MODERN),
+     ("text/html, */*;q=0.1", LEGACY)],
+)  # fmt: skip
+async def test_the_answer_has_a_media_type_that_is_accepted(
+    client: httpx.AsyncClient, accept: str | None, answered: str
+) -> None:
+    response = await post(client, {"query": QUERY}, accept)
+    assert (response.status_code, response.headers["content-type"]) == (200, f"{answered}; charset=utf-8")
+    assert response.json() == DATA
+
+
+async def test_what_accepts_neither_media_type_is_answered_406(client: httpx.AsyncClient) -> None:
+    assert (await post(client, {"query": QUERY}, "text/plain")).status_code == 406
+
+
+@pytest.mark.parametrize("given", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/graphql", ""])  # fmt: skip
+async def test_a_body_of_another_media_type_is_answered_415(client: httpx.AsyncClient, given: str) -> None:
+    assert (await post(client, {"query": QUERY}, **{"content-type": given})).status_code == 415
+
+
+@pytest.mark.parametrize("given", ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"])  # fmt: skip
+async def test_the_media_type_of_a_body_may_name_its_charset(client: httpx.AsyncClient, given: str) -> None:
+    body = json.dumps({"query": '{ ticker(exchange: "é", symbol: "😀") { price } }'}, ensure_ascii=False).encode()
+    response = await post(client, body, **{"content-type": given})
+    assert response.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff", b"null", b"7", b'"{ __typename }"', {}, {"qeury": QUERY}, {"query": None}, {"query": 7},
+     {"query": [QUERY]}, {"query": QUERY, "variables": "{}"}, {"query": QUERY, "variables": []},
+     {"query": QUERY, "variables": 7}, {"query": QUERY, "extensions": "{}"}, {"query": QUERY, "extensions": []},
+     {"query": QUERY, "operationName": 7}, {"query": QUERY, "operationName": {}}, [{"query": QUERY}], []],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("accept", [LEGACY, MODERN])
+async def test_what_is_no_request_is_answered_400(client: httpx.AsyncClient, body: Any, accept: str) -> None:
+    response = await post(client, body, accept)
+    assert (response.status_code, media_type(response)) == (400, accept)
+    assert list(response.json()) == ["errors"]
+    assert response.json()["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize("name", ["variables", "operationName", "extensions"])
+async def test_what_may_be_left_out_may_be_null(client: httpx.AsyncClient, name: str) -> None:
+    assert (await post(client, {"query": QUERY, name: None})).json() == DATA
+
+
+async def test_what_the_specification_does_not_know_is_ignored(client: httpx.AsyncClient) -> None:
+    body = {"query": QUERY, "documentId": "x", "extensions": {"anything": [1]}, "variables": {"unused": 1}}
+    assert (await post(client, body)).json() == DATA
+
+
+@pytest.mark.parametrize("query", WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize(("accept", "status"), [(LEGACY, 200), (MODERN, 400)])
+async def test_what_cannot_be_executed_has_no_data_and_the_status_of_its_media_type(
+    client: httpx.AsyncClient, query: str, accept: str, status: int
+) -> None:
+    for response in (
+        await post(client, {"query": query}, accept),
+        await client.get("/graphql", params={"query": query}, headers={"accept": accept}),
+    ):
+        assert (response.status_code, media_type(response)) == (status, accept)
+        assert list(response.json()) == ["errors"]
+
+
+@pytest.mark.parametrize("accept", [LEGACY, MODERN])
+async def test_what_was_executed_is_answered_200_with_errors_or_without(client: httpx.AsyncClient, accept: str) -> None:
+    response = await post(client, {"query": "{ __typename catExchanges { name } }"}, accept)
+    assert response.status_code == 200
+    assert response.json()["data"] is None
+    assert response.json()["errors"][0]["path"] == ["catExchanges"]
+
+
+async def test_one_of_several_operations_is_run_by_its_name(client: httpx.AsyncClient) -> None:
+    document = "query A { a: __typename } query B { b: __typename }"
+    chosen = await post(client, {"query": document, "operationName": "B"}, MODERN)
+    assert chosen.json() == {"data": {"b": "Query"}}
+    for name in ({}, {"operationName": "C"}, {"operationName": ""}):
+        refused = await post(client, {"query": document, **name}, MODERN)
+        assert refused.status_code == 400
+        assert "A, B" in refused.json()["errors"][0]["message"]
+
+
+async def test_get_takes_everything_from_the_address(client: httpx.AsyncClient) -> None:
+    document = "query A { a: __typename } query B($yes: Boolean!) { c: __typename @include(if: $yes) b: __typename }"
+    parameters = {"query": document, "operationName": "B", "variables": '{"yes": false}', "extensions": "{}"}
+    assert (await client.get("/graphql", params=parameters)).json() == {"data": {"b": "Query"}}
+    empty = {"query": QUERY, "operationName": "", "variables": "", "extensions": ""}
+    assert (await client.get("/graphql", params=empty)).json() == DATA
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"variables": "{}"}, {"query": QUERY, "variables": "{"}, {"query": QUERY, "variables": "[]"},
+     {"query": QUERY, "extensions": "7"}],
+    ids=str,
+)  # fmt: skip
+async def test_get_without_a_good_request_is_answered_400(
+    client: httpx.AsyncClient, parameters: dict[str, str]
+) -> None:
+    assert (await client.get("/graphql", params=parameters)).status_code == 400
+
+
+@pytest.mark.parametrize("accept", [LEGACY, MODERN])
+async def test_get_changes_nothing(client: httpx.AsyncClient, accept: str) -> None:
+    parameters = {"query": "query Q { __typename } mutation M { logout }", "operationName": "M"}
+    refused = await client.get("/graphql", params=parameters, headers={"accept": accept})
+    assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
+    assert list(refused.json()) == ["errors"]
+    allowed = await client.get("/graphql", params=parameters | {"operationName": "Q"})
+    assert allowed.json() == DATA
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
+async def test_other_methods_are_told_which_ones_are_served(client: httpx.AsyncClient, method: str) -> None:
+    response = await client.request(method, "/graphql", params={"query": QUERY})
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+
+
+async def test_a_body_is_taken_up_to_its_largest_size(client: httpx.AsyncClient) -> None:
+    body = json.dumps({"query": QUERY}).encode()
+    assert (await post(client, body.ljust(LARGEST_BODY))).json() == DATA
+    assert (await post(client, body.ljust(LARGEST_BODY + 1))).status_code == 413
+
+
+async def test_several_requests_at_once_are_not_served(client: httpx.AsyncClient) -> None:
+    response = await post(client, [{"query": QUERY}, {"query": QUERY}])
+    assert response.status_code == 400
+    assert "one JSON object" in response.json()["errors"][0]["message"]
+
+
+async def test_answers_are_utf_8(client: httpx.AsyncClient) -> None:
+    query = "query ($id: Int!) { bot(botId: $id) { name } }"
+    response = await post(client, {"query": query, "variables": {"id": "é😀"}})
+    assert "é😀" in response.content.decode()
+
+
+async def test_a_demo_explains_itself_to_everybody(client: httpx.AsyncClient) -> None:
+    response = await post(client, {"query": QUERY, "extensions": {"explain": True}})
+    assert response.json()["data"] == DATA["data"]
+    report = response.json()["extensions"]["explain"]
+    assert report["steps"][0]["kind"] == "identify"
+    assert report["reason"] == "nobody is signed in"

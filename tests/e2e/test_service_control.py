@@ -1,0 +1,99 @@
+"""Two servers on one Redis: a service runs once, is seen and stopped from everywhere, and outlives its holder."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+from redis.asyncio import Redis
+
+from fullon_graphql.cache import tickers
+from tests.fixtures.rows import ADMIN, TRADER
+from tests.fixtures.server import Server, StartServer
+from tests.fixtures.signing_in import SignIn
+
+MARKET = "fullon_graphql.embedded.market.SimulatedMarket"
+STATE = "{ service(name: TICKER) { state isRunning holder startedAt heartbeatAt error } }"
+TAKEOVER = 15
+"""Seconds within which another worker has taken over."""
+
+
+def change(verb: str) -> str:
+    return f"mutation {{ {verb}Service(name: TICKER) {{ state isRunning holder startedAt error }} }}"
+
+
+async def ask(server: Server, query: str, token: str) -> dict[str, Any]:
+    answer = await server.ask(query, token)
+    assert "errors" not in answer, answer
+    [service] = answer["data"].values()
+    assert isinstance(service, dict)
+    return service
+
+
+def runs_in(server: Server, service: dict[str, Any]) -> bool:
+    return bool(service["isRunning"]) and f":{server.process.pid}:" in service["holder"]
+
+
+async def prices_move(redis: Redis) -> None:
+    """Return once a newer ticker has been written than the newest one there is."""
+    async with asyncio.timeout(15):
+        newest = max((ticker.time for ticker in await tickers.read(redis, "kraken")), default=0.0)
+        while max((ticker.time for ticker in await tickers.read(redis, "kraken")), default=0.0) <= newest:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_service_runs_once_and_outlives_the_worker_that_ran_it(
+    start_server: StartServer, sign_in: SignIn, redis: Redis
+) -> None:
+    admin = await sign_in(ADMIN)
+    async with start_server(MARKET_FEED=MARKET) as first, start_server(MARKET_FEED=MARKET) as second:
+        assert (await ask(second, STATE, admin))["state"] == "STOPPED"
+        started = await ask(first, change("start"), admin)
+        assert (started["state"], started["error"]) == ("RUNNING", None)
+        seen = [await ask(server, STATE, admin) for server in (first, second)]
+        assert [one["state"] for one in seen] == ["RUNNING", "RUNNING"]
+        assert seen[0]["holder"] == seen[1]["holder"] == started["holder"]
+        assert seen[0]["startedAt"] == seen[1]["startedAt"] == started["startedAt"]
+        await prices_move(redis)
+        again = await ask(second, change("start"), admin)
+        assert (again["holder"], again["startedAt"]) == (started["holder"], started["startedAt"])
+
+        holder, other = (first, second) if runs_in(first, started) else (second, first)
+        holder.process.kill()
+        await holder.process.wait()
+        async with asyncio.timeout(TAKEOVER):
+            while not runs_in(other, await ask(other, STATE, admin)):
+                await asyncio.sleep(0.1)
+        await prices_move(redis)
+
+        async with start_server(MARKET_FEED=MARKET) as third:
+            trader = await third.ask(change("stop"), await sign_in(TRADER))
+            assert trader["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+            restarted = await ask(third, change("restart"), admin)
+            assert restarted["state"] == "RUNNING"
+            stopped = await ask(third, change("stop"), admin)
+            assert (stopped["state"], stopped["isRunning"], stopped["holder"]) == ("STOPPED", False, None)
+            assert (await ask(other, STATE, admin))["state"] == "STOPPED"
+
+
+async def test_a_worker_that_ends_in_order_hands_its_services_over(start_server: StartServer, sign_in: SignIn) -> None:
+    admin = await sign_in(ADMIN)
+    async with start_server(MARKET_FEED=MARKET) as first:
+        started = await ask(first, change("start"), admin)
+        async with start_server(MARKET_FEED=MARKET) as second:
+            assert runs_in(first, started)
+            first.process.terminate()
+            assert await first.process.wait() in {0, -signal.SIGTERM}
+            async with asyncio.timeout(TAKEOVER):
+                while not runs_in(second, await ask(second, STATE, admin)):
+                    await asyncio.sleep(0.1)
+
+
+async def test_a_service_without_a_market_says_why_it_failed(server: Server, sign_in: SignIn) -> None:
+    admin = await sign_in(ADMIN)
+    failed = await ask(server, change("start"), admin)
+    assert (failed["state"], failed["isRunning"]) == ("FAILED", False)
+    assert "MARKET_FEED" in failed["error"]
+    assert "Traceback" not in failed["error"]
+    assert (await ask(server, change("stop"), admin))["state"] == "STOPPED"

@@ -1,0 +1,210 @@
+"""Operations drawn from the schema: any field, any argument, with aliases, fragments, directives and variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLUnionType,
+    get_named_type,
+)
+from hypothesis import strategies as st
+
+from fullon_graphql.engine import keys
+
+DEPTH = 5
+CHANGING = {"ageMs", "sdl"}
+"""Fields that answer differently from one moment to the next, or at great length."""
+
+CURSORS = [
+    keys.encode("after", "Order", 7),
+    keys.encode("after", "Bot", 2),
+    keys.encode("after", "Symbol", 1),
+    "garbage",
+]
+IDS = [keys.encode(name, key) for name in ("Bot", "Order", "User", "Symbol", "Exchange") for key in (1, 2, 20)]
+IDS += [keys.encode("Bot", 6), keys.encode("Nothing", 1), keys.encode("Bot", "x"), keys.encode("Bot", 2**40), "garbage"]
+
+VALUES: dict[str, list[Any]] = {
+    "first": [0, 1, 1, 2, 2, 3, 3, 5, 5, 50, 1000, -1],
+    "last": [1, 2, 3, 60, 0],
+    "after": CURSORS,
+    "before": CURSORS,
+    "botId": [1, 1, 2, 2, 3, 6, 99],
+    "orderId": [1, 2, 3, 7, 7, 41, 999],
+    "uid": [2, 2, 2, 3, 99],
+    "exchange": ["kraken"] * 6 + ["bitmex", "bitmex", "nowhere", "k%"],
+    "symbol": ["BTC/USD"] * 6 + ["BTC/USD:BTC", "GOLD", "none", ""],
+    "symbols": [["BTC/USD", "GOLD"], [], ["none"]],
+    "from": ["2026-01-01T00:00:00Z", "2026-01-01T00:07:30+01:00", "2026-01-01T00:00:00"],
+    "to": ["2026-01-01T00:20:00Z", "2026-01-01T00:05:00Z", "2025-01-01T00:00:00Z"],
+    "fill": [True, False],
+    "id": IDS,
+    "ids": [IDS[:2], IDS[2:4], [], ["garbage", IDS[0]]],
+}
+
+
+@dataclass
+class Operation:
+    """An operation as text, and values for its variables."""
+
+    text: str
+    variables: dict[str, Any]
+
+
+@dataclass
+class Drawing:
+    """One operation while it is being drawn."""
+
+    schema: GraphQLSchema
+    draw: Any
+    declared: list[str] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
+    fragments: list[str] = field(default_factory=list)
+    names: int = 0
+
+    def some(self, *choices: Any) -> Any:
+        return self.draw(st.sampled_from(choices))
+
+    def chance(self, one_in: int) -> bool:
+        return bool(self.draw(st.integers(1, one_in)) == 1)
+
+    def name(self, prefix: str) -> str:
+        self.names += 1
+        return f"{prefix}{self.names}"
+
+    def operation(self) -> Operation:
+        assert self.schema.query_type is not None
+        roots = [name for name in self.schema.query_type.fields if name not in {"_service", "_entities"}]
+        chosen = self.draw(st.lists(st.sampled_from(roots), min_size=1, max_size=2))
+        fields = [self.field(self.schema.query_type, name, DEPTH) for name in chosen]
+        declared = f"({', '.join(self.declared)})" if self.declared else ""
+        text = f"query {declared} {{ {' '.join(fields)} }} {' '.join(self.fragments)}"
+        return Operation(text, self.variables)
+
+    def field(self, parent: GraphQLObjectType | GraphQLInterfaceType, name: str, depth: int) -> str:
+        definition: GraphQLField = parent.fields[name]
+        # Fields of one name may be merged only where their arguments are the same: an alias of one's own is safe.
+        alias = f"{self.name('a')}: " if definition.args or self.chance(4) else ""
+        return f"{alias}{name}{self.arguments(definition)}{self.directive()}{self.below(definition, depth)}"
+
+    def below(self, definition: GraphQLField, depth: int) -> str:
+        type_ = get_named_type(definition.type)
+        if isinstance(type_, GraphQLUnionType):
+            return " { __typename }"
+        if not isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
+            return ""
+        return f" {{ {self.selection(type_, depth - 1)} }}"
+
+    def selection(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
+        leaves = [n for n, f in type_.fields.items() if is_leaf(f) and n not in CHANGING]
+        branches = [n for n, f in type_.fields.items() if not is_leaf(f)] if depth > 0 else []
+        chosen = self.draw(st.lists(st.sampled_from([*leaves, "__typename"]), min_size=1, max_size=4))
+        if branches:
+            chosen += self.draw(st.lists(st.sampled_from(branches), min_size=0 if leaves else 1, max_size=2))
+        parts = [name if name == "__typename" else self.field(type_, name, depth) for name in chosen]
+        if isinstance(type_, GraphQLInterfaceType):
+            for possible in self.schema.get_possible_types(type_):
+                if self.chance(3):
+                    parts.append(f"... on {possible.name} {{ {self.selection(possible, depth - 1)} }}")
+        return " ".join(self.wrapped(part, type_) for part in parts)
+
+    def wrapped(self, part: str, type_: GraphQLObjectType | GraphQLInterfaceType) -> str:
+        match self.draw(st.integers(0, 11)):
+            case 0:
+                return f"...{self.directive()} {{ {part} }}"
+            case 1:
+                return f"... on {type_.name} {{ {part} }}"
+            case 2:
+                name = self.name("F")
+                self.fragments.append(f"fragment {name} on {type_.name} {{ {part} }}")
+                return f"...{name}{self.directive()}"
+            case 3:
+                return f"{part} {part}"
+        return part
+
+    def directive(self) -> str:
+        if not self.chance(10):
+            return ""
+        condition = self.some("true", "false", None)
+        if condition is None:
+            condition = self.variable("Boolean!", self.some(True, False))
+        return f" @{self.some('include', 'skip')}(if: {condition})"
+
+    def arguments(self, definition: GraphQLField) -> str:
+        given = []
+        for name, argument in definition.args.items():
+            required = isinstance(argument.type, GraphQLNonNull)
+            often = (
+                3
+                if name == "first"
+                else 12
+                if name in {"after", "before", "last"} and "first" in definition.args
+                else 4
+            )
+            if required or self.chance(often):
+                given.append(f"{name}: {self.value(name, argument, required)}")
+        return f"({', '.join(given)})" if given else ""
+
+    def value(self, name: str, argument: GraphQLArgument, required: bool) -> str:
+        value = self.python_value(name, argument.type)
+        if not required and self.chance(12):
+            value = None
+        if self.chance(3):
+            return self.variable(str(argument.type), value)
+        return literal(value, argument.type)
+
+    def python_value(self, name: str, type_: GraphQLInputType) -> Any:
+        named = get_named_type(type_)
+        if isinstance(named, GraphQLEnumType):
+            return self.some(*named.values)
+        return self.some(*VALUES[name])
+
+    def variable(self, type_: str, value: Any) -> str:
+        name = self.name("v")
+        self.declared.append(f"${name}: {type_}")
+        self.variables[name] = value
+        return f"${name}"
+
+
+def is_leaf(definition: GraphQLField) -> bool:
+    return not isinstance(get_named_type(definition.type), GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType)
+
+
+def literal(value: Any, type_: GraphQLInputType) -> str:
+    if isinstance(type_, GraphQLNonNull):
+        return literal(value, type_.of_type)
+    if isinstance(type_, GraphQLList) and value is not None:
+        return f"[{', '.join(literal(item, type_.of_type) for item in value)}]"
+    if isinstance(get_named_type(type_), GraphQLEnumType) and value is not None:
+        return str(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+
+
+def in_order(value: Any) -> Any:
+    """JSON values in which the order of an object's keys makes a difference, as it does to those who read them."""
+    if isinstance(value, dict):
+        return [(key, in_order(inner)) for key, inner in value.items()]
+    return [in_order(inner) for inner in value] if isinstance(value, list) else value
+
+
+def operations(schema: GraphQLSchema) -> st.SearchStrategy[Operation]:
+    """Operations of `schema`, nearly all of them valid."""
+
+    @st.composite
+    def drawn(draw: Any) -> Operation:
+        return Drawing(schema, draw).operation()
+
+    return drawn()

@@ -1,0 +1,112 @@
+"""The law of the engine: for every operation and every caller, a plan answers as the reference does.
+
+`DIFFERENTIAL_EXAMPLES` says how many operations are drawn; `make differential` draws many thousands.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from redis.asyncio import Redis
+
+from fullon_graphql import models
+from fullon_graphql.auth.principal import Anonymous, Caller, Principal, Scope
+from fullon_graphql.cache import accounts, tickers
+from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.context import Context
+from fullon_graphql.database import Database
+from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.trace import Trace
+from fullon_graphql.graph import make_graph
+from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
+from tests.engine.operations import Operation, in_order, operations
+from tests.engine.planning import add_strangers
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
+
+SCHEMA = make_graph().core
+PLANNED, REFERENCE = Operations(SCHEMA), Operations(SCHEMA, planning=False)
+
+CALLERS: list[Caller] = [
+    *[principal(TRADER)] * 6,
+    *[principal(ADMIN, admin=True)] * 2,
+    principal(OTHER),
+    principal(ADMIN, admin=True),
+    Principal(ADMIN, "read-only admin", True, "api_key:1", None, frozenset({Scope.READ})),
+    Principal(TRADER, "write-only key", False, "api_key:2", None, frozenset({Scope.WRITE})),
+    Anonymous(),
+]
+
+
+@pytest.fixture
+async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> None:
+    """Something of everything, also of what should not be."""
+    await add(platform, models.Order, order(60, 77, OTHER, side="hold", price=None, symbol="gone"))
+    await add(platform, models.Order, order(61, 6, OTHER, volume=float("nan"), ex_order_id='"\\u0001\n'))
+    await add_strangers(platform)
+    await tickers.write(
+        redis, [Ticker("kraken", "BTC/USD", 101, 10.25, bid=100.5, ask=101), Ticker("kraken", "GOLD", 7, 1)]
+    )
+    await accounts.write(
+        redis,
+        {20: [Balance(20, "USD", 10, 7, 3)]},
+        {20: [Position(20, "BTC/USD", -2, 200, 100), Position(20, "x", 0, 0, 0)]},
+    )
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    minutes = [start + timedelta(minutes=n) for n in (0, 1, 2, 5, 6, 13)]
+    async with ohlcv_database.transaction() as connection:
+        await create_candles(connection, "kraken", "BTC/USD")
+        await upsert_candles(
+            connection, "kraken", "BTC/USD", [Candle(time, 1, 3, 0.5, 2, 0.1) for time in minutes], Timeframe.M1
+        )
+
+
+@pytest.mark.usefixtures("world")
+@settings(
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "250")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(operation=operations(SCHEMA), callers=st.lists(st.sampled_from(CALLERS), min_size=1, max_size=2))
+async def test_every_operation_is_answered_alike(
+    graph: GraphClient, operation: Operation, callers: list[Caller]
+) -> None:
+    request = Request(operation.text, variables=operation.variables)
+    for caller in callers:  # the second meets what is remembered of the first
+        await _check(graph, request, caller)
+
+
+async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
+    trace = Trace()
+    planned, reference = [
+        orjson.loads((await run.run(request, Context(graph.process, caller=caller, request_id="same"), into)).body)
+        for run, into in ((PLANNED, trace), (REFERENCE, Trace()))
+    ]
+    by_plan = trace.fallback is None
+    event("answered by a plan" if by_plan else "left to the reference")
+    assert in_order(planned.get("data")) == in_order(reference.get("data"))
+    if by_plan:  # else which of several errors ends up in the place of one null is chance
+        assert planned == reference
+
+
+@pytest.mark.usefixtures("world")
+async def test_what_the_reference_must_report_is_never_answered_by_a_plan(graph: GraphClient) -> None:
+    """Enum values that do not exist, numbers JSON cannot say, and rows that are gone, deep in a tree."""
+    for text in (
+        "{ orders(last: 3) { nodes { side } } }",
+        "{ bots(first: 1) { nodes { orders(last: 1) { nodes { volume } } } } }",
+        "{ order(orderId: 60) { side bot { name } instrument { base } } }",
+    ):
+        trace = Trace()
+        context = Context(graph.process, caller=principal(OTHER), request_id="same")
+        answer = orjson.loads((await Operations(SCHEMA).run(Request(text), context, trace)).body)
+        assert trace.fallback == "value"
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["INTERNAL"]

@@ -1,0 +1,57 @@
+"""How much one operation may ask for."""
+
+from __future__ import annotations
+
+import pytest
+from graphql import get_introspection_query
+
+from fullon_graphql.engine.documents import Documents
+from fullon_graphql.engine.limits import DEEPEST
+from fullon_graphql.engine.trace import Trace
+from fullon_graphql.errors import QueryTooComplex
+from fullon_graphql.graph import make_graph
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import TRADER
+
+SCHEMA = make_graph().core
+
+
+def nested(levels: int) -> str:
+    """A document of so many levels of fields."""
+    return (
+        "{ me {"
+        + " user: bots { nodes { user {" * ((levels - 2) // 3)
+        + " uid "
+        + "} } }" * ((levels - 2) // 3)
+        + "} }"
+    )
+
+
+def codes(text: str) -> list[str]:
+    found = [error.original_error for error in Documents(SCHEMA).read(text, Trace()).errors]
+    return [error.code for error in found if isinstance(error, QueryTooComplex)]
+
+
+def test_levels_have_an_end() -> None:
+    assert codes(nested(DEEPEST)) == []
+    assert codes(nested(DEEPEST + 3)) == ["QUERY_TOO_COMPLEX"]
+
+
+def test_fragments_hide_no_level() -> None:
+    inside = "fragment F on User { bots { nodes { user { bots { nodes { user { bots { nodes { name } } } } } } } } }"
+    text = "{ me { bots { nodes { user { bots { nodes { user { bots { nodes { user { ...F } } } } } } } } } } " + inside
+    assert codes(text) == ["QUERY_TOO_COMPLEX"]
+
+
+def test_fragments_that_contain_themselves_end() -> None:
+    assert Documents(SCHEMA).read("{ me { ...F } } fragment F on User { ...F }", Trace()).errors
+
+
+def test_tools_may_ask_about_the_schema() -> None:
+    assert Documents(SCHEMA).read(get_introspection_query(), Trace()).errors == []
+
+
+@pytest.mark.usefixtures("platform")
+async def test_sockets_have_the_same_limit(graph: GraphClient) -> None:
+    answer = await graph.as_(principal(TRADER)).ask(nested(DEEPEST + 3))
+    assert answer.codes == ["QUERY_TOO_COMPLEX"]

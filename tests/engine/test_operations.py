@@ -1,0 +1,180 @@
+"""Operations: what a plan answers, what is left to the reference and why, and what is explained to whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from fullon_graphql.auth.principal import Anonymous, Caller
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.context import Context
+from fullon_graphql.database import Database
+from fullon_graphql.engine import plans
+from fullon_graphql.engine.operations import MAX_ERRORS, Operations, Request
+from fullon_graphql.engine.statements import NONCE
+from tests.engine.planning import run
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import OTHER, TRADER
+
+pytestmark = pytest.mark.usefixtures("platform")
+
+BOT = "{ bot(botId: 2) { name } }"
+
+
+@pytest.mark.parametrize(
+    ("caller", "query", "fallback", "reason"),
+    [
+        (principal(TRADER), BOT, None, None),
+        (principal(OTHER), BOT, "row", "no such row"),
+        (principal(TRADER), "{ bot(botId: -2147483648) { name } }", "row", "no such row"),
+        (principal(TRADER), '{ node(id: "x") { id } }', "row", "no id of this graph"),
+        (Anonymous(), BOT, "caller", "nobody is signed in"),
+        (principal(TRADER), "mutation { logout }", "operation", "a mutation"),
+        (principal(TRADER), "{ __schema { queryType { name } } }", "operation", "Query.__schema belongs to introspection"),
+        (principal(TRADER), "{ bots(first: -1) { totalCount } }", "error", "BAD_USER_INPUT is for the reference to report"),
+        (principal(TRADER), "{ services { name } }", "error", "FORBIDDEN is for the reference to report"),
+    ],
+)  # fmt: skip
+async def test_what_is_left_to_the_reference_says_why(
+    graph: GraphClient, caller: Caller, query: str, fallback: str | None, reason: str | None
+) -> None:
+    trace, _ = await run(graph.as_(caller), query)
+    assert (trace.fallback, trace.reason) == (fallback, reason)
+    assert trace.made("reference") is (fallback is not None)
+
+
+async def test_a_plan_that_breaks_is_logged_and_the_reference_answers(
+    graph: GraphClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> bytes:
+        raise ZeroDivisionError("a bug in the planner")
+
+    monkeypatch.setattr(plans, "execute", broken)
+    with capture_logs() as logged:
+        trace, answer = await run(graph.as_(principal(TRADER)), BOT)
+    assert answer == {"data": {"bot": {"name": "bot 2"}}}
+    assert (trace.fallback, trace.reason) == ("failure", "ZeroDivisionError while executing the plan")
+    assert [entry["event"] for entry in logged] == ["plan.failed"]
+
+
+async def test_what_breaks_either_way_is_logged_once(graph: GraphClient, platform: Database) -> None:
+    async with platform.transaction() as connection:
+        await connection.execute(text("ALTER TABLE bots RENAME COLUMN active TO motive"))
+    try:
+        with capture_logs() as logged:
+            _, answer = await run(graph.as_(principal(TRADER)), "{ bot(botId: 2) { active } }")
+    finally:
+        async with platform.transaction() as connection:
+            await connection.execute(text("ALTER TABLE bots RENAME COLUMN motive TO active"))
+    assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert [entry["event"] for entry in logged] == ["operation.failed"]
+
+
+async def test_each_variant_of_an_operation_is_planned_once(graph: GraphClient) -> None:
+    operations, planned = Operations(graph.graph.core), []
+    query = "query ($more: Boolean!) { bots(first: 1) { nodes { name botId @include(if: $more) } } }"
+    for more in (True, False, True, False):
+        trace, answer = await run(graph.as_(principal(TRADER)), query, operations, more=more)
+        planned.append(trace.made("plan"))
+        assert ("botId" in answer["data"]["bots"]["nodes"][0]) is more
+    assert planned == [True, True, False, False]
+
+
+async def test_operations_of_one_document_have_plans_of_their_own(graph: GraphClient) -> None:
+    operations = Operations(graph.graph.core)
+    document = "query A { bot(botId: 1) { name } } query B { bot(botId: 2) { name } }"
+    for name, expected in (("A", "bot 1"), ("B", "bot 2"), ("A", "bot 1")):
+        context = Context(graph.process, caller=principal(TRADER))
+        response = await operations.run(Request(document, operation_name=name), context)
+        assert orjson.loads(response.body)["data"]["bot"]["name"] == expected
+
+
+async def test_a_refused_operation_is_not_executed(graph: GraphClient) -> None:
+    operations = Operations(graph.graph.core)
+    wrong = "query ($id: Int!) { bot(botId: $id) { name } }"
+    for request in (
+        Request("{"), Request("{ nothing }"), Request(""), Request(BOT, operation_name="X"), Request(wrong),
+        Request("subscription { ticker(exchange: \"x\", symbol: \"y\") { price } }"),
+        Request("mutation { logout }", read_only=True),
+    ):  # fmt: skip
+        response = await operations.run(request, Context(graph.process, caller=principal(TRADER)), explain=True)
+        assert not response.executed
+        assert list(orjson.loads(response.body)) == ["errors"]
+        assert response.not_allowed is request.read_only
+
+
+async def test_so_many_wrong_variables_are_told_and_no_more(graph: GraphClient) -> None:
+    count = MAX_ERRORS + 20
+    names = [f"$v{number}: Int!" for number in range(count)]
+    fields = [f"a{number}: bot(botId: $v{number}) {{ name }}" for number in range(count)]
+    _, answer = await run(graph, f"query ({', '.join(names)}) {{ {' '.join(fields)} }}")
+    assert len(answer["errors"]) == MAX_ERRORS + 1
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+
+
+EXPLAINED = (
+    '{ orders(first: 2) { nodes { ticker { price instrument { base } } } } tickers(exchange: "kraken") { price } }'
+)
+
+
+async def explained(graph: GraphClient, operations: Operations, query: str) -> Any:
+    response = await operations.run(Request(query), Context(graph.process, caller=graph.caller), explain=True)
+    return orjson.loads(response.body)["extensions"]["explain"]
+
+
+async def test_an_explanation_has_every_step_with_its_sql_and_redis_commands(graph: GraphClient, redis: Redis) -> None:
+    await tickers.write(redis, [Ticker("kraken", "BTC/USD", 101, 1)])
+    operations, trader = Operations(graph.graph.core), graph.as_(principal(TRADER))
+    report = await explained(trader, operations, EXPLAINED)
+    assert (report["execution"], report["reason"]) == ("plan", None)
+    assert [(step["kind"], step["name"]) for step in report["steps"]] == [
+        ("parse", ""), ("validate", ""), ("plan", ""), ("compile", "orders"), ("statement", "orders"),
+        ("batch", "ticker"), ("compile", "instrument"), ("statement", "instrument"),
+        ("resolve", "tickers"), ("write", "tickers"),
+    ]  # fmt: skip
+    assert all(step["milliseconds"] >= 0 for step in report["steps"])
+    steps = {(step["kind"], step["name"]): step for step in report["steps"]}
+    assert steps["statement", "orders"]["sql"].startswith("SELECT")
+    assert steps["statement", "orders"]["characters"] > 0
+    assert steps["statement", "instrument"]["rows"] == 1
+    batch = steps["batch", "ticker"]
+    assert (batch["keys"], batch["loader"]) == (1, "fullon_graphql.schema.tickers._of_instruments")
+    assert batch["redis"] == ["HMGET tickers:kraken"]
+    assert steps["resolve", "tickers"]["redis"] == ["HGETALL tickers:kraken"]
+
+
+async def test_an_explanation_says_what_was_remembered(graph: GraphClient) -> None:
+    operations, trader = Operations(graph.graph.core), graph.as_(principal(TRADER))
+    first, second = [await explained(trader, operations, EXPLAINED) for _ in range(2)]
+    assert first["remembered"] == {"document": False, "plan": False}
+    assert second["remembered"] == {"document": True, "plan": True}
+
+
+async def test_an_explanation_of_the_reference_says_why_it_answered(graph: GraphClient) -> None:
+    report = await explained(graph.as_(principal(OTHER)), Operations(graph.graph.core), BOT)
+    assert (report["execution"], report["reason"]) == ("reference", "no such row")
+    assert report["steps"][-1]["kind"] == "reference"
+
+
+async def test_an_explanation_shows_neither_the_nonce_nor_values(graph: GraphClient) -> None:
+    query = "query ($mail: String!, $secret: String!) { login(mail: $mail, password: $secret) { accessToken } }"
+    operations = Operations(graph.graph.core)
+    report = await explained(graph.as_(principal(TRADER)), operations, EXPLAINED)
+    assert NONCE not in str(report)
+    login = Request(query.replace("query", "mutation", 1), variables={"mail": "user2@fullon", "secret": "a-secret"})
+    response = await operations.run(login, Context(graph.process), explain=True)
+    shown = orjson.loads(response.body)["extensions"]["explain"]
+    assert shown["reason"] in {"a mutation", "nobody is signed in"}
+    assert "a-secret" not in str(shown)
+
+
+async def test_nothing_is_explained_unasked(graph: GraphClient) -> None:
+    for query in (BOT, "{ services { name } }"):
+        _, answer = await run(graph.as_(principal(TRADER)), query)
+        assert "extensions" not in answer

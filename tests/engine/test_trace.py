@@ -1,0 +1,42 @@
+"""Traces: who has answered, what was done, and how long each step took."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from fullon_graphql.engine.trace import Trace
+
+
+def test_a_step_within_a_step_counts_once() -> None:
+    trace = Trace()
+    outer = perf_counter() - 3
+    inner = perf_counter() - 2
+    trace.step("statement", "inside", inner)
+    trace.step("write", "around", outer)
+    seconds = {step.name: round(step.seconds) for step in trace.steps}
+    assert seconds == {"inside": 2, "around": 1}
+
+
+def test_redis_commands_belong_to_the_step_that_ends_next() -> None:
+    trace = Trace()
+    trace.redis += ["HMGET a", "HGETALL b"]
+    trace.step("batch", "first", perf_counter(), keys=2)
+    trace.step("batch", "second", perf_counter())
+    assert [step.facts for step in trace.steps] == [{"keys": 2, "redis": ["HMGET a", "HGETALL b"]}, {}]
+
+
+def test_a_report_says_what_was_remembered() -> None:
+    new, again, other_shape = Trace(), Trace(), Trace()
+    for stage in ("parse", "validate", "plan", "compile"):
+        new.step(stage, "", perf_counter())
+    other_shape.step("compile", "bots", perf_counter())
+    assert new.report()["remembered"] == {"document": False, "plan": False}
+    assert again.report()["remembered"] == {"document": True, "plan": True}
+    assert other_shape.report()["remembered"] == {"document": True, "plan": False}
+
+
+def test_a_report_says_who_answered_and_why() -> None:
+    trace = Trace()
+    assert (trace.report()["execution"], trace.report()["reason"]) == ("plan", None)
+    trace.fall_back("operation", "a mutation")
+    assert (trace.report()["execution"], trace.report()["reason"]) == ("reference", "a mutation")

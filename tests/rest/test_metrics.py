@@ -1,0 +1,89 @@
+"""Metrics: what was counted, of one application, with nothing in it about anybody."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from fullon_graphql.app import create_app, rest_application
+from fullon_graphql.config import Settings
+from fullon_graphql.observability.metrics import Metrics
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server, bearer
+from tests.fixtures.signing_in import SignIn
+from tests.fixtures.socket import socket
+
+Samples = dict[tuple[str, str], float]
+
+
+async def read(server: Server) -> Samples:
+    """Samples by name and label."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        response = await client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return samples(response.text)
+
+
+def samples(text: str) -> Samples:
+    return {
+        (sample.name.removeprefix("fullon_graphql_"), "".join(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+async def test_executions_their_reasons_and_what_was_remembered_are_counted(server: Server, sign_in: SignIn) -> None:
+    trader = bearer(await sign_in(TRADER))
+    for query in ("{ bots { nodes { name } } }",) * 3 + ("{ bot(botId: 6) { name } }", "{", "{ nothing }"):
+        await server.post(query, trader)
+    await server.post("{ me { uid } }")
+    found = await read(server)
+    assert found["operations_total", "plan"] == 3
+    assert found["operations_total", "reference"] == 2
+    assert found["fallbacks_total", "row"] == 1
+    assert found["fallbacks_total", "caller"] == 1
+    assert found["documents_total", "hit"] == 2
+    assert found["documents_total", "miss"] == 5
+    assert found["plans_total", "hit"] == 2
+    assert found["plans_total", "miss"] == 1
+    assert found["stage_seconds_count", "parse"] == 5
+    assert found["stage_seconds_count", "statement"] == 4
+    assert found["stage_seconds_count", "reference"] == 2
+    assert found["stage_seconds_sum", "statement"] > 0
+
+
+async def test_open_sockets_and_what_they_listen_to_are_shown(server: Server, sign_in: SignIn) -> None:
+    await until_live(server, sockets=0, hub_topics=0, hub_listeners=0)
+    async with socket(server, bearer(await sign_in(TRADER))) as opened:
+        await opened.sign_in()
+        await opened.subscribe("1", 'subscription { tickers(exchange: "kraken") { price } }')
+        await until_live(server, sockets=1, hub_topics=1, hub_listeners=1)
+        await opened.subscribe("2", 'subscription { tickers(exchange: "kraken") { symbol } }')
+        await until_live(server, sockets=1, hub_topics=1, hub_listeners=2)
+    await until_live(server, sockets=0, hub_topics=0, hub_listeners=0)
+
+
+async def until_live(server: Server, **wanted: int) -> None:
+    async with asyncio.timeout(20):
+        while {name: value for (name, _), value in (await read(server)).items() if name in wanted} != wanted:
+            await asyncio.sleep(0.01)
+
+
+async def test_labels_are_words_of_ours_alone(server: Server, sign_in: SignIn) -> None:
+    trader = bearer(await sign_in(TRADER))
+    for query in ("query Secret { secret: bot(botId: 424242) { hidden: name } }", "{ unknownField }", "{ @@ }"):
+        await server.post(query, trader)
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        text = (await client.get("/metrics")).text.lower()
+    assert not [word for word in ("secret", "hidden", "424242", "unknownfield", "@", "user2") if word in text]
+
+
+def test_every_application_counts_for_itself(settings: Settings) -> None:
+    assert create_app(settings) is not create_app(settings)
+    one, other = Metrics(), Metrics()
+    assert rest_application(settings, one) is not rest_application(settings, other)
+    one.operations.add("plan")
+    assert samples(one.text().decode())["operations_total", "plan"] == 1
+    assert ("operations_total", "plan") not in samples(other.text().decode())
