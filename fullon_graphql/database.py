@@ -5,7 +5,6 @@ Reads take a connection for one statement only, so that a request never holds on
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -19,16 +18,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from fullon_graphql.config import Settings
+from fullon_graphql.driver import Connections
 
 
 class Database:
     """A pool of connections and the two ways to use it: read rows, or run one transaction."""
 
-    def __init__(self, engine: AsyncEngine, options: dict[str, Any]) -> None:
+    def __init__(self, engine: AsyncEngine, driver: Connections) -> None:
         self.engine = engine
-        self._options = options
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._driver = driver
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
@@ -51,7 +49,8 @@ class Database:
             json_deserializer=orjson.loads,
             connect_args=options,
         )
-        return cls(engine, options | {"max_size": settings.db_pool_size})
+        address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return cls(engine, Connections(address, settings.db_pool_size, options))
 
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement. No transaction is left open."""
@@ -65,15 +64,13 @@ class Database:
 
     async def text(self, sql: str, *values: Any) -> str | None:
         """The one value of one read statement, through the driver itself: for statements compiled beforehand."""
-        pool = await self._driver_pool()
-        async with pool.acquire() as connection:
+        async with self._driver.connection() as connection:
             found: str | None = await connection.fetchval(sql, *values)
         return found
 
     async def records(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """All rows of one read statement, through the driver itself."""
-        pool = await self._driver_pool()
-        async with pool.acquire() as connection:
+        async with self._driver.connection() as connection:
             found: list[asyncpg.Record] = await connection.fetch(sql, *values)
         return found
 
@@ -90,21 +87,8 @@ class Database:
 
     async def close(self) -> None:
         """Give every connection back. Safe to call more than once."""
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            await pool.close()
+        await self._driver.close()
         await self.engine.dispose()
-
-    async def _driver_pool(self) -> asyncpg.Pool[asyncpg.Record]:
-        if self._pool is None:
-            async with self._opening:
-                if self._pool is None:
-                    self._pool = await self._open()
-        return self._pool
-
-    async def _open(self) -> asyncpg.Pool[asyncpg.Record]:
-        url = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return await asyncpg.create_pool(url, min_size=0, reset=_nothing, **self._options)
 
 
 _dialect = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no annotations
@@ -115,7 +99,3 @@ def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
     """The statement with `$1`, `$2` and so on, and the names in that order."""
     compiled = text(sql).compile(dialect=_dialect)
     return str(compiled), tuple(compiled.positiontup or ())
-
-
-async def _nothing(connection: Any) -> None:
-    """Only reads run on these connections: there is nothing to reset between two of them."""

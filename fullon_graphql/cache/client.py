@@ -50,6 +50,9 @@ def connect(url: str, settings: Settings, name: str) -> Redis:
     return Redis.from_pool(pool)
 
 
+_GREETINGS = {b"AUTH", b"HELLO", b"CLIENT", b"SELECT", b"PING"}
+"""What a connection says for itself: nobody has asked for it, and one of them names the password."""
+
 _overheard: ContextVar[list[str] | None] = ContextVar("redis_overheard", default=None)
 
 
@@ -67,7 +70,8 @@ def _named(packed: bytes | str | list[bytes]) -> list[str]:
     reader = hiredis.Reader()
     for part in packed if isinstance(packed, list) else [packed]:
         reader.feed(part.encode() if isinstance(part, str) else part)
-    return [b" ".join(command[:2]).decode(errors="replace") for command in iter(reader.gets, False)]
+    commands = [command for command in iter(reader.gets, False) if command[0] not in _GREETINGS]
+    return [b" ".join(command[:2]).decode(errors="replace") for command in commands]
 
 
 class _Heedful(AbstractConnection):

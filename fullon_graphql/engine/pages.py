@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import Select, func, literal_column, select, tuple_
 
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.entities import Entity, Key
@@ -51,16 +50,25 @@ class Page:
             before=_read_cursor(entity, before, "before"),
         )
 
-    def cut(self, statement: Select[Any], entity: Entity, ahead: int = 1) -> Select[Any]:
-        """`statement` reduced to this page's rows, and one more that tells whether the list goes on."""
-        place = tuple_(*entity.key)
+    def cut(
+        self, statement: Select[Any], entity: Entity, *, ahead: int = 1, one_parent: bool = False, places: bool = False
+    ) -> Select[Any]:
+        """`statement` reduced to this page's rows, and one more that tells whether the list goes on.
+
+        With `one_parent`, the statement finds the rows of one parent; with `places`, each row says which one it is.
+        """
+        key = tuple_(*entity.key)
         if self.after is not None:
-            statement = statement.where(place > tuple_(*self.after))
+            statement = statement.where(key > tuple_(*self.after))
         if self.before is not None:
-            statement = statement.where(place < tuple_(*self.before))
-        return statement.order_by(*_ordered(entity.key, descending=self.backward)).limit(
-            self.size + ahead if ahead else self.size
-        )
+            statement = statement.where(key < tuple_(*self.before))
+        columns: Sequence[Any] = entity.key
+        if one_parent:
+            statement, columns = _fenced(statement, entity)
+        order = [column.desc() if self.backward else column.asc() for column in columns]
+        if places:
+            statement = statement.add_columns(func.row_number().over(order_by=order).label("place"))
+        return statement.order_by(*order).limit(self.size + ahead if ahead else self.size)
 
     def arrange(self, found: Sequence[Item]) -> Slice[Item]:
         """The rows of this page in list order, from what `cut` found."""
@@ -98,5 +106,11 @@ def _read_cursor(entity: Entity, text: str | None, field: str) -> Key | None:
     return tuple(key)
 
 
-def _ordered(columns: Sequence[InstrumentedAttribute[Any]], *, descending: bool) -> list[ColumnElement[Any]]:
-    return [column.desc() if descending else column.asc() for column in columns]
+def _fenced(statement: Select[Any], entity: Entity) -> tuple[Select[Any], Sequence[Any]]:
+    """The same rows and their key, to be ordered without the key's own index.
+
+    With a limit PostgreSQL would rather walk that index through the whole table than find the rows of one parent by
+    theirs and sort these few: a parent without any rows would read all of everybody's. OFFSET 0 keeps it from that.
+    """
+    rows = statement.offset(literal_column("0")).lateral()
+    return select(rows), [rows.c[name] for name in entity.key_names]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -86,21 +86,21 @@ def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page
     The statement's text does not depend on how many keys there are: they travel as one array per column.
     """
     parents = _parents(relation, keys)
-    matches = _of_parent(relation, caller, parents)
-    rows = page.cut(matches, relation.target) if page else matches.order_by(*relation.target.key)
+    matches = _of_parent(relation, caller)
+    rows = page.cut(matches, relation.target, one_parent=True) if page else matches.order_by(*relation.target.key)
     child = rows.lateral("child")
-    return select(*_labelled(parents), *child.c).select_from(parents.join(child, true()))
+    return select(*parents.c, *child.c).select_from(parents.join(child, true()))
 
 
 def counts(relation: Relation, caller: Caller, keys: Sequence[Key]) -> Select[Any]:
     """How many rows the relation has, for every parent key at once."""
     parents = _parents(relation, keys)
     counted = (
-        _of_parent(relation, caller, parents)
+        _of_parent(relation, caller)
         .with_only_columns(func.count().label("total"), maintain_column_froms=True)
         .lateral("child")
     )
-    return select(*_labelled(parents), counted.c.total).select_from(parents.join(counted, true()))
+    return select(*parents.c, counted.c.total).select_from(parents.join(counted, true()))
 
 
 def parent_key(row: Any, relation: Relation) -> Key:
@@ -117,10 +117,9 @@ def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
     return func.unnest(*arrays).table_valued(*names).render_derived("parent")
 
 
-def _of_parent(relation: Relation, caller: Caller, parents: FromClause) -> Select[Any]:
-    pairs = zip(relation.remote, parents.c, strict=True)
-    return relation.matches(caller).where(*(remote == parent for remote, parent in pairs))
-
-
-def _labelled(parents: FromClause) -> list[ColumnElement[Any]]:
-    return list(parents.c)
+def _of_parent(relation: Relation, caller: Caller) -> Select[Any]:
+    """The target's rows of the parent at hand, named in text: inside a subquery SQLAlchemy would add the parents."""
+    parents = (literal_column(f'parent."{PARENT.format(i)}"', one.type) for i, one in enumerate(relation.remote))
+    return relation.matches(caller).where(
+        *(remote == parent for remote, parent in zip(relation.remote, parents, strict=True))
+    )

@@ -205,12 +205,10 @@ class Assembly:
         page = self._page(paged.entity)
         names = {part.name for _, part in paged.keys}
         looks_ahead = "pageInfo" in names  # only then is the row behind the page of interest
-        if looks_ahead:
-            order = [key.desc() if page.backward else key.asc() for key in paged.entity.key]
-            found = page.cut(matches.add_columns(func.row_number().over(order_by=order).label("place")), paged.entity)
-        else:
-            found = page.cut(matches, paged.entity, ahead=0)
-        rows = self._level(found)
+        one_parent = paged.relation is not None
+        rows = self._level(
+            page.cut(matches, paged.entity, ahead=int(looks_ahead), one_parent=one_parent, places=looks_ahead)
+        )
         view = _View(paged.entity, page, rows, rows.c.place <= page.size if looks_ahead else None, matches)
         arguments: list[ColumnElement[Any]] = []
         joined: FromClause = rows

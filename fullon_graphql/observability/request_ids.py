@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from uuid import uuid4
+import secrets
+from itertools import count
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,7 +24,7 @@ class RequestIds:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _given(scope) or uuid4().hex
+        request_id = scope["request_id"] = _given(scope) or _made()
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -32,6 +33,15 @@ class RequestIds:
 
         with bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_named)
+
+
+_START = secrets.token_hex(12)
+_numbers = count()
+
+
+def _made() -> str:
+    """An id that no other process makes: a random start, and a number."""
+    return f"{_START}{next(_numbers):08x}"
 
 
 def _given(scope: Scope) -> str | None:

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from fullon_graphql.cache.client import connect
+from fullon_graphql.cache.client import connect, overheard
 from fullon_graphql.config import Settings
 
 
@@ -86,3 +86,24 @@ async def test_whoever_is_cancelled_amid_commands_ends(client: Redis) -> None:
         asking.cancel()
         done, _ = await asyncio.wait({asking}, timeout=5)
         assert done, f"the cancellation after {steps} steps was forgotten"
+
+
+async def test_who_listens_hears_commands_with_their_keys_and_never_a_value(client: Redis) -> None:
+    heard: list[str] = []
+    with overheard(heard):
+        await client.set("key", "a value")
+        async with client.pipeline(transaction=False) as pipe:
+            pipe.hget("hash", "field")
+            pipe.get("other")
+            await pipe.execute()
+    await client.get("later")
+    assert heard == ["SET key", "HGET hash", "GET other"]
+
+
+async def test_who_listens_does_not_hear_the_password(settings: Settings) -> None:
+    heard: list[str] = []
+    address = settings.redis_url + ("&" if "?" in settings.redis_url else "?") + "password=hidden"
+    async with connect(address, settings, "tests") as client:
+        with overheard(heard), pytest.raises(RedisConnectionError):  # nobody has set one on the server
+            await client.get("key")
+    assert "hidden" not in str(heard)

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import orjson
-import pytest
 from sqlalchemy import text
 
 from fullon_graphql.cache import keys
@@ -141,7 +140,7 @@ async def test_a_wrong_request_is_told_what_is_wrong(server: Server, sign_in: Si
         ("query ($id: Int = 1) { bot(botId: $id) { name } }", {"id": None}, INPUT),
         ("query ($n: ServiceName!) { service(name: $n) { state } }", {"n": "NOTHING"}, INPUT),
         ("query A { me { uid } } query B { me { uid } }", {}, INPUT),
-        ("subscription { ticker(exchange: 1, symbol: \"A\") { price } }", {}, VALIDATION),
+        ('subscription { ticker(exchange: 1, symbol: "A") { price } }', {}, VALIDATION),
     ]
     for query, variables, code in cases:
         response = await server.post(query, trader, **variables)
@@ -190,9 +189,7 @@ async def test_a_value_the_graph_cannot_say_is_our_fault_and_not_the_clients(
     assert "HOLD" not in answer.text.upper()
 
 
-async def test_what_redis_holds_in_another_form_is_left_out(
-    server: Server, sign_in: SignIn, redis: Any
-) -> None:
+async def test_what_redis_holds_in_another_form_is_left_out(server: Server, sign_in: SignIn, redis: Any) -> None:
     await redis.hset(keys.tickers("kraken"), mapping={"GOLD": "no JSON", "A": "[]", "B": '{"price": "NaN", "time": 1}'})
     answer = await server.ask('{ tickers(exchange: "kraken") { price } }', await sign_in(TRADER))
     assert answer == {"data": {"tickers": []}}

@@ -83,7 +83,9 @@ async def test_a_window_holds_the_bars_that_start_in_it_and_longer_bars_are_made
     days = (await server.ask(BARS, token, timeframe="D1", **WHOLE))["data"]["candles"]
     assert [bar["time"] for bar in days] == ["2019-10-11T00:00:00+00:00", "2019-10-12T00:00:00+00:00"]
     for number, bar in enumerate(days):
-        minutes = [row for row in candles if row["time_ms"] // 86_400_000 == candles[0]["time_ms"] // 86_400_000 + number]
+        minutes = [
+            row for row in candles if row["time_ms"] // 86_400_000 == candles[0]["time_ms"] // 86_400_000 + number
+        ]
         assert (bar["open"], bar["close"]) == (minutes[0]["open"], minutes[-1]["close"])
         assert (bar["high"], bar["low"]) == (max(row["high"] for row in minutes), min(row["low"] for row in minutes))
         assert bar["volume"] == pytest.approx(sum(row["volume"] for row in minutes), rel=1e-12)

@@ -73,7 +73,7 @@ async def test_a_service_runs_once_and_outlives_the_worker_that_ran_it(
             restarted = await ask(third, change("restart"), admin)
             assert restarted["state"] == "RUNNING"
             stopped = await ask(third, change("stop"), admin)
-            assert (stopped["state"], stopped["isRunning"], stopped["holder"]) == ("STOPPED", False, None)
+            assert (stopped["state"], stopped["isRunning"]) == ("STOPPED", False)
             assert (await ask(other, STATE, admin))["state"] == "STOPPED"
 
 

@@ -23,8 +23,8 @@ from tests.fixtures.shared import shared
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import socket
 
-ALL = "subscription { tickers(exchange: \"kraken\") { symbol price bid ask } }"
-GOLD = "subscription { ticker(exchange: \"kraken\", symbol: \"GOLD\") { price instrument { base } } }"
+ALL = 'subscription { tickers(exchange: "kraken") { symbol price bid ask } }'
+GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price instrument { base } } }'
 
 
 async def test_recorded_prices_arrive_as_the_exchange_sent_them(server: Server, sign_in: SignIn, redis: Redis) -> None:

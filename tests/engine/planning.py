@@ -33,8 +33,8 @@ def selected(schema: Graph, text: str, **conditions: bool) -> tuple[Selection, .
 
 
 async def add_strangers(database: Database) -> None:
-    """Rows that lead to somebody else's: orders of one person by another's bot, on another's account."""
-    await add(database, models.Order, order(70, 1, OTHER, ex_id=20), order(71, 6, TRADER, ex_id=30))
+    """Rows that lead to somebody else's, or to nobody: orders of one person by another's bot, of a person who is gone."""
+    await add(database, models.Order, order(70, 1, OTHER, ex_id=20), order(71, 6, TRADER, ex_id=30), order(72, 2, 99))
     await add(database, models.BotExchange, {"bot_id": 6, "ex_id": 20}, {"bot_id": 2, "ex_id": 30})
     await add(database, models.Exchange, {"ex_id": 31, "uid": OTHER, "cat_ex_id": 2, "name": "more"})
 

@@ -37,7 +37,9 @@ def trader(graph: GraphClient, platform: Database) -> GraphClient:
 async def gold(ohlcv_database: Database, tmp_path: Path) -> list[str]:
     """One-minute candles of GOLD on kraken: their times."""
     times = [START + timedelta(minutes=minute) for minute in MINUTES]
-    rows = [f"{int(time.timestamp() * 1000)},{i + 1},{i + 3},{i + 0.5},{i + 2},{i + 10}" for i, time in enumerate(times)]
+    rows = [
+        f"{int(time.timestamp() * 1000)},{i + 1},{i + 3},{i + 0.5},{i + 2},{i + 10}" for i, time in enumerate(times)
+    ]
     file = tmp_path / "gold.csv"
     file.write_text("\n".join(["time_ms,open,high,low,close,volume", *rows]))
     await import_candles(ohlcv_database, file, "kraken", "GOLD", timeframe=Timeframe.M1)
@@ -50,9 +52,7 @@ async def gold(ohlcv_database: Database, tmp_path: Path) -> list[str]:
      {"timeframe": "M5"}, {"timeframe": "H1", "fill": True}, {"timeframe": "MN1"}, {"timeframe": "W1", "last": 1},
      {"from": "2030-01-01T00:00:00Z"}, {"fill": None}],
 )  # fmt: skip
-async def test_rows_and_columns_are_the_same_bars(
-    trader: GraphClient, gold: list[str], asked: dict[str, Any]
-) -> None:
+async def test_rows_and_columns_are_the_same_bars(trader: GraphClient, gold: list[str], asked: dict[str, Any]) -> None:
     data = await trader.data(ROOT, **asked)
     rows, columns = data["candles"], data["candleColumns"]
     assert columns.pop("length") == len(rows)
@@ -132,7 +132,8 @@ async def test_a_window_that_cannot_be_is_refused(
 
 
 @pytest.mark.parametrize(
-    "time", ["2024-01-01T00:00:00", "2024-01-01", "", "yesterday", "2024-13-01T00:00:00Z", "9999-12-31T23:59:59-14:00", 7]
+    "time",
+    ["2024-01-01T00:00:00", "2024-01-01", "", "yesterday", "2024-13-01T00:00:00Z", "9999-12-31T23:59:59-14:00", 7],
 )
 async def test_a_time_without_an_offset_is_refused_as_literal_and_as_variable(
     trader: GraphClient, gold: list[str], time: str | int
