@@ -14,8 +14,8 @@ from tests.conftest import Count
 from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
 from tests.fixtures.rows import TRADER
 
-ONE = "subscription ($symbol: String!) { ticker(exchange: \"kraken\", symbol: $symbol) { symbol price } }"
-ALL = "subscription ($symbols: [String!]) { tickers(exchange: \"kraken\", symbols: $symbols) { symbol price } }"
+ONE = 'subscription ($symbol: String!) { ticker(exchange: "kraken", symbol: $symbol) { symbol price } }'
+ALL = 'subscription ($symbols: [String!]) { tickers(exchange: "kraken", symbols: $symbols) { symbol price } }'
 
 
 def quote(symbol: str, price: float, time: float) -> Ticker:
@@ -77,7 +77,7 @@ async def test_nothing_of_another_exchange_is_sent(graph: GraphClient, redis: Re
 
 
 async def test_what_looks_like_a_pattern_is_only_a_name(graph: GraphClient, redis: Redis) -> None:
-    query = "subscription { tickers(exchange: \"k*\") { price } }"
+    query = 'subscription { tickers(exchange: "k*") { price } }'
     async with aclosing(graph.as_(principal(TRADER)).stream(query)) as stream:
         assert await next_of(stream) == []
         await tickers.write(redis, [quote("A", 5, 2)])
@@ -113,7 +113,7 @@ async def test_after_a_lost_connection_the_state_is_read_again(graph: GraphClien
 async def test_each_event_reads_the_rest_of_the_graph_anew_in_one_statement(
     graph: GraphClient, redis: Redis, platform: object, statements: Count
 ) -> None:
-    query = "subscription { tickers(exchange: \"kraken\") { symbol instrument { symbol exchange { name } } } }"
+    query = 'subscription { tickers(exchange: "kraken") { symbol instrument { symbol exchange { name } } } }'
     await tickers.write(redis, [quote("BTC/USD", 1, 1), quote("GOLD", 1, 1), quote("unlisted", 1, 1)])
     async with aclosing(graph.as_(principal(TRADER)).stream(query)) as stream:
         with statements() as sql:
@@ -132,7 +132,7 @@ async def test_each_event_reads_the_rest_of_the_graph_anew_in_one_statement(
 
 @pytest.mark.parametrize("rate", [0, -1])
 async def test_a_rate_must_be_positive(graph: GraphClient, rate: float) -> None:
-    query = "subscription ($rate: Float) { ticker(exchange: \"kraken\", symbol: \"A\", maxRate: $rate) { price } }"
+    query = 'subscription ($rate: Float) { ticker(exchange: "kraken", symbol: "A", maxRate: $rate) { price } }'
     async with aclosing(graph.as_(principal(TRADER)).stream(query, rate=rate)) as stream:
         assert (await anext(stream)).codes == ["BAD_USER_INPUT"]
 
