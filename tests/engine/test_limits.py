@@ -38,7 +38,9 @@ def test_levels_have_an_end() -> None:
 
 
 def test_fragments_hide_no_level() -> None:
-    inside = "fragment F on User { bots { nodes { user { bots { nodes { user { bots { nodes { name } } } } } } } } }"
+    inside = (
+        "fragment F on User { bots { nodes { user { bots { nodes { user { bots { nodes { user { uid } } } } } } } } } }"
+    )
     text = "{ me { bots { nodes { user { bots { nodes { user { bots { nodes { user { ...F } } } } } } } } } } " + inside
     assert codes(text) == ["QUERY_TOO_COMPLEX"]
 
