@@ -38,11 +38,8 @@ def test_levels_have_an_end() -> None:
 
 
 def test_fragments_hide_no_level() -> None:
-    inside = (
-        "fragment F on User { bots { nodes { user { bots { nodes { user { bots { nodes { user { uid } } } } } } } } } }"
-    )
-    text = "{ me { bots { nodes { user { bots { nodes { user { bots { nodes { user { ...F } } } } } } } } } } " + inside
-    assert codes(text) == ["QUERY_TOO_COMPLEX"]
+    spread = nested(DEEPEST).replace(" uid ", " ...F ")
+    assert codes(spread + " fragment F on User { bots { totalCount } }") == ["QUERY_TOO_COMPLEX"]
 
 
 def test_fragments_that_contain_themselves_end() -> None:
