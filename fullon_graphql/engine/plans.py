@@ -17,7 +17,7 @@ import orjson
 from graphql import GraphQLSchema, OperationDefinitionNode, OperationType
 from graphql.execution.values import VariableValues
 
-from fullon_graphql.auth.principal import Principal
+from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.context import Context
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.documents import Document
@@ -65,6 +65,8 @@ async def execute(
     """
     if not isinstance(context.caller, Principal):
         raise Unplanned("nobody is signed in", "caller")
+    if Scope.READ not in context.caller.scopes:  # services check it too, but not everything asks one
+        raise Unplanned("the credential may not read", "caller")
     return await plan(schema, document, operation, variables, trace).execute(Run(context, variables, trace))
 
 

@@ -162,6 +162,8 @@ REMEMBERED = {
         users { nodes { mail } } }""",
     "by key": "query ($id: Int!) { bot(botId: $id) { name user { mail } } }",
     "by id": "query ($node: ID!) { node(id: $node) { __typename ... on Bot { name user { mail } } } }",
+    "no ids": "{ nodes(ids: []) { id } _entities(representations: []) { __typename } }",
+    "conditions": "query ($more: Boolean!) { bots { nodes { name @include(if: $more) botId @skip(if: $more) } } }",
     "by keys": """{ tickers(exchange: "kraken") { instrument { base exchange { name } } } }""",
 }
 
@@ -179,7 +181,7 @@ async def test_what_is_remembered_answers_nobody_and_nothing_else(graph: GraphCl
     for page in pages:
         for bot in (2, 6):
             for caller in CLASSES:
-                variables = page | {"id": bot, "node": keys.encode("Bot", bot)}
+                variables = page | {"id": bot, "node": keys.encode("Bot", bot), "more": bot == 2}
                 request = Request(query, variables=variables)
                 trace, planned, reference = await answers(graph.as_(caller), request, planning)
                 assert planned == reference, (variables, caller)
