@@ -175,7 +175,7 @@ def _columnar(
     type_: GraphQLOutputType, selections: tuple[Selection, ...]
 ) -> Callable[[Columnar], list[dict[str, Any]]] | None:
     """Code that writes objects from their columns; None where something else is selected of them."""
-    if any(selection.field is None or not selection.declared.is_basic_field for selection in selections):
+    if not selections or any(s.field is None or not s.declared.is_basic_field for s in selections):
         return None
     if not isinstance(get_named_type(type_), GraphQLObjectType):
         return None

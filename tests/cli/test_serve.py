@@ -60,5 +60,11 @@ async def test_workers_share_one_address_and_one_that_dies_is_replaced(environme
 
 def workers(parent: psutil.Process) -> list[psutil.Process]:
     """The processes that serve, without the helpers that Python's multiprocessing starts beside them."""
-    children = [child for child in parent.children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in parent.children() if serves(child)]
+
+
+def serves(child: psutil.Process) -> bool:
+    try:
+        return child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
+    except psutil.NoSuchProcess:  # it ended while we looked
+        return False

@@ -111,6 +111,10 @@ async def test_columns_of_which_more_is_asked_are_written_one_by_one(graph: Grap
     assert bars.made > 0
 
 
+async def test_columns_of_which_nothing_is_left_are_empty_objects(graph: GraphClient) -> None:
+    assert await write(graph, CANDLES.format("close @skip(if: true)"), Counted()) == [{}, {}]
+
+
 async def test_columns_with_a_number_that_is_none_are_left_to_the_reference(graph: GraphClient) -> None:
     broken = replace(COLUMNS, close=[1.0, float("nan")])
     query = '{ candleColumns(exchange: "x", symbol: "y", timeframe: M1) { time close } }'
