@@ -93,8 +93,3 @@ def entity_named(name: str) -> Entity | None:
 def entity_of(type_: type[Any]) -> Entity:
     """The entity declared by a class."""
     return _entities[type_.__name__]
-
-
-def all_entities() -> tuple[Entity, ...]:
-    """Every declared entity, in the order of declaration."""
-    return tuple(_entities.values())

@@ -13,7 +13,7 @@ from graphql import GraphQLEnumType, GraphQLNonNull, get_named_type, is_non_null
 
 from fullon_graphql.engine.batches import BATCH, Batch
 from fullon_graphql.engine.columns import COLUMN
-from fullon_graphql.engine.entities import Entity, entity_named
+from fullon_graphql.engine.entities import Entity
 from fullon_graphql.engine.relations import RELATION, Relation
 from fullon_graphql.engine.selections import Selection
 from fullon_graphql.engine.unplanned import Unplanned
@@ -153,8 +153,3 @@ def _names(selection: Selection) -> tuple[tuple[str, str], ...]:
 def _choices(selection: Selection) -> frozenset[str] | None:
     type_: Any = get_named_type(selection.type)
     return frozenset(type_.values) if isinstance(type_, GraphQLEnumType) else None
-
-
-def entity_behind(selection: Selection) -> Entity | None:
-    """The entity that a field leads to, or None."""
-    return entity_named(get_named_type(selection.type).name)

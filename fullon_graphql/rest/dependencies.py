@@ -27,6 +27,5 @@ def _principal(caller: Annotated[Caller, Depends(_caller)]) -> Principal:
 
 
 TheProcess = Annotated[Process, Depends(_process)]
-TheCaller = Annotated[Caller, Depends(_caller)]
 ThePrincipal = Annotated[Principal, Depends(_principal)]
 """Who is signed in; anybody else is answered 401."""
