@@ -62,7 +62,7 @@ def test_values_travel_as_parameters_in_the_order_of_the_text(schema: Graph) -> 
     values = statement.values(page_values(0, page) | {"caller_uid": TRADER})
     assert sorted(values) == [TRADER, 7, 41]
     assert all(f"${number}" in statement.text for number in range(1, len(values) + 1))
-    assert "41" not in statement.text
+    assert "41" not in public_text(statement)  # a nonce may hold any figures
 
 
 def test_what_is_shown_of_a_text_has_no_nonce(schema: Graph) -> None:
