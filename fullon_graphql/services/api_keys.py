@@ -1,22 +1,28 @@
-"""API keys: whose a key is, and what it may do."""
+"""API keys: whose a key is, what it may do, and who sees that there is one."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Executable, Row, or_, select, update
+from sqlalchemy import Executable, Row, Select, or_, select, update
 
 from fullon_graphql.auth.api_keys import is_presentable, parse_scopes, stored_form
-from fullon_graphql.auth.principal import Principal
+from fullon_graphql.auth.principal import Caller, Principal
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import Unauthenticated
 from fullon_graphql.models import ApiKey, User
 from fullon_graphql.services.accounts import is_administrator
+from fullon_graphql.services.visibility import own_rows
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """`last_used_at` is written at most this often: a busy key would otherwise rewrite its row with every request."""
+
+
+def visible(caller: Caller) -> Select[tuple[ApiKey]]:
+    """The API keys `caller` may see; the column `key` is a secret that nobody may."""
+    return own_rows(ApiKey, ApiKey.uid, caller)
 
 
 class ApiKeys:

@@ -1,4 +1,4 @@
-"""The two rules that say who sees a row; every entity's `visible` is one of them."""
+"""The rules that say who sees a row; every entity's `visible` is one of them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ def own_rows(table: type[Any], owner: ColumnElement[int] | InstrumentedAttribute
     """
     principal = signed_in(caller)
     return select(table) if principal.admin else select(table).where(owner == principal.uid)
+
+
+def rows_of(
+    table: type[Any], parent: ColumnElement[Any] | InstrumentedAttribute[Any], parents: Select[Any], caller: Caller
+) -> Select[Any]:
+    """The rows whose `parent` is one of `parents`, a query of one column; all of them for an administrator.
+
+    For rows that do not name their owner: they belong to whoever sees what they hang on. An administrator also sees
+    those that hang on nothing.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        Forbidden: the credential may not read.
+    """
+    return select(table) if signed_in(caller).admin else select(table).where(parent.in_(parents))
 
 
 def shared_rows(table: type[Any], caller: Caller) -> Select[Any]:

@@ -1,0 +1,14 @@
+"""Strategy templates, the same for everybody who is signed in."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.models import CatStrategy
+from fullon_graphql.services.visibility import shared_rows
+
+
+def visible(caller: Caller) -> Select[tuple[CatStrategy]]:
+    """The templates `caller` may see."""
+    return shared_rows(CatStrategy, caller)

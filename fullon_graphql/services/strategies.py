@@ -1,0 +1,15 @@
+"""Strategies at work in bots: one sees those of one's own bots."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.models import Bot, Strategy
+from fullon_graphql.services import bots
+from fullon_graphql.services.visibility import rows_of
+
+
+def visible(caller: Caller) -> Select[tuple[Strategy]]:
+    """The strategies `caller` may see."""
+    return rows_of(Strategy, Strategy.bot_id, bots.visible(caller).with_only_columns(Bot.bot_id), caller)
