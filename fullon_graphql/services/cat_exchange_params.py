@@ -31,5 +31,5 @@ async def values(database: Database, caller: Caller, keys: Sequence[tuple[int, s
         return [None] * len(keys)
     key = (CatExchangeParam.cat_ex_id, CatExchangeParam.name)
     rows = await database.rows(select(*key, CatExchangeParam.value).where(tuple_(*key).in_(keys)))
-    found = {(cat_ex_id, name): value for cat_ex_id, name, value in rows}
+    found = {(row.cat_ex_id, row.name): row.value for row in rows}
     return [found.get(asked) for asked in keys]
