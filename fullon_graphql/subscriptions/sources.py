@@ -1,0 +1,91 @@
+"""Sources: what a subscription field listens to, declared once for every way in which it is run.
+
+A field of `Subscription` is a function that opens a source for the caller, from the field's arguments. Whoever asks
+alike shares one source (`sharing.py`); stock GraphQL execution, one source for each client, works as well.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar, cast
+
+import strawberry
+
+from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.context import Context, Info
+
+T_co = TypeVar("T_co", covariant=True)
+
+SOURCE: Final = "source"
+"""Where a field's `Stream` stands in its Strawberry metadata."""
+
+
+class Source(Protocol[T_co]):
+    """One upstream of a subscription field, for all who ask alike."""
+
+    def events(self) -> AsyncGenerator[T_co, None]:
+        """Values of the field: the state first where there is one, then every change. Called once.
+
+        Closing the generator releases whatever it listens to; an exception out of it ends the stream with its code.
+        """
+        ...
+
+    def state(self) -> Sequence[T_co]:
+        """What somebody who joins later, or could not keep up, has to be sent first, as of the last of `events`.
+
+        Empty before the first of them, and always for a source of events that happen once.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """How a subscription field is listened to."""
+
+    open: Callable[..., Source[Any]]
+    """`open(context, **arguments)`; arguments by Python name, those not given left out. It checks them, and waits for
+    nothing."""
+    cursor: Callable[[Any], str] | None = None
+    """Of an event, where each happens once and must not be missed: what goes on after it. Without one the stream is of
+    states, of which the newest counts."""
+
+    @property
+    def resumable(self) -> bool:
+        """True for a stream of events, False for one of states."""
+        return self.cursor is not None
+
+
+def streamed(description: str, open_: Callable[..., Source[Any]], cursor: Callable[[Any], str] | None = None) -> Any:
+    """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for those who are signed in.
+
+    The class says its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context are
+    the field's arguments, annotated as a resolver's are. A source of events that happen once names the `cursor` of an
+    event; its argument `after` is the cursor from which to go on.
+    """
+    stream = Stream(open_, cursor)
+
+    async def resolve(info: Info, **arguments: Any) -> AsyncGenerator[Any, None]:
+        signed_in(info.context.caller)
+        return _one_by_one(info.context, stream.open(info.context, **arguments))
+
+    signature = inspect.signature(open_)
+    first, *others = signature.parameters.values()
+    info = first.replace(name="info", annotation=Info)
+    resolve.__signature__ = signature.replace(parameters=[info, *others])  # type: ignore[attr-defined]  # `inspect` reads it
+    resolve.__module__ = open_.__module__  # whose names its annotations are made of
+    return strawberry.subscription(resolver=resolve, description=description, metadata={SOURCE: stream})
+
+
+async def _one_by_one(context: Context, source: Source[Any]) -> AsyncGenerator[Any, None]:
+    """The events of one source for one client, each of them with fresh loaders."""
+    try:
+        async with aclosing(source.events()) as events:
+            async for event in events:
+                context.forget()
+                yield event
+    except Exception as error:  # whatever it is, the client is told, coded and masked like any other
+        # graphql-core raises an exception it is given as a value, so it takes the way of all errors.
+        yield cast("Any", error)
