@@ -8,6 +8,7 @@ from typing import Any
 import strawberry
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.types import TypeDecorator
 
 COLUMN = "column"
 """Where a field's `Column` stands in its Strawberry metadata."""
@@ -35,3 +36,13 @@ def column(description: str, sql: ColumnElement[Any] | InstrumentedAttribute[Any
 def upper(attribute: InstrumentedAttribute[str]) -> ColumnElement[str]:
     """A text column in capitals: for enums that the platform stores in any letter case."""
     return func.upper(attribute)
+
+
+def is_nullable(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> bool:
+    """False where the table promises a value; of what is computed nothing is known."""
+    return not isinstance(expression, InstrumentedAttribute) or bool(expression.property.columns[0].nullable)
+
+
+def stored(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Any:
+    """The type in the database, beneath what Python makes of it."""
+    return expression.type.impl if isinstance(expression.type, TypeDecorator) else expression.type

@@ -7,7 +7,6 @@ of the event loop share one statement.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -18,7 +17,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.entities import Entity, Key
 from fullon_graphql.engine.pages import Page
-from fullon_graphql.engine.relations import Relation, children, counts, parent_key
+from fullon_graphql.engine.relations import Relation, children, counts
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -35,10 +34,10 @@ async def load_many(context: Context, relation: Relation, key: Key, page: Page |
 
     async def fetch(asked: list[Key]) -> list[list[Any]]:
         rows = await context.database.rows(children(relation, context.caller, asked, page))
-        grouped: dict[Key, list[Any]] = defaultdict(list)
+        found: list[list[Any]] = [[] for _ in asked]
         for row in rows:
-            grouped[parent_key(row, relation)].append(relation.target.build(row))
-        return [grouped[key] for key in asked]
+            found[row.parent_place - 1].append(relation.target.build(row))
+        return found
 
     return await loader(context, ("rows", relation, page), fetch).load(key)
 
@@ -48,8 +47,7 @@ async def load_count(context: Context, relation: Relation, key: Key) -> int:
 
     async def fetch(asked: list[Key]) -> list[int]:
         rows = await context.database.rows(counts(relation, context.caller, asked))
-        totals = {parent_key(row, relation): row.total for row in rows}
-        return [totals[key] for key in asked]
+        return [row.total for row in sorted(rows, key=lambda row: row.parent_place)]
 
     return await loader(context, ("count", relation), fetch).load(key)
 

@@ -98,12 +98,13 @@ def _read_cursor(entity: Entity, text: str | None, field: str) -> Key | None:
     if text is None:
         return None
     try:
-        marker, name, *key = keys.decode(text)
+        marker, name, *parts = keys.decode(text)
     except ValueError:
-        marker, name, key = None, None, []
-    if marker != "after" or name != entity.name or not keys.fits(key, entity.key):
+        marker, name, parts = None, None, []
+    key = keys.read(parts, entity.key)
+    if marker != "after" or name != entity.name or key is None:
         raise BadUserInput(f"`{field}` is not a cursor of this list of {entity.name} rows.", field=field)
-    return tuple(key)
+    return key
 
 
 def _fenced(statement: Select[Any], entity: Entity) -> tuple[Select[Any], Sequence[Any]]:

@@ -176,13 +176,14 @@ def _nodes(read: Callable[[Mapping[str, Any]], list[str]], selection: Selection)
 
 def _place(node_id: str) -> tuple[Entity, Key]:
     try:
-        name, *key = keys.decode(node_id)
+        name, *parts = keys.decode(node_id)
     except ValueError:
         raise Unplanned("no id of this graph", "row") from None
     entity = entity_named(name) if isinstance(name, str) else None
-    if entity is None or not keys.fits(key, entity.key):
+    key = keys.read(parts, entity.key) if entity else None
+    if entity is None or key is None:
         raise Unplanned("no id of this graph", "row")
-    return entity, tuple(key)
+    return entity, key
 
 
 def _resolved(selection: Selection) -> Answer:

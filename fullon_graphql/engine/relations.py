@@ -76,8 +76,10 @@ def relation(
     )
 
 
+PLACE = "parent_place"
+"""Label of the parent's place among the keys, from 1 on, beside the target's columns."""
 PARENT = "parent_{}"
-"""Label of the parent's values beside the target's columns, by position."""
+"""Name of one of the parent's values, by position."""
 
 
 def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page | None) -> Select[Any]:
@@ -89,7 +91,7 @@ def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page
     matches = _of_parent(relation, caller)
     rows = page.cut(matches, relation.target, one_parent=True) if page else matches.order_by(*relation.target.key)
     child = rows.lateral("child")
-    return select(*parents.c, *child.c).select_from(parents.join(child, true()))
+    return select(parents.c[PLACE], *child.c).select_from(parents.join(child, true()))
 
 
 def counts(relation: Relation, caller: Caller, keys: Sequence[Key]) -> Select[Any]:
@@ -100,12 +102,7 @@ def counts(relation: Relation, caller: Caller, keys: Sequence[Key]) -> Select[An
         .with_only_columns(func.count().label("total"), maintain_column_froms=True)
         .lateral("child")
     )
-    return select(*parents.c, counted.c.total).select_from(parents.join(counted, true()))
-
-
-def parent_key(row: Any, relation: Relation) -> Key:
-    """Which parent a row of `children` or `counts` belongs to."""
-    return tuple(row._mapping[PARENT.format(i)] for i in range(len(relation.remote)))
+    return select(parents.c[PLACE], counted.c.total).select_from(parents.join(counted, true()))
 
 
 def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
@@ -114,7 +111,7 @@ def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
         bindparam(name, [key[i] for key in keys], type_=ARRAY(column.type), unique=True)
         for i, (name, column) in enumerate(zip(names, relation.remote, strict=True))
     ]
-    return func.unnest(*arrays).table_valued(*names).render_derived("parent")
+    return func.unnest(*arrays).table_valued(*names, with_ordinality=PLACE).render_derived("parent")
 
 
 def _of_parent(relation: Relation, caller: Caller) -> Select[Any]:

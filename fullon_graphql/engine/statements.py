@@ -12,7 +12,7 @@ does not exist). Both begin with a nonce of this process, so nothing that is sto
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from secrets import token_hex
@@ -35,10 +35,10 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, asyncpg
-from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.types import TypeDecorator
 
 from fullon_graphql.auth.principal import Principal
+from fullon_graphql.engine import keys
+from fullon_graphql.engine.columns import is_nullable, stored
 from fullon_graphql.engine.entities import Entity
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.parts import Hole, Id, Many, One, Paged, PagedPart, Row, TypeName, Value
@@ -63,11 +63,25 @@ class Statement:
     """SQL text, and which value each of its parameters takes: a fixed one, or one of the names given at run time."""
 
     text: str
-    parameters: tuple[tuple[str | None, Any], ...]
+    parameters: tuple[Parameter, ...]
 
     def values(self, given: dict[str, Any]) -> list[Any]:
-        """The parameters in order."""
-        return [fixed if name is None else given[name] for name, fixed in self.parameters]
+        """The parameters in order, as the driver wants them."""
+        return [one.value(given) for one in self.parameters]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One place for a value: the one given under `name`, or a fixed one; `bound` is what its type makes of it."""
+
+    name: str | None
+    fixed: Any
+    bound: Callable[[Any], Any] | None
+
+    def value(self, given: dict[str, Any]) -> Any:
+        """What the driver is told."""
+        value = self.fixed if self.name is None else given[self.name]
+        return self.bound(value) if self.bound else value
 
 
 @dataclass(frozen=True)
@@ -120,16 +134,16 @@ class Assembly:
         return self._objects(matches, row).limit(1)
 
     def by_keys(self, relation: Relation, row: Row) -> Select[Any]:
-        """For each of the keys in the parameters keys0, keys1, …: the key, and the row it leads to as text."""
+        """For each of the keys in the parameters keys0, keys1, …: its place, from 1 on, and its row as text."""
         names = [f"key_{i}" for i in range(len(relation.remote))]
         arrays = [bindparam(f"keys{i}", type_=ARRAY(column.type)) for i, column in enumerate(relation.remote)]
-        parents = func.unnest(*arrays).table_valued(*names).render_derived("parent")
+        parents = func.unnest(*arrays).table_valued(*names, with_ordinality="place").render_derived("parent")
         pairs = zip(relation.remote, names, strict=True)
         matches = relation.matches(self.caller).where(
             *(remote == literal_column(f'parent."{name}"', remote.type) for remote, name in pairs)
         )
         found = self._joined(self._objects(matches, row))
-        return select(*parents.c, cast(found.c.json, Text)).select_from(parents.join(found, true()))
+        return select(parents.c.place, cast(found.c.json, Text)).select_from(parents.join(found, true()))
 
     def everything(self, row: Row) -> Select[Any]:
         """All visible rows as one array, by key."""
@@ -271,10 +285,12 @@ class _View:
 def compiled(statement: Select[Any], *, several: bool = False) -> Statement:
     """The statement as text for the driver: its one value as text or, with `several`, its rows as they are."""
     found = (statement if several else select(cast(statement.scalar_subquery(), Text))).compile(dialect=_dialect)
-    parameters = tuple(
-        (name, None) if _GIVEN.fullmatch(name) else (None, found.params[name]) for name in found.positiontup or ()
-    )
-    return Statement(str(found), parameters)
+    return Statement(str(found), tuple(_parameter(found, name) for name in found.positiontup or ()))
+
+
+def _parameter(found: Any, name: str) -> Parameter:
+    bound = found.binds[name].type.dialect_impl(_dialect).bind_processor(_dialect)
+    return Parameter(name, None, bound) if _GIVEN.fullmatch(name) else Parameter(None, found.params[name], bound)
 
 
 def public_text(statement: Statement) -> str:
@@ -291,24 +307,15 @@ def _value(entity: Entity, rows: FromClause, part: Value) -> ColumnElement[Any]:
     if part.choices is not None:
         known = column.in_([literal_column(f"'{choice}'") for choice in sorted(part.choices)])
         column = case((known, column), (column.is_(None), None), else_=_trap())
-    elif isinstance(_stored(column), DateTime) and not _stored(column).timezone:
+    elif isinstance(stored(column), DateTime) and not stored(column).timezone:
         column = func.timezone("UTC", column)  # stored without a zone, and UTC
-    certain = _never_null(entity.columns[part.name])
-    return column if certain or not part.required else _required(func.to_json(column))
-
-
-def _never_null(expression: Any) -> bool:
-    return isinstance(expression, InstrumentedAttribute) and not expression.property.columns[0].nullable
+    may_be_null = is_nullable(entity.columns[part.name])
+    return _required(func.to_json(column)) if may_be_null and part.required else column
 
 
 def _outer(rows: FromClause, name: str) -> ColumnElement[Any]:
     """A column of an enclosing level, by name: SQLAlchemy would bring the whole level in again."""
     return literal_column(f'{rows.name}."{name}"', rows.c[name].type)  # type: ignore[attr-defined]  # levels are named
-
-
-def _stored(column: ColumnElement[Any]) -> Any:
-    """The type in the database, beneath what Python makes of it."""
-    return column.type.impl if isinstance(column.type, TypeDecorator) else column.type
 
 
 def _required(json: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -355,13 +362,13 @@ def _cursor(entity: Entity, rows: FromClause) -> ColumnElement[Any]:
     return _opaque("after", _keys(entity, rows), entity.name)
 
 
-def _opaque(first: str, keys: list[ColumnElement[Any]], second: str | None = None) -> ColumnElement[Any]:
+def _opaque(first: str, values: list[ColumnElement[Any]], second: str | None = None) -> ColumnElement[Any]:
     """What `keys.encode` makes: URL-safe base64, without padding, of a JSON array."""
     head = f'["{first}",' + (f'"{second}",' if second else "")
     json: ColumnElement[Any] = literal_column(f"'{head}'", Text)
-    for number, key in enumerate(keys):
+    for number, value in enumerate(values):
         json = json.concat(literal_column("','", Text)) if number else json
-        json = json.concat(cast(func.to_json(key), Text))
+        json = json.concat(keys.as_json(value))
     encoded = func.encode(func.convert_to(json.concat(literal_column("']'", Text)), "UTF8"), "base64")
     return func.translate(encoded, literal_column(r"E'+/=\n'", Text), "-_")
 

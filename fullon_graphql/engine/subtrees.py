@@ -111,8 +111,8 @@ class Subtree:
         started = perf_counter()
         records = await run.context.database.records(written.statement.text, *written.statement.values(values))
         run.trace.step("statement", self.name, started, sql=written.sql, rows=len(records))
-        filled = await self._fill(run, written, [record[-1] for record in records])
-        return dict(zip((tuple(record[:-1]) for record in records), filled, strict=True))
+        filled = await self._fill(run, written, [text for _, text in records])
+        return {keys[place - 1]: text for (place, _), text in zip(records, filled, strict=True)}
 
     def _prepare(self, run: Run, relation: Relation | None, *, by_keys: bool = False) -> tuple[Written, dict[str, Any]]:
         values: dict[str, Any] = {CALLER: run.caller.uid}

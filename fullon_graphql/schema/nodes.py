@@ -29,12 +29,12 @@ async def find(info: Info, node_id: str, only: str | None = None) -> Any:
         NotFound: no such row, a foreign one, or no id of this graph.
     """
     try:
-        name, *key = keys.decode(node_id)
+        name, *parts = keys.decode(node_id)
     except ValueError:
-        name, key = None, []
-    entity = entity_named(name) if isinstance(name, str) else None
-    known = entity is not None and keys.fits(key, entity.key) and only in {None, entity.name}
-    found = await load_entity(info.context, entity, tuple(key)) if entity is not None and known else None
+        name, parts = None, []
+    entity = entity_named(name) if isinstance(name, str) and only in {None, name} else None
+    key = keys.read(parts, entity.key) if entity else None
+    found = await load_entity(info.context, entity, key) if entity and key else None
     if found is None:
         raise NotFound("No row has this id.")
     return found

@@ -8,16 +8,10 @@ from typing import NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from fullon_graphql.engine.times import format_time
 from fullon_graphql.errors import BadUserInput
 
 DateTime = NewType("DateTime", datetime)
-
-
-def format_time(value: datetime) -> str:
-    """ISO 8601 in UTC with offset, as PostgreSQL's `to_json` writes it: no more digits of a second than needed."""
-    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    text = aware.replace(tzinfo=None).isoformat()
-    return f"{text.rstrip('0') if '.' in text else text}+00:00"
 
 
 def parse_time(value: object) -> datetime:
