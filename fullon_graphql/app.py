@@ -26,7 +26,8 @@ from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
-from fullon_graphql.rest import errors, health, metrics, sessions
+from fullon_graphql.rest import errors, health, metrics, routes
+from fullon_graphql.rest.slashes import Slashes
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
@@ -79,10 +80,13 @@ def rest_application(settings: Settings, numbers: Metrics) -> FastAPI:
         version=version("fullon-graphql"),
         description="REST beside the graph at `/graphql`, over the same service functions.",
         lifespan=lifespan,
+        redirect_slashes=False,
     )
     app.include_router(health.router)
+    app.include_router(health.door)
     app.include_router(metrics.router(numbers))
-    app.include_router(sessions.router, prefix="/api/v1")
+    app.include_router(routes.api)
+    app.add_middleware(Slashes)
     errors.install(app)
     return app
 

@@ -19,7 +19,13 @@ from tests.fixtures import counting
 from tests.fixtures.emptying import empty
 from tests.fixtures.harness import Harness, Stores
 
-pytest_plugins = ["tests.fixtures.graph", "tests.fixtures.rows", "tests.fixtures.server", "tests.fixtures.signing_in"]
+pytest_plugins = [
+    "tests.fixtures.graph",
+    "tests.fixtures.rows",
+    "tests.fixtures.server",
+    "tests.fixtures.signing_in",
+    "tests.fixtures.rest",  # the last: what it imports must have been registered
+]
 
 HARNESS = pytest.StashKey[Harness]()
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import UTC_NOW, Base
+from fullon_graphql.models.base import SECRET, UTC_NOW, Base
 
 
 class ApiKey(Base):
@@ -17,7 +17,7 @@ class ApiKey(Base):
 
     api_key_id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[int] = mapped_column(ForeignKey("users.uid", ondelete="CASCADE"))
-    key: Mapped[str] = mapped_column(String(128), unique=True)
+    key: Mapped[str] = mapped_column(String(128), unique=True, info=SECRET)
     """`sha256$<hex>` of the key, or, from older writers, the key itself."""
     name: Mapped[str]
     description: Mapped[str | None]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any, Final
 
-from sqlalchemy import DateTime, Dialect, Double, MetaData, Text, text
+from sqlalchemy import Column, DateTime, Dialect, Double, MetaData, Text, text
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -13,6 +14,15 @@ OWN_SCHEMA = "fullon_graphql"
 
 UTC_NOW = text("timezone('UTC', now())")
 """The platform's default for time columns: the current UTC time without a zone."""
+
+
+SECRET: Final = {"secret": True}
+"""The `info` of a column that no face ever shows."""
+
+
+def is_secret(column: Column[Any]) -> bool:
+    """Whether the column is declared with `info=SECRET`."""
+    return bool(column.info.get("secret"))
 
 
 class UtcDateTime(TypeDecorator[datetime]):

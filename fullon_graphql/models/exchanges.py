@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, PrimaryKeyConstraint, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import UTC_NOW, Base
+from fullon_graphql.models.base import SECRET, UTC_NOW, Base
 
 
 class CatExchange(Base):
@@ -33,7 +33,7 @@ class CatExchangeParam(Base):
 
     cat_ex_id: Mapped[int] = mapped_column(ForeignKey("cat_exchanges.cat_ex_id"))
     name: Mapped[str] = mapped_column(String(20))
-    value: Mapped[str] = mapped_column(String(20))
+    value: Mapped[str] = mapped_column(String(20), info=SECRET)
 
     # The table has no primary key; its unique columns identify a row just as well.
     __mapper_args__ = {"primary_key": ["cat_ex_id", "name"]}

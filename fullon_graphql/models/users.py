@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import CHAR, ForeignKey, PrimaryKeyConstraint, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import UTC_NOW, Base
+from fullon_graphql.models.base import SECRET, UTC_NOW, Base
 
 
 class Role(StrEnum):
@@ -26,9 +26,9 @@ class User(Base):
 
     uid: Mapped[int]
     mail: Mapped[str] = mapped_column(String(80))
-    password: Mapped[str] = mapped_column(CHAR(64))
+    password: Mapped[str] = mapped_column(CHAR(64), info=SECRET)
     """A bcrypt hash of 60 characters, which PostgreSQL pads to 64 with blanks."""
-    f2a: Mapped[str] = mapped_column(String(16))
+    f2a: Mapped[str] = mapped_column(String(16), info=SECRET)
     """The seed of one-time passwords in base32; empty or `---` where the person has not enrolled."""
     role: Mapped[str] = mapped_column(String(10), default=Role.USER)
     name: Mapped[str] = mapped_column(String(50))

@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, overload
+from typing import Any, Final, Literal, TypeVar, overload
 
 import asyncpg
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound
-from fullon_graphql.ohlcv import resampling
+from fullon_graphql.ohlcv import resampling, stored
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
+from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
+
+T = TypeVar("T")
 
 MAX_BARS: Final = 50_000
 """The most bars one answer may have."""
@@ -130,11 +133,66 @@ class CandleStore:
 
         A symbol that cannot be answered has its error in its place, as data loaders expect it.
         """
+        return await self._retried(lambda: self._answer(markets, timeframe, window))
+
+    async def newest_trades(self, market: Market, limit: int) -> list[Trade]:
+        """The newest `limit` trades, oldest first; none where only candles are stored.
+
+        Raises:
+            NotFound: there is no table for the symbol.
+        """
+        return await self._retried(lambda: self._trades(market, stored.newest_trades, {"count": limit}))
+
+    async def trades(self, market: Market, start: datetime, end: datetime, limit: int) -> list[Trade]:
+        """The first `limit` trades in [start, end], oldest first. Raises as `newest_trades` does.
+
+        Raises:
+            BadUserInput: start is after end.
+        """
+        if start > end:
+            raise BadUserInput(f"start must not be after end; came {start:%FT%TZ} and {end:%FT%TZ}.", field="start")
+        bounds = {"start": start, "end": end, "count": limit}
+        return await self._retried(lambda: self._trades(market, stored.trades_between, bounds))
+
+    async def extents(self, market: Market) -> list[Extent]:
+        """What is stored of a symbol, the best source first. Raises as `newest_trades` does."""
+        return await self._retried(lambda: self._extents(market))
+
+    async def stored(self, markets: Sequence[Market]) -> set[Market]:
+        """Those of `markets` that have a table."""
+        return set(await self._catalogue.find(markets))
+
+    async def _retried(self, read: Callable[[], Awaitable[T]]) -> T:
+        """A table that was known may have gone since: then everything is looked up anew, once."""
         try:
-            return await self._answer(markets, timeframe, window)
+            return await read()
         except asyncpg.UndefinedTableError:
             self._catalogue.forget()
-            return await self._answer(markets, timeframe, window)
+            return await read()
+
+    async def _sources(self, market: Market) -> tuple[Source, ...]:
+        found = await self._catalogue.find([market])
+        if market not in found:
+            raise _unknown(market)
+        return found[market]
+
+    async def _trades(
+        self, market: Market, statement: Callable[[Source], str], parameters: dict[str, Any]
+    ) -> list[Trade]:
+        source = next((source for source in await self._sources(market) if source.timeframe is None), None)
+        if source is None:
+            return []
+        return [Trade(*row) for row in await self._database.named_records(statement(source), parameters)]
+
+    async def _extents(self, market: Market) -> list[Extent]:
+        sources = await self._sources(market)
+        if not sources:
+            return []
+        statement = " UNION ALL ".join(stored.extent(source, key) for key, source in enumerate(sources))
+        rows = sorted(await self._database.records(statement), key=lambda row: row["key"])
+        return [
+            Extent(source.timeframe, row["oldest"], row["newest"]) for source, row in zip(sources, rows, strict=True)
+        ]
 
     async def _answer(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window

@@ -7,8 +7,6 @@ from typing import cast
 import strawberry
 
 from fullon_graphql.context import Context, Info
-from fullon_graphql.engine.loaders import load_one
-from fullon_graphql.errors import FullonError, NotFound
 from fullon_graphql.ohlcv import candles as stored
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import Window
@@ -23,8 +21,7 @@ from fullon_graphql.schema.candles import (
     LastBars,
     To,
 )
-from fullon_graphql.schema.tickers import INSTRUMENT
-from fullon_graphql.services import candles
+from fullon_graphql.services.candles import MarketData
 
 
 @strawberry.type
@@ -64,9 +61,5 @@ class CandleQueries:
 
 
 async def _bars(context: Context, market: Market, timeframe: Timeframe, window: Window) -> stored.CandleColumns:
-    [bars] = await candles.of_markets(context.process.candles, context.caller, [market], timeframe, window)
-    if isinstance(bars, NotFound) and await load_one(context, INSTRUMENT, (market.exchange, market.symbol)):
-        return stored.CandleColumns.empty()
-    if isinstance(bars, FullonError):
-        raise bars
-    return bars
+    data = MarketData(context.process.candles, context.database, context.caller)
+    return await data.candles(market, timeframe, window)

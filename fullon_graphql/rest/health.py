@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 from time import perf_counter
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
 from fullon_graphql.context import Process
+from fullon_graphql.daemons.state import ServiceState
 from fullon_graphql.rest.dependencies import TheProcess
+from fullon_graphql.rest.services import Statuses, by_name
 
 PATIENCE = 2.0
 """Seconds a part may take to answer before it counts as down."""
 
+SERVICE: Final = "fullon_graphql"
+
 router = APIRouter(prefix="/health", tags=["health"])
+door = APIRouter(tags=["health"])
 
 
 class Part(BaseModel):
@@ -36,6 +42,35 @@ class Health(BaseModel):
     version: str
     parts: dict[str, Part]
     services: dict[str, str] = Field(description="State of each background service; empty while Redis is down.")
+    issues: list[str] = Field(description="A sentence on each part that is down and each service that has failed.")
+
+
+class Check(BaseModel):
+    """What one look at everything has found. Nothing is restarted by it: services restart themselves."""
+
+    timestamp: AwareDatetime
+    checks_performed: list[str]
+    issues_found: list[str]
+    recovery_actions: list[str] = Field(description="Always empty.")
+    overall_status: Literal["healthy", "degraded"]
+
+
+class Checked(BaseModel):
+    """That the check was done, and what it found."""
+
+    status: Literal["completed"]
+    result: Check
+
+
+class Door(BaseModel):
+    """Where things are."""
+
+    service: str
+    version: str
+    graphql: str
+    docs: str
+    health: str
+    api: str
 
 
 @router.get("/live", summary="Does the process answer?")
@@ -57,15 +92,55 @@ async def ready(process: TheProcess, response: Response) -> dict[str, Part]:
 async def health(process: TheProcess) -> Health:
     """Always 200, as the platform's monitors expect; `status` tells."""
     parts = await _parts(process)
-    up = all(part.status == "up" for part in parts.values())
-    services = await _services(process) if parts["redis"].status == "up" else {}
+    services = await _states(process) if parts["redis"].status == "up" else {}
+    issues = _issues(parts, services)
     return Health(
-        status="healthy" if up else "degraded",
-        service="fullon_graphql",
+        status="degraded" if issues else "healthy",
+        service=SERVICE,
         version=version("fullon-graphql"),
         parts=parts,
         services=services,
+        issues=issues,
     )
+
+
+@router.get("/services", summary="How is each service?", responses={503: {"description": "Redis is down."}})
+async def states(process: TheProcess) -> Statuses:
+    """As administrators see them, without reasons."""
+    statuses = by_name(await process.services.statuses())
+    return Statuses(services={name: one.model_copy(update={"error": None}) for name, one in statuses.items()})
+
+
+@router.post("/check", summary="Look at everything now")
+async def check(process: TheProcess) -> Checked:
+    """What `/health` looks at with every request anyway, in the words of the platform's monitor."""
+    seen = await health(process)
+    result = Check(
+        timestamp=datetime.now(UTC),
+        checks_performed=[*seen.parts, *seen.services],
+        issues_found=seen.issues,
+        recovery_actions=[],
+        overall_status=seen.status,
+    )
+    return Checked(status="completed", result=result)
+
+
+@door.get("/", summary="What is this?")
+async def root() -> Door:
+    """Where to go on."""
+    return Door(
+        service=SERVICE,
+        version=version("fullon-graphql"),
+        graphql="/graphql",
+        docs="/docs",
+        health="/health",
+        api="/api/v1",
+    )
+
+
+def _issues(parts: dict[str, Part], services: dict[str, str]) -> list[str]:
+    down = [f"{name} does not answer" for name, part in parts.items() if part.status == "down"]
+    return down + [f"Service {name} has failed" for name, state in services.items() if state == ServiceState.FAILED]
 
 
 async def _parts(process: Process) -> dict[str, Part]:
@@ -88,5 +163,5 @@ async def _check(ask: Callable[[], Awaitable[object]]) -> Part:
     return Part(status=status, milliseconds=round((perf_counter() - start) * 1000, 2))
 
 
-async def _services(process: Process) -> dict[str, str]:
+async def _states(process: Process) -> dict[str, str]:
     return {status.name.value: status.state.value for status in await process.services.statuses()}

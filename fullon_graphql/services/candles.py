@@ -1,15 +1,23 @@
-"""Candles: market data, the same for everybody who is signed in."""
+"""Candles and trades of instruments: market data, the same for everybody who is signed in."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import TypeVar
 
 from fullon_graphql.auth.principal import Caller, signed_in
-from fullon_graphql.errors import FullonError
+from fullon_graphql.database import Database
+from fullon_graphql.errors import FullonError, NotFound
+from fullon_graphql.models import Symbol
 from fullon_graphql.ohlcv.candles import CandleColumns
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import CandleStore, Window
+from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.services import symbols
+
+T = TypeVar("T")
 
 
 async def of_markets(
@@ -22,3 +30,56 @@ async def of_markets(
     """
     signed_in(caller)
     return await store.candles_many(markets, timeframe, window)
+
+
+class MarketData:
+    """What is stored of single instruments. One that is catalogued but not collected yet has nothing.
+
+    Each method raises:
+        Unauthenticated: nobody is signed in.
+        NotFound: neither the catalogue nor the candle store knows the instrument.
+    """
+
+    def __init__(self, store: CandleStore, database: Database, caller: Caller) -> None:
+        signed_in(caller)
+        self._store = store
+        self._database = database
+        self._caller = caller
+
+    async def candles(self, market: Market, timeframe: Timeframe, window: Window) -> CandleColumns:
+        """The bars that `window` asks for, oldest first."""
+        [bars] = await of_markets(self._store, self._caller, [market], timeframe, window)
+        if isinstance(bars, NotFound):
+            await self._must_be_catalogued(market, bars)
+            return CandleColumns.empty()
+        if isinstance(bars, FullonError):
+            raise bars
+        return bars
+
+    async def newest_trades(self, market: Market, limit: int) -> list[Trade]:
+        """The newest `limit` trades, oldest first."""
+        return await self._or_nothing(market, self._store.newest_trades(market, limit))
+
+    async def trades(self, market: Market, start: datetime, end: datetime, limit: int) -> list[Trade]:
+        """The first `limit` trades in [start, end], oldest first."""
+        return await self._or_nothing(market, self._store.trades(market, start, end, limit))
+
+    async def extents(self, market: Market) -> list[Extent]:
+        """From when to when there is what, the best source first."""
+        return await self._or_nothing(market, self._store.extents(market))
+
+    async def stored(self, markets: Sequence[Market]) -> set[Market]:
+        """Those of `markets` of which anything is stored; the others are simply left out."""
+        return await self._store.stored(markets)
+
+    async def _or_nothing(self, market: Market, stored: Awaitable[list[T]]) -> list[T]:
+        try:
+            return await stored
+        except NotFound as unknown:
+            await self._must_be_catalogued(market, unknown)
+            return []
+
+    async def _must_be_catalogued(self, market: Market, unknown: NotFound) -> None:
+        row = symbols.on_exchange(self._caller, market.exchange).where(Symbol.symbol == market.symbol)
+        if await self._database.row(row) is None:
+            raise unknown

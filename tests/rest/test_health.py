@@ -35,6 +35,23 @@ async def test_all_is_well(server: Server) -> None:
     )  # fmt: skip
     assert health["parts"].keys() == {"postgres", "ohlcv", "redis"}
     assert health["services"] == {"ticker": "stopped", "ohlcv": "stopped", "account": "stopped"}
+    assert health["issues"] == []
+    services = (await get(server, "/health/services")).json()["services"]
+    assert {name: one["status"] for name, one in services.items()} == health["services"]
+    assert (await get(server, "/")).json()["service"] == "fullon_graphql"
+
+
+async def test_a_check_says_what_it_looked_at_and_found(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+        checked = (await client.post("/health/check")).json()
+    assert checked["status"] == "completed"
+    assert checked["result"].pop("timestamp")
+    assert checked["result"] == {
+        "checks_performed": ["postgres", "ohlcv", "redis", "ticker", "ohlcv", "account"],
+        "issues_found": [],
+        "recovery_actions": [],
+        "overall_status": "healthy",
+    }
 
 
 @pytest.mark.parametrize("part", DOWN)
@@ -49,6 +66,7 @@ async def test_a_store_that_is_away_is_named_and_the_rest_goes_on(
         }
         health = await get(server, "/health")
         assert (health.status_code, health.json()["status"]) == (200, "degraded")
+        assert health.json()["issues"] == [f"{part} does not answer"]
         assert bool(health.json()["services"]) is (part != "redis")
         assert NOWHERE not in ready.text + health.text
         assert Path(settings.database_url).name not in health.text

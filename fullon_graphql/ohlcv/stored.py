@@ -1,0 +1,73 @@
+"""What lies in a source as it is: its trades, and from when to when there is anything."""
+
+# ruff: noqa: S608  # names come quoted from naming.py, values are bound
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from fullon_graphql.ohlcv.sources import Source
+from fullon_graphql.ohlcv.timeframes import Timeframe
+
+
+class Trade(NamedTuple):
+    """One trade of anybody. `time` is UTC, `volume` in base currency; `side` and `type` as its writer spelt them."""
+
+    time: datetime
+    price: float
+    volume: float
+    side: str | None
+    type: str | None
+
+
+class Extent(NamedTuple):
+    """From when to when a source has rows (UTC). `timeframe` is that of its candles, None for trades."""
+
+    timeframe: Timeframe | None
+    oldest: datetime
+    newest: datetime
+
+
+def newest_trades(source: Source) -> str:
+    """The last `count` trades, oldest first."""
+    return f"""
+        SELECT time, price, volume, side, type FROM (
+            SELECT {_columns(source)}, row_number() OVER ({_order(source, "DESC")}) AS position
+            FROM {source.name} AS trade {_order(source, "DESC")} LIMIT CAST(:count AS integer)
+        ) AS newest ORDER BY position DESC
+    """
+
+
+def trades_between(source: Source) -> str:
+    """The first `count` trades in [start, end]."""
+    return f"""
+        SELECT {_columns(source)} FROM {source.name} AS trade
+        WHERE "timestamp" BETWEEN {_parameter(source, "start")} AND {_parameter(source, "end")}
+        {_order(source, "ASC")} LIMIT CAST(:count AS integer)
+    """
+
+
+def extent(source: Source, key: int) -> str:
+    """When the first and the last row were."""
+    first, last = _time(source, 'min("timestamp")'), _time(source, 'max("timestamp")')
+    return f"SELECT {key} AS key, {first} AS oldest, {last} AS newest FROM {source.name}"
+
+
+def _columns(source: Source) -> str:
+    # Older tables may lack side or type: as JSON, what is absent is null.
+    further = "to_jsonb(trade) ->> 'side' AS side, to_jsonb(trade) ->> 'type' AS type"
+    return f"""{_time(source, '"timestamp"')} AS time, price, volume, {further}"""
+
+
+def _order(source: Source, direction: str) -> str:
+    return "ORDER BY " + ", ".join(f"{column} {direction}" for column in source.order)
+
+
+def _time(source: Source, expression: str) -> str:
+    return expression if source.aware else f"{expression} AT TIME ZONE 'UTC'"
+
+
+def _parameter(source: Source, name: str) -> str:
+    aware = f"CAST(:{name} AS timestamptz)"
+    return aware if source.aware else f"({aware} AT TIME ZONE 'UTC')"

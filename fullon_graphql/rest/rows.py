@@ -1,0 +1,72 @@
+"""Rows of a visible query as REST shows them: objects of column names, without what is secret.
+
+A route says which rows; that nobody sees more than is theirs, the service's query has seen to.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, create_model
+from sqlalchemy import ColumnElement, Select, inspect
+from sqlalchemy.orm import InstrumentedAttribute
+
+from fullon_graphql.context import Process
+from fullon_graphql.errors import NotFound
+from fullon_graphql.models.base import Base, is_secret
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.parameters import Page
+
+
+async def listed(process: Process, query: Select[Any], page: Page, *order: ColumnElement[Any]) -> Json:
+    """One page of the rows, in `order` and then by key: no row is passed over from page to page, or met twice."""
+    keys = inspect(_model(query)).primary_key
+    return Json(await of_model(process, page.of(query.order_by(*order, *keys))))
+
+
+async def one(process: Process, query: Select[Any]) -> Json:
+    """The row.
+
+    Raises:
+        NotFound: there is none that one may see.
+    """
+    return Json(await found(process, query))
+
+
+async def found(process: Process, query: Select[Any]) -> dict[str, Any]:
+    """The row as an object. Raises as `one` does."""
+    rows = await of_model(process, query.limit(1))
+    if not rows:
+        raise NotFound(f"There is no such {_model(query).__name__}.")
+    return rows[0]
+
+
+async def of_model(process: Process, query: Select[Any]) -> list[dict[str, Any]]:
+    """The rows of a query of one table as objects."""
+    shown = query.with_only_columns(*_columns(_model(query)))
+    return [dict(row._mapping) for row in await process.database.rows(shown)]  # SQLAlchemy's documented name
+
+
+@cache
+def row_model(model: type[Base]) -> type[BaseModel]:
+    """What a row of `model` looks like, for the documentation."""
+    fields: dict[str, Any] = {
+        column.key: (_type(column) if column.nullable is False else _type(column) | None, ...)
+        for column in _columns(model)
+    }
+    return create_model(model.__name__, __doc__=model.__doc__, **fields)
+
+
+def _type(column: InstrumentedAttribute[Any]) -> Any:
+    python_type = column.type.python_type
+    return {"datetime": AwareDatetime, "Decimal": float, "dict": Any}.get(python_type.__name__, python_type)
+
+
+def _columns(model: type[Any]) -> list[InstrumentedAttribute[Any]]:
+    return [getattr(model, name) for name, column in inspect(model).columns.items() if not is_secret(column)]
+
+
+def _model(query: Select[Any]) -> type[Any]:
+    model: type[Any] = query.column_descriptions[0]["entity"]
+    return model

@@ -1,0 +1,106 @@
+"""Background services over REST, for administrators, as the platform's clients command them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.context import Process
+from fullon_graphql.daemons.state import ServiceName, ServiceState, ServiceStatus
+from fullon_graphql.rest.dependencies import TheCaller, TheProcess
+from fullon_graphql.services import services
+
+router = APIRouter(prefix="/services", tags=["services"])
+
+Name = Annotated[ServiceName, Path(description="Which service.")]
+_AT_WORK = {ServiceState.STARTING, ServiceState.RUNNING, ServiceState.FAILED}
+"""What has been started; a failed one is tried again and again until it is stopped."""
+
+
+class Status(BaseModel):
+    """What is true of a service, on whichever worker it runs."""
+
+    service: ServiceName
+    status: Literal["running", "stopped"] = Field(description="Whether it has been started.")
+    is_running: bool = Field(description="Whether it does its work at this moment.")
+    state: ServiceState = Field(description="The same more exactly.")
+    started_at: AwareDatetime | None
+    heartbeat_at: AwareDatetime | None
+    error: str | None = Field(description="Why it failed last.")
+
+
+class Statuses(BaseModel):
+    """All services by name."""
+
+    services: dict[ServiceName, Status]
+
+
+class Done(BaseModel):
+    """What was done."""
+
+    service: ServiceName
+    status: Literal["started", "stopped", "restarted"]
+    state: ServiceState = Field(description="What came of it: a service may fail to start.")
+
+
+@router.get("", summary="How are all services?")
+async def statuses(process: TheProcess, caller: TheCaller) -> Statuses:
+    """All of them by name."""
+    return Statuses(services=by_name(await services.statuses(process.services, caller)))
+
+
+@router.get("/{name}/status", summary="How is this service?")
+async def status(process: TheProcess, caller: TheCaller, name: Name) -> Status:
+    """What is true of it now."""
+    return described(await services.status(process.services, caller, name))
+
+
+@router.post("/{name}/start", summary="Start it", responses={400: {"description": "It is already running."}})
+async def start(process: TheProcess, caller: TheCaller, name: Name) -> Done:
+    """Answers once it runs, or has failed to."""
+    if await _is_at_work(process, caller, name):
+        raise HTTPException(400, f"ServiceName.{name.name} is already running")
+    done = await services.start(process.services, caller, name)
+    return Done(service=name, status="started", state=done.state)
+
+
+@router.post("/{name}/stop", summary="Stop it", responses={400: {"description": "It is not running."}})
+async def stop(process: TheProcess, caller: TheCaller, name: Name) -> Done:
+    """Answers once it has stopped."""
+    if not await _is_at_work(process, caller, name):
+        raise HTTPException(400, f"ServiceName.{name.name} is not running")
+    done = await services.stop(process.services, caller, name)
+    return Done(service=name, status="stopped", state=done.state)
+
+
+@router.post("/{name}/restart", summary="Stop it where it runs, and start it")
+async def restart(process: TheProcess, caller: TheCaller, name: Name) -> Done:
+    """Answers once it runs again, or has failed to."""
+    done = await services.restart(process.services, caller, name)
+    return Done(service=name, status="restarted", state=done.state)
+
+
+def by_name(statuses: list[ServiceStatus]) -> dict[ServiceName, Status]:
+    """Statuses by the name of the service."""
+    return {status.name: described(status) for status in statuses}
+
+
+def described(status: ServiceStatus) -> Status:
+    """The status as REST says it, in the platform's two words and in ours."""
+    return Status(
+        service=status.name,
+        status="running" if status.state in _AT_WORK else "stopped",
+        is_running=status.is_running,
+        state=status.state,
+        started_at=status.started_at,
+        heartbeat_at=status.heartbeat_at,
+        error=status.error,
+    )
+
+
+async def _is_at_work(process: Process, caller: Caller, name: ServiceName) -> bool:
+    return (await services.status(process.services, caller, name)).state in _AT_WORK

@@ -1,0 +1,172 @@
+"""Candles and trades of the market over REST, in the platform's envelope."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from fullon_graphql.database import Database
+from tests.fixtures.rest import Rest, RestClient
+from tests.fixtures.rows import TRADER
+from tests.ohlcv.filling import NOON, Trade, minutes, put_candles, put_trades, run
+
+ENVELOPE = {"success", "message", "timestamp", "count", "offset", "limit", "total_available", "start_time", "end_time"}
+DAY = {"start_time": "2024-03-04T00:00:00Z", "end_time": "2024-03-05T00:00:00Z"}
+
+
+@pytest.fixture
+async def trader(rest: Rest) -> RestClient:
+    return await rest.as_(TRADER)
+
+
+@pytest.fixture
+async def market(ohlcv_database: Database) -> None:
+    """Minutes 0, 1 and 4 of BTC/USD on kraken; four trades of GOLD, two of them in one instant."""
+    await put_candles(ohlcv_database, "BTC/USD", minutes(0, 1, 4))
+    trades = [Trade(NOON + timedelta(seconds=second), float(i), 1.0, str(i)) for i, second in enumerate((0, 5, 5, 9))]
+    await put_trades(ohlcv_database, "GOLD", trades)
+
+
+def times(bars: list[dict[str, Any]]) -> list[int]:
+    """Minutes after noon."""
+    return [round((datetime.fromisoformat(bar["timestamp"]) - NOON) / timedelta(minutes=1)) for bar in bars]
+
+
+@pytest.mark.usefixtures("market")
+async def test_the_newest_bars_come_in_the_envelope(trader: RestClient) -> None:
+    answer = await trader.get("ohlcv/candles/kraken/BTC/USD/1m", limit=2)
+    assert answer.keys() == ENVELOPE | {"candles", "exchange", "symbol", "timeframe"}
+    assert (answer["success"], answer["message"], answer["count"], answer["limit"]) == (True, None, 2, 2)
+    assert (answer["exchange"], answer["symbol"], answer["timeframe"]) == ("kraken", "BTC/USD", "1m")
+    assert answer["candles"][1] == {
+        "timestamp": "2024-03-04T12:04:00+00:00", "open": 4.0, "high": 4.0, "low": 4.0, "close": 4.0, "vol": 1.0
+    }  # fmt: skip
+    assert times(answer["candles"]) == [1, 4]
+    assert times((await trader.get("ohlcv/candles/kraken/BTC/USD/1m", limit=3, fill=True))["candles"]) == [2, 3, 4]
+
+
+@pytest.mark.usefixtures("market")
+@pytest.mark.parametrize("symbol", ["BTC/USD", "BTC%2FUSD", "btc/usd"])
+async def test_a_symbol_is_found_raw_and_encoded(trader: RestClient, symbol: str) -> None:
+    answer = await trader.get(f"ohlcv/candles/kraken/{symbol}/5m")
+    assert times(answer["candles"]) == [0]
+    assert answer["candles"][0]["vol"] == 3
+
+
+@pytest.mark.usefixtures("market")
+async def test_both_ends_of_a_range_are_in_it(trader: RestClient) -> None:
+    bounds = {"start_time": "2024-03-04T12:01:00Z", "end_time": "2024-03-04T13:04:00+01:00"}
+    answer = await trader.get("ohlcv/candles/kraken/BTC/USD/1m/range", **bounds)
+    assert times(answer["candles"]) == [1, 4]
+    assert (answer["start_time"], answer["end_time"]) == ("2024-03-04T12:01:00+00:00", "2024-03-04T12:04:00+00:00")
+    trades = (await trader.get("ohlcv/trades/kraken/GOLD/range", **DAY, limit=3))["trades"]
+    assert [trade["price"] for trade in trades] == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.usefixtures("market")
+async def test_a_timeseries_has_no_gaps_unless_it_is_asked_for_them(trader: RestClient) -> None:
+    bounds = {"start_time": "2024-03-04T11:00:00Z", "end_time": "2024-03-04T12:05:00Z"}
+    answer = await trader.get("ohlcv/timeseries/kraken/BTC/USD/ohlcv", **bounds)
+    assert times(answer["ohlcv"]) == [0, 1, 2, 3, 4, 5]
+    assert answer["trades_processed"] is answer["generation_time_ms"] is None
+    assert times((await trader.get("ohlcv/timeseries/kraken/BTC/USD/ohlcv", **bounds, fill=False))["ohlcv"]) == [
+        0,
+        1,
+        4,
+    ]
+    assert times((await trader.get("ohlcv/timeseries/kraken/BTC/USD/ohlcv", **bounds, limit=2))["ohlcv"]) == [4, 5]
+
+
+@pytest.mark.usefixtures("market")
+async def test_trades_come_in_the_order_they_happened(trader: RestClient) -> None:
+    answer = await trader.get("ohlcv/trades/kraken/GOLD")
+    assert answer.keys() == ENVELOPE | {"trades", "exchange", "symbol"}
+    assert answer["trades"][0] == {
+        "timestamp": "2024-03-04T12:00:00+00:00", "price": 0.0, "volume": 1.0, "side": "buy", "type": "market"
+    }  # fmt: skip
+    assert [trade["price"] for trade in answer["trades"]] == [0.0, 1.0, 2.0, 3.0]
+    newest = await trader.get("ohlcv/trades/kraken/GOLD", limit=2)
+    assert [trade["price"] for trade in newest["trades"]] == [2.0, 3.0]
+
+
+async def test_trades_of_older_tables_without_zone_or_side_are_read(
+    trader: RestClient, ohlcv_database: Database
+) -> None:
+    await run(ohlcv_database, "CREATE SCHEMA bitmex")
+    await run(
+        ohlcv_database, "CREATE TABLE bitmex.old_trades (timestamp timestamp PRIMARY KEY, price float8, volume float8)"
+    )
+    await run(ohlcv_database, "INSERT INTO bitmex.old_trades VALUES ('2024-03-04 12:00', 7, 1)")
+    expected = {"timestamp": "2024-03-04T12:00:00+00:00", "price": 7.0, "volume": 1.0, "side": None, "type": None}
+    assert (await trader.get("ohlcv/trades/bitmex/OLD"))["trades"] == [expected]
+    assert (await trader.get("ohlcv/trades/bitmex/OLD/range", **DAY))["trades"] == [expected]
+
+
+@pytest.mark.parametrize(
+    "route", ["trades/{}", "trades/{}/range", "candles/{}/1h", "candles/{}/1h/range", "timeseries/{}/ohlcv"]
+)
+async def test_what_is_catalogued_is_empty_and_what_nobody_knows_is_not_found(trader: RestClient, route: str) -> None:
+    assert (await trader.get(f"ohlcv/{route}".format("bitmex/BTC/USD:BTC"), **DAY))["count"] == 0
+    assert await trader.refused(f"ohlcv/{route}".format("kraken/NOBODY"), **DAY) == (404, "NOT_FOUND")
+    assert await trader.refused(f"ohlcv/{route}".format("public/orders"), **DAY) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [("candles/kraken/GOLD/7m", {}), ("candles/kraken/GOLD/1m", {"limit": 5001}), ("candles/kraken/GOLD/1m", {"limit": 0}),
+     ("candles/kraken/GOLD/1m/range", {}), ("candles/kraken/GOLD/1m/range", DAY | {"limit": 50_001}),
+     ("candles/kraken/GOLD/1m/range", DAY | {"start_time": "2024-03-04T00:00:00"}),
+     ("candles/kraken/GOLD/1m/range", DAY | {"end_time": "2020-01-01T00:00:00Z"}),
+     ("timeseries/kraken/GOLD/ohlcv", DAY | {"end_time": "2024-03-05"}), ("timeseries/kraken/GOLD/ohlcv", DAY | {"limit": 10_001}),
+     ("trades/kraken/GOLD", {"limit": 5001}), ("trades/kraken/GOLD/range", DAY | {"limit": 10_001}),
+     ("trades/kraken/GOLD/range", DAY | {"end_time": "2020-01-01T00:00:00Z"}),
+     ("trades/kraken/GOLD/range", DAY | {"start_time": "yesterday"}), ("symbols/search", {}), ("symbols/search", {"q": "x", "limit": 1001})],
+)  # fmt: skip
+async def test_what_cannot_be_served_is_the_clients_fault(trader: RestClient, path: str, wrong: dict[str, Any]) -> None:
+    assert await trader.refused(f"ohlcv/{path}", **wrong) == (422, "BAD_USER_INPUT")
+
+
+async def test_the_end_of_time_is_an_end_like_any_other(trader: RestClient) -> None:
+    eternity = {"start_time": "0001-01-01T00:00:00Z", "end_time": "9999-12-31T23:59:59.999999Z"}
+    assert (await trader.get("ohlcv/candles/kraken/GOLD/1m/range", **eternity))["candles"] == []
+
+
+@pytest.mark.usefixtures("market")
+async def test_what_there_is_can_be_discovered(trader: RestClient) -> None:
+    exchanges = await trader.get("ohlcv/exchanges")
+    assert (exchanges["exchanges"], exchanges["total_available"]) == (["bitmex", "kraken"], 2)
+    assert (await trader.get("ohlcv/exchanges", limit=1, offset=1))["exchanges"] == ["kraken"]
+    info = await trader.get("ohlcv/exchanges/kraken/info")
+    assert (info["exchange"], info["cat_ex_id"], info["symbols"], len(info["timeframes"])) == ("kraken", 1, 2, 15)
+    status = await trader.get("ohlcv/exchanges/kraken/status")
+    assert status == {"exchange": "kraken", "symbols": 2, "stored": 2, "status": "active"}
+    assert (await trader.get("ohlcv/exchanges/bitmex/status"))["status"] == "empty"
+    assert await trader.get("ohlcv/exchanges/kraken/validate") == {"exchange": "kraken", "valid": True}
+    assert await trader.get("ohlcv/exchanges/mtgox/validate") == {"exchange": "mtgox", "valid": False}
+    symbols = await trader.get("ohlcv/exchanges/kraken/symbols")
+    assert [symbol["symbol"] for symbol in symbols["symbols"]] == ["BTC/USD", "GOLD"]
+    assert (await trader.get("ohlcv/exchanges/bitmex/symbols/BTC/USD:BTC/info"))["symbol_id"] == 2
+    found = await trader.get("ohlcv/symbols/search", q="btc")
+    assert [symbol["symbol_id"] for symbol in found["symbols"]] == [1, 2]
+    assert (await trader.get("ohlcv/symbols/search", q="btc", exchange="bitmex"))["count"] == 1
+    assert (await trader.get("ohlcv/symbols/search", q="%"))["count"] == 0
+
+
+@pytest.mark.usefixtures("market")
+async def test_metadata_says_what_is_stored_from_when_to_when(trader: RestClient) -> None:
+    assert (await trader.get("ohlcv/exchanges/kraken/symbols/BTC/USD/metadata"))["sources"] == [
+        {"kind": "candles", "timeframe": "1m",
+         "oldest": "2024-03-04T12:00:00+00:00", "newest": "2024-03-04T12:04:00+00:00"}
+    ]  # fmt: skip
+    gold = await trader.get("ohlcv/exchanges/kraken/symbols/GOLD/metadata")
+    assert [(source["kind"], source["newest"]) for source in gold["sources"]] == [
+        ("trades", "2024-03-04T12:00:09+00:00")
+    ]
+    assert (await trader.get("ohlcv/exchanges/bitmex/symbols/BTC/USD:BTC/metadata"))["sources"] == []
+
+
+@pytest.mark.parametrize("path", ["info", "status", "symbols", "symbols/GOLD/info", "symbols/GOLD/metadata"])
+async def test_an_exchange_nobody_knows_is_not_found(trader: RestClient, path: str) -> None:
+    assert await trader.refused(f"ohlcv/exchanges/mtgox/{path}") == (404, "NOT_FOUND")

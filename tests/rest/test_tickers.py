@@ -1,0 +1,51 @@
+"""Live tickers over REST."""
+
+from __future__ import annotations
+
+import pytest
+from redis.asyncio import Redis
+
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
+from tests.fixtures.rest import Rest, RestClient
+from tests.fixtures.rows import TRADER
+
+
+@pytest.fixture
+async def trader(rest: Rest, redis: Redis) -> RestClient:
+    prices = [
+        Ticker("bitmex", symbol, price, 1_700_000_000.0) for symbol, price in (("BTC/USD:BTC", 2.0), ("A-B", 1.0))
+    ]
+    await tickers.write(redis, [*prices, Ticker("kraken", "BTC/USD", 3.0, 1_700_000_000.5, bid=2.5, volume=9.0)])
+    return await rest.as_(TRADER)
+
+
+async def test_all_tickers_of_an_exchange_are_in_order(trader: RestClient) -> None:
+    answer = await trader.get("cache/tickers/bitmex")
+    assert (answer["exchange"], answer["count"]) == ("bitmex", 2)
+    assert [ticker["symbol"] for ticker in answer["tickers"]] == ["A-B", "BTC/USD:BTC"]
+    assert (await trader.get("cache/tickers/mtgox"))["tickers"] == []
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USD", "BTC%2FUSD", "BTC-USD", "BTC/USD/"])
+async def test_one_ticker_is_found_however_its_symbol_is_spelt(trader: RestClient, symbol: str) -> None:
+    assert await trader.get(f"cache/tickers/kraken/{symbol}") == {
+        "exchange": "kraken",
+        "symbol": "BTC/USD",
+        "ticker": {"price": 3.0, "bid": 2.5, "ask": None, "last": None, "volume": 9.0, "change": None,
+                   "percentage": None, "time": 1_700_000_000.5},
+        "cached_at": "2023-11-14T22:13:20.500000+00:00",
+        "cache_hit": True,
+    }  # fmt: skip
+
+
+async def test_a_dash_that_belongs_to_a_symbol_stays(trader: RestClient) -> None:
+    assert (await trader.get("cache/tickers/bitmex/A-B"))["symbol"] == "A-B"
+    assert await trader.refused("cache/tickers/bitmex/NOBODY") == (404, "NOT_FOUND")
+
+
+async def test_it_is_told_how_live_the_prices_are(trader: RestClient) -> None:
+    assert await trader.get("cache/tickers/health") == {
+        "bitmex": {"tickers": 2, "newest": "2023-11-14T22:13:20+00:00"},
+        "kraken": {"tickers": 1, "newest": "2023-11-14T22:13:20.500000+00:00"},
+    }
