@@ -31,6 +31,7 @@ from fullon_graphql.rest.slashes import Slashes
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.writing import Writes
 from fullon_graphql.subscriptions.transports.websocket import SocketEndpoint
 
 
@@ -122,6 +123,7 @@ async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[
             services=services,
             sessions=signing_in,
             identities=Identities(signing_in, ApiKeys(database, settings)),
+            writes=Writes(database, redis, settings),
         )
 
 

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     login_limit: str = Field(default="5 per minute", description="Failed logins per account, and per address tenfold.")
     cors_origins: list[str] = []
 
+    # Changes
+    idempotency_hours: int = Field(default=24, ge=1, description="How long an idempotency key is remembered.")
+
     # Background services
     services_to_auto_start: list[str] = Field(
         default=[], description="Services switched on at the first start, where nobody has decided yet."

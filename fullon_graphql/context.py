@@ -22,6 +22,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.writing import Write, Writes
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Process:
     services: ServiceManager
     sessions: Sessions
     identities: Identities
+    writes: Writes
 
 
 @dataclass
@@ -51,6 +53,14 @@ class Context:
     connection_params: dict[str, object] | None = None
     """The payload of a socket's `connection_init`; where Strawberry's handlers put it."""
     loaders: dict[Hashable, Any] = field(default_factory=dict)
+    open_write: Write | None = None
+    """The change that is under way, while a mutation runs; see `engine/changes.py`."""
+
+    @property
+    def write(self) -> Write:
+        """The change that is under way."""
+        assert self.open_write is not None, "only mutations declared by `change` have one"
+        return self.open_write
 
     @property
     def database(self) -> Database:

@@ -19,11 +19,11 @@ from fullon_graphql.engine.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.rendering import RenderErrors
 from fullon_graphql.engine.roots import NODES
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.resolvers.bots import BotQueries
+from fullon_graphql.resolvers.bots import BotMutations, BotQueries
 from fullon_graphql.resolvers.candles import CandleQueries
 from fullon_graphql.resolvers.cat_exchanges import CatExchangeQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
-from fullon_graphql.resolvers.orders import OrderQueries
+from fullon_graphql.resolvers.orders import OrderMutations, OrderQueries
 from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
 from fullon_graphql.resolvers.sessions import SessionMutations
 from fullon_graphql.resolvers.symbols import SymbolQueries
@@ -59,7 +59,7 @@ class Query(
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(SessionMutations, ServiceMutations):
+class Mutation(SessionMutations, BotMutations, OrderMutations, ServiceMutations):
     pass
 
 

@@ -1,9 +1,11 @@
 """The tables: the platform's, exactly as it has them, and our own."""
 
 from fullon_graphql.models.api_keys import ApiKey
+from fullon_graphql.models.audit import AuditEntry
 from fullon_graphql.models.base import OWN_SCHEMA, Base, UtcDateTime
 from fullon_graphql.models.bots import Bot, BotExchange, BotLog, Simulation
 from fullon_graphql.models.exchanges import CatExchange, CatExchangeParam, Exchange, ExchangeHistory
+from fullon_graphql.models.idempotency import IdempotencyRecord
 from fullon_graphql.models.orders import Order
 from fullon_graphql.models.sessions import Session
 from fullon_graphql.models.strategies import CatStrategy, CatStrategyParam, Feed, Strategy, StrategyParam
@@ -14,6 +16,7 @@ from fullon_graphql.models.users import Role, User
 __all__ = [
     "OWN_SCHEMA",
     "ApiKey",
+    "AuditEntry",
     "Base",
     "Bot",
     "BotExchange",
@@ -26,6 +29,7 @@ __all__ = [
     "Exchange",
     "ExchangeHistory",
     "Feed",
+    "IdempotencyRecord",
     "Order",
     "Role",
     "Session",

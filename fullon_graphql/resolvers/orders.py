@@ -1,4 +1,4 @@
-"""Queries about orders."""
+"""Queries and mutations about orders."""
 
 from __future__ import annotations
 
@@ -7,9 +7,22 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
+from fullon_graphql.engine.changes import change, given
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.roots import by_key, one_row, root_connection
-from fullon_graphql.schema.orders import Order
+from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP, WhichOrder
+from fullon_graphql.schema.orders import CreateOrderInput, Order
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.services import orders
+
+NewOrder = Annotated[CreateOrderInput, strawberry.argument(name="input", description="The order.")]
+Status = Annotated[
+    str,
+    strawberry.argument(
+        description="`pending`, `open`, `partially_filled`, `filled`, `canceled` (or `cancelled`) or `rejected`."
+    ),
+]
+ExpectedTimestamp = Annotated[DateTime | None, strawberry.argument(description=EXPECTED_TIMESTAMP)]
 
 
 @strawberry.type
@@ -21,7 +34,29 @@ class OrderQueries:
     @strawberry.field(
         description="The order with this key; NOT_FOUND where there is none you may see.", metadata=by_key(Order)
     )
-    async def order(
-        self, info: Info, order_id: Annotated[int, strawberry.argument(description="Key of the order.")]
-    ) -> Order | None:
+    async def order(self, info: Info, order_id: WhichOrder) -> Order | None:
         return await one_row(info.context, Order, order_id)
+
+
+@strawberry.type
+class OrderMutations:
+    @change(
+        Order,
+        "Store an order with the status `New`. It is the platform's daemons that bring it to the exchange.",
+    )
+    async def create_order(self, info: Info, order: NewOrder) -> int:
+        return await orders.create(info.context.write, given(order))
+
+    @change(
+        Order,
+        "Move an order on. A step may be left out, none is taken back, and `filled`, `canceled` and `rejected` are the"
+        " end: CONFLICT.",
+    )
+    async def update_order_status(
+        self, info: Info, order_id: WhichOrder, status: Status, expected_timestamp: ExpectedTimestamp = None
+    ) -> int:
+        return await orders.set_status(info.context.write, order_id, status, expected_timestamp)
+
+    @change(Order, "Mark an order as canceled; CONFLICT where it has been filled or rejected.")
+    async def cancel_order(self, info: Info, order_id: WhichOrder) -> int:
+        return await orders.cancel(info.context.write, order_id)

@@ -15,4 +15,8 @@ SymbolName = Annotated[
 SymbolNames = Annotated[
     list[str] | None, strawberry.argument(description="Only these instruments; all of the exchange unless given.")
 ]
+EXPECTED_TIMESTAMP = "The row's `timestamp` as you know it; where it is another by now, nothing changes: CONFLICT."
+WhichBot = Annotated[int, strawberry.argument(description="Key of the bot.")]
+WhichExchange = Annotated[int, strawberry.argument(description="Key of the exchange account.")]
+WhichOrder = Annotated[int, strawberry.argument(description="Key of the order.")]
 WhichService = Annotated[ServiceName, strawberry.argument(description="Which service.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
@@ -10,6 +11,7 @@ from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import connection, to_many, to_one
 from fullon_graphql.engine.relations import Join, relation
+from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import ExchangeRef, OrderRef, UserRef
 from fullon_graphql.schema.scalars import DateTime
@@ -36,3 +38,21 @@ class Bot(Node):
     orders: Connection[OrderRef] = connection(
         "The bot's orders, by key.", relation("Order", "bot_id", models.Order.bot_id)
     )
+
+
+@strawberry.input(description="What a new bot is to be.")
+class CreateBotInput:
+    name: str = strawberry.field(description="At most 50 characters; two bots may share one.")
+    active: bool | None = strawberry.field(description="True to switch it on at once.", default=False)
+    dry_run: bool | None = strawberry.field(description="True for a bot that only simulates its trades.", default=True)
+
+
+@strawberry.input(description="What is to change of a bot. What is left out, or null, stays as it is.")
+class UpdateBotInput:
+    bot_id: int = strawberry.field(description="Key of the bot.")
+    name: str | None = strawberry.field(description="Its new name.", default=strawberry.UNSET)
+    active: bool | None = strawberry.field(description="Whether it is switched on.", default=strawberry.UNSET)
+    dry_run: bool | None = strawberry.field(
+        description="Whether it only simulates its trades.", default=strawberry.UNSET
+    )
+    expected_timestamp: DateTime | None = strawberry.field(description=EXPECTED_TIMESTAMP, default=None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import strawberry
+
 from fullon_graphql import models
 from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column, upper
@@ -72,3 +74,22 @@ class Order(Node):
     ticker: TickerRef | None = batched(
         "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
     )
+
+
+@strawberry.input(description="An order to be placed. Owner and exchange follow from the bot and the account.")
+class CreateOrderInput:
+    bot_id: int = strawberry.field(description="The bot in whose name it is placed.")
+    ex_id: int = strawberry.field(description="The account it is placed on; it belongs to the bot's owner.")
+    symbol: str = strawberry.field(description="Instrument in the exchange's spelling; it must be in the catalogue.")
+    side: OrderSide = strawberry.field(description="Buying or selling.")
+    order_type: str = strawberry.field(description="`market`, `limit`, `stop` or `stop_limit`.")
+    volume: float = strawberry.field(description="Volume in base currency, above 0.")
+    price: float | None = strawberry.field(
+        description="Price in quote currency, above 0: of a limit order the limit, of a stop what sets it off. A"
+        " market order needs none.",
+        default=None,
+    )
+    plimit: float | None = strawberry.field(
+        description="Limit price of a stop order in quote currency; a `stop_limit` needs it.", default=None
+    )
+    reason: str | None = strawberry.field(description="Why it is placed; at most 35 characters.", default="")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select, update
 
+from fullon_graphql.database import Database
+from fullon_graphql.models import Exchange, Order
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
 
@@ -40,3 +43,93 @@ async def test_a_list_holds_only_what_the_caller_may_see(graph: GraphClient) -> 
     assert [node["orderId"] for node in own["orders"]["nodes"]] == [41, 42, 43, 44, 45]
     everything = await graph.as_(principal(1, admin=True)).data(query)
     assert everything["orders"]["totalCount"] == 45
+
+
+GOOD = {
+    "botId": 1, "exId": 20, "symbol": "BTC/USD", "side": "BUY", "orderType": "limit", "volume": 0.5, "price": 60000.0,
+}  # fmt: skip
+CREATE = """mutation ($order: CreateOrderInput!) { createOrder(input: $order) {
+  orderId uid botId exId catExId exchange symbol side orderType volume price plimit status reason futures
+  bot { name } instrument { base } account { name } trades: finalVolume } }"""
+
+
+async def test_a_new_order_is_completed_from_bot_account_and_catalogue(graph: GraphClient, database: Database) -> None:
+    answer = await graph.as_(principal(TRADER)).data(CREATE, order=GOOD)
+    order = answer["createOrder"]
+    assert order.pop("orderId") > 1000
+    assert order == GOOD | {
+        "uid": TRADER, "catExId": 1, "exchange": "kraken", "plimit": None, "status": "New", "reason": "",
+        "futures": False, "bot": {"name": "bot 1"}, "instrument": {"base": "BTC"}, "account": {"name": "main"},
+        "trades": None,
+    }  # fmt: skip
+    assert await database.row(select(Order.side).where(Order.order_id > 1000)) == ("buy",)
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("volume", {"volume": 0}),
+        ("volume", {"volume": -1}),
+        ("price", {"price": 0}),
+        ("price", {"price": None}),
+        ("price", {"orderType": "stop", "price": None}),
+        ("plimit", {"orderType": "stop_limit"}),
+        ("plimit", {"orderType": "stop_limit", "plimit": -1}),
+        ("plimit", {"plimit": 5}),
+        ("orderType", {"orderType": "iceberg"}),
+        ("symbol", {"symbol": "BTC/USD:BTC"}),
+        ("symbol", {"symbol": "x" * 21}),
+        ("reason", {"reason": "x" * 36}),
+    ],
+)
+async def test_what_is_wrong_with_an_order_is_named(graph: GraphClient, field: str, changes: dict[str, object]) -> None:
+    answer = await graph.as_(principal(TRADER)).ask(CREATE, order=GOOD | changes)
+    assert answer.codes == ["BAD_USER_INPUT"]
+    assert answer.errors[0]["extensions"]["field"] == field
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"orderType": "MARKET", "price": None},
+        {"orderType": "stop"},
+        {"orderType": "stop_limit", "plimit": 59000},
+        {"reason": None},
+        {"exId": 21, "symbol": "BTC/USD:BTC"},
+        {"symbol": "GOLD", "side": "SELL"},
+    ],
+)
+async def test_every_kind_of_order_can_be_placed(graph: GraphClient, changes: dict[str, object]) -> None:
+    await graph.as_(principal(TRADER)).data(CREATE, order=GOOD | changes)
+
+
+@pytest.mark.parametrize("changes", [{"botId": 6}, {"exId": 30}, {"botId": 99}, {"exId": 99}])
+async def test_an_order_is_placed_by_ones_own_bot_on_ones_own_account(
+    graph: GraphClient, changes: dict[str, object]
+) -> None:
+    assert (await graph.as_(principal(TRADER)).ask(CREATE, order=GOOD | changes)).codes == ["NOT_FOUND"]
+
+
+async def test_no_order_is_placed_on_an_account_that_is_switched_off(graph: GraphClient, database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(update(Exchange).where(Exchange.ex_id == 20).values(active=False))
+    assert (await graph.as_(principal(TRADER)).ask(CREATE, order=GOOD)).codes == ["CONFLICT"]
+
+
+async def test_an_order_moves_on_and_never_back(graph: GraphClient) -> None:
+    trader = graph.as_(principal(TRADER))
+    move = "mutation ($to: String!) { updateOrderStatus(orderId: 1, status: $to) { status } }"
+    for wanted, stored in (("Open", "open"), ("PARTIALLY_FILLED", "partially_filled"), ("cancelled", "canceled")):
+        assert await trader.data(move, to=wanted) == {"updateOrderStatus": {"status": stored}}
+    assert await trader.data("mutation { cancelOrder(orderId: 1) { status } }") == {
+        "cancelOrder": {"status": "canceled"}
+    }
+    assert (await trader.ask(move, to="filled")).codes == ["CONFLICT"]
+    nonsense = await trader.ask(move, to="lost")
+    assert (nonsense.codes, nonsense.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], "status")
+
+
+async def test_a_foreign_order_is_neither_moved_nor_canceled(graph: GraphClient) -> None:
+    trader = graph.as_(principal(TRADER))
+    for change in ('updateOrderStatus(orderId: 41, status: "open")', "cancelOrder(orderId: 41)"):
+        assert (await trader.ask(f"mutation {{ {change} {{ orderId }} }}")).codes == ["NOT_FOUND"]

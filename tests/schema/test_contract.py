@@ -33,15 +33,6 @@ LATER = {
     "Bot.status",
     "BotStatus",
     "Order.trades",
-    # changes of rows
-    "CreateBotInput",
-    "UpdateBotInput",
-    "CreateOrderInput",
-    "Mutation.createBot",
-    "Mutation.updateBot",
-    "Mutation.deleteBot",
-    "Mutation.createOrder",
-    "Mutation.updateOrderStatus",
     # streams other than tickers
     "ChangeKind",
     "OrderEvent",

@@ -1,0 +1,37 @@
+"""Who has changed what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime
+from sqlalchemy.orm import Mapped, mapped_column
+
+from fullon_graphql.models.base import OWN_SCHEMA, Base
+
+
+class AuditEntry(Base):
+    """One change, chained to the one before it: see `services/audit.py`."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = {"schema": OWN_SCHEMA}
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """1, 2, 3 and so on without a gap: one that is missing has been taken away."""
+    time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    uid: Mapped[int] = mapped_column(index=True)
+    credential: Mapped[str]
+    """`session:<uuid>` or `api_key:<id>`."""
+    operation: Mapped[str]
+    """Name of the mutation, e.g. `createBot`."""
+    entity: Mapped[str]
+    """What was changed, e.g. `Bot`."""
+    key: Mapped[str]
+    input_digest: Mapped[str]
+    # `json` and not `jsonb`: it keeps the text as it was written, and that is what the hash is made of.
+    before: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    after: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    request_id: Mapped[str]
+    previous_hash: Mapped[str]
+    hash: Mapped[str]

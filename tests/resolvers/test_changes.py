@@ -1,0 +1,151 @@
+"""What every mutation that changes rows promises."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from fullon_graphql.auth.principal import Anonymous, Scope
+from fullon_graphql.database import Database
+from fullon_graphql.graph import Graph
+from tests.fixtures.graph import GraphClient
+from tests.resolvers.changes import CHANGES
+
+WITHOUT = {"login", "refreshToken", "logout", "startService", "stopService", "restartService"}
+"""Sessions cannot be tried out or repeated; services are no rows."""
+
+pytestmark = pytest.mark.usefixtures("platform")
+
+every_change = pytest.mark.parametrize("name", CHANGES)
+
+
+def test_every_mutation_is_among_those_tested_here_and_can_be_tried_and_repeated(schema: Graph) -> None:
+    mutation = schema.core.mutation_type
+    assert mutation is not None
+    assert set(mutation.fields) == CHANGES.keys() | WITHOUT
+    for name in CHANGES:
+        arguments = mutation.fields[name].args
+        assert str(arguments["idempotencyKey"].type) == "String"
+        assert (str(arguments["dryRun"].type), arguments["dryRun"].default_value) == ("Boolean", False)
+
+
+@every_change
+async def test_it_changes_something_and_leaves_one_audit_row(graph: GraphClient, database: Database, name: str) -> None:
+    before = await everything(database)
+    await graph.as_(CHANGES[name].caller).data(CHANGES[name].document(name))
+    after = await everything(database)
+    changed = {table for table in after if after[table] != before[table]}
+    assert changed - {"fullon_graphql.audit_log"}
+    assert len(after["fullon_graphql.audit_log"]) == 1
+
+
+@every_change
+async def test_a_dry_run_answers_the_same_and_leaves_every_table_as_it_was(
+    graph: GraphClient, database: Database, name: str
+) -> None:
+    change = CHANGES[name]
+    client = graph.as_(change.caller)
+    before = await everything(database)
+    tried = await client.data(change.document(name, 'dryRun: true, idempotencyKey: "tried"'))
+    assert await everything(database) == before
+    assert comparable(tried) == comparable(await client.data(change.document(name)))
+
+
+@every_change
+async def test_a_repetition_answers_the_same_and_changes_nothing(
+    graph: GraphClient, database: Database, name: str
+) -> None:
+    change = CHANGES[name]
+    client = graph.as_(change.caller)
+    first = await client.data(change.document(name, 'idempotencyKey: "once"'))
+    after = await everything(database)
+    again = await client.data(change.document(name, 'idempotencyKey: "once"'))
+    assert shown_again(again) == shown_again(first)
+    assert await everything(database) == after
+
+
+@every_change
+async def test_repetitions_at_the_same_time_happen_once(graph: GraphClient, database: Database, name: str) -> None:
+    change = CHANGES[name]
+    document = change.document(name, 'idempotencyKey: "at once"')
+    answers = await asyncio.gather(*(graph.as_(change.caller).data(document) for _ in range(4)))
+    assert all(shown_again(answer) == shown_again(answers[0]) for answer in answers)
+    assert len((await everything(database))["fullon_graphql.audit_log"]) == 1
+
+
+@every_change
+async def test_a_key_stands_for_one_input(graph: GraphClient, database: Database, name: str) -> None:
+    change = CHANGES[name]
+    await graph.as_(change.caller).data(change.document(name, 'idempotencyKey: "once"'))
+    other = next(another for another in CHANGES if another != name and CHANGES[another].admin == change.admin)
+    refused = await graph.as_(change.caller).ask(CHANGES[other].document(other, 'idempotencyKey: "once"'))
+    assert refused.codes == ["CONFLICT"]
+    assert len((await everything(database))["fullon_graphql.audit_log"]) == 1
+
+
+@every_change
+async def test_it_takes_a_credential_that_may_write(graph: GraphClient, database: Database, name: str) -> None:
+    change = CHANGES[name]
+    before = await everything(database)
+    reading = replace(change.caller, scopes=frozenset({Scope.READ, Scope.ADMIN}))
+    for more in ("", "dryRun: true"):
+        document = change.document(name, more)
+        assert (await graph.as_(reading).ask(document)).codes == ["FORBIDDEN"]
+        assert (await graph.as_(Anonymous()).ask(document)).codes == ["UNAUTHENTICATED"]
+    assert await everything(database) == before
+
+
+@pytest.mark.parametrize("name", [name for name, change in CHANGES.items() if change.admin])
+async def test_what_is_for_administrators_is_refused_to_others(graph: GraphClient, name: str) -> None:
+    change = CHANGES[name]
+    without_scope = replace(change.caller, scopes=frozenset({Scope.READ, Scope.WRITE}))
+    for caller in (without_scope, replace(change.caller, is_admin=False)):
+        assert (await graph.as_(caller).ask(change.document(name))).codes == ["FORBIDDEN"]
+
+
+async def everything(database: Database) -> dict[str, list[Any]]:
+    """Every row of every table, in no particular order of rows: texts, sorted."""
+    tables = await database.rows(
+        text(
+            "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables"
+            " WHERE schemaname IN ('public', 'fullon_graphql') AND tablename <> 'alembic_version'"
+        )
+    )
+    return {
+        table.name: sorted(row[0] for row in await database.rows(text(f"SELECT t::text FROM {table.name} AS t")))
+        for table in tables
+    }
+
+
+NUMBERED = {"botId", "orderId"}
+"""Keys that are drawn from a sequence: a dry run uses its number up."""
+ONCE = {"key"}
+"""What only the first answer shows."""
+
+
+MOVED = {"exchanges"}
+"""Relations: in a dry run they lead to what is stored."""
+
+
+def comparable(answer: Any) -> Any:
+    """An answer without what no two changes agree in."""
+    return without(answer, NUMBERED | ONCE | MOVED)
+
+
+def shown_again(answer: Any) -> Any:
+    """An answer without what only the first one shows."""
+    return without(answer, ONCE)
+
+
+def without(answer: Any, names: set[str]) -> Any:
+    match answer:
+        case dict():
+            return {name: without(value, names) for name, value in answer.items() if name not in names}
+        case list():
+            return [without(value, names) for value in answer]
+        case _:
+            return answer
