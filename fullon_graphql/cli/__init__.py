@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fullon_graphql.cli import cache, db, demo, explain, ohlcv, schema, serve, token, user
+from fullon_graphql.cli import audit, cache, db, demo, explain, ohlcv, schema, serve, token, user
 
 app = typer.Typer(
     help="The one door to the Fullon trading platform.", no_args_is_help=True, pretty_exceptions_show_locals=False
@@ -16,6 +16,7 @@ app.command()(explain.explain)
 app.command()(token.token)
 app.add_typer(user.app, name="user")
 app.add_typer(db.app, name="db")
+app.add_typer(audit.app, name="audit")
 app.add_typer(cache.app, name="cache")
 app.add_typer(ohlcv.app, name="ohlcv")
 
