@@ -19,36 +19,79 @@ from fullon_graphql.engine.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.rendering import RenderErrors
 from fullon_graphql.engine.roots import NODES
 from fullon_graphql.errors import BadUserInput
+from fullon_graphql.resolvers.api_keys import ApiKeyQueries
 from fullon_graphql.resolvers.bots import BotMutations, BotQueries
 from fullon_graphql.resolvers.candles import CandleQueries
 from fullon_graphql.resolvers.cat_exchanges import CatExchangeQueries
+from fullon_graphql.resolvers.cat_strategies import CatStrategyQueries
+from fullon_graphql.resolvers.dry_trades import DryTradeQueries
+from fullon_graphql.resolvers.exchanges import ExchangeQueries
+from fullon_graphql.resolvers.feeds import FeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
 from fullon_graphql.resolvers.orders import OrderMutations, OrderQueries
 from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
 from fullon_graphql.resolvers.sessions import SessionMutations
+from fullon_graphql.resolvers.simulations import SimulationQueries
+from fullon_graphql.resolvers.strategies import StrategyQueries
 from fullon_graphql.resolvers.symbols import SymbolQueries
 from fullon_graphql.resolvers.tickers import TickerQueries
+from fullon_graphql.resolvers.trades import TradeQueries
 from fullon_graphql.resolvers.users import UserQueries
+from fullon_graphql.schema.api_keys import ApiKey
 from fullon_graphql.schema.bots import Bot
+from fullon_graphql.schema.cat_exchange_params import CatExchangeParam
 from fullon_graphql.schema.cat_exchanges import CatExchange
+from fullon_graphql.schema.cat_strategies import CatStrategy
+from fullon_graphql.schema.cat_strategy_params import CatStrategyParam
+from fullon_graphql.schema.dry_trades import DryTrade
 from fullon_graphql.schema.exchanges import Exchange
+from fullon_graphql.schema.feeds import Feed
 from fullon_graphql.schema.nodes import find_represented, represented_ids
 from fullon_graphql.schema.orders import Order
 from fullon_graphql.schema.scalars import SCALARS
+from fullon_graphql.schema.simulations import Simulation
+from fullon_graphql.schema.strategies import Strategy
+from fullon_graphql.schema.strategy_params import StrategyParam
 from fullon_graphql.schema.symbols import Symbol
+from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User
 from fullon_graphql.subscriptions.tickers import TickerSubscriptions
 
-ENTITIES = [User, Bot, Order, Exchange, CatExchange, Symbol]
+ENTITIES = [
+    User,
+    ApiKey,
+    Bot,
+    Strategy,
+    StrategyParam,
+    Feed,
+    Simulation,
+    Order,
+    Trade,
+    DryTrade,
+    Exchange,
+    CatExchange,
+    CatExchangeParam,
+    CatStrategy,
+    CatStrategyParam,
+    Symbol,
+]
 """The types a federated gateway may ask for by key."""
 
 
 @strawberry.type(description="What can be asked.")
 class Query(
     UserQueries,
+    ApiKeyQueries,
     BotQueries,
+    StrategyQueries,
+    FeedQueries,
+    SimulationQueries,
     OrderQueries,
+    TradeQueries,
+    DryTradeQueries,
+    ExchangeQueries,
     CatExchangeQueries,
+    CatStrategyQueries,
     SymbolQueries,
     CandleQueries,
     TickerQueries,

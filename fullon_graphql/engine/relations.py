@@ -35,12 +35,16 @@ class Join:
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """From the columns `local` of a parent to the rows of `target` whose columns `remote` hold the same values."""
+    """From the columns `local` of a parent to the rows of `target` whose columns `remote` hold the same values.
+
+    `first` where nothing keeps those values unique and yet one row is meant: the first by key.
+    """
 
     target_name: str
     local: tuple[str, ...]
     remote: tuple[Attribute, ...]
     join: Join | None = None
+    first: bool = False
 
     @property
     def target(self) -> Entity:
@@ -66,6 +70,8 @@ def relation(
     local: str | tuple[str, ...],
     remote: Attribute | tuple[Attribute, ...],
     through: Join | None = None,
+    *,
+    first: bool = False,
 ) -> Relation:
     """A `Relation`, with single columns written without parentheses."""
     return Relation(
@@ -73,6 +79,7 @@ def relation(
         local if isinstance(local, tuple) else (local,),
         remote if isinstance(remote, tuple) else (remote,),
         through,
+        first,
     )
 
 

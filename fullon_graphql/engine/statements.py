@@ -142,7 +142,7 @@ class Assembly:
         matches = relation.matches(self.caller).where(
             *(remote == literal_column(f'parent."{name}"', remote.type) for remote, name in pairs)
         )
-        found = self._joined(self._objects(matches, row))
+        found = self._joined(self._objects(_foremost(relation, matches), row))
         return select(parents.c.place, cast(found.c.json, Text)).select_from(parents.join(found, true()))
 
     def everything(self, row: Row) -> Select[Any]:
@@ -192,7 +192,8 @@ class Assembly:
             case Hole():
                 return self._hole(rows, part), None
             case One():
-                found = self._joined(self._objects(self._of(rows, part.relation), part.row))
+                matches = _foremost(part.relation, self._of(rows, part.relation))
+                found = self._joined(self._objects(matches, part.row))
                 return (_required(found.c.json) if part.required else found.c.json), found
             case Many():
                 found = self._joined(self._array(self._of(rows, part.relation), part.row))
@@ -300,6 +301,10 @@ def public_text(statement: Statement) -> str:
 
 _GIVEN: Final = re.compile(rf"{CALLER}|page\d+_\w+|keys?\d+")
 """Parameters whose values come with each execution."""
+
+
+def _foremost(relation: Relation, matches: Select[Any]) -> Select[Any]:
+    return matches.order_by(*relation.target.key).limit(1) if relation.first else matches
 
 
 def _value(entity: Entity, rows: FromClause, part: Value) -> ColumnElement[Any]:

@@ -13,11 +13,20 @@ from fullon_graphql.engine.fields import connection, to_many, to_one
 from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP
 from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import ExchangeRef, OrderRef, UserRef
+from fullon_graphql.schema.references import (
+    DryTradeRef,
+    ExchangeRef,
+    FeedRef,
+    OrderRef,
+    SimulationRef,
+    StrategyRef,
+    UserRef,
+)
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import bots
 
 _IN_BOT = Join(models.BotExchange, models.BotExchange.ex_id == models.Exchange.ex_id)
+_STRATEGY_OF_FEED = Join(models.Strategy, models.Strategy.str_id == models.Feed.str_id)
 
 
 @entity(models.Bot, key=models.Bot.bot_id, visible=bots.visible)
@@ -35,8 +44,21 @@ class Bot(Node):
     exchanges: list[ExchangeRef] = to_many(
         "The accounts the bot trades on, by key.", relation("Exchange", "bot_id", models.BotExchange.bot_id, _IN_BOT)
     )
+    strategies: list[StrategyRef] = to_many(
+        "The strategies at work in the bot, by key.", relation("Strategy", "bot_id", models.Strategy.bot_id)
+    )
+    feeds: list[FeedRef] = to_many(
+        "What the bot's strategies listen to, by key.",
+        relation("Feed", "bot_id", models.Strategy.bot_id, _STRATEGY_OF_FEED),
+    )
+    simulations: list[SimulationRef] = to_many(
+        "Simulated runs of the bot, by key.", relation("Simulation", "bot_id", models.Simulation.bot_id)
+    )
     orders: Connection[OrderRef] = connection(
         "The bot's orders, by key.", relation("Order", "bot_id", models.Order.bot_id)
+    )
+    dry_trades: Connection[DryTradeRef] = connection(
+        "The bot's simulated trades, by key.", relation("DryTrade", "bot_id", models.DryTrade.bot_id)
     )
 
 

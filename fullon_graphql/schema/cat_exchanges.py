@@ -10,10 +10,10 @@ from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import connection
+from fullon_graphql.engine.fields import connection, to_many
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import SymbolRef, TickerRef
+from fullon_graphql.schema.references import CatExchangeParamRef, ExchangeRef, SymbolRef, TickerRef
 from fullon_graphql.schema.tickers import TICKERS_OF_EXCHANGE
 from fullon_graphql.services import cat_exchanges
 
@@ -28,6 +28,13 @@ class CatExchange(Node):
     symbols: Connection[SymbolRef] = connection(
         "The instruments traded there, by key.", relation("Symbol", "cat_ex_id", models.Symbol.cat_ex_id)
     )
+    accounts: Connection[ExchangeRef] = connection(
+        "People's accounts there that you may see, by key.",
+        relation("Exchange", "cat_ex_id", models.Exchange.cat_ex_id),
+    )
+    params: list[CatExchangeParamRef] = to_many(
+        "Its settings, by name.", relation("CatExchangeParam", "cat_ex_id", models.CatExchangeParam.cat_ex_id)
+    )
 
     tickers: list[TickerRef] = batched("Live tickers of all its instruments, by symbol.", TICKERS_OF_EXCHANGE)
 
@@ -37,3 +44,10 @@ def exchange_name(table: type[models.Symbol | models.Exchange]) -> ColumnElement
     catalogue = aliased(models.CatExchange)
     named = select(catalogue.name).where(catalogue.cat_ex_id == table.cat_ex_id)
     return named.correlate(table).scalar_subquery()
+
+
+def exchange_of_account(table: type[models.Trade | models.DryTrade | models.BotLog]) -> ColumnElement[str | None]:
+    """The name of the exchange on which the account of a row of `table` is; null where that account is gone."""
+    catalogue, account = aliased(models.CatExchange), aliased(models.Exchange)
+    named = select(catalogue.name).join(account, account.cat_ex_id == catalogue.cat_ex_id)
+    return named.where(account.ex_id == table.ex_id).correlate(table).scalar_subquery()

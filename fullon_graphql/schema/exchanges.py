@@ -5,16 +5,19 @@ from __future__ import annotations
 from fullon_graphql import models
 from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import relation
+from fullon_graphql.engine.fields import connection, to_many, to_one
+from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.balances import BALANCES_OF_ACCOUNT, Balance
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.positions import POSITIONS_OF_ACCOUNT, Position
-from fullon_graphql.schema.references import UserRef
+from fullon_graphql.schema.references import BotRef, DryTradeRef, OrderRef, TradeRef, UserRef
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import exchanges
+
+_ON_ACCOUNT = Join(models.BotExchange, models.BotExchange.bot_id == models.Bot.bot_id)
 
 
 @entity(models.Exchange, key=models.Exchange.ex_id, visible=exchanges.visible)
@@ -34,6 +37,20 @@ class Exchange(Node):
         "The exchange it is an account on.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id)
     )
     user: UserRef = to_one("The owner.", relation("User", "uid", models.User.uid))
+    bots: list[BotRef] = to_many(
+        "The bots that trade on it, by key.", relation("Bot", "ex_id", models.BotExchange.ex_id, _ON_ACCOUNT)
+    )
+    # By the owner as well, who comes first in the index of each of these tables.
+    orders: Connection[OrderRef] = connection(
+        "Orders placed on it, by key.", relation("Order", ("uid", "ex_id"), (models.Order.uid, models.Order.ex_id))
+    )
+    trades: Connection[TradeRef] = connection(
+        "Live trades made on it, by key.", relation("Trade", ("uid", "ex_id"), (models.Trade.uid, models.Trade.ex_id))
+    )
+    dry_trades: Connection[DryTradeRef] = connection(
+        "Simulated trades on it, by key.",
+        relation("DryTrade", ("uid", "ex_id"), (models.DryTrade.uid, models.DryTrade.ex_id)),
+    )
 
     balances: list[Balance] = batched(
         "Live balances, one per currency; empty where the account daemon has written none.", BALANCES_OF_ACCOUNT

@@ -10,11 +10,11 @@ from fullon_graphql import models
 from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column, upper
 from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.fields import to_many, to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
+from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, TradeRef, UserRef
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
 from fullon_graphql.services import orders
@@ -30,6 +30,9 @@ described(
     "Which way an order goes.",
     {OrderSide.BUY: "Base currency is bought for quote currency.", OrderSide.SELL: "Base currency is sold."},
 )
+
+# Exchanges number their orders each for itself, so the number alone may mean somebody else's trades elsewhere.
+_TRADES = (models.Trade.ex_order_id, models.Trade.ex_id, models.Trade.uid)
 
 
 @entity(models.Order, key=models.Order.order_id, visible=orders.visible)
@@ -69,6 +72,9 @@ class Order(Node):
     instrument: SymbolRef | None = to_one(
         "The catalogued instrument of this order; null where the catalogue has none.",
         relation("Symbol", ("symbol", "cat_ex_id"), (models.Symbol.symbol, models.Symbol.cat_ex_id)),
+    )
+    trades: list[TradeRef] = to_many(
+        "The trades that filled it, by key.", relation("Trade", ("ex_order_id", "ex_id", "uid"), _TRADES)
     )
 
     ticker: TickerRef | None = batched(

@@ -7,18 +7,38 @@ from typing import TYPE_CHECKING, Annotated
 from strawberry import lazy
 
 if TYPE_CHECKING:
+    from fullon_graphql.schema.api_keys import ApiKey
     from fullon_graphql.schema.bots import Bot
+    from fullon_graphql.schema.cat_exchange_params import CatExchangeParam
     from fullon_graphql.schema.cat_exchanges import CatExchange
+    from fullon_graphql.schema.cat_strategies import CatStrategy
+    from fullon_graphql.schema.cat_strategy_params import CatStrategyParam
+    from fullon_graphql.schema.dry_trades import DryTrade
     from fullon_graphql.schema.exchanges import Exchange
+    from fullon_graphql.schema.feeds import Feed
     from fullon_graphql.schema.orders import Order
+    from fullon_graphql.schema.simulations import Simulation
+    from fullon_graphql.schema.strategies import Strategy
+    from fullon_graphql.schema.strategy_params import StrategyParam
     from fullon_graphql.schema.symbols import Symbol
     from fullon_graphql.schema.tickers import Ticker
+    from fullon_graphql.schema.trades import Trade
     from fullon_graphql.schema.users import User
 
+ApiKeyRef = Annotated["ApiKey", lazy("fullon_graphql.schema.api_keys")]
 BotRef = Annotated["Bot", lazy("fullon_graphql.schema.bots")]
+CatExchangeParamRef = Annotated["CatExchangeParam", lazy("fullon_graphql.schema.cat_exchange_params")]
 CatExchangeRef = Annotated["CatExchange", lazy("fullon_graphql.schema.cat_exchanges")]
+CatStrategyParamRef = Annotated["CatStrategyParam", lazy("fullon_graphql.schema.cat_strategy_params")]
+CatStrategyRef = Annotated["CatStrategy", lazy("fullon_graphql.schema.cat_strategies")]
+DryTradeRef = Annotated["DryTrade", lazy("fullon_graphql.schema.dry_trades")]
 ExchangeRef = Annotated["Exchange", lazy("fullon_graphql.schema.exchanges")]
+FeedRef = Annotated["Feed", lazy("fullon_graphql.schema.feeds")]
 OrderRef = Annotated["Order", lazy("fullon_graphql.schema.orders")]
+SimulationRef = Annotated["Simulation", lazy("fullon_graphql.schema.simulations")]
+StrategyParamRef = Annotated["StrategyParam", lazy("fullon_graphql.schema.strategy_params")]
+StrategyRef = Annotated["Strategy", lazy("fullon_graphql.schema.strategies")]
 SymbolRef = Annotated["Symbol", lazy("fullon_graphql.schema.symbols")]
 TickerRef = Annotated["Ticker", lazy("fullon_graphql.schema.tickers")]
+TradeRef = Annotated["Trade", lazy("fullon_graphql.schema.trades")]
 UserRef = Annotated["User", lazy("fullon_graphql.schema.users")]

@@ -11,8 +11,9 @@ from fullon_graphql import models
 from fullon_graphql.context import Info
 from fullon_graphql.engine.batches import BATCH, batched
 from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.fields import connection, to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.candles import (
     CANDLES_OF_SYMBOL,
@@ -27,7 +28,7 @@ from fullon_graphql.schema.candles import (
 )
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
 from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import TickerRef
+from fullon_graphql.schema.references import FeedRef, OrderRef, TickerRef
 from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
 from fullon_graphql.services import symbols
 
@@ -52,6 +53,13 @@ class Symbol(Node):
 
     exchange: CatExchange = to_one(
         "The exchange it is traded on.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id)
+    )
+    orders: Connection[OrderRef] = connection(
+        "Orders for it that you may see, by key.",
+        relation("Order", ("symbol", "cat_ex_id"), (models.Order.symbol, models.Order.cat_ex_id)),
+    )
+    feeds: Connection[FeedRef] = connection(
+        "Feeds of it that you may see, by key.", relation("Feed", "symbol_id", models.Feed.symbol_id)
     )
 
     ticker: TickerRef | None = batched("The live ticker; null where none has been seen.", TICKER_OF_SYMBOL)

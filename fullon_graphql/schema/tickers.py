@@ -24,6 +24,14 @@ INSTRUMENT = relation(
 )
 """From the names by which tickers and clients know an instrument to its row."""
 
+INSTRUMENT_OF_ACCOUNT = relation(
+    "Symbol",
+    ("ex_id", "symbol"),
+    (models.Exchange.ex_id, models.Symbol.symbol),
+    Join(models.Exchange, models.Exchange.cat_ex_id == models.Symbol.cat_ex_id),
+)
+"""From an account and what its exchange calls an instrument to the instrument's row."""
+
 
 @strawberry.type(description="What an exchange last said about one instrument. Prices are in quote currency.")
 class Ticker:
@@ -61,8 +69,10 @@ class Ticker:
         )
 
 
-async def _of_instruments(context: Context, instruments: list[tuple[str, str]]) -> list[Ticker | None]:
-    found = await tickers.of_instruments(context.process.redis, context.caller, instruments)
+async def _of_instruments(context: Context, instruments: list[tuple[str | None, str]]) -> list[Ticker | None]:
+    # Where the account is gone there is no exchange; nothing has tickers under that name.
+    named = [(exchange or "", symbol) for exchange, symbol in instruments]
+    found = await tickers.of_instruments(context.process.redis, context.caller, named)
     return [Ticker.of(ticker) if ticker else None for ticker in found]
 
 

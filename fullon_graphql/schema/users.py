@@ -13,7 +13,7 @@ from fullon_graphql.engine.relations import relation
 from fullon_graphql.models import Role
 from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import BotRef, ExchangeRef
+from fullon_graphql.schema.references import ApiKeyRef, BotRef, DryTradeRef, ExchangeRef, OrderRef, TradeRef
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import users
 from fullon_graphql.services.accounts import is_administrator
@@ -57,4 +57,17 @@ class User(Node):
     bots: Connection[BotRef] = connection("The person's bots, by key.", relation("Bot", "uid", models.Bot.uid))
     exchanges: list[ExchangeRef] = to_many(
         "The person's accounts on exchanges, by key.", relation("Exchange", "uid", models.Exchange.uid)
+    )
+    api_keys: list[ApiKeyRef] = to_many(
+        "The keys with which programs sign in for the person, by number.",
+        relation("ApiKey", "uid", models.ApiKey.uid),
+    )
+    orders: Connection[OrderRef] = connection(
+        "The person's orders, by key.", relation("Order", "uid", models.Order.uid)
+    )
+    trades: Connection[TradeRef] = connection(
+        "The person's live trades, by key.", relation("Trade", "uid", models.Trade.uid)
+    )
+    dry_trades: Connection[DryTradeRef] = connection(
+        "The simulated trades of the person's bots, by key.", relation("DryTrade", "uid", models.DryTrade.uid)
     )

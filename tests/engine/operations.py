@@ -32,7 +32,12 @@ CURSORS = [
     keys.encode("after", "Symbol", 1),
     "garbage",
 ]
-IDS = [keys.encode(name, key) for name in ("Bot", "Order", "User", "Symbol", "Exchange") for key in (1, 2, 20)]
+IDS = [
+    keys.encode(name, key)
+    for name in ("Bot", "Order", "User", "Symbol", "Exchange", "Trade", "Feed", "Strategy")
+    for key in (1, 2, 20)
+]
+IDS += [keys.encode("StrategyParam", 1, "prompt"), keys.encode("CatExchangeParam", 1, "broker")]
 IDS += [keys.encode("Bot", 6), keys.encode("Nothing", 1), keys.encode("Bot", "x"), keys.encode("Bot", 2**40), "garbage"]
 
 VALUES: dict[str, list[Any]] = {
@@ -43,6 +48,14 @@ VALUES: dict[str, list[Any]] = {
     "botId": [1, 1, 2, 2, 3, 6, 99],
     "orderId": [1, 2, 3, 7, 7, 41, 999],
     "uid": [2, 2, 2, 3, 99],
+    "tradeId": [1, 1, 2, 9, 101, 999],
+    "strId": [1, 1, 2, 3, 61, 99, 999],
+    "catStrId": [1, 1, 2, 9],
+    "feedId": [1, 1, 2, 3, 61, 99, 999],
+    "num": [1, 1, 2, 61, 99],
+    "exId": [20, 20, 21, 30, 99],
+    "catExId": [1, 1, 2, 9],
+    "apiKeyId": [1, 1, 2, 31, 99],
     "exchange": ["kraken"] * 6 + ["bitmex", "bitmex", "nowhere", "k%"],
     "symbol": ["BTC/USD"] * 6 + ["BTC/USD:BTC", "GOLD", "none", ""],
     "symbols": [["BTC/USD", "GOLD"], [], ["none"]],

@@ -72,6 +72,20 @@ CASES = {
     "a key out of range": "{ order(orderId: 2147483647) { side } bots(first: 1) { nodes { name } } }",
     "somebody else's": "{ orders(last: 5) { nodes { orderId bot { name } account { name } user { mail } } } bots { nodes {"
     " exchanges { name } orders(last: 2) { totalCount nodes { orderId } } } } }",
+    "trades and their orders": "{ orders(first: 9) { nodes { exOrderId trades { tradeId exchange side order { orderId bot { name } }"
+    " account { name } instrument { symbol } user { mail } ticker { price } } } } trades(last: 2) { nodes { exchange order { orderId }"
+    " instrument { base } ticker { price } account { exId } } } }",
+    "simulated trades": "{ bots { nodes { dryTrades(first: 2) { totalCount nodes { tradeId closingtrade exchange bot { name }"
+    " instrument { symbolId } user { uid } account { name } } } } } }",
+    "strategies": "{ bots { nodes { name strategies { strId takeProfit feedCount pairs params { id name value } catalog { name params"
+    " { id value } strategies { totalCount } } feeds { feedId order symbol { symbol } bot { name } strategy { strId } } } feeds { period } } }"
+    " strategies { nodes { strId bot { name } } } catStrategies { nodes { name pairs } } }",
+    "simulations": "{ bots { nodes { simulations { num name json bot { botId } } } } simulations { totalCount } }",
+    "keys of programs": "{ users { nodes { apiKeys { apiKeyId name scopes isActive expiresAt createdAt user { uid } } } } }",
+    "settings of exchanges": "{ catExchanges { params { id name value exchange { name } } accounts { nodes { name } } } }",
+    "what hangs on accounts": "{ exchanges { nodes { name bots { name } orders(first: 2) { totalCount nodes { orderId } }"
+    " trades(last: 1) { nodes { tradeId } } dryTrades { totalCount } } } }",
+    "what hangs on instruments": "{ symbols { nodes { symbol orders(first: 1) { totalCount } feeds { nodes { feedId } } } } }",
     "nobody's": "{ services { name } }",
 }  # fmt: skip
 

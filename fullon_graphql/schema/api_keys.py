@@ -1,0 +1,34 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from sqlalchemy import ARRAY, Text, func
+
+from fullon_graphql import models
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import UserRef
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.services import api_keys
+
+_SCOPES = func.string_to_array(func.replace(models.ApiKey.scopes, " ", ""), ",", type_=ARRAY(Text))
+
+
+@entity(models.ApiKey, key=models.ApiKey.api_key_id, visible=api_keys.visible)
+class ApiKey(Node):
+    """A key with which a program signs in for a person. The key itself is shown once, when it is made."""
+
+    api_key_id: int = column("Number of the key: what tells keys apart, and no secret.")
+    uid: int = column("Key of the person it signs in.")
+    name: str = column("Name given by the owner.")
+    description: str | None = column("What it is for.")
+    scopes: list[str] = column("What it may do, of `read`, `write` and `admin`.", _SCOPES)
+    is_active: bool = column("False for a key that has been switched off.")
+    expires_at: DateTime | None = column("When it ends; null for one without an end.")
+    last_used_at: DateTime | None = column("When it was last used, to the minute; null before the first time.")
+    created_at: DateTime = column("When it was made.")
+
+    user: UserRef = to_one("The person it signs in.", relation("User", "uid", models.User.uid))

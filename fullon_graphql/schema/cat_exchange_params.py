@@ -1,0 +1,39 @@
+"""Settings of catalogued exchanges."""
+
+from __future__ import annotations
+
+from fullon_graphql import models
+from fullon_graphql.context import Context
+from fullon_graphql.engine.batches import Batch, batched
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import CatExchangeRef
+from fullon_graphql.services import cat_exchange_params
+
+
+async def _values(context: Context, keys: list[tuple[int, str]]) -> list[str | None]:
+    return await cat_exchange_params.values(context.database, context.caller, keys)
+
+
+@entity(
+    models.CatExchangeParam,
+    key=(models.CatExchangeParam.cat_ex_id, models.CatExchangeParam.name),
+    visible=cat_exchange_params.visible,
+)
+class CatExchangeParam(Node):
+    """One setting of a catalogued exchange."""
+
+    cat_ex_id: int = column("Key of the exchange.")
+    name: str = column("Name of the setting, unique within the exchange.")
+
+    value: str | None = batched(
+        "Its value as text. It may be a key to something: null for everybody but administrators.",
+        Batch(("cat_ex_id", "name"), _values),
+    )
+
+    exchange: CatExchangeRef = to_one(
+        "The exchange it belongs to.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id)
+    )

@@ -1,0 +1,41 @@
+"""The catalogue of strategies."""
+
+from __future__ import annotations
+
+from sqlalchemy import func
+
+from fullon_graphql import models
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.connections import Connection
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import connection, to_many
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import CatStrategyParamRef, StrategyRef
+from fullon_graphql.services import cat_strategies
+
+
+@entity(models.CatStrategy, key=models.CatStrategy.cat_str_id, visible=cat_strategies.visible)
+class CatStrategy(Node):
+    """A strategy template. Strategies that are made from it begin with its settings."""
+
+    cat_str_id: int = column("Key of the template.")
+    name: str = column("Name of the template, unique, e.g. `rsi_hayden_long`.")
+    take_profit: float | None = column("Profit at which a position is closed, in per cent.")
+    stop_loss: float | None = column("Loss at which a position is closed, in per cent.")
+    trailing_stop: float | None = column("Fall from the best price at which a position is closed, in per cent.")
+    timeout: float | None = column("Age at which a position is closed, in seconds.")
+    pre_load_bars: int = column("How many past bars are read before it begins.")
+    feed_count: int = column("How many feeds a strategy of this kind needs.", models.CatStrategy.feeds)
+    pairs: bool = column(
+        "True where two instruments are traded against each other.", func.coalesce(models.CatStrategy.pairs, False)
+    )
+
+    params: list[CatStrategyParamRef] = to_many(
+        "Its parameters with their first values, by name.",
+        relation("CatStrategyParam", "cat_str_id", models.CatStrategyParam.cat_str_id),
+    )
+    strategies: Connection[StrategyRef] = connection(
+        "The strategies made from it that you may see, by key.",
+        relation("Strategy", "cat_str_id", models.Strategy.cat_str_id),
+    )

@@ -1,0 +1,29 @@
+"""Parameters of strategy templates."""
+
+from __future__ import annotations
+
+from fullon_graphql import models
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import CatStrategyRef
+from fullon_graphql.services import cat_strategy_params
+
+
+@entity(
+    models.CatStrategyParam,
+    key=(models.CatStrategyParam.cat_str_id, models.CatStrategyParam.name),
+    visible=cat_strategy_params.visible,
+)
+class CatStrategyParam(Node):
+    """One parameter of a strategy template."""
+
+    cat_str_id: int = column("Key of the template.")
+    name: str = column("Name of the parameter, unique within the template.")
+    value: str = column("Its first value as text, whatever a strategy reads it as.")
+
+    catalog: CatStrategyRef = to_one(
+        "The template it belongs to.", relation("CatStrategy", "cat_str_id", models.CatStrategy.cat_str_id)
+    )

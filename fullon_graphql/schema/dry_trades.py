@@ -1,0 +1,59 @@
+"""Simulated trades."""
+
+from __future__ import annotations
+
+from fullon_graphql import models
+from fullon_graphql.engine.batches import batched
+from fullon_graphql.engine.columns import column, upper
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.cat_exchanges import exchange_of_account
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.orders import OrderSide
+from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT, TICKER_OF_INSTRUMENT
+from fullon_graphql.services import dry_trades
+
+
+@entity(models.DryTrade, key=models.DryTrade.trade_id, visible=dry_trades.visible)
+class DryTrade(Node):
+    """A trade that a bot only simulated."""
+
+    trade_id: int = column("Key of the simulated trade.")
+    bot_id: int = column("Key of the bot that made it.")
+    uid: int = column("Key of the person it belongs to.")
+    ex_id: int = column("Key of the exchange account it would have been made on.")
+    exchange: str | None = column(
+        "Name of the exchange, e.g. `kraken`; null where the account is gone.", exchange_of_account(models.DryTrade)
+    )
+    symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.")
+    side: OrderSide = column("Buying or selling.", upper(models.DryTrade.side))
+    volume: float = column("Volume, in base currency.")
+    price: float = column("Price, in quote currency.")
+    cost: float = column("`price * volume`, in quote currency.")
+    fee: float = column("What the exchange would have taken for it, in quote currency.")
+    roi: float | None = column("What a closing trade won or lost, in quote currency; null for one that opens.")
+    roi_pct: float | None = column("The same in per cent of what was put in.")
+    reason: str | None = column("Why the bot made it.")
+    closingtrade: bool = column("True where it closed a position.")
+    timestamp: DateTime = column("When the bot made it.")
+
+    bot: BotRef | None = to_one(
+        "The bot that made it; null where that bot is gone.", relation("Bot", "bot_id", models.Bot.bot_id)
+    )
+    user: UserRef | None = to_one(
+        "The person it belongs to; null where they are gone.", relation("User", "uid", models.User.uid)
+    )
+    account: ExchangeRef | None = to_one(
+        "The exchange account it would have been made on; null where that is gone.",
+        relation("Exchange", "ex_id", models.Exchange.ex_id),
+    )
+    instrument: SymbolRef | None = to_one(
+        "The catalogued instrument of this trade; null where the catalogue has none.", INSTRUMENT_OF_ACCOUNT
+    )
+
+    ticker: TickerRef | None = batched(
+        "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
+    )

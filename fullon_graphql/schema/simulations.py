@@ -1,0 +1,26 @@
+"""Simulated runs of bots."""
+
+from __future__ import annotations
+
+from strawberry.scalars import JSON
+
+from fullon_graphql import models
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import BotRef
+from fullon_graphql.services import simulations
+
+
+@entity(models.Simulation, key=models.Simulation.num, visible=simulations.visible)
+class Simulation(Node):
+    """The result of one simulated run of a bot."""
+
+    num: int = column("Key of the run.")
+    bot_id: int = column("Key of the bot.")
+    name: str = column("Name of the run, unique within the bot.")
+    json: JSON | None = column("The result, as the simulator wrote it.")
+
+    bot: BotRef = to_one("The bot that was simulated.", relation("Bot", "bot_id", models.Bot.bot_id))

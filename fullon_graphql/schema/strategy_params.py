@@ -1,0 +1,29 @@
+"""Parameters of strategies."""
+
+from __future__ import annotations
+
+from fullon_graphql import models
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import StrategyRef
+from fullon_graphql.services import strategy_params
+
+
+@entity(
+    models.StrategyParam,
+    key=(models.StrategyParam.str_id, models.StrategyParam.name),
+    visible=strategy_params.visible,
+)
+class StrategyParam(Node):
+    """One parameter of a strategy."""
+
+    str_id: int = column("Key of the strategy.")
+    name: str = column("Name of the parameter, unique within the strategy.")
+    value: str = column("Its value as text, whatever the strategy reads it as.")
+
+    strategy: StrategyRef = to_one(
+        "The strategy it belongs to.", relation("Strategy", "str_id", models.Strategy.str_id)
+    )

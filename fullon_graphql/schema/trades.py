@@ -1,0 +1,69 @@
+"""Live trades."""
+
+from __future__ import annotations
+
+from fullon_graphql import models
+from fullon_graphql.engine.batches import batched
+from fullon_graphql.engine.columns import column, upper
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.cat_exchanges import exchange_of_account
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.orders import OrderSide
+from fullon_graphql.schema.references import ExchangeRef, OrderRef, SymbolRef, TickerRef, UserRef
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT, TICKER_OF_INSTRUMENT
+from fullon_graphql.services import trades
+
+# Exchanges number their orders each for itself, so the number alone may mean somebody else's order elsewhere.
+_ORDER = (models.Order.ex_order_id, models.Order.ex_id, models.Order.uid)
+
+
+@entity(models.Trade, key=models.Trade.trade_id, visible=trades.visible)
+class Trade(Node):
+    """What an exchange did for an order. The `cur` fields are the account's position in the instrument after it."""
+
+    trade_id: int = column("Key of the trade.")
+    ex_trade_id: str = column("The exchange's own id of the trade.")
+    ex_order_id: str = column("The exchange's own id of the order.")
+    uid: int = column("Key of the person it belongs to.")
+    ex_id: int = column("Key of the exchange account it was made on.")
+    exchange: str | None = column(
+        "Name of the exchange, e.g. `kraken`; null where the account is gone.", exchange_of_account(models.Trade)
+    )
+    symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.")
+    order_type: str = column("`market`, `limit`, `stop` or `stop_limit`, as the platform stored it.")
+    side: OrderSide = column("Buying or selling.", upper(models.Trade.side))
+    volume: float = column("Volume traded, in base currency.")
+    price: float = column("Price, in quote currency.")
+    cost: float = column("`price * volume`, in quote currency.")
+    fee: float = column("What the exchange took for it, in quote currency.")
+    cur_volume: float | None = column("Size of the position, in base currency, below zero for a short one.")
+    cur_avg_price: float | None = column("Average price the position was entered at, in quote currency.")
+    cur_avg_cost: float | None = column("What the position cost on average, in quote currency.")
+    cur_fee: float | None = column("Fees paid for the position so far, in quote currency.")
+    roi: float | None = column("What a closing trade won or lost, in quote currency; null for one that opens.")
+    roi_pct: float | None = column("The same in per cent of what was put in, leverage included.")
+    total_fee: float | None = column("Fees of this trade and of what it closed, in quote currency.")
+    leverage: float | None = column("Leverage of a derivative position.")
+    time: DateTime = column("When the exchange made it.")
+
+    order: OrderRef | None = to_one(
+        "The order it was made for; null where the platform does not know it.",
+        relation("Order", ("ex_order_id", "ex_id", "uid"), _ORDER, first=True),
+    )
+    user: UserRef | None = to_one(
+        "The person it belongs to; null where they are gone.", relation("User", "uid", models.User.uid)
+    )
+    account: ExchangeRef | None = to_one(
+        "The exchange account it was made on; null where that is gone.",
+        relation("Exchange", "ex_id", models.Exchange.ex_id),
+    )
+    instrument: SymbolRef | None = to_one(
+        "The catalogued instrument of this trade; null where the catalogue has none.", INSTRUMENT_OF_ACCOUNT
+    )
+
+    ticker: TickerRef | None = batched(
+        "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
+    )
