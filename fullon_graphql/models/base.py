@@ -12,15 +12,12 @@ from sqlalchemy.types import TypeDecorator
 OWN_SCHEMA = "fullon_graphql"
 """The PostgreSQL schema of everything this package adds. The platform's tables stay in `public`, unaltered."""
 
-SECRET = {"secret": True}
-"""The `info` of columns that are never shown, logged or audited, not even as a hash."""
-
 UTC_NOW = text("timezone('UTC', now())")
 """The platform's default for time columns: the current UTC time without a zone."""
 
 
 SECRET: Final = {"secret": True}
-"""The `info` of a column that no face ever shows."""
+"""The `info` of columns that are never shown, logged or audited, not even as a hash."""
 
 
 def is_secret(column: Column[Any]) -> bool:
