@@ -8,8 +8,7 @@ did not end well.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Any
 
 import asyncpg
@@ -25,32 +24,35 @@ class Connections:
         self._places = asyncio.Semaphore(size)
         self._patience: float = options["timeout"]
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    def connection(self) -> Loan:
         """A connection for one statement.
 
         Raises:
             TimeoutError: all of them were busy for too long, or none could be made in time.
             OSError, asyncpg.PostgresError: none could be made.
         """
+        return Loan(self)
+
+    async def take(self) -> asyncpg.Connection:
+        """A connection that nobody else has until it is given back."""
         if self._places.locked():
             async with asyncio.timeout(self._patience):
                 await self._places.acquire()
         else:
             await self._places.acquire()
         try:
-            connection = self._usable() or await asyncpg.connect(self._address, **self._options)
-            try:
-                yield connection
-            except asyncpg.PostgresError:
-                self._idle.append(connection)  # refused in good order
-                raise
-            except BaseException:
-                connection.terminate()  # whatever it was doing, nobody waits for the end of it
-                raise
-            self._idle.append(connection)
-        finally:
+            return self._usable() or await asyncpg.connect(self._address, **self._options)
+        except BaseException:
             self._places.release()
+            raise
+
+    def give_back(self, connection: asyncpg.Connection, error: BaseException | None) -> None:
+        """Whose statement has ended, with `error` where it did not end well."""
+        if error is None or isinstance(error, asyncpg.PostgresError):  # also where it was refused in good order
+            self._idle.append(connection)
+        else:
+            connection.terminate()  # whatever it was doing, nobody waits for the end of it
+        self._places.release()
 
     async def close(self) -> None:
         """Close what is idle. Who still uses a connection ends it by not giving it back to anybody."""
@@ -63,3 +65,22 @@ class Connections:
             if not connection.is_closed():
                 return connection
         return None
+
+
+class Loan:
+    """One connection for one block. A class, because a generator would cost as much as all the rest of it."""
+
+    __slots__ = ("_connection", "_connections")
+    _connection: asyncpg.Connection
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    async def __aenter__(self) -> asyncpg.Connection:
+        self._connection = await self._connections.take()
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connections.give_back(self._connection, error)

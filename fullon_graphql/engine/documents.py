@@ -36,8 +36,10 @@ class Document:
     errors: list[GraphQLError]
     operations: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
     fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
+    conditions: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
+    """By operation, the variables that decide which fields are there."""
     plans: Bounded[Any, Any] = field(default_factory=lambda: Bounded(32))
-    """What planning made of it, by operation and variant."""
+    """What planning made of it, by operation and values of its conditions."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """The operation called `name`, or the only one; None where that is not clear."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import orjson
 import structlog
@@ -37,27 +37,29 @@ MAX_ERRORS: Final = 50
 """How many of a request's variables are told what is wrong with them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What a client asks: a document, the name of one of its operations, and values for its variables."""
 
     query: str
     operation_name: str | None = None
-    variables: dict[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = {}
     read_only: bool = False
     """True where only queries may be run, as with GET."""
     explain: bool = False
     """True where the client would like to know how the answer came about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """The JSON body; `executed` is False where nothing was run because the request itself is no good."""
 
     body: bytes
     executed: bool
     not_allowed: bool = False
     """True for what is sent with GET and needs POST."""
+
+
+_UNHEARD: Final = nullcontext()
+_NO_VARIABLES: Final = VariableValues({}, {})
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Operations:
         """The answer to a request; `trace`, and with `explain` the client too, learns how it came about."""
         trace = trace or Trace()
         document = self.documents.read(request.query, trace)
-        with overheard(trace.redis) if explain else nullcontext():
+        with overheard(trace.redis) if explain else _UNHEARD:
             response = _refusal(document, request, context) or await self._answer(document, request, context, trace)
         _count(self.metrics, trace, executed=response.executed)
         return _explained(response, trace) if explain and response.executed else response
@@ -87,8 +89,7 @@ class Operations:
     async def _answer(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         operation = document.operation(request.operation_name)
         assert operation is not None, "refused before"
-        definitions = operation.variable_definitions or ()
-        variables = get_variable_values(self.schema, definitions, request.variables, max_errors=MAX_ERRORS)
+        variables = self._variables(operation, request)
         if not isinstance(variables, VariableValues):
             return _error_response(variables, context, before_execution=False)
         data = await self._planned(document, operation, variables, context, trace)
@@ -100,6 +101,14 @@ class Operations:
         if trace.failure and not result.errors:  # else the reference has met, and logged, the same
             log.warning("plan.failed", exc_info=trace.failure)
         return _response(result, context)
+
+    def _variables(
+        self, operation: OperationDefinitionNode, request: Request
+    ) -> VariableValues | Sequence[GraphQLError]:
+        definitions = operation.variable_definitions
+        if not definitions:
+            return _NO_VARIABLES
+        return get_variable_values(self.schema, definitions, dict(request.variables), max_errors=MAX_ERRORS)
 
     async def _planned(
         self,
@@ -128,7 +137,7 @@ class Operations:
             self.schema,
             document.node,
             context_value=context,
-            variable_values=request.variables,
+            variable_values=dict(request.variables),
             operation_name=request.operation_name,
         )
         return cast("ExecutionResult", await result if is_awaitable(result) else result)
@@ -146,7 +155,7 @@ def _refusal(document: Document, request: Request, context: Context) -> Response
     if operation.operation is OperationType.SUBSCRIPTION:
         return _bad_request("Subscriptions are served over WebSocket (graphql-transport-ws) at this same address.")
     if request.read_only and operation.operation is not OperationType.QUERY:
-        return replace(_bad_request("Only queries may be sent with GET; use POST."), not_allowed=True)
+        return _bad_request("Only queries may be sent with GET; use POST.")._replace(not_allowed=True)
     return None
 
 
@@ -170,7 +179,7 @@ def _response(result: ExecutionResult, context: Context) -> Response:
 
 def _explained(response: Response, trace: Trace) -> Response:
     report = orjson.dumps({"explain": trace.report()})
-    return replace(response, body=b'%b,"extensions":%b}' % (response.body[:-1], report))
+    return response._replace(body=b'%b,"extensions":%b}' % (response.body[:-1], report))
 
 
 def _count(metrics: Metrics, trace: Trace, *, executed: bool) -> None:

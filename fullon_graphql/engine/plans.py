@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import GraphQLSchema, OperationDefinitionNode, OperationType
@@ -83,9 +83,9 @@ def plan(
         Unplanned: something in it has to be executed by the reference.
     """
     name = operation.name.value if operation.name else None
-    names = document.plans.get(("conditions", name))
+    names = document.conditions.get(name)
     if names is None:
-        names = document.plans.put(("conditions", name), condition_variables(operation, document.fragments.values()))
+        names = document.conditions[name] = condition_variables(operation, document.fragments.values())
     truth = {variable: variables.coerced.get(variable) for variable in names}
     key = (name, *truth.values())
     made = document.plans.get(key)
@@ -208,8 +208,7 @@ def _resolved(selection: Selection) -> Answer:
     return answer
 
 
-@dataclass(frozen=True)
-class PlainInfo:
+class PlainInfo(NamedTuple):
     """What a resolver that is called without graphql-core finds in `info`."""
 
     context: Context

@@ -50,8 +50,12 @@ TRAP: Final = rf"\u0001{NONCE}!".encode()
 """How a trap looks in JSON text."""
 HOLE: Final = re.compile(rf'"\\u0001{NONCE}:(\d+):((?:[^"\\]|\\.)*)"'.encode())
 """A hole in JSON text: its number, and its key as escaped JSON."""
-NOT_FINITE: Final = re.compile(rb'"(?:NaN|-?Infinity)"')
-"""How PostgreSQL writes the floats that JSON has no form for."""
+
+
+def has_not_finite(text: bytes) -> bool:
+    """True where one of these may stand in JSON text: how PostgreSQL writes the floats that JSON has no form for."""
+    return b'"NaN"' in text or b'Infinity"' in text
+
 
 _MOST_KEYS: Final = 50  # json_build_object takes 100 arguments
 

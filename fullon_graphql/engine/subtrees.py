@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from graphql.execution.values import VariableValues
@@ -27,12 +27,12 @@ from fullon_graphql.engine.selections import Selection
 from fullon_graphql.engine.statements import (
     CALLER,
     HOLE,
-    NOT_FINITE,
     TRAP,
     Assembly,
     PageShape,
     Statement,
     compiled,
+    has_not_finite,
     page_values,
     public_text,
 )
@@ -56,8 +56,7 @@ class Written:
         return public_text(self.statement)
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """What every step of one execution needs to know."""
 
     context: Context
@@ -155,8 +154,8 @@ class Subtree:
 
     async def _fill(self, run: Run, written: Written, texts: Sequence[str]) -> list[bytes]:
         """The texts with their holes filled: all between them is passed on as PostgreSQL wrote it."""
-        answer = BETWEEN.join(text.encode() for text in texts)
-        if TRAP in answer or NOT_FINITE.search(answer):
+        answer = texts[0].encode() if len(texts) == 1 else BETWEEN.join(text.encode() for text in texts)
+        if TRAP in answer or has_not_finite(answer):
             raise Unplanned("a value that the reference has to report", "value")
         if written.holes:
             answer = await _filled(run, written, answer)

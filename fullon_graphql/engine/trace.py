@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fullon_graphql.engine.unplanned import Kind
 
@@ -17,8 +17,7 @@ Fallback = Kind | Literal["error", "failure"]
 """What `Unplanned` names, an expected error, or a bug."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Something that was done; `seconds` without those of the steps inside it."""
 
     stage: Stage
@@ -38,6 +37,8 @@ class Trace:
 
     started: float = field(default_factory=perf_counter)
     steps: list[Step] = field(default_factory=list)
+    stages: set[Stage] = field(default_factory=set)
+    """What has been done at least once."""
     reason: str | None = None
     """Why the reference execution answered, if it did."""
     fallback: Fallback | None = None
@@ -49,10 +50,15 @@ class Trace:
 
     def step(self, stage: Stage, name: str, started: float, **facts: Any) -> None:
         """Note something that began at `started` (of `perf_counter`) and has ended now."""
-        inside = sum(step.seconds for step in self.steps if step.started >= started)
+        inside = 0.0
+        for earlier in reversed(self.steps):  # in the order of their ends: those inside come last
+            if earlier.started < started:
+                break
+            inside += earlier.seconds
         if self.redis:
             facts["redis"] = self.redis.copy()
             self.redis.clear()
+        self.stages.add(stage)
         self.steps.append(Step(stage, name, started, perf_counter() - started - inside, facts))
 
     def fall_back(self, fallback: Fallback, reason: str) -> None:
@@ -61,7 +67,7 @@ class Trace:
 
     def made(self, *stages: Stage) -> bool:
         """True where one of these was done: nothing that is remembered could take its place."""
-        return any(step.stage in stages for step in self.steps)
+        return not self.stages.isdisjoint(stages)
 
     def report(self) -> dict[str, Any]:
         """The same as JSON values, fit for the client that asked for it."""

@@ -6,11 +6,10 @@ import re
 import secrets
 from itertools import count
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars
 
-HEADER = "x-request-id"
+HEADER = b"x-request-id"
 _ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -28,11 +27,12 @@ class RequestIds:
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[HEADER] = request_id
+                message["headers"] = [*message.get("headers", ()), (HEADER, request_id.encode())]
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_named)
+        # Never unbound: the server runs every request in a task, hence in a context, of its own.
+        bind_contextvars(request_id=request_id)
+        await self._app(scope, receive, send_named)
 
 
 _START = secrets.token_hex(12)
@@ -45,5 +45,5 @@ def _made() -> str:
 
 
 def _given(scope: Scope) -> str | None:
-    given: bytes = dict(scope["headers"]).get(HEADER.encode(), b"")
+    given: bytes = dict(scope["headers"]).get(HEADER, b"")
     return given.decode() if _ACCEPTABLE.fullmatch(given) else None

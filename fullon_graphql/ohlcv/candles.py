@@ -42,6 +42,11 @@ class CandleColumns:
         """How many bars there are."""
         return len(self.time)
 
+    def reversed(self) -> CandleColumns:
+        """The same bars the other way round."""
+        columns = (self.time, self.open, self.high, self.low, self.close, self.volume)
+        return CandleColumns(*(column[::-1] for column in columns))
+
     def bars(self) -> Bars:
         """The same bars as a sequence that makes each of them only when it is looked at."""
         return Bars(self)

@@ -16,12 +16,12 @@ from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
 
 
 def oldest_bars(source: Source, timeframe: Timeframe) -> str:
-    """The first `count` bars of the range."""
+    """The first `count` bars of the range, in ascending order."""
     return _edge_bars(source, timeframe, "ASC")
 
 
 def newest_bars(source: Source, timeframe: Timeframe) -> str:
-    """The last `count` bars of the range that exist, however far they lie apart."""
+    """The last `count` bars of the range that exist, however far they lie apart, newest first."""
     if source.timeframe is timeframe or not source.indexed:
         return _edge_bars(source, timeframe, "DESC", rows=_enough_rows(source, timeframe))
     # One index probe per bar steps over whatever is empty; only the rows of the bars found are read.
@@ -43,7 +43,7 @@ def newest_bars(source: Source, timeframe: Timeframe) -> str:
             WHERE "timestamp" >= {_stored(source, "newest.time")}
                 AND "timestamp" < {_stored(source, f"newest.time + {_step(timeframe)}")}
         ) AS bar
-        ORDER BY newest.time
+        ORDER BY newest.time DESC
     """
 
 
@@ -94,12 +94,7 @@ def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
 def _edge_bars(source: Source, timeframe: Timeframe, direction: str, rows: str | None = None) -> str:
     rows = rows or f"{source.name} WHERE {_range(source, timeframe)}"
     time = '"timestamp"' if source.timeframe is timeframe else "time"  # the column has the index, the bucket none
-    return f"""
-        SELECT * FROM (
-            {_bars(source, timeframe, rows)}
-            ORDER BY {time} {direction} LIMIT CAST(:count AS integer)
-        ) AS bars ORDER BY time
-    """
+    return f"{_bars(source, timeframe, rows)} ORDER BY {time} {direction} LIMIT CAST(:count AS integer)"
 
 
 def _enough_rows(source: Source, timeframe: Timeframe) -> str | None:

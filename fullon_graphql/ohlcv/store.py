@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, Literal, TypeVar, overload
 
 import asyncpg
@@ -23,6 +25,10 @@ T = TypeVar("T")
 
 MAX_BARS: Final = 50_000
 """The most bars one answer may have."""
+
+
+Kind = tuple[bool, bool]
+"""Whether gaps are filled, and whether the newest bars are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +59,10 @@ class Window:
         count = self.last or MAX_BARS + 1
         return {"start": _aware(self.start), "end": _aware(self.end), "now": datetime.now(UTC), "count": count}
 
-    def bars_of(self, source: Source, timeframe: Timeframe) -> str:
-        """The statement that gives these bars."""
-        if self.fill:
-            return resampling.filled_bars(source, timeframe, newest=self.last is not None)
-        if self.last is not None:
-            return resampling.newest_bars(source, timeframe)
-        return resampling.oldest_bars(source, timeframe)
+    @property
+    def kind(self) -> Kind:
+        """What of it shows in the statement's text."""
+        return self.fill, self.last is not None
 
 
 class CandleStore:
@@ -213,8 +216,7 @@ class CandleStore:
     ) -> list[CandleColumns | FullonError]:
         if not sources:
             return []
-        statements = [_as_columns(window.bars_of(source, timeframe), key) for key, source in enumerate(sources)]
-        rows = await self._database.named_records(" UNION ALL ".join(statements), window.parameters)
+        rows = await self._database.named_records(_statement(tuple(sources), timeframe, window.kind), window.parameters)
         return [_columns(row) for row in sorted(rows, key=lambda row: row["key"])]
 
 
@@ -222,20 +224,42 @@ def _aware(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
 
 
+@lru_cache(maxsize=1_000)
+def _statement(sources: tuple[Source, ...], timeframe: Timeframe, kind: Kind) -> str:
+    """The bars of every source, each in one row of columns."""
+    bars = (_bars_of(source, timeframe, *kind) for source in sources)
+    return " UNION ALL ".join(_as_columns(statement, key) for key, statement in enumerate(bars))
+
+
+def _bars_of(source: Source, timeframe: Timeframe, fill: bool, newest: bool) -> str:
+    if fill:
+        return resampling.filled_bars(source, timeframe, newest=newest)
+    return (resampling.newest_bars if newest else resampling.oldest_bars)(source, timeframe)
+
+
 def _as_columns(bars: str, key: int) -> str:
-    """All bars in one row of arrays: cheaper to send and to decode than a row per bar."""
-    return f"""
-        SELECT {key} AS key, array_agg(date_part('epoch', time) * 1000) AS time, array_agg(open) AS open,
-            array_agg(high) AS high, array_agg(low) AS low, array_agg(close) AS close, array_agg(volume) AS volume
-        FROM ({bars}) AS bars"""
+    """All bars in one row, each column as the bytes of its doubles.
+
+    An array would say of each number how long it is, and the driver would read them one by one: half of the time that
+    500 bars take. NaN stands for what is missing, so that no column is ever shorter than the others.
+    """
+    numbers = ["date_part('epoch', time) * 1000", "open", "high", "low", "close", "volume"]
+    columns = (f"string_agg(float8send(coalesce(CAST({number} AS float8), 'NaN')), '')" for number in numbers)
+    return f"SELECT {key} AS key, {', '.join(columns)} FROM ({bars}) AS bars"
 
 
 def _columns(row: asyncpg.Record) -> CandleColumns | FullonError:
-    columns: list[list[float] | None] = list(row[1:])
-    bars = CandleColumns(*(column or [] for column in columns))  # array_agg of nothing is null
+    bars = CandleColumns(*map(_doubles, row[1:]))
+    if bars.time[1:] and bars.time[0] > bars.time[-1]:
+        bars = bars.reversed()
     if bars.length > MAX_BARS:
         return BadUserInput(f"More than {MAX_BARS} bars; ask for a shorter range, a longer timeframe or `last`.")
     return bars
+
+
+def _doubles(column: bytes | None) -> list[float]:
+    """The numbers of a column; nothing where there was nothing to put together."""
+    return list(struct.unpack(f">{len(column) // 8}d", column)) if column else []
 
 
 def _unknown(market: Market) -> NotFound:
