@@ -20,11 +20,13 @@ from fullon_graphql.engine.rendering import RenderErrors
 from fullon_graphql.engine.roots import NODES
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.resolvers.api_keys import ApiKeyQueries
+from fullon_graphql.resolvers.bot_logs import BotLogQueries
 from fullon_graphql.resolvers.bots import BotMutations, BotQueries
 from fullon_graphql.resolvers.candles import CandleQueries
 from fullon_graphql.resolvers.cat_exchanges import CatExchangeQueries
 from fullon_graphql.resolvers.cat_strategies import CatStrategyQueries
 from fullon_graphql.resolvers.dry_trades import DryTradeQueries
+from fullon_graphql.resolvers.exchange_history import ExchangeHistoryQueries
 from fullon_graphql.resolvers.exchanges import ExchangeQueries
 from fullon_graphql.resolvers.feeds import FeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
@@ -38,12 +40,14 @@ from fullon_graphql.resolvers.tickers import TickerQueries
 from fullon_graphql.resolvers.trades import TradeQueries
 from fullon_graphql.resolvers.users import UserQueries
 from fullon_graphql.schema.api_keys import ApiKey
+from fullon_graphql.schema.bot_logs import BotLog
 from fullon_graphql.schema.bots import Bot
 from fullon_graphql.schema.cat_exchange_params import CatExchangeParam
 from fullon_graphql.schema.cat_exchanges import CatExchange
 from fullon_graphql.schema.cat_strategies import CatStrategy
 from fullon_graphql.schema.cat_strategy_params import CatStrategyParam
 from fullon_graphql.schema.dry_trades import DryTrade
+from fullon_graphql.schema.exchange_history import ExchangeHistory
 from fullon_graphql.schema.exchanges import Exchange
 from fullon_graphql.schema.feeds import Feed
 from fullon_graphql.schema.nodes import find_represented, represented_ids
@@ -65,10 +69,12 @@ ENTITIES = [
     StrategyParam,
     Feed,
     Simulation,
+    BotLog,
     Order,
     Trade,
     DryTrade,
     Exchange,
+    ExchangeHistory,
     CatExchange,
     CatExchangeParam,
     CatStrategy,
@@ -86,10 +92,12 @@ class Query(
     StrategyQueries,
     FeedQueries,
     SimulationQueries,
+    BotLogQueries,
     OrderQueries,
     TradeQueries,
     DryTradeQueries,
     ExchangeQueries,
+    ExchangeHistoryQueries,
     CatExchangeQueries,
     CatStrategyQueries,
     SymbolQueries,

@@ -67,8 +67,8 @@ class BotLog(Base):
     timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.current_timestamp())
     """The only column of the platform that is stored with a time zone."""
 
-    # The table has no key at all; rows that agree in everything here say the same.
-    __mapper_args__ = {"primary_key": ["bot_id", "timestamp", "feed_num", "ex_id", "symbol", "message"]}
+    # The table has no key at all; rows that agree in everything say the same.
+    __mapper_args__ = {"primary_key": ["bot_id", "timestamp", "feed_num", "ex_id", "symbol", "position", "message"]}
 
 
 class Simulation(Base):

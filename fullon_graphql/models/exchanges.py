@@ -72,5 +72,5 @@ class ExchangeHistory(Base):
     comment: Mapped[str | None]
     timestamp: Mapped[datetime]
 
-    # The table has no key at all; one balance per account, currency and time is what it means to hold.
-    __mapper_args__ = {"primary_key": ["ex_id", "currency", "timestamp"]}
+    # The table has no key at all; rows that agree in all but the comment say the same.
+    __mapper_args__ = {"primary_key": ["ex_id", "timestamp", "currency", "user_id", "balance"]}

@@ -14,6 +14,7 @@ from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import (
+    BotLogRef,
     DryTradeRef,
     ExchangeRef,
     FeedRef,
@@ -59,6 +60,10 @@ class Bot(Node):
     )
     dry_trades: Connection[DryTradeRef] = connection(
         "The bot's simulated trades, by key.", relation("DryTrade", "bot_id", models.DryTrade.bot_id)
+    )
+    logs: Connection[BotLogRef] = connection(
+        "What the bot has written, oldest first; give `last` for the newest.",
+        relation("BotLog", "bot_id", models.BotLog.bot_id),
     )
 
 

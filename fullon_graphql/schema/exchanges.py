@@ -13,7 +13,7 @@ from fullon_graphql.schema.balances import BALANCES_OF_ACCOUNT, Balance
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.positions import POSITIONS_OF_ACCOUNT, Position
-from fullon_graphql.schema.references import BotRef, DryTradeRef, OrderRef, TradeRef, UserRef
+from fullon_graphql.schema.references import BotRef, DryTradeRef, ExchangeHistoryRef, OrderRef, TradeRef, UserRef
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import exchanges
 
@@ -50,6 +50,10 @@ class Exchange(Node):
     dry_trades: Connection[DryTradeRef] = connection(
         "Simulated trades on it, by key.",
         relation("DryTrade", ("uid", "ex_id"), (models.DryTrade.uid, models.DryTrade.ex_id)),
+    )
+    history: Connection[ExchangeHistoryRef] = connection(
+        "What it has held, oldest first; give `last` for the newest.",
+        relation("ExchangeHistory", "ex_id", models.ExchangeHistory.ex_id),
     )
 
     balances: list[Balance] = batched(

@@ -8,12 +8,14 @@ from strawberry import lazy
 
 if TYPE_CHECKING:
     from fullon_graphql.schema.api_keys import ApiKey
+    from fullon_graphql.schema.bot_logs import BotLog
     from fullon_graphql.schema.bots import Bot
     from fullon_graphql.schema.cat_exchange_params import CatExchangeParam
     from fullon_graphql.schema.cat_exchanges import CatExchange
     from fullon_graphql.schema.cat_strategies import CatStrategy
     from fullon_graphql.schema.cat_strategy_params import CatStrategyParam
     from fullon_graphql.schema.dry_trades import DryTrade
+    from fullon_graphql.schema.exchange_history import ExchangeHistory
     from fullon_graphql.schema.exchanges import Exchange
     from fullon_graphql.schema.feeds import Feed
     from fullon_graphql.schema.orders import Order
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from fullon_graphql.schema.users import User
 
 ApiKeyRef = Annotated["ApiKey", lazy("fullon_graphql.schema.api_keys")]
+BotLogRef = Annotated["BotLog", lazy("fullon_graphql.schema.bot_logs")]
 BotRef = Annotated["Bot", lazy("fullon_graphql.schema.bots")]
 CatExchangeParamRef = Annotated["CatExchangeParam", lazy("fullon_graphql.schema.cat_exchange_params")]
 CatExchangeRef = Annotated["CatExchange", lazy("fullon_graphql.schema.cat_exchanges")]
 CatStrategyParamRef = Annotated["CatStrategyParam", lazy("fullon_graphql.schema.cat_strategy_params")]
 CatStrategyRef = Annotated["CatStrategy", lazy("fullon_graphql.schema.cat_strategies")]
 DryTradeRef = Annotated["DryTrade", lazy("fullon_graphql.schema.dry_trades")]
+ExchangeHistoryRef = Annotated["ExchangeHistory", lazy("fullon_graphql.schema.exchange_history")]
 ExchangeRef = Annotated["Exchange", lazy("fullon_graphql.schema.exchanges")]
 FeedRef = Annotated["Feed", lazy("fullon_graphql.schema.feeds")]
 OrderRef = Annotated["Order", lazy("fullon_graphql.schema.orders")]

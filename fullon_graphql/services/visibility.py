@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Select, exists, literal_column, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from fullon_graphql.auth.principal import Caller, signed_in
 
@@ -48,3 +48,16 @@ def shared_rows(table: type[Any], caller: Caller) -> Select[Any]:
     """
     signed_in(caller)
     return select(table)
+
+
+def without_twins(rows: Select[Any], table: type[Any], *columns: InstrumentedAttribute[Any]) -> Select[Any]:
+    """`rows` of a table without a key, each content once: of rows that agree in `columns` the first that is stored.
+
+    Such rows say the same, and nothing tells them apart by which a list could go on between them or a client ask for
+    one of them again. With this, `columns` are the table's key.
+    """
+    twin = aliased(table, name="twin")
+    agrees = [getattr(twin, column.key) == column for column in columns]
+    # Where PostgreSQL keeps a row: the only thing that differs.
+    earlier = literal_column("twin.ctid") < literal_column(f"{table.__tablename__}.ctid")
+    return rows.where(~exists().where(*agrees, earlier).correlate(table))

@@ -86,6 +86,11 @@ CASES = {
     "what hangs on accounts": "{ exchanges { nodes { name bots { name } orders(first: 2) { totalCount nodes { orderId } }"
     " trades(last: 1) { nodes { tradeId } } dryTrades { totalCount } } } }",
     "what hangs on instruments": "{ symbols { nodes { symbol orders(first: 1) { totalCount } feeds { nodes { feedId } } } } }",
+    "logs": "{ bots { nodes { logs(first: 2) { totalCount nodes { id message position timestamp feedNum exchange bot { name }"
+    " account { name } instrument { symbol } ticker { price } } edges { cursor } pageInfo { endCursor hasNextPage } } } }"
+    " botLogs(last: 4) { totalCount nodes { message } } }",
+    "histories": "{ exchanges { nodes { history { totalCount edges { cursor node { id balance currency comment timestamp } } } } }"
+    " exchangeHistory(first: 3) { totalCount nodes { account { name } user { mail } } pageInfo { endCursor } } }",
     "nobody's": "{ services { name } }",
 }  # fmt: skip
 

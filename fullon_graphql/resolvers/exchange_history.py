@@ -1,0 +1,17 @@
+"""Queries about what accounts held in the past."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.engine.connections import Connection
+from fullon_graphql.engine.roots import root_connection
+from fullon_graphql.schema.exchange_history import ExchangeHistory
+
+
+@strawberry.type
+class ExchangeHistoryQueries:
+    exchange_history: Connection[ExchangeHistory] = root_connection(
+        "What the accounts you may see have held, by account and time: your own, or all as administrator.",
+        ExchangeHistory,
+    )
