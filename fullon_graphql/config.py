@@ -50,6 +50,12 @@ class Settings(BaseSettings):
     redis_max_connections: int = Field(default=50, ge=4)
     redis_timeout: float = Field(default=5.0, gt=0, description="Seconds one Redis command may take.")
 
+    stream_poll_interval: float = Field(
+        default=2.0,
+        gt=0,
+        description="Seconds between two looks for what others have written without a notice.",
+    )
+
     # Identity
     jwt_secret_key: SecretStr = SecretStr(INSECURE_SECRET)
     jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"

@@ -59,6 +59,7 @@ from fullon_graphql.schema.strategy_params import StrategyParam
 from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User
+from fullon_graphql.subscriptions.candles import CandleSubscriptions
 from fullon_graphql.subscriptions.tickers import TickerSubscriptions
 
 ENTITIES = [
@@ -115,7 +116,7 @@ class Mutation(SessionMutations, BotMutations, OrderMutations, ServiceMutations)
 
 
 @strawberry.type(description="What can be listened to.")
-class Subscription(TickerSubscriptions):
+class Subscription(TickerSubscriptions, CandleSubscriptions):
     pass
 
 

@@ -114,13 +114,15 @@ class Hub:
         return len(set().union(*self._listeners.values()))
 
     @asynccontextmanager
-    async def listen(self, topics: Iterable[Topic]) -> AsyncIterator[Mailbox]:
+    async def listen(self, topics: Iterable[Topic], mailbox: Mailbox | None = None) -> AsyncIterator[Mailbox]:
         """A mailbox for `topics`, whose first news is a reset: subscribed, so read the state now.
+
+        Who must not miss what the newest message leaves behind brings a `mailbox` that looks at each.
 
         Raises:
             ServiceUnavailable: Redis did not take the subscription in time.
         """
-        mailbox, wanted = Mailbox(), list(dict.fromkeys(topics))
+        mailbox, wanted = mailbox or Mailbox(), list(dict.fromkeys(topics))
         try:
             await self._join(mailbox, wanted)
             yield mailbox

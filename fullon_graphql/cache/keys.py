@@ -187,6 +187,16 @@ def service_changes(name: str) -> str:
     return f"{PREFIX}service:{name}:changes"
 
 
+def candle_writes(exchange: str, symbol: str) -> str:
+    """CHANNEL: candles have been stored. The message is until when they are complete (unix milliseconds), or 0."""
+    return f"{PREFIX}candles:{exchange}:{symbol}"
+
+
+def changes(key: str) -> str:
+    """CHANNEL: a nudge when one of the platform's keys without a channel of its own has been written; read again."""
+    return f"{PREFIX}changes:{key}"
+
+
 HUB = f"{PREFIX}hub"
 """CHANNEL: nobody speaks on it; the hub keeps its connection open with it while nobody listens."""
 

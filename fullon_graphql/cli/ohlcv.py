@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import sqlalchemy.exc
 import typer
+from redis.exceptions import RedisError
 from rich.console import Console
 from rich.progress import Progress
 
+from fullon_graphql.cache.candles import announce
+from fullon_graphql.cache.client import connect
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import FullonError
@@ -33,7 +37,10 @@ _Import = Callable[[Database, OnProgress], Awaitable[Imported]]
 @app.command()
 def import_trades(file: File, exchange: Exchange, symbol: Symbol) -> None:
     """Add trades: columns time_ms, trade_id, side, price, volume. Running it again changes nothing."""
-    _run(lambda database, show: importing.import_trades(database, file, exchange, symbol, on_progress=show))
+    _run(
+        (exchange, symbol),
+        lambda database, show: importing.import_trades(database, file, exchange, symbol, on_progress=show),
+    )
 
 
 @app.command()
@@ -45,17 +52,18 @@ def import_candles(
 ) -> None:
     """Add candles: columns time_ms, open, high, low, close, volume. Running it again changes nothing."""
     _run(
+        (exchange, symbol),
         lambda database, show: importing.import_candles(
             database, file, exchange, symbol, timeframe=timeframe, on_progress=show
-        )
+        ),
     )
 
 
-def _run(import_file: _Import) -> None:
+def _run(instrument: tuple[str, str], import_file: _Import) -> None:
     """Import, then one summary line. An expected error becomes one line and exit code 1."""
     started = time.monotonic()
     try:
-        imported = asyncio.run(_with_progress(import_file, load_settings()))
+        imported = asyncio.run(_import(instrument, import_file, load_settings()))
     except FullonError as error:
         typer.secho(error.message, fg="red", err=True)
         raise typer.Exit(1) from error
@@ -67,6 +75,18 @@ def _run(import_file: _Import) -> None:
         )
         raise typer.Exit(1) from error
     typer.echo(_summary(imported, time.monotonic() - started))
+
+
+async def _import(instrument: tuple[str, str], import_file: _Import, settings: Settings) -> Imported:
+    """Import, and tell those who listen to the instrument's candles."""
+    imported = await _with_progress(import_file, settings)
+    redis = connect(settings.redis_url, settings, "import")
+    try:
+        with suppress(RedisError, OSError):  # the candles are stored, and listeners look for themselves
+            await announce(redis, [instrument])
+    finally:
+        await redis.aclose()
+    return imported
 
 
 async def _with_progress(import_file: _Import, settings: Settings) -> Imported:

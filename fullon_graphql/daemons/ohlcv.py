@@ -8,12 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 
 import structlog
+from redis.exceptions import RedisError
 
+from fullon_graphql.cache.candles import announce
 from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.daemons.collector import CollectorDaemon
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.daemons.feeds import FeedEndedError
-from fullon_graphql.daemons.minutes import Minutes
+from fullon_graphql.daemons.minutes import MINUTE, Minutes
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 
@@ -40,6 +42,7 @@ class OhlcvDaemon(CollectorDaemon):
         super().__init__(resources)
         self._clock = clock
         self._minutes: dict[tuple[str, str], Minutes] = {}
+        self._announced = 0.0
 
     async def prepare(self) -> None:
         """Load the feed and the symbols, and create the tables that are missing."""
@@ -84,6 +87,7 @@ class OhlcvDaemon(CollectorDaemon):
             now = self._clock() - GRACE
             closed = {instrument: minutes.close(now) for instrument, minutes in self._minutes.items()}
             await self._store({instrument: candles for instrument, candles in closed.items() if candles})
+            await self._announce(now // MINUTE * MINUTE)
 
     async def _store(self, closed: Mapping[tuple[str, str], Sequence[Candle]]) -> None:
         if not closed:
@@ -92,3 +96,13 @@ class OhlcvDaemon(CollectorDaemon):
         async with self.resources.ohlcv_database.transaction() as connection:
             for (exchange, symbol), candles in closed.items():
                 await upsert_candles(connection, exchange, symbol, candles)
+
+    async def _announce(self, complete_until: float) -> None:
+        """Once a minute, for minutes without a trade have no candle that would tell that they are over."""
+        if complete_until > self._announced:
+            self.check_in_charge()
+            self._announced = complete_until
+            try:
+                await announce(self.resources.redis, self._minutes, complete_until)
+            except RedisError as error:  # what is stored is stored; listeners look for themselves
+                log.warning("candle.not_announced", error=repr(error))

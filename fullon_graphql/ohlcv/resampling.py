@@ -15,6 +15,11 @@ from fullon_graphql.ohlcv.sources import Source
 from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
 
 
+def newest_row(source: Source) -> str:
+    """The time of the newest row of all; null where there is none."""
+    return f"""SELECT {_utc(source, 'max("timestamp")')} AS time FROM {source.name}"""
+
+
 def oldest_bars(source: Source, timeframe: Timeframe) -> str:
     """The first `count` bars of the range, in ascending order."""
     return _edge_bars(source, timeframe, "ASC")

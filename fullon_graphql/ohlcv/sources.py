@@ -36,14 +36,16 @@ class Source:
     """A table or view that bars can be read from.
 
     `timeframe` is that of its candles, None for trades. `aware` tells whether its times carry a zone (else they are
-    UTC); `indexed`, whether the newest row before a time is found without reading the rest. `order` are the columns
-    that put its rows in the order they happened.
+    UTC); `indexed`, whether the newest row before a time is found without reading the rest; `computed`, whether its
+    newest candle is made of trades, so that more of them may come. `order` are the columns that put its rows in the
+    order they happened.
     """
 
     name: str
     timeframe: Timeframe | None
     aware: bool
     indexed: bool
+    computed: bool
     volume: str
     order: tuple[str, ...]
 
@@ -132,12 +134,15 @@ def _source(row: Row[Any]) -> Source | None:
     """The source that a row of the catalogue describes, or None where its columns are not those of one."""
     name, columns = quoted(row.schema, row.name), set(row.columns)
     if row.name.endswith("_trades"):
-        return Source(name, None, row.aware, row.indexed, "volume", _order(row)) if columns >= _TRADE_COLUMNS else None
+        if not columns >= _TRADE_COLUMNS:
+            return None
+        return Source(name, None, row.aware, row.indexed, True, "volume", _order(row))
     volume = next((column for column in ("vol", "volume") if column in columns), None)
     if volume is None or not columns >= _CANDLE_COLUMNS:
         return None
     timeframe = Timeframe(row.name.removesuffix("_view").rpartition("_candles")[2])
-    return Source(name, timeframe, row.aware, row.indexed, volume, ('"timestamp"',))
+    computed = row.name.endswith("_view")
+    return Source(name, timeframe, row.aware, row.indexed, computed, volume, ('"timestamp"',))
 
 
 def _order(row: Row[Any]) -> tuple[str, ...]:

@@ -197,15 +197,34 @@ class CandleStore:
             Extent(source.timeframe, row["oldest"], row["newest"]) for source, row in zip(sources, rows, strict=True)
         ]
 
+    async def complete_until(self, market: Market, timeframe: Timeframe) -> datetime | None:
+        """Until when everything that bars of `timeframe` are made of is stored; None where nothing is.
+
+        Rows are taken to come in the order of time, and a candle when it is over. Of trades, and of a view over them,
+        more may come in the newest minute.
+        """
+        try:
+            return await self._complete_until(market, timeframe)
+        except asyncpg.UndefinedTableError:
+            self._catalogue.forget()
+            return await self._complete_until(market, timeframe)
+
+    async def _complete_until(self, market: Market, timeframe: Timeframe) -> datetime | None:
+        source = _best((await self._catalogue.find([market])).get(market, ()), timeframe)
+        if source is None:
+            return None
+        [row] = await self._database.records(resampling.newest_row(source))
+        if row["time"] is None:
+            return None
+        part = source.timeframe or Timeframe.M1
+        start = part.bucket_start(row["time"].replace(tzinfo=UTC))
+        return start if source.computed else part.next_bucket(start)
+
     async def _answer(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window
     ) -> list[CandleColumns | FullonError]:
         found = await self._catalogue.find(markets)
-        sources = {
-            market: source
-            for market, candidates in found.items()
-            if (source := next((source for source in candidates if source.makes(timeframe)), None))
-        }
+        sources = {market: source for market, candidates in found.items() if (source := _best(candidates, timeframe))}
         bars = await self._bars(list(sources.values()), timeframe, window)
         nothing: dict[Market, CandleColumns | FullonError] = dict.fromkeys(found, CandleColumns.empty())
         answers = nothing | dict(zip(sources, bars, strict=True))
@@ -218,6 +237,11 @@ class CandleStore:
             return []
         rows = await self._database.named_records(_statement(tuple(sources), timeframe, window.kind), window.parameters)
         return [_columns(row) for row in sorted(rows, key=lambda row: row["key"])]
+
+
+def _best(candidates: Sequence[Source], timeframe: Timeframe) -> Source | None:
+    """The first source, of the best ones first, that bars of `timeframe` can be made of."""
+    return next((source for source in candidates if source.makes(timeframe)), None)
 
 
 def _aware(time: datetime | None) -> datetime | None:

@@ -57,6 +57,15 @@ class Candle:
     volume: float = strawberry.field(description="Volume traded, in base currency.")
 
 
+@strawberry.type(description="A bar as it is now.")
+class CandleUpdate:
+    candle: Candle = strawberry.field(description="The bar. Its `time` tells which one it is.")
+    closed: bool = strawberry.field(
+        description="True where the bar is over and these are its stored values; it comes a second time only if they"
+        " are corrected later. False while it is forming: then its volume is that of the part stored so far."
+    )
+
+
 @strawberry.type(description="Bars column by column: arrays of one length, in ascending order.")
 class CandleColumns:
     length: int = strawberry.field(description="How many bars there are.")

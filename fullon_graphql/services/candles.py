@@ -56,6 +56,10 @@ class MarketData:
             raise bars
         return bars
 
+    async def complete_until(self, market: Market, timeframe: Timeframe) -> datetime | None:
+        """Until when everything that bars of `timeframe` are made of is stored; None where nothing is."""
+        return await self._store.complete_until(market, timeframe)
+
     async def newest_trades(self, market: Market, limit: int) -> list[Trade]:
         """The newest `limit` trades, oldest first."""
         return await self._or_nothing(market, self._store.newest_trades(market, limit))

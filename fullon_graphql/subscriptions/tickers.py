@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import strawberry
 
@@ -18,14 +17,10 @@ from fullon_graphql.errors import BadUserInput
 from fullon_graphql.schema.arguments import ExchangeName, SymbolName, SymbolNames
 from fullon_graphql.schema.tickers import Ticker
 from fullon_graphql.services import tickers
+from fullon_graphql.subscriptions.pace import MaxRate, pause_of
 from fullon_graphql.subscriptions.sources import streamed
 
 MAX_SYMBOLS = 1000
-
-MaxRate = Annotated[
-    float | None,
-    strawberry.argument(description="At most so many frames per second; what came between is folded into the next."),
-]
 
 
 @dataclass
@@ -91,13 +86,13 @@ class Quote:
 
 
 def _ticker(context: Context, exchange: ExchangeName, symbol: SymbolName, max_rate: MaxRate = None) -> Quote:
-    return Quote(Quotes(context, exchange, [symbol], _pause(max_rate)))
+    return Quote(Quotes(context, exchange, [symbol], pause_of(max_rate)))
 
 
 def _tickers(context: Context, exchange: ExchangeName, symbols: SymbolNames = None, max_rate: MaxRate = None) -> Quotes:
     if symbols is not None and len(symbols) > MAX_SYMBOLS:
         raise BadUserInput(f"`symbols` has {len(symbols)} entries; it takes at most {MAX_SYMBOLS}.", field="symbols")
-    return Quotes(context, exchange, symbols, _pause(max_rate))
+    return Quotes(context, exchange, symbols, pause_of(max_rate))
 
 
 @strawberry.type
@@ -116,11 +111,3 @@ def _objects(found: Iterable[cache.Ticker]) -> list[Ticker]:
 
 def _is_newer(ticker: cache.Ticker, known: cache.Ticker | None) -> bool:
     return known is None or (ticker.time >= known.time and ticker != known)
-
-
-def _pause(max_rate: float | None) -> float:
-    if max_rate is None:
-        return 0.0
-    if not max_rate > 0:
-        raise BadUserInput(f"`maxRate` is {max_rate}; it takes a number above 0.", field="maxRate")
-    return 1 / max_rate

@@ -41,3 +41,5 @@ def test_our_own_keys_lie_under_our_prefix() -> None:
     own = [keys.service_order, keys.service_lease, keys.service_fence, keys.service_report, keys.service_changes]
     assert len({key("ticker") for key in own}) == len(own)
     assert all(key("ticker").startswith("fullon_graphql:") for key in own)
+    assert keys.candle_writes("kraken", "BTC/USD").startswith("fullon_graphql:")
+    assert keys.changes("accounts").startswith("fullon_graphql:")

@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis
 from typer.testing import CliRunner, Result
 
+from fullon_graphql.cache import keys
 from fullon_graphql.cli.ohlcv import app
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
@@ -21,6 +23,7 @@ CANDLES = "time_ms,open,high,low,close,volume\n1570752000000,2,3,1,2,5\n"
 @pytest.fixture(autouse=True)
 def _environment(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OHLCV_DATABASE_URL", settings.ohlcv_database_url)
+    monkeypatch.setenv("REDIS_URL", settings.redis_url)
     monkeypatch.setenv("FULLON_HOME", str(tmp_path))
 
 
@@ -84,3 +87,25 @@ async def test_a_store_that_cannot_be_reached_is_one_line(file: Path, monkeypatc
 async def test_a_missing_file_is_a_usage_error(file: Path) -> None:
     result = await run("import-trades", file, "--exchange", "kraken", "--symbol", "GOLD")
     assert result.exit_code == 2
+
+
+async def test_who_listens_to_the_candles_is_told(file: Path, redis: Redis) -> None:
+    write(file, CANDLES)
+    channel = keys.candle_writes("kraken", "BTC/USD")
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(channel)
+        assert await pubsub.get_message(timeout=10), "subscribed"
+        assert (await run("import-candles", file, "--exchange", "kraken", "--symbol", "BTC/USD")).exit_code == 0
+        message = await pubsub.get_message(timeout=10)
+    assert message is not None
+    assert (message["channel"], message["data"]) == (channel, "0")
+
+
+async def test_candles_are_imported_although_redis_is_not_there(
+    file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/nobody.sock")
+    write(file, CANDLES)
+    imported = await run("import-candles", file, "--exchange", "kraken", "--symbol", "BTC/USD")
+    assert imported.exit_code == 0, imported.output
+    assert imported.stdout.startswith("1 rows read: 1 new")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
+from redis.asyncio.client import PubSub
 from sqlalchemy import text
 
+from fullon_graphql.cache import keys
 from fullon_graphql.daemons import ohlcv
 from fullon_graphql.daemons.daemon import NotInChargeError, Resources
 from fullon_graphql.daemons.feeds import MarketTrade
@@ -104,3 +107,32 @@ async def test_a_daemon_that_was_frozen_past_its_lease_does_not_overwrite_what_i
     assert broken.group_contains(NotInChargeError)
     await daemon.stop()
     assert await candles(ohlcv_database, "kraken.btc_usd_candles1m") == []
+
+
+async def test_listeners_are_told_once_a_minute_until_when_candles_are_stored_even_of_empty_minutes(
+    resources: Resources, redis: Redis, ohlcv_database: Database
+) -> None:
+    Script.deals = [deal(-20, 5), deal(1, 10)]
+    clock = Clock()
+    daemon = OhlcvDaemon(resources, clock)
+    channel = keys.candle_writes("kraken", "BTC/USD")
+    async with redis.pubsub() as pubsub:
+        await pubsub.subscribe(channel)
+        assert await pubsub.get_message(timeout=15), "subscribed"
+        await daemon.start()
+        await eventually(everything_was_said)
+        for minute in (1, 2):
+            clock.now = START + minute * 60 + ohlcv.GRACE
+            message = await told(pubsub, START + minute * 60)
+            assert message["channel"] == channel
+        assert await candles(ohlcv_database, "kraken.btc_usd_candles1m") == [(START, 10, 10, 10, 10, 1)]
+        await daemon.stop()
+
+
+async def told(pubsub: PubSub, complete_until: float) -> dict[str, str]:
+    """The message that says so, past those about earlier minutes."""
+    async with asyncio.timeout(15):
+        while True:
+            message: dict[str, str] | None = await pubsub.get_message(timeout=15)
+            if message and int(message["data"]) == complete_until * 1000:
+                return message

@@ -206,3 +206,25 @@ async def test_many_symbols_are_read_in_one_statement(
         [],
         [flat(at(3), 7, 2)],
     ]
+
+
+async def test_the_store_is_complete_until_the_end_of_its_newest_candle(
+    ohlcv_database: Database, store: CandleStore
+) -> None:
+    market = Market("kraken", "GOLD")
+    assert await store.complete_until(market, Timeframe.H1) is None
+    await put_candles(ohlcv_database, "GOLD", minutes(0, 7))
+    assert await store.complete_until(market, Timeframe.H1) == NOON + timedelta(minutes=8)
+
+
+async def test_more_trades_may_come_in_the_newest_minute(ohlcv_database: Database, store: CandleStore) -> None:
+    await put_trades(ohlcv_database, "GOLD", [Trade(NOON + timedelta(seconds=125), 1, 1, "1")])
+    assert await store.complete_until(Market("kraken", "GOLD"), Timeframe.M1) == NOON + timedelta(minutes=2)
+    await run(
+        ohlcv_database,
+        'CREATE VIEW kraken.gold_candles1m_view AS SELECT date_trunc(\'minute\', "timestamp") AS "timestamp",'
+        " min(price) AS open, min(price) AS high, min(price) AS low, min(price) AS close, sum(volume) AS vol"
+        " FROM kraken.gold_trades GROUP BY 1",
+    )
+    seen_anew = CandleStore(ohlcv_database)
+    assert await seen_anew.complete_until(Market("kraken", "GOLD"), Timeframe.M1) == NOON + timedelta(minutes=2)

@@ -31,8 +31,6 @@ LATER = {
     # streams other than tickers
     "ChangeKind",
     "OrderEvent",
-    "CandleUpdate",
-    "Subscription.candles",
     "Subscription.orders",
     "Subscription.serviceStatus",
 }

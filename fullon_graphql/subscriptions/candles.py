@@ -1,0 +1,209 @@
+"""Live candles: stored bars first, then the forming one from live prices, its close and whatever is corrected later."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, cast
+
+import strawberry
+import structlog
+
+from fullon_graphql.cache import keys
+from fullon_graphql.cache import tickers as cache
+from fullon_graphql.cache.hub import Mailbox, News, Topic
+from fullon_graphql.context import Context
+from fullon_graphql.errors import ServiceUnavailable, Timeout, as_fullon_error
+from fullon_graphql.ohlcv import candles as stored
+from fullon_graphql.ohlcv.live import LiveBars, Update
+from fullon_graphql.ohlcv.sources import Market
+from fullon_graphql.ohlcv.store import MAX_BARS, Window
+from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.schema.arguments import ExchangeName, SymbolName
+from fullon_graphql.schema.candles import BarLength, Candle, CandleUpdate
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.services import tickers
+from fullon_graphql.services.candles import MarketData
+from fullon_graphql.subscriptions.pace import MaxRate, pause_of
+from fullon_graphql.subscriptions.sources import streamed
+
+log = structlog.get_logger(__name__)
+
+PATIENCE: Final = timedelta(seconds=90)
+"""So long after its end a bar waits for its last minutes, where nothing shows that the store has all there will be."""
+
+ClosedBars = Annotated[
+    int | None, strawberry.argument(description=f"So many of the newest closed bars come first, 1 to {MAX_BARS}.")
+]
+Since = Annotated[
+    DateTime | None,
+    strawberry.argument(
+        name="from",
+        description="In place of `last`: all bars that start at or after this time come first. With the `time` of the"
+        f" last closed bar, a stream goes on without a hole after a broken connection. At most {MAX_BARS} bars.",
+    ),
+]
+
+
+class Prices(Mailbox):
+    """Takes in each price as it comes: a high that lasted for a moment belongs to its bar all the same."""
+
+    def __init__(self, bars: LiveBars, market: Market) -> None:
+        super().__init__()
+        self._bars = bars
+        self._market = market
+
+    def put(self, channel: str, message: str) -> None:
+        if channel == keys.ticker_updates(self._market.exchange, self._market.symbol):
+            self.take(cache.decode(self._market.exchange, self._market.symbol, message))
+        super().put(channel, message)
+
+    def take(self, ticker: cache.Ticker | None) -> None:
+        """Add the price of a ticker, where there is one."""
+        if ticker:
+            self._bars.price(datetime.fromtimestamp(ticker.time, UTC), ticker.price)
+
+
+@dataclass
+class Chart:
+    """The bars of one instrument: the newest `last`, or all since `start`, and then whatever happens to them.
+
+    `pause` is the time between two frames in seconds, `clock` tells unix seconds.
+    """
+
+    context: Context
+    market: Market
+    timeframe: Timeframe
+    last: int = 1
+    start: datetime | None = None
+    pause: float = 0.0
+    clock: Callable[[], float] = time.time
+    _bars: LiveBars = field(init=False)
+    _prices: Prices = field(init=False)
+    _data: MarketData = field(init=False)
+    _announced: float = field(default=0.0, init=False)
+    """Until when a writer has said the store to be complete, in unix seconds."""
+
+    def __post_init__(self) -> None:
+        Window(self.start, last=self.last)  # refuses what no answer has room for
+        if self.start:
+            self.last = MAX_BARS
+        self._bars = LiveBars(self.timeframe, self.last)
+        self._prices = Prices(self._bars, self.market)
+        self._data = MarketData(self.context.process.candles, self.context.database, self.context.caller)
+
+    async def events(self) -> AsyncGenerator[CandleUpdate, None]:
+        process, loop = self.context.process, asyncio.get_running_loop()
+        self._bars.since = await self._first()
+        next_look = loop.time()
+        async with process.hub.listen(self._topics(), self._prices):
+            while True:
+                if self._has_written(await _news(self._prices, next_look)) or loop.time() >= next_look:
+                    for update in await self._look():
+                        yield _object(update)
+                    next_look = loop.time() + process.settings.stream_poll_interval
+                for update in self._bars.forming():
+                    yield _object(update)
+                await asyncio.sleep(self.pause)
+
+    def state(self) -> Sequence[CandleUpdate]:
+        return [_object(update) for update in self._bars.told(self.last)]
+
+    async def _first(self) -> datetime | None:
+        """The start of the first bar that is wanted; None where there are none yet and all are.
+
+        Raises as the query does.
+        """
+        if self.start:
+            await self._data.candles(self.market, self.timeframe, Window(self.start, last=1))
+            return self.start
+        end = self.timeframe.bucket_start(await self._complete_until())
+        bars = await self._data.candles(self.market, self.timeframe, Window(end=end, last=self.last))
+        return bars.rows()[0].time if bars.length else None
+
+    def _has_written(self, news: News | None) -> bool:
+        """Whether something may have been stored, as far as the news tell."""
+        if news is None or news.reset:
+            return True
+        written = news.messages.get(keys.candle_writes(self.market.exchange, self.market.symbol))
+        with suppress(ValueError):
+            self._announced = max(self._announced, float(written or 0) / 1000)
+        return written is not None
+
+    async def _look(self) -> Iterator[Update]:
+        """What is new in the stores. While one is silent nothing is, except for who has just come."""
+        try:
+            await self._read_price()
+            complete_until = await self._complete_until()
+            return self._bars.look(await self._stored_bars(), complete_until)
+        except Exception as error:
+            if self._bars.untold or not isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout):
+                raise
+            log.warning("candles.not_read", exchange=self.market.exchange, symbol=self.market.symbol, error=repr(error))
+            return iter(())
+
+    async def _read_price(self) -> None:
+        exchange, symbol = self.market.exchange, self.market.symbol
+        found = await tickers.of_exchange(self.context.process.redis, self.context.caller, exchange, [symbol])
+        for ticker in found:
+            self._prices.take(ticker)
+
+    async def _complete_until(self) -> datetime:
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        seen = await self._data.complete_until(self.market, self.timeframe)
+        announced = datetime.fromtimestamp(min(self._announced, self.clock()), UTC)
+        return min(now, max(now - PATIENCE, announced, seen or announced))
+
+    async def _stored_bars(self) -> list[stored.Candle]:
+        bars = await self._data.candles(self.market, self.timeframe, Window(self._bars.since))
+        return [bar for bar in bars.rows() if math.isfinite(sum(bar[1:]))]  # JSON cannot say the others
+
+    def _topics(self) -> list[Topic]:
+        exchange, symbol = self.market.exchange, self.market.symbol
+        return [Topic(keys.ticker_updates(exchange, symbol)), Topic(keys.candle_writes(exchange, symbol))]
+
+
+async def _news(mailbox: Mailbox, until: float) -> News | None:
+    """The next news, or None where none have come until then, by the clock of the event loop."""
+    try:
+        async with asyncio.timeout_at(until):
+            return await mailbox.news()
+    except TimeoutError:
+        return None
+
+
+def _object(update: Update) -> CandleUpdate:
+    return CandleUpdate(candle=cast("Candle", update.candle), closed=update.closed)
+
+
+def _candles(
+    context: Context,
+    exchange: ExchangeName,
+    symbol: SymbolName,
+    timeframe: BarLength,
+    last: ClosedBars = 1,
+    from_: Since = None,
+    max_rate: MaxRate = None,
+) -> Chart:
+    last = 1 if last is None else last
+    return Chart(context, Market(exchange, symbol), timeframe, last, from_, pause_of(max_rate))
+
+
+def _time(update: Any) -> str:
+    time: datetime = update.candle.time
+    return time.isoformat()
+
+
+@strawberry.type
+class CandleSubscriptions:
+    candles: CandleUpdate = streamed(
+        "The newest `last` closed bars in order, then the forming bar at every change of its price; a bar's close once"
+        " its last values are stored, and again where they are corrected later.",
+        _candles,
+        cursor=_time,
+    )

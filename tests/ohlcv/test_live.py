@@ -1,0 +1,106 @@
+"""What a listener is told of bars, whatever order prices and stored minutes come in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.live import WATCHED, LiveBars, Update, most_watched
+from fullon_graphql.ohlcv.timeframes import Timeframe
+from tests.ohlcv.filling import NOON, flat, minutes
+
+WHOLE = st.integers(1, 9).map(float)
+MINUTE = st.integers(0, 20)
+STORE = st.tuples(st.just("store"), MINUTE, WHOLE)
+PRICE = st.tuples(st.just("price"), st.integers(0, 20 * 60), WHOLE)
+LOOK = st.tuples(st.just("look"), MINUTE, WHOLE)
+
+
+def longer(stored: dict[int, Candle]) -> list[Candle]:
+    """Bars of five minutes, as the store makes them."""
+    buckets: dict[int, list[Candle]] = {}
+    for minute in sorted(stored):
+        buckets.setdefault(minute // 5, []).append(stored[minute])
+    return [
+        Candle(
+            NOON + timedelta(minutes=5 * bucket), parts[0].open, max(part.high for part in parts),
+            min(part.low for part in parts), parts[-1].close, sum(part.volume for part in parts),
+        )
+        for bucket, parts in buckets.items()
+    ]  # fmt: skip
+
+
+@given(st.lists(STORE | PRICE | LOOK, max_size=60))
+def test_the_closed_bars_are_the_stored_ones_and_the_forming_one_is_possible(
+    steps: list[tuple[str, int, float]],
+) -> None:
+    bars, stored = LiveBars(Timeframe.M5, kept=10), dict[int, Candle]()
+    told: list[Update] = []
+    complete = 0
+    for what, when, price in [*steps, ("look", 0, 0.0)]:
+        if what == "store":
+            [stored[when]] = [flat(NOON + timedelta(minutes=when), price)]
+        elif what == "price":
+            bars.price(NOON + timedelta(seconds=when), price)
+        else:
+            complete = max(complete, when)
+            told += bars.look(longer(stored), NOON + timedelta(minutes=complete))
+        told += bars.forming()
+    boundary = NOON + timedelta(minutes=complete // 5 * 5)
+    closed = [update.candle for update in told if update.closed]
+    assert {bar.time: bar for bar in closed} == {bar.time: bar for bar in longer(stored) if bar.time < boundary}
+    assert all(before != after for before, after in pairwise(closed))
+    for bar, _ in told:
+        assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
+    assert [update for update in bars.told(10) if update.closed] == [
+        Update(bar, closed=True) for bar in longer(stored) if bar.time < boundary
+    ]
+    assert not list(bars.look(longer(stored), boundary)), "what has been told is told again"
+    assert not bars.forming()
+
+
+@given(st.lists(st.tuples(st.integers(0, 600), WHOLE), min_size=1))
+def test_the_forming_bar_is_that_of_the_prices_in_order_of_time(prices: list[tuple[int, float]]) -> None:
+    bars = LiveBars(Timeframe.M1, kept=1)
+    told: list[Candle] = []
+    taken: list[tuple[int, float]] = []
+    for second, price in prices:
+        bars.price(NOON + timedelta(seconds=second), price)
+        told += [update.candle for update in bars.forming()]
+        if not taken or second >= taken[-1][0]:
+            taken.append((second, price))
+    newest = [price for second, price in taken if second // 60 == taken[-1][0] // 60]
+    start = NOON + timedelta(minutes=taken[-1][0] // 60)
+    assert told[-1] == Candle(start, newest[0], max(newest), min(newest), newest[-1], 0)
+    assert [bar.time for bar in told] == sorted(bar.time for bar in told)
+
+
+def test_a_stored_minute_knows_the_close_better_than_a_price_before_its_end() -> None:
+    bars = LiveBars(Timeframe.M5, kept=1)
+    bars.price(NOON + timedelta(seconds=50), 3)
+    list(bars.look(minutes(0), NOON + timedelta(minutes=1)))
+    assert [update.candle.close for update in bars.forming()] == [0]
+    bars.price(NOON + timedelta(seconds=60), 2)
+    assert [update.candle.close for update in bars.forming()] == [2]
+
+
+def test_only_the_newest_bars_are_compared_and_no_more_are_kept_than_asked_for() -> None:
+    bars = LiveBars(Timeframe.M1, kept=WATCHED + 10)
+    for last in range(100, WATCHED + 100, 100):
+        list(bars.look(minutes(*range(last - 100, last)), NOON + timedelta(minutes=last)))
+    assert bars.since is None
+    list(bars.look(minutes(*range(WATCHED, WATCHED + 100)), NOON + timedelta(minutes=WATCHED + 100)))
+    assert bars.since == NOON + timedelta(minutes=100)
+    assert len(bars.told(10**6)) == WATCHED + 10
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "bars"), [("M1", 500), ("H1", 166), ("D1", 6), ("W1", 2), ("MN1", 2)]
+)  # fmt: skip
+def test_of_longer_bars_fewer_are_compared(timeframe: str, bars: int) -> None:
+    assert most_watched(Timeframe[timeframe]) == bars
