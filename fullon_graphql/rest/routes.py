@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from fullon_graphql.rest import accounts, candles, discovery, market_trades, services, sessions, tickers
+from fullon_graphql.rest import (
+    accounts,
+    api_keys,
+    bots,
+    candles,
+    discovery,
+    exchanges,
+    market_trades,
+    orders,
+    services,
+    sessions,
+    strategies,
+    symbols,
+    tickers,
+    trades,
+    users,
+)
 from fullon_graphql.rest.answers import ERRORS
 from fullon_graphql.rest.dependencies import SIGNING_IN
 
@@ -18,6 +34,14 @@ _SIGNED_IN = [
     discovery.router,
     tickers.cache,
     accounts.cache,
+    users.orm,
+    api_keys.orm,
+    bots.orm,
+    exchanges.orm,
+    strategies.orm,
+    symbols.orm,
+    orders.orm,
+    trades.orm,
 ]
 for _router in _SIGNED_IN:
     api.include_router(_router, dependencies=SIGNING_IN)

@@ -5,8 +5,10 @@ A route says which rows; that nobody sees more than is theirs, the service's que
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from types import GenericAlias
+from typing import Any, Union
 
 from pydantic import AwareDatetime, BaseModel, create_model
 from sqlalchemy import ColumnElement, Select, inspect
@@ -18,44 +20,50 @@ from fullon_graphql.models.base import Base, is_secret
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.parameters import Page
 
+Further = Sequence[ColumnElement[Any]]
+"""Columns of other tables beside those of the row, labelled: scalar subqueries, never joins."""
 
-async def listed(process: Process, query: Select[Any], page: Page, *order: ColumnElement[Any]) -> Json:
+
+async def listed(process: Process, query: Select[Any], page: Page, *order: Any, further: Further = ()) -> Json:
     """One page of the rows, in `order` and then by key: no row is passed over from page to page, or met twice."""
     keys = inspect(_model(query)).primary_key
-    return Json(await of_model(process, page.of(query.order_by(*order, *keys))))
+    return Json(await of_model(process, page.of(query.order_by(*order, *keys)), further))
 
 
-async def one(process: Process, query: Select[Any]) -> Json:
+async def one(process: Process, query: Select[Any], *, further: Further = ()) -> Json:
     """The row.
 
     Raises:
         NotFound: there is none that one may see.
     """
-    return Json(await found(process, query))
+    return Json(await found(process, query, further))
 
 
-async def found(process: Process, query: Select[Any]) -> dict[str, Any]:
+async def found(process: Process, query: Select[Any], further: Further = ()) -> dict[str, Any]:
     """The row as an object. Raises as `one` does."""
-    rows = await of_model(process, query.limit(1))
+    rows = await of_model(process, query.limit(1), further)
     if not rows:
         raise NotFound(f"There is no such {_model(query).__name__}.")
     return rows[0]
 
 
-async def of_model(process: Process, query: Select[Any]) -> list[dict[str, Any]]:
-    """The rows of a query of one table as objects."""
-    shown = query.with_only_columns(*_columns(_model(query)))
+async def of_model(process: Process, query: Select[Any], further: Further = ()) -> list[dict[str, Any]]:
+    """The rows of a query of one table as objects, with `further` columns."""
+    shown = query.with_only_columns(*_columns(_model(query)), *further)
     return [dict(row._mapping) for row in await process.database.rows(shown)]  # SQLAlchemy's documented name
 
 
 @cache
-def row_model(model: type[Base]) -> type[BaseModel]:
-    """What a row of `model` looks like, for the documentation."""
-    fields: dict[str, Any] = {
-        column.key: (_type(column) if column.nullable is False else _type(column) | None, ...)
-        for column in _columns(model)
-    }
+def row_model(model: type[Base], **further: Any) -> type[BaseModel]:
+    """What a row of `model` looks like, for the documentation; `further` columns by name, with their types."""
+    columns = {column.key: _type(column) if not column.nullable else _type(column) | None for column in _columns(model)}
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in (columns | further).items()}
     return create_model(model.__name__, __doc__=model.__doc__, **fields)
+
+
+def rows_of(*models: Any) -> Any:
+    """A list of rows of one of `models`, for the documentation."""
+    return Union[tuple(GenericAlias(list, (model,)) for model in models)]  # noqa: UP007  # made at run time
 
 
 def _type(column: InstrumentedAttribute[Any]) -> Any:

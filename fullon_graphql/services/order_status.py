@@ -18,6 +18,9 @@ _UNDER_WAY = (NEW, "pending", "open", "partially_filled")
 _FINAL = ("filled", CANCELED, "rejected")
 _SPELLINGS = {"cancelled": CANCELED}
 
+CLOSED = (*_FINAL, *_SPELLINGS)
+"""In lower case, each spelling of a status after which nothing more happens to an order."""
+
 
 def next_status(current: str, wanted: str) -> str:
     """`wanted` as it is stored, once an order that is `current` may become it. It may always stay what it is.

@@ -1,0 +1,130 @@
+"""Bots over REST, with what belongs to them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import create_model
+from sqlalchemy import Select, select
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.context import Process
+from fullon_graphql.models import Bot, BotExchange, BotLog, Exchange, Feed, Strategy
+from fullon_graphql.rest import exchanges as exchange_routes
+from fullon_graphql.rest import strategies as strategy_routes
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.dependencies import TheCaller, TheProcess
+from fullon_graphql.rest.parameters import Key, ThePage
+from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
+from fullon_graphql.services import bot_logs, bots, exchanges, feeds, strategies
+
+orm = APIRouter(prefix="/orm/bots", tags=["bots"])
+
+Row = row_model(Bot)
+Log = row_model(BotLog)
+Details = create_model(
+    "BotDetails",
+    __base__=Row,
+    exchanges=(rows_of(exchange_routes.Row), ...),
+    strategies=(rows_of(strategy_routes.Row), ...),
+    feeds=(rows_of(strategy_routes.FeedRow), ...),
+)
+
+
+@orm.get("", response_model=rows_of(Row), summary="All bots one may see")
+async def everything(process: TheProcess, caller: TheCaller, page: ThePage) -> Json:
+    """By key."""
+    return await listed(process, bots.visible(caller), page)
+
+
+@orm.get("/by-user", response_model=rows_of(Row), summary="Somebody's bots")
+async def by_user(
+    process: TheProcess,
+    caller: TheCaller,
+    page: ThePage,
+    user_id: Annotated[Key, Query(description="Key of the person.")],
+    active_only: Annotated[bool, Query(description="Leave out those that are switched off.")] = False,
+) -> Json:
+    """By key; those of somebody else are not seen."""
+    query = bots.visible(caller).where(Bot.uid == user_id)
+    return await listed(process, query.where(Bot.active) if active_only else query, page)
+
+
+@orm.get("/{bot_id}", response_model=Row, summary="One bot")
+async def bot(process: TheProcess, caller: TheCaller, bot_id: Key) -> Json:
+    """Its row."""
+    return await one(process, bots.visible(caller).where(Bot.bot_id == bot_id))
+
+
+@orm.get("/{bot_id}/details", response_model=Details, summary="One bot with its accounts, strategies and feeds")
+async def details(process: TheProcess, caller: TheCaller, bot_id: Key) -> Json:
+    """Its row, and three lists by key."""
+    row = await _bot(process, caller, bot_id)
+    return Json(
+        row
+        | {
+            "exchanges": await of_model(process, _exchanges(caller, bot_id).order_by(Exchange.ex_id)),
+            "strategies": await of_model(
+                process, _strategies(caller, bot_id).order_by(Strategy.str_id), strategy_routes.FURTHER
+            ),
+            "feeds": await of_model(
+                process, _feeds(caller, bot_id).order_by(Feed.feed_id), strategy_routes.FURTHER_OF_FEED
+            ),
+        }
+    )
+
+
+@orm.get("/{bot_id}/exchanges", response_model=rows_of(exchange_routes.Row), summary="The accounts it may trade on")
+async def accounts_of(process: TheProcess, caller: TheCaller, bot_id: Key, page: ThePage) -> Json:
+    """By key."""
+    await _bot(process, caller, bot_id)
+    return await listed(process, _exchanges(caller, bot_id), page)
+
+
+@orm.get("/{bot_id}/strategies", response_model=rows_of(strategy_routes.Row), summary="Its strategies")
+async def strategies_of(process: TheProcess, caller: TheCaller, bot_id: Key, page: ThePage) -> Json:
+    """By key."""
+    await _bot(process, caller, bot_id)
+    return await listed(process, _strategies(caller, bot_id), page, further=strategy_routes.FURTHER)
+
+
+@orm.get("/{bot_id}/feeds", response_model=rows_of(strategy_routes.FeedRow), summary="What its strategies follow")
+async def feeds_of(process: TheProcess, caller: TheCaller, bot_id: Key, page: ThePage) -> Json:
+    """By key."""
+    await _bot(process, caller, bot_id)
+    return await listed(process, _feeds(caller, bot_id), page, further=strategy_routes.FURTHER_OF_FEED)
+
+
+@orm.get("/{bot_id}/actions", response_model=rows_of(Log), summary="What it wrote last")
+async def actions(process: TheProcess, caller: TheCaller, bot_id: Key, page: ThePage) -> Json:
+    """Lines of its log, newest first."""
+    await _bot(process, caller, bot_id)
+    return await listed(process, bot_logs.visible(caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc())
+
+
+@orm.get("/{bot_id}/last-log", response_model=Log | None, summary="The last line it wrote")
+async def last_log(process: TheProcess, caller: TheCaller, bot_id: Key) -> Json:
+    """Null where it has written none."""
+    await _bot(process, caller, bot_id)
+    newest = bot_logs.visible(caller).where(BotLog.bot_id == bot_id).order_by(BotLog.timestamp.desc()).limit(1)
+    return Json(next(iter(await of_model(process, newest)), None))
+
+
+async def _bot(process: Process, caller: Caller, bot_id: int) -> dict[str, object]:
+    """Raises `NotFound` for a foreign bot, as for one that is not there: an empty list would be another answer."""
+    return await found(process, bots.visible(caller).where(Bot.bot_id == bot_id))
+
+
+def _exchanges(caller: Caller, bot_id: int) -> Select[tuple[Exchange]]:
+    attached = select(BotExchange.ex_id).where(BotExchange.bot_id == bot_id)
+    return exchanges.visible(caller).where(Exchange.ex_id.in_(attached))
+
+
+def _strategies(caller: Caller, bot_id: int) -> Select[tuple[Strategy]]:
+    return strategies.visible(caller).where(Strategy.bot_id == bot_id)
+
+
+def _feeds(caller: Caller, bot_id: int) -> Select[tuple[Feed]]:
+    own = select(Strategy.str_id).where(Strategy.bot_id == bot_id)
+    return feeds.visible(caller).where(Feed.str_id.in_(own))

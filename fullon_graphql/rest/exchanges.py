@@ -1,0 +1,90 @@
+"""Exchanges over REST: the catalogue, and people's accounts on them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from fullon_graphql.models import CatExchange, CatExchangeParam, Exchange, Symbol
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.dependencies import TheCaller, ThePrincipal, TheProcess
+from fullon_graphql.rest.parameters import Key, Name, ThePage
+from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
+from fullon_graphql.services import cat_exchange_params, cat_exchanges, exchanges, symbols
+
+orm = APIRouter(prefix="/orm/exchanges", tags=["exchanges"])
+
+Row = row_model(Exchange)
+Catalogued = row_model(CatExchange)
+Setting = row_model(CatExchangeParam, value=str | None)
+
+
+class ExchangeId(BaseModel):
+    """The key of an account."""
+
+    exchange_id: int = Field(description="`ex_id` of the account.")
+
+
+class CatalogId(BaseModel):
+    """The key of a catalogued exchange."""
+
+    cat_ex_id: int
+
+
+@orm.get("/catalog", response_model=rows_of(Catalogued), summary="Which exchanges are there?")
+async def catalog(process: TheProcess, caller: TheCaller, page: ThePage) -> Json:
+    """By key."""
+    return await listed(process, cat_exchanges.visible(caller), page)
+
+
+@orm.get("/catalog/{cat_ex_id}/params", response_model=rows_of(Setting), summary="The settings of an exchange")
+async def params(process: TheProcess, caller: TheCaller, cat_ex_id: Key) -> Json:
+    """By name. Values may be secret: for all but administrators they are null."""
+    await found(process, cat_exchanges.visible(caller).where(CatExchange.cat_ex_id == cat_ex_id))
+    query = cat_exchange_params.visible(caller).where(CatExchangeParam.cat_ex_id == cat_ex_id)
+    rows = await of_model(process, query.order_by(CatExchangeParam.name))
+    keys = [(row["cat_ex_id"], row["name"]) for row in rows]
+    values = await cat_exchange_params.values(process.database, caller, keys) if keys else []
+    return Json([row | {"value": value} for row, value in zip(rows, values, strict=True)])
+
+
+@orm.get(
+    "/catalog/{cat_ex_id}/symbols", response_model=rows_of(row_model(Symbol)), summary="The instruments of an exchange"
+)
+async def symbols_of(process: TheProcess, caller: TheCaller, cat_ex_id: Key, page: ThePage) -> Json:
+    """By key."""
+    await found(process, cat_exchanges.visible(caller).where(CatExchange.cat_ex_id == cat_ex_id))
+    return await listed(process, symbols.visible(caller).where(Symbol.cat_ex_id == cat_ex_id), page)
+
+
+@orm.get("/user-exchanges", response_model=rows_of(Row), summary="My accounts")
+async def mine(process: TheProcess, principal: ThePrincipal, page: ThePage) -> Json:
+    """By key; an administrator's too are only his own here."""
+    return await listed(process, exchanges.visible(principal).where(Exchange.uid == principal.uid), page)
+
+
+@orm.get("/user-exchanges/{ex_id}", response_model=Row, summary="One account")
+async def account(process: TheProcess, caller: TheCaller, ex_id: Key) -> Json:
+    """Its row."""
+    return await one(process, exchanges.visible(caller).where(Exchange.ex_id == ex_id))
+
+
+@orm.get("/id-by-name", response_model=ExchangeId, summary="Which of my accounts is called this?")
+async def id_by_name(
+    process: TheProcess, principal: ThePrincipal, name: Annotated[Name, Query(description="Name of the account.")]
+) -> Json:
+    """The oldest of that name: on two exchanges, two accounts may share one."""
+    query = exchanges.visible(principal).where(Exchange.uid == principal.uid, Exchange.name == name)
+    row = await found(process, query.order_by(Exchange.ex_id))
+    return Json({"exchange_id": row["ex_id"]})
+
+
+@orm.get("/catalog-id", response_model=CatalogId, summary="Which exchange is called this?")
+async def catalog_id(
+    process: TheProcess, caller: TheCaller, exchange_name: Annotated[Name, Query(description="Name of the exchange.")]
+) -> Json:
+    """Its key in the catalogue."""
+    row = await found(process, cat_exchanges.visible(caller).where(CatExchange.name == exchange_name))
+    return Json({"cat_ex_id": row["cat_ex_id"]})

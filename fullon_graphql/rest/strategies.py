@@ -1,0 +1,93 @@
+"""Strategies over REST: templates, and those at work in bots."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from sqlalchemy import func, select
+
+from fullon_graphql.models import (
+    Bot,
+    CatExchange,
+    CatStrategy,
+    CatStrategyParam,
+    Feed,
+    Strategy,
+    StrategyParam,
+    Symbol,
+)
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.dependencies import TheCaller, ThePrincipal, TheProcess
+from fullon_graphql.rest.parameters import Key, ThePage
+from fullon_graphql.rest.rows import Further, found, listed, one, row_model, rows_of
+from fullon_graphql.services import bots, cat_strategies, cat_strategy_params, strategies
+
+orm = APIRouter(prefix="/orm/strategies", tags=["strategies"])
+
+FURTHER: Final[Further] = (
+    select(CatStrategy.name).where(CatStrategy.cat_str_id == Strategy.cat_str_id).scalar_subquery().label("name"),
+    func.coalesce(
+        select(func.json_object_agg(StrategyParam.name, StrategyParam.value))
+        .where(StrategyParam.str_id == Strategy.str_id)
+        .scalar_subquery(),
+        func.json_build_object(),
+    ).label("parameters"),
+)
+"""What the platform's clients look for in a strategy: the name of its template, and its parameters as one object."""
+FURTHER_OF_FEED: Final[Further] = (
+    select(Symbol.symbol).where(Symbol.symbol_id == Feed.symbol_id).scalar_subquery().label("symbol"),
+    select(CatExchange.name)
+    .join(Symbol, Symbol.cat_ex_id == CatExchange.cat_ex_id)
+    .where(Symbol.symbol_id == Feed.symbol_id)
+    .scalar_subquery()
+    .label("exchange"),
+)
+"""What a feed follows, by name."""
+
+Row = row_model(Strategy, name=str, parameters=dict[str, str])
+FeedRow = row_model(Feed, symbol=str, exchange=str)
+Template = row_model(CatStrategy)
+Parameter = row_model(CatStrategyParam)
+
+
+@orm.get("/catalog", response_model=rows_of(Template), summary="Which templates are there?")
+async def catalog(process: TheProcess, caller: TheCaller, page: ThePage) -> Json:
+    """By key."""
+    return await listed(process, cat_strategies.visible(caller), page)
+
+
+@orm.get("/catalog/{cat_str_id}", response_model=Template, summary="One template")
+async def template(process: TheProcess, caller: TheCaller, cat_str_id: Key) -> Json:
+    """Its row."""
+    return await one(process, cat_strategies.visible(caller).where(CatStrategy.cat_str_id == cat_str_id))
+
+
+@orm.get("/catalog/{cat_str_id}/params", response_model=rows_of(Parameter), summary="What one may set in it")
+async def params(process: TheProcess, caller: TheCaller, cat_str_id: Key, page: ThePage) -> Json:
+    """By name."""
+    await found(process, cat_strategies.visible(caller).where(CatStrategy.cat_str_id == cat_str_id))
+    query = cat_strategy_params.visible(caller).where(CatStrategyParam.cat_str_id == cat_str_id)
+    return await listed(process, query, page)
+
+
+@orm.get("/bot-strategies", response_model=rows_of(Row), summary="The strategies of a bot")
+async def of_bot(
+    process: TheProcess, caller: TheCaller, page: ThePage, bot_id: Annotated[Key, Query(description="Key of the bot.")]
+) -> Json:
+    """By key."""
+    await found(process, bots.visible(caller).where(Bot.bot_id == bot_id))
+    return await listed(process, strategies.visible(caller).where(Strategy.bot_id == bot_id), page, further=FURTHER)
+
+
+@orm.get("/bot-strategies/{str_id}", response_model=Row, summary="One strategy")
+async def strategy(process: TheProcess, caller: TheCaller, str_id: Key) -> Json:
+    """Its row, with the name of its template and its parameters."""
+    return await one(process, strategies.visible(caller).where(Strategy.str_id == str_id), further=FURTHER)
+
+
+@orm.get("/user-strategies", response_model=rows_of(Row), summary="The strategies of all my bots")
+async def mine(process: TheProcess, principal: ThePrincipal, page: ThePage) -> Json:
+    """By key; an administrator's too are only his own here."""
+    own: Any = bots.visible(principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
+    return await listed(process, strategies.visible(principal).where(Strategy.bot_id.in_(own)), page, further=FURTHER)

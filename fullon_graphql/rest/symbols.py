@@ -1,0 +1,79 @@
+"""Instruments over REST."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from fullon_graphql.models import Symbol
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.dependencies import TheCaller, TheProcess
+from fullon_graphql.rest.parameters import Key, Name, ThePage
+from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
+from fullon_graphql.services import symbols
+
+orm = APIRouter(prefix="/orm/symbols", tags=["symbols"])
+
+Row = row_model(Symbol)
+
+OnExchange = Annotated[Key | None, Query(description="Only on this exchange.")]
+
+
+class Decimals(BaseModel):
+    """How exactly an instrument is traded."""
+
+    decimals: int
+    price_decimals: int = Field(description="The same: the platform stores one figure.")
+    quantity_decimals: int = Field(description="The same: the platform stores one figure.")
+
+
+@orm.get("", response_model=rows_of(Row), summary="All instruments")
+async def everything(process: TheProcess, caller: TheCaller, page: ThePage) -> Json:
+    """By key."""
+    return await listed(process, symbols.visible(caller), page)
+
+
+@orm.get("/by-exchange", response_model=rows_of(Row), summary="The instruments of an exchange")
+async def by_exchange(
+    process: TheProcess,
+    caller: TheCaller,
+    page: ThePage,
+    cat_ex_id: Annotated[Key, Query(description="Key of the exchange in the catalogue.")],
+) -> Json:
+    """By key."""
+    return await listed(process, symbols.visible(caller).where(Symbol.cat_ex_id == cat_ex_id), page)
+
+
+@orm.get("/search", response_model=rows_of(Row), summary="Which instruments are called like this?")
+async def search(
+    process: TheProcess,
+    caller: TheCaller,
+    page: ThePage,
+    q: Annotated[Name, Query(description="Any part of the name, in any letter case.", examples=["btc"])],
+    cat_ex_id: OnExchange = None,
+) -> Json:
+    """By name."""
+    query = symbols.visible(caller).where(Symbol.symbol.icontains(q, autoescape=True))
+    query = query if cat_ex_id is None else query.where(Symbol.cat_ex_id == cat_ex_id)
+    return await listed(process, query, page, Symbol.symbol)
+
+
+@orm.get("/decimals", response_model=Decimals, summary="How exactly is it traded?")
+async def decimals(
+    process: TheProcess,
+    caller: TheCaller,
+    symbol: Annotated[Name, Query(description="As the exchange spells it, percent-encoded.", examples=["BTC/USD"])],
+    cat_ex_id: OnExchange = None,
+) -> Json:
+    """Of the oldest of that name, where several exchanges have one and none is named."""
+    query = symbols.visible(caller).where(Symbol.symbol == symbol).order_by(Symbol.symbol_id)
+    row = await found(process, query if cat_ex_id is None else query.where(Symbol.cat_ex_id == cat_ex_id))
+    return Json(dict.fromkeys(Decimals.model_fields, row["decimals"]))
+
+
+@orm.get("/{symbol_id}", response_model=Row, summary="One instrument")
+async def instrument(process: TheProcess, caller: TheCaller, symbol_id: Key) -> Json:
+    """Its row."""
+    return await one(process, symbols.visible(caller).where(Symbol.symbol_id == symbol_id))

@@ -1,0 +1,128 @@
+"""Trades over REST: those of bots that rehearse (`dry`), and those that really happened (`live`)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from operator import eq, ge, le
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from sqlalchemy import Select, func, tuple_
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.context import Process
+from fullon_graphql.models import Bot, DryTrade, Order, Trade
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.dependencies import TheCaller, TheProcess
+from fullon_graphql.rest.parameters import Key, Name, Page, ThePage, Time
+from fullon_graphql.rest.rows import found, listed, row_model, rows_of
+from fullon_graphql.services import bots, dry_trades, orders, trades
+
+orm = APIRouter(prefix="/orm/trades", tags=["trades"])
+
+Live = row_model(Trade)
+Dry = row_model(DryTrade)
+Row = rows_of(Live, Dry)
+
+
+class Kind(StrEnum):
+    """Which trades."""
+
+    DRY = "dry"
+    LIVE = "live"
+
+
+OfKind = Annotated[Kind, Query(description="Simulated ones, as on the platform unless asked, or real ones.")]
+BotKey = Annotated[Key, Query(description="Key of the bot.")]
+OfBot = Annotated[Key | None, Query(description="Only those of this bot.")]
+OfSymbol = Annotated[Name, Query(description="As the exchange spells it, percent-encoded.", examples=["BTC/USD"])]
+
+
+@orm.get("", response_model=Row, summary="All trades one may see")
+async def everything(process: TheProcess, caller: TheCaller, page: ThePage, trade_type: OfKind = Kind.DRY) -> Json:
+    """Newest first."""
+    return await _listed(process, _visible(caller, trade_type), page)
+
+
+@orm.get("/bot", response_model=Row, summary="The trades of a bot")
+@orm.get("/by-bot", response_model=Row, summary="The same under the platform's other name")
+async def by_bot(
+    process: TheProcess, caller: TheCaller, page: ThePage, bot_id: BotKey, trade_type: OfKind = Kind.DRY
+) -> Json:
+    """Newest first. A live trade is a bot's where the order it belongs to is."""
+    await found(process, bots.visible(caller).where(Bot.bot_id == bot_id))
+    return await _listed(process, _of_bot(_visible(caller, trade_type), caller, bot_id), page)
+
+
+@orm.get("/by-symbol", response_model=Row, summary="The trades of an instrument")
+async def by_symbol(
+    process: TheProcess,
+    caller: TheCaller,
+    page: ThePage,
+    symbol: OfSymbol,
+    bot_id: OfBot = None,
+    trade_type: OfKind = Kind.DRY,
+) -> Json:
+    """Newest first."""
+    query = _of_bot(_visible(caller, trade_type), caller, bot_id)
+    return await _listed(process, query.where(_table(query).symbol == symbol), page)
+
+
+@orm.get("/live", response_model=rows_of(Live), summary="What really happened")
+async def live(process: TheProcess, caller: TheCaller, page: ThePage, bot_id: OfBot = None) -> Json:
+    """Newest first."""
+    return await _listed(process, _of_bot(trades.visible(caller), caller, bot_id), page)
+
+
+@orm.get("/history", response_model=Row, summary="The trades that match")
+async def history(
+    process: TheProcess,
+    caller: TheCaller,
+    page: ThePage,
+    trade_type: OfKind = Kind.DRY,
+    bot_id: OfBot = None,
+    ex_id: Annotated[Key | None, Query(description="Only those on this account.")] = None,
+    symbol: OfSymbol | None = None,
+    side: Annotated[Name | None, Query(description="`buy` or `sell`, in any letter case.")] = None,
+    start_date: Annotated[Time | None, Query(description="Only those at or after this time.")] = None,
+    end_date: Annotated[Time | None, Query(description="Only those at or before this time.")] = None,
+) -> Json:
+    """Newest first."""
+    query = _of_bot(_visible(caller, trade_type), caller, bot_id)
+    table, time = _table(query), _time(query)
+    asked = [
+        (eq, table.ex_id, ex_id),
+        (eq, table.symbol, symbol),
+        (eq, func.lower(table.side), side and side.lower()),
+        (ge, time, start_date),
+        (le, time, end_date),
+    ]
+    conditions = [compare(column, value) for compare, column, value in asked if value is not None]
+    return await _listed(process, query.where(*conditions), page)
+
+
+async def _listed(process: Process, query: Select[Any], page: Page) -> Json:
+    return await listed(process, query, page, _table(query).trade_id.desc())
+
+
+def _visible(caller: Caller, kind: Kind) -> Select[Any]:
+    return trades.visible(caller) if kind is Kind.LIVE else dry_trades.visible(caller)
+
+
+def _table(query: Select[Any]) -> Any:
+    return query.column_descriptions[0]["entity"]
+
+
+def _time(query: Select[Any]) -> Any:
+    return Trade.time if _table(query) is Trade else DryTrade.timestamp
+
+
+def _of_bot(query: Select[Any], caller: Caller, bot_id: int | None) -> Select[Any]:
+    if bot_id is None:
+        return query
+    if _table(query) is DryTrade:
+        return query.where(DryTrade.bot_id == bot_id)
+    # Two exchanges may give out one number: the account has to be the same, too.
+    columns = (Order.uid, Order.ex_id, Order.ex_order_id)
+    of_orders = orders.visible(caller).where(Order.bot_id == bot_id).with_only_columns(*columns)
+    return query.where(tuple_(Trade.uid, Trade.ex_id, Trade.ex_order_id).in_(of_orders))
