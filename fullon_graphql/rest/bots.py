@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import create_model
+from pydantic import BaseModel, Field, create_model
 from sqlalchemy import Select, select
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Process
+from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Bot, BotExchange, BotLog, Exchange, Feed, Strategy
 from fullon_graphql.rest import exchanges as exchange_routes
 from fullon_graphql.rest import strategies as strategy_routes
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, ThePage
 from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
 from fullon_graphql.services import bot_logs, bots, exchanges, feeds, strategies
+from fullon_graphql.services.writing import Write
 
 orm = APIRouter(prefix="/orm/bots", tags=["bots"])
 
@@ -109,6 +112,48 @@ async def last_log(process: TheProcess, caller: TheCaller, bot_id: Key) -> Json:
     await _bot(process, caller, bot_id)
     newest = bot_logs.visible(caller).where(BotLog.bot_id == bot_id).order_by(BotLog.timestamp.desc()).limit(1)
     return Json(next(iter(await of_model(process, newest)), None))
+
+
+class NewBot(BaseModel):
+    """A bot to be made."""
+
+    name: str = Field(max_length=50, examples=["grid"])
+    active: bool = Field(False, description="Whether it shall work at once.")
+    dry_run: bool = Field(True, description="Whether it only simulates its trades.")
+    uid: Key | None = Field(None, description="Oneself; bots are made for nobody else.")
+
+
+class BotChanges(BaseModel):
+    """What becomes different of a bot; what is left out stays."""
+
+    name: str | None = Field(None, max_length=50)
+    active: bool | None = None
+    dry_run: bool | None = None
+
+
+@orm.post("", response_model=Row, status_code=201, summary="Make a bot of one's own")
+async def create(changes: TheChanges, bot: NewBot) -> Json:
+    """The new row."""
+
+    async def made(write: Write) -> int:
+        if bot.uid not in {None, write.principal.uid}:
+            raise BadUserInput(f"A bot is made for oneself, {write.principal.uid}; {bot.uid} came.", field="uid")
+        return await bots.create(write, bot.model_dump(exclude={"uid"}))
+
+    return await changes.row("createBot", as_arguments(bot), made, bots.visible, status=201)
+
+
+@orm.patch("/{bot_id}", response_model=Row, summary="Rename a bot, switch it on or off, or let it simulate")
+async def change(changes: TheChanges, bot_id: Key, bot: BotChanges) -> Json:
+    """The row as it is now."""
+    arguments = {"bot_id": bot_id} | as_arguments(bot)
+    return await changes.row("updateBot", arguments, lambda write: bots.change(write, bot_id, given(bot)), bots.visible)
+
+
+@orm.delete("/{bot_id}", response_model=Done, summary="Delete a bot")
+async def remove(changes: TheChanges, bot_id: Key) -> Json:
+    """With its strategies, feeds and logs; its orders and trades stay. One with simulations is a CONFLICT."""
+    return await changes.gone("deleteBot", {"bot_id": bot_id}, lambda write: bots.remove(write, bot_id))
 
 
 async def _bot(process: Process, caller: Caller, bot_id: int) -> dict[str, object]:

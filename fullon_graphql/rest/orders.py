@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, func
 
 from fullon_graphql.context import Process
+from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Bot, Order
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.changes import TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, Name, Page, ThePage, Time
 from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
 from fullon_graphql.services import bots, orders
 from fullon_graphql.services.order_status import CLOSED
+from fullon_graphql.services.writing import Write
 
 orm = APIRouter(prefix="/orm/orders", tags=["orders"])
 
@@ -81,6 +85,56 @@ async def by_symbol(
 async def order(process: TheProcess, caller: TheCaller, order_id: Key) -> Json:
     """Its row."""
     return await one(process, orders.visible(caller).where(Order.order_id == order_id))
+
+
+class NewOrder(BaseModel):
+    """An order to be stored, for the platform's daemons to place."""
+
+    bot_id: Key
+    symbol: str = Field(max_length=20, examples=["BTC/USD"])
+    side: str = Field(description="`buy` or `sell`.", examples=["buy"])
+    order_type: str = Field(description="`market`, `limit`, `stop` or `stop_limit`.", examples=["market"])
+    volume: float = Field(description="In base currency.", examples=[0.5])
+    price: float | None = Field(None, description="In quote currency, where the type of order needs one.")
+    plimit: float | None = Field(None, description="Limit price of a stop order.")
+    reason: str = Field("", max_length=35)
+    ex_id: Key | None = Field(None, description="The account; or `cat_ex_id`, where the bot has one there.")
+    cat_ex_id: Key | None = Field(None, description="The exchange, where `ex_id` does not say the account.")
+    status: str | None = Field(None, description="`New` unless given.", examples=["New"])
+
+
+class Status(BaseModel):
+    """What an order has become."""
+
+    status: str = Field(examples=["canceled"])
+
+
+@orm.post("", response_model=Row, status_code=201, summary="Store an order")
+async def create(changes: TheChanges, order: NewOrder) -> Json:
+    """The new row; owner and exchange follow from bot and account."""
+
+    async def made(write: Write) -> int:
+        if order.ex_id is None and order.cat_ex_id is None:
+            raise BadUserInput("An order needs `ex_id`, or `cat_ex_id`.", field="exId")
+        ex_id = order.ex_id
+        if ex_id is None:
+            ex_id = await bots.account_on(write, order.bot_id, order.cat_ex_id or 0)
+        values = given(order, "cat_ex_id", "status", "ex_id")
+        order_id = await orders.create(write, values | {"ex_id": ex_id})
+        return await orders.set_status(write, order_id, order.status) if order.status else order_id
+
+    return await changes.row("createOrder", as_arguments(order), made, orders.visible, status=201)
+
+
+@orm.patch("/{order_id}/status", response_model=Row, summary="Say what has become of an order")
+async def set_status(changes: TheChanges, order_id: Key, new: Status) -> Json:
+    """The row as it is now; 409 where there is no way from its status to the other."""
+    return await changes.row(
+        "updateOrderStatus",
+        {"order_id": order_id} | as_arguments(new),
+        lambda write: orders.set_status(write, order_id, new.status),
+        orders.visible,
+    )
 
 
 async def _listed(process: Process, query: Select[Any], page: Page) -> Json:

@@ -49,8 +49,13 @@ async def found(process: Process, query: Select[Any], further: Further = ()) -> 
 
 async def of_model(process: Process, query: Select[Any], further: Further = ()) -> list[dict[str, Any]]:
     """The rows of a query of one table as objects, with `further` columns."""
-    shown = query.with_only_columns(*_columns(_model(query)), *further)
-    return [dict(row._mapping) for row in await process.database.rows(shown)]  # SQLAlchemy's documented name
+    rows = await process.database.rows(shown(query, further))
+    return [dict(row._mapping) for row in rows]  # SQLAlchemy's documented name
+
+
+def shown(query: Select[Any], further: Further = ()) -> Select[Any]:
+    """The query with every column that is no secret, and with `further` ones."""
+    return query.with_only_columns(*_columns(_model(query)), *further)
 
 
 @cache
