@@ -32,6 +32,8 @@ from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
 from fullon_graphql.services.writing import Writes
+from fullon_graphql.subscriptions.presence import Presences
+from fullon_graphql.subscriptions.sharing import Streams
 from fullon_graphql.subscriptions.transports.websocket import SocketEndpoint
 
 
@@ -48,9 +50,10 @@ def create_app(settings: Settings) -> ASGIApp:
         InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
     """
     refuse_insecure_secret(settings)
-    graph, numbers = make_graph(), Metrics()
-    endpoint = GraphEndpoint(Operations(graph.core, metrics=numbers), SocketEndpoint(graph, settings))
-    doors: ASGIApp = Doors(endpoint, rest_application(settings, numbers))
+    numbers, presences = Metrics(), Presences(settings)
+    operations = Operations(make_graph().core, metrics=numbers)
+    sockets = SocketEndpoint(operations, Streams(operations), presences, settings)
+    doors: ASGIApp = Doors(GraphEndpoint(operations, sockets), rest_application(settings, numbers, presences))
     if settings.cors_origins:
         doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
     return RequestIds(doors)
@@ -68,12 +71,12 @@ class Doors:
         await (self._graph if for_graph else self._others)(scope, receive, send)
 
 
-def rest_application(settings: Settings, numbers: Metrics) -> FastAPI:
+def rest_application(settings: Settings, numbers: Metrics, presences: Presences) -> FastAPI:
     """REST, health and metrics; its lifespan is the whole program's."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        async with process(settings) as parts:
+        async with process(settings) as parts, presences.watched(parts):
             yield State(process=parts)
 
     app = FastAPI(

@@ -70,6 +70,20 @@ class Settings(BaseSettings):
     # Changes
     idempotency_hours: int = Field(default=24, ge=1, description="How long an idempotency key is remembered.")
 
+    # Sockets and streams
+    socket_limit: int = Field(default=10_000, ge=1, description="Sockets per worker.")
+    sockets_per_user: int = Field(default=50, ge=1)
+    subscriptions_per_socket: int = Field(default=100, ge=1)
+    subscriptions_per_user: int = Field(default=1_000, ge=1)
+    socket_message_bytes: int = Field(default=1024 * 1024, ge=1024)
+    socket_messages_per_second: int = Field(default=200, ge=1)
+    socket_init_timeout: float = Field(default=10.0, gt=0, description="Seconds in which a socket says who it is.")
+    socket_ping_interval: float = Field(default=20.0, gt=0, description="Seconds; as long to answer.")
+    socket_recheck_interval: float = Field(default=30.0, gt=0, description="Seconds between looks at a credential.")
+    token_warning: float = Field(default=60.0, ge=0, description="Seconds from the warning to a token's end.")
+    stream_backlog: int = Field(default=1_000, ge=1, description="Events that may wait for a slow client.")
+    shutdown_timeout: int = Field(default=5, ge=1, description="Seconds for requests and sockets to end.")
+
     # Background services
     services_to_auto_start: list[str] = Field(
         default=[], description="Services switched on at the first start, where nobody has decided yet."

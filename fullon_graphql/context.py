@@ -50,8 +50,6 @@ class Context:
     request_id: str = field(default_factory=lambda: uuid4().hex)
     address: str | None = None
     user_agent: str | None = None
-    connection_params: dict[str, object] | None = None
-    """The payload of a socket's `connection_init`; where Strawberry's handlers put it."""
     loaders: dict[Hashable, Any] = field(default_factory=dict)
     open_write: Write | None = None
     """The change that is under way, while a mutation runs; see `engine/changes.py`."""

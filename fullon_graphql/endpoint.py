@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import orjson
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
+from strawberry.http.ides import get_graphql_ide_html
 
 from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Principal
@@ -31,6 +32,9 @@ MODERN: Final = "application/graphql-response+json"
 """The media type under which the status tells whether anything was executed; with the other one it is mostly 200."""
 
 
+_PAGE: Final = get_graphql_ide_html(graphql_ide="graphiql").encode()
+
+
 @dataclass(frozen=True)
 class Refused(Exception):  # no error of ours: an HTTP answer
     """The request cannot be understood, and is answered with this status."""
@@ -41,7 +45,7 @@ class Refused(Exception):  # no error of ours: an HTTP answer
 
 
 class GraphEndpoint:
-    """The graph over HTTP; sockets, and browsers that want a page, are passed on to `sockets`."""
+    """The graph over HTTP, and GraphiQL for browsers; sockets are passed on to `sockets`."""
 
     def __init__(self, operations: Operations, sockets: ASGIApp) -> None:
         self._operations = operations
@@ -50,11 +54,10 @@ class GraphEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if scope["type"] == "websocket":
-            with self._operations.metrics.sockets.track_inprogress():
-                await self._sockets(scope, receive, send)
+            await self._sockets(scope, receive, send)
             return
         if _wants_page(scope, headers):
-            await self._sockets(scope, receive, send)
+            await _send(send, HTTPStatus.OK, "text/html", _PAGE, ())
             return
         accept = headers.get(b"accept", b"").decode("latin-1")
         media_type = MODERN if MODERN in accept else LEGACY

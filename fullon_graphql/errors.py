@@ -8,6 +8,7 @@
     ├── Conflict             true a moment ago, no longer
     ├── RateLimited          too often; `retry_after` says when to come back
     ├── QueryTooComplex      one operation asks for too much
+    ├── Lagged               the client did not keep up with a stream of events; `cursor` says where to go on
     ├── ServiceUnavailable   a store or a daemon does not answer; `service` names it
     ├── Timeout              it took too long and was given up
     └── Internal             our fault; the message is masked, the log knows more
@@ -108,6 +109,21 @@ class QueryTooComplex(FullonError):
 
     code = "QUERY_TOO_COMPLEX"
     status = 400
+
+
+class Lagged(FullonError):
+    """The client reads a stream of events more slowly than they happen; `cursor` is where to go on."""
+
+    code = "LAGGED"
+    status = 503
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__("Too many events are waiting for you to read them; subscribe again with `after: cursor`.")
+        self.cursor = cursor
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return super().extensions | {"cursor": self.cursor}
 
 
 class ServiceUnavailable(FullonError):

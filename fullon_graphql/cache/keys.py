@@ -197,6 +197,15 @@ def changes(key: str) -> str:
     return f"{PREFIX}changes:{key}"
 
 
+def credentials(uid: int) -> str:
+    """CHANNEL: a nudge when a session or API key of this account has ended, or what the account may do has changed."""
+    return f"{PREFIX}credentials:{uid}"
+
+
+CREDENTIALS = f"{PREFIX}credentials:*"
+"""PATTERN: the same of all accounts."""
+
+
 HUB = f"{PREFIX}hub"
 """CHANNEL: nobody speaks on it; the hub keeps its connection open with it while nobody listens."""
 

@@ -120,7 +120,7 @@ def _findable(settings: Settings) -> Iterator[None]:
 
 async def _serve(settings: Settings, listening: socket) -> None:
     """The server, and beside it what the platform's own programs would do."""
-    server = _DemoServer(uvicorn_config(create_app(settings)), lambda: _say_where(settings))
+    server = _DemoServer(uvicorn_config(create_app(settings), settings), lambda: _say_where(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     database = Database.connect(settings.database_url, "trading", settings)

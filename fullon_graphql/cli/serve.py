@@ -26,7 +26,7 @@ def serve(
     address = (settings.host if host is None else host, settings.port if port is None else port)
     with reserve(*address) as listening:
         typer.secho("Listening on http://{}:{}".format(*listening.getsockname()[:2]), err=True)
-        config = uvicorn_config("fullon_graphql.app:app_from_environment", factory=True, workers=workers)
+        config = uvicorn_config("fullon_graphql.app:app_from_environment", settings, factory=True, workers=workers)
         server = uvicorn.Server(config)
         if workers == 1:
             server.run(sockets=[listening])

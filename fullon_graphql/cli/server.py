@@ -7,9 +7,24 @@ from typing import Any
 
 import typer
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-SHUTDOWN_SECONDS = 5
-"""How long open requests and sockets may take to end before they are cut off."""
+from fullon_graphql.config import Settings
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's own, but it waits for nobody who does not read: closing alone would wait for room in the buffers."""
+
+    def keepalive_timeout(self) -> None:
+        """Drop a peer that has not answered a ping."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        """Serve the socket; what it has not taken some time after its end, it does not get."""
+        await super().run_asgi()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.close_timeout, self.transport.abort)
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -27,18 +42,21 @@ def reserve(host: str, port: int) -> socket.socket:
     return listening
 
 
-def uvicorn_config(app: Any, **options: Any) -> uvicorn.Config:
+def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Config:
     """The one configuration: the fast loop and parsers, no per-message compression, logs in our own form."""
     return uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         ws_per_message_deflate=False,
+        ws_max_size=settings.socket_message_bytes,
+        ws_ping_interval=settings.socket_ping_interval,
+        ws_ping_timeout=settings.socket_ping_interval,
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="on",
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_graceful_shutdown=settings.shutdown_timeout,
         **options,
     )

@@ -13,6 +13,7 @@ import structlog
 from graphql import (
     ExecutionResult,
     GraphQLError,
+    GraphQLFormattedError,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -25,7 +26,8 @@ from fullon_graphql.cache.client import overheard
 from fullon_graphql.context import Context
 from fullon_graphql.engine import plans
 from fullon_graphql.engine.documents import Document, Documents
-from fullon_graphql.engine.rendering import render
+from fullon_graphql.engine.events import Subscription, shape
+from fullon_graphql.engine.rendering import body, formatted
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.unplanned import Unplanned
 from fullon_graphql.errors import BadUserInput, FullonError
@@ -62,6 +64,14 @@ _UNHEARD: Final = nullcontext()
 _NO_VARIABLES: Final = VariableValues({}, {})
 
 
+class GraphQLErrors(Exception):
+    """What is wrong with a subscription, or has ended it, as clients are told."""
+
+    def __init__(self, errors: Sequence[GraphQLFormattedError]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
 @dataclass
 class Operations:
     """Runs operations of one schema, and remembers their documents and plans."""
@@ -86,6 +96,28 @@ class Operations:
         _count(self.metrics, trace, executed=response.executed)
         return _explained(response, trace) if explain and response.executed else response
 
+    def is_subscription(self, request: Request) -> bool:
+        """True for what is listened to; everything else is run."""
+        operation = self.documents.read(request.query, Trace()).operation(request.operation_name)
+        return operation is not None and operation.operation is OperationType.SUBSCRIPTION
+
+    def subscription(self, request: Request, context: Context) -> Subscription:
+        """The subscription that is asked for.
+
+        Raises:
+            GraphQLErrors: its document or its variables are no good.
+        """
+        document = self.documents.read(request.query, Trace())
+        if document.errors:
+            raise GraphQLErrors(formatted(document.errors, context.request_id, before_execution=True))
+        operation = document.operation(request.operation_name)
+        assert operation is not None, "asked before"
+        variables = self._variables(operation, request)
+        if not isinstance(variables, VariableValues):
+            raise GraphQLErrors(formatted(variables, context.request_id, before_execution=False))
+        shape_ = shape(self.schema, document, operation, variables)
+        return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics)
+
     async def _answer(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         operation = document.operation(request.operation_name)
         assert operation is not None, "refused before"
@@ -100,7 +132,7 @@ class Operations:
         trace.step("reference", "", started)
         if trace.failure and not result.errors:  # else the reference has met, and logged, the same
             log.warning("plan.failed", exc_info=trace.failure)
-        return _response(result, context)
+        return Response(body(result, context.request_id), executed=True)
 
     def _variables(
         self, operation: OperationDefinitionNode, request: Request
@@ -165,16 +197,8 @@ def _bad_request(message: str) -> Response:
 
 
 def _error_response(errors: Sequence[GraphQLError], context: Context, *, before_execution: bool) -> Response:
-    rendered = [render(error, context.request_id, before_execution=before_execution) for error in errors]
-    return Response(orjson.dumps({"errors": [error.formatted for error in rendered]}), executed=False)
-
-
-def _response(result: ExecutionResult, context: Context) -> Response:
-    body: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        errors = [render(error, context.request_id, before_execution=False) for error in result.errors]
-        body["errors"] = [error.formatted for error in errors]
-    return Response(orjson.dumps(body), executed=True)
+    found = formatted(errors, context.request_id, before_execution=before_execution)
+    return Response(orjson.dumps({"errors": found}), executed=False)
 
 
 def _explained(response: Response, trace: Trace) -> Response:

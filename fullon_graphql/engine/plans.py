@@ -7,7 +7,7 @@ execution by raising `Unplanned`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from time import perf_counter
@@ -82,20 +82,27 @@ def plan(
     Raises:
         Unplanned: something in it has to be executed by the reference.
     """
+    key, truth = variant(document, operation, variables)
+    made = document.plans.get(key)
+    if made is None:
+        started = perf_counter()
+        made = document.plans.put(key, _make(schema, document, operation, truth))
+        trace.step("plan", operation.name.value if operation.name else "", started)
+    if isinstance(made, Unplanned):
+        raise Unplanned(str(made), made.kind)
+    return made  # type: ignore[no-any-return]  # plans and refusals are kept in one place
+
+
+def variant(
+    document: Document, operation: OperationDefinitionNode, variables: VariableValues
+) -> tuple[Hashable, dict[str, Any]]:
+    """What a plan of the document is remembered by: the operation and the values of the variables in conditions."""
     name = operation.name.value if operation.name else None
     names = document.conditions.get(name)
     if names is None:
         names = document.conditions[name] = condition_variables(operation, document.fragments.values())
     truth = {variable: variables.coerced.get(variable) for variable in names}
-    key = (name, *truth.values())
-    made = document.plans.get(key)
-    if made is None:
-        started = perf_counter()
-        made = document.plans.put(key, _make(schema, document, operation, truth))
-        trace.step("plan", name or "", started)
-    if isinstance(made, Unplanned):
-        raise Unplanned(str(made), made.kind)
-    return made  # type: ignore[no-any-return]  # plans and refusals are kept in one place
+    return (name, *truth.values()), truth
 
 
 def _make(

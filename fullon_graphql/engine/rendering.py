@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import orjson
 import structlog
-from graphql import FieldNode, GraphQLError, GraphQLSyntaxError
+from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
 from strawberry.extensions import SchemaExtension
 
 from fullon_graphql.errors import BadUserInput, FullonError, Internal, as_fullon_error
@@ -45,6 +46,21 @@ class RenderErrors(SchemaExtension):
         if errors := getattr(result, "errors", None):
             request_id = self.execution_context.context.request_id
             result.errors = [render(error, request_id, before_execution=not self._executed) for error in errors]
+
+
+def body(result: ExecutionResult, request_id: str) -> bytes:
+    """What graphql-core answers as JSON text, its errors rendered."""
+    answer: dict[str, Any] = {"data": result.data}
+    if result.errors:
+        answer["errors"] = formatted(result.errors, request_id, before_execution=False)
+    return orjson.dumps(answer)
+
+
+def formatted(
+    errors: Iterable[GraphQLError], request_id: str, *, before_execution: bool
+) -> list[GraphQLFormattedError]:
+    """The public form of errors, as JSON has them."""
+    return [render(error, request_id, before_execution=before_execution).formatted for error in errors]
 
 
 def render(error: GraphQLError, request_id: str, *, before_execution: bool) -> GraphQLError:

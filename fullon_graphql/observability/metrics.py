@@ -33,9 +33,9 @@ class Tally(Collector):
         self._name, self._text, self._label = name, text, label
         self._counts: Counter[str] = Counter()
 
-    def add(self, value: str) -> None:
-        """Count one more."""
-        self._counts[value] += 1
+    def add(self, value: str, count: int = 1) -> None:
+        """Count one more, or so many."""
+        self._counts[value] += count
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """What the registry asks for."""
@@ -78,6 +78,10 @@ class Metrics:
         self.plans = self._tally("plans", "Operations answered by a plan: hit where all of it was remembered.", "cache")
         self.stages = Times("fullon_graphql_stage_seconds", "Time of each step of an operation.", "stage")
         self._registry.register(self.stages)
+        self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")
+        self.deliveries = self._tally("deliveries", "Events delivered to listeners, by kind of stream.", "kind")
+        self.streams = self._gauge("streams", "Sources of subscriptions, each executed once for all who share it.")
+        self.stream_listeners = self._gauge("stream_listeners", "Subscriptions that share them.")
         self.sockets = self._gauge("sockets", "Open WebSockets.")
         self.topics = self._gauge("hub_topics", "Redis channels and patterns subscribed.")
         self.listeners = self._gauge("hub_listeners", "Listeners to them.")

@@ -32,7 +32,7 @@ class RequestIds:
 
         # Never unbound: the server runs every request in a task, hence in a context, of its own.
         bind_contextvars(request_id=request_id)
-        await self._app(scope, receive, send_named)
+        await self._app(scope, receive, send if scope["type"] == "websocket" else send_named)
 
 
 _START = secrets.token_hex(12)

@@ -26,8 +26,8 @@ class Identities:
         self._api_keys = api_keys
         self._seen: Bounded[bytes, tuple[float, Principal]] = Bounded(size)
 
-    async def identify(self, credential: Credential) -> Caller:
-        """The caller behind `credential`; `Anonymous` with the reason where it is no good.
+    async def identify(self, credential: Credential, *, anew: bool = False) -> Caller:
+        """The caller behind `credential`; `Anonymous` with the reason where it is no good. `anew` remembers nothing.
 
         What needs nobody in particular stays open to such a caller. A store that does not answer raises: it is no
         reason to call somebody a stranger.
@@ -36,7 +36,7 @@ class Identities:
             return Anonymous()
         name = hashlib.sha256(f"{type(credential).__name__} {credential.value}".encode()).digest()
         seen = self._seen.get(name)
-        if seen and monotonic() < seen[0] and not _expired(seen[1]):
+        if seen and not anew and monotonic() < seen[0] and not _expired(seen[1]):
             return seen[1]
         try:
             principal = await self._look_up(credential)

@@ -7,7 +7,7 @@ alike shares one source (`sharing.py`); stock GraphQL execution, one source for 
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -51,6 +51,14 @@ class Stream:
     cursor: Callable[[Any], str] | None = None
     """Of an event, where each happens once and must not be missed: what goes on after it. Without one the stream is of
     states, of which the newest counts."""
+    key: Callable[[Any], Hashable] | None = None
+    """Of a state, what it is the state of: a listener who is slow gets the newest of each. Without one it gets the
+    whole state instead of all it has missed."""
+
+    @property
+    def kind(self) -> str:
+        """The word for it in metrics."""
+        return "events" if self.resumable else "states"
 
     @property
     def resumable(self) -> bool:
@@ -58,14 +66,21 @@ class Stream:
         return self.cursor is not None
 
 
-def streamed(description: str, open_: Callable[..., Source[Any]], cursor: Callable[[Any], str] | None = None) -> Any:
+def streamed(
+    description: str,
+    open_: Callable[..., Source[Any]],
+    *,
+    cursor: Callable[[Any], str] | None = None,
+    key: Callable[[Any], Hashable] | None = None,
+) -> Any:
     """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for those who are signed in.
 
     The class says its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context are
     the field's arguments, annotated as a resolver's are. A source of events that happen once names the `cursor` of an
-    event; its argument `after` is the cursor from which to go on.
+    event; its argument `after` is the cursor from which to go on. One of states whose values stand for different
+    things, like the bars of a chart, may name the `key` of a value.
     """
-    stream = Stream(open_, cursor)
+    stream = Stream(open_, cursor, key)
 
     async def resolve(info: Info, **arguments: Any) -> AsyncGenerator[Any, None]:
         signed_in(info.context.caller)

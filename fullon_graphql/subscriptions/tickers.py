@@ -97,7 +97,9 @@ def _tickers(context: Context, exchange: ExchangeName, symbols: SymbolNames = No
 
 @strawberry.type
 class TickerSubscriptions:
-    ticker: Ticker = streamed("The current ticker at once, then every newer one.", _ticker)
+    ticker: Ticker = streamed(
+        "The current ticker at once, then every newer one.", _ticker, key=lambda ticker: ticker.symbol
+    )
     tickers: list[Ticker] = streamed(
         "All tickers asked for at once (of the whole exchange, unless `symbols` names some), then per frame those that"
         " changed.",

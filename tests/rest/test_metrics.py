@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fullon_graphql.app import create_app, rest_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.subscriptions.presence import Presences
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.signing_in import SignIn
@@ -55,14 +56,16 @@ async def test_executions_their_reasons_and_what_was_remembered_are_counted(serv
 
 
 async def test_open_sockets_and_what_they_listen_to_are_shown(server: Server, sign_in: SignIn) -> None:
-    await until_live(server, sockets=0, hub_topics=0, hub_listeners=0)
+    await until_live(server, sockets=0, hub_topics=1, hub_listeners=1)  # a worker hears of revoked credentials itself
     async with socket(server, bearer(await sign_in(TRADER))) as opened:
         await opened.sign_in()
         await opened.subscribe("1", 'subscription { tickers(exchange: "kraken") { price } }')
-        await until_live(server, sockets=1, hub_topics=1, hub_listeners=1)
+        await until_live(server, sockets=1, hub_topics=2, hub_listeners=2, streams=1, stream_listeners=1)
         await opened.subscribe("2", 'subscription { tickers(exchange: "kraken") { symbol } }')
-        await until_live(server, sockets=1, hub_topics=1, hub_listeners=2)
-    await until_live(server, sockets=0, hub_topics=0, hub_listeners=0)
+        await until_live(server, sockets=1, hub_topics=2, hub_listeners=3, streams=2, stream_listeners=2)
+        await opened.subscribe("3", 'subscription { tickers(exchange: "kraken") { symbol } }')
+        await until_live(server, sockets=1, hub_topics=2, hub_listeners=3, streams=2, stream_listeners=3)
+    await until_live(server, sockets=0, hub_topics=1, hub_listeners=1, streams=0, stream_listeners=0)
 
 
 async def until_live(server: Server, **wanted: int) -> None:
@@ -83,7 +86,8 @@ async def test_labels_are_words_of_ours_alone(server: Server, sign_in: SignIn) -
 def test_every_application_counts_for_itself(settings: Settings) -> None:
     assert create_app(settings) is not create_app(settings)
     one, other = Metrics(), Metrics()
-    assert rest_application(settings, one) is not rest_application(settings, other)
+    applications = [rest_application(settings, numbers, Presences(settings)) for numbers in (one, other)]
+    assert applications[0] is not applications[1]
     one.operations.add("plan")
     assert samples(one.text().decode())["operations_total", "plan"] == 1
     assert ("operations_total", "plan") not in samples(other.text().decode())

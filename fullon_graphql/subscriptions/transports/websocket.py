@@ -1,83 +1,88 @@
-"""graphql-transport-ws on `/graphql`, and the GraphiQL page that uses it."""
+"""graphql-transport-ws on `/graphql`, by the letter of its protocol, as one plain ASGI application."""
 
 from __future__ import annotations
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.websockets import WebSocket
-from strawberry.asgi import GraphQL
-from strawberry.exceptions import ConnectionRejectionError
-from strawberry.schema import BaseSchema
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message
-from strawberry.types.unset import UNSET, UnsetType
+import structlog
+from starlette.types import Receive, Scope, Send
+from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 
-from fullon_graphql.auth.credentials import credential_in_headers, credential_in_payload
-from fullon_graphql.auth.principal import Anonymous
+from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.config import Settings
-from fullon_graphql.context import Context, Process
+from fullon_graphql.context import Context
+from fullon_graphql.engine.operations import Operations
+from fullon_graphql.errors import Forbidden, FullonError, RateLimited
+from fullon_graphql.subscriptions.presence import Presences
+from fullon_graphql.subscriptions.sharing import Streams
+from fullon_graphql.subscriptions.transports.socket import BAD_SUBPROTOCOL, Socket
+
+log = structlog.get_logger(__name__)
+
+PROTOCOL = "graphql-transport-ws"
 
 
-class Protocol(BaseGraphQLTransportWSHandler[Context, None]):
-    """One socket's side of the protocol. Strawberry trusts that the parts of a message have the types they should."""
+class SocketEndpoint:
+    """The door for sockets. It finds the `Process` in the state that the lifespan yielded."""
 
-    async def handle_message(self, message: Message) -> None:
-        """Act on one message, or close with 4400 where it is of no shape that the protocol knows."""
-        if _is_well_formed(message):
-            await super().handle_message(message)
-        else:
-            await self.handle_invalid_message("The message is not one of graphql-transport-ws.")
+    def __init__(self, operations: Operations, streams: Streams, presences: Presences, settings: Settings) -> None:
+        self._operations = operations
+        self._streams = streams
+        self._presences = presences
+        self._settings = settings
+        self._origins = normalize_allowed_origins(settings.cors_origins)
+        self._open = 0
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        await receive()  # `websocket.connect`: there is nothing in it
+        if refusal := self._refusal(headers):
+            await _refuse(send, refusal)
+            return
+        if PROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": BAD_SUBPROTOCOL, "reason": "Subprotocol not acceptable"})
+            return
+        await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        self._open += 1
+        try:
+            with self._operations.metrics.sockets.track_inprogress():
+                await self._socket(scope, headers, receive, send).serve()
+        finally:
+            self._open -= 1
 
-def _is_well_formed(message: object) -> bool:
-    match message:
-        case {"type": "subscribe", "id": str(), "payload": {"query": str(), **rest}}:
-            names, variables = rest.get("operationName"), rest.get("variables")
-            return isinstance(names, str | None) and isinstance(variables, dict | None)
-        case {"type": "complete", "id": str()}:
+    def _refusal(self, headers: dict[bytes, bytes]) -> FullonError | None:
+        if not self._may_come(headers):
+            return Forbidden("Pages of this origin may not open sockets; CORS_ORIGINS says whose may.")
+        if self._open >= self._settings.socket_limit:
+            return RateLimited("This server has as many sockets as it may; try again later.", retry_after=5)
+        return None
+
+    def _may_come(self, headers: dict[bytes, bytes]) -> bool:
+        """Browsers let any page open sockets, and send the visitor's cookies along: ours, and those that are named."""
+        origin = _text(headers, b"origin")
+        if origin is None or "*" in self._origins:
             return True
-        case {"type": str(kind)}:
-            return kind not in {"subscribe", "complete"}
-        case _:
-            return False
+        return is_same_origin(origin, _text(headers, b"host") or "") or normalize_origin(origin) in self._origins
 
-
-class SocketEndpoint(GraphQL[Context, None]):
-    """The ASGI application behind sockets. It finds the `Process` in the state that the lifespan yielded."""
-
-    graphql_transport_ws_handler_class = Protocol
-
-    def __init__(self, schema: BaseSchema, settings: Settings) -> None:
-        super().__init__(
-            schema,
-            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
-            allowed_origins=settings.cors_origins,
+    def _socket(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> Socket:
+        context = Context(
+            scope["state"]["process"],
+            request_id=scope["request_id"],
+            address=scope["client"][0] if scope.get("client") else None,
+            user_agent=_text(headers, b"user-agent"),
         )
+        credential = credential_in_headers(_text(headers, b"authorization"), _text(headers, b"x-api-key"))
+        return Socket(self._operations, self._streams, self._presences, context, credential, receive, send)
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        """The context that a socket's operations are forked from."""
-        process: Process = request.state.process
-        headers = request.headers
-        credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
-        return Context(
-            process,
-            caller=await process.identities.identify(credential),
-            request_id=request.scope["request_id"],
-            address=request.client.host if request.client else None,
-            user_agent=headers.get("user-agent"),
-        )
 
-    async def on_ws_connect(self, context: Context) -> UnsetType:
-        """Accept a socket whose `connection_init` payload, or whose own headers, say who it is; close others 4403."""
-        if credential := credential_in_payload(context.connection_params):
-            context.caller = await context.process.identities.identify(credential)
-        if isinstance(context.caller, Anonymous):
-            raise ConnectionRejectionError
-        accepted: UnsetType = UNSET  # None would be sent as a payload of null, which the protocol does not know
-        return accepted
+async def _refuse(send: Send, error: FullonError) -> None:
+    """Answer the handshake with the status and body that any request would get."""
+    body = orjson.dumps({"errors": [{"message": error.message, "extensions": error.extensions}]})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
 
-    def encode_json(self, data: object) -> str:
-        """JSON text; sockets send it as text frames."""
-        return orjson.dumps(data).decode()
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")

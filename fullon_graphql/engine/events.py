@@ -1,0 +1,118 @@
+"""Events: a subscription that may be run, and what each of its events looks like to a client.
+
+As with queries there are two executions that must not be told apart: the event written by a projection, and
+graphql-core for what projections do not know and for every error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+import structlog
+from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, execute
+from graphql.execution.values import VariableValues
+from graphql.pyutils import is_awaitable
+
+from fullon_graphql.context import Context
+from fullon_graphql.engine.audience import is_for_everybody
+from fullon_graphql.engine.documents import Document
+from fullon_graphql.engine.plans import variant
+from fullon_graphql.engine.projection import Project, projection
+from fullon_graphql.engine.rendering import body
+from fullon_graphql.engine.selections import Selection, select
+from fullon_graphql.engine.subtrees import Run, related
+from fullon_graphql.engine.trace import Trace
+from fullon_graphql.engine.unplanned import Unplanned
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.observability.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """What one variant of a subscription asks of each event."""
+
+    root: Selection
+    """Its one field."""
+    project: Project | None
+    """How an event is written; None where the reference has to do it."""
+    for_everybody: bool
+    """True where nothing in it depends on who asks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subscription:
+    """A subscription, its document and its variables in order."""
+
+    schema: GraphQLSchema
+    document: Document
+    operation: OperationDefinitionNode
+    given: Mapping[str, Any]
+    """The variables as they came."""
+    variables: VariableValues
+    shape: Shape
+    metrics: Metrics
+
+    async def answer(self, context: Context, event: object) -> bytes:
+        """The response to one event as JSON text, with data, errors or both. Loaders are fresh with each."""
+        planned = await self._planned(context.fork(), event)
+        self.metrics.events.add("reference" if planned is None else "plan")
+        return planned or body(await self._reference(context.fork(), event), context.request_id)
+
+    async def _planned(self, context: Context, event: object) -> bytes | None:
+        if self.shape.project is None:
+            return None
+        try:
+            [value] = await self.shape.project(Run(context, self.variables, Trace()), [event])
+            return orjson.dumps({"data": {self.shape.root.key: value}})
+        except Exception:  # whatever it is, the reference meets it too, and reports it
+            return None
+
+    async def _reference(self, context: Context, event: object) -> ExecutionResult:
+        assert self.document.node is not None, "validated"
+        result = execute(
+            self.schema,
+            self.document.node,
+            root_value=event,
+            context_value=context,
+            variable_values=dict(self.given),
+            operation_name=self.operation.name.value if self.operation.name else None,
+        )
+        return cast("ExecutionResult", await result if is_awaitable(result) else result)
+
+
+def shape(
+    schema: GraphQLSchema, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+) -> Shape:
+    """The shape of a subscription; made once for each combination of conditions, remembered with the document.
+
+    Raises:
+        BadUserInput: nothing is selected.
+    """
+    key, truth = variant(document, operation, variables)
+    found = document.plans.get(("events", key))
+    if found is None:
+        found = document.plans.put(("events", key), _make(schema, document, operation, truth))
+    return cast("Shape", found)
+
+
+def _make(
+    schema: GraphQLSchema, document: Document, operation: OperationDefinitionNode, truth: dict[str, Any]
+) -> Shape:
+    if not all(isinstance(value, bool) for value in truth.values()):
+        raise BadUserInput("A condition in `@include` or `@skip` has no value.")
+    roots = select(schema, operation, document.fragments, truth)
+    if not roots:
+        raise BadUserInput("This subscription selects nothing.")
+    return Shape(roots[0], _projection(roots[0]), is_for_everybody(roots[0]))
+
+
+def _projection(root: Selection) -> Project | None:
+    try:
+        return projection(root.type, root.children, related)
+    except Unplanned:
+        return None

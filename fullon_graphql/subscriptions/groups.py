@@ -1,0 +1,231 @@
+"""Groups: those who listen to the same, and how each of them gets as much of it as it can read.
+
+A listener never waits for another, and what waits for it is bounded. One who reads too slowly gets the newest of a
+stream of states; of a stream of events it gets those that wait, and then LAGGED with the cursor to go on from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import structlog
+from graphql import GraphQLError, GraphQLFormattedError
+
+from fullon_graphql.context import Context
+from fullon_graphql.engine.events import Subscription
+from fullon_graphql.engine.operations import GraphQLErrors
+from fullon_graphql.engine.rendering import formatted
+from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon_error
+from fullon_graphql.subscriptions.sources import Source, Stream
+
+log = structlog.get_logger(__name__)
+
+PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 5.0, 5.0, 10.0)
+"""Seconds between attempts to go on with a stream of states whose stores do not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event ready to be sent: the response as JSON text, and the cursor after it where the stream has cursors."""
+
+    text: str
+    cursor: str | None = None
+
+
+class Listener:
+    """One reader of a group: `async for frame in listener`.
+
+    Raises:
+        GraphQLErrors: the stream has come to its end with an error.
+    """
+
+    def __init__(self, group: Group, limit: int) -> None:
+        self._group = group
+        self._limit = limit
+        self._state: deque[Frame] = deque()
+        self._waiting: dict[Hashable, Frame] = {}
+        self._behind = not group.resumable  # who listens to states begins with the newest, at the beginning or later
+        self._since = 0
+        self._end: Sequence[GraphQLFormattedError] | None = None
+        self._arrived = asyncio.Event()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        while True:
+            if self._state:
+                return self._state.popleft()
+            if self._behind:
+                await self._catch_up()
+            elif self._waiting:
+                return self._waiting.pop(next(iter(self._waiting)))
+            elif self._end is not None:
+                raise GraphQLErrors(self._end) if self._end else StopAsyncIteration
+            else:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def put(self, number: int, place: Hashable, frame: Frame) -> None:
+        """Take event `number` in place of an unread one of the same `place`, unless the state that was sent has it."""
+        if number <= self._since or self._behind or self._end is not None:
+            return
+        if place not in self._waiting and len(self._waiting) >= self._limit:
+            self._overflow()
+        else:
+            self._waiting[place] = frame
+        self._arrived.set()
+
+    def end(self, errors: Sequence[GraphQLFormattedError]) -> None:
+        """Say that nothing more will come, and why where that is not in order."""
+        if self._end is None:
+            self._end = errors
+            self._arrived.set()
+
+    async def _catch_up(self) -> None:
+        self._behind = False
+        self._since = self._group.number
+        self._state.extend(await self._group.state())
+
+    def _overflow(self) -> None:
+        if self._group.resumable:
+            last = next(reversed(self._waiting.values()))
+            assert last.cursor is not None, "events have cursors"
+            self.end(self._group.rendered(Lagged(last.cursor)))
+        else:
+            self._waiting.clear()
+            self._behind = True
+
+
+class Group:
+    """The listeners to one subscription. `forget` is called once, when it takes no more of them."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        stream: Stream,
+        open_: Callable[[], Source[Any]],
+        context: Context,
+        forget: Callable[[], None],
+    ) -> None:
+        self.number = 0
+        """How many events there have been."""
+        self._subscription = subscription
+        self._stream = stream
+        self._open = open_
+        self._source = open_()
+        self._context = context
+        self._forget: Callable[[], None] | None = forget
+        self._listeners: dict[Listener, None] = {}
+        self._newest: tuple[int, asyncio.Task[list[Frame]]] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def resumable(self) -> bool:
+        """True for a stream of events, False for one of states."""
+        return self._stream.resumable
+
+    @asynccontextmanager
+    async def joined(self) -> AsyncIterator[Listener]:
+        """A listener for one block; the group ends with the last of them."""
+        listener = Listener(self, self._limit())
+        self._listeners[listener] = None
+        if not self._tasks:
+            self._tasks.add(asyncio.create_task(self._run(), name="stream"))
+        try:
+            yield listener
+        finally:
+            del self._listeners[listener]
+            if not self._listeners:
+                await self._close()
+
+    async def state(self) -> list[Frame]:
+        """What a listener is sent first, executed once however many ask."""
+        if self._newest is None or self._newest[0] != self.number:
+            if not (events := self._source.state()):
+                return []
+            task = asyncio.create_task(self._executed(list(events)), name="state of a stream")
+            self._newest = self.number, task
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(self._newest[1])
+
+    def rendered(self, error: Exception) -> Sequence[GraphQLFormattedError]:
+        """`error` as clients are told."""
+        root = self._subscription.shape.root
+        found = GraphQLError(str(error), [root.node], path=[root.key], original_error=error)
+        return formatted([found], self._context.request_id, before_execution=False)
+
+    async def _run(self) -> None:
+        errors: Sequence[GraphQLFormattedError] = ()
+        try:
+            async with aclosing(self._events()) as events:
+                async for event in events:
+                    self.number += 1
+                    [frame] = await self._executed([event])
+                    self._publish(self._place(event), frame)
+                    await asyncio.sleep(0)  # listeners who keep up take it before the next one comes
+        except Exception as error:
+            errors = self.rendered(error)
+        self._retire()
+        for listener in self._listeners:
+            listener.end(errors)
+
+    async def _events(self) -> AsyncGenerator[Any, None]:
+        """The events of the source. One of states that fails is opened again, for it begins with all there is."""
+        pauses = iter(PAUSES)
+        while True:
+            try:
+                async with aclosing(self._source.events()) as events:
+                    async for event in events:
+                        pauses = iter(PAUSES)
+                        yield event
+                return  # noqa: TRY300  # an `else` would read as if there were something to do
+            except Exception as error:
+                pause = next(pauses, None)
+                if pause is None or self.resumable or not self.number or not _may_pass(error):
+                    raise
+                log.warning("stream.interrupted", error=repr(error), retry_in=pause)
+            await asyncio.sleep(pause)
+            self._source = self._open()
+
+    async def _executed(self, events: Sequence[Any]) -> list[Frame]:
+        cursor = self._stream.cursor
+        return [
+            Frame((await self._subscription.answer(self._context, event)).decode(), cursor(event) if cursor else None)
+            for event in events
+        ]
+
+    def _publish(self, place: Hashable, frame: Frame) -> None:
+        self._subscription.metrics.deliveries.add(self._stream.kind, len(self._listeners))
+        for listener in self._listeners:
+            listener.put(self.number, place, frame)
+
+    def _place(self, event: Any) -> Hashable:
+        return self._stream.key(event) if self._stream.key else self.number
+
+    def _limit(self) -> int:
+        if self.resumable or self._stream.key:
+            return self._context.process.settings.stream_backlog
+        return 1
+
+    def _retire(self) -> None:
+        if self._forget:
+            self._forget()
+            self._forget = None
+
+    async def _close(self) -> None:
+        self._retire()
+        tasks = self._tasks.copy()  # those of states that are done leave it
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout)
