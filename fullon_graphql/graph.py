@@ -31,6 +31,7 @@ from fullon_graphql.resolvers.exchanges import ExchangeQueries
 from fullon_graphql.resolvers.feeds import FeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
 from fullon_graphql.resolvers.orders import OrderMutations, OrderQueries
+from fullon_graphql.resolvers.processes import ProcessQueries
 from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
 from fullon_graphql.resolvers.sessions import SessionMutations
 from fullon_graphql.resolvers.simulations import SimulationQueries
@@ -105,6 +106,7 @@ class Query(
     CandleQueries,
     TickerQueries,
     ServiceQueries,
+    ProcessQueries,
     NodeQueries,
 ):
     pass

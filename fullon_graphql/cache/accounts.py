@@ -14,6 +14,7 @@ import structlog
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
+from fullon_graphql.cache.reading import read_time
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +107,7 @@ def _object(key: str, ex_id: int, text: str | None) -> dict[str, Any]:
 
 
 def _balances(ex_id: int, account: Mapping[str, Any]) -> list[Balance]:
-    updated_at = _time(account.get(BALANCES_TIME))
+    updated_at = read_time(account.get(BALANCES_TIME))
 
     def balance(currency: str, held: Mapping[str, Any]) -> Balance:
         numbers = {name: _number(held, name) for name in ("total", "free", "used")}
@@ -118,7 +119,7 @@ def _balances(ex_id: int, account: Mapping[str, Any]) -> list[Balance]:
 def _positions(ex_id: int, account: Mapping[str, Any]) -> list[Position]:
     def position(symbol: str, held: Mapping[str, Any]) -> Position:
         numbers = {name: _number(held, name) for name in ("volume", "cost", "price", "fee", "count")}
-        return Position(ex_id, symbol, **numbers, timestamp=_time(held.get("timestamp")))
+        return Position(ex_id, symbol, **numbers, timestamp=read_time(held.get("timestamp")))
 
     return _readable(ex_id, account, position)
 
@@ -162,14 +163,3 @@ def _number(held: Mapping[str, Any], name: str) -> float:
     if not math.isfinite(number):
         raise ValueError(f"{name} is {number}")
     return number
-
-
-def _time(value: Any) -> datetime | None:
-    """A time as the platform writes it: unix seconds or ISO 8601 (a naive one is UTC); None where it is neither."""
-    try:
-        if isinstance(value, str):
-            time = datetime.fromisoformat(value)
-            return time if time.tzinfo else time.replace(tzinfo=UTC)
-        return datetime.fromtimestamp(value, UTC) if value else None
-    except (TypeError, ValueError, OverflowError, OSError):
-        return None

@@ -8,11 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, cast
+from typing import Any, Final, cast
 
+import structlog
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
+from fullon_graphql.cache.reading import read_object, read_text, read_time
+
+log = structlog.get_logger(__name__)
 
 TIME_TO_LIVE: Final = 86_400
 """Seconds the data of a process outlive its last sign of life."""
@@ -93,6 +97,63 @@ async def stop(
             if latest == process.id:  # daemons share components: another may have registered since
                 pipeline.hdel(keys.PROCESS_COMPONENTS, process.component)
         await pipeline.execute()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a process says about itself. Times are UTC; `heartbeat` is its last sign of life."""
+
+    id: str
+    type: ProcessType
+    component: str
+    params: Mapping[str, Any]
+    status: str | None
+    message: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    heartbeat: datetime
+
+
+async def read(redis: Redis, types: Sequence[ProcessType] = tuple(ProcessType)) -> list[Report]:
+    """The running processes of these types, newest sign of life first, in two round trips.
+
+    The register keeps processes whose data have expired; those, and what cannot be read, are left out.
+    """
+    async with redis.pipeline(transaction=False) as pipeline:
+        for process_type in types:
+            pipeline.hgetall(keys.process_active(process_type))
+        answers = await pipeline.execute()
+    active = [(type_, id_, seen) for type_, ids in zip(types, answers, strict=True) for id_, seen in ids.items()]
+    if not active:
+        return []
+    data = [keys.process_data(id_) for _, id_, _ in active]
+    texts = cast("list[str | None]", await redis.mget(data))
+    reports = [_report(*entry, text) for entry, text in zip(active, texts, strict=True) if text is not None]
+    return sorted((report for report in reports if report), key=lambda report: report.heartbeat, reverse=True)
+
+
+def _report(process_type: ProcessType, id_: str, seen: str, text: str) -> Report | None:
+    try:
+        data = read_object(text)
+    except ValueError as error:
+        log.warning("process.unreadable", process=id_, error=repr(error))
+        return None
+    heartbeat = read_time(data.get("heartbeat")) or read_time(seen)
+    if heartbeat is None:
+        log.warning("process.unreadable", process=id_, error="no sign of life")
+        return None
+    params = data.get("params")
+    return Report(
+        id=id_,
+        type=process_type,
+        component=read_text(data.get("component")) or keys.process_component(id_),
+        params=params if isinstance(params, dict) else {},
+        status=read_text(data.get("status")),
+        message=read_text(data.get("message")),
+        created_at=read_time(data.get("created_at")),
+        updated_at=read_time(data.get("updated_at")),
+        heartbeat=heartbeat,
+    )
 
 
 async def _forerunners(redis: Redis, processes: Sequence[Process]) -> dict[ProcessType, list[str]]:

@@ -6,12 +6,15 @@ import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
+from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import connection, to_many, to_one
 from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP
+from fullon_graphql.schema.bot_status import STATUS_OF_BOT, BotStatus
+from fullon_graphql.schema.claims import BLOCKS_OF_BOT, OPENINGS_OF_BOT, Claim
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import (
     BotLogRef,
@@ -65,6 +68,12 @@ class Bot(Node):
         "What the bot has written, oldest first; give `last` for the newest.",
         relation("BotLog", "bot_id", models.BotLog.bot_id),
     )
+
+    status: list[BotStatus] = batched(
+        "What the bot says now, one entry per feed, by number; empty while it says nothing.", STATUS_OF_BOT
+    )
+    blocks: list[Claim] = batched("Instruments it keeps other bots away from, by account and symbol.", BLOCKS_OF_BOT)
+    openings: list[Claim] = batched("Instruments it is just opening a position in.", OPENINGS_OF_BOT)
 
 
 @strawberry.input(description="What a new bot is to be.")

@@ -11,6 +11,8 @@ from fullon_graphql.engine.fields import connection, to_many, to_one
 from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.balances import BALANCES_OF_ACCOUNT, Balance
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
+from fullon_graphql.schema.claims import BLOCKS_OF_ACCOUNT, OPENINGS_OF_ACCOUNT, Claim
+from fullon_graphql.schema.live_orders import LIVE_ORDERS_OF_ACCOUNT, LiveOrder
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.positions import POSITIONS_OF_ACCOUNT, Position
 from fullon_graphql.schema.references import BotRef, DryTradeRef, ExchangeHistoryRef, OrderRef, TradeRef, UserRef
@@ -62,3 +64,9 @@ class Exchange(Node):
     positions: list[Position] = batched(
         "Live positions, one per instrument; empty where there are none.", POSITIONS_OF_ACCOUNT
     )
+    live_orders: list[LiveOrder] = batched(
+        "What the exchange last said about its orders, by the exchange's id of them; finished ones stay for a while.",
+        LIVE_ORDERS_OF_ACCOUNT,
+    )
+    blocks: list[Claim] = batched("Instruments that one bot keeps others away from, by symbol.", BLOCKS_OF_ACCOUNT)
+    openings: list[Claim] = batched("Instruments in which a position is just being opened.", OPENINGS_OF_ACCOUNT)

@@ -6,7 +6,7 @@ import json
 
 from redis.asyncio import Redis
 
-from fullon_graphql.cache import processes
+from fullon_graphql.cache import keys, processes
 from fullon_graphql.cache.processes import Process, ProcessStatus, ProcessType
 
 DAEMON = Process(ProcessType.TICK, "ticker_daemon", {"pid": 7}, started=1718000000.5)
@@ -64,3 +64,21 @@ async def test_a_new_process_takes_the_place_of_a_dead_one_of_its_kind_and_of_no
         await processes.register(redis, [process])
     assert set(await redis.hkeys("process:active:tick")) == {DAEMON.id, successor.id}
     assert await redis.hkeys("process:active:ohlcv") == [candles.id]
+
+
+async def test_processes_are_read_newest_first_without_those_that_are_forgotten(redis: Redis) -> None:
+    old = Process(ProcessType.TICK, "kraken:BTC/USD", {"type": "live_ticker"}, started=1.5)
+    new = Process(ProcessType.OHLCV, "ohlcv_daemon", started=2.5)
+    await processes.register(redis, [old])
+    await processes.update(redis, [new], ProcessStatus.RUNNING, "all well")
+    await redis.hset(keys.process_active("tick"), "tick:gone:3.5", "2026-01-01T00:00:00+00:00")
+    await redis.hset(keys.process_active("tick"), "tick:odd:4.5", "2026-01-01T00:00:00+00:00")
+    await redis.set(keys.process_data("tick:odd:4.5"), "{")
+    first, second = await processes.read(redis)
+    assert (first.id, first.component, first.status, first.message) == (new.id, "ohlcv_daemon", "running", "all well")
+    assert (second.type, second.component, second.params) == (
+        ProcessType.TICK,
+        "kraken:BTC/USD",
+        {"type": "live_ticker"},
+    )
+    assert [report.id for report in await processes.read(redis, [ProcessType.OHLCV])] == [new.id]

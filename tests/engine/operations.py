@@ -55,6 +55,8 @@ VALUES: dict[str, list[Any]] = {
     "num": [1, 1, 2, 61, 99],
     "exId": [20, 20, 21, 30, 99],
     "catExId": [1, 1, 2, 9],
+    "component": ["ticker_daemon", "none"],
+    "sinceMinutes": [1, 60, 0],
     "apiKeyId": [1, 1, 2, 31, 99],
     "exchange": ["kraken"] * 6 + ["bitmex", "bitmex", "nowhere", "k%"],
     "symbol": ["BTC/USD"] * 6 + ["BTC/USD:BTC", "GOLD", "none", ""],

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.cache import accounts, tickers
+from fullon_graphql.cache import keys as keys_of
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
@@ -91,6 +92,10 @@ CASES = {
     " botLogs(last: 4) { totalCount nodes { message } } }",
     "histories": "{ exchanges { nodes { history { totalCount edges { cursor node { id balance currency comment timestamp } } } } }"
     " exchangeHistory(first: 3) { totalCount nodes { account { name } user { mail } } pageInfo { endCursor } } }",
+    "what bots say": "{ bots { nodes { name status { feedNum status performance data timestamp } blocks { symbol account { name }"
+    " instrument { base } } openings { since bot { name } } } } }",
+    "live orders and claims": "{ exchanges { nodes { liveOrders { exOrderId status timestamp order { orderId bot { name } } }"
+    " blocks { botId bot { name } } openings { symbol account { exId } } } } }",
     "nobody's": "{ services { name } }",
 }  # fmt: skip
 
@@ -123,6 +128,11 @@ async def live(platform: Database, redis: Redis) -> None:
         {20: [Balance(20, "USD", 10, 7, 3)], 30: []},
         {20: [Position(20, "BTC/USD", -2, 200, 100), Position(20, "other", 0, 0, 0)]},
     )
+    await redis.hset(keys_of.BOT_STATUS, mapping={"1": '{"0": {"status": "calm", "pnl": 1.5}}', "2": "{", "6": "{}"})
+    await redis.hset(keys_of.BLOCKED_EXCHANGES, mapping={"20:BTC/USD": "1", "21:BTC/USD:BTC": "6", "99:X": "2"})
+    await redis.hset(keys_of.OPENING_POSITIONS, "20:GOLD", "2:2026-01-01T12:00:00+00:00")
+    await redis.hset(keys_of.order_status(20), mapping={"O1": '{"status": "open"}', "new": '{"volume": NaN}'})
+    await redis.hset(keys_of.order_status("kraken"), mapping={"O2": '{"ex_id": 20}', "O3": '{"ex_id": 30}'})
 
 
 @pytest.mark.usefixtures("live")

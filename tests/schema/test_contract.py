@@ -25,9 +25,6 @@ LATER = {
     "SortDirection",
     "filter",
     "orderBy",
-    # strategies, trades, logs, and what Redis knows of bots
-    "Bot.status",
-    "BotStatus",
     # streams other than tickers
     "ChangeKind",
     "OrderEvent",
