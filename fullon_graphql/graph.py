@@ -20,6 +20,7 @@ from fullon_graphql.engine.rendering import RenderErrors
 from fullon_graphql.engine.roots import NODES
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.resolvers.api_keys import ApiKeyQueries
+from fullon_graphql.resolvers.bot_dashboard import BotDashboardQueries
 from fullon_graphql.resolvers.bot_logs import BotLogQueries
 from fullon_graphql.resolvers.bots import BotMutations, BotQueries
 from fullon_graphql.resolvers.candles import CandleQueries
@@ -30,7 +31,10 @@ from fullon_graphql.resolvers.exchange_history import ExchangeHistoryQueries
 from fullon_graphql.resolvers.exchanges import ExchangeQueries
 from fullon_graphql.resolvers.feeds import FeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
+from fullon_graphql.resolvers.order_statistics import OrderStatisticsQueries
 from fullon_graphql.resolvers.orders import OrderMutations, OrderQueries
+from fullon_graphql.resolvers.performance import PerformanceQueries
+from fullon_graphql.resolvers.portfolio import PortfolioQueries
 from fullon_graphql.resolvers.processes import ProcessQueries
 from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
 from fullon_graphql.resolvers.sessions import SessionMutations
@@ -38,7 +42,9 @@ from fullon_graphql.resolvers.simulations import SimulationQueries
 from fullon_graphql.resolvers.strategies import StrategyQueries
 from fullon_graphql.resolvers.symbols import SymbolQueries
 from fullon_graphql.resolvers.tickers import TickerQueries
+from fullon_graphql.resolvers.trade_statistics import TradeStatisticsQueries
 from fullon_graphql.resolvers.trades import TradeQueries
+from fullon_graphql.resolvers.user_summary import UserSummaryQueries
 from fullon_graphql.resolvers.users import UserQueries
 from fullon_graphql.schema.api_keys import ApiKey
 from fullon_graphql.schema.bot_logs import BotLog
@@ -107,6 +113,12 @@ class Query(
     TickerQueries,
     ServiceQueries,
     ProcessQueries,
+    TradeStatisticsQueries,
+    PerformanceQueries,
+    OrderStatisticsQueries,
+    BotDashboardQueries,
+    PortfolioQueries,
+    UserSummaryQueries,
     NodeQueries,
 ):
     pass

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated, cast
+
 import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
-from fullon_graphql.engine.batches import batched
+from fullon_graphql.context import Info
+from fullon_graphql.engine.batches import BATCH, batched
 from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import connection, to_many, to_one
 from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP
+from fullon_graphql.schema.book import Currency, Days, From, To
 from fullon_graphql.schema.bot_status import STATUS_OF_BOT, BotStatus
 from fullon_graphql.schema.claims import BLOCKS_OF_BOT, OPENINGS_OF_BOT, Claim
 from fullon_graphql.schema.nodes import Node
@@ -27,7 +31,9 @@ from fullon_graphql.schema.references import (
     UserRef,
 )
 from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.trade_statistics import STATISTICS_OF_BOT, TradeStatistics
 from fullon_graphql.services import bots
+from fullon_graphql.services.book import TradeKind
 
 _IN_BOT = Join(models.BotExchange, models.BotExchange.ex_id == models.Exchange.ex_id)
 _STRATEGY_OF_FEED = Join(models.Strategy, models.Strategy.str_id == models.Feed.str_id)
@@ -74,6 +80,29 @@ class Bot(Node):
     )
     blocks: list[Claim] = batched("Instruments it keeps other bots away from, by account and symbol.", BLOCKS_OF_BOT)
     openings: list[Claim] = batched("Instruments it is just opening a position in.", OPENINGS_OF_BOT)
+
+    @strawberry.field(
+        description="What the bot's trades amounted to. A live trade is the bot's where one of its orders led to it.",
+        metadata={BATCH: STATISTICS_OF_BOT},
+    )
+    async def statistics(
+        self,
+        info: Info,
+        kind: Annotated[
+            TradeKind | None,
+            strawberry.argument(
+                description="Live trades, or simulated ones; unless given, simulated ones for a bot in dry run."
+            ),
+        ] = None,
+        from_: From = None,
+        to: To = None,
+        days: Days = None,
+        currency: Currency = "USD",
+    ) -> TradeStatistics:
+        found = await STATISTICS_OF_BOT.of(
+            info.context, self, kind=kind, from_=from_, to=to, days=days, currency=currency
+        )
+        return cast("TradeStatistics", found)
 
 
 @strawberry.input(description="What a new bot is to be.")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import strawberry
+
 from fullon_graphql import models
-from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch, batched
+from fullon_graphql.context import Context, Info
+from fullon_graphql.engine.batches import BATCH, Batch, batched
 from fullon_graphql.engine.columns import column, upper
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import connection, to_many
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.models import Role
+from fullon_graphql.schema.book import Currency
 from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import ApiKeyRef, BotRef, DryTradeRef, ExchangeRef, OrderRef, TradeRef
 from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.user_summary import SUMMARY_OF_USER, UserSummary
 from fullon_graphql.services import users
 from fullon_graphql.services.accounts import is_administrator
 
@@ -71,3 +77,10 @@ class User(Node):
     dry_trades: Connection[DryTradeRef] = connection(
         "The simulated trades of the person's bots, by key.", relation("DryTrade", "uid", models.DryTrade.uid)
     )
+
+    @strawberry.field(
+        description="What the person has now, and what their bots won or lost lately.",
+        metadata={BATCH: SUMMARY_OF_USER},
+    )
+    async def summary(self, info: Info, currency: Currency = "USD") -> UserSummary:
+        return cast("UserSummary", await SUMMARY_OF_USER.of(info.context, self, currency=currency))

@@ -1,0 +1,54 @@
+"""Queries about performance and risk."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import strawberry
+
+from fullon_graphql.context import Context, Info
+from fullon_graphql.schema.book import (
+    Capital,
+    Currency,
+    Days,
+    From,
+    Kind,
+    OfAccount,
+    OfBot,
+    OfPerson,
+    OfSymbol,
+    To,
+    bots,
+    over_trades,
+)
+from fullon_graphql.schema.performance import PerformanceMetrics, RiskMetrics
+from fullon_graphql.services import performance
+from fullon_graphql.services.book import Period, Scope, TradeKind
+
+
+async def _performance(context: Context, scope: Scope, currency: str) -> Any:
+    return await performance.of_trades(context.database, context.process.redis, context.caller, scope, currency)
+
+
+@strawberry.type
+class PerformanceQueries:
+    performance_metrics: PerformanceMetrics = over_trades("How well the trades you may see did.", _performance)
+
+    @strawberry.field(description="What was at risk in the trades you may see.")
+    async def risk_metrics(
+        self,
+        info: Info,
+        kind: Kind = TradeKind.LIVE,
+        from_: From = None,
+        to: To = None,
+        days: Days = None,
+        bot_id: OfBot = None,
+        ex_id: OfAccount = None,
+        symbol: OfSymbol = None,
+        uid: OfPerson = None,
+        currency: Currency = "USD",
+        capital: Capital = None,
+    ) -> RiskMetrics:
+        scope = Scope(kind, Period(from_, to, days), uid, ex_id, symbol, bots(bot_id))
+        stores, caller = (info.context.database, info.context.process.redis), info.context.caller
+        return cast("RiskMetrics", await performance.of_trades(*stores, caller, scope, currency, capital))

@@ -1,0 +1,52 @@
+"""How many bots somebody has, and how much they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ScalarSelect, Select, func, select
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.database import Database
+from fullon_graphql.models import Bot, DryTrade, Order, Trade
+from fullon_graphql.services import bots, dry_trades, orders, trades
+from fullon_graphql.services.order_statistics import OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class BotDashboard:
+    """Counts, of everything there ever was. `total_trades` are the live ones."""
+
+    total_bots: int
+    active_bots: int
+    dry_run_bots: int
+    total_trades: int
+    total_dry_trades: int
+    total_orders: int
+    open_orders: int
+
+
+async def of_owner(database: Database, caller: Caller, uid: int | None = None) -> BotDashboard:
+    """The dashboard over all that `caller` may see, or over what belongs to `uid` of it, in one statement.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+    """
+
+    def count(visible: Select[Any], owner: Any, *conditions: Any) -> ScalarSelect[int]:
+        mine = [owner == uid] if uid is not None else []
+        return visible.where(*mine, *conditions).with_only_columns(func.count()).scalar_subquery()
+
+    own_bots, own_orders = bots.visible(caller), orders.visible(caller)
+    counts = {
+        "total_bots": count(own_bots, Bot.uid),
+        "active_bots": count(own_bots, Bot.uid, Bot.active),
+        "dry_run_bots": count(own_bots, Bot.uid, Bot.dry_run),
+        "total_trades": count(trades.visible(caller), Trade.uid),
+        "total_dry_trades": count(dry_trades.visible(caller), DryTrade.uid),
+        "total_orders": count(own_orders, Order.uid),
+        "open_orders": count(own_orders, Order.uid, func.lower(Order.status).in_(sorted(OPEN))),
+    }
+    [row] = await database.rows(select(*(number.label(name) for name, number in counts.items())))
+    return BotDashboard(**row._mapping)
