@@ -108,14 +108,19 @@ def in_currency(entries: Subquery, rates: Rates) -> tuple[Any, ColumnElement[flo
     """The entries joined with what their currencies are worth, and that: null where a currency has no price."""
     names = literal(list(rates.by_currency), ARRAY(Text))
     values = literal([rate.value for rate in rates.by_currency.values()], ARRAY(Double))
-    pairs = func.unnest(names, values).table_valued(column("name", Text), column("value", Double), name="worth")
-    worth = pairs.render_derived()
+    pairs = func.unnest(names, values).table_valued(column("name", Text), column("value", Double))
+    worth = pairs.render_derived("worth")
     return entries.outerjoin(worth, worth.c.name == entries.c.currency), worth.c.value
 
 
 def only_priced(money: ColumnElement[Any], unpriced: ColumnElement[Any]) -> ColumnElement[Any]:
     """`money`, or null where some of it has no price: part of a sum is not the sum."""
     return case((unpriced.is_(None), money))
+
+
+def divided(part: ColumnElement[Any], by: ColumnElement[Any]) -> ColumnElement[Any]:
+    """`part / by`, null where that is a division by zero."""
+    return part / func.nullif(by, 0, type_=Double)
 
 
 def unpriced(entries: FromClause, rate: ColumnElement[float]) -> ColumnElement[Any]:
@@ -138,14 +143,13 @@ def within(
     start, end = scope.period.bounds()
     if scope.symbol is not None and "\0" in scope.symbol:
         raise BadUserInput("No symbol has a NUL in it.", field="symbol")
-    demands = [
-        (scope.uid, uid == scope.uid),
-        (scope.ex_id, ex_id == scope.ex_id),
-        (scope.symbol, symbol == scope.symbol),
-        (start, time >= start),
-        (end, time < end),
-    ]
-    return [demand for value, demand in demands if value is not None]
+    wanted = (uid, scope.uid), (ex_id, scope.ex_id), (symbol, scope.symbol)
+    demands = [column == value for column, value in wanted if value is not None]
+    if start is not None:
+        demands.append(time >= start)
+    if end is not None:
+        demands.append(time < end)
+    return demands
 
 
 def _live(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:

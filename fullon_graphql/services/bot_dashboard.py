@@ -36,7 +36,11 @@ async def of_owner(database: Database, caller: Caller, uid: int | None = None) -
 
     def count(visible: Select[Any], owner: Any, *conditions: Any) -> ScalarSelect[int]:
         mine = [owner == uid] if uid is not None else []
-        return visible.where(*mine, *conditions).with_only_columns(func.count()).scalar_subquery()
+        return (
+            visible.where(*mine, *conditions)
+            .with_only_columns(func.count(), maintain_column_froms=True)
+            .scalar_subquery()
+        )
 
     own_bots, own_orders = bots.visible(caller), orders.visible(caller)
     counts = {

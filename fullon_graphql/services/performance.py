@@ -27,11 +27,11 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.services import prices
-from fullon_graphql.services.book import Scope, TradeKind, book, in_currency, only_priced, unpriced
+from fullon_graphql.services.book import Scope, TradeKind, book, divided, in_currency, only_priced, unpriced
 from fullon_graphql.services.prices import Rates
 
-DAYS_OF_A_YEAR = 365
-"""Crypto exchanges have no day off."""
+YEARLY = math.sqrt(365)
+"""From daily to yearly ratios: crypto exchanges have no day off."""
 
 CONFIDENCE = 0.95
 
@@ -109,9 +109,10 @@ def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select
     value_at_risk = case((days.c.days >= FEWEST_DAYS, -days.c.worst))
     money = {
         "net_profit": net,
-        "profit_factor": results.c.gross_profit / func.nullif(results.c.gross_loss, 0.0),
-        "expectancy": net / func.nullif(results.c.closed_trades, 0),
-        "sharpe_ratio": days.c.average / func.nullif(days.c.deviation, 0.0) * math.sqrt(DAYS_OF_A_YEAR),
+        "profit_factor": divided(results.c.gross_profit, results.c.gross_loss),
+        "expectancy": divided(net, results.c.closed_trades),
+        # Where all days are alike, rounding may leave a deviation that is not quite zero.
+        "sharpe_ratio": case((days.c.best_day > days.c.worst_day, days.c.average / days.c.deviation * YEARLY)),
         "average_day": days.c.average,
         "best_day": days.c.best_day,
         "worst_day": days.c.worst_day,
@@ -119,8 +120,8 @@ def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select
         "max_drawdown_fraction": falls.c.fraction,
         "value_at_risk": value_at_risk,
         "value_at_risk_fraction": value_at_risk / _capital(capital),
-        "recovery_factor": net / func.nullif(fall, 0.0),
-        "risk_score": 100 * fall / func.nullif(fall + func.greatest(net, 0.0), 0.0),
+        "recovery_factor": divided(net, fall),
+        "risk_score": 100 * divided(fall, fall + func.greatest(net, 0.0)),
     }
     return select(
         results.c.unpriced,
@@ -148,7 +149,7 @@ def _results(closed: CTE) -> Subquery:
     return select(
         unpriced(closed, closed.c.rate).label("unpriced"),
         func.count().label("closed_trades"),
-        (func.count().filter(won) * 1.0 / func.nullif(func.count(), 0)).label("win_rate"),
+        divided(func.count().filter(won), func.count()).label("win_rate"),
         func.coalesce(func.sum(closed.c.profit), 0.0).label("net_profit"),
         func.coalesce(func.sum(closed.c.profit).filter(won), 0.0).label("gross_profit"),
         func.coalesce(-func.sum(closed.c.profit).filter(lost), 0.0).label("gross_loss"),
@@ -160,7 +161,8 @@ def _days(closed: CTE) -> Subquery:
     day = func.date_trunc("day", closed.c.time)
     traded = select(day.label("day"), func.sum(closed.c.profit).label("profit")).group_by(day).cte("traded")
     first, last = (select(edge(traded.c.day)).scalar_subquery() for edge in (func.min, func.max))
-    calendar = func.generate_series(first, last, text("interval '1 day'")).table_valued(column("day"), name="calendar")
+    series = func.generate_series(first, last, text("interval '1 day'")).table_valued(column("day"))
+    calendar = series.render_derived("calendar")
     result = func.coalesce(traded.c.profit, 0.0)
     return (
         select(

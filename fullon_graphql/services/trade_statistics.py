@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, Subquery, func, select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.services import prices
-from fullon_graphql.services.book import Scope, TradeKind, book, in_currency, only_priced, unpriced
+from fullon_graphql.services.book import Scope, TradeKind, book, divided, in_currency, only_priced, unpriced
 from fullon_graphql.services.prices import Rates
 
 
@@ -117,8 +117,8 @@ def _statement(entries: Subquery, rates: Rates, *of: ColumnElement[Any]) -> Sele
         "gross_profit": gross_profit,
         "gross_loss": gross_loss,
         "net_profit": net_profit,
-        "profit_factor": gross_profit / func.nullif(gross_loss, 0.0),
-        "expectancy": net_profit / func.nullif(closed, 0),
+        "profit_factor": divided(gross_profit, gross_loss),
+        "expectancy": divided(net_profit, closed),
         "average_win": func.avg(profit).filter(won),
         "average_loss": -func.avg(profit).filter(lost),
         "best_trade": func.max(profit),
@@ -135,7 +135,7 @@ def _statement(entries: Subquery, rates: Rates, *of: ColumnElement[Any]) -> Sele
             func.count().filter(entries.c.side == "buy").label("buys"),
             func.count().filter(entries.c.side == "sell").label("sells"),
             func.count(entries.c.symbol.distinct()).label("active_pairs"),
-            (func.count().filter(won) * 1.0 / func.nullif(closed, 0)).label("win_rate"),
+            divided(func.count().filter(won), closed).label("win_rate"),
             func.avg(entries.c.roi_pct).label("average_roi_pct"),
             func.min(entries.c.time).label("first_trade_at"),
             func.max(entries.c.time).label("last_trade_at"),

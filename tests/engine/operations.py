@@ -41,6 +41,9 @@ IDS += [keys.encode("StrategyParam", 1, "prompt"), keys.encode("CatExchangeParam
 IDS += [keys.encode("Bot", 6), keys.encode("Nothing", 1), keys.encode("Bot", "x"), keys.encode("Bot", 2**40), "garbage"]
 
 VALUES: dict[str, list[Any]] = {
+    "days": [1, 30, 36500, 0],
+    "currency": ["USD", "USD", "BTC", "none"],
+    "capital": [1000.0, 0.0],
     "first": [0, 1, 1, 2, 2, 3, 3, 5, 5, 50, 1000, -1],
     "last": [1, 2, 3, 60, 0],
     "after": CURSORS,

@@ -29,6 +29,12 @@ BOT, ORDER = keys.encode("Bot", 2), keys.encode("Order", 7)
 pytestmark = pytest.mark.usefixtures("platform")
 
 CASES = {
+    "statistics": "{ bots { nodes { name statistics { kind totalTrades winRate netProfit unpriced } dry: statistics(kind: DRY,"
+    " days: 30, currency: \"BTC\") { kind currency closedTrades } } } users { nodes { summary { uid totalValue unpriced } } } }",
+    "views": "{ botDashboard { totalBots openOrders } tradingOverview(exId: 20) { totalVolume successRate kind }"
+    " performanceMetrics(kind: DRY, from: \"2020-01-01T00:00:00Z\") { sharpeRatio days unpriced } riskMetrics(capital: 5) {"
+    " capital riskScore } userSummary { accountBalance dailyPnl pricesAsOf } portfolioStats(currency: \"BTC\") { totalAssets"
+    " accountsWithoutBalance } orderStatistics(botId: 2) { fillRate } tradeStatistics { expectancy } }",
     "columns": "{ bots { nodes { botId name active dryRun timestamp uid } } }",
     "ids and type names": "{ __typename orders(first: 3) { __typename nodes { __typename id } } }",
     "to one": "{ orders(first: 50) { nodes { orderId side bot { name user { mail } } } } }",
