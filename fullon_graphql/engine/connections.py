@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
-from fullon_graphql.engine.entities import Entity, entity_of
+from fullon_graphql.engine.entities import entity_of
 from fullon_graphql.engine.pages import Slice, cursor_of
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Connection(Generic[T]):
 
     @strawberry.field(description="The rows of this page, each with its cursor.")
     def edges(self) -> list[Edge[T]]:
-        return [Edge(cursor=_cursor(row), node=row) for row in self.slice.rows]
+        return [Edge(cursor=self._cursor(row), node=row) for row in self.slice.rows]
 
     @strawberry.field(description="The rows of this page alone, for clients that need no cursor per row.")
     def nodes(self) -> list[T]:
@@ -55,15 +55,15 @@ class Connection(Generic[T]):
         return PageInfo(
             has_next_page=self.slice.has_next,
             has_previous_page=self.slice.has_previous,
-            start_cursor=_cursor(rows[0]) if rows else None,
-            end_cursor=_cursor(rows[-1]) if rows else None,
+            start_cursor=self._cursor(rows[0]) if rows else None,
+            end_cursor=self._cursor(rows[-1]) if rows else None,
         )
 
-    @strawberry.field(description="How many rows the whole list has. Costs a count, so ask only where it is shown.")
+    @strawberry.field(
+        description="How many rows the whole list has, as filtered. Costs a count, so ask only where it is shown."
+    )
     async def total_count(self) -> int:
         return await self.count()
 
-
-def _cursor(row: object) -> str:
-    entity: Entity = entity_of(type(row))
-    return cursor_of(entity, entity.key_of(row))
+    def _cursor(self, row: object) -> str:
+        return cursor_of(entity_of(type(row)), self.slice.order, row)

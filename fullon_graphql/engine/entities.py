@@ -15,9 +15,10 @@ from typing import Any, TypeVar, dataclass_transform
 import strawberry
 from sqlalchemy import ColumnElement, Row, Select
 from sqlalchemy.orm import InstrumentedAttribute
+from strawberry.utils.str_converters import to_camel_case
 
 from fullon_graphql.auth.principal import Caller
-from fullon_graphql.engine.columns import COLUMN
+from fullon_graphql.engine.columns import COLUMN, Column, is_indexed
 
 T = TypeVar("T", bound=type)
 Key = tuple[Any, ...]
@@ -37,9 +38,25 @@ class Entity:
     @cached_property
     def columns(self) -> Mapping[str, ColumnElement[Any]]:
         """The SQL expression of every declared column, by Python field name."""
+        return {name: column.expression(self.table, name) for name, column in self._declared.items()}
+
+    @cached_property
+    def searchable(self) -> tuple[str, ...]:
+        """The Python names of the columns that lists can be filtered and ordered by."""
+        return tuple(name for name, column in self._declared.items() if column.filterable or self._is_quick(name))
+
+    @cached_property
+    def graphql_names(self) -> Mapping[str, str]:
+        """The Python name behind each GraphQL name of a column."""
+        return {to_camel_case(name): name for name in self.columns}
+
+    @cached_property
+    def _declared(self) -> Mapping[str, Column]:
         fields = self.graph_type.__strawberry_definition__.fields
-        declared = {field.python_name: field.metadata.get(COLUMN) for field in fields}
-        return {name: column.expression(self.table, name) for name, column in declared.items() if column}
+        return {field.python_name: field.metadata[COLUMN] for field in fields if COLUMN in field.metadata}
+
+    def _is_quick(self, name: str) -> bool:
+        return name in self.key_names or is_indexed(self.columns[name])
 
     @cached_property
     def key_names(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from graphql import is_non_null_type
 
 from fullon_graphql.context import Info
 from fullon_graphql.engine.connections import After, Before, Connection, First, Last
+from fullon_graphql.engine.inputs import searching
 from fullon_graphql.engine.loaders import load_count, load_many, load_one
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.relations import RELATION, Relation
@@ -48,14 +49,19 @@ def connection(description: str, relation: Relation) -> Any:
         after: After = None,
         last: Last = None,
         before: Before = None,
+        filter_: Any = None,
+        order_by: Any = None,
     ) -> Any:
-        page = Page.read(relation.target, first, after, last, before)
+        page = Page.read(
+            relation.target, first=first, after=after, last=last, before=before, filter_=filter_, order_by=order_by
+        )
         key = relation.key_from(root)
         rows = [] if key is None else await load_many(info.context, relation, key, page)
 
         async def count() -> int:
-            return 0 if key is None else await load_count(info.context, relation, key)
+            return 0 if key is None else await load_count(info.context, relation, key, page.filter)
 
         return Connection(slice=page.arrange(rows), count=count)
 
+    resolve.__annotations__ |= searching(relation.target_name)
     return strawberry.field(resolver=resolve, description=description, metadata={RELATION: relation})

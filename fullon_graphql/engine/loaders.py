@@ -16,6 +16,7 @@ from strawberry.dataloader import DataLoader
 from fullon_graphql.context import Context
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.entities import Entity, Key
+from fullon_graphql.engine.filters import Filter
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.relations import Relation, children, counts
 
@@ -42,14 +43,14 @@ async def load_many(context: Context, relation: Relation, key: Key, page: Page |
     return await loader(context, ("rows", relation, page), fetch).load(key)
 
 
-async def load_count(context: Context, relation: Relation, key: Key) -> int:
-    """How many rows the relation has for `key`."""
+async def load_count(context: Context, relation: Relation, key: Key, filter_: Filter | None = None) -> int:
+    """How many rows of the relation for `key` the filter lets through."""
 
     async def fetch(asked: list[Key]) -> list[int]:
-        rows = await context.database.rows(counts(relation, context.caller, asked))
+        rows = await context.database.rows(counts(relation, context.caller, asked, filter_))
         return [row.total for row in sorted(rows, key=lambda row: row.parent_place)]
 
-    return await loader(context, ("count", relation), fetch).load(key)
+    return await loader(context, ("count", relation, filter_), fetch).load(key)
 
 
 async def load_entity(context: Context, entity: Entity, key: Key) -> Any | None:

@@ -1,19 +1,21 @@
 """Pages of a list: keyset paging as Relay's connections describe it.
 
-A cursor holds the key of the row it stands on, so a page costs one index range however deep it lies, and rows that
-are inserted or deleted meanwhile shift nothing.
+A cursor holds what the row it stands on is ordered by, so a page costs one index range however deep it lies, and rows
+that are inserted or deleted meanwhile shift nothing. It belongs to the list and its order, whatever the filter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, literal_column, select, tuple_
+from sqlalchemy import Select, func, literal_column, select
 
-from fullon_graphql.engine import keys
+from fullon_graphql.engine import keys, orders
 from fullon_graphql.engine.entities import Entity, Key
+from fullon_graphql.engine.filters import Filter, narrowed
+from fullon_graphql.engine.orders import Columns, Order
 from fullon_graphql.errors import BadUserInput
 
 DEFAULT_PAGE_SIZE = 50
@@ -24,30 +26,49 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is asked for: `size` rows after/before a place, from the front or from the back."""
+    """Which part of a list is asked for: `size` rows after/before a place, from the front or from the back.
+
+    The list is of the rows that `filter` lets through, in `order`.
+    """
 
     size: int = DEFAULT_PAGE_SIZE
     backward: bool = False
     after: Key | None = None
     before: Key | None = None
+    order: Order = ()
+    filter: Filter | None = None
 
     @classmethod
-    def read(cls, entity: Entity, first: int | None, after: str | None, last: int | None, before: str | None) -> Page:
-        """The page that connection arguments ask for.
+    def read(
+        cls,
+        entity: Entity,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        filter_: Mapping[str, Any] | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Page:
+        """The page that the arguments of a connection ask for.
 
         Raises:
-            BadUserInput: both ends at once, a size out of range, or a cursor that is not of this list.
+            BadUserInput: both ends at once, a size out of range, a cursor that is not of this list, or a filter that
+                cannot be.
         """
         if first is not None and last is not None:
             raise BadUserInput("Give `first` or `last`, not both.", field="last")
         field, size = ("last", last) if last is not None else ("first", first)
         if size is not None and not 0 <= size <= MAX_PAGE_SIZE:
             raise BadUserInput(f"`{field}` is {size}; it takes 0 to {MAX_PAGE_SIZE}.", field=field)
+        order = orders.read(entity, order_by)
         return cls(
             size=DEFAULT_PAGE_SIZE if size is None else size,
             backward=last is not None,
-            after=_read_cursor(entity, after, "after"),
-            before=_read_cursor(entity, before, "before"),
+            after=_read_cursor(entity, order, after, "after"),
+            before=_read_cursor(entity, order, before, "before"),
+            order=order,
+            filter=None if filter_ is None else Filter.read(entity, filter_),
         )
 
     def cut(
@@ -57,15 +78,15 @@ class Page:
 
         With `one_parent`, the statement finds the rows of one parent; with `places`, each row says which one it is.
         """
-        key = tuple_(*entity.key)
+        statement = narrowed(statement, entity, self.filter)
         if self.after is not None:
-            statement = statement.where(key > tuple_(*self.after))
+            statement = statement.where(orders.beyond(entity, self.order, self.after, before=False))
         if self.before is not None:
-            statement = statement.where(key < tuple_(*self.before))
-        columns: Sequence[Any] = entity.key
+            statement = statement.where(orders.beyond(entity, self.order, self.before, before=True))
+        columns: Columns = entity.columns
         if one_parent:
-            statement, columns = _fenced(statement, entity)
-        order = [column.desc() if self.backward else column.asc() for column in columns]
+            statement, columns = _fenced(statement)
+        order = orders.sorting(entity, self.order, columns, backward=self.backward)
         if places:
             statement = statement.add_columns(func.row_number().over(order_by=order).label("place"))
         return statement.order_by(*order).limit(self.size + ahead if ahead else self.size)
@@ -76,8 +97,8 @@ class Page:
         more = len(found) > self.size
         if self.backward:
             rows.reverse()
-            return Slice(rows, has_previous=more, has_next=self.before is not None)
-        return Slice(rows, has_previous=self.after is not None, has_next=more)
+            return Slice(rows, self.order, has_previous=more, has_next=self.before is not None)
+        return Slice(rows, self.order, has_previous=self.after is not None, has_next=more)
 
 
 @dataclass(frozen=True)
@@ -85,33 +106,35 @@ class Slice(Generic[Item]):
     """The rows of one page in list order, and whether the list goes on at either end."""
 
     rows: list[Item]
+    order: Order
     has_previous: bool
     has_next: bool
 
 
-def cursor_of(entity: Entity, key: Key) -> str:
-    """The cursor of the row with `key` in a list of `entity`."""
-    return keys.encode("after", entity.name, *key)
+def cursor_of(entity: Entity, order: Order, row: object) -> str:
+    """The cursor of a built row in a list of `entity` in this order."""
+    values = (getattr(row, by.name) for by in orders.entire(entity, order))
+    return keys.encode("after", orders.name(entity, order), *values)
 
 
-def _read_cursor(entity: Entity, text: str | None, field: str) -> Key | None:
+def _read_cursor(entity: Entity, order: Order, text: str | None, field: str) -> Key | None:
     if text is None:
         return None
     try:
         marker, name, *parts = keys.decode(text)
     except ValueError:
         marker, name, parts = None, None, []
-    key = keys.read(parts, entity.key)
-    if marker != "after" or name != entity.name or key is None:
-        raise BadUserInput(f"`{field}` is not a cursor of this list of {entity.name} rows.", field=field)
-    return key
+    place = keys.read(parts, orders.columns(entity, order))
+    if marker != "after" or name != orders.name(entity, order) or place is None:
+        raise BadUserInput(f"`{field}` is not a cursor of this list of {entity.name} rows in this order.", field=field)
+    return place
 
 
-def _fenced(statement: Select[Any], entity: Entity) -> tuple[Select[Any], Sequence[Any]]:
-    """The same rows and their key, to be ordered without the key's own index.
+def _fenced(statement: Select[Any]) -> tuple[Select[Any], Columns]:
+    """The same rows and their columns, to be ordered without the key's own index.
 
     With a limit PostgreSQL would rather walk that index through the whole table than find the rows of one parent by
     theirs and sort these few: a parent without any rows would read all of everybody's. OFFSET 0 keeps it from that.
     """
     rows = statement.offset(literal_column("0")).lateral()
-    return select(rows), [rows.c[name] for name in entity.key_names]
+    return select(rows), rows.c

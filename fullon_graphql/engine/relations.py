@@ -17,6 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.engine.entities import Entity, Key, entity_named
+from fullon_graphql.engine.filters import Filter, narrowed
 from fullon_graphql.engine.pages import Page
 
 Attribute = InstrumentedAttribute[Any]
@@ -101,11 +102,11 @@ def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page
     return select(parents.c[PLACE], *child.c).select_from(parents.join(child, true()))
 
 
-def counts(relation: Relation, caller: Caller, keys: Sequence[Key]) -> Select[Any]:
-    """How many rows the relation has, for every parent key at once."""
+def counts(relation: Relation, caller: Caller, keys: Sequence[Key], filter_: Filter | None = None) -> Select[Any]:
+    """How many rows of the relation the filter lets through, for every parent key at once."""
     parents = _parents(relation, keys)
     counted = (
-        _of_parent(relation, caller)
+        narrowed(_of_parent(relation, caller), relation.target, filter_)
         .with_only_columns(func.count().label("total"), maintain_column_froms=True)
         .lateral("child")
     )

@@ -11,6 +11,8 @@ from fullon_graphql.context import Context, Info
 from fullon_graphql.engine import keys
 from fullon_graphql.engine.connections import After, Before, Connection, First, Last
 from fullon_graphql.engine.entities import Entity, entity_of
+from fullon_graphql.engine.filters import narrowed
+from fullon_graphql.engine.inputs import searching
 from fullon_graphql.engine.loaders import identity, load_entity
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.relations import Relation
@@ -38,16 +40,23 @@ def root_connection(description: str, type_: type[Any]) -> Any:
     entity = entity_of(type_)
 
     async def resolve(
-        info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter_: Any = None,
+        order_by: Any = None,
     ) -> Any:
-        page = Page.read(entity, first, after, last, before)
+        page = Page.read(entity, first=first, after=after, last=last, before=before, filter_=filter_, order_by=order_by)
         rows = await _rows(info.context, entity, page)
 
         async def count() -> int:
-            return await _count(info.context, entity)
+            return await _count(info.context, entity, page)
 
         return Connection(slice=page.arrange(rows), count=count)
 
+    resolve.__annotations__ |= searching(entity.name)
     return strawberry.field(resolver=resolve, description=description, metadata={ROOT: type_})
 
 
@@ -76,9 +85,7 @@ async def _rows(context: Context, entity: Entity, page: Page) -> list[Any]:
     return [entity.build(row) for row in await context.database.rows(statement)]
 
 
-async def _count(context: Context, entity: Entity) -> int:
-    statement = entity.visible(context.caller).with_only_columns(
-        func.count().label("total"), maintain_column_froms=True
-    )
-    row = await context.database.row(statement)
+async def _count(context: Context, entity: Entity, page: Page) -> int:
+    rows = narrowed(entity.visible(context.caller), entity, page.filter)
+    row = await context.database.row(rows.with_only_columns(func.count().label("total"), maintain_column_froms=True))
     return int(row.total) if row else 0

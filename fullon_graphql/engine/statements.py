@@ -37,9 +37,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, asyncpg
 
 from fullon_graphql.auth.principal import Principal
-from fullon_graphql.engine import keys
+from fullon_graphql.engine import keys, orders
 from fullon_graphql.engine.columns import is_nullable, stored
 from fullon_graphql.engine.entities import Entity
+from fullon_graphql.engine.filters import Filter, narrowed
+from fullon_graphql.engine.filters import Shape as FilterShape
+from fullon_graphql.engine.orders import Order
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.parts import Hole, Id, Many, One, Paged, PagedPart, Row, TypeName, Value
 from fullon_graphql.engine.relations import Relation
@@ -93,13 +96,17 @@ class PageShape:
     """What of a page shows in the statement's text."""
 
     backward: bool
-    after: bool
-    before: bool
+    after: tuple[bool, ...] | None
+    """Of the values that make this place, which are not null; None where no place is given."""
+    before: tuple[bool, ...] | None
+    order: Order
+    filter: FilterShape | None
 
     @classmethod
     def of(cls, page: Page) -> PageShape:
         """The shape of a page."""
-        return cls(page.backward, page.after is not None, page.before is not None)
+        after, before = (place and tuple(value is not None for value in place) for place in (page.after, page.before))
+        return cls(page.backward, after, before, page.order, page.filter.shape if page.filter else None)
 
 
 def page_values(number: int, page: Page) -> dict[str, Any]:
@@ -107,6 +114,8 @@ def page_values(number: int, page: Page) -> dict[str, Any]:
     values: dict[str, Any] = {f"page{number}_size": page.size}
     for side, key in (("after", page.after), ("before", page.before)):
         values |= {f"page{number}_{side}{i}": part for i, part in enumerate(key or ())}
+    if page.filter:
+        values |= {f"page{number}_filter{i}": value for i, value in enumerate(page.filter.values)}
     return values
 
 
@@ -151,7 +160,7 @@ class Assembly:
 
     def everything(self, row: Row) -> Select[Any]:
         """All visible rows as one array, by key."""
-        return self._array(row.entity.rows(self.caller).order_by(*row.entity.key), row)
+        return self._array(row.entity.rows(self.caller), row)
 
     def paged(self, paged: Paged) -> Select[Any]:
         """A connection over everything visible."""
@@ -167,7 +176,8 @@ class Assembly:
         """One JSON array of all matching rows."""
         rows = self._level(matches)
         json, joined = self._object(row, rows, rows)
-        return select(_gathered(json, rows, row.entity).label("json")).select_from(joined)
+        gathered = _gathered(json, _sorted(row.entity, (), rows))
+        return select(gathered.label("json")).select_from(joined)
 
     def _level(self, matches: Select[Any]) -> FromClause:
         self._levels += 1
@@ -190,7 +200,7 @@ class Assembly:
             case TypeName():
                 return _text(entity.name), None
             case Id():
-                return _opaque(entity.name, [rows.c[name] for name in entity.key_names]), None
+                return _opaque([entity.name], [keys.as_json(rows.c[name]) for name in entity.key_names]), None
             case Value():
                 return _value(entity, rows, part), None
             case Hole():
@@ -228,7 +238,8 @@ class Assembly:
         rows = self._level(
             page.cut(matches, paged.entity, ahead=int(looks_ahead), one_parent=one_parent, places=looks_ahead)
         )
-        view = _View(paged.entity, page, rows, rows.c.place <= page.size if looks_ahead else None, matches)
+        inside = rows.c.place <= page.size if looks_ahead else None
+        view = _View(paged.entity, page, rows, inside, narrowed(matches, paged.entity, page.filter))
         arguments: list[ColumnElement[Any]] = []
         joined: FromClause = rows
         for key, part in paged.keys:
@@ -247,8 +258,10 @@ class Assembly:
         return Page(
             size=bindparam(f"page{number}_size", type_=Integer()),  # type: ignore[arg-type]  # stands for a number
             backward=shape.backward,
-            after=_key_parameters(entity, f"page{number}_after") if shape.after else None,
-            before=_key_parameters(entity, f"page{number}_before") if shape.before else None,
+            after=_place_parameters(entity, shape.order, shape.after, f"page{number}_after"),
+            before=_place_parameters(entity, shape.order, shape.before, f"page{number}_before"),
+            order=shape.order,
+            filter=None if shape.filter is None else Filter(shape.filter, prefix=f"page{number}_filter"),
         )
 
     def _connection_part(
@@ -260,10 +273,10 @@ class Assembly:
             node, joined = self._object(part.row, rows, joined)
         match part.name:
             case "nodes":
-                return _gathered(node, rows, entity, view.inside), joined
+                return _gathered(node, view.sorting(), view.inside), joined
             case "edges":
-                values = {"cursor": _cursor(entity, rows), "node": node, "__typename": _text(f"{entity.name}Edge")}
-                return _gathered(_named(part.keys, values), rows, entity, view.inside), joined
+                values = {"cursor": view.cursor(), "node": node, "__typename": _text(f"{entity.name}Edge")}
+                return _gathered(_named(part.keys, values), view.sorting(), view.inside), joined
             case "pageInfo":
                 return _named(part.keys, _page_info(view)), joined
             case "totalCount":
@@ -281,6 +294,16 @@ class _View:
     rows: FromClause
     inside: ColumnElement[bool] | None
     matches: Select[Any]
+
+    def sorting(self, *, backward: bool = False) -> list[ColumnElement[Any]]:
+        """The order of the list, or its reverse."""
+        return _sorted(self.entity, self.page.order, self.rows, backward=backward)
+
+    def cursor(self) -> ColumnElement[Any]:
+        """The cursor of a row."""
+        order = orders.entire(self.entity, self.page.order)
+        parts = (keys.as_json(self.rows.c[by.name], nullable=is_nullable(self.entity.columns[by.name])) for by in order)
+        return _opaque(["after", orders.name(self.entity, self.page.order)], list(parts))
 
     def total(self) -> ColumnElement[Any]:
         """How many rows match, whatever the page."""
@@ -336,11 +359,15 @@ def _trap() -> ColumnElement[str]:
 
 
 def _gathered(
-    json: Any, rows: FromClause, entity: Entity, inside: ColumnElement[bool] | None = None
+    json: Any, sorting: list[ColumnElement[Any]], inside: ColumnElement[bool] | None = None
 ) -> ColumnElement[Any]:
-    """All objects as one array, by key."""
-    gathered: Any = func.json_agg(aggregate_order_by(json, *_keys(entity, rows)))
+    """All objects as one array, in their order."""
+    gathered: Any = func.json_agg(aggregate_order_by(json, *sorting))
     return func.coalesce(gathered if inside is None else gathered.filter(inside), literal_column("'[]'::json"))
+
+
+def _sorted(entity: Entity, order: Order, rows: FromClause, *, backward: bool = False) -> list[ColumnElement[Any]]:
+    return orders.sorting(entity, order, rows.c, backward=backward)
 
 
 def _page_info(view: _View) -> dict[str, ColumnElement[Any] | None]:
@@ -358,32 +385,29 @@ def _page_info(view: _View) -> dict[str, ColumnElement[Any] | None]:
 
 def _outermost(view: _View, *, first: bool) -> ColumnElement[Any]:
     """The cursor of the first row, or of the last."""
-    order = [key.asc() if first else key.desc() for key in _keys(view.entity, view.rows)]
-    cursors: Any = func.array_agg(aggregate_order_by(_cursor(view.entity, view.rows), *order))
+    cursors: Any = func.array_agg(aggregate_order_by(view.cursor(), *view.sorting(backward=not first)))
     return type_coerce(cursors.filter(view.inside), ARRAY(Text))[1]
 
 
-def _keys(entity: Entity, rows: FromClause) -> list[ColumnElement[Any]]:
-    return [rows.c[name] for name in entity.key_names]
-
-
-def _cursor(entity: Entity, rows: FromClause) -> ColumnElement[Any]:
-    return _opaque("after", _keys(entity, rows), entity.name)
-
-
-def _opaque(first: str, values: list[ColumnElement[Any]], second: str | None = None) -> ColumnElement[Any]:
+def _opaque(names: list[str], values: list[ColumnElement[Any]]) -> ColumnElement[Any]:
     """What `keys.encode` makes: URL-safe base64, without padding, of a JSON array."""
-    head = f'["{first}",' + (f'"{second}",' if second else "")
-    json: ColumnElement[Any] = literal_column(f"'{head}'", Text)
+    head = "".join(f'"{name}",' for name in names)
+    json: ColumnElement[Any] = literal_column(f"'[{head}'", Text)
     for number, value in enumerate(values):
         json = json.concat(literal_column("','", Text)) if number else json
-        json = json.concat(keys.as_json(value))
+        json = json.concat(value)
     encoded = func.encode(func.convert_to(json.concat(literal_column("']'", Text)), "UTF8"), "base64")
     return func.translate(encoded, literal_column(r"E'+/=\n'", Text), "-_")
 
 
-def _key_parameters(entity: Entity, prefix: str) -> tuple[Any, ...]:
-    return tuple(bindparam(f"{prefix}{i}", type_=column.type) for i, column in enumerate(entity.key))
+def _place_parameters(entity: Entity, order: Order, given: tuple[bool, ...] | None, prefix: str) -> Any:
+    """A parameter for each value of a place that is not null."""
+    if given is None:
+        return None
+    columns = zip(orders.columns(entity, order), given, strict=True)
+    return tuple(
+        bindparam(f"{prefix}{i}", type_=column.type) if there else None for i, (column, there) in enumerate(columns)
+    )
 
 
 def _named(keys: tuple[tuple[str, str], ...], values: Mapping[str, ColumnElement[Any] | None]) -> ColumnElement[Any]:

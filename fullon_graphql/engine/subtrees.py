@@ -76,7 +76,7 @@ class Subtree:
 
     name: str
     tree: Row | Paged
-    written: Bounded[Any, Written] = field(default_factory=lambda: Bounded(16))
+    written: Bounded[Any, Written] = field(default_factory=lambda: Bounded(32))
 
     @cached_property
     def pages(self) -> tuple[Paged, ...]:
@@ -197,8 +197,7 @@ def related(relation: Relation, selection: Selection, row: Row) -> Project:
 
 
 def _page(paged: Paged, variables: VariableValues) -> Page:
-    arguments = paged.site.arguments(variables)
-    return Page.read(paged.entity, *(arguments.get(name) for name in ("first", "after", "last", "before")))
+    return Page.read(paged.entity, **paged.site.arguments(variables))
 
 
 def _connections(tree: Paged | Row) -> list[Paged]:

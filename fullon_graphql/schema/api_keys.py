@@ -26,9 +26,11 @@ class ApiKey(Node):
     name: str = column("Name given by the owner.")
     description: str | None = column("What it is for.")
     scopes: list[str] = column("What it may do, of `read`, `write` and `admin`.", _SCOPES)
-    is_active: bool = column("False for a key that has been switched off.")
-    expires_at: DateTime | None = column("When it ends; null for one without an end.")
-    last_used_at: DateTime | None = column("When it was last used, to the minute; null before the first time.")
-    created_at: DateTime = column("When it was made.")
+    is_active: bool = column("False for a key that has been switched off.", filterable=True)
+    expires_at: DateTime | None = column("When it ends; null for one without an end.", filterable=True)
+    last_used_at: DateTime | None = column(
+        "When it was last used, to the minute; null before the first time.", filterable=True
+    )
+    created_at: DateTime = column("When it was made.", filterable=True)
 
     user: UserRef = to_one("The person it signs in.", relation("User", "uid", models.User.uid))

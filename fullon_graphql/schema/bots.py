@@ -46,9 +46,11 @@ class Bot(Node):
     bot_id: int = column("Key of the bot.")
     uid: int = column("Key of the owner.")
     name: str = column("Name given by the owner; two bots may share one.")
-    active: bool = column("True while the bot is switched on.")
-    dry_run: bool = column("True where the bot only simulates its trades.", func.coalesce(models.Bot.dry_run, False))
-    timestamp: DateTime = column("When the bot was made.")
+    active: bool = column("True while the bot is switched on.", filterable=True)
+    dry_run: bool = column(
+        "True where the bot only simulates its trades.", func.coalesce(models.Bot.dry_run, False), filterable=True
+    )
+    timestamp: DateTime = column("When the bot was made.", filterable=True)
 
     user: UserRef = to_one("The owner.", relation("User", "uid", models.User.uid))
     exchanges: list[ExchangeRef] = to_many(

@@ -22,23 +22,27 @@ class DryTrade(Node):
     """A trade that a bot only simulated."""
 
     trade_id: int = column("Key of the simulated trade.")
-    bot_id: int = column("Key of the bot that made it.")
+    bot_id: int = column("Key of the bot that made it.", filterable=True)
     uid: int = column("Key of the person it belongs to.")
     ex_id: int = column("Key of the exchange account it would have been made on.")
     exchange: str | None = column(
-        "Name of the exchange, e.g. `kraken`; null where the account is gone.", exchange_of_account(models.DryTrade)
+        "Name of the exchange, e.g. `kraken`; null where the account is gone.",
+        exchange_of_account(models.DryTrade),
+        filterable=True,
     )
-    symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.")
-    side: OrderSide = column("Buying or selling.", upper(models.DryTrade.side))
-    volume: float = column("Volume, in base currency.")
-    price: float = column("Price, in quote currency.")
+    symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.", filterable=True)
+    side: OrderSide = column("Buying or selling.", upper(models.DryTrade.side), filterable=True)
+    volume: float = column("Volume, in base currency.", filterable=True)
+    price: float = column("Price, in quote currency.", filterable=True)
     cost: float = column("`price * volume`, in quote currency.")
     fee: float = column("What the exchange would have taken for it, in quote currency.")
-    roi: float | None = column("What a closing trade won or lost, in quote currency; null for one that opens.")
+    roi: float | None = column(
+        "What a closing trade won or lost, in quote currency; null for one that opens.", filterable=True
+    )
     roi_pct: float | None = column("The same in per cent of what was put in.")
     reason: str | None = column("Why the bot made it.")
-    closingtrade: bool = column("True where it closed a position.")
-    timestamp: DateTime = column("When the bot made it.")
+    closingtrade: bool = column("True where it closed a position.", filterable=True)
+    timestamp: DateTime = column("When the bot made it.", filterable=True)
 
     bot: BotRef | None = to_one(
         "The bot that made it; null where that bot is gone.", relation("Bot", "bot_id", models.Bot.bot_id)

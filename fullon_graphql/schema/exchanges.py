@@ -29,11 +29,13 @@ class Exchange(Node):
     ex_id: int = column("Key of the account.")
     uid: int = column("Key of the owner.")
     cat_ex_id: int = column("Key of the exchange in the catalogue.")
-    exchange_name: str = column("Name of that exchange, e.g. `kraken`.", exchange_name(models.Exchange))
-    name: str = column("Name given by the owner.")
-    test: bool = column("True for the exchange's sandbox.")
-    active: bool = column("True while the platform watches and trades on it.")
-    timestamp: DateTime = column("When the account was added.")
+    exchange_name: str = column(
+        "Name of that exchange, e.g. `kraken`.", exchange_name(models.Exchange), filterable=True
+    )
+    name: str = column("Name given by the owner.", filterable=True)
+    test: bool = column("True for the exchange's sandbox.", filterable=True)
+    active: bool = column("True while the platform watches and trades on it.", filterable=True)
+    timestamp: DateTime = column("When the account was added.", filterable=True)
 
     catalog: CatExchange = to_one(
         "The exchange it is an account on.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id)

@@ -21,7 +21,7 @@ class Feed(Node):
     feed_id: int = column("Key of the feed.")
     str_id: int = column("Key of the strategy that listens.")
     symbol_id: int = column("Key of the instrument.")
-    period: str = column("Unit of its bars as the platform stored it: `Ticks`, `Minutes`, `Days` ...")
+    period: str = column("Unit of its bars as the platform stored it: `Ticks`, `Minutes`, `Days` ...", filterable=True)
     compression: int = column("How many units one bar is long.")
     order: int = column("Its number within the strategy, from 0.")
 

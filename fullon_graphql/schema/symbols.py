@@ -42,12 +42,14 @@ class Symbol(Node):
     symbol_id: int = column("Key of the instrument.")
     symbol: str = column("The exchange's spelling: `BTC/USD`, `BTC/USD:BTC`, or without a slash `GOLD`.")
     cat_ex_id: int = column("Key of its exchange.")
-    exchange_name: str = column("Name of its exchange, e.g. `kraken`.", exchange_name(models.Symbol))
-    base: str = column("Base currency: volumes are in it.")
-    quote: str | None = column("Quote currency: prices are in it; null where the platform does not know.")
+    exchange_name: str = column("Name of its exchange, e.g. `kraken`.", exchange_name(models.Symbol), filterable=True)
+    base: str = column("Base currency: volumes are in it.", filterable=True)
+    quote: str | None = column(
+        "Quote currency: prices are in it; null where the platform does not know.", filterable=True
+    )
     decimals: int = column("Decimal places of prices and volumes.")
-    futures: bool = column("True for a derivative.")
-    only_ticker: bool = column("True where only tickers are collected, no candles.")
+    futures: bool = column("True for a derivative.", filterable=True)
+    only_ticker: bool = column("True where only tickers are collected, no candles.", filterable=True)
     updateframe: str = column("How often its history is collected, e.g. `1h`.")
     backtest: int = column("Days of history to collect.")
 

@@ -30,24 +30,28 @@ class Trade(Node):
     uid: int = column("Key of the person it belongs to.")
     ex_id: int = column("Key of the exchange account it was made on.")
     exchange: str | None = column(
-        "Name of the exchange, e.g. `kraken`; null where the account is gone.", exchange_of_account(models.Trade)
+        "Name of the exchange, e.g. `kraken`; null where the account is gone.",
+        exchange_of_account(models.Trade),
+        filterable=True,
     )
-    symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.")
-    order_type: str = column("`market`, `limit`, `stop` or `stop_limit`, as the platform stored it.")
-    side: OrderSide = column("Buying or selling.", upper(models.Trade.side))
-    volume: float = column("Volume traded, in base currency.")
-    price: float = column("Price, in quote currency.")
+    symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.", filterable=True)
+    order_type: str = column("`market`, `limit`, `stop` or `stop_limit`, as the platform stored it.", filterable=True)
+    side: OrderSide = column("Buying or selling.", upper(models.Trade.side), filterable=True)
+    volume: float = column("Volume traded, in base currency.", filterable=True)
+    price: float = column("Price, in quote currency.", filterable=True)
     cost: float = column("`price * volume`, in quote currency.")
     fee: float = column("What the exchange took for it, in quote currency.")
     cur_volume: float | None = column("Size of the position, in base currency, below zero for a short one.")
     cur_avg_price: float | None = column("Average price the position was entered at, in quote currency.")
     cur_avg_cost: float | None = column("What the position cost on average, in quote currency.")
     cur_fee: float | None = column("Fees paid for the position so far, in quote currency.")
-    roi: float | None = column("What a closing trade won or lost, in quote currency; null for one that opens.")
+    roi: float | None = column(
+        "What a closing trade won or lost, in quote currency; null for one that opens.", filterable=True
+    )
     roi_pct: float | None = column("The same in per cent of what was put in, leverage included.")
     total_fee: float | None = column("Fees of this trade and of what it closed, in quote currency.")
     leverage: float | None = column("Leverage of a derivative position.")
-    time: DateTime = column("When the exchange made it.")
+    time: DateTime = column("When the exchange made it.", filterable=True)
 
     order: OrderRef | None = to_one(
         "The order it was made for; null where the platform does not know it.",

@@ -50,9 +50,11 @@ class User(Node):
     mail: str = column("Address the person signs in with; unique.")
     name: str = column("First name.")
     lastname: str = column("Family name.")
-    role: Role = column("Role stored with the account; see `isAdmin` for what it amounts to.", upper(models.User.role))
-    active: bool = column("False for a deactivated account: it can no longer sign in.")
-    timestamp: DateTime = column("When the account was made.")
+    role: Role = column(
+        "Role stored with the account; see `isAdmin` for what it amounts to.", upper(models.User.role), filterable=True
+    )
+    active: bool = column("False for a deactivated account: it can no longer sign in.", filterable=True)
+    timestamp: DateTime = column("When the account was made.", filterable=True)
     phone: str = column("Phone number; personal.")
     id_num: str = column("Number of an identity document; personal.")
     note: str | None = column("Free text about the person; personal.")

@@ -9,6 +9,8 @@ from graphql import (
     GraphQLArgument,
     GraphQLEnumType,
     GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLInterfaceType,
     GraphQLList,
@@ -17,6 +19,8 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     get_named_type,
+    is_leaf_type,
+    is_required_input_field,
 )
 from hypothesis import strategies as st
 
@@ -70,6 +74,15 @@ VALUES: dict[str, list[Any]] = {
     "id": IDS,
     "ids": [IDS[:2], IDS[2:4], [], ["garbage", IDS[0]]],
 }
+
+OPERANDS: dict[str, list[Any]] = {
+    "Int": [1, 2, 3, 7, 20, 41, -1, 2**31 - 1],
+    "Float": [1.5, 100.0, 0.1, -1, 1e300],
+    "String": ["open", "BTC/USD", "kraken", "bot 2", "b%", "%o%", "_OLD", "", "user2@fullon", "100\\\\%"],
+    "Boolean": [True, False],
+    "DateTime": ["2026-01-01T00:00:00Z", "2001-01-01T00:00:00.123456+01:00", "2099-01-01T00:00:00Z"],
+}
+"""What rows are compared with, by scalar."""
 
 
 @dataclass
@@ -184,9 +197,30 @@ class Drawing:
 
     def python_value(self, name: str, type_: GraphQLInputType) -> Any:
         named = get_named_type(type_)
+        if isinstance(named, GraphQLInputObjectType):
+            return self.operand(type_, 3)
         if isinstance(named, GraphQLEnumType):
             return self.some(*named.values)
         return self.some(*VALUES[name])
+
+    def operand(self, type_: GraphQLInputType, depth: int) -> Any:
+        """A value of an input, or of what it consists of; few of them are refused."""
+        if isinstance(type_, GraphQLNonNull):
+            return self.operand(type_.of_type, depth)
+        if isinstance(type_, GraphQLList):
+            return [self.operand(type_.of_type, depth) for _ in range(self.some(1, 1, 2, 0))]
+        if isinstance(type_, GraphQLInputObjectType):
+            return self.input(type_, depth)
+        return self.some(*(type_.values if isinstance(type_, GraphQLEnumType) else OPERANDS[type_.name]))
+
+    def input(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
+        required = [name for name, field in type_.fields.items() if is_required_input_field(field)]
+        possible = [name for name, field in type_.fields.items() if depth > 0 or is_leaf(field)]
+        chosen = self.draw(st.lists(st.sampled_from(possible), max_size=2, unique=True)) if possible else []
+        return {
+            name: None if self.chance(40) else self.operand(type_.fields[name].type, depth - 1)
+            for name in dict.fromkeys([*required, *chosen])
+        }
 
     def variable(self, type_: str, value: Any) -> str:
         name = self.name("v")
@@ -195,8 +229,8 @@ class Drawing:
         return f"${name}"
 
 
-def is_leaf(definition: GraphQLField) -> bool:
-    return not isinstance(get_named_type(definition.type), GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType)
+def is_leaf(definition: GraphQLField | GraphQLInputField) -> bool:
+    return is_leaf_type(get_named_type(definition.type))
 
 
 def literal(value: Any, type_: GraphQLInputType) -> str:
@@ -204,6 +238,8 @@ def literal(value: Any, type_: GraphQLInputType) -> str:
         return literal(value, type_.of_type)
     if isinstance(type_, GraphQLList) and value is not None:
         return f"[{', '.join(literal(item, type_.of_type) for item in value)}]"
+    if isinstance(type_, GraphQLInputObjectType) and value is not None:
+        return f"{{{', '.join(f'{name}: {literal(one, type_.fields[name].type)}' for name, one in value.items())}}}"
     if isinstance(get_named_type(type_), GraphQLEnumType) and value is not None:
         return str(value)
     if isinstance(value, str):

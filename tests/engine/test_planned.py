@@ -70,6 +70,27 @@ CASES = {
     " ... on Bot { name user { mail } } } }",
     "entities": f"{{ _entities(representations: [{{__typename: \"Order\", id: \"{ORDER}\"}}, {{__typename: \"Bot\", id: \"{BOT}\"}}])"
     " { __typename ... on Order { volume } ... on Bot { botId } } }",
+    "a filter": "{ orders(filter: {status: {eq: \"open\"}, orderId: {gte: 3, lt: 30}}) { totalCount nodes { orderId } } }",
+    "a filter on what is stored in any letter case": "{ orders(filter: {side: {eq: BUY}}) { totalCount }"
+    " sold: orders(filter: {side: {in: [SELL]}}) { totalCount } none: orders(filter: {side: {in: []}}) { totalCount } }",
+    "filters combined": "{ orders(first: 9, filter: {or: [{orderId: {in: [3, 4, 5]}}, {not: {symbol: {like: \"B%\"}}}, {and: ["
+    "{price: {isNull: true}}, {}]}, {timestamp: {lt: \"2001-01-01T00:00:00+02:00\"}}]}) { totalCount nodes { orderId } } }",
+    "filters of every kind": "{ bots(filter: {active: {eq: false}, dryRun: {ne: true}, name: {ne: \"x\", like: \"bot %\"},"
+    " timestamp: {gt: \"2001-01-01T00:00:00Z\"}}) { nodes { name } } orders(filter: {volume: {eq: 1.5, in: [1.5, 2]},"
+    " futures: {ne: true}, finalVolume: {isNull: true}}) { totalCount } }",
+    "orders": "{ orders(first: 5, orderBy: [{field: STATUS}, {field: PRICE, direction: DESC}, {field: SIDE, direction: DESC}])"
+    " { edges { cursor node { orderId } } pageInfo { startCursor endCursor hasNextPage } } }",
+    "orders backward": "{ orders(last: 5, orderBy: [{field: FINAL_VOLUME}, {field: TIMESTAMP, direction: DESC}])"
+    " { edges { cursor node { orderId } } pageInfo { startCursor endCursor hasPreviousPage } } }",
+    "the order by key, said and reversed": "{ a: bots(orderBy: [{field: BOT_ID}]) { edges { cursor } }"
+    " b: bots(orderBy: [{field: BOT_ID, direction: DESC}, {field: NAME}]) { nodes { name } edges { cursor } } }",
+    "filters and orders under each parent": "{ bots(orderBy: [{field: NAME, direction: DESC}]) { nodes { name"
+    " orders(first: 2, filter: {orderId: {gt: 9}}, orderBy: [{field: PRICE}, {field: ORDER_ID, direction: DESC}])"
+    " { totalCount edges { cursor node { orderId } } pageInfo { hasNextPage } } } } }",
+    "by what is computed": "{ symbols(filter: {exchangeName: {eq: \"kraken\"}}, orderBy: [{field: EXCHANGE_NAME}, {field: QUOTE}])"
+    " { edges { cursor node { symbol } } } catExchanges { symbols(filter: {exchangeName: {like: \"k%\"}}) { totalCount } } }",
+    "bad filters": "{ orders(filter: {status: {eq: null}}) { totalCount } }",
+    "bad patterns": "{ orders(filter: {status: {like: \"x\\\\\"}}) { totalCount } }",
     "a foreign row": "{ bot(botId: 6) { name } }",
     "no row": "{ order(orderId: 999999) { side } }",
     "a row that is promised and gone": "{ orders(last: 1) { nodes { orderId user { mail } } } }",

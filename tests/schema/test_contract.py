@@ -21,10 +21,6 @@ from fullon_graphql.graph import Graph
 from tests.fixtures.shared import shared
 
 LATER = {
-    # filters and orders of lists
-    "SortDirection",
-    "filter",
-    "orderBy",
     # streams other than tickers
     "ChangeKind",
     "OrderEvent",
