@@ -84,3 +84,26 @@ async def test_an_administrator_stops_a_service_and_starts_it_again(demo: Server
     assert [line.split()[0] for line in lines] == ["TICKER", "OHLCV", "ACCOUNT", "ACCOUNT", "ACCOUNT"]
     assert lines[3] == "ACCOUNT  STOPPED"
     assert lines[4].startswith("ACCOUNT  RUNNING  in ")
+
+
+async def test_a_trader_sees_what_trades_amounted_to(demo: Server) -> None:
+    total, *parts = await run(demo, "06_trade_analytics.py", "36500")
+    figures = re.compile(
+        r".{28} +(\d+) closed +(\d+%|-) won +(\d+\.\d\d|-) factor +(-?\d+\.\d\d|-)(  no price for .+)?"
+    )
+    assert total.startswith("all, in USD ")
+    assert all(figures.fullmatch(line) for line in [total, *parts]), parts
+    symbols, bots = parts[:-7], parts[-7:]
+    assert [line.split()[0] for line in symbols] == sorted(line.split()[0] for line in symbols)
+    assert all("(live)" in line or "(dry)" in line for line in bots)
+
+
+async def test_the_views_are_shown_with_their_figures(demo: Server) -> None:
+    lines = await run(demo, "07_dashboard_views.py", "5000")
+    views = [line for line in lines if not line.startswith(" ")]
+    assert views == [
+        "botDashboard", "tradingOverview", "performanceMetrics", "riskMetrics", "portfolioStats", "userSummary",
+    ]  # fmt: skip
+    figures = dict(line.split(maxsplit=1) for line in lines if line.startswith(" "))
+    assert figures["totalBots"] == "7"
+    assert figures["winRate"].startswith("0.")
