@@ -74,7 +74,7 @@ async def status(process: TheProcess, caller: TheCaller, user_id: Key) -> Json:
 @cache.get("/{user_id}/balances", response_model=list[CachedBalance], summary="What do their accounts hold?")
 async def balances(process: TheProcess, caller: TheCaller, user_id: Key) -> Json:
     """By account and currency."""
-    owned = await _accounts(process, caller, user_id)
+    owned = await accounts_of(process, caller, user_id)
     held = await accounts.read_balances(process.redis, list(owned))
     return Json([_balance(balance) for ex_id in owned for balance in sorted(held[ex_id], key=lambda b: b.currency)])
 
@@ -82,7 +82,7 @@ async def balances(process: TheProcess, caller: TheCaller, user_id: Key) -> Json
 @cache.get("/{user_id}/positions", response_model=list[CachedPosition], summary="What positions are open?")
 async def positions(process: TheProcess, caller: TheCaller, user_id: Key) -> Json:
     """By account and symbol."""
-    owned = await _accounts(process, caller, user_id)
+    owned = await accounts_of(process, caller, user_id)
     held = await accounts.read_positions(process.redis, list(owned))
     return Json(
         [
@@ -94,7 +94,7 @@ async def positions(process: TheProcess, caller: TheCaller, user_id: Key) -> Jso
 
 
 async def _statuses(process: Process, caller: Caller, user_id: int) -> list[dict[str, Any]]:
-    owned = await _accounts(process, caller, user_id)
+    owned = await accounts_of(process, caller, user_id)
     held = await accounts.read_balances(process.redis, list(owned))
     opened = await accounts.read_positions(process.redis, list(owned))
     return [
@@ -108,7 +108,7 @@ async def _statuses(process: Process, caller: Caller, user_id: int) -> list[dict
     ]
 
 
-async def _accounts(process: Process, caller: Caller, user_id: int) -> dict[int, dict[str, Any]]:
+async def accounts_of(process: Process, caller: Caller, user_id: int) -> dict[int, dict[str, Any]]:
     """The accounts of somebody by key; of somebody else they are not found, as that person is not."""
     await found(process, users.visible(caller).where(User.uid == user_id))
     query = (

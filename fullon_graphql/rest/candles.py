@@ -103,7 +103,7 @@ async def timeseries(
     symbol: SymbolName,
     start_time: Start,
     end_time: End,
-    timeframe: Timeframe = Timeframe.M1,
+    timeframe: Annotated[Timeframe, Query(description="Length of the bars.")] = Timeframe.M1,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Only the newest so many of them.")] = 100,
     fill: Fill = True,
 ) -> Json:

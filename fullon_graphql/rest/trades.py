@@ -82,7 +82,7 @@ async def history(
     trade_type: OfKind = Kind.DRY,
     bot_id: OfBot = None,
     ex_id: Annotated[Key | None, Query(description="Only those on this account.")] = None,
-    symbol: OfSymbol | None = None,
+    symbol: Annotated[Name | None, Query(description="Only those of this instrument.")] = None,
     side: Annotated[Name | None, Query(description="`buy` or `sell`, in any letter case.")] = None,
     start_date: Annotated[Time | None, Query(description="Only those at or after this time.")] = None,
     end_date: Annotated[Time | None, Query(description="Only those at or before this time.")] = None,

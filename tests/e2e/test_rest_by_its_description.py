@@ -1,0 +1,74 @@
+"""REST asked whatever its own description allows, by schemathesis: it never breaks, and answers as it says."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import GenerationMode, openapi
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import response_schema_conformance
+
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server, bearer
+from tests.fixtures.signing_in import SignIn
+
+# The same questions in every run: what is drawn depends on the description alone.
+ALWAYS_ALIKE = settings(
+    derandomize=True, database=None, deadline=None, max_examples=6, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+
+
+def ask(operation: Any, headers: dict[str, str]) -> None:
+    """Put drawn requests to one route: those it describes, and those it must refuse."""
+
+    @ALWAYS_ALIKE
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    def whatever_is_allowed(case: Any) -> None:
+        response = case.call(headers=headers, timeout=60)
+        assert response.status_code < 500, f"{response.status_code} {response.text}\n{case.as_curl_command()}"
+        if response.status_code in {200, 201}:
+            case.validate_response(response, checks=[response_schema_conformance])
+
+    whatever_is_allowed()
+
+
+async def test_no_route_breaks_and_each_answers_as_it_is_described(server: Server, sign_in: SignIn) -> None:
+    headers = bearer(await sign_in(TRADER))
+    schema = await asyncio.to_thread(openapi.from_url, f"{server.url}/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+    assert len(operations) > 60
+    for operation in operations:
+        await asyncio.to_thread(ask, operation, headers)
+    broken = [line for line in server.log if "request.failed" in line]
+    assert broken == []
+
+
+async def test_everything_in_the_description_says_what_it_is(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        assert (await client.get("/docs")).status_code == 200
+    silent = [
+        f"{method} {path} {missing}"
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        for missing in undescribed(operation)
+    ]
+    assert silent == []
+
+
+def undescribed(operation: dict[str, Any]) -> list[str]:
+    missing = [name for name in ("summary", "description") if not operation.get(name)]
+    return missing + [
+        one["name"] for one in operation.get("parameters", []) if one["in"] == "query" and not one.get("description")
+    ]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/orm/bots", "/api/v1/ohlcv/exchanges", "/api/v1/cache/tickers/kraken"])
+async def test_market_data_too_is_for_those_who_sign_in(server: Server, path: str) -> None:
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        assert (await client.get(path)).status_code == 401
