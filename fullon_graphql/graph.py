@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLObjectType, GraphQLSchema, Undefined
+from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, Undefined
 from strawberry.extensions import AddValidationRules
 from strawberry.federation import Schema
 from strawberry.federation.schema import FederationAny
@@ -19,17 +19,18 @@ from fullon_graphql.engine.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.rendering import RenderErrors
 from fullon_graphql.engine.roots import NODES
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.resolvers.api_keys import ApiKeyQueries
+from fullon_graphql.resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
+from fullon_graphql.resolvers.audit import AuditQueries
 from fullon_graphql.resolvers.bot_dashboard import BotDashboardQueries
 from fullon_graphql.resolvers.bot_logs import BotLogQueries
 from fullon_graphql.resolvers.bots import BotMutations, BotQueries
 from fullon_graphql.resolvers.candles import CandleQueries
-from fullon_graphql.resolvers.cat_exchanges import CatExchangeQueries
-from fullon_graphql.resolvers.cat_strategies import CatStrategyQueries
-from fullon_graphql.resolvers.dry_trades import DryTradeQueries
+from fullon_graphql.resolvers.cat_exchanges import CatExchangeMutations, CatExchangeQueries
+from fullon_graphql.resolvers.cat_strategies import CatStrategyMutations, CatStrategyQueries
+from fullon_graphql.resolvers.dry_trades import DryTradeMutations, DryTradeQueries
 from fullon_graphql.resolvers.exchange_history import ExchangeHistoryQueries
-from fullon_graphql.resolvers.exchanges import ExchangeQueries
-from fullon_graphql.resolvers.feeds import FeedQueries
+from fullon_graphql.resolvers.exchanges import ExchangeMutations, ExchangeQueries
+from fullon_graphql.resolvers.feeds import FeedMutations, FeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
 from fullon_graphql.resolvers.order_statistics import OrderStatisticsQueries
 from fullon_graphql.resolvers.orders import OrderMutations, OrderQueries
@@ -39,14 +40,15 @@ from fullon_graphql.resolvers.processes import ProcessQueries
 from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
 from fullon_graphql.resolvers.sessions import SessionMutations
 from fullon_graphql.resolvers.simulations import SimulationQueries
-from fullon_graphql.resolvers.strategies import StrategyQueries
-from fullon_graphql.resolvers.symbols import SymbolQueries
+from fullon_graphql.resolvers.strategies import StrategyMutations, StrategyQueries
+from fullon_graphql.resolvers.symbols import SymbolMutations, SymbolQueries
 from fullon_graphql.resolvers.tickers import TickerQueries
 from fullon_graphql.resolvers.trade_statistics import TradeStatisticsQueries
 from fullon_graphql.resolvers.trades import TradeQueries
 from fullon_graphql.resolvers.user_summary import UserSummaryQueries
-from fullon_graphql.resolvers.users import UserQueries
+from fullon_graphql.resolvers.users import UserMutations, UserQueries
 from fullon_graphql.schema.api_keys import ApiKey
+from fullon_graphql.schema.audit import AuditEntry
 from fullon_graphql.schema.bot_logs import BotLog
 from fullon_graphql.schema.bots import Bot
 from fullon_graphql.schema.cat_exchange_params import CatExchangeParam
@@ -88,6 +90,7 @@ ENTITIES = [
     CatStrategy,
     CatStrategyParam,
     Symbol,
+    AuditEntry,
 ]
 """The types a federated gateway may ask for by key."""
 
@@ -111,6 +114,7 @@ class Query(
     SymbolQueries,
     CandleQueries,
     TickerQueries,
+    AuditQueries,
     ServiceQueries,
     ProcessQueries,
     TradeStatisticsQueries,
@@ -125,7 +129,21 @@ class Query(
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(SessionMutations, BotMutations, OrderMutations, ServiceMutations):
+class Mutation(
+    SessionMutations,
+    BotMutations,
+    ExchangeMutations,
+    StrategyMutations,
+    FeedMutations,
+    OrderMutations,
+    DryTradeMutations,
+    ApiKeyMutations,
+    UserMutations,
+    SymbolMutations,
+    CatExchangeMutations,
+    CatStrategyMutations,
+    ServiceMutations,
+):
     pass
 
 
@@ -176,9 +194,15 @@ def _declare_entities(schema: GraphQLSchema) -> None:
 
 
 def _leave_out_null_defaults(schema: GraphQLSchema) -> None:
-    """Python writes an optional argument as `= None`; in GraphQL that is no default at all."""
+    """Python writes an optional argument or input field as `= None`; in GraphQL that is no default at all."""
     for type_ in schema.type_map.values():
-        if isinstance(type_, GraphQLObjectType):
-            for argument in chain.from_iterable(field.args.values() for field in type_.fields.values()):
-                if argument.default_value is None:
-                    argument.default_value = Undefined
+        match type_:
+            case GraphQLObjectType():
+                inputs = chain.from_iterable(field.args.values() for field in type_.fields.values())
+            case GraphQLInputObjectType():
+                inputs = iter(type_.fields.values())
+            case _:
+                continue
+        for input_ in inputs:
+            if input_.default_value is None:
+                input_.default_value = Undefined

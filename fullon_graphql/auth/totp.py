@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import secrets
 from datetime import datetime
 
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -22,12 +23,21 @@ _SEED = re.compile(r"[A-Z2-7]{16}")
 _CODE = re.compile(r"[0-9]{6}")
 
 
+NOT_ENROLLED = "---"
+"""What the platform stores for an account without codes."""
+
+
+def generate_seed() -> str:
+    """A new random seed, 16 base32 characters."""
+    return base64.b32encode(secrets.token_bytes(10)).decode()
+
+
 def is_enrolled(f2a: str | None) -> bool:
     """Whether the account asks for a code: `---` and blanks say no.
 
     Anything else says yes, even where it is no seed at all: what cannot be read must not switch protection off.
     """
-    return (f2a or "").strip() not in {"", "---"}
+    return (f2a or "").strip() not in {"", NOT_ENROLLED}
 
 
 def matching_step(f2a: str, code: str, now: datetime) -> int | None:

@@ -148,6 +148,10 @@ def cached_user_exchanges(uid: int) -> str:
     return f"exchanges:user_exchanges:{uid}"
 
 
+CACHED_CAT_EXCHANGES = "exchanges:cat_exchanges:*"
+"""PATTERN: every page of the catalogue of exchanges."""
+
+
 def cached_cat_exchanges(exchange: str, page: int, page_size: int, everything: bool) -> str:
     return f"exchanges:cat_exchanges:{exchange}:{page}:{page_size}:{everything}"
 
@@ -160,6 +164,11 @@ def cached_exchange_id(name: str, uid: int) -> str:
 
 PREFIX = "fullon_graphql:"
 """What every key of ours begins with."""
+
+
+def pending_totp(uid: int) -> str:
+    """STRING with a time to live: the seed of one-time codes that somebody has asked for and not confirmed yet."""
+    return f"{PREFIX}totp_pending:{uid}"
 
 
 def service_order(name: str) -> str:

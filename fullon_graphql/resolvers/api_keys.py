@@ -1,4 +1,4 @@
-"""Queries about API keys."""
+"""Queries and mutations about API keys."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
+from fullon_graphql.engine.changes import change, given, row_of
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.roots import by_key, one_row, root_connection
-from fullon_graphql.schema.api_keys import ApiKey
+from fullon_graphql.schema.api_keys import ApiKey, CreateApiKeyInput, CreatedApiKey
+from fullon_graphql.schema.arguments import WhichApiKey
+from fullon_graphql.services import api_keys
+from fullon_graphql.services.writing import Key, Write
 
 
 @strawberry.type
@@ -25,3 +29,21 @@ class ApiKeyQueries:
         self, info: Info, api_key_id: Annotated[int, strawberry.argument(description="Number of the API key.")]
     ) -> ApiKey | None:
         return await one_row(info.context, ApiKey, api_key_id)
+
+
+NewApiKey = Annotated[CreateApiKeyInput, strawberry.argument(name="input", description="The key.")]
+
+
+async def _shown(write: Write, key: Key) -> CreatedApiKey:
+    return CreatedApiKey(key=write.shown_once, api_key=await row_of(ApiKey)(write, key))
+
+
+@strawberry.type
+class ApiKeyMutations:
+    @change(CreatedApiKey, "Make an API key for yourself.", _shown)
+    async def create_api_key(self, info: Info, api_key: NewApiKey) -> int:
+        return await api_keys.create(info.context.write, given(api_key, "scopes"), api_key.scopes)
+
+    @change(ApiKey, "Switch an API key off for good; within a second it is refused.")
+    async def deactivate_api_key(self, info: Info, api_key_id: WhichApiKey) -> int:
+        return await api_keys.deactivate(info.context.write, api_key_id)

@@ -1,4 +1,4 @@
-"""Queries about simulated trades."""
+"""Queries and mutations about simulated trades."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
+from fullon_graphql.engine.changes import change, given
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.roots import by_key, one_row, root_connection
-from fullon_graphql.schema.dry_trades import DryTrade
+from fullon_graphql.schema.dry_trades import CreateDryTradeInput, DryTrade
+from fullon_graphql.services import dry_trades
 
 
 @strawberry.type
@@ -26,3 +28,13 @@ class DryTradeQueries:
         self, info: Info, trade_id: Annotated[int, strawberry.argument(description="Key of the simulated trade.")]
     ) -> DryTrade | None:
         return await one_row(info.context, DryTrade, trade_id)
+
+
+NewDryTrade = Annotated[CreateDryTradeInput, strawberry.argument(name="input", description="The trade.")]
+
+
+@strawberry.type
+class DryTradeMutations:
+    @change(DryTrade, "Note a trade that a bot only simulated.")
+    async def create_dry_trade(self, info: Info, trade: NewDryTrade) -> int:
+        return await dry_trades.create(info.context.write, given(trade))

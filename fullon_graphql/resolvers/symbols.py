@@ -1,17 +1,21 @@
-"""Queries about instruments."""
+"""Queries and mutations about instruments."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import strawberry
 
 from fullon_graphql.context import Info
+from fullon_graphql.engine.changes import change, given
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.loaders import load_one
 from fullon_graphql.engine.roots import ONE, root_connection
 from fullon_graphql.errors import NotFound
-from fullon_graphql.schema.arguments import ExchangeName, SymbolName
-from fullon_graphql.schema.symbols import Symbol
+from fullon_graphql.schema.arguments import ExchangeName, SymbolName, WhichSymbol
+from fullon_graphql.schema.symbols import CreateSymbolInput, Symbol, UpdateSymbolInput
 from fullon_graphql.schema.tickers import INSTRUMENT
+from fullon_graphql.services import symbols
 
 
 @strawberry.type
@@ -27,3 +31,24 @@ class SymbolQueries:
         if found is None:
             raise NotFound(f"No symbol {symbol!r} on exchange {exchange!r}.")
         return found
+
+
+NewSymbol = Annotated[CreateSymbolInput, strawberry.argument(name="input", description="The instrument.")]
+SymbolChanges = Annotated[
+    UpdateSymbolInput, strawberry.argument(name="input", description="The instrument, and what changes.")
+]
+
+
+@strawberry.type
+class SymbolMutations:
+    @change(Symbol, "Add an instrument to the catalogue. Administrators only.")
+    async def create_symbol(self, info: Info, symbol: NewSymbol) -> int:
+        return await symbols.create(info.context.write, given(symbol))
+
+    @change(Symbol, "Change an instrument of the catalogue. Administrators only.")
+    async def update_symbol(self, info: Info, symbol: SymbolChanges) -> int:
+        return await symbols.change(info.context.write, symbol.symbol_id, given(symbol, "symbol_id"))
+
+    @change(bool, "Delete an instrument, with the feeds that follow it. Administrators only.")
+    async def delete_symbol(self, info: Info, symbol_id: WhichSymbol) -> bool:
+        return await symbols.remove(info.context.write, symbol_id)

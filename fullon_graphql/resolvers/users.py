@@ -1,4 +1,4 @@
-"""Queries about people."""
+"""Queries and mutations about people."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import strawberry
 from fullon_graphql import models
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
+from fullon_graphql.engine.changes import change, given
 from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.engine.roots import ONE, by_key, one_row, root_connection
-from fullon_graphql.schema.users import User
+from fullon_graphql.schema.arguments import WhichUser
+from fullon_graphql.schema.users import CreateUserInput, TotpEnrolment, UpdateProfileInput, UpdateUserInput, User
+from fullon_graphql.services import totp, users
+from fullon_graphql.services.writing import Key, Write
 
 MYSELF = relation("User", "caller_uid", models.User.uid)
 """From the caller to their own row."""
@@ -35,3 +39,63 @@ class UserQueries:
         self, info: Info, uid: Annotated[int, strawberry.argument(description="Key of the account.")]
     ) -> User | None:
         return await one_row(info.context, User, uid)
+
+
+Profile = Annotated[UpdateProfileInput, strawberry.argument(name="input", description="What changes.")]
+NewUser = Annotated[CreateUserInput, strawberry.argument(name="input", description="The account.")]
+UserChanges = Annotated[
+    UpdateUserInput, strawberry.argument(name="input", description="The account, and what changes.")
+]
+CurrentPassword = Annotated[str, strawberry.argument(description="The password until now.")]
+NewPassword = Annotated[str, strawberry.argument(description="The password from now on, of at most 72 bytes.")]
+Code = Annotated[str, strawberry.argument(description="A current one-time code.")]
+
+
+async def _seed(write: Write, _key: Key) -> TotpEnrolment:
+    seed = write.shown_once
+    return TotpEnrolment(secret=seed, uri=totp.address(seed, write.principal.mail) if seed else None)
+
+
+@strawberry.type
+class UserMutations:
+    @change(User, "Change your own name, phone or identity document.")
+    async def update_profile(self, info: Info, profile: Profile) -> int:
+        values = given(profile, "expected_timestamp")
+        return await users.change_profile(info.context.write, values, profile.expected_timestamp)
+
+    @change(bool, "Replace your password. All your other sessions end.")
+    async def change_password(self, info: Info, current_password: CurrentPassword, new_password: NewPassword) -> bool:
+        return await users.change_password(info.context.write, current_password, new_password)
+
+    @change(
+        TotpEnrolment,
+        "Begin to protect your account with one-time codes. Nothing changes until `confirmTotp` has seen one.",
+        _seed,
+    )
+    async def enrol_totp(self, info: Info) -> int:
+        return await totp.enrol(info.context.write)
+
+    @change(User, "From now on your account asks for one-time codes when you sign in.")
+    async def confirm_totp(self, info: Info, code: Code) -> int:
+        return await totp.confirm(info.context.write, code)
+
+    @change(User, "From now on your account asks for no one-time codes.")
+    async def disable_totp(self, info: Info, code: Code) -> int:
+        return await totp.disable(info.context.write, code)
+
+    @change(User, "Make an account. Administrators only.")
+    async def create_user(self, info: Info, user: NewUser) -> int:
+        return await users.create(info.context.write, given(user, "password"), user.password)
+
+    @change(User, "Change an account; another role, or none, ends its sessions. Administrators only.")
+    async def update_user(self, info: Info, user: UserChanges) -> int:
+        values = given(user, "uid", "expected_timestamp")
+        return await users.change(info.context.write, user.uid, values, user.expected_timestamp)
+
+    @change(User, "Deactivate an account: its sessions end, and it can no longer sign in. Administrators only.")
+    async def deactivate_user(self, info: Info, uid: WhichUser) -> int:
+        return await users.change(info.context.write, uid, {"active": False})
+
+    @change(User, "Let a deactivated account sign in again. Administrators only.")
+    async def activate_user(self, info: Info, uid: WhichUser) -> int:
+        return await users.change(info.context.write, uid, {"active": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import strawberry
 from sqlalchemy import ARRAY, Text, func
 
 from fullon_graphql import models
@@ -9,6 +10,7 @@ from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import UserRef
 from fullon_graphql.schema.scalars import DateTime
@@ -34,3 +36,19 @@ class ApiKey(Node):
     created_at: DateTime = column("When it was made.", filterable=True)
 
     user: UserRef = to_one("The person it signs in.", relation("User", "uid", models.User.uid))
+
+
+@strawberry.input(description="A new API key.")
+class CreateApiKeyInput:
+    name: str = needed("What it is called in lists.")
+    scopes: list[str] = needed("What it may do, of `read`, `write` and `admin`; no more than you may yourself.")
+    description: str | None = optional("What it is for.", None)
+    expires_at: DateTime | None = optional("When it ends; never, where this is left out.", None)
+
+
+@strawberry.type(description="A new API key. This is the only time that it is shown.")
+class CreatedApiKey:
+    key: str | None = strawberry.field(
+        description="Send it as `X-API-Key`. Null in the answer to a repetition: only its hash has been stored."
+    )
+    api_key: ApiKey = strawberry.field(description="What is stored of it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
@@ -10,6 +11,7 @@ from fullon_graphql.engine.connections import Connection
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import connection, to_many
 from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.inputs import ParamInput, needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import CatStrategyParamRef, StrategyRef
 from fullon_graphql.services import cat_strategies
@@ -39,3 +41,31 @@ class CatStrategy(Node):
         "The strategies made from it that you may see, by key.",
         relation("Strategy", "cat_str_id", models.Strategy.cat_str_id),
     )
+
+
+@strawberry.input(description="A new strategy template.")
+class CreateCatStrategyInput:
+    name: str = needed("At most 50 characters, unique.")
+    take_profit: float | None = optional("Profit at which a position is closed, in per cent.")
+    stop_loss: float | None = optional("Loss at which a position is closed, in per cent.")
+    trailing_stop: float | None = optional("Fall from the best price at which a position is closed, in per cent.")
+    timeout: float | None = optional("Age at which a position is closed, in seconds.")
+    pre_load_bars: int | None = optional("How many past bars are read before it begins.")
+    feeds: int | None = optional("How many feeds it needs.", name="feedCount")
+    pairs: bool | None = optional("True where two instruments are traded against each other.")
+    params: list[ParamInput] | None = optional("Its parameters with their first values.", None)
+
+
+@strawberry.input(
+    description="What is to change of a template. What is left out stays; null empties what may be empty."
+)
+class UpdateCatStrategyInput:
+    cat_str_id: int = needed("Key of the template.")
+    name: str | None = optional("Its new name.")
+    take_profit: float | None = optional("Profit at which a position is closed, in per cent.")
+    stop_loss: float | None = optional("Loss at which a position is closed, in per cent.")
+    trailing_stop: float | None = optional("Fall from the best price at which a position is closed, in per cent.")
+    timeout: float | None = optional("Age at which a position is closed, in seconds.")
+    pre_load_bars: int | None = optional("How many past bars are read before it begins.")
+    feeds: int | None = optional("How many feeds it needs.", name="feedCount")
+    pairs: bool | None = optional("True where two instruments are traded against each other.")

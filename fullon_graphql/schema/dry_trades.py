@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import strawberry
+
 from fullon_graphql import models
 from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column, upper
@@ -9,6 +11,7 @@ from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
+from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.orders import OrderSide
 from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
@@ -61,3 +64,18 @@ class DryTrade(Node):
     ticker: TickerRef | None = batched(
         "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
     )
+
+
+@strawberry.input(description="A simulated trade to be noted. Its cost follows from volume and price.")
+class CreateDryTradeInput:
+    bot_id: int = needed("Key of the bot that made it.")
+    ex_id: int = needed("Key of the account it would have been made on; it belongs to the bot's owner.")
+    symbol: str = needed("Instrument in the exchange's spelling; it must be in the catalogue.")
+    side: OrderSide = needed("Buying or selling.")
+    volume: float = needed("Volume in base currency, above 0.")
+    price: float = needed("Price in quote currency, above 0.")
+    fee: float | None = optional("What the exchange would have taken for it, in quote currency.", 0.0)
+    roi: float | None = optional("What a closing trade won or lost, in quote currency.", None)
+    roi_pct: float | None = optional("The same in per cent of what was put in.", None)
+    reason: str | None = optional("Why the bot made it; at most 35 characters.", None)
+    closingtrade: bool | None = optional("True where it closed a position.", False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import strawberry
+
 from fullon_graphql import models
 from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column
@@ -12,6 +14,7 @@ from fullon_graphql.engine.relations import Join, relation
 from fullon_graphql.schema.balances import BALANCES_OF_ACCOUNT, Balance
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
 from fullon_graphql.schema.claims import BLOCKS_OF_ACCOUNT, OPENINGS_OF_ACCOUNT, Claim
+from fullon_graphql.schema.inputs import expected_timestamp, needed, optional
 from fullon_graphql.schema.live_orders import LIVE_ORDERS_OF_ACCOUNT, LiveOrder
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.positions import POSITIONS_OF_ACCOUNT, Position
@@ -72,3 +75,20 @@ class Exchange(Node):
     )
     blocks: list[Claim] = batched("Instruments that one bot keeps others away from, by symbol.", BLOCKS_OF_ACCOUNT)
     openings: list[Claim] = batched("Instruments in which a position is just being opened.", OPENINGS_OF_ACCOUNT)
+
+
+@strawberry.input(description="A new account on an exchange. Its credentials are no part of the graph.")
+class CreateExchangeInput:
+    cat_ex_id: int = needed("Key of the exchange in the catalogue.")
+    name: str = needed("At most 50 characters, unique among the owner's accounts on this exchange.")
+    test: bool | None = optional("True for the exchange's sandbox.", False)
+    active: bool | None = optional("True to let the platform watch and trade on it at once.", True)
+
+
+@strawberry.input(description="What is to change of an account. What is left out, or null, stays as it is.")
+class UpdateExchangeInput:
+    ex_id: int = needed("Key of the account.")
+    name: str | None = optional("Its new name.")
+    test: bool | None = optional("Whether it is the exchange's sandbox.")
+    active: bool | None = optional("Whether the platform watches and trades on it.")
+    expected_timestamp: DateTime | None = expected_timestamp()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import strawberry
+
 from fullon_graphql import models
 from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import Join, relation
+from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, StrategyRef, SymbolRef
 from fullon_graphql.services import feeds
@@ -31,3 +34,21 @@ class Feed(Node):
         relation("Bot", "str_id", models.Strategy.str_id, _STRATEGY_OF_BOT),
     )
     symbol: SymbolRef = to_one("The instrument it follows.", relation("Symbol", "symbol_id", models.Symbol.symbol_id))
+
+
+@strawberry.input(description="What a strategy is to listen to.")
+class CreateFeedInput:
+    str_id: int = needed("Key of the strategy.")
+    symbol_id: int = needed("Key of the instrument.")
+    period: str = needed("Unit of its bars as the platform has it: `Ticks`, `Minutes`, `Days` ...")
+    compression: int | None = optional("How many units one bar is long, above 0.", 1)
+    order: int | None = optional("Its number within the strategy, from 0.", 0)
+
+
+@strawberry.input(description="What is to change of a feed. What is left out, or null, stays as it is.")
+class UpdateFeedInput:
+    feed_id: int = needed("Key of the feed.")
+    symbol_id: int | None = optional("Key of the instrument.")
+    period: str | None = optional("Unit of its bars.")
+    compression: int | None = optional("How many units one bar is long, above 0.")
+    order: int | None = optional("Its number within the strategy, from 0.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
@@ -9,6 +10,7 @@ from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_many, to_one
 from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.inputs import ParamInput, needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, CatStrategyRef, FeedRef, StrategyParamRef
 from fullon_graphql.services import strategies
@@ -45,3 +47,41 @@ class Strategy(Node):
         "Its parameters, by name.", relation("StrategyParam", "str_id", models.StrategyParam.str_id)
     )
     feeds: list[FeedRef] = to_many("What it listens to, by key.", relation("Feed", "str_id", models.Feed.str_id))
+
+
+@strawberry.input(description="A template to be put to work. What is left out, or null, is as in the template.")
+class CreateStrategyInput:
+    bot_id: int = needed("Key of the bot it is to work in.")
+    cat_str_id: int = needed("Key of the template.")
+    take_profit: float | None = optional("Profit at which a position is closed, in per cent.")
+    stop_loss: float | None = optional("Loss at which a position is closed, in per cent.")
+    trailing_stop: float | None = optional("Fall from the best price at which a position is closed, in per cent.")
+    timeout: float | None = optional("Age at which a position is closed, in seconds.")
+    leverage: float | None = optional("Leverage of its positions, above 0; 1 for none.")
+    size_pct: float | None = optional("Size of a position in per cent of the account, above 0.")
+    size: float | None = optional("Size of a position in `sizeCurrency`, above 0.")
+    size_currency: str | None = optional("Currency of `size`, at most 5 characters.")
+    pre_load_bars: int | None = optional("How many past bars are read before it begins.")
+    feeds: int | None = optional("How many feeds it needs.", name="feedCount")
+    pairs: bool | None = optional("True where two instruments are traded against each other.")
+    params: list[ParamInput] | None = optional(
+        "Parameters with other values than in the template, or besides its own.", None
+    )
+
+
+@strawberry.input(
+    description="What is to change of a strategy. What is left out stays; null empties what may be empty."
+)
+class UpdateStrategyInput:
+    str_id: int = needed("Key of the strategy.")
+    take_profit: float | None = optional("Profit at which a position is closed, in per cent.")
+    stop_loss: float | None = optional("Loss at which a position is closed, in per cent.")
+    trailing_stop: float | None = optional("Fall from the best price at which a position is closed, in per cent.")
+    timeout: float | None = optional("Age at which a position is closed, in seconds.")
+    leverage: float | None = optional("Leverage of its positions, above 0; 1 for none.")
+    size_pct: float | None = optional("Size of a position in per cent of the account, above 0.")
+    size: float | None = optional("Size of a position in `sizeCurrency`, above 0.")
+    size_currency: str | None = optional("Currency of `size`, at most 5 characters.")
+    pre_load_bars: int | None = optional("How many past bars are read before it begins.")
+    feeds: int | None = optional("How many feeds it needs.", name="feedCount")
+    pairs: bool | None = optional("True where two instruments are traded against each other.")

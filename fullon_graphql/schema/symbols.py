@@ -27,6 +27,7 @@ from fullon_graphql.schema.candles import (
     To,
 )
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
+from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import FeedRef, OrderRef, TickerRef
 from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
@@ -105,3 +106,31 @@ class Symbol(Node):
                 info.context, self, timeframe=timeframe, from_=from_, to=to, last=last, fill=fill
             ),
         )
+
+
+@strawberry.input(description="An instrument for the catalogue.")
+class CreateSymbolInput:
+    cat_ex_id: int = needed("Key of the exchange it is traded on.")
+    symbol: str = needed("Its name in the exchange's spelling, at most 20 characters, unique on the exchange.")
+    base: str = needed("Base currency, at most 6 characters.")
+    updateframe: str | None = optional("How often its candles are brought up to date, e.g. `1h`.")
+    backtest: int | None = optional("Days of history to collect.")
+    decimals: int | None = optional("Digits after the point in prices and volumes.")
+    quote: str | None = optional("Quote currency, at most 6 characters.")
+    futures: bool | None = optional("True for a derivative.")
+    only_ticker: bool | None = optional("True where only tickers are collected, no candles.")
+
+
+@strawberry.input(
+    description="What is to change of an instrument. What is left out stays; null empties what may be empty."
+)
+class UpdateSymbolInput:
+    symbol_id: int = needed("Key of the instrument.")
+    symbol: str | None = optional("Its name in the exchange's spelling.")
+    base: str | None = optional("Base currency, at most 6 characters.")
+    updateframe: str | None = optional("How often its candles are brought up to date, e.g. `1h`.")
+    backtest: int | None = optional("Days of history to collect.")
+    decimals: int | None = optional("Digits after the point in prices and volumes.")
+    quote: str | None = optional("Quote currency, at most 6 characters.")
+    futures: bool | None = optional("True for a derivative.")
+    only_ticker: bool | None = optional("True where only tickers are collected, no candles.")

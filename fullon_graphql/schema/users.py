@@ -17,6 +17,7 @@ from fullon_graphql.engine.relations import relation
 from fullon_graphql.models import Role
 from fullon_graphql.schema.book import Currency
 from fullon_graphql.schema.enums import described
+from fullon_graphql.schema.inputs import expected_timestamp, needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import ApiKeyRef, BotRef, DryTradeRef, ExchangeRef, OrderRef, TradeRef
 from fullon_graphql.schema.scalars import DateTime
@@ -86,3 +87,54 @@ class User(Node):
     )
     async def summary(self, info: Info, currency: Currency = "USD") -> UserSummary:
         return cast("UserSummary", await SUMMARY_OF_USER.of(info.context, self, currency=currency))
+
+
+@strawberry.input(description="What people change of themselves. What is left out, or null, stays as it is.")
+class UpdateProfileInput:
+    name: str | None = optional("First name, at most 50 characters.")
+    lastname: str | None = optional("Family name, at most 50 characters.")
+    phone: str | None = optional("Phone number, at most 12 characters.")
+    id_num: str | None = optional("Number of an identity document, at most 15 characters.")
+    expected_timestamp: DateTime | None = expected_timestamp()
+
+
+@strawberry.input(description="A new account.")
+class CreateUserInput:
+    mail: str = needed("Address the person signs in with; unique.")
+    password: str = needed("Its first password, of at most 72 bytes.")
+    name: str | None = optional("First name, at most 50 characters.")
+    lastname: str | None = optional("Family name, at most 50 characters.")
+    phone: str | None = optional("Phone number, at most 12 characters.")
+    id_num: str | None = optional("Number of an identity document, at most 15 characters.")
+    role: Role | None = optional("What the account may do.")
+    note: str | None = optional("Free text about the person.")
+    manager: int | None = optional("`uid` of the person who manages this account.")
+    external_id: str | None = optional("The person's id in an external system, unique.")
+
+
+@strawberry.input(
+    description="What is to change of an account. What is left out stays; null empties what may be empty."
+)
+class UpdateUserInput:
+    uid: int = needed("Key of the account.")
+    mail: str | None = optional("Address the person signs in with; unique.")
+    name: str | None = optional("First name, at most 50 characters.")
+    lastname: str | None = optional("Family name, at most 50 characters.")
+    phone: str | None = optional("Phone number, at most 12 characters.")
+    id_num: str | None = optional("Number of an identity document, at most 15 characters.")
+    role: Role | None = optional("What the account may do.")
+    note: str | None = optional("Free text about the person.")
+    manager: int | None = optional("`uid` of the person who manages this account.")
+    external_id: str | None = optional("The person's id in an external system, unique.")
+    active: bool | None = optional("False to deactivate it.")
+    expected_timestamp: DateTime | None = expected_timestamp()
+
+
+@strawberry.type(description="A seed for one-time codes, to be confirmed with `confirmTotp` within ten minutes.")
+class TotpEnrolment:
+    secret: str | None = strawberry.field(
+        description="The seed, in base32: to be typed into an app. Null in the answer to a repetition."
+    )
+    uri: str | None = strawberry.field(
+        description="The same as an `otpauth` address: to be shown as a QR code. Null in the answer to a repetition."
+    )

@@ -39,6 +39,16 @@ def is_administrator(settings: Settings, mail: str, role: str) -> bool:
     return role == Role.ADMIN or mail == settings.admin_mail
 
 
+def check_mail(mail: str) -> None:
+    """Pass where an account may sign in with this.
+
+    Raises:
+        BadUserInput: it is no mail, or too long.
+    """
+    if len(mail) > MAIL_LENGTH or not _MAIL.fullmatch(mail):
+        raise BadUserInput(f"A mail has the form name@domain and at most {MAIL_LENGTH} characters.", field="mail")
+
+
 async def create_account(
     database: Database, mail: str, password: str, *, role: Role = Role.USER, name: str = "", lastname: str = ""
 ) -> int:
@@ -48,8 +58,7 @@ async def create_account(
         BadUserInput: the mail, a name or the password cannot be stored.
         Conflict: the mail has an account already.
     """
-    if len(mail) > MAIL_LENGTH or not _MAIL.fullmatch(mail):
-        raise BadUserInput(f"A mail has the form name@domain and at most {MAIL_LENGTH} characters.", field="mail")
+    check_mail(mail)
     if max(len(name), len(lastname)) > NAME_LENGTH:
         raise BadUserInput(f"A name has at most {NAME_LENGTH} characters.", field="name")
     values = {"mail": mail, "password": await hash_in_thread(password), "role": role, "name": name}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Executable, Row, Select, or_, select, update
 
-from fullon_graphql.auth.api_keys import is_presentable, parse_scopes, stored_form
-from fullon_graphql.auth.principal import Caller, Principal
+from fullon_graphql.auth.api_keys import generate_key, is_presentable, parse_scopes, stored_form
+from fullon_graphql.auth.principal import Caller, Principal, Scope
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.errors import Unauthenticated
+from fullon_graphql.errors import BadUserInput, Forbidden, Unauthenticated
 from fullon_graphql.models import ApiKey, User
 from fullon_graphql.services.accounts import is_administrator
+from fullon_graphql.services.checks import not_blank, one_of, storable
 from fullon_graphql.services.visibility import own_rows
+from fullon_graphql.services.writing import Write
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """`last_used_at` is written at most this often: a busy key would otherwise rewrite its row with every request."""
@@ -23,6 +26,53 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 def visible(caller: Caller) -> Select[tuple[ApiKey]]:
     """The API keys `caller` may see; the column `key` is a secret that nobody may."""
     return own_rows(ApiKey, ApiKey.uid, caller)
+
+
+async def create(write: Write, values: Mapping[str, Any], scopes: list[str]) -> int:
+    """A new key of the caller's: `name`, `description`, `expires_at`. The key itself is `write.shown_once`.
+
+    Raises:
+        BadUserInput: the name is blank, a scope is unknown, or the end is past or later than that of the API key
+            that asks.
+        Forbidden: it could do more than the credential that asks.
+    """
+    not_blank(values, "name")
+    row = storable(ApiKey, values)
+    _lasts_no_longer(write.principal, row.get("expires_at"))
+    write.shown_once = generate_key()
+    secret = {"key": stored_form(write.shown_once), "scopes": _granted(write.principal, scopes)}
+    return int((await write.insert(ApiKey, row | secret | {"uid": write.principal.uid})).api_key_id)
+
+
+async def deactivate(write: Write, api_key_id: int) -> int:
+    """Switch a key off; within a second it is refused.
+
+    Raises:
+        NotFound: no such key, or a foreign one.
+    """
+    key = await write.find(visible(write.principal), ApiKey, api_key_id)
+    await write.update(ApiKey, key, {"is_active": False})
+    return api_key_id
+
+
+def _granted(principal: Principal, scopes: list[str]) -> str:
+    wanted = {one_of(scope, Scope, "scopes") for scope in scopes}
+    if not wanted:
+        raise BadUserInput("`scopes` names at least one of read, write and admin.", field="scopes")
+    for scope in sorted(wanted):
+        if scope not in principal.scopes or (scope == Scope.ADMIN and not principal.is_admin):
+            raise Forbidden(f"You lack the scope '{scope}' yourself.")
+    return ",".join(scope for scope in Scope if scope in wanted)
+
+
+def _lasts_no_longer(principal: Principal, end: datetime | None) -> None:
+    if end is not None and end <= datetime.now(UTC):
+        raise BadUserInput("`expiresAt` is in the past.", field="expiresAt")
+    own_end = principal.expires_at if principal.credential.startswith("api_key:") else None
+    if own_end is not None and (end is None or end > own_end):
+        raise BadUserInput(
+            f"The key that asks ends at {own_end.isoformat()}; a new one cannot outlast it.", field="expiresAt"
+        )
 
 
 class ApiKeys:

@@ -2,13 +2,77 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
 from sqlalchemy import Select
 
-from fullon_graphql.auth.principal import Caller
-from fullon_graphql.models import CatExchange
+from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.cache import keys
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.models import CatExchange, CatExchangeParam
+from fullon_graphql.services import params
+from fullon_graphql.services.checks import storable
 from fullon_graphql.services.visibility import shared_rows
+from fullon_graphql.services.writing import Write
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 def visible(caller: Caller) -> Select[tuple[CatExchange]]:
     """The catalogued exchanges `caller` may see."""
     return shared_rows(CatExchange, caller)
+
+
+async def create(write: Write, values: Mapping[str, Any]) -> int:
+    """Add an exchange to the catalogue, by its `name`. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        BadUserInput: the name is not lower-case letters and digits, or too long.
+        Conflict: the name is taken.
+    """
+    administrator(write.principal)
+    row = await write.insert(CatExchange, _checked(values) | {"ohlcv_view": ""})
+    write.stale_patterns.add(keys.CACHED_CAT_EXCHANGES)
+    return int(row.cat_ex_id)
+
+
+async def change(write: Write, cat_ex_id: int, values: Mapping[str, Any]) -> int:
+    """Give an exchange another `name`. What is stored under the old one (orders, candles, tickers) keeps it.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such exchange.
+        BadUserInput: the name is not lower-case letters and digits, or too long.
+        Conflict: the name is taken.
+    """
+    administrator(write.principal)
+    exchange = await write.find(visible(write.principal), CatExchange, cat_ex_id)
+    await write.update(CatExchange, exchange, _checked(values))
+    write.stale_patterns.add(keys.CACHED_CAT_EXCHANGES)
+    return cat_ex_id
+
+
+async def set_params(write: Write, cat_ex_id: int, wanted: list[Mapping[str, str]]) -> int:
+    """Replace all parameters of an exchange. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such exchange.
+        BadUserInput: a name is blank or comes twice, or a text is too long.
+    """
+    administrator(write.principal)
+    exchange = await write.find(visible(write.principal), CatExchange, cat_ex_id)
+    await write.update(CatExchange, exchange, {})
+    await params.replace(write, CatExchangeParam, CatExchangeParam.cat_ex_id, cat_ex_id, wanted)
+    write.stale_patterns.add(keys.CACHED_CAT_EXCHANGES)
+    return cat_ex_id
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    checked = storable(CatExchange, values)
+    if "name" in checked and not _NAME.fullmatch(checked["name"]):
+        raise BadUserInput("`name` is lower-case letters and digits, e.g. `kraken`.", field="name")
+    return checked

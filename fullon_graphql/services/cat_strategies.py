@@ -2,13 +2,87 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select
+from collections.abc import Mapping
+from typing import Any
 
-from fullon_graphql.auth.principal import Caller
-from fullon_graphql.models import CatStrategy
+from sqlalchemy import Select, select
+
+from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.errors import Conflict
+from fullon_graphql.models import CatStrategy, CatStrategyParam, Strategy
+from fullon_graphql.services import params
+from fullon_graphql.services.checks import not_blank, not_negative, storable
 from fullon_graphql.services.visibility import shared_rows
+from fullon_graphql.services.writing import Write
 
 
 def visible(caller: Caller) -> Select[tuple[CatStrategy]]:
     """The templates `caller` may see."""
     return shared_rows(CatStrategy, caller)
+
+
+async def create(write: Write, values: Mapping[str, Any], wanted: list[Mapping[str, str]]) -> int:
+    """Add a template with its parameters: `name`, and any other column. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        BadUserInput: the name is blank, or a value cannot be.
+        Conflict: the name is taken.
+    """
+    administrator(write.principal)
+    row = await write.insert(CatStrategy, _checked(values))
+    await params.replace(write, CatStrategyParam, CatStrategyParam.cat_str_id, row.cat_str_id, wanted)
+    return int(row.cat_str_id)
+
+
+async def change(write: Write, cat_str_id: int, values: Mapping[str, Any]) -> int:
+    """Change a template; strategies made from it keep what they have. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such template.
+        BadUserInput: the name is blank, or a value cannot be.
+        Conflict: the name is taken.
+    """
+    administrator(write.principal)
+    template = await write.find(visible(write.principal), CatStrategy, cat_str_id)
+    await write.update(CatStrategy, template, _checked(values))
+    return cat_str_id
+
+
+async def set_params(write: Write, cat_str_id: int, wanted: list[Mapping[str, str]]) -> int:
+    """Replace all parameters of a template. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such template.
+        BadUserInput: a name is blank or comes twice.
+    """
+    administrator(write.principal)
+    template = await write.find(visible(write.principal), CatStrategy, cat_str_id)
+    await write.update(CatStrategy, template, {})
+    await params.replace(write, CatStrategyParam, CatStrategyParam.cat_str_id, cat_str_id, wanted)
+    return cat_str_id
+
+
+async def remove(write: Write, cat_str_id: int) -> bool:
+    """Delete a template that no strategy is made from. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such template.
+        Conflict: there are strategies made from it. The database would delete those too, at work or not.
+    """
+    administrator(write.principal)
+    template = await write.find(visible(write.principal), CatStrategy, cat_str_id)  # locked: no strategy can be added
+    used = await write.connection.execute(select(Strategy.str_id).where(Strategy.cat_str_id == cat_str_id).limit(1))
+    if used.first():
+        raise Conflict("It cannot be deleted: strategies are made from it.")
+    await write.delete(CatStrategy, template)
+    return True
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    not_blank(values, "name")
+    not_negative(values, "pre_load_bars", "feeds", "timeout")
+    return storable(CatStrategy, values)

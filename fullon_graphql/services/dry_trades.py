@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Select
 
 from fullon_graphql.auth.principal import Caller
-from fullon_graphql.models import DryTrade
+from fullon_graphql.models import Bot, DryTrade
+from fullon_graphql.services import bots
+from fullon_graphql.services.checks import not_negative, one_of, positive, storable
+from fullon_graphql.services.orders import SIDES, listed
 from fullon_graphql.services.visibility import own_rows
+from fullon_graphql.services.writing import Write
 
 
 def visible(caller: Caller) -> Select[tuple[DryTrade]]:
     """The simulated trades `caller` may see."""
     return own_rows(DryTrade, DryTrade.uid, caller)
+
+
+async def create(write: Write, values: Mapping[str, Any]) -> int:
+    """Note a simulated trade: `bot_id`, `ex_id`, `symbol`, `side`, `volume`, `price`.
+
+    Besides `fee`, `roi`, `roi_pct`, `reason` and `closingtrade`. Its cost is `volume * price`, in quote currency.
+
+    Raises:
+        NotFound: no such bot or account, or a foreign one.
+        BadUserInput: the exchange has no such symbol, or a value cannot be.
+    """
+    bot = await write.find(bots.visible(write.principal), Bot, values["bot_id"], lock=False)
+    account = await bots.account_of(write, bot, values["ex_id"])
+    trade = storable(DryTrade, dict(values) | {"side": one_of(values["side"], SIDES, "side")})
+    positive(trade, "volume", "price")
+    not_negative(trade, "fee")
+    await listed(write, account.cat_ex_id, trade["symbol"])
+    cost = storable(DryTrade, {"cost": trade["volume"] * trade["price"]})
+    row = await write.insert(DryTrade, {"fee": 0.0} | trade | cost | {"uid": bot.uid})
+    return int(row.trade_id)

@@ -2,13 +2,73 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, select
 
 from fullon_graphql.auth.principal import Caller
-from fullon_graphql.models import Exchange
+from fullon_graphql.cache import keys
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.models import CatExchange, Exchange
+from fullon_graphql.services.checks import not_blank, storable, unchanged_since
 from fullon_graphql.services.visibility import own_rows
+from fullon_graphql.services.writing import Write
 
 
 def visible(caller: Caller) -> Select[tuple[Exchange]]:
     """The exchange accounts `caller` may see."""
     return own_rows(Exchange, Exchange.uid, caller)
+
+
+async def create(write: Write, values: Mapping[str, Any]) -> int:
+    """A new account of the caller's: `cat_ex_id`, `name`, `test`, `active`. Its credentials are kept elsewhere.
+
+    Raises:
+        BadUserInput: there is no such exchange, or the name is blank or too long.
+        Conflict: the caller has an account of this name on this exchange.
+    """
+    not_blank(values, "name")
+    account = storable(Exchange, values)
+    known = await write.connection.execute(
+        select(CatExchange.cat_ex_id).where(CatExchange.cat_ex_id == account["cat_ex_id"])
+    )
+    if known.first() is None:
+        raise BadUserInput(f"There is no exchange with key {account['cat_ex_id']}.", field="catExId")
+    row = await write.insert(Exchange, account | {"uid": write.principal.uid})
+    _forget(write, row)
+    return int(row.ex_id)
+
+
+async def change(write: Write, ex_id: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
+    """Give an account another `name`, or set `test` or `active`.
+
+    Raises:
+        NotFound: no such account, or a foreign one.
+        BadUserInput: the name is blank or too long.
+        Conflict: the name is taken, or the account's timestamp is not the `expected` one.
+    """
+    account = await write.find(visible(write.principal), Exchange, ex_id)
+    unchanged_since(expected, account.timestamp)
+    not_blank(values, "name")
+    _forget(write, account)
+    _forget(write, await write.update(Exchange, account, storable(Exchange, values)))
+    return ex_id
+
+
+async def remove(write: Write, ex_id: int) -> bool:
+    """Delete an account. Its orders and trades stay.
+
+    Raises:
+        NotFound: no such account, or a foreign one.
+        Conflict: it has a history of balances.
+    """
+    account = await write.find(visible(write.principal), Exchange, ex_id)
+    await write.delete(Exchange, account)
+    _forget(write, account)
+    return True
+
+
+def _forget(write: Write, account: Row[Any]) -> None:
+    write.stale |= {keys.cached_user_exchanges(account.uid), keys.cached_exchange_id(account.name, account.uid)}

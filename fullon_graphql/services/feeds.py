@@ -2,15 +2,67 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Select, select
 
 from fullon_graphql.auth.principal import Caller
-from fullon_graphql.models import Feed, Strategy
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.models import Feed, Strategy, Symbol
 from fullon_graphql.services import strategies
+from fullon_graphql.services.checks import not_blank, not_negative, positive, storable
 from fullon_graphql.services.visibility import rows_of
+from fullon_graphql.services.writing import Write
 
 
 def visible(caller: Caller) -> Select[tuple[Feed]]:
     """The feeds `caller` may see."""
     own_strategies = strategies.visible(caller).with_only_columns(Strategy.str_id)
     return rows_of(Feed, Feed.str_id, own_strategies, caller)
+
+
+async def create(write: Write, values: Mapping[str, Any]) -> int:
+    """Let a strategy listen to an instrument: `str_id`, `symbol_id`, `period`, `compression`, `order`.
+
+    Raises:
+        NotFound: no such strategy, or a foreign one.
+        BadUserInput: there is no such instrument, or a value cannot be.
+    """
+    await write.find(strategies.visible(write.principal), Strategy, values["str_id"], lock=False)
+    return int((await write.insert(Feed, await _checked(write, values))).feed_id)
+
+
+async def change(write: Write, feed_id: int, values: Mapping[str, Any]) -> int:
+    """Change what a feed brings; its strategy stays.
+
+    Raises:
+        NotFound: no such feed, or a foreign one.
+        BadUserInput: there is no such instrument, or a value cannot be.
+    """
+    feed = await write.find(visible(write.principal), Feed, feed_id)
+    await write.update(Feed, feed, await _checked(write, values))
+    return feed_id
+
+
+async def remove(write: Write, feed_id: int) -> bool:
+    """Delete a feed.
+
+    Raises:
+        NotFound: no such feed, or a foreign one.
+    """
+    await write.delete(Feed, await write.find(visible(write.principal), Feed, feed_id))
+    return True
+
+
+async def _checked(write: Write, values: Mapping[str, Any]) -> dict[str, Any]:
+    not_blank(values, "period")
+    positive(values, "compression")
+    not_negative(values, "order")
+    feed = storable(Feed, values)
+    symbol_id = feed.get("symbol_id")
+    if symbol_id is not None:
+        found = await write.connection.execute(select(Symbol.symbol_id).where(Symbol.symbol_id == symbol_id))
+        if found.first() is None:
+            raise BadUserInput(f"There is no symbol with key {symbol_id}.", field="symbolId")
+    return feed

@@ -2,14 +2,84 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Select, select
 
 from fullon_graphql.auth.principal import Caller
-from fullon_graphql.models import Bot, Strategy
-from fullon_graphql.services import bots
+from fullon_graphql.models import Bot, CatStrategy, CatStrategyParam, Strategy, StrategyParam
+from fullon_graphql.services import bots, cat_strategies, params
+from fullon_graphql.services.checks import not_negative, positive, storable
 from fullon_graphql.services.visibility import rows_of
+from fullon_graphql.services.writing import Write
+
+_FROM_TEMPLATE: Final = ("take_profit", "stop_loss", "trailing_stop", "timeout", "pre_load_bars", "feeds", "pairs")
 
 
 def visible(caller: Caller) -> Select[tuple[Strategy]]:
     """The strategies `caller` may see."""
     return rows_of(Strategy, Strategy.bot_id, bots.visible(caller).with_only_columns(Bot.bot_id), caller)
+
+
+async def create(write: Write, values: Mapping[str, Any], given: list[Mapping[str, str]]) -> int:
+    """Put a template to work in a bot: `bot_id`, `cat_str_id`, and what is to be otherwise than in the template.
+
+    The template's parameters are taken over too, except those that are `given` other values.
+
+    Raises:
+        NotFound: no such bot or template, or a foreign bot.
+        BadUserInput: a value cannot be.
+    """
+    await write.find(bots.visible(write.principal), Bot, values["bot_id"], lock=False)
+    template = await write.find(cat_strategies.visible(write.principal), CatStrategy, values["cat_str_id"], lock=False)
+    inherited = {name: getattr(template, name) for name in _FROM_TEMPLATE if values.get(name) is None}
+    row = await write.insert(Strategy, _checked(values) | inherited)
+    defaults = await write.connection.execute(
+        select(CatStrategyParam.name, CatStrategyParam.value).where(CatStrategyParam.cat_str_id == template.cat_str_id)
+    )
+    named = {param["name"] for param in given}
+    kept = [{"name": name, "value": value} for name, value in defaults if name not in named]
+    await params.replace(write, StrategyParam, StrategyParam.str_id, row.str_id, [*given, *kept])
+    return int(row.str_id)
+
+
+async def change(write: Write, str_id: int, values: Mapping[str, Any]) -> int:
+    """Set columns of a strategy; null empties one that may be empty. Bot and template stay.
+
+    Raises:
+        NotFound: no such strategy, or a foreign one.
+        BadUserInput: a value cannot be.
+    """
+    strategy = await write.find(visible(write.principal), Strategy, str_id)
+    await write.update(Strategy, strategy, _checked(values))
+    return str_id
+
+
+async def set_params(write: Write, str_id: int, wanted: list[Mapping[str, str]]) -> int:
+    """Replace all parameters of a strategy.
+
+    Raises:
+        NotFound: no such strategy, or a foreign one.
+        BadUserInput: a name is blank or comes twice.
+    """
+    strategy = await write.find(visible(write.principal), Strategy, str_id)
+    await write.update(Strategy, strategy, {})
+    await params.replace(write, StrategyParam, StrategyParam.str_id, str_id, wanted)
+    return str_id
+
+
+async def remove(write: Write, str_id: int) -> bool:
+    """Delete a strategy with its parameters and feeds.
+
+    Raises:
+        NotFound: no such strategy, or a foreign one.
+    """
+    await write.delete(Strategy, await write.find(visible(write.principal), Strategy, str_id))
+    return True
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    positive(values, "leverage", "size", "size_pct")
+    not_negative(values, "pre_load_bars", "feeds", "timeout")
+    return storable(Strategy, values)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from collections.abc import Mapping
+from typing import Any
 
-from fullon_graphql.auth.principal import Caller
+from sqlalchemy import Row, Select, select
+
+from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.cache import keys
 from fullon_graphql.models import CatExchange, Symbol
+from fullon_graphql.services import cat_exchanges
+from fullon_graphql.services.checks import not_blank, not_negative, storable
 from fullon_graphql.services.visibility import shared_rows
+from fullon_graphql.services.writing import Write
 
 
 def visible(caller: Caller) -> Select[tuple[Symbol]]:
@@ -18,3 +25,63 @@ def on_exchange(caller: Caller, exchange: str) -> Select[tuple[Symbol]]:
     """The instruments of one exchange, by its name."""
     named = select(CatExchange.cat_ex_id).where(CatExchange.name == exchange)
     return visible(caller).where(Symbol.cat_ex_id.in_(named))
+
+
+async def create(write: Write, values: Mapping[str, Any]) -> int:
+    """Add an instrument to the catalogue: `symbol`, `cat_ex_id`, `base`, and any other column. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such exchange.
+        BadUserInput: a name is blank, or a value cannot be.
+        Conflict: the exchange has a symbol of this name.
+    """
+    administrator(write.principal)
+    await write.find(cat_exchanges.visible(write.principal), CatExchange, values["cat_ex_id"], lock=False)
+    row = await write.insert(Symbol, _checked(values))
+    _forget(write, row)
+    return int(row.symbol_id)
+
+
+async def change(write: Write, symbol_id: int, values: Mapping[str, Any]) -> int:
+    """Change an instrument; its exchange stays. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such instrument.
+        BadUserInput: a name is blank, or a value cannot be.
+        Conflict: the exchange has a symbol of this name.
+    """
+    administrator(write.principal)
+    symbol = await write.find(visible(write.principal), Symbol, symbol_id)
+    _forget(write, symbol)
+    _forget(write, await write.update(Symbol, symbol, _checked(values)))
+    return symbol_id
+
+
+async def remove(write: Write, symbol_id: int) -> bool:
+    """Delete an instrument, and the feeds that follow it. Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such instrument.
+    """
+    administrator(write.principal)
+    symbol = await write.find(visible(write.principal), Symbol, symbol_id)
+    await write.delete(Symbol, symbol)
+    _forget(write, symbol)
+    return True
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    not_blank(values, "symbol", "base", "updateframe")
+    not_negative(values, "backtest", "decimals")
+    return storable(Symbol, values)
+
+
+def _forget(write: Write, symbol: Row[Any]) -> None:
+    write.stale |= {
+        keys.cached_symbol(symbol.symbol, symbol.cat_ex_id),
+        keys.cached_symbol_by_id(symbol.symbol_id),
+        keys.cached_symbols_of_exchange(symbol.cat_ex_id),
+    }

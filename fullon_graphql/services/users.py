@@ -2,13 +2,105 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
 
-from fullon_graphql.auth.principal import Caller
-from fullon_graphql.models import User
+from sqlalchemy import Select, func, update
+
+from fullon_graphql.auth.passwords import hash_in_thread, matches_in_thread
+from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.models import Role, Session, User
+from fullon_graphql.services.accounts import check_mail
+from fullon_graphql.services.checks import one_of, storable, unchanged_since
+from fullon_graphql.services.proof import proven
 from fullon_graphql.services.visibility import own_rows
+from fullon_graphql.services.writing import Write
+
+_UNKNOWN: Final = {"f2a": "---", "name": "", "lastname": "", "phone": "", "id_num": ""}
+"""What the platform stores where nothing is known, in columns that cannot be empty."""
 
 
 def visible(caller: Caller) -> Select[tuple[User]]:
     """The accounts `caller` may see."""
     return own_rows(User, User.uid, caller)
+
+
+async def change_profile(write: Write, values: Mapping[str, Any], expected: datetime | None = None) -> int:
+    """What people change of themselves: `name`, `lastname`, `phone`, `id_num`.
+
+    Raises:
+        BadUserInput: one of them cannot be stored.
+        Conflict: the account's timestamp is not the `expected` one.
+    """
+    user = await write.find(visible(write.principal), User, write.principal.uid)
+    unchanged_since(expected, user.timestamp)
+    await write.update(User, user, storable(User, values))
+    return write.principal.uid
+
+
+async def change_password(write: Write, current: str, new: str) -> bool:
+    """Replace the caller's own password, and end all their sessions but the one that asks.
+
+    Raises:
+        BadUserInput: `current` is not the password, or `new` cannot be one.
+        RateLimited: too many wrong ones, here and at sign-in together.
+    """
+    user = await write.find(visible(write.principal), User, write.principal.uid)
+    await proven(write, matches_in_thread(current, user.password), "currentPassword", "This is not your password.")
+    await write.update(User, user, {"password": await hash_in_thread(new)})
+    await _end_sessions(write, user.uid, "password changed")
+    return True
+
+
+async def create(write: Write, values: Mapping[str, Any], password: str) -> int:
+    """A new active account: `mail`, and perhaps `name`, `lastname`, `role`, `phone` ... Administrators only.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        BadUserInput: the mail, the password or another value cannot be.
+        Conflict: the mail or the external id has an account.
+    """
+    administrator(write.principal)
+    account = _checked(values) | {"password": await hash_in_thread(password)}
+    return int((await write.insert(User, _UNKNOWN | account)).uid)
+
+
+async def change(write: Write, uid: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
+    """Change anybody's account, but for password and one-time codes. Administrators only.
+
+    An account that is deactivated, or gets another role, is signed out everywhere.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such account.
+        BadUserInput: a value cannot be, or administrators would deactivate themselves.
+        Conflict: the mail or the external id has an account, or the timestamp is not the `expected` one.
+    """
+    administrator(write.principal)
+    user = await write.find(visible(write.principal), User, uid)
+    unchanged_since(expected, user.timestamp)
+    checked = _checked(values)
+    if checked.get("active") is False and uid == write.principal.uid:
+        raise BadUserInput("You cannot deactivate yourself; another administrator can.", field="active")
+    new = await write.update(User, user, checked)
+    if (new.active, new.role) != (user.active, user.role) and uid != write.principal.uid:
+        await _end_sessions(write, uid, "account changed")
+    return uid
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    checked = storable(User, values)
+    if "mail" in checked:
+        check_mail(checked["mail"])
+    if "role" in checked:
+        checked["role"] = one_of(checked["role"], Role, "role")
+    return checked
+
+
+async def _end_sessions(write: Write, uid: int, reason: str) -> None:
+    """End the sessions of `uid`, except the one in which this is asked for."""
+    alive = update(Session).where(Session.uid == uid, Session.revoked_at.is_(None))
+    others = alive.where(func.concat("session:", Session.id) != write.principal.credential)
+    await write.connection.execute(others.values(revoked_at=func.now(), reason=reason))

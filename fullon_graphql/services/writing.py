@@ -29,6 +29,7 @@ from fullon_graphql.auth.principal import Caller, Principal, Scope, signed_in
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import NotFound
+from fullon_graphql.models.base import is_secret
 from fullon_graphql.services import audit, idempotency
 from fullon_graphql.services.audit import Event
 from fullon_graphql.services.conflicts import explained
@@ -69,8 +70,10 @@ class Write:
     dry_run: bool
     shown_once: str | None = None
     """A secret that only the first answer to this change may carry."""
-    stale: list[str] = field(default_factory=list)
-    """Keys (or patterns of keys) of the platform's own cache that this change makes untrue."""
+    stale: set[str] = field(default_factory=set)
+    """Keys of the platform's own cache that this change makes untrue."""
+    stale_patterns: set[str] = field(default_factory=set)
+    """Patterns of such keys, where nobody knows which ones there are."""
     images: list[tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]] = field(default_factory=list)
     """Every changed row: entity, key, before and after."""
 
@@ -174,12 +177,15 @@ class Writes:
     async def _forget_stale(self, write: Write) -> None:
         """Make the platform's programs read anew what has changed; see the cache in the platform's own library."""
         try:
-            for pattern in write.stale:
-                found = [key async for key in self._redis.scan_iter(pattern)] if "*" in pattern else [pattern]
-                if found:
-                    await self._redis.delete(*found)
+            stale = set(write.stale)
+            for pattern in write.stale_patterns:
+                stale |= {key async for key in self._redis.scan_iter(pattern)}
+            if stale:
+                await self._redis.delete(*stale)
         except (redis.exceptions.RedisError, OSError) as error:
-            _log.warning("stale_cache_left", keys=write.stale, error=type(error).__name__)
+            _log.warning(
+                "stale_cache_left", keys=sorted(write.stale | write.stale_patterns), error=type(error).__name__
+            )
 
     def _digest(self, intent: Intent) -> str:
         """SHA-256 over the operation and its input. Secrets enter as a keyed hash, for short ones could be guessed."""
@@ -204,7 +210,7 @@ def image(table: type[Any], row: Row[Any] | None) -> dict[str, Any] | None:
     if row is None:
         return None
     columns = inspect(table).columns
-    return {name: value for name, value in row._mapping.items() if not columns[name].info.get("secret")}
+    return {name: value for name, value in row._mapping.items() if not is_secret(columns[name])}
 
 
 def _claim(intent: Intent, principal: Principal, digest: str) -> Claim | None:

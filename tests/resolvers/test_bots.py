@@ -91,12 +91,12 @@ async def test_a_bot_that_is_another_by_now_is_left_alone(trader: GraphClient, d
 
 
 async def test_a_bot_with_simulations_is_not_deleted(trader: GraphClient, database: Database) -> None:
-    await add(database, Simulation, {"num": 1, "bot_id": 2, "name": "first"})
+    await add(database, Simulation, {"num": 3, "bot_id": 2, "name": "first"})
     refused = await trader.ask("mutation { deleteBot(botId: 2) }")
     assert refused.codes == ["CONFLICT"]
     assert refused.errors[0]["message"] == "It cannot be deleted: it has simulations."
-    assert await trader.data("mutation { deleteBot(botId: 1) }") == {"deleteBot": True}
-    assert await database.row(select(func.count()).select_from(Order).where(Order.bot_id == 1)) == (8,)
+    assert await trader.data("mutation { deleteBot(botId: 5) }") == {"deleteBot": True}
+    assert await database.row(select(func.count()).select_from(Order).where(Order.bot_id == 5)) == (8,)
 
 
 async def test_an_account_is_attached_once_and_only_to_its_owners_bots(graph: GraphClient, trader: GraphClient) -> None:

@@ -1,0 +1,16 @@
+"""Queries about the audit log."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.engine.connections import Connection
+from fullon_graphql.engine.roots import root_connection
+from fullon_graphql.schema.audit import AuditEntry
+
+
+@strawberry.type
+class AuditQueries:
+    audit_log: Connection[AuditEntry] = root_connection(
+        "Every change that was made through the graph or REST, oldest first. Administrators only.", AuditEntry
+    )

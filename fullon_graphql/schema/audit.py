@@ -1,0 +1,31 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+from strawberry.scalars import JSON
+
+from fullon_graphql import models
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.services import audit
+
+
+@entity(models.AuditEntry, key=models.AuditEntry.seq, visible=audit.visible)
+class AuditEntry(Node):
+    """One change: who made it, of what, from what to what. Administrators only."""
+
+    seq: int = column("Its number: 1, 2, 3 and so on, without a gap.")
+    time: DateTime = column("When it was made.")
+    uid: int = column("Key of the person who made it.")
+    credential: str = column("What they signed in with: `session:<id>` or `api_key:<number>`.")
+    operation: str = column("Name of the mutation, e.g. `createBot`; also where it came over REST.")
+    entity: str = column("What was changed, e.g. `Bot`.")
+    row_key: str = column("Key of the changed row.", models.AuditEntry.key)
+    input_digest: str = column("SHA-256 of the operation and its input, in hex.")
+    before: JSON | None = column("The row before, by column and without secrets; null where it is new.")
+    after: JSON | None = column("The row after; null where it is deleted.")
+    request_id: str = column("The request's `x-request-id`.")
+    previous_hash: str = column("Hash of the entry before it; zeros in the first one.")
+    hash: str = column("SHA-256 over `previousHash` and all of the above, in hex.")
