@@ -19,7 +19,20 @@ from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, ThePage
 from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
-from fullon_graphql.services import bot_logs, bots, exchanges, feeds, strategies
+from fullon_graphql.rest.scopes import TheCurrency
+from fullon_graphql.rest.trade_statistics import as_json
+from fullon_graphql.services import (
+    bot_logs,
+    bots,
+    exchanges,
+    feeds,
+    order_statistics,
+    strategies,
+    trade_statistics,
+)
+from fullon_graphql.services.book import Scope, TradeKind
+from fullon_graphql.services.order_statistics import OrderStatistics
+from fullon_graphql.services.trade_statistics import TradeStatistics
 from fullon_graphql.services.writing import Write
 
 orm = APIRouter(prefix="/orm/bots", tags=["bots"])
@@ -33,6 +46,15 @@ Details = create_model(
     strategies=(rows_of(strategy_routes.Row), ...),
     feeds=(rows_of(strategy_routes.FeedRow), ...),
 )
+
+
+class BotStatistics(BaseModel):
+    """What a bot has done, in numbers."""
+
+    bot_id: int
+    live: TradeStatistics
+    dry: TradeStatistics
+    orders: OrderStatistics
 
 
 @orm.get("", response_model=rows_of(Row), summary="All bots one may see")
@@ -97,6 +119,22 @@ async def feeds_of(process: TheProcess, caller: TheCaller, bot_id: Key, page: Th
     """By key."""
     await _bot(process, caller, bot_id)
     return await listed(process, _feeds(caller, bot_id), page, further=strategy_routes.FURTHER_OF_FEED)
+
+
+@orm.get("/{bot_id}/stats", response_model=BotStatistics, summary="What its orders and trades amounted to")
+async def statistics(process: TheProcess, caller: TheCaller, bot_id: Key, currency: TheCurrency = "USD") -> Json:
+    """Live trades, simulated ones, and orders."""
+    await _bot(process, caller, bot_id)
+    live, dry = (Scope(kind, bot_ids=(bot_id,)) for kind in (TradeKind.LIVE, TradeKind.DRY))
+    stores = (process.database, process.redis, caller)
+    return Json(
+        {
+            "bot_id": bot_id,
+            "live": as_json(await trade_statistics.overall(*stores, live, currency)),
+            "dry": as_json(await trade_statistics.overall(*stores, dry, currency)),
+            "orders": await order_statistics.of_orders(process.database, caller, live),
+        }
+    )
 
 
 @orm.get("/{bot_id}/actions", response_model=rows_of(Log), summary="What it wrote last")

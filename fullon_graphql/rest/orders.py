@@ -16,7 +16,9 @@ from fullon_graphql.rest.changes import TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, Name, Page, ThePage, Time
 from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
-from fullon_graphql.services import bots, orders
+from fullon_graphql.rest.scopes import TheScope
+from fullon_graphql.services import bots, order_statistics, orders
+from fullon_graphql.services.order_statistics import OrderStatistics
 from fullon_graphql.services.order_status import CLOSED
 from fullon_graphql.services.writing import Write
 
@@ -79,6 +81,12 @@ async def by_symbol(
 ) -> Json:
     """Newest first."""
     return await _listed(process, _of_bot(orders.visible(caller).where(Order.symbol == symbol), bot_id), page)
+
+
+@orm.get("/stats", response_model=OrderStatistics, summary="What became of orders")
+async def statistics(process: TheProcess, caller: TheCaller, scope: TheScope) -> Json:
+    """How many there are, by side and status."""
+    return Json(await order_statistics.of_orders(process.database, caller, scope))
 
 
 @orm.get("/{order_id}", response_model=Row, summary="One order")

@@ -22,8 +22,10 @@ from fullon_graphql.rest import (
     strategies,
     symbols,
     tickers,
+    trade_statistics,
     trades,
     users,
+    views,
 )
 from fullon_graphql.rest.answers import ERRORS
 from fullon_graphql.rest.dependencies import SIGNING_IN
@@ -50,6 +52,8 @@ _SIGNED_IN = [
     symbols.orm,
     orders.orm,
     trades.orm,
+    trade_statistics.orm,
+    views.orm,
 ]
 for _router in _SIGNED_IN:
     api.include_router(_router, dependencies=SIGNING_IN)

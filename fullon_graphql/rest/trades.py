@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from operator import eq, ge, le
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, Name, Page, ThePage, Time
 from fullon_graphql.rest.rows import found, listed, row_model, rows_of
 from fullon_graphql.services import bots, dry_trades, orders, trades
+from fullon_graphql.services.book import TradeKind
 
 orm = APIRouter(prefix="/orm/trades", tags=["trades"])
 
@@ -25,21 +25,14 @@ Dry = row_model(DryTrade)
 Row = rows_of(Live, Dry)
 
 
-class Kind(StrEnum):
-    """Which trades."""
-
-    DRY = "dry"
-    LIVE = "live"
-
-
-OfKind = Annotated[Kind, Query(description="Simulated ones, as on the platform unless asked, or real ones.")]
+OfKind = Annotated[TradeKind, Query(description="Simulated ones, as on the platform unless asked, or real ones.")]
 BotKey = Annotated[Key, Query(description="Key of the bot.")]
 OfBot = Annotated[Key | None, Query(description="Only those of this bot.")]
 OfSymbol = Annotated[Name, Query(description="As the exchange spells it, percent-encoded.", examples=["BTC/USD"])]
 
 
 @orm.get("", response_model=Row, summary="All trades one may see")
-async def everything(process: TheProcess, caller: TheCaller, page: ThePage, trade_type: OfKind = Kind.DRY) -> Json:
+async def everything(process: TheProcess, caller: TheCaller, page: ThePage, trade_type: OfKind = TradeKind.DRY) -> Json:
     """Newest first."""
     return await _listed(process, _visible(caller, trade_type), page)
 
@@ -47,7 +40,7 @@ async def everything(process: TheProcess, caller: TheCaller, page: ThePage, trad
 @orm.get("/bot", response_model=Row, summary="The trades of a bot")
 @orm.get("/by-bot", response_model=Row, summary="The same under the platform's other name")
 async def by_bot(
-    process: TheProcess, caller: TheCaller, page: ThePage, bot_id: BotKey, trade_type: OfKind = Kind.DRY
+    process: TheProcess, caller: TheCaller, page: ThePage, bot_id: BotKey, trade_type: OfKind = TradeKind.DRY
 ) -> Json:
     """Newest first. A live trade is a bot's where the order it belongs to is."""
     await found(process, bots.visible(caller).where(Bot.bot_id == bot_id))
@@ -61,7 +54,7 @@ async def by_symbol(
     page: ThePage,
     symbol: OfSymbol,
     bot_id: OfBot = None,
-    trade_type: OfKind = Kind.DRY,
+    trade_type: OfKind = TradeKind.DRY,
 ) -> Json:
     """Newest first."""
     query = _of_bot(_visible(caller, trade_type), caller, bot_id)
@@ -79,7 +72,7 @@ async def history(
     process: TheProcess,
     caller: TheCaller,
     page: ThePage,
-    trade_type: OfKind = Kind.DRY,
+    trade_type: OfKind = TradeKind.DRY,
     bot_id: OfBot = None,
     ex_id: Annotated[Key | None, Query(description="Only those on this account.")] = None,
     symbol: Annotated[Name | None, Query(description="Only those of this instrument.")] = None,
@@ -105,8 +98,8 @@ async def _listed(process: Process, query: Select[Any], page: Page) -> Json:
     return await listed(process, query, page, _table(query).trade_id.desc())
 
 
-def _visible(caller: Caller, kind: Kind) -> Select[Any]:
-    return trades.visible(caller) if kind is Kind.LIVE else dry_trades.visible(caller)
+def _visible(caller: Caller, kind: TradeKind) -> Select[Any]:
+    return trades.visible(caller) if kind is TradeKind.LIVE else dry_trades.visible(caller)
 
 
 def _table(query: Select[Any]) -> Any:
