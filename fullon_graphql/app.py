@@ -29,6 +29,8 @@ from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import errors, health, metrics, routes
 from fullon_graphql.rest.slashes import Slashes
 from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.change_feed import ChangeFeed
+from fullon_graphql.services.change_pruning import pruning
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
 from fullon_graphql.services.writing import Writes
@@ -111,10 +113,12 @@ async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[
         listener = connect(settings.redis_url, settings, "hub")
         stack.push_async_callback(listener.aclose)
         hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout))
+        changes = await stack.enter_async_context(ChangeFeed(database, settings.db_timeout))
         resources = Resources(settings, database, ohlcv_database, redis)
         services = ServiceManager(settings, resources, new_worker_id())
         if serving:
             await stack.enter_async_context(services)
+            await stack.enter_async_context(pruning(database, settings.change_retention_hours))
         signing_in = Sessions(database, redis, settings)
         yield Process(
             settings=settings,
@@ -123,6 +127,7 @@ async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[
             candles=CandleStore(ohlcv_database),
             redis=redis,
             hub=hub,
+            changes=changes,
             services=services,
             sessions=signing_in,
             identities=Identities(signing_in, ApiKeys(database, settings)),

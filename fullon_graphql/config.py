@@ -82,6 +82,7 @@ class Settings(BaseSettings):
     socket_recheck_interval: float = Field(default=30.0, gt=0, description="Seconds between looks at a credential.")
     token_warning: float = Field(default=60.0, ge=0, description="Seconds from the warning to a token's end.")
     stream_backlog: int = Field(default=1_000, ge=1, description="Events that may wait for a slow client.")
+    change_retention_hours: int = Field(default=72, ge=1, description="How long a cursor of an event is good.")
     shutdown_timeout: int = Field(default=5, ge=1, description="Seconds for requests and sockets to end.")
 
     # Background services

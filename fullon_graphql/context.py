@@ -20,6 +20,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
+from fullon_graphql.services.change_feed import ChangeFeed
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
 from fullon_graphql.services.writing import Write, Writes
@@ -35,6 +36,7 @@ class Process:
     candles: CandleStore
     redis: redis.asyncio.Redis
     hub: Hub
+    changes: ChangeFeed
     services: ServiceManager
     sessions: Sessions
     identities: Identities

@@ -5,6 +5,7 @@ Reads take a connection for one statement only, so that a request never holds on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -84,6 +85,16 @@ class Database:
         """One unit of work: committed when the block ends, rolled back when it raises."""
         async with self.engine.begin() as connection:
             yield connection
+
+    @asynccontextmanager
+    async def connection_of_its_own(self, name: str) -> AsyncIterator[asyncpg.Connection]:
+        """A connection outside the pools, for whoever listens for notifications."""
+        connection = await self._driver.one_more(f"fullon_graphql:{name}")
+        try:
+            yield connection
+        finally:
+            connection.terminate()  # there is nothing to end in order,
+            await asyncio.sleep(0)  # and its socket is closed in the loop's next turn
 
     async def close(self) -> None:
         """Give every connection back. Safe to call more than once."""

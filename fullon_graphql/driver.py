@@ -54,6 +54,15 @@ class Connections:
             connection.terminate()  # whatever it was doing, nobody waits for the end of it
         self._places.release()
 
+    async def one_more(self, name: str) -> asyncpg.Connection:
+        """A connection beside the others, its owner's to close; `name` shows in `pg_stat_activity`.
+
+        Raises:
+            TimeoutError, OSError, asyncpg.PostgresError: none could be made.
+        """
+        named = self._options["server_settings"] | {"application_name": name}
+        return await asyncpg.connect(self._address, **self._options | {"server_settings": named})
+
     async def close(self) -> None:
         """Close what is idle. Who still uses a connection ends it by not giving it back to anybody."""
         while self._idle:

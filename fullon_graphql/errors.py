@@ -6,6 +6,7 @@
     ├── NotFound             no such row, or not yours: the two answer alike
     ├── BadUserInput         the request says something that cannot be
     ├── Conflict             true a moment ago, no longer
+    ├── CursorExpired        a stream cannot go on from there: too much of it is gone
     ├── RateLimited          too often; `retry_after` says when to come back
     ├── QueryTooComplex      one operation asks for too much
     ├── Lagged               the client did not keep up with a stream of events; `cursor` says where to go on
@@ -87,6 +88,16 @@ class Conflict(FullonError):
 
     code = "CONFLICT"
     status = 409
+
+
+class CursorExpired(FullonError):
+    """A stream cannot go on after this cursor: what follows is no longer kept, or it is from another database."""
+
+    code = "CURSOR_EXPIRED"
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__("What follows this cursor is no longer kept. Listen without `after`, and read the state anew.")
 
 
 class RateLimited(FullonError):

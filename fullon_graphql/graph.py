@@ -68,8 +68,12 @@ from fullon_graphql.schema.strategy_params import StrategyParam
 from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User
+from fullon_graphql.subscriptions.bot_logs import BotLogSubscriptions
 from fullon_graphql.subscriptions.candles import CandleSubscriptions
+from fullon_graphql.subscriptions.dry_trades import DryTradeSubscriptions
+from fullon_graphql.subscriptions.orders import OrderSubscriptions
 from fullon_graphql.subscriptions.tickers import TickerSubscriptions
+from fullon_graphql.subscriptions.trades import TradeSubscriptions
 
 ENTITIES = [
     User,
@@ -148,7 +152,14 @@ class Mutation(
 
 
 @strawberry.type(description="What can be listened to.")
-class Subscription(TickerSubscriptions, CandleSubscriptions):
+class Subscription(
+    TickerSubscriptions,
+    CandleSubscriptions,
+    OrderSubscriptions,
+    TradeSubscriptions,
+    DryTradeSubscriptions,
+    BotLogSubscriptions,
+):
     pass
 
 

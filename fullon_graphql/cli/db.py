@@ -57,6 +57,20 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
+@app.command("install-feed")
+def install_feed() -> None:
+    """Have PostgreSQL tell of changes in orders, trades and logs, so that clients can follow them.
+
+    Adds one trigger to each of these tables and alters nothing else. Does what `upgrade` does first.
+    """
+    with _settings() as settings:
+        tables = migrate.install_feed(settings.database_url)
+    for name in tables:
+        typer.echo(f"Changes of {name} are told from now on.")
+    if not tables:
+        typer.echo("The changes of every table that can be followed are told already.")
+
+
 @app.command()
 def url(ohlcv: Annotated[bool, typer.Option("--ohlcv", help="The candle store's instead.")] = False) -> None:
     """Print the database's address for psql and the like, its password included."""

@@ -31,7 +31,7 @@ from fullon_graphql.embedded.engines import Engines, engines
 from fullon_graphql.embedded.errors import EngineError
 from fullon_graphql.embedded.home import remove_demo_env, write_demo_env
 from fullon_graphql.embedded.trading import trade
-from fullon_graphql.models.migrate import upgrade
+from fullon_graphql.models.migrate import install_feed
 from fullon_graphql.observability.logging import configure_logging
 
 console = Console(highlight=False)
@@ -58,7 +58,7 @@ def _run(listening: socket) -> None:
         settings = _settings(found, *listening.getsockname()[:2])
         configure_logging(settings)
         with console.status("Preparing tables and demo data …"):
-            upgrade(settings.database_url)
+            install_feed(settings.database_url)
             asyncio.run(_load_data(settings))
         with _findable(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listening))

@@ -4,6 +4,7 @@ from fullon_graphql.models.api_keys import ApiKey
 from fullon_graphql.models.audit import AuditEntry
 from fullon_graphql.models.base import OWN_SCHEMA, Base, UtcDateTime
 from fullon_graphql.models.bots import Bot, BotExchange, BotLog, Simulation
+from fullon_graphql.models.changes import Change, ChangesFloor
 from fullon_graphql.models.exchanges import CatExchange, CatExchangeParam, Exchange, ExchangeHistory
 from fullon_graphql.models.idempotency import IdempotencyRecord
 from fullon_graphql.models.orders import Order
@@ -25,6 +26,8 @@ __all__ = [
     "CatExchangeParam",
     "CatStrategy",
     "CatStrategyParam",
+    "Change",
+    "ChangesFloor",
     "DryTrade",
     "Exchange",
     "ExchangeHistory",

@@ -31,7 +31,7 @@ from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import Enum, NullType, TypeEngine
 
-from fullon_graphql.models import OWN_SCHEMA, Base
+from fullon_graphql.models import OWN_SCHEMA, Base, triggers
 from fullon_graphql.models.migrate import connect
 
 DIALECT: Dialect = make_url("postgresql://").get_dialect()()
@@ -65,7 +65,7 @@ def inspect(url: str) -> list[Difference]:
 
 def examine(connection: Connection) -> list[Difference]:
     """`inspect` for whoever has a connection, and perhaps a transaction, already."""
-    return sorted(_tables(Base.metadata, _reflect(connection)))
+    return sorted([*_tables(Base.metadata, _reflect(connection)), *_feed(connection)])
 
 
 async def _inspect(url: str) -> list[Difference]:
@@ -94,6 +94,14 @@ def _tables(expected: MetaData, actual: MetaData) -> Iterator[Difference]:
     for name, table in actual.tables.items():
         if name not in expected.tables and table.schema != OWN_SCHEMA:
             yield Difference(Severity.HARMLESS, name, "table is unknown here", "it is left alone")
+
+
+def _feed(connection: Connection) -> Iterator[Difference]:
+    for table in triggers.unwatched(connection):
+        consequence = "subscriptions to its rows are refused; mended by `fullon-graphql db install-feed`"
+        yield Difference(
+            Severity.DEGRADES, table.removeprefix("public."), "no trigger tells of its changes", consequence
+        )
 
 
 def _table(expected: Table, actual: Table) -> Iterator[Difference]:

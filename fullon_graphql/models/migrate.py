@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, NullPool, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from fullon_graphql.models import triggers
 from fullon_graphql.models.base import OWN_SCHEMA
 
 CONNECT_TIMEOUT = 15.0
@@ -23,6 +24,9 @@ CONNECT_TIMEOUT = 15.0
 
 LOCK_TIMEOUT = "60s"
 """How long an upgrade waits for another upgrade, or for whoever holds a table, before it gives up."""
+
+SHORT_LOCK_TIMEOUT = "3s"
+"""The same on a table in use, for all who want to write to it wait behind us."""
 
 
 def create_databases(*urls: str) -> list[str]:
@@ -36,6 +40,17 @@ def upgrade(url: str) -> None:
     Several processes may call this at once: one works, the others wait and find it done.
     """
     asyncio.run(_upgrade(url))
+
+
+def install_feed(url: str) -> list[str]:
+    """Have the changes of every watched table told; return the names of those that had no trigger before.
+
+    Each table is a transaction of its own, so what is done stays done when a later one is too busy.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: somebody held a table for too long, or the role may not do this.
+    """
+    return asyncio.run(_install_feed(url))
 
 
 @asynccontextmanager
@@ -56,9 +71,29 @@ async def connect(url: str | URL) -> AsyncIterator[AsyncConnection]:
 
 async def _upgrade(url: str) -> None:
     async with connect(url) as connection, connection.begin():
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('fullon_graphql migrations'))"))
+        await _wait_for_our_turn(connection)
         await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}"))
+        there = await connection.run_sync(triggers.tables)
         await connection.run_sync(_run_migrations)
+        await connection.run_sync(triggers.renew_functions)
+        for table in triggers.KEYS.keys() - there:  # what we have made ourselves; the platform's is not altered
+            await connection.run_sync(triggers.watch, table)
+
+
+async def _install_feed(url: str) -> list[str]:
+    await _upgrade(url)
+    async with connect(url) as connection:
+        async with connection.begin():
+            tables = await connection.run_sync(triggers.unwatched)
+        for table in tables:
+            async with connection.begin():
+                await connection.execute(text(f"SET LOCAL lock_timeout = '{SHORT_LOCK_TIMEOUT}'"))
+                await connection.run_sync(triggers.watch, table)
+    return tables
+
+
+async def _wait_for_our_turn(connection: AsyncConnection) -> None:
+    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('fullon_graphql migrations'))"))
 
 
 def _run_migrations(connection: Connection) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import strawberry
+
 from fullon_graphql import models
 from fullon_graphql.engine.batches import batched
 from fullon_graphql.engine.columns import column
@@ -9,6 +11,7 @@ from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
+from fullon_graphql.schema.changes import RowEvent
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef
 from fullon_graphql.schema.scalars import DateTime
@@ -42,4 +45,11 @@ class BotLog(Node):
 
     ticker: TickerRef | None = batched(
         "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
+    )
+
+
+@strawberry.type(description="What happened to a line of a log, in commit order.")
+class BotLogEvent(RowEvent):
+    bot_log: BotLog | None = strawberry.field(
+        description="The line as it is when the event is sent, which may be later; null once it is gone."
     )

@@ -11,6 +11,7 @@ from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
+from fullon_graphql.schema.changes import RowEvent
 from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.orders import OrderSide
@@ -79,3 +80,10 @@ class CreateDryTradeInput:
     roi_pct: float | None = optional("The same in per cent of what was put in.", None)
     reason: str | None = optional("Why the bot made it; at most 35 characters.", None)
     closingtrade: bool | None = optional("True where it closed a position.", False)
+
+
+@strawberry.type(description="What happened to a simulated trade, in commit order.")
+class DryTradeEvent(RowEvent):
+    dry_trade: DryTrade | None = strawberry.field(
+        description="The trade as it is when the event is sent, which may be later; null once it is gone."
+    )

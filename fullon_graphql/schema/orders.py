@@ -12,6 +12,7 @@ from fullon_graphql.engine.columns import column, upper
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_many, to_one
 from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.changes import RowEvent
 from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, TradeRef, UserRef
@@ -101,3 +102,10 @@ class CreateOrderInput:
         description="Limit price of a stop order in quote currency; a `stop_limit` needs it.", default=None
     )
     reason: str | None = strawberry.field(description="Why it is placed; at most 35 characters.", default="")
+
+
+@strawberry.type(description="What happened to an order, in commit order.")
+class OrderEvent(RowEvent):
+    order: Order | None = strawberry.field(
+        description="The order as it is when the event is sent, which may be later; null once it is gone."
+    )

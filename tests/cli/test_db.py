@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
+import asyncpg
 import pytest
 from sqlalchemy import make_url
 
@@ -53,6 +55,7 @@ def test_doctor_is_content_with_a_database_of_our_own(environment: Environment) 
     [
         ("ALTER TABLE users ADD nickname text", 0, "harmless users.nickname"),
         ("DROP INDEX uid_ex_id", 0, "degrades orders"),
+        ('DROP TRIGGER "FULLON_GRAPHQL_CHANGES" ON orders', 0, "degrades orders no trigger tells of its changes"),
         ("ALTER TABLE orders DROP leverage", 1, "breaks orders.leverage"),
     ],
 )
@@ -70,6 +73,39 @@ def test_doctor_fails_only_when_something_would_break(
     assert words in " ".join(done.stdout.replace("│", " ").split())
 
 
+def test_install_feed_says_what_it_has_done(settings: Settings, environment: Environment) -> None:
+    with absent_database(settings) as url:
+        create_databases(url)
+        execute(url, "CREATE TABLE orders (order_id serial PRIMARY KEY, uid int)")
+
+        first, second = (_db("install-feed", environment | {"DATABASE_URL": url}) for _ in range(2))
+
+    assert (first.returncode, first.stdout) == (0, "Changes of public.orders are told from now on.\n"), first.stderr
+    assert (second.returncode, second.stdout) == (
+        0,
+        "The changes of every table that can be followed are told already.\n",
+    )
+
+
+def test_install_feed_gives_way_to_whoever_writes_for_long(settings: Settings, environment: Environment) -> None:
+    async def installing_while_somebody_writes(url: str) -> subprocess.CompletedProcess[str]:
+        writer = await asyncpg.connect(url)
+        try:
+            await writer.execute("BEGIN; LOCK TABLE orders IN ROW EXCLUSIVE MODE")
+            return await asyncio.to_thread(_db, "install-feed", environment | {"DATABASE_URL": url})
+        finally:
+            await writer.close()
+
+    with absent_database(settings) as url:
+        create_databases(url)
+        execute(url, "CREATE TABLE orders (order_id serial PRIMARY KEY, uid int)")
+        upgrade(url)
+        done = asyncio.run(installing_while_somebody_writes(url))
+
+    assert done.returncode == 1
+    assert "lock timeout" in done.stderr
+
+
 def test_url_prints_an_address_that_other_programs_can_use(environment: Environment) -> None:
     addresses = {
         "DATABASE_URL": "postgresql+asyncpg://me:p%40ss@db:5433/one",
@@ -80,7 +116,7 @@ def test_url_prints_an_address_that_other_programs_can_use(environment: Environm
     assert _db("url --ohlcv", environment | addresses).stdout == "postgresql://me@db/two\n"
 
 
-@pytest.mark.parametrize("command", ["init", "upgrade", "doctor"])
+@pytest.mark.parametrize("command", ["init", "upgrade", "doctor", "install-feed"])
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

@@ -22,9 +22,6 @@ from tests.fixtures.shared import shared
 
 LATER = {
     # streams other than tickers
-    "ChangeKind",
-    "OrderEvent",
-    "Subscription.orders",
     "Subscription.serviceStatus",
 }
 """What the contract names and later work brings. A name that has come must leave this list."""

@@ -1,0 +1,19 @@
+"""What bots write, as they write it."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.context import Context
+from fullon_graphql.schema.bot_logs import BotLog, BotLogEvent
+from fullon_graphql.subscriptions.changes import AfterEvent, BotKey, RowChanges, row_stream
+from fullon_graphql.subscriptions.sources import Source
+
+
+def _bot_logs(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[BotLogEvent]:
+    return RowChanges(context, BotLog, BotLogEvent, "bot_log", after, bot_id)
+
+
+@strawberry.type
+class BotLogSubscriptions:
+    bot_logs: BotLogEvent = row_stream("What your bots write", _bot_logs)

@@ -1,0 +1,99 @@
+"""Streams of what happens to rows: every committed change once, in commit order, resumable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Annotated, Any, Generic, TypeVar
+
+import strawberry
+
+from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.context import Context
+from fullon_graphql.engine import keys
+from fullon_graphql.engine.entities import entity_of
+from fullon_graphql.engine.loaders import load_entity
+from fullon_graphql.errors import NotFound
+from fullon_graphql.models import Bot
+from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.services import bots
+from fullon_graphql.services.changes import Change, ChangeKind, Interest, Position
+from fullon_graphql.subscriptions.sources import Source, streamed
+
+Event = TypeVar("Event", bound=RowEvent)
+
+BotKey = Annotated[int | None, strawberry.argument(description="Only what this bot of yours does.")]
+AfterEvent = Annotated[
+    str | None,
+    strawberry.argument(
+        description="The `cursor` of an event: everything since then comes first. CURSOR_EXPIRED where that is no"
+        " longer kept."
+    ),
+]
+
+
+def row_stream(whose: str, open_: Callable[..., Source[Any]]) -> Any:
+    """A field of `Subscription` that streams what happens to rows; `whose` begins its description."""
+    description = (
+        f"{whose} (administrators: all): each committed change once; with `after`, everything since that event first."
+    )
+    return streamed(description, open_, cursor=lambda event: event.cursor)
+
+
+class RowChanges(Generic[Event]):
+    """A source of the changes of one type's rows, as far as they are the caller's; administrators get all.
+
+    Raises:
+        BadUserInput: `after` is no cursor.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        row: type[Any],
+        event: type[Event],
+        field: str,
+        after: str | None,
+        bot_id: int | None = None,
+    ) -> None:
+        self._context = context
+        self._entity = entity_of(row)
+        self._event = event
+        self._field = field
+        self._after = None if after is None else Position.of(after)
+        self._bot_id = bot_id
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Everything since `after` and then what happens, or only the latter."""
+        interest = await self._interest()
+        async with aclosing(self._context.process.changes.follow(interest, self._after)) as batches:
+            async for batch in batches:
+                for change, row in zip(batch, await self._rows(batch), strict=True):
+                    yield self._event(cursor=change.position.cursor, kind=change.kind, **{self._field: row})
+
+    def state(self) -> Sequence[Event]:
+        """Nothing: what has happened is not told again."""
+        return ()
+
+    async def _interest(self) -> Interest:
+        principal = signed_in(self._context.caller)
+        if self._bot_id is not None:
+            await self._refuse_foreign_bot(self._bot_id)
+        return Interest(self._entity.table, None if principal.admin else principal.uid, self._bot_id)
+
+    async def _refuse_foreign_bot(self, bot_id: int) -> None:
+        mine = bots.visible(self._context.caller).where(Bot.bot_id == bot_id)
+        if await self._context.database.row(mine) is None:
+            raise NotFound(f"You have no bot {bot_id}.")
+
+    async def _rows(self, changes: Sequence[Change]) -> Sequence[Any]:
+        """The rows as they are now, found together: None for those that are gone or not the caller's to see."""
+        together = self._context.fork()
+        return await asyncio.gather(*(self._row(together, change) for change in changes))
+
+    async def _row(self, context: Context, change: Change) -> Any:
+        if change.kind is ChangeKind.DELETED:
+            return None
+        key = keys.read([change.key.get(name) for name in self._entity.key_names], self._entity.key)
+        return None if key is None else await load_entity(context, self._entity, key)

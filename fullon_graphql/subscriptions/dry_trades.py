@@ -1,0 +1,19 @@
+"""What happens to simulated trades."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.context import Context
+from fullon_graphql.schema.dry_trades import DryTrade, DryTradeEvent
+from fullon_graphql.subscriptions.changes import AfterEvent, BotKey, RowChanges, row_stream
+from fullon_graphql.subscriptions.sources import Source
+
+
+def _dry_trades(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[DryTradeEvent]:
+    return RowChanges(context, DryTrade, DryTradeEvent, "dry_trade", after, bot_id)
+
+
+@strawberry.type
+class DryTradeSubscriptions:
+    dry_trades: DryTradeEvent = row_stream("Your simulated trades", _dry_trades)

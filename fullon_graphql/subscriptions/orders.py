@@ -1,0 +1,19 @@
+"""What happens to orders."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.context import Context
+from fullon_graphql.schema.orders import Order, OrderEvent
+from fullon_graphql.subscriptions.changes import AfterEvent, BotKey, RowChanges, row_stream
+from fullon_graphql.subscriptions.sources import Source
+
+
+def _orders(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[OrderEvent]:
+    return RowChanges(context, Order, OrderEvent, "order", after, bot_id)
+
+
+@strawberry.type
+class OrderSubscriptions:
+    orders: OrderEvent = row_stream("Your orders", _orders)

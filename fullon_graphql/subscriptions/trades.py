@@ -1,0 +1,19 @@
+"""What happens to trades. The table knows no bots, so nobody can ask for those of one bot."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.context import Context
+from fullon_graphql.schema.trades import Trade, TradeEvent
+from fullon_graphql.subscriptions.changes import AfterEvent, RowChanges, row_stream
+from fullon_graphql.subscriptions.sources import Source
+
+
+def _trades(context: Context, after: AfterEvent = None) -> Source[TradeEvent]:
+    return RowChanges(context, Trade, TradeEvent, "trade", after)
+
+
+@strawberry.type
+class TradeSubscriptions:
+    trades: TradeEvent = row_stream("Your trades", _trades)

@@ -1,0 +1,209 @@
+"""What the triggers note, and that they never stand in a writer's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import orjson
+import pytest
+
+from fullon_graphql.config import Settings
+from fullon_graphql.models import doctor, triggers
+from fullon_graphql.models.migrate import create_databases, install_feed, upgrade
+from tests.fixtures.blank import absent_database, execute, fetch
+
+USER = (
+    "INSERT INTO users (uid, mail, password, f2a, role, name, lastname, phone, id_num) "
+    "VALUES ({uid}, 'user{uid}', '', '', 'USER', '', '', '', '')"
+)
+BOT = "INSERT INTO bots (bot_id, uid, name) VALUES (7, 2, 'bot')"
+ORDER = (
+    "INSERT INTO orders (order_id, bot_id, uid, ex_id, cat_ex_id, exchange, symbol, order_type, side, volume, status, "
+    "reason) VALUES ({order_id}, 7, 2, 1, 1, 'kraken', 'BTC/USD', 'limit', 'buy', 1, 'New', '')"
+)
+LOG = (
+    "INSERT INTO bot_log (bot_id, feed_num, ex_id, symbol, position, message, timestamp) "
+    "VALUES (7, 1, 1, 'BTC/USD', 1.50, 'it''s \"up\"', '2026-01-31 12:00:00.5+01')"
+)
+TRADE = (
+    "INSERT INTO trades (trade_id, ex_trade_id, ex_order_id, uid, ex_id, symbol, order_type, side, volume, price, cost, "
+    "fee) VALUES (1, 't', 'o', 2, 1, 'BTC/USD', 'limit', 'Buy', 1, 1, 1, 0)"
+)
+DRY_TRADE = (
+    "INSERT INTO dry_trades (trade_id, bot_id, uid, ex_id, symbol, side, volume, price, cost, fee) "
+    "VALUES (1, 7, 2, 1, 'BTC/USD', 'buy', 1, 1, 1, 0)"
+)
+
+
+def noted(url: str, entity: str) -> list[tuple[Any, ...]]:
+    """What the feed says about one table: operation, key, owner and bot."""
+    rows = fetch(url, "SELECT * FROM fullon_graphql.changes ORDER BY xid, seq")
+    return [
+        (row["operation"], orjson.loads(row["key"]), row["uid"], row["bot_id"])
+        for row in rows
+        if row["entity"] == entity
+    ]
+
+
+@pytest.fixture
+def url(settings: Settings) -> str:
+    """The address of this worker's own database."""
+    return settings.database_url
+
+
+def test_each_change_of_a_row_is_noted_with_its_owner(url: str) -> None:
+    execute(url, ORDER.format(order_id=1), "UPDATE orders SET status = 'open'", "DELETE FROM orders")
+
+    assert noted(url, "orders") == [(kind, {"order_id": 1}, 2, 7) for kind in ("CREATED", "UPDATED", "DELETED")]
+
+
+def test_every_row_of_one_statement_is_noted(url: str) -> None:
+    execute(url, *(ORDER.format(order_id=number) for number in (1, 2, 3)), "UPDATE orders SET status = 'open'")
+
+    assert sorted(key["order_id"] for kind, key, *_ in noted(url, "orders") if kind == "UPDATED") == [1, 2, 3]
+
+
+def test_trades_and_simulated_trades_are_noted(url: str) -> None:
+    execute(url, TRADE, DRY_TRADE)
+
+    assert noted(url, "trades") == [("CREATED", {"trade_id": 1}, 2, None)]
+    assert noted(url, "dry_trades") == [("CREATED", {"trade_id": 1}, 2, 7)]
+
+
+def test_a_line_of_a_log_belongs_to_whom_the_bot_belongs(url: str) -> None:
+    execute(url, USER.format(uid=2), BOT, LOG)
+
+    [(kind, key, uid, bot_id)] = noted(url, "bot_log")
+    assert (kind, uid, bot_id) == ("CREATED", 2, 7)
+    assert key == {
+        "bot_id": 7, "feed_num": 1, "ex_id": 1, "symbol": "BTC/USD", "position": 1.5, "message": 'it\'s "up"',
+        "timestamp": "2026-01-31T11:00:00.5+00:00",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM bots", "DELETE FROM users"])
+def test_what_goes_with_its_bot_still_tells_whose_it_was(url: str, statement: str) -> None:
+    execute(url, USER.format(uid=2), BOT, LOG, statement)
+
+    assert [(kind, uid) for kind, _, uid, _ in noted(url, "bot_log")] == [("CREATED", 2), ("DELETED", 2)]
+
+
+@pytest.mark.parametrize("change", ["uid = 3", "bot_id = 8", "order_id = 9"])
+def test_a_row_that_becomes_anothers_is_gone_for_the_one_and_new_for_the_other(url: str, change: str) -> None:
+    execute(url, ORDER.format(order_id=1), f"UPDATE orders SET {change}")
+
+    created, deleted, created_again = noted(url, "orders")
+    assert (created[0], deleted[0], created_again[0]) == ("CREATED", "DELETED", "CREATED")
+    assert deleted[1:] == created[1:] != created_again[1:]
+
+
+def test_what_is_rolled_back_was_never_noted(url: str) -> None:
+    execute(url, "BEGIN", ORDER.format(order_id=1), "ROLLBACK")
+    execute(
+        url, "BEGIN", "SAVEPOINT one", ORDER.format(order_id=2), "ROLLBACK TO one", ORDER.format(order_id=3), "COMMIT"
+    )
+
+    assert [key for _, key, *_ in noted(url, "orders")] == [{"order_id": 3}]
+
+
+def test_a_transaction_has_one_number_whatever_its_savepoints(url: str) -> None:
+    execute(url, "BEGIN", ORDER.format(order_id=1), "SAVEPOINT one", ORDER.format(order_id=2), "COMMIT")
+
+    assert len(fetch(url, "SELECT DISTINCT xid FROM fullon_graphql.changes")) == 1
+
+
+def test_a_transaction_notifies_once(url: str) -> None:
+    async def notifications() -> int:
+        listener = await asyncpg.connect(url)
+        heard: list[object] = []
+        last = asyncio.Event()
+        await listener.add_listener(triggers.CHANNEL, lambda *_: heard.append(_))
+        await listener.add_listener("the_end", lambda *_: last.set())
+        await asyncio.to_thread(execute, url, "BEGIN", *(ORDER.format(order_id=i) for i in range(5)), "COMMIT")
+        await asyncio.to_thread(execute, url, "NOTIFY the_end")
+        async with asyncio.timeout(20):
+            await last.wait()
+        await listener.close()
+        return len(heard)
+
+    assert asyncio.run(notifications()) == 1
+
+
+FORGERIES = [
+    ["INSERT INTO fullon_graphql.changes (entity, operation, key) VALUES ('orders', 'CREATED', '{}')"],
+    [
+        "CREATE TEMPORARY TABLE forged (uid int)",
+        "CREATE TRIGGER t AFTER INSERT ON forged FOR EACH ROW EXECUTE FUNCTION fullon_graphql.note_change('uid')",
+    ],
+]
+
+
+@pytest.fixture
+def writer(url: str) -> Iterator[str]:
+    """A role that may write orders, and nothing else."""
+    role = f"writer_{uuid4().hex}"  # roles are known in every database of the server
+    execute(url, f"CREATE ROLE {role}", f"GRANT INSERT ON orders TO {role}")
+    yield role
+    execute(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def test_who_writes_needs_no_right_to_the_feed(url: str, writer: str) -> None:
+    execute(
+        url, f"SET ROLE {writer}", "SET search_path = ''", ORDER.replace("orders", "public.orders").format(order_id=1)
+    )
+
+    assert len(noted(url, "orders")) == 1
+
+
+@pytest.mark.parametrize("statements", FORGERIES, ids=["by hand", "by a trigger of its own"])
+def test_who_writes_cannot_forge_a_change(url: str, writer: str, statements: list[str]) -> None:
+    execute(url, f"GRANT USAGE ON SCHEMA fullon_graphql TO {writer}")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        execute(url, f"SET ROLE {writer}", *statements)
+
+
+def test_columns_that_are_missing_or_new_disturb_no_writer(migrated_database: str) -> None:
+    execute(
+        migrated_database,
+        "ALTER TABLE orders DROP uid, DROP bot_id, ADD anything text",
+        "INSERT INTO orders (order_id, ex_id, cat_ex_id, exchange, symbol, order_type, side, volume, status, reason) "
+        "VALUES (1, 1, 1, 'kraken', 'BTC/USD', 'limit', 'buy', 1, 'New', '')",
+    )
+
+    assert noted(migrated_database, "orders") == [("CREATED", {"order_id": 1}, None, None)]
+
+
+def test_tables_that_were_there_before_get_a_trigger_only_where_it_is_asked_for(settings: Settings) -> None:
+    with absent_database(settings) as database:
+        create_databases(database)
+        execute(database, "CREATE TABLE orders (order_id serial PRIMARY KEY, uid int)")
+        upgrade(database)
+        assert unwatched(database) == ["orders"]
+
+        assert install_feed(database) == ["public.orders"]
+        assert unwatched(database) == []
+        assert install_feed(database) == []
+
+        execute(database, "INSERT INTO orders (uid) VALUES (2)")
+        assert noted(database, "orders") == [("CREATED", {"order_id": 1}, 2, None)]
+
+
+@pytest.mark.parametrize("loss", ["DROP TRIGGER {}", "ALTER TABLE trades DISABLE TRIGGER {}"])
+def test_a_trigger_that_is_gone_or_disabled_is_missed_and_mended(migrated_database: str, loss: str) -> None:
+    loss = loss.format(f'"{triggers.TRIGGER}"') + (" ON trades" if loss.startswith("DROP") else "")
+    execute(migrated_database, loss)
+    assert unwatched(migrated_database) == ["trades"]
+
+    install_feed(migrated_database)
+
+    assert unwatched(migrated_database) == []
+
+
+def unwatched(url: str) -> list[str]:
+    """The tables whose changes nobody tells, in the doctor's words."""
+    return [found.where for found in doctor.inspect(url) if found.what == "no trigger tells of its changes"]
