@@ -438,3 +438,15 @@ def read_of_orders(node: dict[str, Any]) -> float:
     if node.get("Relation Name") != "orders":
         return below
     return float(below + node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)))
+
+
+@pytest.mark.parametrize("levels", [300, 900])
+@pytest.mark.usefixtures("mixture")
+async def test_a_filter_that_is_nested_without_end_is_refused_before_it_is_read(
+    graph: GraphClient, levels: int
+) -> None:
+    trader = graph.as_(principal(TRADER))
+    written_out = f"{{ orders(filter: {'{not: ' * levels}{{}}{'}' * levels}) {{ totalCount }} }}"
+    for query, variables in ((ROOT, {"filter": nested(levels)}), (written_out, {})):
+        _, answer = await run(trader, query, **variables)
+        assert answer["errors"][0]["extensions"]["code"] in {"BAD_USER_INPUT", "GRAPHQL_PARSE_FAILED"}
