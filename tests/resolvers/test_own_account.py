@@ -1,0 +1,163 @@
+"""What people change of their own account: profile, password, one-time codes, API keys."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from redis.asyncio import Redis
+from sqlalchemy import select, update
+
+from fullon_graphql.auth.api_keys import stored_form
+from fullon_graphql.auth.principal import Principal, Scope
+from fullon_graphql.database import Database
+from fullon_graphql.models import ApiKey, AuditEntry, Session, User
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import ADMIN, OTHER, TRADER, add
+
+OLD_PASSWORD = "$2b$04$9pu40bK5FcH3buyhT7JOrOoPU9mrmOK7okEPrnvDskJKI5Ljti18u"
+MINE, ANOTHER, FOREIGN = (UUID(int=number) for number in (1, 2, 3))
+
+
+@pytest.fixture
+async def trader(graph: GraphClient, platform: Database) -> GraphClient:
+    """Somebody in their session, with another one open elsewhere."""
+    end = datetime.now(UTC) + timedelta(days=1)
+    async with platform.transaction() as connection:
+        await connection.execute(update(User).where(User.uid == TRADER).values(password=OLD_PASSWORD))
+    await add(
+        platform,
+        Session,
+        *({"id": id_, "uid": TRADER, "refresh_hash": b"", "expires_at": end} for id_ in (MINE, ANOTHER)),
+        {"id": FOREIGN, "uid": OTHER, "refresh_hash": b"", "expires_at": end},
+    )
+    return graph.as_(Principal(TRADER, "user2@fullon", False, f"session:{MINE}", None))
+
+
+def code(seed: str) -> str:
+    codes = TOTP(base64.b32decode(seed), 6, SHA1(), 30, enforce_key_length=False)
+    return codes.generate(int(datetime.now(UTC).timestamp())).decode()
+
+
+async def test_a_new_password_signs_in_and_ends_the_other_sessions(trader: GraphClient, database: Database) -> None:
+    change = 'mutation { changePassword(currentPassword: "old password", newPassword: "another one") }'
+    assert await trader.data(change) == {"changePassword": True}
+    ended = await database.rows(select(Session.id).where(Session.revoked_at.is_not(None)))
+    assert [row.id for row in ended] == [ANOTHER]
+    assert (await trader.process.sessions.login("user2@fullon", "another one")).uid == TRADER
+    entry = await database.row(select(AuditEntry))
+    assert entry is not None
+    assert not {"password", "f2a"} & (entry.before.keys() | entry.after.keys())
+    assert "another one" not in str(entry)
+
+
+async def test_a_wrong_password_changes_nothing_and_is_counted(trader: GraphClient, database: Database) -> None:
+    change = 'mutation { changePassword(currentPassword: "guess", newPassword: "another one") }'
+    for _ in range(5):
+        refused = await trader.ask(change)
+        assert (refused.codes, refused.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], "currentPassword")
+    assert (await trader.ask(change.replace("guess", "old password"))).codes == ["RATE_LIMITED"]
+    assert await database.row(select(Session.id).where(Session.revoked_at.is_not(None))) is None
+
+
+async def test_a_password_that_cannot_be_one_is_refused(trader: GraphClient) -> None:
+    refused = await trader.ask('mutation { changePassword(currentPassword: "old password", newPassword: "") }')
+    assert refused.codes == ["BAD_USER_INPUT"]
+
+
+async def test_enrolling_takes_a_code_and_so_does_leaving(
+    trader: GraphClient, database: Database, redis: Redis
+) -> None:
+    enrol = "mutation { enrolTotp { secret uri } }"
+    seed = (await trader.data(enrol))["enrolTotp"]["secret"]
+    assert len(seed) == 16
+    confirm = "mutation ($code: String!) { confirmTotp(code: $code) { uid } }"
+    disable = "mutation ($code: String!) { disableTotp(code: $code) { uid } }"
+    stored = select(User.f2a).where(User.uid == TRADER)
+    assert (await trader.ask(confirm, code="000000x")).codes == ["BAD_USER_INPUT"]
+    assert await database.row(stored) == ("---",)
+
+    tried = confirm.replace("code: $code", "code: $code, dryRun: true")
+    await trader.data(tried, code=code(seed))
+    assert await database.row(stored) == ("---",)
+    await trader.data(confirm, code=code(seed))
+    assert await database.row(stored) == (seed,)
+    assert (await trader.ask(enrol)).codes == ["CONFLICT"]
+    assert (await trader.ask(disable, code="000000x")).codes == ["BAD_USER_INPUT"]
+    await redis.delete(*await redis.keys("fullon_graphql:totp:*"))  # or the code could not be used twice
+    await trader.data(disable, code=code(seed))
+    assert await database.row(stored) == ("---",)
+    assert (await trader.ask(disable, code=code(seed))).codes == ["CONFLICT"]
+
+
+async def test_without_an_enrolment_there_is_nothing_to_confirm(trader: GraphClient) -> None:
+    assert (await trader.ask('mutation { confirmTotp(code: "123456") { uid } }')).codes == ["CONFLICT"]
+
+
+async def test_people_change_themselves_and_nobody_else(trader: GraphClient, database: Database) -> None:
+    answer = await trader.data(
+        'mutation { updateProfile(input: {lastname: "T.", phone: "1"}) { uid name lastname phone } }'
+    )
+    assert answer["updateProfile"] == {"uid": TRADER, "name": "N", "lastname": "T.", "phone": "1"}
+    assert await database.row(select(User.lastname).where(User.uid == OTHER)) == ("L",)
+    refused = await trader.ask('mutation { updateProfile(input: {idNum: "0123456789abcdef"}) { uid } }')
+    assert (refused.codes, refused.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], "idNum")
+
+
+CREATE_KEY = "mutation ($key: CreateApiKeyInput!) { createApiKey(input: $key) { key apiKey { apiKeyId scopes } } }"
+
+
+async def test_a_key_is_shown_once_stored_as_a_hash_and_signs_in(trader: GraphClient, database: Database) -> None:
+    made = (await trader.data(CREATE_KEY, key={"name": "report", "scopes": ["write", "READ"]}))["createApiKey"]
+    assert made["apiKey"]["scopes"] == ["read", "write"]
+    stored = await database.row(select(ApiKey.key).where(ApiKey.api_key_id == made["apiKey"]["apiKeyId"]))
+    assert stored == (stored_form(made["key"]),)
+    entry = await database.row(select(AuditEntry.after))
+    assert entry is not None
+    assert "key" not in entry.after
+
+
+@pytest.mark.parametrize(
+    ("key", "refusal"),
+    [
+        ({"name": " ", "scopes": ["read"]}, "BAD_USER_INPUT"),
+        ({"name": "k", "scopes": []}, "BAD_USER_INPUT"),
+        ({"name": "k", "scopes": ["root"]}, "BAD_USER_INPUT"),
+        ({"name": "k", "scopes": ["admin"]}, "FORBIDDEN"),
+        ({"name": "k", "scopes": ["read"], "expiresAt": "2020-01-01T00:00:00Z"}, "BAD_USER_INPUT"),
+    ],
+)
+async def test_a_key_can_do_no_more_than_its_maker(trader: GraphClient, key: dict[str, object], refusal: str) -> None:
+    assert (await trader.ask(CREATE_KEY, key=key)).codes == [refusal]
+
+
+async def test_a_key_made_by_a_key_neither_outlasts_nor_outdoes_it(graph: GraphClient, platform: Database) -> None:
+    end = datetime.now(UTC) + timedelta(days=1)
+    scopes = frozenset({Scope.READ, Scope.WRITE})
+    program = graph.as_(Principal(ADMIN, "user1@fullon", True, "api_key:7", end, scopes))
+    later = (end + timedelta(days=1)).isoformat()
+    assert (await program.ask(CREATE_KEY, key={"name": "k", "scopes": ["read"]})).codes == ["BAD_USER_INPUT"]
+    assert (await program.ask(CREATE_KEY, key={"name": "k", "scopes": ["read"], "expiresAt": later})).codes == [
+        "BAD_USER_INPUT"
+    ]
+    good = {"name": "k", "scopes": ["read"], "expiresAt": end.isoformat()}
+    assert (await program.ask(CREATE_KEY, key=good | {"scopes": ["admin"]})).codes == ["FORBIDDEN"]
+    await program.data(CREATE_KEY, key=good)
+
+
+async def test_a_foreign_key_is_not_switched_off(trader: GraphClient) -> None:
+    assert (await trader.ask("mutation { deactivateApiKey(apiKeyId: 31) { apiKeyId } }")).codes == ["NOT_FOUND"]
+
+
+async def test_an_account_that_is_deactivated_is_signed_out(
+    graph: GraphClient, trader: GraphClient, database: Database
+) -> None:
+    admin = graph.as_(principal(ADMIN, admin=True))
+    await admin.data("mutation { deactivateUser(uid: 2) { active } }")
+    ended = await database.rows(select(Session.id).where(Session.revoked_at.is_not(None)).order_by(Session.id))
+    assert [row.id for row in ended] == [MINE, ANOTHER]
+    assert (await admin.ask("mutation { deactivateUser(uid: 1) { active } }")).codes == ["BAD_USER_INPUT"]
