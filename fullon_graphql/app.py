@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TypedDict
 
 from fastapi import FastAPI
+from redis.asyncio import Redis
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fullon_graphql.auth.tokens import refuse_insecure_secret
+from fullon_graphql.cache import accounts, bots, keys, processes
+from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cache.hub import Hub
+from fullon_graphql.cache.processes import Report
+from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings, load_settings
-from fullon_graphql.context import Process
+from fullon_graphql.context import Process, Watches
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.daemons.manager import ServiceManager, new_worker_id
+from fullon_graphql.daemons.state import ServiceName, ServiceStatus
 from fullon_graphql.database import Database
 from fullon_graphql.endpoint import GraphEndpoint
 from fullon_graphql.engine.operations import Operations
@@ -128,11 +135,33 @@ async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[
             redis=redis,
             hub=hub,
             changes=changes,
+            watches=_watches(hub, redis, services, settings),
             services=services,
             sessions=signing_in,
             identities=Identities(signing_in, ApiKeys(database, settings)),
             writes=Writes(database, redis, settings),
         )
+
+
+def _watches(hub: Hub, redis: Redis, services: ServiceManager, settings: Settings) -> Watches:
+    every = settings.stream_poll_interval
+
+    async def of_bots(bot_ids: Sequence[int]) -> dict[int, list[FeedStatus]]:
+        return dict(zip(bot_ids, await bots.read_statuses(redis, bot_ids), strict=True))
+
+    async def of_processes(_: Sequence[None]) -> dict[None, list[Report]]:
+        return {None: await processes.read(redis)}
+
+    async def of_services(_: Sequence[None]) -> dict[None, list[ServiceStatus]]:
+        return {None: await services.statuses()}
+
+    return Watches(
+        balances=Watch(hub, [keys.changes(keys.ACCOUNTS)], partial(accounts.read_balances, redis), every),
+        positions=Watch(hub, [keys.changes(keys.POSITIONS)], partial(accounts.read_positions, redis), every),
+        bots=Watch(hub, [keys.changes(keys.BOT_STATUS)], of_bots, every),
+        processes=Watch(hub, [keys.changes(keys.PROCESS_COMPONENTS)], of_processes, every),
+        services=Watch(hub, [keys.service_changes(name) for name in ServiceName], of_services, every),
+    )
 
 
 def app_from_environment() -> ASGIApp:

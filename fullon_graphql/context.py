@@ -15,15 +15,31 @@ import redis.asyncio
 import strawberry
 
 from fullon_graphql.auth.principal import Anonymous, Caller
+from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.hub import Hub
+from fullon_graphql.cache.processes import Report
+from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.manager import ServiceManager
+from fullon_graphql.daemons.state import ServiceStatus
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.change_feed import ChangeFeed
 from fullon_graphql.services.identity import Identities
 from fullon_graphql.services.sessions import Sessions
 from fullon_graphql.services.writing import Write, Writes
+
+
+@dataclass(frozen=True)
+class Watches:
+    """What is noticed for all who listen in this process."""
+
+    balances: Watch[int, list[Balance]]
+    positions: Watch[int, list[Position]]
+    bots: Watch[int, list[FeedStatus]]
+    processes: Watch[None, list[Report]]
+    services: Watch[None, list[ServiceStatus]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,7 @@ class Process:
     redis: redis.asyncio.Redis
     hub: Hub
     changes: ChangeFeed
+    watches: Watches
     services: ServiceManager
     sessions: Sessions
     identities: Identities

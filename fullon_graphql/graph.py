@@ -68,10 +68,14 @@ from fullon_graphql.schema.strategy_params import StrategyParam
 from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User
+from fullon_graphql.subscriptions.accounts import AccountSubscriptions
 from fullon_graphql.subscriptions.bot_logs import BotLogSubscriptions
+from fullon_graphql.subscriptions.bots import BotSubscriptions
 from fullon_graphql.subscriptions.candles import CandleSubscriptions
 from fullon_graphql.subscriptions.dry_trades import DryTradeSubscriptions
 from fullon_graphql.subscriptions.orders import OrderSubscriptions
+from fullon_graphql.subscriptions.processes import ProcessSubscriptions
+from fullon_graphql.subscriptions.services import ServiceSubscriptions
 from fullon_graphql.subscriptions.tickers import TickerSubscriptions
 from fullon_graphql.subscriptions.trades import TradeSubscriptions
 
@@ -159,6 +163,10 @@ class Subscription(
     TradeSubscriptions,
     DryTradeSubscriptions,
     BotLogSubscriptions,
+    AccountSubscriptions,
+    BotSubscriptions,
+    ProcessSubscriptions,
+    ServiceSubscriptions,
 ):
     pass
 

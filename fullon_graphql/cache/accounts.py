@@ -76,7 +76,10 @@ async def write(
     positions: Mapping[int, Iterable[Position]],
     now: datetime | None = None,
 ) -> None:
-    """Replace what is stored of each account named, in one round trip. An account without positions loses its field."""
+    """Replace what is stored of each account named, and say so, in one round trip.
+
+    An account without positions loses its field.
+    """
     written = (now or datetime.now(UTC)).isoformat()
     async with redis.pipeline(transaction=False) as pipeline:
         for ex_id, held in balances.items():
@@ -86,6 +89,9 @@ async def write(
                 pipeline.hset(keys.POSITIONS, str(ex_id), text)
             else:
                 pipeline.hdel(keys.POSITIONS, str(ex_id))
+        for key, written_accounts in ((keys.ACCOUNTS, balances), (keys.POSITIONS, positions)):
+            if written_accounts:
+                pipeline.publish(keys.changes(key), "")
         await pipeline.execute()
 
 

@@ -78,6 +78,14 @@ class Mailbox:
         self._messages, self._reset = {}, False
         return news
 
+    async def news_until(self, moment: float) -> News | None:
+        """The same, or None where nothing has come until then, by the clock of the event loop."""
+        try:
+            async with asyncio.timeout_at(moment):
+                return await self.news()
+        except TimeoutError:
+            return None
+
 
 class Hub:
     """Use as a context manager around the life of the process; `listen` inside it."""

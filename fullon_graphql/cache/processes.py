@@ -80,6 +80,7 @@ async def update(redis: Redis, processes: Sequence[Process], status: ProcessStat
         for process in processes:
             pipeline.set(keys.process_data(process.id), _encode(process, status, message, now), ex=TIME_TO_LIVE)
             pipeline.hset(keys.process_active(process.type), process.id, now)
+        pipeline.publish(keys.changes(keys.PROCESS_COMPONENTS), "")
         await pipeline.execute()
 
 
@@ -96,6 +97,7 @@ async def stop(
             pipeline.hdel(keys.process_active(process.type), process.id)
             if latest == process.id:  # daemons share components: another may have registered since
                 pipeline.hdel(keys.PROCESS_COMPONENTS, process.component)
+        pipeline.publish(keys.changes(keys.PROCESS_COMPONENTS), "")
         await pipeline.execute()
 
 

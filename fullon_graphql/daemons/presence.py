@@ -23,17 +23,19 @@ HEARTBEAT = 30.0
 @asynccontextmanager
 async def present(redis: Redis, entries: Sequence[Process]) -> AsyncIterator[None]:
     """Keep `entries` registered as running for the block; then as stopped, or as failed where it raised."""
-    await processes.register(redis, entries)
-    heart = asyncio.create_task(_beat(redis, entries))
     status, message = ProcessStatus.STOPPED, ""
     try:
-        yield
+        await processes.register(redis, entries)
+        heart = asyncio.create_task(_beat(redis, entries))
+        try:
+            yield
+        finally:
+            heart.cancel()
+            await asyncio.gather(heart, return_exceptions=True)
     except Exception as error:
         status, message = ProcessStatus.ERROR, reason(error)
         raise
-    finally:
-        heart.cancel()
-        await asyncio.gather(heart, return_exceptions=True)
+    finally:  # also of who was stopped in the middle of registering
         with suppress(RedisError):  # where Redis is gone, the entries run out by themselves
             await processes.stop(redis, entries, status, message)
 

@@ -264,6 +264,7 @@ async def _tell(redis: Redis, desk: Desk, holding: Holding) -> None:
         "timestamp": datetime.now(UTC).isoformat(),
     }
     await redis.hset(keys.BOT_STATUS, str(desk.bot_id), json.dumps({str(desk.feed): feed}))
+    await redis.publish(keys.changes(keys.BOT_STATUS), "")
 
 
 def _one_of(choices: Random, weights: Mapping[str, int]) -> str:

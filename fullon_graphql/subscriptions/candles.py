@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Final, cast
 
 import strawberry
 import structlog
@@ -103,7 +103,7 @@ class Chart:
         next_look = loop.time()
         async with process.hub.listen(self._topics(), self._prices):
             while True:
-                if self._has_written(await _news(self._prices, next_look)) or loop.time() >= next_look:
+                if self._has_written(await self._prices.news_until(next_look)) or loop.time() >= next_look:
                     for update in await self._look():
                         yield _object(update)
                     next_look = loop.time() + process.settings.stream_poll_interval
@@ -168,15 +168,6 @@ class Chart:
         return [Topic(keys.ticker_updates(exchange, symbol)), Topic(keys.candle_writes(exchange, symbol))]
 
 
-async def _news(mailbox: Mailbox, until: float) -> News | None:
-    """The next news, or None where none have come until then, by the clock of the event loop."""
-    try:
-        async with asyncio.timeout_at(until):
-            return await mailbox.news()
-    except TimeoutError:
-        return None
-
-
 def _object(update: Update) -> CandleUpdate:
     return CandleUpdate(candle=cast("Candle", update.candle), closed=update.closed)
 
@@ -194,16 +185,11 @@ def _candles(
     return Chart(context, Market(exchange, symbol), timeframe, last, from_, pause_of(max_rate))
 
 
-def _time(update: Any) -> str:
-    time: datetime = update.candle.time
-    return time.isoformat()
-
-
 @strawberry.type
 class CandleSubscriptions:
     candles: CandleUpdate = streamed(
         "The newest `last` closed bars in order, then the forming bar at every change of its price; a bar's close once"
         " its last values are stored, and again where they are corrected later.",
         _candles,
-        cursor=_time,
+        key=lambda update: update.candle.time,
     )

@@ -1,0 +1,76 @@
+"""The state of background services, as administrators see it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+from redis.asyncio import Redis
+
+from fullon_graphql.cache import keys
+from fullon_graphql.config import Settings
+from tests.daemons.specimens import PATH
+from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
+from tests.fixtures.rows import ADMIN, TRADER
+
+ONE = "subscription { serviceStatus(name: TICKER) { name state isRunning } }"
+ALL = "subscription { serviceStatus { name state } }"
+START = "mutation { startService(name: TICKER) { state } }"
+STOP = "mutation { stopService(name: TICKER) { state } }"
+
+
+@pytest.fixture(autouse=True)
+def _calm(settings: Settings) -> None:
+    settings.ticker_daemon = f"{PATH}Calm"
+
+
+@pytest.fixture
+def admin(_calm: None, graph: GraphClient) -> GraphClient:
+    return graph.as_(principal(ADMIN, admin=True))
+
+
+async def states(stream: AsyncIterator[Answer], last: str) -> list[str]:
+    """The states that are told, up to the last."""
+    told: list[str] = []
+    async with asyncio.timeout(60):
+        while last not in told:
+            answer = await anext(stream)
+            assert not answer.errors, answer.errors
+            assert answer.data["serviceStatus"]["name"] == "TICKER"
+            told.append(answer.data["serviceStatus"]["state"])
+    return told
+
+
+async def test_an_administrator_sees_a_service_start_and_stop(admin: GraphClient) -> None:
+    async with aclosing(admin.stream(ONE)) as stream:
+        assert await states(stream, "STOPPED") == ["STOPPED"]
+        await admin.data(START)
+        assert (await states(stream, "RUNNING"))[-1] == "RUNNING"
+        await admin.data(STOP)
+        assert (await states(stream, "STOPPED"))[-1] == "STOPPED"
+
+
+async def test_all_services_are_told_one_by_one(admin: GraphClient) -> None:
+    async with aclosing(admin.stream(ALL)) as stream:
+        told = [(await anext(stream)).data["serviceStatus"] for _ in range(3)]
+        assert told == [{"name": name, "state": "STOPPED"} for name in ("TICKER", "OHLCV", "ACCOUNT")]
+
+
+async def test_a_heartbeat_alone_is_no_change(admin: GraphClient, redis: Redis) -> None:
+    async with aclosing(admin.stream(ONE)) as stream:
+        assert await states(stream, "STOPPED") == ["STOPPED"]
+        await redis.hset(keys.service_report("ticker"), mapping={"fence": 0, "state": "stopped", "number": 0,
+                         "started_at": "", "heartbeat_at": "2024-01-01T00:00:00+00:00", "error": ""})  # fmt: skip
+        await redis.publish(keys.service_changes("ticker"), "")
+        await admin.data(START)
+        assert "STOPPED" not in await states(stream, "RUNNING")
+
+
+@pytest.mark.parametrize(
+    ("caller", "code"), [(principal(TRADER), "FORBIDDEN"), (ANONYMOUS, "UNAUTHENTICATED")]
+)  # fmt: skip
+async def test_nobody_else_does(graph: GraphClient, caller: object, code: str) -> None:
+    async with aclosing(graph.as_(caller).stream(ALL)) as stream:  # type: ignore[arg-type]  # one of the two kinds
+        assert (await anext(stream)).codes == [code]
