@@ -19,7 +19,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    Numeric,
     Select,
     String,
     Text,
@@ -34,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from fullon_graphql.engine import keys
+from fullon_graphql.engine.columns import stored
 from fullon_graphql.engine.entities import Entity
 from fullon_graphql.errors import BadUserInput
 
@@ -166,7 +166,7 @@ def _stored_value(column: ColumnElement[Any], value: Any) -> Any:
         return value.name
     if isinstance(value, str) and not keys.storable(value):
         raise _refusal("A text in `filter` has a character that no row can have: NUL, or half of one.")
-    return Decimal(str(value)) if isinstance(_compared_as(column), Numeric) and isinstance(value, float) else value
+    return Decimal(str(value)) if stored(column).python_type is Decimal else value
 
 
 def _pattern(text: str) -> str:

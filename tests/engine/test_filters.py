@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
+from graphql import GraphQLInputObjectType
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, text
@@ -23,6 +26,7 @@ from fullon_graphql.engine.orders import SortDirection
 from fullon_graphql.engine.pages import Page
 from fullon_graphql.engine.relations import children, relation
 from fullon_graphql.engine.statements import compiled
+from fullon_graphql.graph import Graph
 from fullon_graphql.schema.orders import Order
 from tests.engine.planning import facts, run
 from tests.fixtures.graph import GraphClient, principal
@@ -366,6 +370,37 @@ async def test_texts_are_compared_exactly_and_enums_in_any_letter_case(graph: Gr
     assert [data[name]["totalCount"] for name in "abcdef"] == [40, 0, 40, 0, 20, 20]
 
 
+@EXECUTIONS
+async def test_numerics_are_compared_and_ordered_exactly(graph: GraphClient, mixture: Database, planning: bool) -> None:
+    log = {"bot_id": 2, "feed_num": 7, "ex_id": 20, "symbol": "BTC/USD", "message": "m", "timestamp": START}
+    positions = [Decimal(text) for text in ("0.1", "0.10000000000000001", "-3", "1E+3")]
+    await add(mixture, models.BotLog, *(log | {"position": position} for position in positions))
+    query = """query ($after: String) { bot(botId: 2) {
+        same: logs(filter: {position: {eq: 0.1}}) { totalCount } some: logs(filter: {position: {in: [-3, 1000]}}) { totalCount }
+        list: logs(first: 2, after: $after, filter: {feedNum: {eq: 7}}, orderBy: [{field: POSITION, direction: DESC}]) {
+          nodes { position } pageInfo { endCursor } } } }"""
+    operations, trader = Operations(graph.graph.core, planning=planning), graph.as_(principal(TRADER))
+    _, first = await run(trader, query, operations)
+    bot = first["data"]["bot"]
+    assert (bot["same"]["totalCount"], bot["some"]["totalCount"]) == (1, 2)
+    _, second = await run(trader, query, operations, after=bot["list"]["pageInfo"]["endCursor"])
+    found = [node["position"] for answer in (first, second) for node in answer["data"]["bot"]["list"]["nodes"]]
+    assert found == [1000, 0.1, 0.1, -3]
+
+
+def test_nothing_personal_and_no_secret_can_be_searched_by(schema: Graph) -> None:
+    found = {
+        f"{type_.name}.{name}"
+        for type_ in schema.core.type_map.values()
+        if isinstance(type_, GraphQLInputObjectType) and type_.name.endswith("Filter")
+        for name in type_.fields
+    }
+    assert "UserFilter.mail" in found
+    personal = re.compile(r"phone|idNum|note|name|password|f2a|secret|hash|digest|before|after|\bkey", re.IGNORECASE)
+    assert {name for name in found if name.startswith("User") and personal.search(name.partition(".")[2])} == set()
+    assert {name for name in found if re.search(r"Param.*\.value|ApiKey.*\.key|\.(hash|password|f2a)", name)} == set()
+
+
 @pytest.mark.usefixtures("mixture")
 async def test_variables_may_stand_anywhere_in_a_filter_and_an_order(graph: GraphClient) -> None:
     query = """query ($status: String!, $ids: [Int!], $more: [OrderFilter!], $by: OrderOrderField!, $way: SortDirection! = DESC,
@@ -447,6 +482,7 @@ async def test_a_filter_that_is_nested_without_end_is_refused_before_it_is_read(
 ) -> None:
     trader = graph.as_(principal(TRADER))
     written_out = f"{{ orders(filter: {'{not: ' * levels}{{}}{'}' * levels}) {{ totalCount }} }}"
-    for query, variables in ((ROOT, {"filter": nested(levels)}), (written_out, {})):
+    asked: list[tuple[str, dict[str, Any]]] = [(ROOT, {"filter": nested(levels)}), (written_out, {})]
+    for query, variables in asked:
         _, answer = await run(trader, query, **variables)
         assert answer["errors"][0]["extensions"]["code"] in {"BAD_USER_INPUT", "GRAPHQL_PARSE_FAILED"}
