@@ -132,7 +132,11 @@ RESULTS = st.integers(-400, 400).map(lambda quarters: quarters / 4)
 TRADES = st.lists(st.tuples(st.integers(0, 60 * 24), st.none() | RESULTS), max_size=40)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(trades=TRADES, kind=st.sampled_from(TradeKind), capital=st.sampled_from([None, 100.0]))
 async def test_sql_computes_what_plain_python_does(
     database: Database, redis: Redis, trades: list[tuple[int, float | None]], kind: TradeKind, capital: float | None
