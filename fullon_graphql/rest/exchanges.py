@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 
 from fullon_graphql.models import CatExchange, CatExchangeParam, Exchange, Symbol
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, ThePrincipal, TheProcess
 from fullon_graphql.rest.parameters import Key, Name, ThePage
 from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
@@ -88,3 +89,52 @@ async def catalog_id(
     """Its key in the catalogue."""
     row = await found(process, cat_exchanges.visible(caller).where(CatExchange.name == exchange_name))
     return Json({"cat_ex_id": row["cat_ex_id"]})
+
+
+IsTest = AliasChoices("test", "is_testnet")
+
+
+class NewAccount(BaseModel):
+    """An account to be made. Its credentials are kept elsewhere: what is sent of them is not looked at."""
+
+    cat_ex_id: Key
+    name: str = Field(examples=["main"])
+    test: bool = Field(False, validation_alias=IsTest, description="Whether it is the exchange's sandbox.")
+    active: bool = True
+
+
+class AccountChanges(BaseModel):
+    """What becomes different of an account; what is left out stays."""
+
+    name: str | None = None
+    test: bool | None = Field(None, validation_alias=IsTest)
+    active: bool | None = None
+
+
+@orm.post("/user-exchanges", response_model=Row, status_code=201, summary="Make an account of one's own")
+async def create(changes: TheChanges, account: NewAccount) -> Json:
+    """The new row."""
+    return await changes.row(
+        "createExchange",
+        as_arguments(account),
+        lambda write: exchanges.create(write, account.model_dump()),
+        exchanges.visible,
+        status=201,
+    )
+
+
+@orm.patch("/user-exchanges/{ex_id}", response_model=Row, summary="Rename an account, or switch it on or off")
+async def change(changes: TheChanges, ex_id: Key, account: AccountChanges) -> Json:
+    """The row as it is now."""
+    return await changes.row(
+        "updateExchange",
+        {"ex_id": ex_id} | as_arguments(account),
+        lambda write: exchanges.change(write, ex_id, given(account)),
+        exchanges.visible,
+    )
+
+
+@orm.delete("/user-exchanges/{ex_id}", response_model=Done, summary="Delete an account")
+async def remove(changes: TheChanges, ex_id: Key) -> Json:
+    """Its orders and trades stay. One with a history of balances is a CONFLICT."""
+    return await changes.gone("deleteExchange", {"ex_id": ex_id}, lambda write: exchanges.remove(write, ex_id))

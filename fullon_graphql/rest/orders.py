@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Select, func
 
 from fullon_graphql.context import Process
-from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Bot, Order
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.changes import TheChanges, as_arguments, given
@@ -106,8 +105,8 @@ class NewOrder(BaseModel):
     price: float | None = Field(None, description="In quote currency, where the type of order needs one.")
     plimit: float | None = Field(None, description="Limit price of a stop order.")
     reason: str = Field("", max_length=35)
-    ex_id: Key | None = Field(None, description="The account; or `cat_ex_id`, where the bot has one there.")
-    cat_ex_id: Key | None = Field(None, description="The exchange, where `ex_id` does not say the account.")
+    ex_id: Key | None = Field(None, description="The account; not needed where the bot has only one.")
+    cat_ex_id: Key | None = Field(None, description="The exchange, where the bot has one account on each.")
     status: str | None = Field(None, description="`New` unless given.", examples=["New"])
 
 
@@ -122,11 +121,9 @@ async def create(changes: TheChanges, order: NewOrder) -> Json:
     """The new row; owner and exchange follow from bot and account."""
 
     async def made(write: Write) -> int:
-        if order.ex_id is None and order.cat_ex_id is None:
-            raise BadUserInput("An order needs `ex_id`, or `cat_ex_id`.", field="exId")
         ex_id = order.ex_id
         if ex_id is None:
-            ex_id = await bots.account_on(write, order.bot_id, order.cat_ex_id or 0)
+            ex_id = await bots.account_on(write, order.bot_id, order.cat_ex_id)
         values = given(order, "cat_ex_id", "status", "ex_id")
         order_id = await orders.create(write, values | {"ex_id": ex_id})
         return await orders.set_status(write, order_id, order.status) if order.status else order_id

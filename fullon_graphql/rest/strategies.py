@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from fullon_graphql.models import (
@@ -18,10 +21,12 @@ from fullon_graphql.models import (
     Symbol,
 )
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, ThePrincipal, TheProcess
 from fullon_graphql.rest.parameters import Key, ThePage
 from fullon_graphql.rest.rows import Further, found, listed, one, row_model, rows_of
 from fullon_graphql.services import bots, cat_strategies, cat_strategy_params, strategies
+from fullon_graphql.services.writing import Write
 
 orm = APIRouter(prefix="/orm/strategies", tags=["strategies"])
 
@@ -91,3 +96,72 @@ async def mine(process: TheProcess, principal: ThePrincipal, page: ThePage) -> J
     """By key; an administrator's too are only his own here."""
     own: Any = bots.visible(principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
     return await listed(process, strategies.visible(principal).where(Strategy.bot_id.in_(own)), page, further=FURTHER)
+
+
+class StrategyChanges(BaseModel):
+    """What becomes different of a strategy; what is left out stays. It has neither a name nor a switch of its own."""
+
+    take_profit: float | None = None
+    stop_loss: float | None = None
+    trailing_stop: float | None = None
+    timeout: float | None = None
+    leverage: float | None = None
+    size_pct: float | None = None
+    size: float | None = None
+    size_currency: str | None = None
+    pre_load_bars: int | None = None
+    feeds: int | None = Field(None, description="How many feeds it needs.")
+    pairs: bool | None = None
+    parameters: dict[str, str | bool | int | float] | None = Field(
+        None,
+        description="All parameters by name: stored as text, in place of those there are.",
+        examples=[{"rsi": "60"}],
+    )
+
+
+class NewStrategy(StrategyChanges):
+    """A template put to work in a bot, with the template's values but for those given."""
+
+    bot_id: Key
+    cat_str_id: Key
+
+
+@orm.post("/bot-strategies", response_model=Row, status_code=201, summary="Put a template to work in a bot")
+async def create(changes: TheChanges, strategy: NewStrategy) -> Json:
+    """The new row; parameters that are not given have the template's values."""
+    return await changes.row(
+        "createStrategy",
+        as_arguments(strategy),
+        lambda write: strategies.create(write, given(strategy, "parameters"), _params(strategy)),
+        strategies.visible,
+        further=FURTHER,
+        status=201,
+    )
+
+
+@orm.put("/bot-strategies/{str_id}", response_model=Row, summary="Change a strategy")
+async def change(changes: TheChanges, str_id: Key, strategy: StrategyChanges) -> Json:
+    """The row as it is now."""
+
+    async def changed(write: Write) -> int:
+        await strategies.change(write, str_id, given(strategy, "parameters"))
+        if strategy.parameters is not None:
+            await strategies.set_params(write, str_id, _params(strategy))
+        return str_id
+
+    arguments = {"str_id": str_id} | as_arguments(strategy)
+    return await changes.row("updateStrategy", arguments, changed, strategies.visible, further=FURTHER)
+
+
+@orm.delete("/bot-strategies/{str_id}", response_model=Done, summary="Take a strategy out of its bot")
+async def remove(changes: TheChanges, str_id: Key) -> Json:
+    """With its parameters and feeds."""
+    return await changes.gone("deleteStrategy", {"str_id": str_id}, lambda write: strategies.remove(write, str_id))
+
+
+def _params(strategy: StrategyChanges) -> list[Mapping[str, str]]:
+    """The table holds text; what is no text is written as JSON has it."""
+    return [
+        {"name": name, "value": value if isinstance(value, str) else orjson.dumps(value).decode()}
+        for name, value in (strategy.parameters or {}).items()
+    ]

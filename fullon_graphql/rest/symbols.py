@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import AliasChoices, BaseModel, Field
 
 from fullon_graphql.models import Symbol
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, Name, ThePage
 from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
@@ -77,3 +78,53 @@ async def decimals(
 async def instrument(process: TheProcess, caller: TheCaller, symbol_id: Key) -> Json:
     """Its row."""
     return await one(process, symbols.visible(caller).where(Symbol.symbol_id == symbol_id))
+
+
+class SymbolChanges(BaseModel):
+    """What becomes different of an instrument; what is left out stays."""
+
+    symbol: str | None = Field(None, examples=["BTC/USD"])
+    base: str | None = Field(None, validation_alias=AliasChoices("base", "base_asset"))
+    quote: str | None = Field(None, validation_alias=AliasChoices("quote", "quote_asset"))
+    decimals: int | None = Field(None, validation_alias=AliasChoices("decimals", "price_decimals"))
+    updateframe: str | None = Field(None, examples=["1h"])
+    backtest: int | None = Field(None, description="Days of history to collect.")
+    futures: bool | None = None
+    only_ticker: bool | None = Field(None, description="Whether only tickers are collected, no candles.")
+
+
+class NewSymbol(SymbolChanges):
+    """An instrument for the catalogue."""
+
+    symbol: str = Field(examples=["BTC/USD"])
+    base: str = Field(validation_alias=AliasChoices("base", "base_asset"))
+    cat_ex_id: Key
+
+
+@orm.post("", response_model=Row, status_code=201, summary="Add an instrument, as administrator")
+async def create(changes: TheChanges, symbol: NewSymbol) -> Json:
+    """The new row."""
+    return await changes.row(
+        "createSymbol",
+        as_arguments(symbol),
+        lambda write: symbols.create(write, given(symbol)),
+        symbols.visible,
+        status=201,
+    )
+
+
+@orm.patch("/{symbol_id}", response_model=Row, summary="Change an instrument, as administrator")
+async def change(changes: TheChanges, symbol_id: Key, symbol: SymbolChanges) -> Json:
+    """The row as it is now."""
+    return await changes.row(
+        "updateSymbol",
+        {"symbol_id": symbol_id} | as_arguments(symbol),
+        lambda write: symbols.change(write, symbol_id, given(symbol)),
+        symbols.visible,
+    )
+
+
+@orm.delete("/{symbol_id}", response_model=Done, summary="Delete an instrument, as administrator")
+async def remove(changes: TheChanges, symbol_id: Key) -> Json:
+    """With the feeds that follow it."""
+    return await changes.gone("deleteSymbol", {"symbol_id": symbol_id}, lambda write: symbols.remove(write, symbol_id))

@@ -6,17 +6,20 @@ from operator import eq, ge, le
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, func, tuple_
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Process
 from fullon_graphql.models import Bot, DryTrade, Order, Trade
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.changes import TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, Name, Page, ThePage, Time
 from fullon_graphql.rest.rows import found, listed, row_model, rows_of
 from fullon_graphql.services import bots, dry_trades, orders, trades
 from fullon_graphql.services.book import TradeKind
+from fullon_graphql.services.writing import Write
 
 orm = APIRouter(prefix="/orm/trades", tags=["trades"])
 
@@ -92,6 +95,35 @@ async def history(
     ]
     conditions = [compare(column, value) for compare, column, value in asked if value is not None]
     return await _listed(process, query.where(*conditions), page)
+
+
+class NewDryTrade(BaseModel):
+    """A simulated trade to be noted."""
+
+    bot_id: Key
+    symbol: str = Field(examples=["BTC/USD"])
+    side: str = Field(description="`buy` or `sell`.", examples=["buy"])
+    volume: float = Field(description="In base currency.", examples=[0.5])
+    price: float = Field(description="In quote currency.", examples=[100.0])
+    ex_id: Key | None = Field(None, description="The account; not needed where the bot has only one.")
+    fee: float | None = Field(None, description="In quote currency.")
+    roi: float | None = Field(None, description="What it won, in quote currency.")
+    roi_pct: float | None = None
+    reason: str | None = None
+    closingtrade: bool = Field(False, description="Whether it closes a position.")
+
+
+@orm.post("/dry", response_model=Dry, status_code=201, summary="Note a simulated trade")
+async def create(changes: TheChanges, trade: NewDryTrade) -> Json:
+    """The new row; its cost is volume times price."""
+
+    async def made(write: Write) -> int:
+        ex_id = trade.ex_id
+        if ex_id is None:
+            ex_id = await bots.account_on(write, trade.bot_id)
+        return await dry_trades.create(write, given(trade, "ex_id") | {"ex_id": ex_id})
+
+    return await changes.row("createDryTrade", as_arguments(trade), made, dry_trades.visible, status=201)
 
 
 async def _listed(process: Process, query: Select[Any], page: Page) -> Json:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
 from fullon_graphql.models import User
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.changes import TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, ThePrincipal, TheProcess
 from fullon_graphql.rest.parameters import Key, ThePage
 from fullon_graphql.rest.rows import listed, one, row_model, rows_of
 from fullon_graphql.services import users
+from fullon_graphql.services.writing import Write
 
 orm = APIRouter(prefix="/orm/users", tags=["users"])
 
@@ -32,3 +35,54 @@ async def everybody(process: TheProcess, caller: TheCaller, page: ThePage) -> Js
 async def somebody(process: TheProcess, caller: TheCaller, uid: Key) -> Json:
     """Anybody else is not found, unless an administrator asks."""
     return await one(process, users.visible(caller).where(User.uid == uid))
+
+
+class Profile(BaseModel):
+    """What becomes different of somebody; what is left out stays."""
+
+    name: str | None = None
+    lastname: str | None = None
+    phone: str | None = None
+    id_num: str | None = None
+
+
+class AccountChanges(Profile):
+    """The same, and what only administrators change."""
+
+    mail: str | None = None
+    role: str | None = Field(None, examples=["USER"])
+    active: bool | None = None
+    note: str | None = None
+    external_id: str | None = None
+
+
+class NewUser(AccountChanges):
+    """An account to be made."""
+
+    mail: str = Field(examples=["trader@example.org"])
+    password: str
+
+
+@orm.post("", response_model=Row, status_code=201, summary="Make an account, as administrator")
+async def create(changes: TheChanges, user: NewUser) -> Json:
+    """The new row."""
+    return await changes.row(
+        "createUser",
+        as_arguments(user),
+        lambda write: users.create(write, given(user, "password"), user.password),
+        users.visible,
+        status=201,
+    )
+
+
+@orm.put("/{uid}", response_model=Row, summary="Change oneself or, as administrator, anybody")
+async def change(changes: TheChanges, uid: Key, user: AccountChanges) -> Json:
+    """The row as it is now. Who is no administrator changes name and particulars; the rest is left as it is."""
+
+    async def changed(write: Write) -> int:
+        if write.principal.admin:
+            return await users.change(write, uid, given(user))
+        await write.find(users.visible(write.principal), User, uid)
+        return await users.change_profile(write, user.model_dump(exclude_unset=True, include=set(Profile.model_fields)))
+
+    return await changes.row("updateUser", {"uid": uid} | as_arguments(user), changed, users.visible)

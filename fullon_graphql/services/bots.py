@@ -98,19 +98,19 @@ async def account_of(write: Write, bot: Row[Any], ex_id: int) -> Row[Any]:
     return account
 
 
-async def account_on(write: Write, bot_id: int, cat_ex_id: int) -> int:
-    """The account on the exchange `cat_ex_id` that a bot trades on.
+async def account_on(write: Write, bot_id: int, cat_ex_id: int | None = None) -> int:
+    """The one account that a bot trades on, or on the exchange `cat_ex_id`.
 
     Raises:
         NotFound: no such bot, or a foreign one.
-        BadUserInput: it trades there on no account, or on several.
+        BadUserInput: it is none, or there are several.
     """
     bot = await write.find(visible(write.principal), Bot, bot_id, lock=False)
     attached = select(BotExchange.ex_id).where(BotExchange.bot_id == bot.bot_id)
-    query = select(Exchange.ex_id).where(Exchange.ex_id.in_(attached), Exchange.cat_ex_id == cat_ex_id)
-    found = [row.ex_id for row in await write.connection.execute(query)]
+    query = select(Exchange.ex_id).where(Exchange.ex_id.in_(attached))
+    chosen = query if cat_ex_id is None else query.where(Exchange.cat_ex_id == cat_ex_id)
+    found = [row.ex_id for row in await write.connection.execute(chosen)]
     if len(found) != 1:
-        raise BadUserInput(
-            f"The bot trades on {len(found)} accounts on this exchange; name the one that is meant.", field="exId"
-        )
+        where = "" if cat_ex_id is None else " of this exchange"
+        raise BadUserInput(f"The bot trades on {len(found)} accounts{where}; name the one that is meant.", field="exId")
     return int(found[0])

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry, Bot, Order
 from tests.fixtures.rest import Rest, RestClient
-from tests.fixtures.rows import TRADER
+from tests.fixtures.rows import ADMIN, TRADER
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -96,6 +96,86 @@ async def test_a_change_is_audited_under_the_mutations_name(trader: RestClient, 
     response = await trader.send("PATCH", "orm/bots/1", json={"name": "renamed"})
     [entry] = await database.rows(select(AuditEntry.operation, AuditEntry.uid, AuditEntry.request_id))
     assert tuple(entry) == ("updateBot", TRADER, response.headers["x-request-id"])
+
+
+async def test_an_accounts_life(trader: RestClient) -> None:
+    body = {"cat_ex_id": 1, "name": "second", "api_key": "K", "api_secret": "S", "is_testnet": True}
+    made = await trader.send("POST", "orm/exchanges/user-exchanges", json=body)
+    assert made.status_code == 201
+    account = made.json()
+    assert (account["name"], account["test"], account["uid"], account["active"]) == ("second", True, TRADER, True)
+    path = f"orm/exchanges/user-exchanges/{account['ex_id']}"
+    changed = await trader.send("PATCH", path, json={"name": "third", "is_testnet": False})
+    assert changed.json() == account | {"name": "third", "test": False}
+    assert refused(await trader.send("PATCH", path, json={"name": "main"})) == (409, "CONFLICT")
+    assert (await trader.send("DELETE", path)).json() == {"success": True}
+    assert refused(await trader.send("DELETE", path)) == (404, "NOT_FOUND")
+
+
+async def test_a_strategys_life(trader: RestClient) -> None:
+    body = {"bot_id": 2, "cat_str_id": 1, "name": "mine", "parameters": {"rsi_upper": 70, "on": True}, "active": True}
+    made = await trader.send("POST", "orm/strategies/bot-strategies", json=body)
+    assert made.status_code == 201
+    strategy = made.json()
+    assert (strategy["name"], strategy["parameters"]) == ("rsi", {"rsi_upper": "70", "on": "true", "rsi_lower": "40"})
+    path = f"orm/strategies/bot-strategies/{strategy['str_id']}"
+    changed = await trader.send("PUT", path, json={"take_profit": 3, "parameters": {"a": "b"}})
+    assert changed.json() == strategy | {"take_profit": 3.0, "parameters": {"a": "b"}}
+    assert (await trader.send("PUT", path, json={"size": 2})).json()["parameters"] == {"a": "b"}
+    assert (await trader.send("DELETE", path)).json() == {"success": True}
+
+
+async def test_an_api_key_is_shown_once_and_works_until_it_is_switched_off(trader: RestClient, rest: Rest) -> None:
+    body = {"name": "phone", "description": "d", "scopes": "read,write", "expires_at": "2999-01-01T00:00:00Z"}
+    made = await trader.send("POST", "orm/api_keys/me", json=body)
+    assert made.status_code == 200  # as the platform's clients expect it
+    key = made.json()
+    assert (key["scopes"], key["is_active"], key["uid"]) == ("read,write", True, TRADER)
+    assert "key" not in (await trader.get("orm/api_keys/me"))[-1]
+    by_key = await rest.nobody.send("GET", "orm/users/me", headers={"X-API-Key": key["key"]})
+    assert by_key.json()["uid"] == TRADER
+    off = await trader.send("PATCH", f"orm/api_keys/{key['api_key_id']}/deactivate")
+    assert (off.status_code, off.json()["is_active"]) == (200, False)
+    assert (await trader.send("POST", "orm/api_keys/me", json={"name": "n", "scopes": ["read"]})).json()[
+        "scopes"
+    ] == "read"
+    assert refused(await trader.send("PATCH", "orm/api_keys/31/deactivate")) == (404, "NOT_FOUND")
+
+
+async def test_a_simulated_trade_is_noted_on_the_bots_account(trader: RestClient) -> None:
+    body = {"bot_id": 1, "symbol": "BTC/USD", "side": "buy", "volume": 0.5, "price": 10, "order_type": "market"}
+    assert refused(await trader.send("POST", "orm/trades/dry", json=body)) == (422, "BAD_USER_INPUT")  # it has two
+    made = await trader.send("POST", "orm/trades/dry", json=body | {"ex_id": 20})
+    assert (made.status_code, made.json()["cost"], made.json()["ex_id"]) == (201, 5.0, 20)
+    assert refused(await trader.send("POST", "orm/trades/dry", json=body | {"bot_id": 6})) == (404, "NOT_FOUND")
+
+
+async def test_the_catalogue_is_changed_by_administrators(trader: RestClient, rest: Rest) -> None:
+    admin = await rest.as_(ADMIN)
+    body = {"symbol": "ETH/USD", "cat_ex_id": 1, "base_asset": "ETH", "quote_asset": "USD", "price_decimals": 2,
+            "quantity_decimals": 8, "active": True}  # fmt: skip
+    assert refused(await trader.send("POST", "orm/symbols", json=body)) == (403, "FORBIDDEN")
+    made = await admin.send("POST", "orm/symbols", json=body)
+    assert made.status_code == 201
+    symbol = made.json()
+    assert (symbol["symbol"], symbol["base"], symbol["quote"], symbol["decimals"]) == ("ETH/USD", "ETH", "USD", 2)
+    changed = await admin.send("PATCH", f"orm/symbols/{symbol['symbol_id']}", json={"price_decimals": 4})
+    assert changed.json() == symbol | {"decimals": 4}
+    assert refused(await admin.send("POST", "orm/symbols", json=body)) == (409, "CONFLICT")
+    assert (await admin.send("DELETE", f"orm/symbols/{symbol['symbol_id']}")).json() == {"success": True}
+
+
+async def test_people_change_themselves_and_administrators_everybody(trader: RestClient, rest: Rest) -> None:
+    own = await trader.send("PUT", f"orm/users/{TRADER}", json={"name": "New", "role": "ADMIN"})
+    assert (own.json()["name"], own.json()["role"]) == ("New", "USER")
+    assert refused(await trader.send("PUT", "orm/users/3", json={"name": "New"})) == (404, "NOT_FOUND")
+    admin = await rest.as_(ADMIN)
+    assert (await admin.send("PUT", "orm/users/3", json={"active": False})).json()["active"] is False
+    body = {"mail": "new@fullon", "password": "correct horse battery", "name": "N"}
+    made = await admin.send("POST", "orm/users", json=body)
+    assert (made.status_code, made.json()["mail"]) == (201, "new@fullon")
+    assert not {"password", "f2a"} & made.json().keys()
+    assert refused(await trader.send("POST", "orm/users", json=body)) == (403, "FORBIDDEN")
 
 
 async def count(database: Database, table: type[Any]) -> int:
