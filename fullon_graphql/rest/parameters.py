@@ -19,6 +19,9 @@ MAX_KEY: Final = 2**31 - 1
 Key = Annotated[int, Field(ge=0, le=MAX_KEY, examples=[1])]
 """The key of a row."""
 
+Small = Annotated[int, Field(ge=0, le=2**15 - 1)]
+"""A count or a number of digits, as the platform stores them in two bytes."""
+
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
 """Text that PostgreSQL and Redis can compare with."""
 

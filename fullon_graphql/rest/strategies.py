@@ -23,7 +23,7 @@ from fullon_graphql.models import (
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, ThePrincipal, TheProcess
-from fullon_graphql.rest.parameters import Key, ThePage
+from fullon_graphql.rest.parameters import Key, Small, ThePage
 from fullon_graphql.rest.rows import Further, found, listed, one, row_model, rows_of
 from fullon_graphql.services import bots, cat_strategies, cat_strategy_params, strategies
 from fullon_graphql.services.writing import Write
@@ -98,6 +98,9 @@ async def mine(process: TheProcess, principal: ThePrincipal, page: ThePage) -> J
     return await listed(process, strategies.visible(principal).where(Strategy.bot_id.in_(own)), page, further=FURTHER)
 
 
+LongInteger = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+
 class StrategyChanges(BaseModel):
     """What becomes different of a strategy; what is left out stays. It has neither a name nor a switch of its own."""
 
@@ -109,10 +112,10 @@ class StrategyChanges(BaseModel):
     size_pct: float | None = None
     size: float | None = None
     size_currency: str | None = None
-    pre_load_bars: int | None = None
-    feeds: int | None = Field(None, description="How many feeds it needs.")
+    pre_load_bars: Small | None = None
+    feeds: Small | None = Field(None, description="How many feeds it needs.")
     pairs: bool | None = None
-    parameters: dict[str, str | bool | int | float] | None = Field(
+    parameters: dict[str, str | bool | LongInteger | float] | None = Field(
         None,
         description="All parameters by name: stored as text, in place of those there are.",
         examples=[{"rsi": "60"}],

@@ -11,7 +11,7 @@ from fullon_graphql.models import Symbol
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
-from fullon_graphql.rest.parameters import Key, Name, ThePage
+from fullon_graphql.rest.parameters import Key, Name, Small, ThePage
 from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
 from fullon_graphql.services import symbols
 
@@ -86,9 +86,9 @@ class SymbolChanges(BaseModel):
     symbol: str | None = Field(None, examples=["BTC/USD"])
     base: str | None = Field(None, validation_alias=AliasChoices("base", "base_asset"))
     quote: str | None = Field(None, validation_alias=AliasChoices("quote", "quote_asset"))
-    decimals: int | None = Field(None, validation_alias=AliasChoices("decimals", "price_decimals"))
+    decimals: Small | None = Field(None, validation_alias=AliasChoices("decimals", "price_decimals"))
     updateframe: str | None = Field(None, examples=["1h"])
-    backtest: int | None = Field(None, description="Days of history to collect.")
+    backtest: Small | None = Field(None, description="Days of history to collect.")
     futures: bool | None = None
     only_ticker: bool | None = Field(None, description="Whether only tickers are collected, no candles.")
 

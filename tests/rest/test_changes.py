@@ -125,6 +125,20 @@ async def test_a_strategys_life(trader: RestClient) -> None:
     assert (await trader.send("DELETE", path)).json() == {"success": True}
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"feeds": 2**70}, {"feeds": -1}, {"parameters": {"a": [1]}}, {"cat_str_id": 777}, {"bot_id": 6}]
+)
+async def test_a_strategy_that_cannot_be_is_refused(trader: RestClient, wrong: dict[str, Any]) -> None:
+    body = {"bot_id": 2, "cat_str_id": 1} | wrong
+    assert (await trader.send("POST", "orm/strategies/bot-strategies", json=body)).status_code in {404, 422}
+
+
+async def test_a_parameter_beyond_all_measure_is_kept_as_a_number(trader: RestClient) -> None:
+    body = {"bot_id": 2, "cat_str_id": 2, "parameters": {"huge": 2**70}}
+    made = await trader.send("POST", "orm/strategies/bot-strategies", json=body)
+    assert float(made.json()["parameters"]["huge"]) == 2.0**70
+
+
 async def test_an_api_key_is_shown_once_and_works_until_it_is_switched_off(trader: RestClient, rest: Rest) -> None:
     body = {"name": "phone", "description": "d", "scopes": "read,write", "expires_at": "2999-01-01T00:00:00Z"}
     made = await trader.send("POST", "orm/api_keys/me", json=body)
