@@ -69,6 +69,7 @@ from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User
 from fullon_graphql.subscriptions.accounts import AccountSubscriptions
+from fullon_graphql.subscriptions.audit import AuditSubscriptions
 from fullon_graphql.subscriptions.bot_logs import BotLogSubscriptions
 from fullon_graphql.subscriptions.bots import BotSubscriptions
 from fullon_graphql.subscriptions.candles import CandleSubscriptions
@@ -167,6 +168,7 @@ class Subscription(
     BotSubscriptions,
     ProcessSubscriptions,
     ServiceSubscriptions,
+    AuditSubscriptions,
 ):
     pass
 

@@ -32,9 +32,7 @@ WATCHED: tuple[type[Base], ...] = (Order, Trade, DryTrade, BotLog, Bot, AuditEnt
 KEYS = {qualified(model): [column.name for column in inspect(model).primary_key] for model in WATCHED}
 """What identifies a row of each of them."""
 
-TRIGGER = "FULLON_GRAPHQL_CHANGES"
-"""Triggers fire by name, and PostgreSQL's own, which delete what depends on a row, begin with `RI_`. Ours comes first:
-a bot's end stands in the feed before its logs', and tells whose they were."""
+TRIGGER = "fullon_graphql_changes"
 
 # Names are qualified or found in pg_catalog, whatever the search path of whoever writes.
 _FUNCTIONS = f"""
@@ -112,7 +110,7 @@ def watch(connection: Connection, table: str) -> None:
     """Have the changes of `table` told from now on. Waits for whoever writes to it."""
     arguments = ", ".join(f"'{name}'" for name in KEYS[table])
     connection.exec_driver_sql(
-        f'CREATE OR REPLACE TRIGGER "{TRIGGER}" AFTER INSERT OR UPDATE OR DELETE ON {table} '
+        f"CREATE OR REPLACE TRIGGER {TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON {table} "
         f"FOR EACH ROW EXECUTE FUNCTION {OWN_SCHEMA}.note_change({arguments})"
     )
-    connection.exec_driver_sql(f'ALTER TABLE {table} ENABLE TRIGGER "{TRIGGER}"')
+    connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER {TRIGGER}")

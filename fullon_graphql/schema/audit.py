@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import strawberry
 from strawberry.scalars import JSON
 
 from fullon_graphql import models
 from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.entities import entity
+from fullon_graphql.schema.changes import RowEvent
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import audit
@@ -29,3 +31,8 @@ class AuditEntry(Node):
     request_id: str = column("The request's `x-request-id`.", filterable=True)
     previous_hash: str = column("Hash of the entry before it; zeros in the first one.")
     hash: str = column("SHA-256 over `previousHash` and all of the above, in hex.")
+
+
+@strawberry.type(description="What happened to the audit log: an entry is only ever CREATED, unless somebody tampers.")
+class AuditEvent(RowEvent):
+    audit_entry: AuditEntry | None = strawberry.field(description="The entry; null once it is gone.")

@@ -48,7 +48,7 @@ class BotLog(Node):
     )
 
 
-@strawberry.type(description="What happened to a line of a log, in commit order.")
+@strawberry.type(description="What happened to a line of a log, transaction by transaction.")
 class BotLogEvent(RowEvent):
     bot_log: BotLog | None = strawberry.field(
         description="The line as it is when the event is sent, which may be later; null once it is gone."

@@ -20,7 +20,7 @@ described(
 
 @strawberry.type
 class RowEvent:
-    """What happened to a row, in commit order: the fields that the event of every entity has."""
+    """What happened to a row: the fields that the event of every entity has."""
 
     cursor: str = strawberry.field(
         description="Give the newest one that came as `after`, and the stream goes on with what follows it."

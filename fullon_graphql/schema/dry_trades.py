@@ -82,7 +82,7 @@ class CreateDryTradeInput:
     closingtrade: bool | None = optional("True where it closed a position.", False)
 
 
-@strawberry.type(description="What happened to a simulated trade, in commit order.")
+@strawberry.type(description="What happened to a simulated trade, transaction by transaction.")
 class DryTradeEvent(RowEvent):
     dry_trade: DryTrade | None = strawberry.field(
         description="The trade as it is when the event is sent, which may be later; null once it is gone."

@@ -104,7 +104,7 @@ class CreateOrderInput:
     reason: str | None = strawberry.field(description="Why it is placed; at most 35 characters.", default="")
 
 
-@strawberry.type(description="What happened to an order, in commit order.")
+@strawberry.type(description="What happened to an order, transaction by transaction.")
 class OrderEvent(RowEvent):
     order: Order | None = strawberry.field(
         description="The order as it is when the event is sent, which may be later; null once it is gone."

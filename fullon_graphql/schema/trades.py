@@ -76,7 +76,7 @@ class Trade(Node):
     )
 
 
-@strawberry.type(description="What happened to a trade, in commit order.")
+@strawberry.type(description="What happened to a trade, transaction by transaction.")
 class TradeEvent(RowEvent):
     trade: Trade | None = strawberry.field(
         description="The trade as it is when the event is sent, which may be later; null once it is gone."

@@ -112,8 +112,8 @@ class ChangeFeed:
         position = after or start
         while True:
             with self._mailbox(interest) as mailbox:
-                start = mailbox.upto
-                while found := await stored(self._database, interest, position, start):
+                # What comes into the mailbox meanwhile may be read here as well; it is left out below.
+                while found := await stored(self._database, interest, position):
                     yield found
                     position = found[-1].position
                 while taken := await mailbox.take():

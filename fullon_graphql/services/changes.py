@@ -130,8 +130,7 @@ EDGE: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 READ_ALL: Final = _READ.format(condition="")
 _READ_SOME: Final = _READ.format(
     condition="""
-        AND (xid, seq) <= ($3, $4) AND entity = $5
-        AND ($6::bigint IS NULL OR uid = $6) AND ($7::bigint IS NULL OR bot_id = $7)"""
+        AND entity = $3 AND ($4::bigint IS NULL OR uid = $4) AND ($5::bigint IS NULL OR bot_id = $5)"""
 )
 
 
@@ -160,11 +159,11 @@ class Reading:
         return cls(changes, upto, first["pending"])
 
 
-async def stored(database: Database, interest: Interest, after: Position, upto: Position) -> list[Change]:
-    """The first changes after one position and up to another, none where there are no more.
+async def stored(database: Database, interest: Interest, after: Position) -> list[Change]:
+    """The first changes after a position, none where there are no more.
 
     Raises:
         CursorExpired: `after` is older than what is kept, or of another database.
     """
-    values = (*after, *upto, interest.table.__tablename__, interest.uid, interest.bot_id)
+    values = (*after, interest.table.__tablename__, interest.uid, interest.bot_id)
     return Reading.of(await database.records(_READ_SOME, *values)).changes

@@ -16,4 +16,4 @@ def _bot_logs(context: Context, bot_id: BotKey = None, after: AfterEvent = None)
 
 @strawberry.type
 class BotLogSubscriptions:
-    bot_logs: BotLogEvent = row_stream("What your bots write", _bot_logs)
+    bot_logs: BotLogEvent = row_stream("What your bots write (administrators: all bots)", _bot_logs)

@@ -1,4 +1,4 @@
-"""Streams of what happens to rows: every committed change once, in commit order, resumable."""
+"""Streams of what happens to rows: every committed change once, resumable."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ AfterEvent = Annotated[
 
 def row_stream(whose: str, open_: Callable[..., Source[Any]]) -> Any:
     """A field of `Subscription` that streams what happens to rows; `whose` begins its description."""
-    description = (
-        f"{whose} (administrators: all): each committed change once; with `after`, everything since that event first."
-    )
+    description = f"{whose}: each committed change once; with `after`, everything since that event first."
     return streamed(description, open_, cursor=lambda event: event.cursor)
 
 

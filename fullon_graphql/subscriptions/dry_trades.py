@@ -16,4 +16,4 @@ def _dry_trades(context: Context, bot_id: BotKey = None, after: AfterEvent = Non
 
 @strawberry.type
 class DryTradeSubscriptions:
-    dry_trades: DryTradeEvent = row_stream("Your simulated trades", _dry_trades)
+    dry_trades: DryTradeEvent = row_stream("Your simulated trades (administrators: all)", _dry_trades)

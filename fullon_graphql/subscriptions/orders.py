@@ -16,4 +16,4 @@ def _orders(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -
 
 @strawberry.type
 class OrderSubscriptions:
-    orders: OrderEvent = row_stream("Your orders", _orders)
+    orders: OrderEvent = row_stream("Your orders (administrators: all)", _orders)

@@ -16,4 +16,4 @@ def _trades(context: Context, after: AfterEvent = None) -> Source[TradeEvent]:
 
 @strawberry.type
 class TradeSubscriptions:
-    trades: TradeEvent = row_stream("Your trades", _trades)
+    trades: TradeEvent = row_stream("Your trades (administrators: all)", _trades)

@@ -55,7 +55,7 @@ def test_doctor_is_content_with_a_database_of_our_own(environment: Environment) 
     [
         ("ALTER TABLE users ADD nickname text", 0, "harmless users.nickname"),
         ("DROP INDEX uid_ex_id", 0, "degrades orders"),
-        ('DROP TRIGGER "FULLON_GRAPHQL_CHANGES" ON orders', 0, "degrades orders no trigger tells of its changes"),
+        ("DROP TRIGGER fullon_graphql_changes ON orders", 0, "degrades orders no trigger tells of its changes"),
         ("ALTER TABLE orders DROP leverage", 1, "breaks orders.leverage"),
     ],
 )

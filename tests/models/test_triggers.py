@@ -195,7 +195,7 @@ def test_tables_that_were_there_before_get_a_trigger_only_where_it_is_asked_for(
 
 @pytest.mark.parametrize("loss", ["DROP TRIGGER {}", "ALTER TABLE trades DISABLE TRIGGER {}"])
 def test_a_trigger_that_is_gone_or_disabled_is_missed_and_mended(migrated_database: str, loss: str) -> None:
-    loss = loss.format(f'"{triggers.TRIGGER}"') + (" ON trades" if loss.startswith("DROP") else "")
+    loss = loss.format(triggers.TRIGGER) + (" ON trades" if loss.startswith("DROP") else "")
     execute(migrated_database, loss)
     assert unwatched(migrated_database) == ["trades"]
 

@@ -216,6 +216,17 @@ async def test_trades_simulated_trades_and_logs_can_be_followed_alike(graph: Gra
     assert gone == {"kind": "DELETED", "botLog": None}
 
 
+async def test_administrators_and_nobody_else_follow_the_audit_log(graph: GraphClient, platform: Database) -> None:
+    query = "subscription { auditLog { kind auditEntry { seq operation entity } } }"
+    admin = graph.as_(principal(ADMIN, admin=True))
+    async with listening(admin, query) as events:
+        await admin.data('mutation { createBot(input: {name: "new"}) { botId } }')
+        assert await take(events, 1) == [
+            {"kind": "CREATED", "auditEntry": {"seq": 1, "operation": "createBot", "entity": "Bot"}}
+        ]
+    assert (await refusal(graph.as_(principal(TRADER)), query)).codes == ["FORBIDDEN"]
+
+
 async def test_an_event_leads_to_the_rest_of_the_graph_however_many_there_are(
     graph: GraphClient, redis: Redis, platform: Database, ohlcv_database: Database, statements: Count
 ) -> None:

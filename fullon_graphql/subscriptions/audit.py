@@ -1,0 +1,21 @@
+"""The audit log, as it is written."""
+
+from __future__ import annotations
+
+import strawberry
+
+from fullon_graphql.auth.principal import administrator
+from fullon_graphql.context import Context
+from fullon_graphql.schema.audit import AuditEntry, AuditEvent
+from fullon_graphql.subscriptions.changes import AfterEvent, RowChanges, row_stream
+from fullon_graphql.subscriptions.sources import Source
+
+
+def _audit_log(context: Context, after: AfterEvent = None) -> Source[AuditEvent]:
+    administrator(context.caller)
+    return RowChanges(context, AuditEntry, AuditEvent, "audit_entry", after)
+
+
+@strawberry.type
+class AuditSubscriptions:
+    audit_log: AuditEvent = row_stream("The audit log (administrators only)", _audit_log)
