@@ -107,3 +107,15 @@ async def test_the_views_are_shown_with_their_figures(demo: Server) -> None:
     figures = dict(line.split(maxsplit=1) for line in lines if line.startswith(" "))
     assert figures["totalBots"] == "7"
     assert figures["winRate"].startswith("0.")
+
+
+async def test_a_bot_lives_from_its_first_try_to_its_end(demo: Server) -> None:
+    lines = await run(demo, "08_life_of_a_bot.py")
+    assert [line.split(":")[0] for line in lines] == [
+        "tried", "made", "equipped", "listens", "active", "ordered", "then", "deleted",
+    ]  # fmt: skip
+    assert lines[0] == "tried:    a bot of trader@fullon, rehearsing"
+    assert lines[1] == "made:     once, though asked twice"
+    assert lines[4] == "active:   True"
+    assert lines[5].startswith("ordered:  New on ")
+    assert lines[6:] == ["then:     canceled", "deleted:  True"]

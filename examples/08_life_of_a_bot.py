@@ -1,0 +1,97 @@
+"""A bot's whole life: tried, made, given an account, a strategy and a feed, sent to trade, and deleted again.
+
+Start `make demo`, then in another terminal:
+
+    .venv/bin/python examples/08_life_of_a_bot.py [MAIL [PASSWORD]]
+
+FULLON_URL names another server than http://127.0.0.1:8000.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+URL = os.environ.get("FULLON_URL", "http://127.0.0.1:8000")
+DEMO_PASSWORD = "fullon-demo"
+
+LOGIN = """mutation ($mail: String!, $password: String!) {
+  login(mail: $mail, password: $password) { accessToken }
+}"""
+# What the bot is made of: one of our accounts, an instrument traded there, a template.
+AROUND = """{
+  me { exchanges { exId name active catalog { symbols(first: 1) { nodes { symbolId symbol } } } } }
+  catStrategies { nodes { catStrId name } }
+}"""
+TRY = """mutation ($name: String!) {
+  createBot(input: {name: $name}, dryRun: true) { name active dryRun user { mail } }
+}"""
+# Asked twice with one key, a bot is made once: what a client does that got no answer.
+CREATE = """mutation ($name: String!, $key: String!) {
+  createBot(input: {name: $name}, idempotencyKey: $key) { botId }
+}"""
+EQUIP = """mutation ($botId: Int!, $exId: Int!, $catStrId: Int!) {
+  attachExchange(botId: $botId, exId: $exId) { exchanges { name } }
+  createStrategy(input: {botId: $botId, catStrId: $catStrId, leverage: 2}) { strId params { name value } }
+}"""
+LISTEN = """mutation ($strId: Int!, $symbolId: Int!) {
+  createFeed(input: {strId: $strId, symbolId: $symbolId, period: "Minutes", compression: 60}) {
+    period compression symbol { symbol }
+  }
+}"""
+SWITCH_ON = "mutation ($botId: Int!) { updateBot(input: {botId: $botId, active: true}) { active timestamp } }"
+ORDER = """mutation ($botId: Int!, $exId: Int!, $symbol: String!) {
+  createOrder(input: {
+    botId: $botId, exId: $exId, symbol: $symbol, side: BUY, orderType: "limit",
+    volume: 0.01, price: 1, reason: "example"
+  }) { orderId status exchange bot { name } }
+}"""
+CANCEL = "mutation ($orderId: Int!) { cancelOrder(orderId: $orderId) { status } }"
+DELETE = "mutation ($botId: Int!) { deleteBot(botId: $botId) }"
+
+
+def ask(client: httpx.Client, query: str, **variables: object) -> Any:
+    """The data of one operation. An error ends the program with its code and sentence."""
+    try:
+        answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
+    except httpx.ConnectError:
+        sys.exit(f"No server at {URL}. Start one with: make demo")
+    for error in answer.get("errors", []):
+        sys.exit(f"{error['extensions']['code']}: {error['message']}")
+    return answer["data"]
+
+
+def main(mail: str = "trader@fullon", password: str = DEMO_PASSWORD) -> None:
+    with httpx.Client(base_url=URL) as client:
+        session = ask(client, LOGIN, mail=mail, password=password)["login"]
+        client.headers["Authorization"] = f"Bearer {session['accessToken']}"
+        around = ask(client, AROUND)
+        account = next(account for account in around["me"]["exchanges"] if account["active"])
+        [instrument] = account["catalog"]["symbols"]["nodes"]
+        template = around["catStrategies"]["nodes"][0]
+
+        tried = ask(client, TRY, name="example")["createBot"]
+        print(f"tried:    a bot of {tried['user']['mail']}, {'rehearsing' if tried['dryRun'] else 'trading'}")
+        key = str(uuid4())
+        first, again = (ask(client, CREATE, name="example", key=key)["createBot"]["botId"] for _ in range(2))
+        print(f"made:     {'once, though asked twice' if first == again else 'twice'}")
+
+        equipped = ask(client, EQUIP, botId=first, exId=account["exId"], catStrId=template["catStrId"])
+        print(f"equipped: {equipped['attachExchange']['exchanges'][0]['name']}, {template['name']}")
+        strategy = equipped["createStrategy"]
+        feed = ask(client, LISTEN, strId=strategy["strId"], symbolId=instrument["symbolId"])["createFeed"]
+        print(f"listens:  to {feed['symbol']['symbol']}, every {feed['compression']} {feed['period'].lower()}")
+
+        print(f"active:   {ask(client, SWITCH_ON, botId=first)['updateBot']['active']}")
+        placed = ask(client, ORDER, botId=first, exId=account["exId"], symbol=instrument["symbol"])["createOrder"]
+        print(f"ordered:  {placed['status']} on {placed['exchange']}")
+        print(f"then:     {ask(client, CANCEL, orderId=placed['orderId'])['cancelOrder']['status']}")
+        print(f"deleted:  {ask(client, DELETE, botId=first)['deleteBot']}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
