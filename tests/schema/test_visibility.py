@@ -50,7 +50,7 @@ RULES = {
     "everybody's": ["Ticker", "Candle", "CandleColumns", "CandleUpdate"],
     "administrators'": ["Service", "Process", "SystemHealth", "Tally"],
     "of rows one sees": ["PageInfo", "Balance", "Position", "LiveOrder", "Claim", "BotStatus"],
-    "events of rows one sees": ["OrderEvent", "TradeEvent", "DryTradeEvent", "BotLogEvent"],
+    "events of rows one sees": ["OrderEvent", "TradeEvent", "DryTradeEvent", "BotLogEvent", "AuditEvent"],
     "numbers over rows one sees": [
         "TradeStatistics", "SymbolStatistics", "OrderStatistics", "StatusCount", "BotDashboard", "TradingOverview",
         "PerformanceMetrics", "RiskMetrics", "PortfolioStats", "AssetAllocation", "UserSummary",
