@@ -9,7 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fullon_graphql.cache.client import connect
 from fullon_graphql.cli.connection import with_database
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
 from fullon_graphql.models import Role
 from fullon_graphql.services.accounts import all_accounts, create_account, set_password
 
@@ -40,7 +43,7 @@ def create(
 def passwd(mail: Mail, password_stdin: PasswordStdin = False) -> None:
     """Give an account a new password and end all its sessions."""
     password = _password(password_stdin)
-    with_database(lambda database, _: set_password(database, mail, password))
+    with_database(lambda database, settings: _change_password(database, settings, mail, password))
     typer.echo(f"Changed the password of {mail}; all its sessions have ended.")
 
 
@@ -51,6 +54,11 @@ def list_accounts() -> None:
     for account in with_database(lambda database, _: all_accounts(database)):
         table.add_row(str(account.uid), account.mail, account.role, "yes" if account.active else "no")
     Console().print(table)
+
+
+async def _change_password(database: Database, settings: Settings, mail: str, password: str) -> None:
+    async with connect(settings.redis_url, settings, "cli") as redis:
+        await set_password(database, redis, mail, password)
 
 
 def _password(from_stdin: bool) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from redis.asyncio import Redis
 from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +17,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Conflict, NotFound
 from fullon_graphql.models import Role, Session, User
+from fullon_graphql.services.revocation import announce
 
 MAIL_LENGTH = 80
 NAME_LENGTH = 50
@@ -72,8 +74,8 @@ async def create_account(
         raise Conflict(f"There is an account for {mail} already.") from None
 
 
-async def set_password(database: Database, mail: str, password: str) -> None:
-    """Replace the account's password and end all its sessions, at once or not at all.
+async def set_password(database: Database, redis: Redis, mail: str, password: str) -> None:
+    """Replace the account's password and end all its sessions and open connections, at once or not at all.
 
     Raises:
         BadUserInput: the password cannot be stored.
@@ -90,6 +92,7 @@ async def set_password(database: Database, mail: str, password: str) -> None:
             .where(Session.uid == uid, Session.revoked_at.is_(None))
             .values(revoked_at=func.now(), reason="password changed")
         )
+    await announce(redis, uid)
 
 
 async def all_accounts(database: Database) -> Sequence[Account]:

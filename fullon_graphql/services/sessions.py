@@ -29,6 +29,7 @@ from fullon_graphql.errors import BadUserInput, Unauthenticated
 from fullon_graphql.models import Session, User
 from fullon_graphql.services.accounts import MAIL_LENGTH, is_administrator
 from fullon_graphql.services.one_time_codes import use_code
+from fullon_graphql.services.revocation import announce
 from fullon_graphql.services.throttle import Throttle
 
 INVALID_CREDENTIALS = "Invalid credentials"
@@ -200,8 +201,10 @@ class Sessions:
         """Whether there was a session alive to end."""
         statement = update(Session).where(which, _alive()).values(revoked_at=func.now(), reason=reason)
         async with self._database.transaction() as connection:
-            ended = await connection.execute(statement.returning(Session.id))
-            return ended.first() is not None
+            uid: int | None = (await connection.execute(statement.returning(Session.uid))).scalar()
+        if uid is not None:
+            await announce(self._redis, uid)
+        return uid is not None
 
     def _end(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=self._settings.refresh_token_days)

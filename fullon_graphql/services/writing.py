@@ -34,6 +34,7 @@ from fullon_graphql.services import audit, idempotency
 from fullon_graphql.services.audit import Event
 from fullon_graphql.services.conflicts import explained
 from fullon_graphql.services.idempotency import Claim
+from fullon_graphql.services.revocation import announce
 
 T = TypeVar("T")
 Key = int | str | list[int] | bool
@@ -41,6 +42,9 @@ Key = int | str | list[int] | bool
 
 SECRET_INPUTS = {"password", "current_password", "new_password", "code"}
 """Arguments of which even the digest must tell nothing."""
+
+CREDENTIALS = {"User", "Session", "ApiKey"}
+"""Entities that say who may do what."""
 
 _log = structlog.get_logger(__name__)
 
@@ -159,6 +163,7 @@ class Writes:
                 raise (explained(error) or error) from None
         if not intent.dry_run:
             await self._forget_stale(write)
+            await self._announce(write)
         return answered
 
     async def _seal(self, intent: Intent, write: Write, digest: str, claim: Claim | None, key: Key) -> None:
@@ -186,6 +191,12 @@ class Writes:
             _log.warning(
                 "stale_cache_left", keys=sorted(write.stale | write.stale_patterns), error=type(error).__name__
             )
+
+    async def _announce(self, write: Write) -> None:
+        """Have open connections looked at, where what their credentials may do could have changed."""
+        rows = [before or after or {} for entity, _, before, after in write.images if entity in CREDENTIALS]
+        for uid in {row["uid"] for row in rows}:
+            await announce(self._redis, uid)
 
     def _digest(self, intent: Intent) -> str:
         """SHA-256 over the operation and its input. Secrets enter as a keyed hash, for short ones could be guessed."""

@@ -37,8 +37,8 @@ FOREIGN = ["user3@fullon", "777", "foreign", "$2b$", "JBSWY3DPEHPK3PXP"]
 
 
 @pytest.fixture(autouse=True)
-async def _secrets(platform: Database) -> None:
-    await set_password(platform, "user2@fullon", PASSWORD)
+async def _secrets(platform: Database, redis: Redis) -> None:
+    await set_password(platform, redis, "user2@fullon", PASSWORD)
     await change(platform, OTHER, f2a="JBSWY3DPEHPK3PXP")
 
 
@@ -58,8 +58,10 @@ def codes(response: httpx.Response) -> list[str]:
     return [error["extensions"]["code"] for error in response.json().get("errors", [])]
 
 
-async def test_every_reason_not_to_let_somebody_in_sounds_the_same(server: Server, platform: Database) -> None:
-    await set_password(platform, "user3@fullon", PASSWORD)
+async def test_every_reason_not_to_let_somebody_in_sounds_the_same(
+    server: Server, platform: Database, redis: Redis
+) -> None:
+    await set_password(platform, redis, "user3@fullon", PASSWORD)
     await change(platform, OTHER, active=False)
     attempts: list[dict[str, Any]] = [
         {"mail": "user2@fullon", "password": "wrong"},

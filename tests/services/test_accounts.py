@@ -3,6 +3,7 @@ from __future__ import annotations
 import traceback
 
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import select
 
 from fullon_graphql.config import Settings
@@ -53,12 +54,12 @@ async def test_names_and_passwords_that_cannot_be_stored_are_refused(database: D
 
 
 async def test_a_new_password_ends_every_session_of_the_account_and_no_other(
-    sessions: Sessions, database: Database, add_account: AddAccount
+    sessions: Sessions, database: Database, add_account: AddAccount, redis: Redis
 ) -> None:
     await add_account()
     await add_account("other@fullon")
     mine, others = [await sessions.login(mail, "secret") for mail in ("trader@fullon", "other@fullon")]
-    await set_password(database, "trader@fullon", "changed")
+    await set_password(database, redis, "trader@fullon", "changed")
     with pytest.raises(Unauthenticated, match="ended"):
         await sessions.identify_token(mine.access_token)
     with pytest.raises(Unauthenticated):
@@ -69,9 +70,9 @@ async def test_a_new_password_ends_every_session_of_the_account_and_no_other(
     assert await sessions.login("trader@fullon", "changed")
 
 
-async def test_a_password_needs_an_account(database: Database) -> None:
+async def test_a_password_needs_an_account(database: Database, redis: Redis) -> None:
     with pytest.raises(NotFound, match="nobody@fullon"):
-        await set_password(database, "nobody@fullon", "secret")
+        await set_password(database, redis, "nobody@fullon", "secret")
 
 
 async def test_accounts_are_listed_and_found_without_secrets(database: Database, add_account: AddAccount) -> None:
