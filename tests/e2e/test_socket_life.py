@@ -1,0 +1,185 @@
+"""How sockets live and end: tokens that are renewed or run out, credentials that are revoked, limits, shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket as sockets
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import orjson
+import pytest
+from redis.asyncio import Redis
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.config import Settings
+from tests.fixtures.rows import OTHER, TRADER
+from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.signing_in import SignIn
+from tests.fixtures.socket import PROTOCOL, Socket, socket
+
+GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price } }'
+
+
+def ending(settings: Settings, token: str, seconds: float) -> str:
+    """The same token with another end."""
+    secret = settings.jwt_secret_key.get_secret_value()
+    claims = jwt.decode(token, secret, ["HS256"], audience=settings.jwt_audience)
+    expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
+    return jwt.encode(claims | {"exp": expires_at.timestamp()}, secret, "HS256")
+
+
+async def test_a_socket_ends_with_its_token(server: Server, sign_in: SignIn, settings: Settings) -> None:
+    async with socket(server) as client:
+        await client.sign_in({"authorization": ending(settings, await sign_in(TRADER), 8)})
+        message = await client.receive()
+        assert (message["type"], message["payload"]["type"]) == ("ping", "token-expiring")
+        assert await client.closed() == 4403
+
+
+async def test_a_token_is_renewed_on_the_open_socket_by_its_own_account_alone(
+    server: Server, sign_in: SignIn, settings: Settings
+) -> None:
+    token, others = await sign_in(TRADER), await sign_in(OTHER)
+    async with socket(server) as client:
+        await client.sign_in({"authorization": ending(settings, token, 30)})
+        assert (await client.receive())["payload"]["type"] == "token-expiring"
+        for stranger in ("garbage", others):
+            await client.send("ping", payload={"authorization": f"Bearer {stranger}"})
+            refused = await client.receive()
+            assert (refused["type"], refused["payload"]["type"]) == ("pong", "token-refused")
+            assert refused["payload"]["error"]["extensions"]["code"] == "UNAUTHENTICATED"
+        await client.send("ping", payload={"authorization": f"Bearer {token}"})
+        renewed = await client.receive()
+        assert (renewed["type"], renewed["payload"]["type"]) == ("pong", "token-renewed")
+        assert datetime.fromisoformat(renewed["payload"]["expiresAt"]) > datetime.now(UTC) + timedelta(minutes=5)
+
+
+async def test_signing_out_ends_the_sockets_of_that_session_on_every_worker(
+    start_server: StartServer, sign_in: SignIn
+) -> None:
+    token, staying = await sign_in(TRADER), await sign_in(TRADER)
+    async with start_server() as here, start_server() as there, socket(there) as client, socket(there) as other:
+        await client.sign_in({"authorization": token})
+        await other.sign_in({"authorization": staying})
+        assert (await here.ask("mutation { logout }", token))["data"] == {"logout": True}
+        assert await client.closed() == 4403
+        await other.subscribe("1", "{ me { uid } }")
+        assert await other.next("1") == {"me": {"uid": TRADER}}
+
+
+async def test_each_limit_has_its_answer(start_server: StartServer, sign_in: SignIn) -> None:
+    trader, other = bearer(await sign_in(TRADER)), bearer(await sign_in(OTHER))
+    limits = {
+        "SOCKET_LIMIT": "3", "SOCKETS_PER_USER": "2", "SUBSCRIPTIONS_PER_SOCKET": "2", "SOCKET_MESSAGE_BYTES": "2048",
+        "SOCKET_MESSAGES_PER_SECOND": "20", "SOCKET_INIT_TIMEOUT": "1",
+    }  # fmt: skip
+    async with start_server(**limits) as server, AsyncExitStack() as stack:
+        async with socket(server) as silent:
+            assert await silent.closed() == 4408
+        first = await opened(stack, server, trader)
+        await opened(stack, server, trader)
+        async with socket(server, trader) as third:
+            await third.send("connection_init")
+            assert await third.closed() == 1013
+        await until_refused(stack, server, other)
+        await many_subscriptions(first)
+        await first.connection.send("x" * 3000)
+        assert await first.closed() == 1009
+
+
+async def opened(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> Socket:
+    client = await stack.enter_async_context(socket(server, headers))
+    await client.sign_in()
+    return client
+
+
+async def until_refused(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> None:
+    """As many sockets as there may be, and the answer to one more."""
+    chatty = await opened(stack, server, headers)  # once the server has seen the last one go
+    with pytest.raises(InvalidStatus) as refusal:
+        async with socket(server, headers):
+            pass
+    assert refusal.value.response.status_code == 429
+    [error] = orjson.loads(refusal.value.response.body)["errors"]
+    assert error["extensions"]["code"] == "RATE_LIMITED"
+    for _ in range(200):
+        await chatty.send("ping")
+    assert await chatty.closed() == 1008
+
+
+async def many_subscriptions(client: Socket) -> None:
+    for id_ in ("1", "2", "3"):
+        await client.subscribe(id_, GOLD)
+    message = await client.receive()
+    assert (message["type"], message["id"]) == ("error", "3")
+    assert [error["extensions"]["code"] for error in message["payload"]] == ["RATE_LIMITED"]
+
+
+async def test_a_client_that_stops_reading_delays_nobody_and_goes_on_with_the_newest(
+    server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    symbol, token = "S" * 100, await sign_in(TRADER)
+    fields = " ".join(f"f{number}: symbol" for number in range(1000))  # a frame of 100 kB
+    query = f'subscription {{ ticker(exchange: "kraken", symbol: "{symbol}") {{ price {fields} }} }}'
+    narrow = sockets.socket()
+    narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 8192)
+    address = urlsplit(server.url)
+    narrow.connect((address.hostname, address.port))
+    await tickers.write(redis, [Ticker("kraken", symbol, 0, 0)])
+    async with (
+        connect(server.socket_url, sock=narrow, subprotocols=[PROTOCOL], max_queue=1, proxy=None) as connection,
+        socket(server, bearer(token)) as quick,
+    ):
+        slow = Socket(connection)
+        for client in (slow, quick):
+            await client.sign_in({"authorization": token})
+            await client.subscribe("1", query)
+        assert (await quick.next("1"))["ticker"]["price"] == 0
+        for step in range(1, 101):
+            await tickers.write(redis, [Ticker("kraken", symbol, step, step)])
+            assert (await quick.next("1"))["ticker"]["price"] == step
+        prices = [(await slow.next("1"))["ticker"]["price"]]
+        while prices[-1] < 100:
+            prices.append((await slow.next("1"))["ticker"]["price"])
+        assert prices == sorted(set(prices))
+        assert len(prices) < 100
+
+
+async def test_a_server_that_ends_tells_its_clients_to_come_back(start_server: StartServer, sign_in: SignIn) -> None:
+    async with start_server() as server, socket(server, bearer(await sign_in(TRADER))) as client:
+        await client.sign_in()
+        await client.subscribe("1", GOLD)
+        await client.subscribe("2", "{ __typename }")
+        assert await client.next("2") == {"__typename": "Query"}
+        server.process.terminate()
+        assert await client.closed() == 1012
+        async with asyncio.timeout(20):
+            assert await server.process.wait() == -signal.SIGTERM  # ended in order, uvicorn hands on what it was told
+
+
+async def test_a_socket_runs_any_operation_and_the_one_that_is_named(server: Server, sign_in: SignIn) -> None:
+    async with socket(server, bearer(await sign_in(TRADER))) as client:
+        await client.send("ping")
+        assert await client.receive() == {"type": "pong"}
+        await client.send("pong")
+        await client.sign_in()
+        document = "query A { __typename } query B { me { uid } } mutation C { logout }"
+        answers: list[tuple[str | None, Any]] = [("A", {"__typename": "Query"}), ("B", {"me": {"uid": TRADER}})]
+        for name, data in answers:
+            await client.send("subscribe", id="same", payload={"query": document, "operationName": name})
+            assert await client.next("same") == data
+            assert await client.receive() == {"type": "complete", "id": "same"}
+        await client.send("complete", id="unknown")
+        await client.send("subscribe", id="1", payload={"query": document, "operationName": None})
+        assert (await client.receive())["type"] == "error"
+        await client.send("subscribe", id="1", payload={"query": document, "operationName": "C"})
+        assert await client.next("1") == {"logout": True}
+        assert await client.closed() == 4403
