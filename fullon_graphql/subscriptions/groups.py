@@ -49,8 +49,9 @@ class Listener:
         self._limit = limit
         self._state: deque[Frame] = deque()
         self._waiting: dict[Hashable, Frame] = {}
-        self._behind = not group.resumable  # who listens to states begins with the newest, at the beginning or later
-        self._since = 0
+        self._behind = False
+        self._since = group.number
+        self._owed = group.state()
         self._end: Sequence[GraphQLFormattedError] | None = None
         self._arrived = asyncio.Event()
 
@@ -61,8 +62,11 @@ class Listener:
         while True:
             if self._state:
                 return self._state.popleft()
-            if self._behind:
-                await self._catch_up()
+            if self._owed:
+                self._state.extend(await asyncio.shield(self._owed))
+                self._owed = None
+            elif self._behind:
+                self._catch_up()
             elif self._waiting:
                 return self._waiting.pop(next(iter(self._waiting)))
             elif self._end is not None:
@@ -87,10 +91,10 @@ class Listener:
             self._end = errors
             self._arrived.set()
 
-    async def _catch_up(self) -> None:
+    def _catch_up(self) -> None:
         self._behind = False
         self._since = self._group.number
-        self._state.extend(await self._group.state())
+        self._owed = self._group.state()
 
     def _overflow(self) -> None:
         if self._group.resumable:
@@ -144,16 +148,16 @@ class Group:
             if not self._listeners:
                 await self._close()
 
-    async def state(self) -> list[Frame]:
-        """What a listener is sent first, executed once however many ask."""
+    def state(self) -> asyncio.Task[list[Frame]] | None:
+        """What a listener is sent first, executed once however many ask; None where there is nothing."""
         if self._newest is None or self._newest[0] != self.number:
             if not (events := self._source.state()):
-                return []
+                return None
             task = asyncio.create_task(self._executed(list(events)), name="state of a stream")
             self._newest = self.number, task
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(self._newest[1])
+        return self._newest[1]
 
     def rendered(self, error: Exception) -> Sequence[GraphQLFormattedError]:
         """`error` as clients are told."""

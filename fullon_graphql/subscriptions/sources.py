@@ -49,11 +49,10 @@ class Stream:
     """`open(context, **arguments)`; arguments by Python name, those not given left out. It checks them, and waits for
     nothing."""
     cursor: Callable[[Any], str] | None = None
-    """Of an event, where each happens once and must not be missed: what goes on after it. Without one the stream is of
-    states, of which the newest counts."""
+    """Of an event, where none must be missed: what goes on after it. Who cannot keep up is told where to go on. Without
+    one the stream is of states: who cannot keep up gets the newest instead of all it has missed."""
     key: Callable[[Any], Hashable] | None = None
-    """Of a state, what it is the state of: a listener who is slow gets the newest of each. Without one it gets the
-    whole state instead of all it has missed."""
+    """Of an event, what it is the state of: of those that wait for a listener, the newest of each is enough."""
 
     @property
     def kind(self) -> str:
@@ -77,8 +76,8 @@ def streamed(
 
     The class says its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context are
     the field's arguments, annotated as a resolver's are. A source of events that happen once names the `cursor` of an
-    event; its argument `after` is the cursor from which to go on. One of states whose values stand for different
-    things, like the bars of a chart, may name the `key` of a value.
+    event; its argument `after` is the cursor from which to go on. One whose values stand for different things that
+    change, like the bars of a chart, names the `key` of a value.
     """
     stream = Stream(open_, cursor, key)
 

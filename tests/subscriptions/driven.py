@@ -83,6 +83,12 @@ class Subscription:
     shared: Ticker = streamed("Everybody's, one thing at a time.", _open)
     keyed: Ticker = streamed("Everybody's, of several things.", _open, key=lambda ticker: ticker.of)
     own: Private = streamed("Somebody's.", _open)
+    bars: Ticker = streamed(
+        "Things that change, none of which is missed.",
+        _open,
+        cursor=lambda ticker: ticker.of,
+        key=lambda ticker: ticker.of,
+    )
     happened: Private = streamed("Events.", _open_events, cursor=lambda private: f"c{private.number}")
 
 

@@ -165,6 +165,18 @@ async def test_a_slow_reader_of_events_gets_those_that_wait_and_the_cursor_to_go
         assert frames[-1].cursor == f"c{backlog - 1}"
 
 
+async def test_a_stream_with_cursors_and_states_begins_with_the_state_and_keeps_the_newest_of_each_key(
+    driver: Driver,
+) -> None:
+    query = "subscription { bars { number of } }"
+    async with driver.listen(ONE, query) as first:
+        await taken(opened[0], Ticker(number=1, of="a"))
+        async with driver.listen(TWO, query) as second:
+            await taken(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(2, 6)))
+            assert [await number(first) for _ in range(2)] == [4, 5]
+            assert [await number(second) for _ in range(3)] == [1, 4, 5]
+
+
 async def test_events_wait_for_a_listener_that_has_not_begun_to_read(driver: Driver) -> None:
     async with driver.listen(ONE, EVENTS) as listener:
         await taken(opened[0], Private(number=1), Private(number=2))
