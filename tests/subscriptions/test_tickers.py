@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.subscriptions.tickers import Quotes
 from tests.conftest import Count
 from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
 from tests.fixtures.rows import TRADER
@@ -141,3 +144,18 @@ async def test_nobody_listens_without_signing_in(graph: GraphClient, redis: Redi
     async with aclosing(graph.as_(ANONYMOUS).stream(ONE, symbol="A")) as stream:
         assert (await anext(stream)).codes == ["UNAUTHENTICATED"]
     assert await listeners(redis) == 0
+
+
+QUOTES = st.builds(quote, st.sampled_from("AB"), st.integers(1, 3), st.integers(1, 5))
+
+
+@given(st.lists(st.lists(QUOTES, unique_by=lambda ticker: ticker.symbol)))  # one message per channel waits at most
+def test_the_newest_of_each_symbol_wins_and_nothing_older_is_ever_sent(rounds: list[list[Ticker]]) -> None:
+    seen: dict[str, Ticker] = {}
+    sent = [ticker for found in rounds for ticker in Quotes._newer(seen, found)]
+    for symbol in "AB":
+        times = [ticker.time for ticker in sent if ticker.symbol == symbol]
+        assert times == sorted(times)
+        came = [ticker for found in rounds for ticker in found if ticker.symbol == symbol]
+        assert bool(times) == bool(came)
+        assert not came or times[-1] == seen[symbol].time == max(ticker.time for ticker in came)
