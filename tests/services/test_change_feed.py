@@ -323,7 +323,7 @@ async def test_whoever_cannot_keep_up_reads_from_the_table_what_has_no_room_in_m
     feed: ChangeFeed, writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_feed, "MAILBOX_SIZE", 3)
-    async with aclosing(feed.follow(ORDERS)) as slow, listening(feed) as quick:
+    async with asyncio.timeout(PATIENCE), aclosing(feed.follow(ORDERS)) as slow, listening(feed) as quick:
         first = asyncio.ensure_future(anext(slow))
         await until(lambda: feed.listeners == 2)
         await insert(writer, 1)
