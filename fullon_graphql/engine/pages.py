@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy import Lateral, Select, func, literal_column, select, true
 
 from fullon_graphql.engine import keys, orders
 from fullon_graphql.engine.entities import Entity, Key
@@ -83,13 +83,29 @@ class Page:
             statement = statement.where(orders.beyond(entity, self.order, self.after, before=False))
         if self.before is not None:
             statement = statement.where(orders.beyond(entity, self.order, self.before, before=True))
-        columns: Columns = entity.columns
-        if one_parent:
-            statement, columns = _fenced(statement)
+        size = self.size + ahead if ahead else self.size
+        if not one_parent:
+            return self._sorted(statement, entity, entity.columns, places=places).limit(size)
+        if len(entity.key) > 1:  # of tables without a key of their own: the row is its key
+            found = _fence(statement)
+            return self._sorted(select(found), entity, found.c, places=places).limit(size)
+        return self._looked_up(statement, entity, size, places=places)
+
+    def _looked_up(self, statement: Select[Any], entity: Entity, size: int, *, places: bool) -> Select[Any]:
+        """The page of one parent: sorted by its rows' keys alone, and only those on it are read whole."""
+        names = dict.fromkeys([*(by.name for by in orders.entire(entity, self.order)), *entity.key_names])
+        places_of = (entity.columns[name].label(name) for name in names)
+        found = _fence(statement.with_only_columns(*places_of, maintain_column_froms=True))
+        page = self._sorted(select(found), entity, found.c).limit(size).lateral()
+        columns = (expression.label(name) for name, expression in entity.columns.items())
+        rows = _fence(select(*columns).where(entity.key[0] == page.c[entity.key_names[0]]))
+        return self._sorted(select(rows).select_from(page.join(rows, true())), entity, rows.c, places=places)
+
+    def _sorted(self, statement: Select[Any], entity: Entity, columns: Columns, *, places: bool = False) -> Select[Any]:
         order = orders.sorting(entity, self.order, columns, backward=self.backward)
         if places:
             statement = statement.add_columns(func.row_number().over(order_by=order).label("place"))
-        return statement.order_by(*order).limit(self.size + ahead if ahead else self.size)
+        return statement.order_by(*order)
 
     def arrange(self, found: Sequence[Item]) -> Slice[Item]:
         """The rows of this page in list order, from what `cut` found."""
@@ -130,11 +146,10 @@ def _read_cursor(entity: Entity, order: Order, text: str | None, field: str) -> 
     return place
 
 
-def _fenced(statement: Select[Any]) -> tuple[Select[Any], Columns]:
-    """The same rows and their columns, to be ordered without the key's own index.
+def _fence(statement: Select[Any]) -> Lateral:
+    """The same rows, found before anything is done with them.
 
-    With a limit PostgreSQL would rather walk that index through the whole table than find the rows of one parent by
-    theirs and sort these few: a parent without any rows would read all of everybody's. OFFSET 0 keeps it from that.
+    With a limit PostgreSQL would rather walk the key's index through the whole table than find the rows of one parent
+    by theirs and sort these few: a parent without any rows would read all of everybody's. OFFSET 0 keeps it from that.
     """
-    rows = statement.offset(literal_column("0")).lateral()
-    return select(rows), rows.c
+    return statement.offset(literal_column("0")).lateral()
