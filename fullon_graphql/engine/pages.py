@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Lateral, Select, func, literal_column, select, true
+from sqlalchemy import FromClause, Select, func, literal_column, select, true
 
 from fullon_graphql.engine import keys, orders
 from fullon_graphql.engine.entities import Entity, Key
@@ -146,7 +146,7 @@ def _read_cursor(entity: Entity, order: Order, text: str | None, field: str) -> 
     return place
 
 
-def _fence(statement: Select[Any]) -> Lateral:
+def _fence(statement: Select[Any]) -> FromClause:
     """The same rows, found before anything is done with them.
 
     With a limit PostgreSQL would rather walk the key's index through the whole table than find the rows of one parent
