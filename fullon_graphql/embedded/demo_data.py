@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy import Table, exists, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fullon_graphql.auth.api_keys import HASH_MARK
 from fullon_graphql.auth.passwords import hash_in_thread
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo_candles import DAYS, Moments, load_candles
@@ -33,6 +34,7 @@ from fullon_graphql.embedded.demo_catalogue import (
 from fullon_graphql.embedded.demo_orders import Row, make_history
 from fullon_graphql.embedded.market import Prices, currencies
 from fullon_graphql.models import (
+    ApiKey,
     Base,
     Bot,
     BotExchange,
@@ -118,6 +120,7 @@ def _rows(moments: Moments, password: str, seed: int, now: datetime) -> Rows:
         BotLog: history.logs,
         Simulation: [_simulation(bot, rng) for bot in BOTS if bot.dry_run],
         ExchangeHistory: [row for account in ACCOUNTS if account.active for row in _balances(account, rng, now)],
+        ApiKey: [row for person in PEOPLE for row in _api_keys(person.uid, rng, began)],
     }
 
 
@@ -208,4 +211,21 @@ def _balances(account: Account, rng: Random, now: datetime) -> list[Row]:
             "timestamp": now - timedelta(weeks=week),
         }
         for week, factor, comment in zip(weeks, growth, comments, strict=True)
+    ]
+
+
+def _api_keys(uid: int, rng: Random, began: datetime) -> list[Row]:
+    """A key that is on and one that is switched off; both are hashes of nothing, so nobody can sign in by them."""
+    names = {"dashboard": ("read", True), "old script": ("read,write", False)}
+    return [
+        {
+            "uid": uid,
+            "key": HASH_MARK + rng.randbytes(32).hex(),
+            "name": name,
+            "description": f"The demo's {name}",
+            "scopes": scopes,
+            "is_active": active,
+            "created_at": began,
+        }
+        for name, (scopes, active) in names.items()
     ]

@@ -27,7 +27,7 @@ class ApiKey(Node):
     uid: int = column("Key of the person it signs in.")
     name: str = column("Name given by the owner.")
     description: str | None = column("What it is for.")
-    scopes: list[str] = column("What it may do, of `read`, `write` and `admin`.", _SCOPES)
+    scopes: list[str] = column("What it may do, of `read`, `write` and `admin`; one without any may read.", _SCOPES)
     is_active: bool = column("False for a key that has been switched off.", filterable=True)
     expires_at: DateTime | None = column("When it ends; null for one without an end.", filterable=True)
     last_used_at: DateTime | None = column(

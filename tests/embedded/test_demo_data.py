@@ -103,6 +103,7 @@ async def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
     return {
         name: sorted((tuple(row) for row in await database.rows(select(*without_passwords(table)))), key=repr)
         for name, table in Base.metadata.tables.items()
+        if table.schema is None  # ours tell in which transaction it was
     }
 
 
