@@ -119,3 +119,9 @@ async def test_a_bot_lives_from_its_first_try_to_its_end(demo: Server) -> None:
     assert lines[4] == "active:   True"
     assert lines[5].startswith("ordered:  New on ")
     assert lines[6:] == ["then:     canceled", "deleted:  True"]
+
+
+async def test_both_faces_give_one_answer(demo: Server) -> None:
+    *bots, verdict = await run(demo, "11_both_faces.py")
+    assert len(bots) == 7
+    assert verdict == "GraphQL: 1 request. REST: 8 requests. The same answer: yes"
