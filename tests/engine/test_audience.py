@@ -1,0 +1,31 @@
+"""Which answers are everybody's, and which depend on who asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from fullon_graphql.context import Context
+from fullon_graphql.engine.operations import Operations, Request
+from tests.fixtures.graph import GraphClient, principal
+
+TICKER = 'ticker(exchange: "kraken", symbol: "GOLD")'
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [
+        (f"{TICKER} {{ __typename price ageMs }}", True),
+        (f"a: {TICKER} {{ ... {{ instrument {{ base exchange {{ name }} }} }} }}", True),
+        ('tickers(exchange: "kraken") { symbol instrument { symbol ticker { price } } }', True),
+        ('candles(exchange: "kraken", symbol: "GOLD", timeframe: M1) { closed candle { close } }', True),
+        ("orders { cursor }", False),
+        ("botLogs { cursor }", False),
+        ("serviceStatus { state }", False),
+        ("positions(exId: 1) { symbol }", False),
+    ],
+)  # fmt: skip
+def test_only_what_depends_on_nobody_is_for_everybody(graph: GraphClient, selection: str, expected: bool) -> None:
+    operations = Operations(graph.graph.core)
+    context = Context(graph.process, caller=principal(1))
+    subscription = operations.subscription(Request(f"subscription {{ {selection} }}"), context)
+    assert subscription.shape.for_everybody is expected
