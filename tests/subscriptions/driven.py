@@ -27,9 +27,17 @@ class Ticker:
     of: str = ""
 
 
+gate = asyncio.Event()
+"""Open unless a test closes it: `slowly` waits for it."""
+
+
 @strawberry.type
 class Private:
     number: int
+
+    @strawberry.field
+    async def slowly(self) -> bool:
+        return await gate.wait()
 
     @strawberry.field
     def caller(self, info: Info) -> str:
@@ -112,6 +120,7 @@ class Driver:
     def over(cls, process: Process) -> Driver:
         operations = Operations(SCHEMA)
         opened.clear()
+        gate.set()
         return cls(process, operations, Streams(operations))
 
     def listen(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:
