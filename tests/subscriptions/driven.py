@@ -27,8 +27,8 @@ class Ticker:
     of: str = ""
 
 
-gate = asyncio.Event()
-"""Open unless a test closes it: `slowly` waits for it."""
+gates: list[asyncio.Event] = []
+"""What `slowly` waits for, if a test has put something there."""
 
 
 @strawberry.type
@@ -37,7 +37,7 @@ class Private:
 
     @strawberry.field
     async def slowly(self) -> bool:
-        return await gate.wait()
+        return all([await gate.wait() for gate in gates])
 
     @strawberry.field
     def caller(self, info: Info) -> str:
@@ -120,7 +120,7 @@ class Driver:
     def over(cls, process: Process) -> Driver:
         operations = Operations(SCHEMA)
         opened.clear()
-        gate.set()
+        gates.clear()
         return cls(process, operations, Streams(operations))
 
     def listen(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:

@@ -15,7 +15,7 @@ from fullon_graphql.errors import Forbidden, ServiceUnavailable
 from fullon_graphql.subscriptions import groups
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
-from tests.subscriptions.driven import Driver, Private, Ticker, gate, number, numbered, opened, taken
+from tests.subscriptions.driven import Driver, Private, Ticker, gates, number, numbered, opened, taken
 
 SHARED = "subscription { shared { number } }"
 OWN = "subscription { own { number } }"
@@ -134,7 +134,7 @@ async def test_an_event_that_comes_while_the_state_is_executed_is_sent_after_it(
 async def test_who_joins_while_an_event_is_executed_gets_it_once(driver: Driver) -> None:
     query = "subscription { own { number slowly } }"
     async with driver.listen(ONE, query) as first:
-        gate.clear()
+        gates.append(gate := asyncio.Event())
         reading = [asyncio.create_task(number(first))]
         await taken(opened[0], Private(number=1))
         assert opened[0].known
@@ -142,8 +142,9 @@ async def test_who_joins_while_an_event_is_executed_gets_it_once(driver: Driver)
             reading.append(asyncio.create_task(number(second)))
             gate.set()
             assert await asyncio.gather(*reading) == [1, 1]
-            opened[0].said.put_nowait(Private(number=2))
-            assert [await number(first), await number(second)] == [2, 2]
+            reading = [asyncio.create_task(number(listener)) for listener in (first, second)]
+            await taken(opened[0], Private(number=2))
+            assert await asyncio.gather(*reading) == [2, 2]
 
 
 async def test_a_slow_reader_of_states_gets_the_newest_and_delays_nobody(driver: Driver) -> None:
