@@ -6,7 +6,11 @@ import pytest
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import tickers
+from fullon_graphql.cache.client import overheard
 from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.context import Context
+from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.trace import Trace
 from tests.conftest import Count
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN
@@ -34,3 +38,30 @@ async def test_users_to_tickers_cost_the_same_for_few_rows_and_for_many(
     assert all(order["ticker"] == {"price": 101.0} for found in orders for order in found)
     # One statement each for users, bots, orders, their counts and instruments; one trip for all tickers.
     assert costs == [(5, 1), (5, 1)]
+
+
+COSTS = {
+    "{ orders(first: $n) { nodes { trades { tradeId order { orderId } } bot { name } ticker { price } } } }": (1, 1),
+    "{ trades(first: $n) { nodes { exchange order { bot { user { mail } } } account { name } instrument { base } } } }": (1, 0),
+    "{ bots(first: $n) { nodes { strategies { catalog { params { name } } params { value } feeds { symbol { symbol } } }"
+    " simulations { json } dryTrades(first: $n) { totalCount nodes { price } } logs(last: $n) { nodes { message } } } } }": (1, 0),
+    "{ bots(first: $n) { nodes { status { status } } } }": (1, 1),
+    "{ exchanges(first: $n) { nodes { balances { total } positions { cost } blocks { botId } } } }": (1, 4),
+    "{ exchanges(first: $n) { nodes { history(last: $n) { nodes { balance } } bots { name } trades { totalCount } } } }": (1, 0),
+    "{ catExchanges { params { name value } symbols(first: $n) { nodes { feeds { totalCount } } } } }": (2, 0),
+}  # fmt: skip
+"""Per operation: SQL statements and Redis commands of its plan, however many rows there are."""
+
+
+@pytest.mark.parametrize(("query", "cost"), COSTS.items(), ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize("rows", [1, 50])
+async def test_an_operation_costs_what_the_table_says(
+    graph: GraphClient, statements: Count, query: str, cost: tuple[int, int], rows: int
+) -> None:
+    operations = Operations(graph.graph.core)
+    context = Context(graph.process, caller=principal(ADMIN, admin=True))
+    commands: list[str] = []
+    with statements() as sql, overheard(commands):  # and not what the services do meanwhile
+        response = await operations.run(Request(query.replace("$n", str(rows))), context, Trace())
+    assert b'"errors"' not in response.body
+    assert (len(sql), len(commands)) == cost

@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys, processes, tickers
+from fullon_graphql.cache.client import overheard
 from fullon_graphql.cache.processes import Process, ProcessStatus, ProcessType
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.engine.keys import encode
-from tests.conftest import Count
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 
@@ -130,16 +130,15 @@ LIVE = """{ exchanges { nodes { exId blocks { symbol bot { name } } openings { s
     liveOrders { exOrderId status order { orderId } } } } bots { nodes { botId status { feedNum status } blocks { exId } } } }"""
 
 
-async def test_what_redis_knows_is_read_at_once_for_all_bots_and_accounts(
-    graph: GraphClient, redis: Redis, redis_calls: Count
-) -> None:
+async def test_what_redis_knows_is_read_at_once_for_all_bots_and_accounts(graph: GraphClient, redis: Redis) -> None:
     await redis.hset(keys.BOT_STATUS, mapping={"1": '{"0": {"status": "calm"}}', "2": "{corrupt", "6": '{"0": {}}'})
     await redis.hset(keys.BLOCKED_EXCHANGES, mapping={"20:BTC/USD": "1", "20:GOLD": "6", "30:GOLD": "6"})
     await redis.hset(keys.OPENING_POSITIONS, "20:BTC/USD", "1:2026-01-01T12:00:00+00:00")
     await redis.hset(
         keys.order_status("kraken"), mapping={"O1": '{"ex_id": 20, "status": "filled"}', "O2": '{"ex_id": 30}'}
     )
-    with redis_calls() as seen:
+    seen: list[str] = []
+    with overheard(seen):
         data = await graph.as_(principal(TRADER)).data(LIVE)
     main, futures = data["exchanges"]["nodes"]
     assert main["blocks"] == [{"symbol": "BTC/USD", "bot": {"name": "bot 1"}}, {"symbol": "GOLD", "bot": None}]
@@ -148,8 +147,12 @@ async def test_what_redis_knows_is_read_at_once_for_all_bots_and_accounts(
     assert futures == {"exId": 21, "blocks": [], "openings": [], "liveOrders": []}
     assert [len(bot["status"]) for bot in data["bots"]["nodes"]] == [1, 0, 0, 0, 0]
     assert data["bots"]["nodes"][0]["blocks"] == [{"exId": 20}]
-    reads = [call for call in seen if call != "PING"]  # what a connection asks before its first use
-    assert len(reads) == 5  # statuses, orders, and the claims once for each of three fields
+    assert sorted(seen) == [
+        *["HGETALL block_exchange"] * 3,  # once for each of three fields, in one round trip with the next
+        *["HGETALL opening_position"] * 3,
+        *(f"HGETALL order_status:{place}" for place in ("20", "21", "bitmex", "kraken")),
+        "HMGET bot_status",
+    ]
 
 
 async def test_a_trade_leads_to_the_live_price_of_its_instrument(graph: GraphClient, redis: Redis) -> None:
