@@ -139,7 +139,7 @@ async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[
             services=services,
             sessions=signing_in,
             identities=Identities(signing_in, ApiKeys(database, settings)),
-            writes=Writes(database, redis, settings),
+            writes=Writes(database, redis, services, settings),
         )
 
 

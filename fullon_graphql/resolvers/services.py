@@ -5,9 +5,12 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.context import Info
+from fullon_graphql.daemons.state import ServiceName
+from fullon_graphql.engine.changes import change
 from fullon_graphql.schema.arguments import WhichService
 from fullon_graphql.schema.services import Service
 from fullon_graphql.services import services
+from fullon_graphql.services.writing import Key, Write
 
 
 @strawberry.type
@@ -22,25 +25,35 @@ class ServiceQueries:
         return Service.of(await services.status(info.context.process.services, info.context.caller, name))
 
 
+async def _status(write: Write, name: Key) -> Service:
+    return Service.of(await write.services.status(ServiceName(str(name))))
+
+
 @strawberry.type
 class ServiceMutations:
-    @strawberry.mutation(
-        description="Start a service on whichever worker is free; answers once it is RUNNING, or FAILED with the"
-        " reason. Starting a running one changes nothing. Administrators only."
+    @change(
+        Service,
+        "Start a service on whichever worker is free; answers once it is RUNNING, or FAILED with the reason. Starting a"
+        " running one changes nothing. Administrators only.",
+        _status,
     )
-    async def start_service(self, info: Info, name: WhichService) -> Service:
-        return Service.of(await services.start(info.context.process.services, info.context.caller, name))
+    async def start_service(self, info: Info, name: WhichService) -> str:
+        return await services.start(info.context.write, name)
 
-    @strawberry.mutation(
-        description="Stop a service wherever it runs; answers once it is STOPPED. Stopping a stopped one changes"
-        " nothing. Administrators only."
+    @change(
+        Service,
+        "Stop a service wherever it runs; answers once it is STOPPED. Stopping a stopped one changes nothing."
+        " Administrators only.",
+        _status,
     )
-    async def stop_service(self, info: Info, name: WhichService) -> Service:
-        return Service.of(await services.stop(info.context.process.services, info.context.caller, name))
+    async def stop_service(self, info: Info, name: WhichService) -> str:
+        return await services.stop(info.context.write, name)
 
-    @strawberry.mutation(
-        description="Stop a service where it runs, then start it; answers once it is RUNNING, or FAILED with the"
-        " reason. Administrators only."
+    @change(
+        Service,
+        "Stop a service where it runs, then start it; answers once it is RUNNING, or FAILED with the reason."
+        " Administrators only.",
+        _status,
     )
-    async def restart_service(self, info: Info, name: WhichService) -> Service:
-        return Service.of(await services.restart(info.context.process.services, info.context.caller, name))
+    async def restart_service(self, info: Info, name: WhichService) -> str:
+        return await services.restart(info.context.write, name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel, Field
@@ -16,6 +16,7 @@ from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.rows import Further, shown
 from fullon_graphql.services.writing import Intent, Key, Write, Writes
 
+T = TypeVar("T")
 Change = Callable[[Write], Awaitable[Key]]
 
 
@@ -58,7 +59,7 @@ class Changes:
             secret = {once: write.shown_once} if once else {}
             return dict(row._mapping) | secret  # SQLAlchemy's documented name
 
-        return Json(await self.writes.perform(self._intent(operation, arguments), change, answer), status)
+        return Json(await self.answered(operation, arguments, change, answer), status)
 
     async def gone(self, operation: str, arguments: Mapping[str, Any], change: Change) -> Json:
         """Perform a `change` that leaves nothing to be shown."""
@@ -66,7 +67,13 @@ class Changes:
         async def answer(_write: Write, _key: Key) -> dict[str, Any]:
             return {"success": True}
 
-        return Json(await self.writes.perform(self._intent(operation, arguments), change, answer))
+        return Json(await self.answered(operation, arguments, change, answer))
+
+    async def answered(
+        self, operation: str, arguments: Mapping[str, Any], change: Change, answer: Callable[[Write, Key], Awaitable[T]]
+    ) -> T:
+        """Perform `change`; what `answer` makes of the key it gives."""
+        return await self.writes.perform(self._intent(operation, arguments), change, answer)
 
     def _intent(self, operation: str, arguments: Mapping[str, Any]) -> Intent:
         return Intent(self.caller, operation, arguments, self.request_id, self.idempotency_key, self.check_only)

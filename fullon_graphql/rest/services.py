@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
@@ -11,8 +12,10 @@ from starlette.exceptions import HTTPException
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Process
 from fullon_graphql.daemons.state import ServiceName, ServiceState, ServiceStatus
+from fullon_graphql.rest.changes import TheChanges
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.services import services
+from fullon_graphql.services.writing import Key, Write
 
 router = APIRouter(prefix="/services", tags=["services"])
 
@@ -60,28 +63,27 @@ async def status(process: TheProcess, caller: TheCaller, name: Name) -> Status:
 
 
 @router.post("/{name}/start", summary="Start it", responses={400: {"description": "It is already running."}})
-async def start(process: TheProcess, caller: TheCaller, name: Name) -> Done:
+async def start(process: TheProcess, caller: TheCaller, changes: TheChanges, name: Name) -> Done:
     """Answers once it runs, or has failed to."""
     if await _is_at_work(process, caller, name):
         raise HTTPException(400, f"ServiceName.{name.name} is already running")
-    done = await services.start(process.services, caller, name)
-    return Done(service=name, status="started", state=done.state)
+    return await changes.answered("startService", {"name": name}, lambda write: services.start(write, name), _started)
 
 
 @router.post("/{name}/stop", summary="Stop it", responses={400: {"description": "It is not running."}})
-async def stop(process: TheProcess, caller: TheCaller, name: Name) -> Done:
+async def stop(process: TheProcess, caller: TheCaller, changes: TheChanges, name: Name) -> Done:
     """Answers once it has stopped."""
     if not await _is_at_work(process, caller, name):
         raise HTTPException(400, f"ServiceName.{name.name} is not running")
-    done = await services.stop(process.services, caller, name)
-    return Done(service=name, status="stopped", state=done.state)
+    return await changes.answered("stopService", {"name": name}, lambda write: services.stop(write, name), _stopped)
 
 
 @router.post("/{name}/restart", summary="Stop it where it runs, and start it")
-async def restart(process: TheProcess, caller: TheCaller, name: Name) -> Done:
+async def restart(changes: TheChanges, name: Name) -> Done:
     """Answers once it runs again, or has failed to."""
-    done = await services.restart(process.services, caller, name)
-    return Done(service=name, status="restarted", state=done.state)
+    return await changes.answered(
+        "restartService", {"name": name}, lambda write: services.restart(write, name), _restarted
+    )
 
 
 def by_name(statuses: list[ServiceStatus]) -> dict[ServiceName, Status]:
@@ -100,6 +102,17 @@ def described(status: ServiceStatus) -> Status:
         heartbeat_at=status.heartbeat_at,
         error=status.error,
     )
+
+
+def _done(status: Literal["started", "stopped", "restarted"]) -> Callable[[Write, Key], Awaitable[Done]]:
+    async def answer(write: Write, name: Key) -> Done:
+        service = await write.services.status(ServiceName(str(name)))
+        return Done(service=service.name, status=status, state=service.state)
+
+    return answer
+
+
+_started, _stopped, _restarted = _done("started"), _done("stopped"), _done("restarted")
 
 
 async def _is_at_work(process: Process, caller: Caller, name: ServiceName) -> bool:

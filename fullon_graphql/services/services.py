@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.daemons.manager import ServiceManager
 from fullon_graphql.daemons.state import ServiceName, ServiceStatus
+from fullon_graphql.services.writing import Write
 
 
 async def status(manager: ServiceManager, caller: Caller, name: ServiceName) -> ServiceStatus:
@@ -23,25 +27,34 @@ async def statuses(manager: ServiceManager, caller: Caller) -> list[ServiceStatu
     return await manager.statuses()
 
 
-async def start(manager: ServiceManager, caller: Caller, name: ServiceName) -> ServiceStatus:
-    """Start a service; answers once it is RUNNING or FAILED.
+async def start(write: Write, name: ServiceName) -> str:
+    """Start a service; its name, once it is RUNNING or FAILED.
 
     Raises:
         Unauthenticated, Forbidden: the caller is no administrator.
         Conflict: somebody has ordered the opposite meanwhile.
         Timeout: it took too long; the order stands.
     """
-    administrator(caller)
-    return await manager.start(name)
+    return await _order(write, name, write.services.start)
 
 
-async def stop(manager: ServiceManager, caller: Caller, name: ServiceName) -> ServiceStatus:
-    """Stop a service; answers once it is STOPPED. Raises as `start` does."""
-    administrator(caller)
-    return await manager.stop(name)
+async def stop(write: Write, name: ServiceName) -> str:
+    """Stop a service; its name, once it is STOPPED. Raises as `start` does."""
+    return await _order(write, name, write.services.stop)
 
 
-async def restart(manager: ServiceManager, caller: Caller, name: ServiceName) -> ServiceStatus:
+async def restart(write: Write, name: ServiceName) -> str:
     """Stop a service where it runs and start it; answers and raises as `start` does."""
-    administrator(caller)
-    return await manager.restart(name)
+    return await _order(write, name, write.services.restart)
+
+
+async def _order(write: Write, name: ServiceName, give: Callable[[ServiceName], Awaitable[ServiceStatus]]) -> str:
+    administrator(write.principal)
+    before = await write.services.status(name)
+    after = before if write.dry_run else await give(name)
+    write.note("Service", name, _image(before), _image(after))
+    return name
+
+
+def _image(status: ServiceStatus) -> dict[str, Any]:
+    return {"state": status.state, "holder": status.holder, "error": status.error}

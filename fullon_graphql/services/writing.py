@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.auth.principal import Caller, Principal, Scope, signed_in
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models.base import is_secret
@@ -71,6 +72,7 @@ class Write:
     connection: AsyncConnection
     settings: Settings
     redis: Redis
+    services: ServiceManager
     dry_run: bool
     shown_once: str | None = None
     """A secret that only the first answer to this change may carry."""
@@ -114,19 +116,24 @@ class Write:
         await self.connection.execute(delete(table).where(_identified(table, _key(table, row))))
         self._note(table, row, None)
 
+    def note(self, entity: str, key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+        """Let the audit log know of a change: what it was, and what it is now."""
+        self.images.append((entity, key, before, after))
+
     def _note(self, table: type[Any], before: Row[Any] | None, after: Row[Any] | None) -> None:
         row = after if after is not None else before
         assert row is not None, "one of them is there"
         key = ", ".join(map(str, _key(table, row)))
-        self.images.append((table.__name__, key, image(table, before), image(table, after)))
+        self.note(table.__name__, key, image(table, before), image(table, after))
 
 
 class Writes:
     """The way to change what one installation stores."""
 
-    def __init__(self, database: Database, redis: Redis, settings: Settings) -> None:
+    def __init__(self, database: Database, redis: Redis, services: ServiceManager, settings: Settings) -> None:
         self._database = database
         self._redis = redis
+        self._services = services
         self._settings = settings
 
     async def perform(
@@ -150,7 +157,7 @@ class Writes:
         digest = self._digest(intent)
         claim = _claim(intent, principal, digest)
         async with self._database.engine.connect() as connection:
-            write = Write(principal, connection, self._settings, self._redis, intent.dry_run)
+            write = Write(principal, connection, self._settings, self._redis, self._services, intent.dry_run)
             try:
                 if claim and (known := await idempotency.take(connection, claim, self._expiry())) is not None:
                     return await answer(write, known)

@@ -7,8 +7,11 @@ import signal
 from typing import Any
 
 from redis.asyncio import Redis
+from sqlalchemy import select
 
 from fullon_graphql.cache import tickers
+from fullon_graphql.database import Database
+from fullon_graphql.models import AuditEntry
 from tests.fixtures.rows import ADMIN, TRADER
 from tests.fixtures.server import Server, StartServer
 from tests.fixtures.signing_in import SignIn
@@ -97,3 +100,32 @@ async def test_a_service_without_a_market_says_why_it_failed(server: Server, sig
     assert "MARKET_FEED" in failed["error"]
     assert "Traceback" not in failed["error"]
     assert (await ask(server, change("stop"), admin))["state"] == "STOPPED"
+
+
+async def test_service_control_is_tried_repeated_and_audited_like_every_change(
+    start_server: StartServer, sign_in: SignIn, database: Database
+) -> None:
+    admin = await sign_in(ADMIN)
+    async with start_server(MARKET_FEED=MARKET) as server:
+        await _try_repeat_and_stop(server, admin)
+    logged = await database.rows(
+        select(AuditEntry.operation, AuditEntry.key, AuditEntry.after).order_by(AuditEntry.seq)
+    )
+    assert [(one.operation, one.key, one.after["state"]) for one in logged] == [
+        ("startService", "ticker", "running"),
+        ("stopService", "ticker", "stopped"),
+    ]
+
+
+async def _try_repeat_and_stop(server: Server, admin: str) -> None:
+    assert (await ask(server, order("start", "dryRun: true"), admin))["state"] == "STOPPED"
+    assert (await ask(server, STATE, admin))["state"] == "STOPPED"
+    started = await ask(server, order("start", 'idempotencyKey: "once"'), admin)
+    assert started["state"] == "RUNNING"
+    assert (await ask(server, order("stop", 'idempotencyKey: "then"'), admin))["state"] == "STOPPED"
+    again = await ask(server, order("start", 'idempotencyKey: "once"'), admin)
+    assert again["state"] == "STOPPED"  # the order was given once, and the service is as it is now
+
+
+def order(verb: str, more: str) -> str:
+    return f"mutation {{ {verb}Service(name: TICKER, {more}) {{ state }} }}"

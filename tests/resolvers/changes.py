@@ -105,5 +105,5 @@ CHANGES = {
     "deleteCatStrategy": Change("catStrId: 3", admin=True),
 }
 
-UNTRIED = {"confirmTotp", "disableTotp"}
-"""These need a code of the moment; they are tested with the accounts' codes."""
+UNTRIED = {"confirmTotp", "disableTotp", "startService", "stopService", "restartService"}
+"""The first two need a code of the moment, the others a worker: they are tested with accounts and with servers."""

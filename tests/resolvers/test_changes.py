@@ -17,8 +17,8 @@ from tests.fixtures.graph import GraphClient
 from tests.fixtures.rows import TRADER, add, person
 from tests.resolvers.changes import CHANGES, UNTRIED
 
-WITHOUT = {"login", "refreshToken", "logout", "startService", "stopService", "restartService"}
-"""Sessions cannot be tried out or repeated; services are no rows."""
+WITHOUT = {"login", "refreshToken", "logout"}
+"""Sessions cannot be tried out or repeated."""
 
 OLD_PASSWORD = "$2b$04$9pu40bK5FcH3buyhT7JOrOoPU9mrmOK7okEPrnvDskJKI5Ljti18u"
 

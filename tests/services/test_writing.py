@@ -10,6 +10,8 @@ from redis.asyncio import Redis
 from sqlalchemy import func, select, update
 
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.daemon import Resources
+from fullon_graphql.daemons.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Conflict, FullonError
 from fullon_graphql.models import AuditEntry, Bot, IdempotencyRecord
@@ -23,7 +25,12 @@ INTENT = Intent(principal(TRADER), "createBot", {"name": "grid"}, "request")
 
 @pytest.fixture
 def writes(platform: Database, redis: Redis, settings: Settings) -> Writes:
-    return Writes(platform, redis, settings)
+    return writes_on(platform, redis, settings)
+
+
+def writes_on(database: Database, redis: Redis, settings: Settings) -> Writes:
+    services = ServiceManager(settings, Resources(settings, database, database, redis), "worker")
+    return Writes(database, redis, services, settings)
 
 
 async def create(write: Write) -> int:
@@ -114,7 +121,7 @@ async def test_the_platforms_cache_forgets_what_has_changed(writes: Writes, redi
 
 async def test_a_change_is_made_even_while_the_platforms_cache_is_down(platform: Database, settings: Settings) -> None:
     async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=1) as nowhere:
-        symbol_id = await Writes(platform, nowhere, settings).perform(ADD_SYMBOL, add_symbol, key_of)
+        symbol_id = await writes_on(platform, nowhere, settings).perform(ADD_SYMBOL, add_symbol, key_of)
     assert symbol_id == 1001
 
 
