@@ -1,0 +1,134 @@
+"""The graph as a part of a bigger one: composed with a subgraph of news, and asked through a gateway.
+
+Needs node and npm, which fetch the composers and the gateway at the versions of gateway/package.json, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fullon_graphql.engine.keys import encode
+from fullon_graphql.graph import Graph
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server
+from tests.fixtures.signing_in import SignIn
+
+HERE = Path(__file__).parent / "gateway"
+NEWS = (HERE / "news.graphql").read_text()
+COMPOSERS = ["@apollo/composition", "@theguild/federation-composition"]
+
+INSTALL = [
+    "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund",
+    "--fetch-retries=1", "--fetch-retry-mintimeout=1000",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def packages() -> None:
+    """The packages are installed; where they cannot be, the test is skipped and says why."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are not on this machine")
+    with (HERE / "package.json").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # one installs, the other processes of this run wait
+        done = HERE / "node_modules" / "installed"
+        if not (done.exists() and done.read_text() == file.read()):
+            install()
+            shutil.copy(HERE / "package.json", done)
+
+
+def install() -> None:
+    try:
+        subprocess.run(INSTALL, cwd=HERE, check=True, capture_output=True, text=True, timeout=180)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"npm could not install the gateway: {error.stderr[:500]}")
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm has not installed the gateway in three minutes")
+
+
+async def node(script: str, **given: object) -> Any:
+    """What a script of ours answers."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec("node", script, cwd=HERE, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        async with asyncio.timeout(120):
+            said, failed = await process.communicate(json.dumps(given).encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, failed.decode()
+    return json.loads(said)
+
+
+async def compose(library: str, **subgraphs: str) -> Any:
+    return await node("compose.mjs", library=library, subgraphs=subgraphs)
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize("composer", COMPOSERS)
+async def test_the_schema_composes_alone_and_with_a_subgraph_that_extends_it_by_key(
+    schema: Graph, composer: str
+) -> None:
+    for others in ({}, {"news": NEWS}):
+        composed = await compose(composer, fullon=schema.as_str(), **others)
+        assert composed["errors"] == []
+        assert "type Symbol implements Node" in composed["supergraph"]
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize("composer", COMPOSERS)
+async def test_a_key_that_an_entity_does_not_have_would_be_noticed(schema: Graph, composer: str) -> None:
+    by_name = NEWS.replace(
+        'type Symbol @key(fields: "id") {\n  id: ID!', 'type Symbol @key(fields: "name") {\n  name: ID!'
+    )
+    composed = await compose(composer, fullon=schema.as_str(), news=by_name)
+    assert composed["errors"] != []
+
+
+ASKED = """{
+  articles { title about { symbol exchange { name } articles { slug } } }
+  bots(first: 1) { nodes { orders(first: 1) { nodes { instrument { symbol articles { title } } } } } }
+}"""
+
+
+@pytest.mark.usefixtures("packages", "platform")
+async def test_a_gateway_joins_news_to_instruments_in_both_directions(
+    schema: Graph, server: Server, sign_in: SignIn
+) -> None:
+    bitcoin, gold = encode("Symbol", 1), encode("Symbol", 3)
+    articles = [
+        {"slug": "a", "title": "Bitcoin against gold", "about": [{"id": bitcoin}, {"id": gold}]},
+        {"slug": "b", "title": "Bitcoin alone", "about": [{"id": bitcoin}]},
+    ]
+    composed = await compose(COMPOSERS[0], fullon=schema.as_str(), news=NEWS)
+    found = await node(
+        "gateway.mjs",
+        supergraph=composed["supergraph"],
+        url=f"{server.url}/graphql",
+        authorization=f"Bearer {await sign_in(TRADER)}",
+        articles=articles,
+        query=ASKED,
+    )
+    kraken = {"name": "kraken"}
+    about_bitcoin = {"symbol": "BTC/USD", "exchange": kraken, "articles": [{"slug": "a"}, {"slug": "b"}]}
+    about_gold = {"symbol": "GOLD", "exchange": kraken, "articles": [{"slug": "a"}]}
+    instrument = {"symbol": "BTC/USD", "articles": [{"title": "Bitcoin against gold"}, {"title": "Bitcoin alone"}]}
+    assert found["answer"] == {
+        "data": {
+            "articles": [
+                {"title": "Bitcoin against gold", "about": [about_bitcoin, about_gold]},
+                {"title": "Bitcoin alone", "about": [about_bitcoin]},
+            ],
+            "bots": {"nodes": [{"orders": {"nodes": [{"instrument": instrument}]}}]},
+        }
+    }
+    entities = [fetch for fetch in found["fetches"] if "_entities" in fetch["query"]]
+    assert len(entities) == 1
