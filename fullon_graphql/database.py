@@ -6,8 +6,9 @@ Reads take a connection for one statement only, so that a request never holds on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -55,11 +56,13 @@ class Database:
 
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement. No transaction is left open."""
+        _hear(statement)
         async with self._reading.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
     async def row(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Row[Any] | None:
         """The first row of one read statement, or None."""
+        _hear(statement)
         async with self._reading.connect() as connection:
             return (await connection.execute(statement, parameters)).first()
 
@@ -78,6 +81,7 @@ class Database:
     async def named_records(self, sql: str, parameters: dict[str, Any]) -> list[asyncpg.Record]:
         """The same for a statement with `:named` parameters."""
         numbered, names = _numbered(sql)
+        _hear(numbered)
         return await self.records(numbered, *(parameters[name] for name in names))
 
     @asynccontextmanager
@@ -103,6 +107,32 @@ class Database:
 
 
 _dialect = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no annotations
+
+
+_overheard: ContextVar[list[str] | None] = ContextVar("sql_overheard", default=None)
+
+
+@contextmanager
+def overheard(statements: list[str]) -> Iterator[None]:
+    """Add the text of each read statement within the block to `statements`, without its values.
+
+    Those that were compiled beforehand (`text`, `records`) are known to whoever has them, and left out.
+    """
+    token = _overheard.set(statements)
+    try:
+        yield
+    finally:
+        _overheard.reset(token)
+
+
+def _hear(statement: Executable | str) -> None:
+    if (heard := _overheard.get()) is not None:
+        compiled = statement if isinstance(statement, str) else str(_compiled(statement))
+        heard.append(compiled.strip())
+
+
+def _compiled(statement: Any) -> Any:
+    return statement.compile(dialect=_dialect)
 
 
 @lru_cache(maxsize=1_000)

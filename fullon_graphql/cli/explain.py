@@ -68,14 +68,14 @@ def _tree(report: dict[str, Any]) -> Tree:
     tree = Tree(Text(f"{report['execution']}, {report['milliseconds']} ms{why}"))
     for step in report["steps"]:
         branch = tree.add(_line(step))
-        for detail in (step.get("sql"), *step.get("redis", ())):
+        for detail in (step.get("sql"), *step.get("statements", ()), *step.get("redis", ())):
             if detail:
                 branch.add(Text(detail))
     return tree
 
 
 def _line(step: dict[str, Any]) -> Text:
-    shown = {"kind", "name", "milliseconds", "sql", "redis"}
+    shown = {"kind", "name", "milliseconds", "sql", "statements", "redis"}
     facts = [f"{name} {value}" for name, value in step.items() if name not in shown]
     title = f"{step['kind']} {step['name']}".rstrip()
     return Text(", ".join([f"{title}: {step['milliseconds']} ms", *facts]))

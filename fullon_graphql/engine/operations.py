@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final, NamedTuple, cast
@@ -22,7 +22,8 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 from graphql.pyutils import is_awaitable
 
-from fullon_graphql.cache.client import overheard
+from fullon_graphql import database
+from fullon_graphql.cache import client as cache
 from fullon_graphql.context import Context
 from fullon_graphql.engine import plans
 from fullon_graphql.engine.documents import Document, Documents
@@ -60,6 +61,12 @@ class Response(NamedTuple):
     """True for what is sent with GET and needs POST."""
 
 
+@contextmanager
+def _overheard(trace: Trace) -> Iterator[None]:
+    with cache.overheard(trace.redis), database.overheard(trace.sql):
+        yield
+
+
 _UNHEARD: Final = nullcontext()
 _NO_VARIABLES: Final = VariableValues({}, {})
 
@@ -91,7 +98,7 @@ class Operations:
         """The answer to a request; `trace`, and with `explain` the client too, learns how it came about."""
         trace = trace or Trace()
         document = self.documents.read(request.query, trace)
-        with overheard(trace.redis) if explain else _UNHEARD:
+        with _overheard(trace) if explain else _UNHEARD:
             response = _refusal(document, request, context) or await self._answer(document, request, context, trace)
         _count(self.metrics, trace, executed=response.executed)
         return _explained(response, trace) if explain and response.executed else response

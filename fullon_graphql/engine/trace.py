@@ -47,6 +47,8 @@ class Trace:
     """What ended a plan that should have succeeded."""
     redis: list[str] = field(default_factory=list)
     """Redis commands since the last step, where somebody listens to them."""
+    sql: list[str] = field(default_factory=list)
+    """SQL that is not a plan's own since the last step, where somebody listens to it."""
 
     def step(self, stage: Stage, name: str, started: float, **facts: Any) -> None:
         """Note something that began at `started` (of `perf_counter`) and has ended now."""
@@ -55,9 +57,10 @@ class Trace:
             if earlier.started < started:
                 break
             inside += earlier.seconds
-        if self.redis:
-            facts["redis"] = self.redis.copy()
-            self.redis.clear()
+        for kind, heard in (("redis", self.redis), ("statements", self.sql)):
+            if heard:
+                facts[kind] = heard.copy()
+                heard.clear()
         self.stages.add(stage)
         self.steps.append(Step(stage, name, started, perf_counter() - started - inside, facts))
 

@@ -160,6 +160,14 @@ async def test_an_explanation_of_the_reference_says_why_it_answered(graph: Graph
     report = await explained(graph.as_(principal(OTHER)), Operations(graph.graph.core), BOT)
     assert (report["execution"], report["reason"]) == ("reference", "no such row")
     assert report["steps"][-1]["kind"] == "reference"
+    assert [sql.split()[0] for sql in report["steps"][-1]["statements"]] == ["SELECT"]
+
+
+async def test_an_explanation_shows_the_sql_of_other_stores(graph: GraphClient) -> None:
+    query = '{ candles(exchange: "kraken", symbol: "BTC/USD", timeframe: M1, last: 1) { close } }'
+    report = await explained(graph.as_(principal(TRADER)), Operations(graph.graph.core), query)
+    [resolved] = [step for step in report["steps"] if step["kind"] == "resolve"]
+    assert any("pg_class" in sql for sql in resolved["statements"])  # where its tables are looked up
 
 
 async def test_an_explanation_shows_neither_the_nonce_nor_values(graph: GraphClient) -> None:

@@ -17,12 +17,14 @@ def test_a_step_within_a_step_counts_once() -> None:
     assert seconds == {"inside": 2, "around": 1}
 
 
-def test_redis_commands_belong_to_the_step_that_ends_next() -> None:
+def test_commands_and_statements_belong_to_the_step_that_ends_next() -> None:
     trace = Trace()
     trace.redis += ["HMGET a", "HGETALL b"]
+    trace.sql.append("SELECT 1")
     trace.step("batch", "first", perf_counter(), keys=2)
     trace.step("batch", "second", perf_counter())
-    assert [step.facts for step in trace.steps] == [{"keys": 2, "redis": ["HMGET a", "HGETALL b"]}, {}]
+    first = {"keys": 2, "redis": ["HMGET a", "HGETALL b"], "statements": ["SELECT 1"]}
+    assert [step.facts for step in trace.steps] == [first, {}]
 
 
 def test_a_report_says_what_was_remembered() -> None:
