@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -43,6 +44,8 @@ from fullon_graphql.services.sessions import Sessions
 from fullon_graphql.services.writing import Writes
 from fullon_graphql.subscriptions.presence import Presences
 from fullon_graphql.subscriptions.sharing import Streams
+from fullon_graphql.subscriptions.transports.door import Door
+from fullon_graphql.subscriptions.transports.http import HttpStreams
 from fullon_graphql.subscriptions.transports.websocket import SocketEndpoint
 
 
@@ -50,6 +53,8 @@ class State(TypedDict):
     """What requests find in `request.state`."""
 
     process: Process
+    ending: asyncio.Event
+    """Set when the server begins to end, before it waits for open responses: see `cli/server.py`."""
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -61,8 +66,11 @@ def create_app(settings: Settings) -> ASGIApp:
     refuse_insecure_secret(settings)
     numbers, presences = Metrics(), Presences(settings)
     operations = Operations(make_graph().core, metrics=numbers)
-    sockets = SocketEndpoint(operations, Streams(operations), presences, settings)
-    doors: ASGIApp = Doors(GraphEndpoint(operations, sockets), rest_application(settings, numbers, presences))
+    streams, door = Streams(operations), Door(settings, numbers)
+    sockets = SocketEndpoint(operations, streams, presences, door)
+    responses = HttpStreams(streams, presences, door, settings.stream_heartbeat)
+    graph = GraphEndpoint(operations, sockets, responses)
+    doors: ASGIApp = Doors(graph, rest_application(settings, numbers, presences))
     if settings.cors_origins:
         doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
     return RequestIds(doors)
@@ -86,7 +94,7 @@ def rest_application(settings: Settings, numbers: Metrics, presences: Presences)
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         async with process(settings) as parts, presences.watched(parts):
-            yield State(process=parts)
+            yield State(process=parts, ending=asyncio.Event())
 
     app = FastAPI(
         title="Fullon GraphQL",

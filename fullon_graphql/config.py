@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     idempotency_hours: int = Field(default=24, ge=1, description="How long an idempotency key is remembered.")
 
     # Sockets and streams
-    socket_limit: int = Field(default=10_000, ge=1, description="Sockets per worker.")
+    socket_limit: int = Field(default=10_000, ge=1, description="Sockets and streams over HTTP per worker.")
     sockets_per_user: int = Field(default=50, ge=1)
     subscriptions_per_socket: int = Field(default=100, ge=1)
     subscriptions_per_user: int = Field(default=1_000, ge=1)
@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     socket_ping_interval: float = Field(default=20.0, gt=0, description="Seconds; as long to answer.")
     socket_recheck_interval: float = Field(default=30.0, gt=0, description="Seconds between looks at a credential.")
     token_warning: float = Field(default=60.0, ge=0, description="Seconds from the warning to a token's end.")
+    stream_heartbeat: float = Field(default=10.0, gt=0, description="Seconds of silence in a stream over HTTP.")
     stream_backlog: int = Field(default=1_000, ge=1, description="Events that may wait for a slow client.")
     change_retention_hours: int = Field(default=72, ge=1, description="How long a cursor of an event is good.")
     shutdown_timeout: int = Field(default=5, ge=1, description="Seconds for requests and sockets to end.")

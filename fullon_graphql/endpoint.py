@@ -21,6 +21,8 @@ from fullon_graphql.context import Context, Process
 from fullon_graphql.engine.operations import Operations, Request, Response
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import Internal, as_fullon_error
+from fullon_graphql.subscriptions.transports.http import HttpStreams
+from fullon_graphql.subscriptions.transports.wording import EVENT_STREAM, EVENTS, for_streams, takes_only_events
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +33,7 @@ LEGACY: Final = "application/json"
 MODERN: Final = "application/graphql-response+json"
 """The media type under which the status tells whether anything was executed; with the other one it is mostly 200."""
 
-
+_ACCEPTABLE: Final = (LEGACY, MODERN, "application/*", "*/*")
 _PAGE: Final = get_graphql_ide_html(graphql_ide="graphiql").encode()
 
 
@@ -45,11 +47,12 @@ class Refused(Exception):  # no error of ours: an HTTP answer
 
 
 class GraphEndpoint:
-    """The graph over HTTP, and GraphiQL for browsers; sockets are passed on to `sockets`."""
+    """The graph over HTTP, and GraphiQL for browsers; `sockets` has the sockets, `streams` the subscriptions."""
 
-    def __init__(self, operations: Operations, sockets: ASGIApp) -> None:
+    def __init__(self, operations: Operations, sockets: ASGIApp, streams: HttpStreams) -> None:
         self._operations = operations
         self._sockets = sockets
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -65,9 +68,16 @@ class GraphEndpoint:
         try:
             _check_acceptable(accept)
             request = await _read(scope, headers, receive)
+            wording = for_streams(accept)
+            if wording and self._operations.is_subscription(request):
+                await self._streams.serve(request, wording, scope, receive, send)
+                return
             response = await self._run(request, scope, headers)
             status, body = _status(response, media_type), response.body
             extra = ((b"allow", b"POST"),) if response.not_allowed else ()
+            if takes_only_events(accept) and not response.not_allowed:
+                status, media_type = HTTPStatus.OK, EVENT_STREAM
+                body = EVENTS.event(body.decode()) + EVENTS.ending()
         except Refused as refused:
             status, extra = refused.status, refused.headers
             body = _errors(refused.message, {"code": "BAD_USER_INPUT"})
@@ -108,8 +118,10 @@ def _wants_page(scope: Scope, headers: dict[bytes, bytes]) -> bool:
 
 
 def _check_acceptable(accept: str) -> None:
-    if accept and not any(known in accept for known in (LEGACY, MODERN, "application/*", "*/*")):
-        raise Refused(HTTPStatus.NOT_ACCEPTABLE, f"This answers {MODERN} and {LEGACY}; neither is accepted.")
+    if accept and not for_streams(accept) and not any(known in accept for known in _ACCEPTABLE):
+        raise Refused(
+            HTTPStatus.NOT_ACCEPTABLE, f"This answers {MODERN}, {LEGACY} and {EVENT_STREAM}; none is accepted."
+        )
 
 
 async def _read(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from fullon_graphql.config import Settings
@@ -25,6 +26,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(self.close_timeout, self.transport.abort)
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's own, but responses that would go on for ever learn that the server ends, and end in order."""
+
+    def shutdown(self) -> None:
+        """Begin to end, as uvicorn asks each connection to."""
+        if ending := self.app_state.get("ending"):
+            ending.set()
+        super().shutdown()
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -47,7 +58,7 @@ def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Conf
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws=SocketProtocol,
         ws_per_message_deflate=False,
         ws_max_size=settings.socket_message_bytes,

@@ -192,7 +192,10 @@ def _refusal(document: Document, request: Request, context: Context) -> Response
             "`operationName` must name one of the operations in `query`: " + ", ".join(map(str, document.operations))
         )
     if operation.operation is OperationType.SUBSCRIPTION:
-        return _bad_request("Subscriptions are served over WebSocket (graphql-transport-ws) at this same address.")
+        return _bad_request(
+            "Subscriptions are served at this same address over WebSocket (graphql-transport-ws), or by HTTP to who"
+            " accepts text/event-stream or multipart/mixed;subscriptionSpec=1.0."
+        )
     if request.read_only and operation.operation is not OperationType.QUERY:
         return _bad_request("Only queries may be sent with GET; use POST.")._replace(not_allowed=True)
     return None

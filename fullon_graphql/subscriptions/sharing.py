@@ -33,8 +33,10 @@ class Streams:
         self._per_user: Counter[int] = Counter()
 
     @asynccontextmanager
-    async def listen(self, request: Request, context: Context) -> AsyncIterator[Listener]:
+    async def listen(self, request: Request, context: Context, after: str | None = None) -> AsyncIterator[Listener]:
         """A listener to the subscription that `request` asks for (`Operations.is_subscription` tells), for one block.
+
+        `after` is the cursor to go on from, whatever the document says; a stream without cursors does without it.
 
         Raises:
             GraphQLErrors: the caller may not, or the subscription or its arguments are no good.
@@ -42,7 +44,7 @@ class Streams:
         try:
             principal = signed_in(context.caller)
             subscription = self._operations.subscription(request, context)
-            group = self._group(subscription, principal, context)
+            group = self._group(subscription, principal, context, after)
         except GraphQLErrors:
             raise
         except Exception as error:
@@ -52,11 +54,13 @@ class Streams:
             with self._counted(principal):
                 yield listener
 
-    def _group(self, subscription: Subscription, principal: Principal, context: Context) -> Group:
+    def _group(self, subscription: Subscription, principal: Principal, context: Context, after: str | None) -> Group:
         self._check(principal, context)
         root = subscription.shape.root
         stream: Stream = root.declared.metadata[SOURCE]
         arguments = root.arguments(subscription.variables)
+        if stream.resumable and after is not None:
+            arguments = {**arguments, "after": after}
         key = _identity(subscription, stream, arguments, principal)
         found = self._groups.get(key)
         if found is None:

@@ -79,6 +79,12 @@ async def test_tickers_stream_until_so_many_frames_have_come(demo: Server) -> No
     assert re.fullmatch(r"  3(  [A-Z]+/USD \d+\.\d\d)+", lines[2]), lines[2]
 
 
+async def test_prices_come_by_http_as_well(demo: Server) -> None:
+    lines = await run(demo, "09_prices_by_http.py", "3", "kraken", "BTC/USD")
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]
+    assert re.fullmatch(r"  3  BTC/USD  \d+\.\d\d", lines[2]), lines[2]
+
+
 async def test_an_administrator_stops_a_service_and_starts_it_again(demo: Server) -> None:
     lines = await run(demo, "05_service_control.py", "ACCOUNT")
     assert [line.split()[0] for line in lines] == ["TICKER", "OHLCV", "ACCOUNT", "ACCOUNT", "ACCOUNT"]

@@ -1,0 +1,159 @@
+"""Subscriptions as the body of an HTTP response that goes on until the stream ends, or either side does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from starlette.types import Receive, Scope, Send
+
+from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.context import Context
+from fullon_graphql.engine.operations import GraphQLErrors, Request
+from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
+from fullon_graphql.subscriptions.groups import Listener
+from fullon_graphql.subscriptions.presence import Presence, Presences
+from fullon_graphql.subscriptions.sharing import Streams
+from fullon_graphql.subscriptions.transports.door import Door, context_of, credential_of
+from fullon_graphql.subscriptions.transports.wording import Wording
+
+log = structlog.get_logger(__name__)
+
+FAREWELL: Final = 2.0
+"""Seconds in which a client must have room for the end of its stream; then it goes without."""
+
+Errors = Sequence[Any]
+
+
+class HttpStreams:
+    """Streams over HTTP. `scope["state"]["ending"]` is the `asyncio.Event` that says that the server ends."""
+
+    def __init__(self, streams: Streams, presences: Presences, door: Door, heartbeat: float) -> None:
+        self._streams = streams
+        self._presences = presences
+        self._door = door
+        self._heartbeat = heartbeat
+
+    async def serve(self, request: Request, wording: Wording, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a subscription whose request has been read.
+
+        Raises:
+            Unauthenticated, Forbidden, RateLimited: nothing has been sent yet.
+        """
+        context, credential, loop = context_of(scope), credential_of(scope), asyncio.get_running_loop()
+        context.caller = await context.process.identities.identify(credential, anew=True)
+        ended: asyncio.Future[Errors] = loop.create_future()
+        presence = Presence(credential, signed_in(context.caller), _unheard, lambda reason: _end(ended, reason))
+        with self._door.passed(scope), self._presences.present(presence):
+            response = _Response(wording, send)
+            await response.open()
+            flow = self._flow(request, context, _last_event(scope), response)
+            errors = await _first(flow, ended, _shut(scope["state"]["ending"]), _gone(receive))
+            await response.close(errors)
+
+    async def _flow(self, request: Request, context: Context, after: str | None, response: _Response) -> Errors:
+        """Send the stream to its end; what is returned is why it is not in order."""
+        try:
+            async with self._streams.listen(request, context, after) as listener:
+                await self._send(listener, response)
+        except GraphQLErrors as error:
+            return error.errors
+        except Exception as error:
+            return [_formatted(_known(error, context))]
+        return ()
+
+    async def _send(self, listener: Listener, response: _Response) -> None:
+        frames, wording = aiter(listener), response.wording
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat) as silence:
+                    frame = await anext(frames)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                if not silence.expired():
+                    raise
+                await response.send(wording.heartbeat)
+            else:
+                await response.send(wording.event(frame.text, frame.cursor))
+
+
+class _Response:
+    """The response to one request, chunk by chunk."""
+
+    def __init__(self, wording: Wording, send: Send) -> None:
+        self.wording = wording
+        self._transmit = send
+
+    async def open(self) -> None:
+        headers = [
+            (b"content-type", self.wording.media_type),
+            (b"cache-control", b"no-store"),
+            (b"x-accel-buffering", b"no"),  # nginx would hold events back until it has some more
+        ]
+        await self._transmit({"type": "http.response.start", "status": 200, "headers": headers})
+        await self.send(self.wording.opening)
+
+    async def send(self, chunk: bytes) -> None:
+        with suppress(OSError):  # nobody is there any more, which is noticed elsewhere
+            await self._transmit({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def close(self, errors: Errors | None) -> None:
+        """Say that it is over and why, unless nobody is there to be told."""
+        if errors is None:
+            return
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(FAREWELL):
+                await self._transmit({"type": "http.response.body", "body": self.wording.ending(errors)})
+
+
+async def _first(flow: Any, ended: asyncio.Future[Errors], *others: Any) -> Errors | None:
+    """What the first of these comes to that ends; the others are ended."""
+    tasks = [asyncio.ensure_future(ending) for ending in (flow, ended, *others)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        result: Errors | None = next(task.result() for task in reversed(tasks) if task.done())
+        return result
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _shut(ending: asyncio.Event) -> Errors:
+    await ending.wait()
+    return [_formatted(ServiceUnavailable("server", "This server ends; subscribe again."))]
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _end(ended: asyncio.Future[Errors], reason: str) -> None:
+    if not ended.done():
+        ended.set_result([_formatted(Unauthenticated(reason))])
+
+
+def _unheard(_expires_at: datetime) -> None:
+    """Nobody can answer a warning here."""
+
+
+def _last_event(scope: Scope) -> str | None:
+    value = dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1")
+    return value or None
+
+
+def _known(error: Exception, context: Context) -> FullonError:
+    found = as_fullon_error(error, context.request_id)
+    if isinstance(found, Internal):
+        log.error("stream.failed", request_id=context.request_id, exc_info=error)
+    return found
+
+
+def _formatted(error: FullonError) -> dict[str, Any]:
+    return {"message": error.message, "extensions": error.extensions}

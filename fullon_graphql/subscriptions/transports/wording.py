@@ -1,0 +1,85 @@
+"""How a stream is worded in an HTTP response: as server-sent events, or in the parts of a multipart body.
+
+Server-sent events are those of graphql-sse's PROTOCOL.md, "distinct connections mode"; the parts those of Apollo's
+multipart protocol for subscriptions, version 1.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final, Protocol
+
+import orjson
+
+EVENT_STREAM: Final = "text/event-stream"
+JSON_TYPES: Final = ("application/json", "application/graphql-response+json")
+
+
+class Wording(Protocol):
+    """The bytes of a response, in this order: `opening`, any of `event` and `heartbeat`, one `ending`."""
+
+    media_type: ClassVar[bytes]
+    opening: ClassVar[bytes]
+    heartbeat: ClassVar[bytes]
+    """Tells whoever is between that the connection is alive, and the client nothing."""
+
+    def event(self, text: str, cursor: str | None = None) -> bytes:
+        """One response as JSON text, and where to go on after it."""
+        ...
+
+    def ending(self, errors: Sequence[Any] = ()) -> bytes:
+        """The end, and why it is not in order, as errors of GraphQL."""
+        ...
+
+
+class Events:
+    """Server-sent events. Lines end with a bare LF: some gateways read no others."""
+
+    media_type: ClassVar[bytes] = b"text/event-stream; charset=utf-8"
+    opening: ClassVar[bytes] = b":\n\n"
+    heartbeat: ClassVar[bytes] = b":\n\n"
+
+    def event(self, text: str, cursor: str | None = None) -> bytes:
+        # Between the values of JSON, where alone there can be a line break, a blank says the same.
+        line = text.replace("\r", " ").replace("\n", " ")
+        id_ = "" if cursor is None else f"id: {cursor}\n"
+        return f"{id_}event: next\ndata: {line}\n\n".encode()
+
+    def ending(self, errors: Sequence[Any] = ()) -> bytes:
+        told = self.event(orjson.dumps({"errors": errors}).decode()) if errors else b""
+        return told + b"event: complete\ndata: \n\n"
+
+
+class Parts:
+    """Parts of a multipart body. Each is sent with the boundary after it, which is when clients look at it."""
+
+    media_type: ClassVar[bytes] = b'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
+    opening: ClassVar[bytes] = b"--graphql"
+    heartbeat: ClassVar[bytes] = b"\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"
+
+    def event(self, text: str, cursor: str | None = None) -> bytes:
+        return self._part(f'{{"payload":{text}}}')
+
+    def ending(self, errors: Sequence[Any] = ()) -> bytes:
+        told = self._part(orjson.dumps({"payload": None, "errors": errors}).decode()) if errors else b""
+        return told + b"--\r\n"
+
+    @staticmethod
+    def _part(text: str) -> bytes:
+        return f"\r\nContent-Type: application/json\r\n\r\n{text}\r\n--graphql".encode()
+
+
+EVENTS, PARTS = Events(), Parts()
+
+
+def for_streams(accept: str) -> Wording | None:
+    """How somebody who accepts this can take a stream; None where they cannot."""
+    accept = accept.lower()
+    if EVENT_STREAM in accept:
+        return EVENTS
+    return PARTS if "multipart/mixed" in accept and "subscriptionspec" in accept else None
+
+
+def takes_only_events(accept: str) -> bool:
+    """Whether even what has one answer must come as an event, because JSON is not accepted by name."""
+    return EVENT_STREAM in accept and not any(known in accept for known in JSON_TYPES)

@@ -1,0 +1,251 @@
+"""Subscriptions over HTTP: server-sent events and multipart, byte by byte, and how they begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket as sockets
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import select, update
+
+from fullon_graphql import models
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.services.changes import Position
+from tests.e2e.test_socket_life import ending
+from tests.fixtures.rows import OTHER, TRADER
+from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.signing_in import SignIn
+from tests.fixtures.streaming import EVENTS, PARTS, streaming
+
+GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price } }'
+TICKER = 'subscription ($symbol: String!) { ticker(exchange: "kraken", symbol: $symbol) { price } }'
+ORDERS = "subscription ($after: String) { orders(after: $after) { cursor order { status } } }"
+
+
+async def gold(redis: Redis, price: float) -> None:
+    await tickers.write(redis, [Ticker("kraken", "GOLD", price, price)])
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_a_stream_of_events_is_by_the_letter(server: Server, sign_in: SignIn, redis: Redis, method: str) -> None:
+    token = bearer(await sign_in(TRADER))
+    await gold(redis, 1)
+    async with streaming(server, TICKER, token, method, symbol="GOLD") as stream:
+        assert stream.response.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert stream.response.headers["cache-control"] == "no-store"
+        assert await stream.data() == {"ticker": {"price": 1}}
+        await gold(redis, 2)
+        assert await stream.data() == {"ticker": {"price": 2}}
+        first, second = (b'event: next\ndata: {"data":{"ticker":{"price":%d.0}}}\n\n' % price for price in (1, 2))
+        assert re.sub(rb"(?m)^:\n\n", b"", stream.seen).replace(b": {", b": {") == first + second
+        assert b"\r" not in stream.seen
+
+
+async def test_what_has_one_answer_is_one_event_and_the_end(server: Server, sign_in: SignIn) -> None:
+    token = bearer(await sign_in(TRADER))
+    async with streaming(server, "{ me { uid } }", token) as stream:
+        assert await stream.data() == {"me": {"uid": TRADER}}
+        assert await stream.event() == {"event": "complete", "data": ""}
+        await stream.over()
+    async with streaming(server, "{ nonsense }", token) as stream:
+        assert await stream.codes() == ["GRAPHQL_VALIDATION_FAILED"]
+    async with streaming(server, 'subscription { ticker(exchange: "kraken") { price } }', token) as stream:
+        assert await stream.codes() == ["GRAPHQL_VALIDATION_FAILED"]
+    async with streaming(server, TICKER, token, symbol=1) as stream:
+        assert await stream.codes() == ["BAD_USER_INPUT"]
+    async with streaming(server, "subscription { positions(exId: 30) { symbol } }", token) as stream:
+        assert await stream.codes() == ["NOT_FOUND"]
+    async with streaming(server, "{ me { uid } }", token, accept=f"application/json, {EVENTS}") as stream:
+        assert orjson.loads(await stream.response.aread()) == {"data": {"me": {"uid": TRADER}}}
+
+
+async def test_what_is_wrong_before_the_stream_has_a_status(server: Server, sign_in: SignIn) -> None:
+    token = bearer(await sign_in(TRADER))
+    async with streaming(server, GOLD, {}, status=401) as stream:
+        [error] = orjson.loads(await stream.response.aread())["errors"]
+        assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    async with streaming(server, GOLD, bearer("garbage"), accept=PARTS, status=401):
+        pass
+    async with streaming(server, "mutation { logout }", token, "GET", status=405) as stream:
+        assert stream.response.headers["allow"] == "POST"
+    async with httpx.AsyncClient(base_url=server.url, headers={**token, "accept": EVENTS}) as client:
+        for status, content, kind in ((400, b"{", "application/json"), (415, b"{}", "text/plain")):
+            answer = await client.post("/graphql", content=content, headers={"content-type": kind})
+            assert (answer.status_code, "errors" in answer.json()) == (status, True)
+    async with streaming(server, GOLD, token, accept="image/png", status=406):
+        pass
+    async with streaming(server, GOLD, token, accept="application/json") as stream:
+        assert b"text/event-stream" in await stream.response.aread()
+
+
+async def test_events_are_named_by_their_cursor_and_go_on_after_the_last_one(
+    server: Server, sign_in: SignIn, platform: Database
+) -> None:
+    token = bearer(await sign_in(TRADER))
+
+    async def change(status: str) -> None:
+        async with platform.transaction() as connection:
+            await connection.execute(update(models.Order).where(models.Order.order_id == 1).values(status=status))
+
+    await change("pending")
+    async with platform.transaction() as connection:
+        newest = select(models.Change.xid, models.Change.seq).order_by(models.Change.seq.desc()).limit(1)
+        before = Position(*(await connection.execute(newest)).one()).cursor
+    for status in ("open", "filled"):
+        await change(status)
+    async with streaming(server, ORDERS, {**token, "last-event-id": before}) as stream:
+        events = [await stream.event(), await stream.event()]
+    cursors = [orjson.loads(event["data"])["data"]["orders"]["cursor"] for event in events]
+    assert [event["id"] for event in events] == cursors
+    await change("canceled")
+    async with streaming(server, ORDERS, {**token, "last-event-id": cursors[0]}, after=before) as stream:
+        resumed = [(await stream.event())["id"] for _ in range(2)]
+        assert resumed[0] == cursors[1]
+        assert resumed[1] not in [before, *cursors]
+    async with streaming(server, ORDERS, {**token, "last-event-id": "nonsense"}) as stream:
+        assert await stream.codes() == ["BAD_USER_INPUT"]
+
+
+async def test_a_multipart_stream_is_by_the_letter(server: Server, sign_in: SignIn, redis: Redis) -> None:
+    token = bearer(await sign_in(TRADER))
+    await gold(redis, 1)
+    async with streaming(server, GOLD, token, accept=PARTS) as stream:
+        kind = stream.response.headers["content-type"]
+        assert kind == 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
+        assert await stream.until(b"--graphql") == b""
+        assert await stream.part() == {"payload": {"data": {"ticker": {"price": 1}}}}
+        await gold(redis, 2)
+        assert await stream.part() == {"payload": {"data": {"ticker": {"price": 2}}}}
+    async with streaming(server, "subscription { positions(exId: 30) { symbol } }", token, accept=PARTS) as stream:
+        assert await stream.until(b"--graphql") == b""
+        ended = await stream.part()
+        assert ended["payload"] is None
+        assert [error["extensions"]["code"] for error in ended["errors"]] == ["NOT_FOUND"]
+        assert await stream.until(b"--\r\n") == b""
+        await stream.over()
+    async with streaming(server, "{ me { uid } }", token, accept=PARTS) as stream:
+        assert orjson.loads(await stream.response.aread()) == {"data": {"me": {"uid": TRADER}}}
+
+
+async def test_a_silent_stream_gives_signs_of_life(start_server: StartServer, sign_in: SignIn, redis: Redis) -> None:
+    token = bearer(await sign_in(TRADER))
+    async with start_server(STREAM_HEARTBEAT="0.05") as server:
+        async with streaming(server, GOLD, token) as stream:
+            assert [await stream.until(b"\n\n") for _ in range(3)] == [b":"] * 3
+            await gold(redis, 1)
+            assert await stream.data() == {"ticker": {"price": 1}}
+        async with streaming(server, TICKER, token, accept=PARTS, symbol="unknown") as stream:
+            assert await stream.until(b"--graphql") == b""
+            part = b"\r\nContent-Type: application/json\r\n\r\n{}"
+            assert [await stream.until(b"\r\n--graphql") for _ in range(3)] == [part] * 3
+
+
+async def test_a_stream_ends_with_its_token_or_session(server: Server, sign_in: SignIn, settings: Settings) -> None:
+    token = await sign_in(TRADER)
+    async with streaming(server, GOLD, bearer(ending(settings, token, 8))) as stream:
+        assert await stream.codes() == ["UNAUTHENTICATED"]
+    async with (
+        streaming(server, GOLD, bearer(token)) as events,
+        streaming(server, GOLD, bearer(token), accept=PARTS) as parts,
+    ):
+        assert (await server.ask("mutation { logout }", token))["data"] == {"logout": True}
+        assert await events.codes() == ["UNAUTHENTICATED"]
+        assert await parts.until(b"--graphql") == b""
+        assert (await parts.part())["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
+    token = bearer(await sign_in(TRADER))
+    await gold(redis, 1)
+    async with streaming(server, GOLD, token) as stream, streaming(server, GOLD, token) as other:
+        for one in (stream, other):
+            await one.data()
+        assert await gauges(server) == (1, 2, 2)
+    async with asyncio.timeout(30):
+        while await gauges(server) != (0, 0, 0):
+            await asyncio.sleep(0.02)
+
+
+async def gauges(server: Server) -> tuple[int, ...]:
+    """How many streams, listeners and connections there are."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        text = (await client.get("/metrics")).text
+    found = (
+        re.search(rf"(?m)^fullon_graphql_{name} (\S+)$", text) for name in ("streams", "stream_listeners", "sockets")
+    )
+    return tuple(int(float(one[1])) for one in found if one)
+
+
+async def test_streams_over_http_count_as_connections(start_server: StartServer, sign_in: SignIn) -> None:
+    trader, other = bearer(await sign_in(TRADER)), bearer(await sign_in(OTHER))
+    async with start_server(SOCKET_LIMIT="3", SOCKETS_PER_USER="2") as server, AsyncExitStack() as stack:
+        for headers in (trader, trader):
+            await stack.enter_async_context(streaming(server, GOLD, headers))
+        async with streaming(server, GOLD, trader, status=429):
+            pass
+        await stack.enter_async_context(streaming(server, GOLD, other, accept=PARTS))
+        async with streaming(server, GOLD, other, status=429) as stream:
+            [error] = orjson.loads(await stream.response.aread())["errors"]
+            assert error["extensions"]["code"] == "RATE_LIMITED"
+
+
+async def test_a_server_that_ends_completes_its_streams(start_server: StartServer, sign_in: SignIn) -> None:
+    token = bearer(await sign_in(TRADER))
+    async with (
+        start_server() as server,
+        streaming(server, GOLD, token) as events,
+        streaming(server, GOLD, token, accept=PARTS) as parts,
+    ):
+        server.process.terminate()
+        assert await events.codes() == ["SERVICE_UNAVAILABLE"]
+        assert await parts.until(b"--graphql") == b""
+        assert (await parts.part())["payload"] is None
+        assert await parts.until(b"--\r\n") == b""
+        async with asyncio.timeout(20):
+            assert await server.process.wait() == -signal.SIGTERM
+
+
+async def test_a_client_that_stops_reading_delays_nobody_and_goes_on_with_the_newest(
+    server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    symbol, token = "S" * 100, bearer(await sign_in(TRADER))
+    fields = " ".join(f"f{number}: symbol" for number in range(1000))  # an event of 100 kB
+    query = f'subscription {{ ticker(exchange: "kraken", symbol: "{symbol}") {{ price {fields} }} }}'
+    await tickers.write(redis, [Ticker("kraken", symbol, 0, 0)])
+    address = urlsplit(server.url)
+    body = orjson.dumps({"query": query})
+    head = (
+        f"POST /graphql HTTP/1.1\r\nHost: x\r\nAccept: {EVENTS}\r\nContent-Type: application/json\r\n"
+        f"Authorization: {token['authorization']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    narrow = sockets.socket()
+    narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 8192)
+    narrow.connect((address.hostname, address.port))
+    reader, writer = await asyncio.open_connection(sock=narrow, limit=8192)
+    writer.write(head.encode() + body)
+    async with streaming(server, query, token) as quick:
+        assert (await quick.data())["ticker"]["price"] == 0
+        async with asyncio.timeout(30):
+            await reader.readuntil(b"event: next")
+        for step in range(1, 101):
+            await tickers.write(redis, [Ticker("kraken", symbol, step, step)])
+            assert (await quick.data())["ticker"]["price"] == step
+        seen = b""
+        async with asyncio.timeout(60):
+            while b'"price":100.0' not in seen:
+                seen += await reader.read(65536)
+    writer.close()
+    await writer.wait_closed()
+    prices = [float(price) for price in re.findall(rb'"price":([0-9.]+)', seen)]
+    assert prices == sorted(set(prices))
+    assert len(prices) < 100

@@ -1,0 +1,47 @@
+"""The bytes of streams over HTTP, and who gets which."""
+
+from __future__ import annotations
+
+import pytest
+
+from fullon_graphql.subscriptions.transports.wording import EVENTS, PARTS, Wording, for_streams, takes_only_events
+
+ERRORS = [{"message": "no"}]
+
+
+def test_an_event_is_one_line_of_data_whatever_the_json_looks_like() -> None:
+    assert EVENTS.event('{"data":\n{"a":\r\n"\u2028"}}', "c1") == (
+        'id: c1\nevent: next\ndata: {"data": {"a":  "\u2028"}}\n\n'.encode()
+    )
+    assert EVENTS.event("{}") == b"event: next\ndata: {}\n\n"
+
+
+def test_both_say_why_they_end() -> None:
+    assert EVENTS.ending() == b"event: complete\ndata: \n\n"
+    assert EVENTS.ending(ERRORS) == b'event: next\ndata: {"errors":[{"message":"no"}]}\n\nevent: complete\ndata: \n\n'
+    assert PARTS.ending() == b"--\r\n"
+    assert PARTS.opening + PARTS.event('{"data":1}', "c1") + PARTS.heartbeat + PARTS.ending(ERRORS) == (
+        b'--graphql\r\nContent-Type: application/json\r\n\r\n{"payload":{"data":1}}'
+        b"\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{}"
+        b'\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{"payload":null,"errors":[{"message":"no"}]}'
+        b"\r\n--graphql--\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("accept", "streamed", "only_events"),
+    [
+        ("text/event-stream", EVENTS, True),
+        ("text/event-stream, */*", EVENTS, True),
+        ("application/graphql-response+json, application/json, text/event-stream, multipart/mixed", EVENTS, False),
+        ('multipart/mixed;boundary="graphql";subscriptionSpec=1.0, application/json', PARTS, False),
+        ('multipart/mixed; subscriptionSpec="1.0"', PARTS, False),
+        ("multipart/mixed; deferSpec=20220824, application/json", None, False),
+        ("application/json", None, False),
+        ("*/*", None, False),
+        ("", None, False),
+    ],
+)
+def test_who_accepts_what_gets_what(accept: str, streamed: Wording | None, only_events: bool) -> None:
+    assert for_streams(accept) is streamed
+    assert takes_only_events(accept) is only_events
