@@ -38,7 +38,7 @@ from fullon_graphql.resolvers.performance import PerformanceQueries
 from fullon_graphql.resolvers.portfolio import PortfolioQueries
 from fullon_graphql.resolvers.processes import ProcessQueries
 from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
-from fullon_graphql.resolvers.sessions import SessionMutations
+from fullon_graphql.resolvers.sessions import SessionMutations, SessionQueries
 from fullon_graphql.resolvers.simulations import SimulationQueries
 from fullon_graphql.resolvers.strategies import StrategyMutations, StrategyQueries
 from fullon_graphql.resolvers.symbols import SymbolMutations, SymbolQueries
@@ -62,6 +62,7 @@ from fullon_graphql.schema.feeds import Feed
 from fullon_graphql.schema.nodes import find_represented, represented_ids
 from fullon_graphql.schema.orders import Order
 from fullon_graphql.schema.scalars import SCALARS
+from fullon_graphql.schema.sessions import Session
 from fullon_graphql.schema.simulations import Simulation
 from fullon_graphql.schema.strategies import Strategy
 from fullon_graphql.schema.strategy_params import StrategyParam
@@ -82,6 +83,7 @@ from fullon_graphql.subscriptions.trades import TradeSubscriptions
 
 ENTITIES = [
     User,
+    Session,
     ApiKey,
     Bot,
     Strategy,
@@ -107,6 +109,7 @@ ENTITIES = [
 @strawberry.type(description="What can be asked.")
 class Query(
     UserQueries,
+    SessionQueries,
     ApiKeyQueries,
     BotQueries,
     StrategyQueries,

@@ -61,7 +61,8 @@ class Entity:
     @cached_property
     def key_names(self) -> tuple[str, ...]:
         """The Python field names of the key columns."""
-        return tuple(attribute.key for attribute in self.key)
+        names: dict[Any, str] = {expression: name for name, expression in self.columns.items()}
+        return tuple(names[attribute] for attribute in self.key)
 
     def rows(self, caller: Caller) -> Select[Any]:
         """Every row `caller` may see, as this entity's columns.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Dialect, Double, MetaData, Text, text
+from sqlalchemy import Column, DateTime, Dialect, Double, MetaData, Text, Uuid, text
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -43,6 +44,16 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class PlainUuid(TypeDecorator[UUID]):
+    """A UUID that is one of Python's own: the driver's are of a class that JSON writers do not know."""
+
+    impl = Uuid
+    cache_ok = True
+
+    def process_result_value(self, value: UUID | None, dialect: Dialect) -> UUID | None:
+        return None if value is None else UUID(int=value.int)
+
+
 class Base(DeclarativeBase):
     """A table. Attributes are named as their columns; relations are declared on the GraphQL types."""
 
@@ -55,4 +66,4 @@ class Base(DeclarativeBase):
             "ix": "%(table_name)s_%(column_0_N_name)s_idx",
         }
     )
-    type_annotation_map = {str: Text(), float: Double(), datetime: UtcDateTime()}
+    type_annotation_map = {str: Text(), float: Double(), datetime: UtcDateTime(), UUID: PlainUuid()}

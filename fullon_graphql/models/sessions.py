@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import OWN_SCHEMA, Base
+from fullon_graphql.models.base import OWN_SCHEMA, SECRET, Base
 
 Instant = DateTime(timezone=True)
 
@@ -22,7 +22,7 @@ class Session(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     uid: Mapped[int] = mapped_column(index=True)
     """`users.uid`, without a foreign key: the platform's tables get no dependants they do not know."""
-    refresh_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    refresh_hash: Mapped[bytes] = mapped_column(LargeBinary, info=SECRET)
     """SHA-256 of the current refresh token, 32 bytes."""
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())
     refreshed_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())

@@ -1,18 +1,23 @@
-"""Mutations that open, renew and end a session."""
+"""Queries about sessions, and mutations that open, renew and end them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context, Info
-from fullon_graphql.engine.roots import one_row
+from fullon_graphql.engine.changes import change
+from fullon_graphql.engine.connections import Connection
+from fullon_graphql.engine.roots import one_row, root_connection
+from fullon_graphql.schema.nodes import place
 from fullon_graphql.schema.scalars import DateTime
-from fullon_graphql.schema.sessions import AuthPayload
+from fullon_graphql.schema.sessions import AuthPayload, Session
 from fullon_graphql.schema.users import User
+from fullon_graphql.services import sessions
 from fullon_graphql.services.sessions import SignedIn
+from fullon_graphql.services.writing import Key, Write
 
 Mail = Annotated[str, strawberry.argument(description="The account's mail, exactly as it is stored.")]
 Password = Annotated[str, strawberry.argument(description="The account's password.")]
@@ -20,6 +25,19 @@ OneTimeCode = Annotated[
     str | None, strawberry.argument(description="Current one-time code, where the account asks for one.")
 ]
 RefreshToken = Annotated[str, strawberry.argument(description="The session's current refresh token.")]
+WhichSession = Annotated[strawberry.ID, strawberry.argument(name="id", description="`id` of the session.")]
+
+
+@strawberry.type
+class SessionQueries:
+    sessions: Connection[Session] = root_connection(
+        "Where you are signed in, or anybody as administrator, and where that was; those that go on are `active`.",
+        Session,
+    )
+
+
+async def _how_many(_write: Write, ended: Key) -> Any:
+    return ended
 
 
 @strawberry.type
@@ -38,6 +56,15 @@ class SessionMutations:
     async def logout(self, info: Info) -> bool:
         await info.context.process.sessions.logout(signed_in(info.context.caller))
         return True
+
+    @change(Session, "End a session of yours, or anybody's as administrator: its tokens and sockets, within a second.")
+    async def end_session(self, info: Info, session: WhichSession) -> str:
+        _, (session_id,) = place(session, only="Session")
+        return await sessions.end(info.context.write, session_id)
+
+    @change(int, "End all your sessions but the one in which this is asked, and say how many there were.", _how_many)
+    async def end_other_sessions(self, info: Info) -> int:
+        return await sessions.end_others(info.context.write)
 
 
 async def _payload(context: Context, signed: SignedIn) -> AuthPayload:

@@ -8,10 +8,12 @@ import strawberry
 
 from fullon_graphql.context import Info
 from fullon_graphql.engine import keys
-from fullon_graphql.engine.entities import entity_named, entity_of
+from fullon_graphql.engine.entities import Entity, Key, entity_named, entity_of
 from fullon_graphql.engine.loaders import load_entity
 from fullon_graphql.engine.unplanned import Unplanned
 from fullon_graphql.errors import BadUserInput, NotFound
+
+_NO_ROW = "No row has this id."
 
 
 @strawberry.interface(description="A row with an id that is unique across all types and stable across restarts.")
@@ -28,16 +30,27 @@ async def find(info: Info, node_id: str, only: str | None = None) -> Any:
     Raises:
         NotFound: no such row, a foreign one, or no id of this graph.
     """
+    found = await load_entity(info.context, *place(node_id, only))
+    if found is None:
+        raise NotFound(_NO_ROW)
+    return found
+
+
+def place(node_id: str, only: str | None = None) -> tuple[Entity, Key]:
+    """The entity that an id names, `only` where one is named, and the key of the row; whether there is one or not.
+
+    Raises:
+        NotFound: it is no such id.
+    """
     try:
         name, *parts = keys.decode(node_id)
     except ValueError:
         name, parts = None, []
     entity = entity_named(name) if isinstance(name, str) and only in {None, name} else None
     key = keys.read(parts, entity.key) if entity else None
-    found = await load_entity(info.context, entity, key) if entity and key else None
-    if found is None:
-        raise NotFound("No row has this id.")
-    return found
+    if entity is None or key is None:
+        raise NotFound(_NO_ROW)
+    return entity, key
 
 
 async def find_represented(info: Info, representation: object) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import NewType
+from uuid import UUID
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
@@ -48,5 +49,12 @@ DATE_TIME: ScalarDefinition = strawberry.scalar(
     serialize=format_time,
     parse_value=parse_time,
 )
-SCALARS: dict[object, ScalarDefinition] = {DateTime: DATE_TIME}
+UUID_TEXT: ScalarDefinition = strawberry.scalar(
+    name="UUID",
+    description="A UUID as text: 32 hexadecimal digits in five groups, lower case on output.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+    serialize=str,
+    parse_value=UUID,
+)
+SCALARS: dict[object, ScalarDefinition] = {DateTime: DATE_TIME, UUID: UUID_TEXT}
 """What the schema's configuration maps to scalars."""

@@ -1,11 +1,55 @@
-"""Sessions: what a client gets when it signs in."""
+"""Sessions: what a client gets when it signs in, and where people are signed in.
+
+No other type leads to a session. Which one is the current one depends on the credential, and the events of streams
+are the same for all connections of an account.
+"""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import strawberry
 
+from fullon_graphql import models
+from fullon_graphql.context import Context
+from fullon_graphql.engine.batches import Batch, batched
+from fullon_graphql.engine.columns import column
+from fullon_graphql.engine.entities import entity
+from fullon_graphql.engine.fields import to_one
+from fullon_graphql.engine.relations import relation
+from fullon_graphql.schema.nodes import Node
+from fullon_graphql.schema.references import UserRef
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.schema.users import User
+from fullon_graphql.services import sessions
+
+
+async def _are_current(context: Context, keys: list[tuple[UUID | str]]) -> list[bool]:
+    return [sessions.names(context.caller, session_id) for (session_id,) in keys]
+
+
+IS_CURRENT = Batch(("session_id",), _are_current)
+
+
+@entity(models.Session, key=models.Session.id, visible=sessions.visible)
+class Session(Node):
+    """A sign-in with a password, on one device or in one program. People see their own; administrators see all."""
+
+    session_id: UUID = column("Number of the session, as audit entries name it: no secret.", models.Session.id)
+    uid: int = column("Key of the person who is signed in.")
+    created_at: DateTime = column("When they signed in.", filterable=True)
+    refreshed_at: DateTime = column("When the session was last renewed by its refresh token.", filterable=True)
+    expires_at: DateTime = column("When it ends unless it is renewed before.", filterable=True)
+    revoked_at: DateTime | None = column(
+        "When it was ended before its time; null for one that was not.", filterable=True
+    )
+    reason: str | None = column("Why it was ended, e.g. `logout`; null for one that was not.")
+    active: bool = column("True while its tokens are good.", sessions.alive(), filterable=True)
+    address: str | None = column("Network address it was opened from; personal.")
+    user_agent: str | None = column("What the client said it is when it signed in.")
+
+    current: bool = batched("True for the session in which this is asked.", IS_CURRENT)
+    user: UserRef = to_one("The person who is signed in.", relation("User", "uid", models.User.uid))
 
 
 @strawberry.type(description="What a client goes on with after it has signed in.")

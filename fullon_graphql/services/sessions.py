@@ -1,4 +1,4 @@
-"""Sessions: signing in with a password, renewing, signing out, and whose session an access token is.
+"""Sessions: signing in with a password, renewing, signing out, whose session a token is, and which sessions there are.
 
 A session has one current refresh token, `<session uuid>.<secret>`, of which only the SHA-256 is stored. Using it
 replaces it. Whoever presents an earlier one shows that it is in two hands, so the whole session ends. A session nobody
@@ -17,10 +17,10 @@ from uuid import UUID, uuid4
 
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, update
 
 from fullon_graphql.auth.passwords import matches_in_thread
-from fullon_graphql.auth.principal import Principal
+from fullon_graphql.auth.principal import Caller, Principal
 from fullon_graphql.auth.tokens import issue_access_token, read_access_token
 from fullon_graphql.auth.totp import is_enrolled
 from fullon_graphql.config import Settings
@@ -31,6 +31,8 @@ from fullon_graphql.services.accounts import MAIL_LENGTH, is_administrator
 from fullon_graphql.services.one_time_codes import use_code
 from fullon_graphql.services.revocation import announce
 from fullon_graphql.services.throttle import Throttle
+from fullon_graphql.services.visibility import own_rows
+from fullon_graphql.services.writing import Write
 
 INVALID_CREDENTIALS = "Invalid credentials"
 """The platform's sentence, for every reason but a missing one-time code: nobody learns which mails have accounts."""
@@ -41,6 +43,47 @@ _REFRESH_TOKEN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[A-
 _NOTED_CHARACTERS = 200  # of what a client says about itself; the rest is noise or an attack on the disk
 
 _log = structlog.get_logger(__name__)
+
+
+def visible(caller: Caller) -> Select[tuple[Session]]:
+    """The sessions `caller` may see, those that have ended too; the column `refresh_hash` is a secret of nobody's."""
+    return own_rows(Session, Session.uid, caller)
+
+
+def alive() -> ColumnElement[bool]:
+    """Whether the session has neither been ended nor run out."""
+    return and_(Session.revoked_at.is_(None), Session.expires_at > func.now())
+
+
+def names(caller: Caller, session_id: UUID | str) -> bool:
+    """Whether `caller` asks in this session."""
+    return isinstance(caller, Principal) and caller.credential == f"{_CREDENTIAL}{session_id}"
+
+
+async def end(write: Write, session_id: UUID) -> str:
+    """End a session: within a second its tokens are refused and its connections are closed.
+
+    Raises:
+        NotFound: no such session, or a foreign one.
+    """
+    session = await write.find(visible(write.principal), Session, session_id)
+    ending = {"revoked_at": func.now(), "reason": "ended"}
+    await write.update(Session, session, {} if session.revoked_at else ending)
+    return str(session_id)
+
+
+async def end_others(write: Write) -> int:
+    """End all sessions of the caller but the one that asks, and say how many; an API key is none."""
+    user = await write.find(select(User), User, write.principal.uid)
+    await write.update(User, user, {})  # nothing of it changes, but whose sessions end is what there is to audit
+    return await end_all_but_own(write, user.uid, "ended")
+
+
+async def end_all_but_own(write: Write, uid: int, reason: str) -> int:
+    """End the sessions of `uid`, except the one in which this is asked for; how many there were."""
+    own = func.concat(_CREDENTIAL, Session.id) == write.principal.credential
+    others = update(Session).where(Session.uid == uid, alive(), ~own)
+    return (await write.connection.execute(others.values(revoked_at=func.now(), reason=reason))).rowcount
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +165,7 @@ class Sessions:
         successor = _new_refresh_token(session_id)
         statement = (
             update(Session)
-            .where(Session.id == session_id, Session.refresh_hash == _digest(refresh_token), _alive())
+            .where(Session.id == session_id, Session.refresh_hash == _digest(refresh_token), alive())
             .where(Session.uid == User.uid, User.active)
             .values(refresh_hash=_digest(successor), refreshed_at=func.now(), expires_at=self._end())
             .returning(User.uid, User.mail)
@@ -153,7 +196,7 @@ class Sessions:
         statement = (
             select(User.uid, User.mail, User.role, User.active)
             .join(Session, Session.uid == User.uid)
-            .where(Session.id == claims.session_id, _alive())
+            .where(Session.id == claims.session_id, alive())
         )
         account = await self._database.row(statement)
         if account is None or account.uid != claims.uid:
@@ -199,7 +242,7 @@ class Sessions:
 
     async def _end_session(self, which: ColumnElement[bool], reason: str) -> bool:
         """Whether there was a session alive to end."""
-        statement = update(Session).where(which, _alive()).values(revoked_at=func.now(), reason=reason)
+        statement = update(Session).where(which, alive()).values(revoked_at=func.now(), reason=reason)
         async with self._database.transaction() as connection:
             uid: int | None = (await connection.execute(statement.returning(Session.uid))).scalar()
         if uid is not None:
@@ -212,10 +255,6 @@ class Sessions:
     def _signed_in(self, uid: int, mail: str, session_id: UUID, refresh_token: str) -> SignedIn:
         token, expires_at = issue_access_token(self._settings, uid, mail, session_id, datetime.now(UTC))
         return SignedIn(uid, token, expires_at, refresh_token)
-
-
-def _alive() -> ColumnElement[bool]:
-    return and_(Session.revoked_at.is_(None), Session.expires_at > func.now())
 
 
 def _new_refresh_token(session_id: UUID) -> str:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, func, update
+from sqlalchemy import Select
 
 from fullon_graphql.auth.passwords import hash_in_thread, matches_in_thread
 from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.models import Role, Session, User
+from fullon_graphql.models import Role, User
 from fullon_graphql.services.accounts import check_mail
 from fullon_graphql.services.checks import one_of, storable, unchanged_since
 from fullon_graphql.services.proof import proven
+from fullon_graphql.services.sessions import end_all_but_own
 from fullon_graphql.services.visibility import own_rows
 from fullon_graphql.services.writing import Write
 
@@ -50,7 +51,7 @@ async def change_password(write: Write, current: str, new: str) -> bool:
     user = await write.find(visible(write.principal), User, write.principal.uid)
     await proven(write, matches_in_thread(current, user.password), "currentPassword", "This is not your password.")
     await write.update(User, user, {"password": await hash_in_thread(new)})
-    await _end_sessions(write, user.uid, "password changed")
+    await end_all_but_own(write, user.uid, "password changed")
     return True
 
 
@@ -86,7 +87,7 @@ async def change(write: Write, uid: int, values: Mapping[str, Any], expected: da
         raise BadUserInput("You cannot deactivate yourself; another administrator can.", field="active")
     new = await write.update(User, user, checked)
     if (new.active, new.role) != (user.active, user.role) and uid != write.principal.uid:
-        await _end_sessions(write, uid, "account changed")
+        await end_all_but_own(write, uid, "account changed")
     return uid
 
 
@@ -97,10 +98,3 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     if "role" in checked:
         checked["role"] = one_of(checked["role"], Role, "role")
     return checked
-
-
-async def _end_sessions(write: Write, uid: int, reason: str) -> None:
-    """End the sessions of `uid`, except the one in which this is asked for."""
-    alive = update(Session).where(Session.uid == uid, Session.revoked_at.is_(None))
-    others = alive.where(func.concat("session:", Session.id) != write.principal.credential)
-    await write.connection.execute(others.values(revoked_at=func.now(), reason=reason))

@@ -93,5 +93,5 @@ class RowChanges(Generic[Event]):
     async def _row(self, context: Context, change: Change) -> Any:
         if change.kind is ChangeKind.DELETED:
             return None
-        key = keys.read([change.key.get(name) for name in self._entity.key_names], self._entity.key)
+        key = keys.read([change.key.get(column.key) for column in self._entity.key], self._entity.key)
         return None if key is None else await load_entity(context, self._entity, key)

@@ -75,6 +75,22 @@ async def test_signing_out_ends_the_sockets_of_that_session_on_every_worker(
         assert await other.next("1") == {"me": {"uid": TRADER}}
 
 
+async def test_a_session_that_is_ended_from_elsewhere_ends_its_sockets_on_every_worker(
+    start_server: StartServer, sign_in: SignIn
+) -> None:
+    token, mine = await sign_in(TRADER), await sign_in(TRADER)
+    async with start_server() as here, start_server() as there, socket(there) as client, socket(there) as own:
+        await client.sign_in({"authorization": token})
+        await own.sign_in({"authorization": mine})
+        found = await here.ask("{ sessions(filter: {active: {eq: true}}) { nodes { id current } } }", mine)
+        [other] = [node["id"] for node in found["data"]["sessions"]["nodes"] if not node["current"]]
+        end = "mutation ($id: ID!) { endSession(id: $id) { active } }"
+        assert (await here.ask(end, mine, id=other))["data"] == {"endSession": {"active": False}}
+        assert await client.closed() == 4403
+        await own.subscribe("1", "{ me { uid } }")
+        assert await own.next("1") == {"me": {"uid": TRADER}}
+
+
 async def test_each_limit_has_its_answer(start_server: StartServer, sign_in: SignIn) -> None:
     trader, other = bearer(await sign_in(TRADER)), bearer(await sign_in(OTHER))
     limits = {

@@ -110,6 +110,8 @@ CASES = {
     " strategies { nodes { strId bot { name } } } catStrategies { nodes { name pairs } } }",
     "simulations": "{ bots { nodes { simulations { num name json bot { botId } } } } simulations { totalCount } }",
     "keys of programs": "{ users { nodes { apiKeys { apiKeyId name scopes isActive expiresAt createdAt user { uid } } } } }",
+    "sessions": "{ sessions(filter: {active: {eq: true}}, orderBy: [{field: CREATED_AT}]) { totalCount edges { cursor node { id"
+    " sessionId uid active current expiresAt revokedAt userAgent user { mail } } } pageInfo { endCursor } } }",
     "settings of exchanges": "{ catExchanges { params { id name value exchange { name } } accounts { nodes { name } } } }",
     "what hangs on accounts": "{ exchanges { nodes { name bots { name } orders(first: 2) { totalCount nodes { orderId } }"
     " trades(last: 1) { nodes { tradeId } } dryTrades { totalCount } } } }",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from fullon_graphql.auth.principal import Principal
+from fullon_graphql.engine import keys
 from tests.fixtures.graph import principal
 from tests.fixtures.rows import ADMIN, TRADER
+
+SESSION = keys.encode("Session", UUID(int=21))
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,8 @@ CHANGES = {
         "{ key apiKey { apiKeyId name scopes isActive user { uid } } }",
     ),
     "deactivateApiKey": Change("apiKeyId: 1", "{ apiKeyId isActive }"),
+    "endSession": Change(f'id: "{SESSION}"', "{ sessionId active reason current user { uid } }"),
+    "endOtherSessions": Change(""),
     "updateProfile": Change('input: {name: "Tom", phone: "123"}', "{ uid name phone }"),
     "changePassword": Change('currentPassword: "old password", newPassword: "new password"'),
     "enrolTotp": Change("", "{ secret uri }", in_redis=True),

@@ -12,9 +12,9 @@ from sqlalchemy import text, update
 from fullon_graphql.auth.principal import Anonymous, Scope
 from fullon_graphql.database import Database
 from fullon_graphql.graph import Graph
-from fullon_graphql.models import CatStrategy, Exchange, User
+from fullon_graphql.models import CatStrategy, Exchange, Session, User
 from tests.fixtures.graph import GraphClient
-from tests.fixtures.rows import TRADER, add, person
+from tests.fixtures.rows import TRADER, add, person, session
 from tests.resolvers.changes import CHANGES, UNTRIED
 
 WITHOUT = {"login", "refreshToken", "logout"}
@@ -27,11 +27,12 @@ pytestmark = pytest.mark.usefixtures("rows_to_change")
 
 @pytest.fixture
 async def rows_to_change(platform: Database) -> None:
-    """What the calls need besides the small platform: a password, an inactive account, a template nobody uses."""
+    """What the calls need besides the small platform: a password, sessions, an inactive account, a template nobody uses."""
     async with platform.transaction() as connection:
         await connection.execute(update(User).where(User.uid == TRADER).values(password=OLD_PASSWORD))
     await add(platform, User, person(4, active=False))
     await add(platform, Exchange, {"ex_id": 22, "uid": TRADER, "cat_ex_id": 1, "name": "unused"})
+    await add(platform, Session, session(21, TRADER), session(22, TRADER))
     await add(platform, CatStrategy, {"cat_str_id": 3, "name": "unused"})
 
 

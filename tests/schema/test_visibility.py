@@ -51,6 +51,7 @@ ADMINISTRATIVE = {"AuditEntry"}
 """Entities of which only administrators see any row."""
 OWNED = {
     "User": models.User.uid == OTHER,
+    "Session": models.Session.uid == OTHER,
     "ApiKey": models.ApiKey.uid == OTHER,
     "Bot": models.Bot.uid == OTHER,
     "BotLog": models.BotLog.bot_id == 6,
@@ -219,7 +220,7 @@ async def test_no_walk_through_the_graph_meets_a_foreign_row_or_a_secret(graph: 
 async def test_the_owner_and_administrators_meet_the_same_rows_and_no_secret(graph: GraphClient) -> None:
     """Else the test above would prove nothing."""
     for root in ("bots", "exchanges", "trades", "dryTrades", "strategies", "feeds", "botLogs", "exchangeHistory",
-                 "simulations", "apiKeys", "users", "orders"):  # fmt: skip
+                 "simulations", "sessions", "apiKeys", "users", "orders"):  # fmt: skip
         text = walk(root, depth=1)
         for caller in (principal(OTHER), ADMINISTRATOR):
             body = await answer(graph, text.replace("first: 3", "last: 3"), caller)
