@@ -1,14 +1,21 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
+FOLDER = Path(__file__).parents[2] / "examples"
+EXAMPLES = sorted(FOLDER.glob("*.py"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_says_how_to_run_it(example: Path) -> None:
     said = ast.get_docstring(ast.parse(example.read_text())) or ""
     assert f"    .venv/bin/python examples/{example.name}" in said
+
+
+def test_the_list_of_examples_names_each_of_them() -> None:
+    listed = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| \S.* \|$", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert listed == [(example.name, example.name) for example in EXAMPLES]

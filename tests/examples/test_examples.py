@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fullon_graphql.embedded.demo_catalogue import PASSWORD
 from tests.fixtures.server import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -131,3 +132,58 @@ async def test_both_faces_give_one_answer(demo: Server) -> None:
     *bots, verdict = await run(demo, "11_both_faces.py")
     assert len(bots) == 7
     assert verdict == "GraphQL: 1 request. REST: 8 requests. The same answer: yes"
+
+
+async def test_the_catalogue_is_shown_with_its_prices(demo: Server) -> None:
+    lines = await run(demo, "10_exchange_catalogue.py", "ETH")
+    exchanges = {"kraken": 3, "bitmex": 3, "binance": 4}
+    assert [line for line in lines if line.endswith("instruments")] == [
+        f"{name}: {count} instruments" for name, count in exchanges.items()
+    ]
+    assert lines[-1] == "ETH is traded as ETH/USD on kraken, ETH/USD:BTC on bitmex, ETH/USDT on binance"
+    instrument = re.compile(r"  \S+ +(futures|price only|spot) +(\d+\.\d+|no price yet)")
+    shown = [line for line in lines if line.startswith("  ")]
+    assert len(shown) == sum(exchanges.values())
+    assert all(instrument.fullmatch(line) for line in shown), shown
+
+
+async def test_a_strategy_is_shown_and_a_change_of_it_tried(demo: Server) -> None:
+    lines = await run(demo, "12_strategies.py", "3", "5")
+    params = "rsi_entry 40, rsi_exit 60, rsi_period 14"
+    assert lines[:2] == ["perpetual short", "  rsi_hayden_short with leverage 3"]
+    assert lines[2:4] == [f"    template:   {params}", f"    parameters: {params}"]
+    assert lines[4].startswith("    listens to: BTC/USD:BTC on bitmex, ")
+    assert lines[-1] == "leverage tried: 5, still stored: 3"
+
+
+async def test_losing_trades_are_found_worst_first_over_all_pages(demo: Server) -> None:
+    *trades, total = await run(demo, "13_losing_trades.py", "36500", "7")
+    assert total == f"{len(trades)} trades lost money in 36500 days"
+    assert len(trades) > 7
+    losses = [float(line.split()[0]) for line in trades]
+    assert losses == sorted(losses)
+    assert max(losses) <= 0
+    assert await run(demo, "13_losing_trades.py", "36500", "1000") == [*trades, total]
+
+
+ORDER = """mutation {
+  createOrder(input: {botId: 1, exId: 4, symbol: "BTC/USD", side: BUY, orderType: "market", volume: 0.01}) { orderId }
+}"""
+
+
+async def test_orders_are_followed_over_a_broken_connection_without_a_hole(demo: Server) -> None:
+    token, ordered = await demo.token("trader@fullon", PASSWORD), list[int]()
+
+    async def trade() -> None:
+        while True:
+            ordered.append((await demo.ask(ORDER, token))["data"]["createOrder"]["orderId"])
+
+    async with asyncio.TaskGroup() as tasks:
+        trading = tasks.create_task(trade())
+        lines = await run(demo, "14_orders_without_a_hole.py", "4")
+        trading.cancel()
+    seen = [int(line.split()[1]) for line in lines if line.startswith("CREATED")]
+    assert len(seen) == 8
+    first = ordered.index(seen[0])
+    assert seen == ordered[first : first + 8]
+    assert len([line for line in lines if line.startswith("prices now: ")]) == 2
