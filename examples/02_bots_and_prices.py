@@ -53,7 +53,7 @@ def show(bot: dict[str, Any]) -> None:
 
 
 def main(mail: str = "trader@fullon", password: str = DEMO_PASSWORD) -> None:
-    with httpx.Client(base_url=URL) as client:
+    with httpx.Client(base_url=URL, timeout=30) as client:
         session = ask(client, LOGIN, mail=mail, password=password)["login"]
         client.headers["Authorization"] = f"Bearer {session['accessToken']}"
         for bot in ask(client, BOTS)["bots"]["nodes"]:

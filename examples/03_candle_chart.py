@@ -59,7 +59,7 @@ def mark(bar: tuple[float, float, float, float], floor: float, ceiling: float) -
 
 
 def main(exchange: str = "kraken", symbol: str = "BTC/USD", timeframe: str = "H1") -> None:
-    with httpx.Client(base_url=URL) as client:
+    with httpx.Client(base_url=URL, timeout=30) as client:
         client.headers["Authorization"] = f"Bearer {ask(client, LOGIN)['login']['accessToken']}"
         bars = ask(client, CANDLES, exchange=exchange, symbol=symbol, timeframe=timeframe, bars=BARS)["candleColumns"]
 

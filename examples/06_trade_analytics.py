@@ -51,7 +51,7 @@ def show(name: str, found: dict[str, Any]) -> None:
 
 
 def main(days: str = "90", currency: str = "USD") -> None:
-    with httpx.Client(base_url=URL) as client:
+    with httpx.Client(base_url=URL, timeout=30) as client:
         client.headers["Authorization"] = f"Bearer {ask(client, LOGIN)['login']['accessToken']}"
         data = ask(client, ANALYTICS, days=int(days), currency=currency)
 

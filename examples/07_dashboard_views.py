@@ -55,7 +55,7 @@ def said(value: object) -> str:
 
 
 def main(capital: str = "10000", currency: str = "USD") -> None:
-    with httpx.Client(base_url=URL) as client:
+    with httpx.Client(base_url=URL, timeout=30) as client:
         client.headers["Authorization"] = f"Bearer {ask(client, LOGIN)['login']['accessToken']}"
         views = ask(client, VIEWS, capital=float(capital), currency=currency)
 

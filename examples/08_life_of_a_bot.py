@@ -66,7 +66,7 @@ def ask(client: httpx.Client, query: str, **variables: object) -> Any:
 
 
 def main(mail: str = "trader@fullon", password: str = DEMO_PASSWORD) -> None:
-    with httpx.Client(base_url=URL) as client:
+    with httpx.Client(base_url=URL, timeout=30) as client:
         session = ask(client, LOGIN, mail=mail, password=password)["login"]
         client.headers["Authorization"] = f"Bearer {session['accessToken']}"
         around = ask(client, AROUND)

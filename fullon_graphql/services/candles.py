@@ -16,6 +16,7 @@ from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services import symbols
+from fullon_graphql.services.checks import has_only_storable
 
 T = TypeVar("T")
 
@@ -84,6 +85,8 @@ class MarketData:
             return []
 
     async def _must_be_catalogued(self, market: Market, unknown: NotFound) -> None:
+        if not has_only_storable(market.exchange + market.symbol):
+            raise unknown
         row = symbols.on_exchange(self._caller, market.exchange).where(Symbol.symbol == market.symbol)
         if await self._database.row(row) is None:
             raise unknown

@@ -92,6 +92,11 @@ def spelled(name: str) -> str:
     return first + "".join(part.capitalize() for part in rest)
 
 
+def has_only_storable(text: str) -> bool:
+    """False where a text holds what PostgreSQL's cannot: NUL, or half a character."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _fits(column: Column[Any], field: str, value: Any) -> None:
     match column.type:
         case String(length=length) if isinstance(value, str):
@@ -109,5 +114,5 @@ def _fits(column: Column[Any], field: str, value: Any) -> None:
 def _fits_text(value: str, length: int | None, field: str) -> None:
     if length is not None and len(value) > length:
         raise BadUserInput(f"`{field}` has {len(value)} characters; it takes at most {length}.", field=field)
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if not has_only_storable(value):
         raise BadUserInput(f"`{field}` holds a character that cannot be stored.", field=field)

@@ -132,7 +132,7 @@ async def test_recorded_kraken_prices_pass_through_writer_and_channel_unchanged(
         for ticker in recorded:
             await tickers.write(redis, [ticker])
         heard: list[Ticker | None] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(heard) < len(recorded):
                 if message := await pubsub.get_message(timeout=1):
                     symbol = message["channel"].removeprefix("ticker_updates:kraken:")

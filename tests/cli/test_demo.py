@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +53,9 @@ class Demo:
         return last.decode()
 
     async def ask(self, query: str, token: str) -> Any:
-        async with httpx.AsyncClient(base_url=self.url, headers={"authorization": f"Bearer {token}"}) as client:
+        async with httpx.AsyncClient(
+            base_url=self.url, headers={"authorization": f"Bearer {token}"}, timeout=60
+        ) as client:
             answer = (await client.post("/graphql", json={"query": query})).json()
         assert "errors" not in answer, answer
         return answer["data"]
@@ -100,11 +102,19 @@ async def run(home: Path, *words: str) -> tuple[int | None, str, str]:
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """Those that have not ended. Orphans whose new parent does not care stay zombies; they have ended."""
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in processes if one.is_running() and _told(one.status) not in {None, psutil.STATUS_ZOMBIE}]
 
 
-def names(processes: list[psutil.Process]) -> set[str]:
-    return {process.name() for process in processes}
+def names(processes: list[psutil.Process]) -> set[str | None]:
+    return {_told(process.name) for process in processes}
+
+
+def _told(ask: Callable[[], str]) -> str | None:
+    """What a process says of itself; None where it ends just then, as PostgreSQL's workers do."""
+    try:
+        return ask()
+    except psutil.NoSuchProcess:
+        return None
 
 
 async def test_one_command_starts_everything_and_ctrl_c_ends_it(home: Path, tmp_path: Path) -> None:

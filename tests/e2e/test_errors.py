@@ -95,7 +95,7 @@ async def test_without_postgres_nobody_is_called_a_stranger(start_server: StartS
         response = await server.post('mutation { login(mail: "user2@fullon", password: "x") { accessToken } }')
         assert extensions(response) == [{"code": "SERVICE_UNAVAILABLE", "service": "postgres"}]
         assert (await server.ask("{ __typename }"))["data"] == {"__typename": "Query"}
-        async with httpx.AsyncClient(base_url=server.url, headers=trader) as client:
+        async with httpx.AsyncClient(base_url=server.url, headers=trader, timeout=60) as client:
             response = await client.get("/api/v1/auth/verify")
         assert response.status_code == 503
         assert (response.json()["error"]["code"], response.json()["error"]["service"]) == (
@@ -151,7 +151,9 @@ async def test_a_wrong_request_is_told_what_is_wrong(server: Server, sign_in: Si
 async def test_a_body_that_is_no_operation_is_told_so(server: Server) -> None:
     bodies: list[Any] = [b"{", b"", b"[]", b"null", b"7", b'{"query": 7}', b'{"query": "{ me }", "variables": []}',
                          b'{"variables": {}}', b"\xff", b'{"query": "{ me }", "variables": {"a": "\\ud800"}}', b'{"query": "{ me { uid } }", "operationName": "X"}']  # fmt: skip
-    async with httpx.AsyncClient(base_url=server.url, headers={"content-type": "application/json"}) as client:
+    async with httpx.AsyncClient(
+        base_url=server.url, headers={"content-type": "application/json"}, timeout=60
+    ) as client:
         for body in bodies:
             response = await client.post("/graphql", content=body)
             assert response.status_code == (200 if b"operationName" in body else 400), body

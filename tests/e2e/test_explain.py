@@ -14,7 +14,7 @@ from tests.fixtures.signing_in import SignIn
 
 async def ask(server: Server, token: str | None) -> Any:
     body = {"query": "{ bots { nodes { name } } }", "extensions": {"explain": True}}
-    async with httpx.AsyncClient(base_url=server.url, headers=bearer(token)) as client:
+    async with httpx.AsyncClient(base_url=server.url, headers=bearer(token), timeout=60) as client:
         return (await client.post("/graphql", json=body)).json()
 
 

@@ -24,7 +24,7 @@ async def test_nobody_is_told_that_they_must_sign_in(server: Server) -> None:
 
 
 async def test_a_browser_is_shown_graphiql(server: Server) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         page = await client.get(f"{server.url}/graphql", headers={"accept": "text/html"})
     assert page.status_code == 200
     assert "graphiql" in page.text.lower()
@@ -37,7 +37,7 @@ async def test_requests_are_not_logged_one_by_one(start_server: StartServer) -> 
 
 
 async def test_every_answer_names_its_request(server: Server) -> None:
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         own = await client.get("/health/live", headers={"x-request-id": "from-a-proxy.1"})
         made = await client.get("/health/live", headers={"x-request-id": "bad\tid"})
     assert own.headers["x-request-id"] == "from-a-proxy.1"

@@ -49,7 +49,7 @@ async def test_no_route_breaks_and_each_answers_as_it_is_described(server: Serve
 
 
 async def test_everything_in_the_description_says_what_it_is(server: Server) -> None:
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
         assert (await client.get("/docs")).status_code == 200
     silent = [
@@ -70,5 +70,5 @@ def undescribed(operation: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("path", ["/api/v1/orm/bots", "/api/v1/ohlcv/exchanges", "/api/v1/cache/tickers/kraken"])
 async def test_market_data_too_is_for_those_who_sign_in(server: Server, path: str) -> None:
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         assert (await client.get(path)).status_code == 401

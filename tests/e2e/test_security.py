@@ -252,7 +252,7 @@ async def test_an_api_key_does_what_its_scopes_say(server: Server, platform: Dat
 
 
 async def test_mutations_are_not_run_by_links(server: Server, sign_in: SignIn) -> None:
-    async with httpx.AsyncClient(base_url=server.url, headers=bearer(await sign_in(TRADER))) as client:
+    async with httpx.AsyncClient(base_url=server.url, headers=bearer(await sign_in(TRADER)), timeout=60) as client:
         answer = await client.get("/graphql", params={"query": "mutation { logout }"})
         assert answer.status_code == 405
         form = await client.post(

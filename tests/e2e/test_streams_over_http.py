@@ -78,7 +78,7 @@ async def test_what_is_wrong_before_the_stream_has_a_status(server: Server, sign
         pass
     async with streaming(server, "mutation { logout }", token, "GET", status=405) as stream:
         assert stream.response.headers["allow"] == "POST"
-    async with httpx.AsyncClient(base_url=server.url, headers={**token, "accept": EVENTS}) as client:
+    async with httpx.AsyncClient(base_url=server.url, headers={**token, "accept": EVENTS}, timeout=60) as client:
         for status, content, kind in ((400, b"{", "application/json"), (415, b"{}", "text/plain")):
             answer = await client.post("/graphql", content=content, headers={"content-type": kind})
             assert (answer.status_code, "errors" in answer.json()) == (status, True)
@@ -178,7 +178,7 @@ async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: Sign
 
 async def gauges(server: Server) -> tuple[int, ...]:
     """How many streams, listeners and connections there are."""
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         text = (await client.get("/metrics")).text
     found = (
         re.search(rf"(?m)^fullon_graphql_{name} (\S+)$", text) for name in ("streams", "stream_listeners", "sockets")

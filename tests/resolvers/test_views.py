@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from fullon_graphql import models
 from fullon_graphql.cache import accounts, tickers
 from fullon_graphql.cache.accounts import Balance
+from fullon_graphql.cache.client import overheard
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
 from tests.conftest import Count
@@ -122,16 +123,15 @@ async def test_statistics_of_a_bot_are_those_of_a_period(world: GraphClient) -> 
     assert data["bot"]["statistics"] == {"netProfit": pytest.approx(-0.2), "currency": "BTC"}
 
 
-async def test_nested_figures_cost_the_same_for_one_and_for_many(
-    world: GraphClient, statements: Count, redis_calls: Count
-) -> None:
+async def test_nested_figures_cost_the_same_for_one_and_for_many(world: GraphClient, statements: Count) -> None:
     for first in (2, 6):  # the second person is the trader, who has accounts
         asked = (
             f"{{ bots(first: {first}) {{ nodes {{ statistics(kind: LIVE) {{ winRate }} }} }} users(first: {first}) {{"
         )
-        with statements() as seen, redis_calls() as called:
+        called: list[str] = []
+        with statements() as seen, overheard(called):
             await world.as_(principal(ADMIN, admin=True)).data(asked + " nodes { summary { dailyPnl } } } }")
         # bots; prices and trades of bots; people; prices, accounts and trades of people
         assert len(seen) == 7
-        # tickers for bots; tickers, balances and positions for people
-        assert len(called) == 4
+        # two exchanges' tickers for bots; the same, balances and positions for people
+        assert len(called) == 6

@@ -21,7 +21,7 @@ Samples = dict[tuple[str, str], float]
 
 async def read(server: Server) -> Samples:
     """Samples by name and label."""
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         response = await client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     return samples(response.text)
@@ -78,7 +78,7 @@ async def test_labels_are_words_of_ours_alone(server: Server, sign_in: SignIn) -
     trader = bearer(await sign_in(TRADER))
     for query in ("query Secret { secret: bot(botId: 424242) { hidden: name } }", "{ unknownField }", "{ @@ }"):
         await server.post(query, trader)
-    async with httpx.AsyncClient(base_url=server.url) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         text = (await client.get("/metrics")).text.lower()
     assert not [word for word in ("secret", "hidden", "424242", "unknownfield", "@", "user2") if word in text]
 

@@ -183,8 +183,7 @@ async def test_what_cannot_be_served_is_the_clients_fault(rest: Rest, route: str
 
 async def test_a_list_costs_one_statement_however_long(rest: Rest, statements: Count) -> None:
     trader = await rest.as_(TRADER)
-    await trader.get("orm/users/me")  # who asks is remembered from now on
     for limit in (1, 40):
         with statements() as seen:
             await trader.get("orm/orders", limit=limit)
-        assert len(seen) == 1
+        assert len([sql for sql in seen if "sessions" not in sql]) == 1  # who asks is remembered for a moment only
