@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 import orjson
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
-from strawberry.http.ides import get_graphql_ide_html
 
+from fullon_graphql import graphiql
 from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context, Process
@@ -34,7 +34,7 @@ MODERN: Final = "application/graphql-response+json"
 """The media type under which the status tells whether anything was executed; with the other one it is mostly 200."""
 
 _ACCEPTABLE: Final = (LEGACY, MODERN, "application/*", "*/*")
-_PAGE: Final = get_graphql_ide_html(graphql_ide="graphiql").encode()
+_PAGE: Final = graphiql.page().encode()
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from fullon_graphql.embedded.demo_catalogue import PASSWORD
-from fullon_graphql.graph import Graph
-from tests.docs.documents import Block, all_blocks
+from fullon_graphql.graph import ENTITIES, Graph
+from tests.docs.documents import ROOT, Block, all_blocks, spans
 from tests.fixtures.server import Server
 
 BLOCKS = all_blocks("graphql")
@@ -33,6 +33,11 @@ def test_every_operation_is_valid(block: Block, schema: Graph) -> None:
 def test_an_operation_that_is_not_valid_would_be_noticed(schema: Graph) -> None:
     [error] = validate(schema._schema, parse("{ me { password } }"))
     assert isinstance(error, GraphQLError)
+
+
+def test_every_entity_is_named_where_the_graph_is_explained() -> None:
+    named = set(spans(ROOT / "docs/graph.md"))
+    assert {entity.__name__ for entity in ENTITIES} - named == set()
 
 
 @pytest.mark.asyncio(loop_scope="module")
