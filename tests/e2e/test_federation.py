@@ -26,7 +26,7 @@ NEWS = (HERE / "news.graphql").read_text()
 COMPOSERS = ["@apollo/composition", "@theguild/federation-composition"]
 
 INSTALL = [
-    "npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund",
+    "npm", "install", "--engine-strict", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund",
     "--fetch-retries=1", "--fetch-retry-mintimeout=1000",
 ]  # fmt: skip
 
