@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -15,10 +15,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fullon_graphql.auth.tokens import refuse_insecure_secret
-from fullon_graphql.cache import accounts, bots, keys, processes
+from fullon_graphql.cache import accounts, bots, keys, market, orders, processes
 from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cache.hub import Hub
+from fullon_graphql.cache.orders import LiveOrder as Order
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings, load_settings
@@ -46,6 +47,7 @@ from fullon_graphql.subscriptions.presence import Presences
 from fullon_graphql.subscriptions.sharing import Streams
 from fullon_graphql.subscriptions.transports.door import Door
 from fullon_graphql.subscriptions.transports.http import HttpStreams
+from fullon_graphql.subscriptions.transports.plain.endpoint import PlainEndpoint
 from fullon_graphql.subscriptions.transports.websocket import SocketEndpoint
 
 
@@ -70,22 +72,28 @@ def create_app(settings: Settings) -> ASGIApp:
     sockets = SocketEndpoint(operations, streams, presences, door)
     responses = HttpStreams(streams, presences, door, settings.stream_heartbeat)
     graph = GraphEndpoint(operations, sockets, responses)
-    doors: ASGIApp = Doors(graph, rest_application(settings, numbers, presences))
+    plain = PlainEndpoint(operations, streams, presences, door)
+    doors: ASGIApp = Doors(graph, plain, rest_application(settings, numbers, presences))
     if settings.cors_origins:
         doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
     return RequestIds(doors)
 
 
 class Doors:
-    """The graph's door and everybody else's: what is for the graph passes no framework on its way."""
+    """The graph's door, that of other sockets, and everybody else's: only what is for REST passes a framework."""
 
-    def __init__(self, graph: ASGIApp, others: ASGIApp) -> None:
+    def __init__(self, graph: ASGIApp, sockets: ASGIApp, others: ASGIApp) -> None:
         self._graph = graph
+        self._sockets = sockets
         self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        for_graph = scope["type"] != "lifespan" and scope["path"] == "/graphql"
-        await (self._graph if for_graph else self._others)(scope, receive, send)
+        if scope["type"] != "lifespan" and scope["path"] == "/graphql":
+            await self._graph(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+        else:
+            await self._others(scope, receive, send)
 
 
 def rest_application(settings: Settings, numbers: Metrics, presences: Presences) -> FastAPI:
@@ -163,12 +171,27 @@ def _watches(hub: Hub, redis: Redis, services: ServiceManager, settings: Setting
     async def of_services(_: Sequence[None]) -> dict[None, list[ServiceStatus]]:
         return {None: await services.statuses()}
 
+    async def of_orders(
+        wanted: Sequence[tuple[tuple[int, str], ...]],
+    ) -> dict[tuple[tuple[int, str], ...], list[Order]]:
+        owned = list(dict.fromkeys(account for accounts_ in wanted for account in accounts_))
+        found = dict(zip(owned, await orders.read(redis, owned), strict=True))
+        return {accounts_: [order for account in accounts_ for order in found[account]] for accounts_ in wanted}
+
+    async def of_trades(instruments: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Sequence[Any]]:
+        queues = await asyncio.gather(
+            *(market.read_trades(redis, *instrument, market.MOST_TRADES) for instrument in instruments)
+        )
+        return {instrument: queue.trades for instrument, queue in zip(instruments, queues, strict=True)}
+
     return Watches(
         balances=Watch(hub, [keys.changes(keys.ACCOUNTS)], partial(accounts.read_balances, redis), every),
         positions=Watch(hub, [keys.changes(keys.POSITIONS)], partial(accounts.read_positions, redis), every),
         bots=Watch(hub, [keys.changes(keys.BOT_STATUS)], of_bots, every),
         processes=Watch(hub, [keys.changes(keys.PROCESS_COMPONENTS)], of_processes, every),
         services=Watch(hub, [keys.service_changes(name) for name in ServiceName], of_services, every),
+        orders=Watch(hub, [keys.changes(keys.ORDER_STATUS)], of_orders, every),
+        trades=Watch(hub, [keys.changes(keys.TRADES)], of_trades, every),
     )
 
 

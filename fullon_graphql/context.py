@@ -6,7 +6,7 @@ loaded can reach another, and a subscription sees each event with fresh loaders.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -18,6 +18,7 @@ from fullon_graphql.auth.principal import Anonymous, Caller
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.hub import Hub
+from fullon_graphql.cache.orders import LiveOrder
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings
@@ -40,6 +41,10 @@ class Watches:
     bots: Watch[int, list[FeedStatus]]
     processes: Watch[None, list[Report]]
     services: Watch[None, list[ServiceStatus]]
+    orders: Watch[tuple[tuple[int, str], ...], list[LiveOrder]]
+    """By accounts, each its key and the name of its exchange."""
+    trades: Watch[tuple[str, str], Sequence[Any]]
+    """Public ones that wait to be stored, by exchange and symbol: the newest."""
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,19 @@ def new_orders(local_oid: str) -> str:
     return f"new_orders:{local_oid}"
 
 
+ORDER_STATUS = "order_status"
+TRADES = "trades"
+"""The names under which writers may say that they have changed any of the following."""
+
+
 def order_status(exchange: int | str) -> str:
     """HASH: exchange order id → order as JSON. Writers use either the ex_id or the exchange's name."""
-    return f"order_status:{exchange}"
+    return f"{ORDER_STATUS}:{exchange}"
 
 
 def trades(exchange: str, symbol: str) -> str:
     """LIST: public trades as JSON, waiting for the platform's batcher. The symbol loses its slash here."""
-    return f"trades:{exchange}:{symbol.replace('/', '')}"
+    return f"{TRADES}:{exchange}:{symbol.replace('/', '')}"
 
 
 def trades_status(exchange: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 import structlog
@@ -13,6 +13,9 @@ from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
 from fullon_graphql.cache.reading import read_time
+
+MOST_TRADES: Final = 1000
+"""Of those that wait, how many are looked at, at most."""
 
 log = structlog.get_logger(__name__)
 

@@ -19,6 +19,7 @@ from fullon_graphql.subscriptions.groups import Listener
 from fullon_graphql.subscriptions.presence import Presence, Presences
 from fullon_graphql.subscriptions.sharing import Streams
 from fullon_graphql.subscriptions.transports.door import Door, context_of, credential_of
+from fullon_graphql.subscriptions.transports.line import formatted
 from fullon_graphql.subscriptions.transports.wording import Wording
 
 log = structlog.get_logger(__name__)
@@ -63,7 +64,7 @@ class HttpStreams:
         except GraphQLErrors as error:
             return error.errors
         except Exception as error:
-            return [_formatted(_known(error, context))]
+            return [formatted(_known(error, context))]
         return ()
 
     async def _send(self, listener: Listener, response: _Response) -> None:
@@ -126,7 +127,7 @@ async def _first(flow: Any, ended: asyncio.Future[Errors], *others: Any) -> Erro
 
 async def _shut(ending: asyncio.Event) -> Errors:
     await ending.wait()
-    return [_formatted(ServiceUnavailable("server", "This server ends; subscribe again."))]
+    return [formatted(ServiceUnavailable("server", "This server ends; subscribe again."))]
 
 
 async def _gone(receive: Receive) -> None:
@@ -136,7 +137,7 @@ async def _gone(receive: Receive) -> None:
 
 def _end(ended: asyncio.Future[Errors], reason: str) -> None:
     if not ended.done():
-        ended.set_result([_formatted(Unauthenticated(reason))])
+        ended.set_result([formatted(Unauthenticated(reason))])
 
 
 def _unheard(_expires_at: datetime) -> None:
@@ -153,7 +154,3 @@ def _known(error: Exception, context: Context) -> FullonError:
     if isinstance(found, Internal):
         log.error("stream.failed", request_id=context.request_id, exc_info=error)
     return found
-
-
-def _formatted(error: FullonError) -> dict[str, Any]:
-    return {"message": error.message, "extensions": error.extensions}

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime
-from time import monotonic
 from typing import Any, Final
 
 import orjson
-import structlog
 from starlette.types import Receive, Send
 
 from fullon_graphql.auth.credentials import Credential, credential_in_payload
 from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Operations, Request
-from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
+from fullon_graphql.errors import RateLimited
 from fullon_graphql.subscriptions.presence import Presence, Presences
 from fullon_graphql.subscriptions.sharing import Streams
+from fullon_graphql.subscriptions.transports.line import TRY_AGAIN, Gone, Line, formatted
 from fullon_graphql.subscriptions.transports.messages import (
     Complete,
     ConnectionInit,
@@ -30,8 +28,6 @@ from fullon_graphql.subscriptions.transports.messages import (
     read,
 )
 
-log = structlog.get_logger(__name__)
-
 BAD_MESSAGE: Final = 4400
 UNAUTHORIZED: Final = 4401
 FORBIDDEN: Final = 4403
@@ -39,19 +35,9 @@ BAD_SUBPROTOCOL: Final = 4406
 INIT_TIMEOUT: Final = 4408
 DUPLICATE_ID: Final = 4409
 TOO_MANY_INITS: Final = 4429
-POLICY: Final = 1008
-TRY_AGAIN: Final = 1013
-"""The last two are WebSocket's own: clients do not come back after the first, and do after the second."""
-
-FAREWELL: Final = 2.0
-"""Seconds in which a client must have room for a closing frame; then it is cut off."""
 
 
-class Gone(Exception):
-    """Nobody is there to be told anything."""
-
-
-class Socket:
+class Socket(Line):
     """What a socket knows of itself. Its operations are tasks of its own, which end before `serve` does."""
 
     def __init__(
@@ -64,52 +50,22 @@ class Socket:
         receive: Receive,
         send: Send,
     ) -> None:
+        super().__init__(context, receive, send)
         self._operations = operations
         self._streams = streams
         self._presences = presences
-        self._context = context
-        self._settings = context.process.settings
         self._credential = credential
-        self._receive = receive
-        self._transmit = send
         self._greeted = False
         self._presence: Presence | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._farewell: asyncio.Task[None] | None = None
-        self._reader: asyncio.Task[Any] | None = None
-        self._second = 0
-        self._in_second = 0
 
-    async def serve(self) -> None:
-        """Talk until one side closes."""
-        self._reader = asyncio.current_task()
-        late = asyncio.get_running_loop().call_later(self._settings.socket_init_timeout, self._end_unless_greeted)
-        with ExitStack() as stack:
-            try:
-                await self._converse(stack)
-            except asyncio.CancelledError:
-                if self._farewell is None:  # else we have cut it off ourselves
-                    raise
-            finally:
-                late.cancel()
-                await self._stop()
-
-    async def _converse(self, stack: ExitStack) -> None:
-        while (message := await self._receive())["type"] == "websocket.receive":
-            if self._farewell:
-                continue
-            try:
-                await self._handle(message.get("text"), stack)
-            except Malformed as error:
-                self._close(BAD_MESSAGE, str(error))
-            except Gone:
-                return
+    async def _hear(self, text: str | None, stack: ExitStack) -> None:
+        try:
+            await self._handle(text, stack)
+        except Malformed as error:
+            self._close(BAD_MESSAGE, str(error))
 
     async def _handle(self, text: str | None, stack: ExitStack) -> None:
-        if not self._in_time():
-            self._close(POLICY, f"{RateLimited.code}: too many messages in a second")
-            return
         match read(text):
             case Subscribe(id_, request):
                 await self._subscribe(id_, request)
@@ -122,12 +78,6 @@ class Socket:
                 pass
             case ConnectionInit(payload):
                 await self._greet(payload, stack)
-
-    def _in_time(self) -> bool:
-        second = int(monotonic())
-        self._in_second = self._in_second + 1 if second == self._second else 1
-        self._second = second
-        return self._in_second <= self._settings.socket_messages_per_second
 
     # ---------------------------------------------------------------- who it is
 
@@ -161,7 +111,7 @@ class Socket:
         try:
             principal = await self._presences.renew(self._context.process, presence, credential)
         except Exception as error:
-            return {"type": "token-refused", "error": _formatted(self._known(error))}
+            return {"type": "token-refused", "error": formatted(self._known(error))}
         self._context.caller = principal
         return {"type": "token-renewed", "expiresAt": principal.expires_at}
 
@@ -179,7 +129,7 @@ class Socket:
             self._close(DUPLICATE_ID, f"Subscriber for {id_} already exists")
         elif len(self._running) >= limit:
             refusal = RateLimited(f"This socket runs {limit} operations, as many as it may.", retry_after=1)
-            await self._send({"id": id_, "type": "error", "payload": [_formatted(refusal)]})
+            await self._send({"id": id_, "type": "error", "payload": [formatted(refusal)]})
         else:
             self._running[id_] = self._start(self._run(id_, request))
 
@@ -191,7 +141,7 @@ class Socket:
         except Gone:
             return
         except Exception as error:
-            errors = [_formatted(self._known(error))]
+            errors = [formatted(self._known(error))]
         self._free(id_)
         await self._tell({"id": id_, "type": "error", "payload": errors} if errors else {"id": id_, "type": "complete"})
 
@@ -215,62 +165,6 @@ class Socket:
         if self._running.get(id_) is asyncio.current_task():
             del self._running[id_]
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    # ---------------------------------------------------------------- how it ends
-
-    def _end_unless_greeted(self) -> None:
+    def _check_greeted(self) -> None:
         if not self._greeted:
             self._close(INIT_TIMEOUT, "Connection initialisation timeout")
-
-    def _close(self, code: int, reason: str) -> None:
-        """Stop everything, and say why once the client has room for it."""
-        if self._farewell is None:
-            for task in self._tasks:
-                task.cancel()
-            self._farewell = asyncio.create_task(self._say_farewell(code, reason))
-
-    async def _say_farewell(self, code: int, reason: str) -> None:
-        try:
-            async with asyncio.timeout(FAREWELL):
-                shortened = reason.encode()[:123].decode(errors="ignore")  # as much as a closing frame has room for
-                await self._transmit({"type": "websocket.close", "code": code, "reason": shortened})
-        except (TimeoutError, OSError):
-            assert self._reader is not None, "served"
-            self._reader.cancel()
-
-    async def _stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        if pending := self._tasks | ({self._farewell} if self._farewell else set()):
-            await asyncio.wait(pending)
-
-    async def _tell(self, message: dict[str, Any]) -> None:
-        """Send what is of no matter to nobody."""
-        with suppress(Gone):
-            await self._send(message)
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        await self._send_text(orjson.dumps(message).decode())
-
-    async def _send_text(self, text: str) -> None:
-        if self._farewell:
-            raise Gone
-        try:
-            await self._transmit({"type": "websocket.send", "text": text})
-        except (OSError, RuntimeError) as error:  # servers differ in how they say that it is closed
-            raise Gone from error
-
-    def _known(self, error: Exception) -> FullonError:
-        found = as_fullon_error(error, self._context.request_id)
-        if isinstance(found, Internal):
-            log.error("socket.failed", request_id=self._context.request_id, exc_info=error)
-        return found
-
-
-def _formatted(error: FullonError) -> dict[str, Any]:
-    return {"message": error.message, "extensions": error.extensions}
