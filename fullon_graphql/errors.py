@@ -191,6 +191,8 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return ServiceUnavailable("postgres")
         case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError() | asyncpg.InterfaceError():
             return ServiceUnavailable("postgres")
+        case asyncpg.InternalClientError():  # the connection ended between two messages, and the driver lost count
+            return ServiceUnavailable("postgres")
         case sqlalchemy.exc.DBAPIError() if exception.connection_invalidated:
             return ServiceUnavailable("postgres")
         case ConnectionError() | OSError():

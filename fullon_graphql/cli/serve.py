@@ -7,10 +7,9 @@ from typing import Annotated
 import pydantic
 import typer
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
-from fullon_graphql.cli.server import reserve, uvicorn_config
+from fullon_graphql.cli.server import Workers, reserve, uvicorn_config
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.observability.logging import configure_logging
 
@@ -31,7 +30,7 @@ def serve(
         if workers == 1:
             server.run(sockets=[listening])
         else:
-            Multiprocess(config, sockets=[listening]).run()
+            Workers(config, sockets=[listening]).run()
     if workers == 1 and not server.started:
         raise typer.Exit(3)
 

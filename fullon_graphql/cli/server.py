@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import Any, Final
 
 import typer
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.supervisors import Multiprocess
 
 from fullon_graphql.config import Settings
+
+WORKER_SILENCE: Final = 60
+"""Seconds a worker may be silent before it is killed and replaced. Importing everything on a busy machine takes some of
+them, and a worker that is killed for being slow is replaced by one that is no faster, for ever."""
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -36,6 +41,16 @@ class HttpProtocol(HttpToolsProtocol):
         if ending := self.app_state.get("ending"):
             ending.set()
         super().shutdown()
+
+
+class Workers(Multiprocess):
+    """uvicorn's own, but it sees at once when a worker is killed that has not answered yet."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have ended, or are silent."""
+        for worker in self.processes:
+            worker.child_conn.close()  # the worker has its own; while ours is open, none ever sees the other's end
+        super().keep_subprocess_alive()
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -69,5 +84,6 @@ def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Conf
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=settings.shutdown_timeout,
+        timeout_worker_healthcheck=WORKER_SILENCE,
         **options,
     )
