@@ -34,6 +34,9 @@ test: $(VENV)/dev.stamp ## run the tests, on engines they start themselves (ARGS
 differential: $(VENV)/dev.stamp ## hold plans against the reference, with many drawn operations
 	@DIFFERENTIAL_EXAMPLES=$(DIFFERENTIAL_EXAMPLES) $(BIN)/pytest tests/engine/test_differential.py $(ARGS)
 
+torture: $(VENV)/dev.stamp ## restart, kill and cut everything under streams (ARGS="--seconds 600 --clients 200")
+	@$(BIN)/python -m tests.torture $(ARGS)
+
 test-cov: $(VENV)/dev.stamp ## the same, and say which lines no test reaches
 	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
 
@@ -95,4 +98,4 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp
 
-.PHONY: help setup demo run test differential test-cov check format lint types imports bench schema lock clean
+.PHONY: help setup demo run test differential torture test-cov check format lint types imports bench schema lock clean

@@ -1,0 +1,143 @@
+"""Everything that is tortured: engines of its own, since it restarts them, and a server of two workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from fullon_graphql import models
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.embedded import postgres, redis
+from fullon_graphql.embedded.home import socket_folder
+from fullon_graphql.models.migrate import create_databases, upgrade
+from fullon_graphql.services.sessions import Sessions
+from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
+from tests.fixtures.server import Server, running
+from tests.torture.writers import ACCOUNT
+
+SECRET = "a secret of the torture, long enough for HS256"
+BACKLOG = 50
+"""Events that may wait for a listener: few, so that whoever comes back late is LAGGED on the way."""
+
+
+class Engine:
+    """A store that can be stopped and started again where it was."""
+
+    def __init__(self, opened: Callable[[], AbstractContextManager[psutil.Process]]) -> None:
+        self._opened = opened
+        self._running: AbstractContextManager[psutil.Process] | None = None
+        self.process: psutil.Process | None = None
+
+    async def start(self) -> None:
+        running = self._opened()
+        self.process = await asyncio.to_thread(running.__enter__)
+        self._running = running
+
+    async def stop(self) -> None:
+        """In order."""
+        if self._running:
+            running, self._running = self._running, None
+            await asyncio.to_thread(running.__exit__, None, None, None)
+
+    async def restart(self, number: signal.Signals) -> None:
+        """End it by a signal, in order or not, and start it again."""
+        assert self.process
+        self.process.send_signal(number)
+        await self.stop()
+        await self.start()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is running, and a token for each of the three people."""
+
+    settings: Settings
+    postgres: Engine
+    redis: Engine
+    server: Server
+    tokens: dict[int, str]
+
+    @property
+    def workers(self) -> list[psutil.Process]:
+        """The processes that serve."""
+        children = psutil.Process(self.server.process.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(_command(child))]
+
+
+@asynccontextmanager
+async def stage(followers: int) -> AsyncIterator[Stage]:
+    """A stage with room for so many followers per person."""
+    with TemporaryDirectory(prefix="fullon-tests-") as name, socket_folder(Path(name)) as sockets:
+        folder = Path(name)
+        stores = Engine(lambda: postgres.postgres(folder / "postgres", sockets))
+        live = Engine(lambda: redis.redis(folder / "redis", sockets))
+        settings = Settings(
+            database_url=postgres.address(sockets, "torture"),
+            ohlcv_database_url=postgres.address(sockets, "torture_ohlcv"),
+            redis_url=redis.address(sockets),
+            jwt_secret_key=SECRET,  # type: ignore[arg-type]  # pydantic makes a secret of it
+            db_pool_size=5,
+        )
+        try:
+            await stores.start()
+            await live.start()
+            tokens = await _fill(settings)
+            limits = {"SOCKETS_PER_USER": str(followers + 10), "STREAM_BACKLOG": str(BACKLOG)}
+            async with running(_environment(settings) | limits, "/health/ready", "--workers", "2") as server:
+                yield Stage(settings, stores, live, server, tokens)
+        finally:
+            await live.stop()
+            await stores.stop()
+
+
+@asynccontextmanager
+async def client(settings: Settings) -> AsyncIterator[Redis]:
+    """A client of Redis that says at once when there is none."""
+    async with Redis.from_url(settings.redis_url, decode_responses=True, retry=Retry(NoBackoff(), 0)) as redis:
+        yield redis
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return os.environ | {
+        "DATABASE_URL": settings.database_url,
+        "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
+        "REDIS_URL": settings.redis_url,
+        "JWT_SECRET_KEY": SECRET,
+    }
+
+
+async def _fill(settings: Settings) -> dict[int, str]:
+    await asyncio.to_thread(create_databases, settings.database_url, settings.ohlcv_database_url)
+    await asyncio.to_thread(upgrade, settings.database_url)
+    database = Database.connect(settings.database_url, "torture", settings)
+    try:
+        await add(database, models.User, person(ADMIN, role="ADMIN"), person(TRADER), person(OTHER))
+        await add(database, models.CatExchange, {"cat_ex_id": 1, "name": "kraken"})
+        await add(database, models.Exchange, {"ex_id": ACCOUNT, "uid": TRADER, "cat_ex_id": 1, "name": "main"})
+        bots = ((1, TRADER), (2, TRADER), (6, OTHER))
+        await add(database, models.Bot, *({"bot_id": bot, "uid": uid, "name": f"bot {bot}"} for bot, uid in bots))
+        async with client(settings) as redis:
+            sessions = Sessions(database, redis, settings)
+            people = (ADMIN, TRADER, OTHER)
+            return {uid: (await sessions.open(uid, f"user{uid}@fullon")).access_token for uid in people}
+    finally:
+        await database.close()
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:  # it ended while we looked
+        return []

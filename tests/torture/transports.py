@@ -1,0 +1,110 @@
+"""How a client listens: a function per transport, and a table of them.
+
+Each yields the responses of one subscription as they come. However the generator ends, its connection is cut off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Any
+
+import httpx
+import orjson
+from websockets.asyncio.client import connect
+
+from tests.fixtures.socket import PROTOCOL
+from tests.fixtures.streaming import EVENTS, PARTS
+
+
+class Refused(Exception):
+    """The subscription has come to its end with errors."""
+
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(errors)
+        self.extensions: dict[str, Any] = errors[0].get("extensions", {})
+
+
+Transport = Callable[[str, str, str, Mapping[str, Any]], AsyncGenerator[dict[str, Any], None]]
+"""`transport(url, token, query, variables)`: the responses to one subscription.
+
+Raises:
+    Refused: the server says why there will be no more.
+    OSError, WebSocketException, HTTPError: the connection is gone, or there was none.
+"""
+
+
+async def graphql_transport_ws(
+    url: str, token: str, query: str, variables: Mapping[str, Any]
+) -> AsyncGenerator[dict[str, Any], None]:
+    address = url.replace("http", "ws", 1) + "/graphql"
+    connection = await connect(address, subprotocols=[PROTOCOL], proxy=None)
+    try:
+        await connection.send(orjson.dumps({"type": "connection_init", "payload": {"authorization": token}}).decode())
+        question = {"query": query, "variables": variables}
+        await connection.send(orjson.dumps({"type": "subscribe", "id": "1", "payload": question}).decode())
+        async for text in connection:
+            match orjson.loads(text):
+                case {"type": "next", "payload": payload}:
+                    yield payload
+                case {"type": "error", "payload": errors}:
+                    raise Refused(errors)
+                case {"type": "complete"}:
+                    return
+    finally:
+        connection.transport.abort()
+        await connection.wait_closed()
+
+
+async def server_sent_events(
+    url: str, token: str, query: str, variables: Mapping[str, Any]
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Goes on as browsers do: by the id of the last event, and not by a variable."""
+    headers = {"accept": EVENTS, "last-event-id": variables.get("after") or ""}
+    fresh = {name: value for name, value in variables.items() if name != "after"}
+    async for block in _blocks(url, token, query, fresh, headers, b"\n\n"):
+        fields = dict(line.split(b": ", 1) for line in block.split(b"\n") if b": " in line)
+        if fields.get(b"event") == b"next":
+            yield _in_order(orjson.loads(fields[b"data"]))
+
+
+async def multipart(
+    url: str, token: str, query: str, variables: Mapping[str, Any]
+) -> AsyncGenerator[dict[str, Any], None]:
+    async for part in _blocks(url, token, query, variables, {"accept": PARTS}, b"\r\n--graphql"):
+        body = part.partition(b"\r\n\r\n")[2] or b"{}"
+        if message := orjson.loads(body):
+            yield _in_order(message["payload"] or message)
+
+
+async def _blocks(
+    url: str, token: str, query: str, variables: Mapping[str, Any], headers: dict[str, str], end: bytes
+) -> AsyncIterator[bytes]:
+    """What a response says, piece by piece."""
+    headers = {"authorization": f"Bearer {token}"} | headers
+    content = orjson.dumps({"query": query, "variables": variables})
+    async with (
+        httpx.AsyncClient(timeout=60, verify=False) as client,
+        client.stream(
+            "POST", f"{url}/graphql", content=content, headers={"content-type": "application/json"} | headers
+        ) as response,
+    ):
+        if response.is_error:
+            raise Refused(orjson.loads(await response.aread())["errors"])
+        rest = b""
+        async for chunk in response.aiter_raw():
+            *blocks, rest = (rest + chunk).split(end)
+            for block in blocks:
+                yield block
+
+
+def _in_order(response: dict[str, Any]) -> dict[str, Any]:
+    if "data" not in response:
+        raise Refused(response["errors"])
+    return response
+
+
+TRANSPORTS: Mapping[str, Transport] = {
+    "graphql-transport-ws": graphql_transport_ws,
+    "server-sent events": server_sent_events,
+    "multipart": multipart,
+}

@@ -1,0 +1,159 @@
+"""The platform's own programs: they write at the same time, overlap, commit in another order than they began, and roll
+some of it back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from random import Random
+from typing import Final
+
+import asyncpg
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from fullon_graphql.cache import accounts, tickers
+from tests.fixtures.rows import OTHER, TRADER
+
+OWNERS: Final = {1: TRADER, 2: TRADER, 6: OTHER}
+"""Whose the bots are that have orders."""
+SYMBOLS: Final = ("BTC/USD", "ETH/USD", "GOLD")
+ACCOUNT: Final = 20
+GONE: Final = (
+    OSError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What the driver says of a connection that has ended, or of a database that is not there."""
+
+_INSERT = (
+    "INSERT INTO orders (bot_id, uid, ex_id, cat_ex_id, exchange, symbol, order_type, side, volume, status, reason)"
+    " VALUES ($1, $2, 20, 1, 'kraken', 'BTC/USD', 'limit', 'buy', 1, 'New', '') RETURNING order_id"
+)
+_TRADE = (
+    "INSERT INTO trades (ex_trade_id, ex_order_id, uid, ex_id, symbol, order_type, side, volume, price, cost, fee)"
+    " VALUES (gen_random_uuid(), '', $1, 20, 'BTC/USD', 'limit', 'Buy', 1, 1, 1, 0)"
+)
+_LINE = (
+    "INSERT INTO bot_log (bot_id, feed_num, ex_id, symbol, position, message, timestamp)"
+    " VALUES ($1, 0, 20, 'BTC/USD', 0, 'noted', clock_timestamp())"
+)
+
+
+class RolledBack(Exception):
+    """A writer has changed its mind."""
+
+
+@dataclass
+class Writer:
+    """Writes orders, trades and lines of a log; of orders only its own, so that writers never wait for each other."""
+
+    url: str
+    random: Random
+    transactions: int = field(default=0, init=False)
+    """Ended in order, whether by a commit or by a rollback."""
+    enough: bool = field(default=False, init=False)
+    """Whether to begin no further one."""
+    _orders: list[int] = field(default_factory=list, init=False)
+
+    async def run(self) -> None:
+        """Write until it is enough; while there is no database, try again."""
+        while not self.enough:
+            try:
+                connection = await asyncpg.connect(self.url, timeout=60, command_timeout=60)
+            except GONE:
+                await asyncio.sleep(0.1)
+                continue
+            try:
+                while not self.enough:
+                    await self._transaction(connection)
+                    self.transactions += 1
+            except GONE:
+                pass
+            finally:
+                connection.terminate()
+
+    async def _transaction(self, connection: asyncpg.Connection) -> None:
+        orders = self._orders.copy()
+        try:
+            async with connection.transaction():
+                for _ in range(self.random.randint(1, 4)):
+                    await self._savepoint(connection, orders)
+                    await asyncio.sleep(self.random.choice([0, 0, 0.01, 0.05]))
+                if self.random.random() < 0.25:
+                    raise RolledBack
+        except RolledBack:
+            return
+        self._orders = orders
+
+    async def _savepoint(self, connection: asyncpg.Connection, orders: list[int]) -> None:
+        tried = orders.copy()
+        try:
+            async with connection.transaction():
+                await self.random.choice([self._insert, self._insert, self._change, self._change, self._note])(
+                    connection, tried
+                )
+                if self.random.random() < 0.1:
+                    raise RolledBack
+        except RolledBack:
+            return
+        orders[:] = tried
+
+    async def _insert(self, connection: asyncpg.Connection, orders: list[int]) -> None:
+        bot = self.random.choice(list(OWNERS))
+        orders.append(await connection.fetchval(_INSERT, bot, OWNERS[bot]))
+
+    async def _change(self, connection: asyncpg.Connection, orders: list[int]) -> None:
+        """A new status, another owner, or the end of one of the newest orders."""
+        if not orders:
+            return
+        order = self.random.choice(orders[-10:])
+        change = self.random.random()
+        if change < 0.6:
+            await connection.execute("UPDATE orders SET status = 'open' WHERE order_id = $1", order)
+        elif change < 0.8:
+            bot = self.random.choice(list(OWNERS))
+            await connection.execute(
+                "UPDATE orders SET bot_id = $2, uid = $3 WHERE order_id = $1", order, bot, OWNERS[bot]
+            )
+        else:
+            await connection.execute("DELETE FROM orders WHERE order_id = $1", order)
+            orders.remove(order)
+
+    async def _note(self, connection: asyncpg.Connection, orders: list[int]) -> None:
+        bot = self.random.choice(list(OWNERS))
+        await connection.execute(_TRADE, OWNERS[bot])
+        await connection.execute(_LINE, bot)
+
+
+async def move_prices(redis: Redis) -> None:
+    """Write tickers, each step by step, until cancelled."""
+
+    async def write(step: int) -> None:
+        now = datetime.now(UTC).timestamp()
+        await tickers.write(redis, [tickers.Ticker("kraken", symbol, step, now) for symbol in SYMBOLS])
+
+    await _step_by_step(write, 0.01)
+
+
+async def move_positions(redis: Redis) -> None:
+    """Write the positions of an account, step by step, until cancelled."""
+
+    async def write(step: int) -> None:
+        held = [accounts.Position(ACCOUNT, symbol, volume=step, cost=1, price=1) for symbol in SYMBOLS]
+        await accounts.write(redis, {}, {ACCOUNT: held})
+
+    await _step_by_step(write, 0.05)
+
+
+async def _step_by_step(write: Callable[[int], Awaitable[None]], pause: float) -> None:
+    for step in count(1):
+        with suppress(RedisError, OSError):  # restarting; the next step says it all
+            await write(step)
+        await asyncio.sleep(pause)
