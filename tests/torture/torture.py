@@ -22,8 +22,8 @@ from tests.torture.writers import Writer, move_positions, move_prices
 PATIENCE: Final = 180
 """Seconds for what takes a few, unless something is wrong."""
 WRITERS: Final = 6
-BETWEEN_BLOWS: Final = 20
-"""Transactions, at least."""
+BETWEEN_BLOWS: Final = 30
+"""Transactions, whether they come to their end or not."""
 
 
 async def torture(clients: int, seed: int, rounds: Iterable[object], tell: Callable[[str], None] = print) -> Outcome:
@@ -38,8 +38,8 @@ async def torture(clients: int, seed: int, rounds: Iterable[object], tell: Calla
         states = state_followers(set_up, clients // 2)
         followers: list[Follower] = [follower for _, follower in (*events, *states)]
         async with running(*(follower.run() for follower in followers)):
-            async with writing(set_up, random, outcome) as writers:
-                await _strike(set_up, followers, writers, random, rounds, outcome, tell)
+            async with writing(set_up, random, outcome) as allowance:
+                await _strike(set_up, followers, allowance, random, rounds, outcome, tell)
             tell("writers have ended; waiting until everybody has heard everything")
             table = await happened(set_up)
 
@@ -68,7 +68,7 @@ async def torture(clients: int, seed: int, rounds: Iterable[object], tell: Calla
 async def _strike(
     stage: Stage,
     followers: Sequence[Follower],
-    writers: Sequence[Writer],
+    allowance: asyncio.Semaphore,
     random: Random,
     rounds: Iterable[object],
     outcome: Outcome,
@@ -77,24 +77,27 @@ async def _strike(
     """Let the blows fall while everybody works."""
     for _ in rounds:
         for blow in random.sample(BLOWS, len(BLOWS)):
-            before, heard = _written(writers), [follower.heard for follower in followers]
+            heard = [follower.heard for follower in followers]
+            for _ in range(BETWEEN_BLOWS):
+                allowance.release()
 
-            async def goes_on(before: int = before, heard: Sequence[int] = heard) -> bool:
+            async def goes_on(heard: Sequence[int] = heard) -> bool:
                 at_work = sum(now.heard > then for now, then in zip(followers, heard, strict=True))
-                return _written(writers) >= before + BETWEEN_BLOWS and at_work > len(followers) // 2
+                return allowance.locked() and at_work > len(followers) // 2
 
             if not await _comes_true(goes_on):
                 outcome.complaints.append(f"nothing goes on before {blow.__name__}, for {PATIENCE} s")
                 return
-            tell(f"{_written(writers):6} transactions, {sum(each.heard for each in followers):7} heard: {blow.__doc__}")
+            tell(f"{sum(each.heard for each in followers):9} heard: {blow.__doc__}")
             await blow(stage, followers, random)
             outcome.blows += 1
 
 
 @asynccontextmanager
-async def writing(stage: Stage, random: Random, outcome: Outcome) -> AsyncIterator[list[Writer]]:
-    """Writers who work for one block, and end their transactions after it."""
-    writers = [Writer(stage.settings.database_url, Random(random.random())) for _ in range(WRITERS)]
+async def writing(stage: Stage, random: Random, outcome: Outcome) -> AsyncIterator[asyncio.Semaphore]:
+    """Writers who work for one block as far as it allows, and end their transactions after it."""
+    allowance = asyncio.Semaphore(0)
+    writers = [Writer(stage.settings.database_url, Random(random.random()), allowance) for _ in range(WRITERS)]
     async with (
         client(stage.settings) as redis,
         running(move_prices(redis), move_positions(redis)),
@@ -102,10 +105,11 @@ async def writing(stage: Stage, random: Random, outcome: Outcome) -> AsyncIterat
     ):
         for writer in writers:
             group.create_task(writer.run())
-        yield writers
+        yield allowance
         for writer in writers:
             writer.enough = True
-    outcome.transactions = _written(writers)
+            allowance.release()
+    outcome.transactions = sum(writer.transactions for writer in writers)
 
 
 @asynccontextmanager
@@ -116,10 +120,6 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         yield
         for task in tasks:
             task.cancel()
-
-
-def _written(writers: Sequence[Writer]) -> int:
-    return sum(writer.transactions for writer in writers)
 
 
 async def _beginning(stage: Stage) -> str:

@@ -56,6 +56,8 @@ class Writer:
 
     url: str
     random: Random
+    allowance: asyncio.Semaphore
+    """So many transactions may be begun: what is written while nobody serves must be heard by all of them later."""
     transactions: int = field(default=0, init=False)
     """Ended in order, whether by a commit or by a rollback."""
     enough: bool = field(default=False, init=False)
@@ -72,6 +74,7 @@ class Writer:
                 continue
             try:
                 while not self.enough:
+                    await self.allowance.acquire()
                     await self._transaction(connection)
                     self.transactions += 1
             except GONE:
