@@ -384,6 +384,22 @@ async def test_each_limit_has_its_answer(start_server: StartServer, sign_in: Sig
         assert (await first.closed())[0] == 1009
 
 
+async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
+    token = await sign_in(TRADER)
+    for path in ("/ws", f"{CACHE}/tickers/me"):
+        async with plain(server, path, token) as client:
+            await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 1)])
+            await client.ask("stream_tickers", exchange="kraken")
+            await client.update()
+            for price in range(2, 50):
+                await tickers.write(redis, [Ticker("kraken", "GOLD", price, price)])
+            client.connection.transport.abort()
+    async with asyncio.timeout(30):
+        while await gauges(server) != (0, 0, 0):
+            await asyncio.sleep(0.02)
+    assert not [line for line in server.log if '"level":"error"' in line]
+
+
 async def test_a_server_that_ends_tells_its_clients_to_come_back(start_server: StartServer, sign_in: SignIn) -> None:
     async with start_server() as server, plain(server, "/ws", await sign_in(TRADER)) as client:
         await client.ask("stream_tickers", exchange="nowhere", symbols=["x"])

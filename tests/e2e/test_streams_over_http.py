@@ -174,6 +174,7 @@ async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: Sign
     async with asyncio.timeout(30):
         while await gauges(server) != (0, 0, 0):
             await asyncio.sleep(0.02)
+    assert not [line for line in server.log if '"level":"error"' in line]
 
 
 async def gauges(server: Server) -> tuple[int, ...]:

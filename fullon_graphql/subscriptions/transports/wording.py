@@ -82,4 +82,5 @@ def for_streams(accept: str) -> Wording | None:
 
 def takes_only_events(accept: str) -> bool:
     """Whether even what has one answer must come as an event, because JSON is not accepted by name."""
+    accept = accept.lower()
     return EVENT_STREAM in accept and not any(known in accept for known in JSON_TYPES)

@@ -32,6 +32,7 @@ def test_both_say_why_they_end() -> None:
     ("accept", "streamed", "only_events"),
     [
         ("text/event-stream", EVENTS, True),
+        ("Text/Event-Stream", EVENTS, True),
         ("text/event-stream, */*", EVENTS, True),
         ("application/graphql-response+json, application/json, text/event-stream, multipart/mixed", EVENTS, False),
         ('multipart/mixed;boundary="graphql";subscriptionSpec=1.0, application/json', PARTS, False),

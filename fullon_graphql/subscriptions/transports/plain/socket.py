@@ -150,6 +150,8 @@ class PlainSocket(Line):
                     group.create_task(self._relay(asked, stream, source))
         except ExceptionGroup as failed:
             error = failed.exceptions[0]
+            if isinstance(error, Gone):
+                return
             if self._running.get(asked.key) is asyncio.current_task():
                 del self._running[asked.key]
             await self._tell(self._refusal(asked, error))
