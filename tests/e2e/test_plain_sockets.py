@@ -143,6 +143,9 @@ async def test_tickers(server: Server, sign_in: SignIn, redis: Redis) -> None:
         assert (await client.receive())["error_code"] == "INVALID_PARAMS"
         stopped = await client.result("unsubscribe", request_id=started["request_id"])
         assert stopped == {"stream_key": started["stream_key"]}
+        async with asyncio.timeout(30):
+            while (await gauges(server))[0]:
+                await asyncio.sleep(0.02)
         assert await client.refused("unsubscribe", request_id=started["request_id"]) == "INVALID_PARAMS"
 
 
