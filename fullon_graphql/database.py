@@ -22,6 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from fullon_graphql.config import Settings
 from fullon_graphql.driver import Connections
 
+APPLICATION = "fullon_graphql"
+"""How our connections call themselves in `pg_stat_activity`, before a colon and what each is for."""
+
 
 class Database:
     """A pool of connections and the two ways to use it: read rows, or run one transaction."""
@@ -37,7 +40,7 @@ class Database:
         options = {
             "timeout": settings.db_timeout,
             "command_timeout": settings.db_timeout,
-            "server_settings": {"application_name": f"fullon_graphql:{name}", "timezone": "UTC", "jit": "off"},
+            "server_settings": {"application_name": f"{APPLICATION}:{name}", "timezone": "UTC", "jit": "off"},
         }
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
@@ -93,7 +96,7 @@ class Database:
     @asynccontextmanager
     async def connection_of_its_own(self, name: str) -> AsyncIterator[asyncpg.Connection]:
         """A connection outside the pools, for whoever listens for notifications."""
-        connection = await self._driver.one_more(f"fullon_graphql:{name}")
+        connection = await self._driver.one_more(f"{APPLICATION}:{name}")
         try:
             yield connection
         finally:

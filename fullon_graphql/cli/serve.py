@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import pydantic
 import typer
@@ -28,11 +30,17 @@ def serve(
         config = uvicorn_config("fullon_graphql.app:app_from_environment", settings, factory=True, workers=workers)
         server = uvicorn.Server(config)
         if workers == 1:
+            signal.signal(signal.SIGTERM, _ended)
             server.run(sockets=[listening])
         else:
             Workers(config, sockets=[listening]).run()
     if workers == 1 and not server.started:
         raise typer.Exit(3)
+
+
+def _ended(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Who is told to end, and has done so in order, has not failed. uvicorn hands the signal on when it is done."""
+    raise SystemExit(0)
 
 
 def _checked_settings() -> Settings:

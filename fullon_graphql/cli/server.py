@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any, Final
 
@@ -18,8 +19,23 @@ WORKER_SILENCE: Final = 60
 them, and a worker that is killed for being slow is replaced by one that is no faster, for ever."""
 
 
+OVERTIME: Final = 0.9
+"""The part of the shutdown's time after which sockets are closed, whatever they are doing."""
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's own, but it waits for nobody who does not read: closing alone would wait for room in the buffers."""
+    """uvicorn's own, but a server that ends lets sockets answer what they have begun, and waits for no slow reader."""
+
+    def shutdown(self) -> None:
+        """Begin to end, as uvicorn asks each connection to: the application closes the socket when it is done."""
+        if not (self.handshake_complete and tell(self.app_state)):
+            super().shutdown()
+        elif patience := self.config.timeout_graceful_shutdown:
+            self.loop.call_later(patience * OVERTIME, self._cut_short)
+
+    def _cut_short(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
 
     def keepalive_timeout(self) -> None:
         """Drop a peer that has not answered a ping."""
@@ -27,7 +43,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     async def run_asgi(self) -> None:
-        """Serve the socket; what it has not taken some time after its end, it does not get."""
+        """Serve the socket; what it has not taken some time after its end, it does not get.
+
+        Closing alone would wait for room in the buffers.
+        """
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(self.close_timeout, self.transport.abort)
@@ -38,8 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """Begin to end, as uvicorn asks each connection to."""
-        if ending := self.app_state.get("ending"):
-            ending.set()
+        tell(self.app_state)
         super().shutdown()
 
 
@@ -51,6 +69,14 @@ class Workers(Multiprocess):
         for worker in self.processes:
             worker.child_conn.close()  # the worker has its own; while ours is open, none ever sees the other's end
         super().keep_subprocess_alive()
+
+
+def tell(state: dict[str, Any]) -> bool:
+    """Say that the server ends to an application that wants to know."""
+    ending: asyncio.Event | None = state.get("ending")
+    if ending:
+        ending.set()
+    return ending is not None
 
 
 def reserve(host: str, port: int) -> socket.socket:

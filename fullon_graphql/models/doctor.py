@@ -96,9 +96,16 @@ def _tables(expected: MetaData, actual: MetaData) -> Iterator[Difference]:
             yield Difference(Severity.HARMLESS, name, "table is unknown here", "it is left alone")
 
 
+_UNFED = "subscriptions to its rows are refused"
+_UNTOLD = {
+    triggers.qualified(model): "what other programs change there reaches open connections late"
+    for model in triggers.CREDENTIALS
+}
+
+
 def _feed(connection: Connection) -> Iterator[Difference]:
     for table in triggers.unwatched(connection):
-        consequence = "subscriptions to its rows are refused; mended by `fullon-graphql db install-feed`"
+        consequence = f"{_UNTOLD.get(table, _UNFED)}; mended by `fullon-graphql db install-feed`"
         yield Difference(
             Severity.DEGRADES, table.removeprefix("public."), "no trigger tells of its changes", consequence
         )

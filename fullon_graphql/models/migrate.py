@@ -76,7 +76,7 @@ async def _upgrade(url: str) -> None:
         there = await connection.run_sync(triggers.tables)
         await connection.run_sync(_run_migrations)
         await connection.run_sync(triggers.renew_functions)
-        for table in triggers.KEYS.keys() - there:  # what we have made ourselves; the platform's is not altered
+        for table in triggers.CALLS.keys() - there:  # what we have made ourselves; the platform's is not altered
             await connection.run_sync(triggers.watch, table)
 
 

@@ -1,4 +1,4 @@
-"""The triggers that write the change feed, on tables that belong to the platform.
+"""The triggers that write the change feed, and tell of changed credentials, on tables that belong to the platform.
 
 They must never stand in the way of the platform's own programs. A row is looked at as JSON, so that a column which is
 missing here or new there is no error; and nobody needs a right on our schema, for the functions run as whoever made
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Table, inspect
 
+from fullon_graphql.database import APPLICATION
+from fullon_graphql.models.api_keys import ApiKey
 from fullon_graphql.models.audit import AuditEntry
 from fullon_graphql.models.base import OWN_SCHEMA, Base
 from fullon_graphql.models.bots import Bot, BotLog
 from fullon_graphql.models.orders import Order
 from fullon_graphql.models.trades import DryTrade, Trade
+from fullon_graphql.models.users import User
 
 
 def qualified(model: type[Base]) -> str:
@@ -29,8 +32,21 @@ CHANNEL = "fullon_graphql_changes"
 WATCHED: tuple[type[Base], ...] = (Order, Trade, DryTrade, BotLog, Bot, AuditEntry)
 """The tables whose changes are told."""
 
-KEYS = {qualified(model): [column.name for column in inspect(model).primary_key] for model in WATCHED}
-"""What identifies a row of each of them."""
+CREDENTIALS_CHANNEL = "fullon_graphql_credentials"
+"""Where PostgreSQL tells whose account, or whose API key, has changed: with the commit, whatever else is running."""
+
+CREDENTIALS: tuple[type[Base], ...] = (User, ApiKey)
+"""The tables that say who may do what."""
+
+
+def _key(model: type[Base]) -> str:
+    return ", ".join(f"'{column.name}'" for column in inspect(model).primary_key)
+
+
+CALLS = {qualified(model): f"note_change({_key(model)})" for model in WATCHED} | {
+    qualified(model): "note_credential()" for model in CREDENTIALS
+}
+"""What the trigger of each table calls."""
 
 TRIGGER = "fullon_graphql_changes"
 
@@ -79,6 +95,27 @@ BEGIN
 END $$;
 
 REVOKE ALL ON FUNCTION {OWN_SCHEMA}.note_change() FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION {OWN_SCHEMA}.note_credential() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    before jsonb := to_jsonb(OLD) - 'last_used_at';
+    after jsonb := to_jsonb(NEW) - 'last_used_at';
+BEGIN
+    IF before IS NULL OR before = after THEN
+        RETURN NULL;
+    END IF;
+    -- We end sessions ourselves, but for the one in which somebody changes their password.
+    IF before ->> 'password' <> after ->> 'password'
+        AND current_setting('application_name') NOT LIKE '{APPLICATION}:%' THEN
+        UPDATE {OWN_SCHEMA}.sessions SET revoked_at = now(), reason = 'password changed'
+        WHERE uid = (before ->> 'uid')::bigint AND revoked_at IS NULL;
+    END IF;
+    PERFORM pg_notify('{CREDENTIALS_CHANNEL}', before ->> 'uid');
+    RETURN NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION {OWN_SCHEMA}.note_credential() FROM PUBLIC;
 """  # noqa: S608  # made of constants of ours
 
 IS_WATCHED = (
@@ -91,7 +128,9 @@ IS_WATCHED = (
 def unwatched(connection: Connection) -> list[str]:
     """The tables that are there and whose changes nobody tells."""
     there = tables(connection)
-    return [table for table in KEYS if table in there and not connection.exec_driver_sql(IS_WATCHED, (table,)).scalar()]
+    return [
+        table for table in CALLS if table in there and not connection.exec_driver_sql(IS_WATCHED, (table,)).scalar()
+    ]
 
 
 def tables(connection: Connection) -> set[str]:
@@ -108,9 +147,8 @@ def renew_functions(connection: Connection) -> None:
 
 def watch(connection: Connection, table: str) -> None:
     """Have the changes of `table` told from now on. Waits for whoever writes to it."""
-    arguments = ", ".join(f"'{name}'" for name in KEYS[table])
     connection.exec_driver_sql(
         f"CREATE OR REPLACE TRIGGER {TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW EXECUTE FUNCTION {OWN_SCHEMA}.note_change({arguments})"
+        f"FOR EACH ROW EXECUTE FUNCTION {OWN_SCHEMA}.{CALLS[table]}"
     )
     connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER {TRIGGER}")

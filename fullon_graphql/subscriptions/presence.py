@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,6 +23,7 @@ from fullon_graphql.cache.hub import Mailbox, Topic
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Process
 from fullon_graphql.errors import FullonError, RateLimited, Unauthenticated, as_fullon_error
+from fullon_graphql.services.revocation import told
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +124,7 @@ class Presences:
         """Look at connections whenever something was revoked, and from time to time, while the block runs."""
         tasks = [
             asyncio.create_task(self._listen(process), name="revocations"),
+            asyncio.create_task(self._listen_to_database(process), name="revocations by others"),
             asyncio.create_task(self._look_round(process), name="credentials"),
         ]
         try:
@@ -150,6 +152,14 @@ class Presences:
                 uid = channel.rpartition(":")[2]
                 if uid.isdecimal():
                     await self._check(process, self._by_uid.get(int(uid), ()))
+
+    async def _listen_to_database(self, process: Process) -> None:
+        async with aclosing(told(process.database)) as accounts:
+            async for uid in accounts:
+                if uid is None:
+                    self._look.set()
+                else:
+                    await self._check(process, self._by_uid.get(uid, ()))
 
     async def _look_round(self, process: Process) -> None:
         while True:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket as sockets
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +14,15 @@ import jwt
 import orjson
 import pytest
 from redis.asyncio import Redis
+from sqlalchemy import text
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from tests.fixtures.blank import execute
 from tests.fixtures.rows import OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
@@ -91,6 +94,21 @@ async def test_a_session_that_is_ended_from_elsewhere_ends_its_sockets_on_every_
         assert await own.next("1") == {"me": {"uid": TRADER}}
 
 
+async def test_what_other_programs_write_ends_sockets_on_every_worker(
+    start_server: StartServer, sign_in: SignIn, settings: Settings
+) -> None:
+    rarely = {"SOCKET_RECHECK_INTERVAL": "3600"}
+    trader, stranger = await sign_in(TRADER), await sign_in(OTHER)
+    async with start_server(**rarely) as here, start_server(**rarely) as there, AsyncExitStack() as stack:
+        theirs = [await opened(stack, server, bearer(trader)) for server in (here, there)]
+        others = [await opened(stack, server, bearer(stranger)) for server in (here, there)]
+        await asyncio.to_thread(execute, settings.database_url, f"UPDATE users SET active = false WHERE uid = {TRADER}")
+        assert [await client.closed() for client in theirs] == [4403, 4403]
+        for client in others:
+            await client.subscribe("1", "{ me { uid } }")
+            assert await client.next("1") == {"me": {"uid": OTHER}}
+
+
 async def test_each_limit_has_its_answer(start_server: StartServer, sign_in: SignIn) -> None:
     trader, other = bearer(await sign_in(TRADER)), bearer(await sign_in(OTHER))
     limits = {
@@ -117,9 +135,19 @@ async def opened(stack: AsyncExitStack, server: Server, headers: dict[str, str])
     return client
 
 
+async def opened_in_time(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> Socket:
+    """The same, once the server has seen the last one go."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await opened(stack, server, headers)
+            except InvalidStatus:
+                await asyncio.sleep(0.01)
+
+
 async def until_refused(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> None:
     """As many sockets as there may be, and the answer to one more."""
-    chatty = await opened(stack, server, headers)  # once the server has seen the last one go
+    chatty = await opened_in_time(stack, server, headers)
     with pytest.raises(InvalidStatus) as refusal:
         async with socket(server, headers):
             pass
@@ -178,7 +206,68 @@ async def test_a_server_that_ends_tells_its_clients_to_come_back(start_server: S
         server.process.terminate()
         assert await client.closed() == 1012
         async with asyncio.timeout(20):
-            assert await server.process.wait() == -signal.SIGTERM  # ended in order, uvicorn hands on what it was told
+            assert await server.process.wait() == 0
+
+
+RENAME = 'mutation { updateBot(input: {botId: 1, name: "renamed"}) { name } }'
+
+
+@asynccontextmanager
+async def mutation_under_way(database: Database, client: Socket, id_: str) -> AsyncIterator[None]:
+    """A change on the socket that waits for somebody else's transaction, which ends with the block."""
+    waiting = text(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        " AND query LIKE '%FOR UPDATE%'"
+    )
+    async with database.transaction() as connection:
+        await connection.execute(text("SELECT FROM bots WHERE bot_id = 1 FOR UPDATE"))
+        await client.subscribe(id_, RENAME)
+        async with asyncio.timeout(20):
+            while not await database.rows(waiting):
+                await asyncio.sleep(0.01)
+        yield
+
+
+async def test_a_server_that_ends_answers_what_it_has_begun(
+    start_server: StartServer, sign_in: SignIn, database: Database
+) -> None:
+    async with start_server(SHUTDOWN_TIMEOUT="60") as server, socket(server, bearer(await sign_in(TRADER))) as client:
+        await client.sign_in()
+        await client.subscribe("1", GOLD)
+        async with mutation_under_way(database, client, "2"):
+            server.process.terminate()
+            await until_closed_to_others(server)
+            await client.subscribe("3", "{ __typename }")  # too late: another server answers it
+        assert await client.next("2") == {"updateBot": {"name": "renamed"}}
+        assert await client.receive() == {"type": "complete", "id": "2"}
+        assert await client.closed() == 1012
+        async with asyncio.timeout(20):
+            assert await server.process.wait() == 0
+
+
+async def test_a_server_that_ends_waits_no_longer_than_it_is_told(
+    start_server: StartServer, sign_in: SignIn, database: Database
+) -> None:
+    async with start_server(SHUTDOWN_TIMEOUT="1") as server, socket(server, bearer(await sign_in(TRADER))) as client:
+        await client.sign_in()
+        async with mutation_under_way(database, client, "1"):
+            server.process.terminate()
+            assert await client.closed() == 1012
+            async with asyncio.timeout(20):
+                assert await server.process.wait() == 0
+    assert await database.row(text("SELECT name FROM bots WHERE bot_id = 1")) == ("bot 1",)
+
+
+async def until_closed_to_others(server: Server) -> None:
+    address = urlsplit(server.url)
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(address.hostname, address.port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await asyncio.sleep(0.01)
 
 
 async def test_a_socket_runs_any_operation_and_the_one_that_is_named(server: Server, sign_in: SignIn) -> None:

@@ -178,6 +178,50 @@ def test_columns_that_are_missing_or_new_disturb_no_writer(migrated_database: st
     assert noted(migrated_database, "orders") == [("CREATED", {"order_id": 1}, None, None)]
 
 
+KEY = "INSERT INTO api_keys (api_key_id, uid, key, name, scopes) VALUES (1, 2, 'k', '', '')"
+SESSION = "INSERT INTO fullon_graphql.sessions (uid, refresh_hash, expires_at) VALUES ({uid}, '', now() + '1 day')"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE users SET active = false", ["2"]),
+        ("UPDATE users SET name = name", []),
+        ("DELETE FROM users WHERE uid = 2", ["2"]),
+        (USER.format(uid=3), []),
+        ("UPDATE api_keys SET scopes = 'admin'", ["2"]),
+        ("UPDATE api_keys SET last_used_at = now()", []),
+        ("DELETE FROM api_keys", ["2"]),
+    ],
+)
+async def test_it_is_told_whose_credentials_have_changed(url: str, statement: str, told: list[str]) -> None:
+    await asyncio.to_thread(execute, url, USER.format(uid=2), KEY)
+    listener = await asyncpg.connect(url)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    try:
+        await listener.add_listener(triggers.CREDENTIALS_CHANNEL, lambda *args: heard.put_nowait(args[-1]))
+        await listener.execute(statement)
+        await listener.execute(f"NOTIFY {triggers.CREDENTIALS_CHANNEL}, 'end'")
+        async with asyncio.timeout(20):
+            found = [await heard.get()]
+            while found[-1] != "end":
+                found.append(await heard.get())
+    finally:
+        await listener.close()
+    assert found[:-1] == told
+
+
+def test_a_new_password_ends_the_sessions_of_its_account_unless_we_do_so_ourselves(url: str) -> None:
+    execute(url, *(statement.format(uid=uid) for uid in (2, 3) for statement in (USER, SESSION)))
+    ended = "SELECT uid FROM fullon_graphql.sessions WHERE reason = 'password changed'"
+
+    execute(url, "UPDATE users SET active = false", "SET application_name = 'fullon_graphql:app'",
+            "UPDATE users SET password = 'ours' WHERE uid = 3")  # fmt: skip
+    assert fetch(url, ended) == []
+    execute(url, "UPDATE users SET password = 'theirs' WHERE uid = 2")
+    assert [row["uid"] for row in fetch(url, ended)] == [2]
+
+
 def test_tables_that_were_there_before_get_a_trigger_only_where_it_is_asked_for(settings: Settings) -> None:
     with absent_database(settings) as database:
         create_databases(database)

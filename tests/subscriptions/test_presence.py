@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from fullon_graphql import models
 from fullon_graphql.auth.api_keys import generate_key, stored_form
@@ -22,9 +22,11 @@ from fullon_graphql.config import Settings
 from fullon_graphql.context import Process
 from fullon_graphql.database import Database
 from fullon_graphql.errors import RateLimited, Unauthenticated
+from fullon_graphql.models import triggers
 from fullon_graphql.services.accounts import set_password
 from fullon_graphql.services.revocation import announce
 from fullon_graphql.subscriptions.presence import Presence, Presences
+from tests.fixtures.blank import execute
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER, add
 from tests.fixtures.signing_in import SignIn
@@ -50,13 +52,29 @@ def process(graph: GraphClient) -> Process:
 
 
 @pytest.fixture
-async def presences(process: Process, settings: Settings, redis: Redis) -> AsyncIterator[Presences]:
+async def presences(
+    process: Process, settings: Settings, redis: Redis, silent_database: None
+) -> AsyncIterator[Presences]:
     """They look round so rarely that only what is announced can be what ends a connection."""
     presences = Presences(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
     async with presences.watched(process):
         while not await redis.pubsub_numpat():
             await asyncio.sleep(0.01)
         yield presences
+
+
+@pytest.fixture
+async def silent_database(database: Database) -> AsyncIterator[None]:
+    """A database that tells nothing of what others change."""
+    await switch_triggers(database, "DISABLE")
+    yield
+    await switch_triggers(database, "ENABLE")
+
+
+async def switch_triggers(database: Database, how: str) -> None:
+    async with database.transaction() as connection:
+        for table in triggers.CREDENTIALS:
+            await connection.execute(text(f"ALTER TABLE {table.__tablename__} {how} TRIGGER {triggers.TRIGGER}"))
 
 
 async def signed_in(process: Process, token: str) -> Connection:
@@ -118,8 +136,87 @@ async def test_a_revoked_api_key_ends_its_connections(
         await connection.next()
 
 
+@pytest.fixture
+async def untold(process: Process, settings: Settings, database: Database) -> AsyncIterator[Presences]:
+    """They look round as rarely, and of what others change only the database tells them."""
+    presences = Presences(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
+    async with presences.watched(process):
+        await until_listening(database)
+        yield presences
+
+
+async def until_listening(database: Database, *, than: int = 0) -> int:
+    """Wait until somebody listens for changed credentials, over another connection `than` this one; which it is."""
+    query = text(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        " AND application_name = 'fullon_graphql:credentials'"
+    )
+    async with asyncio.timeout(20):
+        while True:
+            found = [row.pid for row in await database.rows(query)]
+            if found and found != [than]:
+                return int(found[0])
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE users SET active = false WHERE uid = 2", "not active"),
+        ("UPDATE users SET role = 'ADMIN' WHERE uid = 2", "has changed"),
+        ("UPDATE users SET password = 'another' WHERE uid = 2", "session has ended"),
+    ],
+)
+async def test_what_another_program_changes_of_an_account_ends_its_connections_and_no_others(
+    untold: Presences,
+    process: Process,
+    platform: Database,
+    sign_in: SignIn,
+    statement: str,
+    words: str,
+    settings: Settings,
+) -> None:
+    connection = await signed_in(process, await sign_in(TRADER))
+    stranger = await signed_in(process, await sign_in(OTHER))
+    with untold.present(connection.presence), untold.present(stranger.presence):
+        await asyncio.to_thread(execute, settings.database_url, statement)
+        assert words in await connection.next()
+        assert stranger.heard.empty()
+
+
+@pytest.mark.parametrize("change", ["SET is_active = false", "SET scopes = 'read,write'", "SET uid = 3", None])
+async def test_what_another_program_changes_of_an_api_key_ends_its_connections(
+    untold: Presences, process: Process, platform: Database, settings: Settings, change: str | None
+) -> None:
+    key = generate_key()
+    row = {"api_key_id": 7, "uid": TRADER, "key": stored_form(key), "name": "", "scopes": "read"}
+    await add(platform, models.ApiKey, row)
+    caller = await process.identities.identify(ApiKeyValue(key))
+    assert isinstance(caller, Principal)
+    connection = Connection(ApiKeyValue(key), caller)
+    with untold.present(connection.presence):
+        statement = f"UPDATE api_keys {change}" if change else "DELETE FROM api_keys"
+        await asyncio.to_thread(execute, settings.database_url, f"{statement} WHERE api_key_id = 7")
+        await connection.next()
+
+
+async def test_what_was_changed_while_nobody_listened_to_the_database_is_found(
+    untold: Presences, process: Process, platform: Database, settings: Settings, sign_in: SignIn
+) -> None:
+    connection = await signed_in(process, await sign_in(TRADER))
+    with untold.present(connection.presence):
+        await switch_triggers(platform, "DISABLE")
+        await alter(platform, models.User, active=False)
+        await switch_triggers(platform, "ENABLE")
+        assert connection.heard.empty()
+        await asyncio.to_thread(
+            execute, settings.database_url, f"SELECT pg_terminate_backend({await until_listening(platform)})"
+        )
+        assert "not active" in await connection.next()
+
+
 async def test_what_nobody_has_announced_is_found_by_looking_round(
-    process: Process, platform: Database, settings: Settings, sign_in: SignIn
+    process: Process, platform: Database, settings: Settings, sign_in: SignIn, silent_database: None
 ) -> None:
     presences = Presences(settings.model_copy(update={"socket_recheck_interval": 0.01}))
     connection = await signed_in(process, await sign_in(TRADER))
@@ -176,7 +273,8 @@ async def test_nonsense_on_the_channel_does_no_harm(
         assert "not active" in await connection.next()
 
 
-async def test_a_connection_is_warned_and_ends_when_its_token_does(presences: Presences) -> None:
+async def test_a_connection_is_warned_and_ends_when_its_token_does(settings: Settings) -> None:
+    presences = Presences(settings)
     soon = replace(principal(TRADER), expires_at=datetime.now(UTC) + timedelta(seconds=0.1))
     connection = Connection(BearerToken("one"), soon)
     with presences.present(connection.presence):

@@ -19,8 +19,9 @@ from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_
 log = structlog.get_logger(__name__)
 
 POLICY: Final = 1008
+RESTART: Final = 1012
 TRY_AGAIN: Final = 1013
-"""WebSocket's own codes: clients do not come back after the first, and do after the second."""
+"""WebSocket's own codes: clients do not come back after the first, and do after the others."""
 
 FAREWELL: Final = 2.0
 """Seconds in which a client must have room for a closing frame; then it is cut off."""
@@ -38,7 +39,10 @@ class Line(ABC):
         self._settings = context.process.settings
         self._receive = receive
         self._transmit = send
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._endless: set[asyncio.Task[Any] | None] = set()
+        self._hearing = asyncio.Lock()
+        self._ending = False
         self._farewell: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[Any] | None = None
         self._second = 0
@@ -52,9 +56,10 @@ class Line(ABC):
     def _check_greeted(self) -> None:
         """Close, unless it is known who this is: the time for that is over."""
 
-    async def serve(self) -> None:
-        """Talk until one side closes."""
+    async def serve(self, ending: asyncio.Event) -> None:
+        """Talk until one side closes; ours does once the server is `ending` and what it has begun is answered."""
         self._reader = asyncio.current_task()
+        drain = asyncio.create_task(self._drain(ending))
         late = asyncio.get_running_loop().call_later(self._settings.socket_init_timeout, self._check_greeted)
         with ExitStack() as stack:
             try:
@@ -66,14 +71,16 @@ class Line(ABC):
                     raise
             finally:
                 late.cancel()
-                await self._stop()
+                drain.cancel()
+                await self._stop(drain)
 
     async def _converse(self, stack: ExitStack) -> None:
         while (message := await self._receive())["type"] == "websocket.receive":
-            if self._farewell:
+            if self._farewell or self._ending:
                 continue
             if self._in_time():
-                await self._hear(message.get("text"), stack)
+                async with self._hearing:
+                    await self._hear(message.get("text"), stack)
             else:
                 self._close(POLICY, f"{RateLimited.code}: too many messages in a second")
 
@@ -87,7 +94,22 @@ class Line(ABC):
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._endless.discard)
         return task
+
+    def _goes_on(self) -> None:
+        """Say of the task that runs now that it has no end of its own; a server that ends does not wait for it."""
+        self._endless.add(asyncio.current_task())
+
+    async def _drain(self, ending: asyncio.Event) -> None:
+        """Take up nothing more, answer what has been asked, and send the client to another server."""
+        await ending.wait()
+        self._ending = True
+        async with self._hearing:
+            await asyncio.sleep(0)  # what has just been started has said by now whether it goes on
+            if answering := self._tasks - self._endless:
+                await asyncio.wait(answering)
+        self._close(RESTART, "The server ends; connect again.")
 
     def _close(self, code: int, reason: str) -> None:
         """Stop everything, and say why once the client has room for it."""
@@ -105,11 +127,10 @@ class Line(ABC):
             assert self._reader is not None, "served"
             self._reader.cancel()
 
-    async def _stop(self) -> None:
+    async def _stop(self, drain: asyncio.Task[None]) -> None:
         for task in self._tasks:
             task.cancel()
-        if pending := self._tasks | ({self._farewell} if self._farewell else set()):
-            await asyncio.wait(pending)
+        await asyncio.wait(self._tasks | {drain} | ({self._farewell} if self._farewell else set()))
 
     async def _tell(self, message: dict[str, Any]) -> None:
         """Send what is of no matter to nobody."""

@@ -150,6 +150,7 @@ class Socket(Line):
         context = self._context.fork()
         head = f'{{"id":{orjson.dumps(id_).decode()},"type":"next","payload":'
         if self._operations.is_subscription(request):
+            self._goes_on()
             async with self._streams.listen(request, context) as listener:
                 async for frame in listener:
                     await self._send_text(f"{head}{frame.text}}}")

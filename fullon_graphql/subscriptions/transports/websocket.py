@@ -37,6 +37,6 @@ class SocketEndpoint:
             await send({"type": "websocket.close", "code": BAD_SUBPROTOCOL, "reason": "Subprotocol not acceptable"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        await Socket(
-            self._operations, self._streams, self._presences, context_of(scope), credential_of(scope), receive, send
-        ).serve()
+        context, credential = context_of(scope), credential_of(scope)
+        socket = Socket(self._operations, self._streams, self._presences, context, credential, receive, send)
+        await socket.serve(scope["state"]["ending"])

@@ -38,7 +38,8 @@ class PlainEndpoint:
             with self._door.passed(scope):
                 await send({"type": "websocket.accept"})
                 asking = Asking(self._operations, self._streams, context_of(scope))
-                await PlainSocket(manner, asking, self._presences, _credential(scope), receive, send).serve()
+                plain = PlainSocket(manner, asking, self._presences, _credential(scope), receive, send)
+                await plain.serve(scope["state"]["ending"])
         except FullonError as refusal:
             await refuse(send, refusal)
 

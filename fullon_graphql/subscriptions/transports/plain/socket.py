@@ -144,6 +144,7 @@ class PlainSocket(Line):
 
     async def _run(self, asked: Asked, stream: Stream, sources: Sequence[Source]) -> None:
         """Tell what each of the sources says, until one fails or all have ended."""
+        self._goes_on()
         try:
             async with asyncio.TaskGroup() as group:
                 for source in sources:
