@@ -18,7 +18,6 @@ WORKER_SILENCE: Final = 60
 """Seconds a worker may be silent before it is killed and replaced. Importing everything on a busy machine takes some of
 them, and a worker that is killed for being slow is replaced by one that is no faster, for ever."""
 
-
 OVERTIME: Final = 0.9
 """The part of the shutdown's time after which sockets are closed, whatever they are doing."""
 
