@@ -44,7 +44,7 @@ from fullon_graphql.resolvers.strategies import StrategyMutations, StrategyQueri
 from fullon_graphql.resolvers.symbols import SymbolMutations, SymbolQueries
 from fullon_graphql.resolvers.tickers import TickerQueries
 from fullon_graphql.resolvers.trade_statistics import TradeStatisticsQueries
-from fullon_graphql.resolvers.trades import TradeQueries
+from fullon_graphql.resolvers.trades import TradeMutations, TradeQueries
 from fullon_graphql.resolvers.user_summary import UserSummaryQueries
 from fullon_graphql.resolvers.users import UserMutations, UserQueries
 from fullon_graphql.schema.api_keys import ApiKey
@@ -148,6 +148,7 @@ class Mutation(
     StrategyMutations,
     FeedMutations,
     OrderMutations,
+    TradeMutations,
     DryTradeMutations,
     ApiKeyMutations,
     UserMutations,

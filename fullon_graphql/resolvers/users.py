@@ -99,3 +99,11 @@ class UserMutations:
     @change(User, "Let a deactivated account sign in again. Administrators only.")
     async def activate_user(self, info: Info, uid: WhichUser) -> int:
         return await users.change(info.context.write, uid, {"active": True})
+
+    @change(
+        bool,
+        "Delete an account with its bots, exchange accounts and API keys; orders and trades stay. CONFLICT where"
+        " simulations or balances of the past stand against it: deactivate it instead. Administrators only.",
+    )
+    async def delete_user(self, info: Info, uid: WhichUser) -> bool:
+        return await users.remove(info.context.write, uid)

@@ -6,14 +6,16 @@ from operator import eq, ge, le
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import Select, func, tuple_
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Process
+from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Bot, DryTrade, Order, Trade
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.changes import TheChanges, as_arguments, given
+from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, TheProcess
 from fullon_graphql.rest.parameters import Key, Name, Page, ThePage, Time
 from fullon_graphql.rest.rows import found, listed, row_model, rows_of
@@ -124,6 +126,88 @@ async def create(changes: TheChanges, trade: NewDryTrade) -> Json:
         return await dry_trades.create(write, given(trade, "ex_id") | {"ex_id": ex_id})
 
     return await changes.row("createDryTrade", as_arguments(trade), made, dry_trades.visible, status=201)
+
+
+class Computed(BaseModel):
+    """What is computed of a live trade; what is left out stays. Anything else, such as `status`, is not looked at."""
+
+    cur_volume: float | None = Field(None, description="Size of the position after it, in base currency.")
+    cur_avg_price: float | None = None
+    cur_avg_cost: float | None = None
+    cur_fee: float | None = None
+    roi: float | None = Field(None, description="What it won, in quote currency.")
+    roi_pct: float | None = None
+    total_fee: float | None = None
+
+
+class NewTrade(Computed):
+    """A trade as an exchange has reported it."""
+
+    ex_trade_id: str = Field(description="The exchange's id of it; unique together with `ex_order_id`.")
+    ex_order_id: str = Field(description="The exchange's id of the order, through which the trade is a bot's.")
+    symbol: str = Field(examples=["BTC/USD"])
+    order_type: str = Field(examples=["market"])
+    side: str = Field(description="`buy` or `sell`.", examples=["buy"])
+    volume: float = Field(description="In base currency.", examples=[0.5])
+    price: float = Field(description="In quote currency.", examples=[100.0])
+    ex_id: Key | None = Field(None, description="The account; not needed with a bot that has only one.")
+    bot_id: Key | None = Field(None, description="Whose only account it is, where `ex_id` is left out.")
+    cost: float | None = Field(None, description="In quote currency; volume times price unless given.")
+    fee: float | None = Field(None, description="In quote currency; 0 unless given.")
+    leverage: float | None = None
+    time: Time | None = Field(None, description="When the exchange made it; now unless given.")
+
+
+class TradeOfBot(NewDryTrade, extra="allow"):
+    """A simulated trade; with `trade_type=live` what `/trades/live` takes."""
+
+
+@orm.post("/live", response_model=Live, status_code=201, summary="Note a trade that an exchange has reported")
+async def create_live(changes: TheChanges, trade: NewTrade) -> Json:
+    """The row. One that is stored already is answered as it is; 409 where the two differ."""
+
+    async def made(write: Write) -> int:
+        values = given(trade, "bot_id")
+        if trade.ex_id is None:
+            values["ex_id"] = await _account(write, trade.bot_id)
+        return await trades.create(write, values)
+
+    return await changes.row("createTrade", as_arguments(trade), made, trades.visible, status=201)
+
+
+@orm.post("/bot", response_model=Live | Dry, status_code=201, summary="Note a trade of a bot")
+async def create_of_bot(changes: TheChanges, trade: TradeOfBot, trade_type: OfKind = TradeKind.DRY) -> Json:
+    """The new row, of the kind that is asked for."""
+    if trade_type is TradeKind.DRY:
+        return await create(changes, NewDryTrade.model_validate(given(trade)))
+    try:
+        reported = NewTrade.model_validate(given(trade))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from None
+    return await create_live(changes, reported)
+
+
+@orm.patch("/{trade_id}", response_model=Live, summary="Set what is computed of a live trade")
+async def change(changes: TheChanges, trade_id: Key, computed: Computed) -> Json:
+    """The row as it is now."""
+    return await changes.row(
+        "updateTrade",
+        {"trade_id": trade_id} | as_arguments(computed),
+        lambda write: trades.change(write, trade_id, given(computed)),
+        trades.visible,
+    )
+
+
+@orm.delete("/{trade_id}", response_model=Done, summary="Delete a live trade")
+async def delete(changes: TheChanges, trade_id: Key) -> Json:
+    """Its order stays."""
+    return await changes.gone("deleteTrade", {"trade_id": trade_id}, lambda write: trades.remove(write, trade_id))
+
+
+async def _account(write: Write, bot_id: int | None) -> int:
+    if bot_id is None:
+        raise BadUserInput("Name the account by `ex_id`, or a bot that has only one by `bot_id`.", field="exId")
+    return await bots.account_on(write, bot_id)
 
 
 async def _listed(process: Process, query: Select[Any], page: Page) -> Json:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from fullon_graphql.models import User
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.changes import TheChanges, as_arguments, given
+from fullon_graphql.rest.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.dependencies import TheCaller, ThePrincipal, TheProcess
 from fullon_graphql.rest.parameters import Key, ThePage
 from fullon_graphql.rest.rows import listed, one, row_model, rows_of
@@ -86,3 +86,9 @@ async def change(changes: TheChanges, uid: Key, user: AccountChanges) -> Json:
         return await users.change_profile(write, user.model_dump(exclude_unset=True, include=set(Profile.model_fields)))
 
     return await changes.row("updateUser", {"uid": uid} | as_arguments(user), changed, users.visible)
+
+
+@orm.delete("/{uid}", response_model=Done, summary="Delete an account, as administrator")
+async def delete(changes: TheChanges, uid: Key) -> Json:
+    """With bots, exchange accounts and API keys; 409 where it has simulations or balances of the past."""
+    return await changes.gone("deleteUser", {"uid": uid}, lambda write: users.remove(write, uid))

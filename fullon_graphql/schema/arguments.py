@@ -19,6 +19,7 @@ EXPECTED_TIMESTAMP = "The row's `timestamp` as you know it; where it is another 
 WhichBot = Annotated[int, strawberry.argument(description="Key of the bot.")]
 WhichExchange = Annotated[int, strawberry.argument(description="Key of the exchange account.")]
 WhichOrder = Annotated[int, strawberry.argument(description="Key of the order.")]
+WhichTrade = Annotated[int, strawberry.argument(description="Key of the trade.")]
 WhichStrategy = Annotated[int, strawberry.argument(description="Key of the strategy.")]
 WhichFeed = Annotated[int, strawberry.argument(description="Key of the feed.")]
 WhichApiKey = Annotated[int, strawberry.argument(description="Number of the key.")]

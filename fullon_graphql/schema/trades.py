@@ -12,6 +12,7 @@ from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
 from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.orders import OrderSide
 from fullon_graphql.schema.references import ExchangeRef, OrderRef, SymbolRef, TickerRef, UserRef
@@ -74,6 +75,46 @@ class Trade(Node):
     ticker: TickerRef | None = batched(
         "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
     )
+
+
+@strawberry.input(description="A trade as an exchange has reported it.")
+class CreateTradeInput:
+    ex_id: int = needed("Key of the exchange account it was made on; the trade is its owner's.")
+    ex_trade_id: str = needed("The exchange's own id of the trade; together with `exOrderId` it is unique.")
+    ex_order_id: str = needed("The exchange's own id of the order; through it the trade is a bot's.")
+    symbol: str = needed("Instrument in the exchange's spelling; it must be in the catalogue.")
+    order_type: str = needed("`market`, `limit`, `stop` or `stop_limit`, or the exchange's own word.")
+    side: OrderSide = needed("Buying or selling.")
+    volume: float = needed("Volume traded in base currency, above 0.")
+    price: float = needed("Price in quote currency, above 0.")
+    cost: float | None = optional("In quote currency, above 0; `price * volume` unless given.", None)
+    fee: float | None = optional(
+        "What the exchange took in quote currency, below 0 for a rebate; 0 unless given.", None
+    )
+    cur_volume: float | None = optional("Size of the position after it, in base currency.", None)
+    cur_avg_price: float | None = optional("Average price that position was entered at, in quote currency.", None)
+    cur_avg_cost: float | None = optional("What that position cost on average, in quote currency.", None)
+    cur_fee: float | None = optional("Fees paid for that position so far, in quote currency.", None)
+    roi: float | None = optional("What a closing trade won or lost, in quote currency.", None)
+    roi_pct: float | None = optional("The same in per cent of what was put in, leverage included.", None)
+    total_fee: float | None = optional("Fees of this trade and of what it closed, in quote currency.", None)
+    leverage: float | None = optional("Leverage of a derivative position, above 0.", None)
+    time: DateTime | None = optional("When the exchange made it; now unless given.", None)
+
+
+@strawberry.input(
+    description="What is computed of a trade; what is left out stays, and null empties it. What the exchange reported"
+    " cannot be changed."
+)
+class UpdateTradeInput:
+    trade_id: int = needed("Key of the trade.")
+    cur_volume: float | None = optional("Size of the position after it, in base currency.")
+    cur_avg_price: float | None = optional("Average price that position was entered at, in quote currency.")
+    cur_avg_cost: float | None = optional("What that position cost on average, in quote currency.")
+    cur_fee: float | None = optional("Fees paid for that position so far, in quote currency.")
+    roi: float | None = optional("What a closing trade won or lost, in quote currency.")
+    roi_pct: float | None = optional("The same in per cent of what was put in, leverage included.")
+    total_fee: float | None = optional("Fees of this trade and of what it closed, in quote currency.")
 
 
 @strawberry.type(description="What happened to a trade, transaction by transaction.")

@@ -12,6 +12,7 @@ _TAKEN = {
     "cat_exchanges": "There is an exchange of this name already.",
     "symbols": "This exchange has a symbol of this name already.",
     "bot_exchanges": "The bot trades on this account already.",
+    "trades": "This trade of this order is stored on another account already.",
     "cat_strategies": "There is a strategy template of this name already.",
 }
 """By table and not by constraint: installations name their constraints as they like."""
@@ -34,7 +35,7 @@ def explained(error: IntegrityError) -> Conflict | None:
     match getattr(cause, "sqlstate", None):
         case "23505":
             return Conflict(_TAKEN.get(table, "There is one like this already."))
-        case "23503" | "23001" if "still referenced" in (getattr(cause, "detail", "") or ""):
+        case "23503" | "23001" if "referenced from" in (getattr(cause, "detail", "") or ""):
             return Conflict(f"It cannot be deleted: {_HELD.get(table, f'rows of {table} need it')}.")
         case "23503":
             return Conflict("What it refers to has just been deleted.")

@@ -70,5 +70,11 @@ async def remove(write: Write, ex_id: int) -> bool:
     return True
 
 
+async def forget_all(write: Write, uid: int) -> None:
+    """Have the platform forget what it remembers of a person's accounts, for they change with the person."""
+    for account in await write.connection.execute(select(Exchange).where(Exchange.uid == uid)):
+        _forget(write, account)
+
+
 def _forget(write: Write, account: Row[Any]) -> None:
     write.stale |= {keys.cached_user_exchanges(account.uid), keys.cached_exchange_id(account.name, account.uid)}

@@ -12,6 +12,7 @@ from fullon_graphql.auth.passwords import hash_in_thread, matches_in_thread
 from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Role, User
+from fullon_graphql.services import exchanges
 from fullon_graphql.services.accounts import check_mail
 from fullon_graphql.services.checks import one_of, storable, unchanged_since
 from fullon_graphql.services.proof import proven
@@ -89,6 +90,27 @@ async def change(write: Write, uid: int, values: Mapping[str, Any], expected: da
     if (new.active, new.role) != (user.active, user.role) and uid != write.principal.uid:
         await end_all_but_own(write, uid, "account changed")
     return uid
+
+
+async def remove(write: Write, uid: int) -> bool:
+    """Delete an account with its bots, exchange accounts and API keys; its sessions end. Administrators only.
+
+    Orders and trades stay, as the platform's tables have it.
+
+    Raises:
+        Forbidden: the caller is no administrator.
+        NotFound: there is no such account.
+        BadUserInput: administrators would delete themselves.
+        Conflict: simulations or balances of the past stand against it, or accounts that it manages.
+    """
+    administrator(write.principal)
+    user = await write.find(visible(write.principal), User, uid)
+    if uid == write.principal.uid:
+        raise BadUserInput("You cannot delete yourself; another administrator can.", field="uid")
+    await exchanges.forget_all(write, uid)
+    await write.delete(User, user)
+    await end_all_but_own(write, uid, "account deleted")
+    return True
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -71,6 +71,13 @@ CHANGES = {
         'input: {botId: 1, exId: 20, symbol: "BTC/USD", side: SELL, volume: 0.5, price: 100}',
         "{ tradeId side cost fee closingtrade bot { name } instrument { base } }",
     ),
+    "createTrade": Change(
+        'input: {exId: 20, exTradeId: "T1001", exOrderId: "O1", symbol: "BTC/USD", side: SELL, orderType: "limit",'
+        ' volume: 0.5, price: 100, time: "2026-01-01T00:00:00Z"}',
+        "{ tradeId side cost fee roi time order { orderId } instrument { base } account { name } }",
+    ),
+    "updateTrade": Change("input: {tradeId: 8, roi: 2, curVolume: 0}", "{ tradeId roi curVolume roiPct side }"),
+    "deleteTrade": Change("tradeId: 9"),
     "createApiKey": Change(
         'input: {name: "report", scopes: ["read", "write"]}',
         "{ key apiKey { apiKeyId name scopes isActive user { uid } } }",
@@ -91,6 +98,7 @@ CHANGES = {
     ),
     "deactivateUser": Change("uid: 3", "{ uid active }", admin=True),
     "activateUser": Change("uid: 4", "{ uid active }", admin=True),
+    "deleteUser": Change("uid: 4", admin=True),
     "createSymbol": Change(
         'input: {catExId: 1, symbol: "ETH/USD", base: "ETH", decimals: 4}',
         "{ symbolId symbol decimals exchange { name } }",

@@ -10,14 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from redis.asyncio import Redis
-from sqlalchemy import select, update
+from sqlalchemy import delete, insert, select, update
 
 from fullon_graphql.auth.api_keys import stored_form
 from fullon_graphql.auth.principal import Principal, Scope
+from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
-from fullon_graphql.models import ApiKey, AuditEntry, Session, User
+from fullon_graphql.models import ApiKey, AuditEntry, Bot, Exchange, ExchangeHistory, Order, Session, Simulation, User
 from tests.fixtures.graph import GraphClient, principal
-from tests.fixtures.rows import ADMIN, OTHER, TRADER, add
+from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
 
 OLD_PASSWORD = "$2b$04$9pu40bK5FcH3buyhT7JOrOoPU9mrmOK7okEPrnvDskJKI5Ljti18u"
 MINE, ANOTHER, FOREIGN = (UUID(int=number) for number in (1, 2, 3))
@@ -165,3 +166,51 @@ async def test_an_account_that_is_deactivated_is_signed_out(
     await admin.data("mutation { deactivateUser(uid: 2) { active } }")
     assert await ended(database) == [MINE, ANOTHER]
     assert (await admin.ask("mutation { deactivateUser(uid: 1) { active } }")).codes == ["BAD_USER_INPUT"]
+
+
+async def test_a_deleted_account_takes_its_own_along_and_is_signed_out(
+    graph: GraphClient, trader: GraphClient, database: Database, redis: Redis
+) -> None:
+    admin = graph.as_(principal(ADMIN, admin=True))
+    for table, of_whom in ((ExchangeHistory, ExchangeHistory.user_id), (Simulation, Simulation.bot_id)):
+        refused = await admin.ask("mutation { deleteUser(uid: 2) }")
+        assert refused.codes == ["CONFLICT"]
+        assert "It cannot be deleted: it has" in refused.errors[0]["message"]
+        async with database.transaction() as connection:
+            await connection.execute(delete(table).where(of_whom.in_([1, TRADER])))
+    await redis.set(keys.cached_user_exchanges(TRADER), "old")
+    assert await admin.data("mutation { deleteUser(uid: 2) }") == {"deleteUser": True}
+    for owned in (User.uid, Bot.uid, Exchange.uid, ApiKey.uid):
+        assert await database.row(select(owned).where(owned == TRADER)) is None
+    assert len(await database.rows(select(Order.order_id).where(Order.uid == TRADER))) == 40
+    alive = await database.rows(select(Session.id).where(Session.uid == TRADER, Session.revoked_at.is_(None)))
+    assert alive == []
+    assert not await redis.exists(keys.cached_user_exchanges(TRADER))
+
+
+async def test_who_manages_others_or_asks_is_not_deleted(graph: GraphClient, trader: GraphClient) -> None:
+    admin = graph.as_(principal(ADMIN, admin=True))
+    itself = await admin.ask("mutation { deleteUser(uid: 1) }")
+    assert (itself.codes, itself.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], "uid")
+    assert (await admin.ask("mutation { deleteUser(uid: 99) }")).codes == ["NOT_FOUND"]
+    assert (await trader.ask("mutation { deleteUser(uid: 3) }")).codes == ["FORBIDDEN"]
+    async with trader.process.database.transaction() as connection:
+        await connection.execute(insert(User).values(person(4)))
+        await connection.execute(update(User).where(User.uid == OTHER).values(manager=4))
+    refused = await admin.ask("mutation { deleteUser(uid: 4) }")
+    assert (refused.codes, refused.errors[0]["message"]) == (
+        ["CONFLICT"], "It cannot be deleted: it manages other accounts."
+    )  # fmt: skip
+
+
+async def test_a_deleted_accounts_connections_are_looked_at(
+    graph: GraphClient, platform: Database, redis: Redis
+) -> None:
+    await add(platform, User, person(4))
+    async with redis.pubsub() as listening:
+        await listening.subscribe(keys.credentials(4))
+        await listening.get_message(timeout=10)
+        await graph.as_(principal(ADMIN, admin=True)).data("mutation { deleteUser(uid: 4) }")
+        heard = await listening.get_message(timeout=10)
+    assert heard is not None
+    assert heard["channel"] == keys.credentials(4)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry, Bot, Order
 from tests.fixtures.rest import Rest, RestClient
-from tests.fixtures.rows import ADMIN, TRADER
+from tests.fixtures.rows import ADMIN, OTHER, TRADER
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -72,7 +72,8 @@ async def test_an_order_that_cannot_be_is_not_stored(
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
-    [("PATCH", "bots/6", {"name": "mine"}), ("DELETE", "bots/6", None), ("PATCH", "orders/41/status", {"status": "canceled"})],
+    [("PATCH", "bots/6", {"name": "mine"}), ("DELETE", "bots/6", None), ("PATCH", "orders/41/status", {"status": "canceled"}),
+     ("PATCH", "trades/101", {"roi": 1}), ("DELETE", "trades/101", None)],
 )  # fmt: skip
 async def test_what_is_foreign_is_not_found(
     trader: RestClient, method: str, path: str, body: dict[str, Any] | None
@@ -164,6 +165,46 @@ async def test_a_simulated_trade_is_noted_on_the_bots_account(trader: RestClient
     assert refused(await trader.send("POST", "orm/trades/dry", json=body | {"bot_id": 6})) == (404, "NOT_FOUND")
 
 
+LIVE = {"ex_trade_id": "T1001", "ex_order_id": "O2", "symbol": "BTC/USD", "side": "buy", "volume": 0.5, "price": 10,
+        "order_type": "market"}  # fmt: skip
+
+
+async def test_a_live_trades_life(trader: RestClient) -> None:
+    made = await trader.send("POST", "orm/trades/live", json=LIVE | {"ex_id": 20})
+    assert made.status_code == 201, made.text
+    trade = made.json()
+    assert (trade["cost"], trade["fee"], trade["uid"]) == (5.0, 0.0, TRADER)
+    assert (await trader.send("POST", "orm/trades/live", json=LIVE | {"ex_id": 20})).json() == trade
+    other = await trader.send("POST", "orm/trades/live", json=LIVE | {"ex_id": 20, "price": 11})
+    assert refused(other) == (409, "CONFLICT")
+    path = f"orm/trades/{trade['trade_id']}"
+    changed = await trader.send("PATCH", path, json={"roi": 1.5, "status": "closed", "price": 99})
+    assert (changed.status_code, changed.json()) == (200, trade | {"roi": 1.5})
+    assert (await trader.send("DELETE", path)).json() == {"success": True}
+    assert refused(await trader.send("DELETE", path)) == (404, "NOT_FOUND")
+
+
+async def test_a_live_trade_finds_its_account_through_a_bot_with_only_one(rest: Rest, trader: RestClient) -> None:
+    other = await rest.as_(OTHER)
+    assert (await other.send("POST", "orm/trades/live", json=LIVE | {"bot_id": 6})).json()["ex_id"] == 30
+    two = await trader.send("POST", "orm/trades/live", json=LIVE | {"bot_id": 1})
+    assert refused(two) == (422, "BAD_USER_INPUT")
+    assert refused(await trader.send("POST", "orm/trades/live", json=LIVE | {"bot_id": 6})) == (404, "NOT_FOUND")
+    assert refused(await trader.send("POST", "orm/trades/live", json=LIVE)) == (422, "BAD_USER_INPUT")
+
+
+async def test_a_bots_trade_is_simulated_unless_it_is_said_to_be_live(trader: RestClient) -> None:
+    body = LIVE | {"bot_id": 1, "ex_id": 20}
+    dry = await trader.send("POST", "orm/trades/bot", json=body)
+    assert (dry.status_code, dry.json()["bot_id"], "ex_trade_id" in dry.json()) == (201, 1, False)
+    live = await trader.send("POST", "orm/trades/bot?trade_type=live", json=body)
+    assert (live.status_code, live.json()["ex_trade_id"]) == (201, "T1001")
+    nameless = {name: value for name, value in body.items() if name != "ex_trade_id"}
+    incomplete = await trader.send("POST", "orm/trades/bot?trade_type=live", json=nameless)
+    assert refused(incomplete) == (422, "BAD_USER_INPUT")
+    assert "ex_trade_id" in incomplete.json()["error"]["message"]
+
+
 async def test_the_catalogue_is_changed_by_administrators(trader: RestClient, rest: Rest) -> None:
     admin = await rest.as_(ADMIN)
     body = {"symbol": "ETH/USD", "cat_ex_id": 1, "base_asset": "ETH", "quote_asset": "USD", "price_decimals": 2,
@@ -190,6 +231,17 @@ async def test_people_change_themselves_and_administrators_everybody(trader: Res
     assert (made.status_code, made.json()["mail"]) == (201, "new@fullon")
     assert not {"password", "f2a"} & made.json().keys()
     assert refused(await trader.send("POST", "orm/users", json=body)) == (403, "FORBIDDEN")
+
+
+async def test_administrators_delete_whom_nothing_stands_against(trader: RestClient, rest: Rest) -> None:
+    admin = await rest.as_(ADMIN)
+    made = await admin.send("POST", "orm/users", json={"mail": "new@fullon", "password": "correct horse battery"})
+    path = f"orm/users/{made.json()['uid']}"
+    assert refused(await trader.send("DELETE", path)) == (403, "FORBIDDEN")
+    assert (await admin.send("DELETE", path)).json() == {"success": True}
+    assert refused(await admin.send("DELETE", path)) == (404, "NOT_FOUND")
+    assert refused(await admin.send("DELETE", f"orm/users/{TRADER}")) == (409, "CONFLICT")
+    assert refused(await admin.send("DELETE", f"orm/users/{ADMIN}")) == (422, "BAD_USER_INPUT")
 
 
 async def count(database: Database, table: type[Any]) -> int:

@@ -1,0 +1,135 @@
+"""Live trades as they are reported, completed and deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from fullon_graphql.database import Database
+from fullon_graphql.models import AuditEntry, Trade
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import ADMIN, OTHER, TRADER
+
+pytestmark = pytest.mark.usefixtures("platform")
+
+GOOD = {
+    "exId": 20, "exTradeId": "T1001", "exOrderId": "O2", "symbol": "BTC/USD", "side": "SELL", "orderType": "market",
+    "volume": 0.5, "price": 100.0,
+}  # fmt: skip
+CREATE = """mutation ($trade: CreateTradeInput!) { createTrade(input: $trade) {
+  tradeId uid exId exTradeId exOrderId symbol side orderType volume price cost fee roi leverage time
+  order { orderId } account { name } } }"""
+UPDATE = "mutation ($trade: UpdateTradeInput!) { updateTrade(input: $trade) { roi roiPct totalFee curVolume price } }"
+
+
+@pytest.fixture
+def trader(graph: GraphClient) -> GraphClient:
+    return graph.as_(principal(TRADER))
+
+
+async def stored(database: Database) -> int:
+    [row] = await database.rows(select(func.count()).select_from(Trade))
+    return int(row[0])
+
+
+async def test_a_reported_trade_is_completed_and_finds_its_order(trader: GraphClient, database: Database) -> None:
+    trade = (await trader.data(CREATE, trade=GOOD))["createTrade"]
+    assert trade.pop("tradeId") > 1000
+    assert trade.pop("time").endswith("+00:00")
+    assert trade == GOOD | {
+        "uid": TRADER, "cost": 50.0, "fee": 0.0, "roi": None, "leverage": None, "order": {"orderId": 2},
+        "account": {"name": "main"},
+    }  # fmt: skip
+    assert await database.row(select(Trade.side).where(Trade.trade_id > 1000)) == ("sell",)
+
+
+async def test_what_the_exchange_says_of_cost_fee_and_time_is_taken_over(trader: GraphClient) -> None:
+    said = {"cost": 51.0, "fee": -0.5, "leverage": 2.0, "time": "2026-01-01T02:00:00+02:00"}
+    trade = (await trader.data(CREATE, trade=GOOD | said))["createTrade"]
+    assert {name: trade[name] for name in said} == said | {"time": "2026-01-01T00:00:00+00:00"}
+
+
+async def test_a_trade_reported_twice_is_one_and_keeps_what_was_computed(
+    trader: GraphClient, database: Database
+) -> None:
+    report = GOOD | {"time": "2026-01-01T00:00:00.123456Z"}
+    first = (await trader.data(CREATE, trade=report))["createTrade"]
+    await trader.data(UPDATE, trade={"tradeId": first["tradeId"], "roi": 7.5})
+    before = await stored(database)
+    assert (await trader.data(CREATE, trade=report))["createTrade"] == first | {"roi": 7.5}
+    assert await stored(database) == before
+
+
+async def test_an_older_writers_capital_side_is_the_same_side(trader: GraphClient, database: Database) -> None:
+    known = {"exTradeId": "T1", "exOrderId": "O1", "side": "BUY", "orderType": "limit", "volume": 0.75, "fee": 0.25}
+    assert (await trader.data(CREATE, trade=GOOD | known))["createTrade"]["tradeId"] == 1
+    assert await database.row(select(Trade.side).where(Trade.trade_id == 1)) == ("Buy",)
+
+
+async def test_reports_at_the_same_time_store_one_trade(trader: GraphClient, database: Database) -> None:
+    before = await stored(database)
+    answers = await asyncio.gather(*(trader.data(CREATE, trade=GOOD) for _ in range(4)))
+    assert all(answer == answers[0] for answer in answers)
+    assert await stored(database) == before + 1
+
+
+async def test_a_report_that_contradicts_what_is_stored_says_where(trader: GraphClient, database: Database) -> None:
+    await trader.data(CREATE, trade=GOOD)
+    before = await stored(database)
+    refused = await trader.ask(CREATE, trade=GOOD | {"volume": 0.25, "side": "BUY", "fee": 1.0})
+    assert refused.codes == ["CONFLICT"]
+    assert refused.errors[0]["message"].endswith("stored with other values: side, volume, fee.")
+    elsewhere = {"exTradeId": "T101", "exOrderId": "O1"}  # another person's, whose ids the table takes once
+    assert (await trader.ask(CREATE, trade=GOOD | elsewhere)).codes == ["CONFLICT"]
+    assert await stored(database) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("volume", {"volume": 0}),
+        ("price", {"price": -1}),
+        ("cost", {"cost": 0}),
+        ("cost", {"volume": 1e200, "price": 1e200}),
+        ("leverage", {"leverage": 0}),
+        ("exTradeId", {"exTradeId": " "}),
+        ("exOrderId", {"exOrderId": "x" * 65}),
+        ("orderType", {"orderType": ""}),
+        ("symbol", {"symbol": "BTC/USD:BTC"}),
+    ],
+)
+async def test_a_trade_that_cannot_be_is_not_stored(
+    trader: GraphClient, database: Database, field: str, changes: dict[str, Any]
+) -> None:
+    before = await stored(database)
+    refused = await trader.ask(CREATE, trade=GOOD | changes)
+    assert (refused.codes, refused.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], field)
+    assert await stored(database) == before
+
+
+async def test_an_administrator_notes_a_trade_for_the_accounts_owner(graph: GraphClient) -> None:
+    admin = graph.as_(principal(ADMIN, admin=True))
+    assert (await admin.data(CREATE, trade=GOOD | {"exId": 30}))["createTrade"]["uid"] == OTHER
+
+
+async def test_foreign_accounts_and_trades_are_not_found(trader: GraphClient) -> None:
+    assert (await trader.ask(CREATE, trade=GOOD | {"exId": 30})).codes == ["NOT_FOUND"]
+    assert (await trader.ask(UPDATE, trade={"tradeId": 101, "roi": 1.0})).codes == ["NOT_FOUND"]
+    assert (await trader.ask("mutation { deleteTrade(tradeId: 101) }")).codes == ["NOT_FOUND"]
+
+
+async def test_what_is_computed_changes_and_what_is_left_out_stays(trader: GraphClient, database: Database) -> None:
+    await database.rows(update(Trade).where(Trade.trade_id == 8).values(roi_pct=3.0).returning(Trade.trade_id))
+    changed = await trader.data(UPDATE, trade={"tradeId": 8, "roi": None, "totalFee": 0.5, "curVolume": -2.0})
+    assert changed["updateTrade"] == {"roi": None, "roiPct": 3.0, "totalFee": 0.5, "curVolume": -2.0, "price": 100.0}
+    entry = await database.row(select(AuditEntry.operation, AuditEntry.entity, AuditEntry.key))
+    assert entry == ("updateTrade", "Trade", "8")
+
+
+async def test_a_deleted_trade_is_gone_and_its_order_stays(trader: GraphClient) -> None:
+    assert await trader.data("mutation { deleteTrade(tradeId: 2) }") == {"deleteTrade": True}
+    assert (await trader.ask("{ trade(tradeId: 2) { tradeId } }")).codes == ["NOT_FOUND"]
+    assert (await trader.data("{ order(orderId: 2) { orderId } }"))["order"] == {"orderId": 2}
