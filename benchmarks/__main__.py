@@ -1,4 +1,4 @@
-"""`python -m benchmarks setup | queries | growth`; README.md beside this says what is compared."""
+"""`python -m benchmarks setup | queries | growth | fanout`; README.md beside this says what is compared."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import fanout as telling
 from benchmarks import growth as growing
 from benchmarks import installing
 from benchmarks import queries as comparing
@@ -49,6 +50,16 @@ def growth(rounds: Rounds = 3, seconds: Seconds = 1, clients: Clients = 16) -> N
     """How our own cost grows: with the tables, with the answer, with the clients."""
     leave_the_server_its_core()
     growing.growth(rounds=rounds, seconds=seconds, clients=clients)
+
+
+@app.command()
+def fanout(
+    seconds: Seconds = 5,
+    sockets: Annotated[list[int] | None, typer.Option(help="How many listen; may be repeated.")] = None,
+) -> None:
+    """What it costs to tell many sockets of a price: ourselves, graphql-ws on Node, and Strawberry."""
+    leave_the_server_its_core()
+    telling.fanout(sockets=sockets or [1000, 5000], seconds=seconds)
 
 
 app()

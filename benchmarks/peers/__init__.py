@@ -13,7 +13,8 @@ from benchmarks.peers import documents
 from benchmarks.questions import QUESTIONS, REPLY, Question
 
 
-def _uvicorn(app: str) -> list[str]:
+def uvicorn(app: str) -> list[str]:
+    """The command that serves an application of a peer in Python."""
     options = [
         "--loop",
         "uvloop",
@@ -64,10 +65,10 @@ PEERS_BY_NAME = {
             lambda: [str(node()), str(PEERS / "postgraphile.js")],
             documents.POSTGRAPHILE,
         ),
-        Peer("strawberry", "Strawberry as its guide has it", lambda: _uvicorn("stock_strawberry:app")),
-        Peer("strawchemy", "Strawchemy", lambda: _uvicorn("stock_strawchemy:app"), documents.STRAWCHEMY),
-        Peer("rows", "floor: rows and orjson, no GraphQL", lambda: _uvicorn("floor_of_rows:app"), _BY_NAME),
-        Peer("sql", "floor: JSON made by PostgreSQL, no GraphQL", lambda: _uvicorn("floor_of_sql:app"), _BY_NAME),
+        Peer("strawberry", "Strawberry as its guide has it", lambda: uvicorn("stock_strawberry:app")),
+        Peer("strawchemy", "Strawchemy", lambda: uvicorn("stock_strawchemy:app"), documents.STRAWCHEMY),
+        Peer("rows", "floor: rows and orjson, no GraphQL", lambda: uvicorn("floor_of_rows:app"), _BY_NAME),
+        Peer("sql", "floor: JSON made by PostgreSQL, no GraphQL", lambda: uvicorn("floor_of_sql:app"), _BY_NAME),
     )
 }
 OURS = PEERS_BY_NAME["fullon"]

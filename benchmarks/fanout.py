@@ -1,0 +1,126 @@
+"""`python -m benchmarks fanout`: what it costs to tell many sockets of one price, or of 200."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from statistics import quantiles
+from typing import Final
+
+import uvloop
+from redis.asyncio import Redis
+
+from benchmarks.listening import Counted, listen
+from benchmarks.machine import PEERS, description, node, quiet
+from benchmarks.peers import OURS, uvicorn
+from benchmarks.report import number, table
+from benchmarks.servers import Server, seconds_of, server
+from benchmarks.stores import Stores, stores
+from fullon_graphql.cache import tickers
+
+DIFFERENT: Final = 200
+RATE: Final = 5_000
+"""Deliveries per second that publishers make: a shared price to all sockets, each of the different ones to its own."""
+LIMITS: Final = {"SOCKETS_PER_USER": "100000", "SUBSCRIPTIONS_PER_USER": "100000", "SOCKET_LIMIT": "100000"}
+
+STREAMERS: Final = {
+    OURS.title: OURS.command,
+    "graphql-ws on Node": lambda: [str(node()), str(PEERS / "graphql_ws.js")],
+    "Strawberry as its guide has it": lambda: uvicorn("streaming_strawberry:app"),
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Per second; processor time in µs per delivery, of the server; milliseconds; kB of memory per socket."""
+
+    deliveries: float
+    cpu: float
+    p50: float
+    p99: float
+    memory: float
+
+
+def fanout(*, sockets: Sequence[int], seconds: int) -> None:
+    """Measure and print: everybody, with each number of sockets, one subscription for all and 200 different ones."""
+    with stores() as data:
+        print(f"{description()}; {RATE} deliveries/s asked for, {seconds} s each; {quiet()}.\n")
+        for count in sockets:
+            for different in (1, DIFFERENT):
+                found = {name: _measured(name, data, count, different, seconds) for name in STREAMERS}
+                title = "one subscription for all" if different == 1 else f"{different} different subscriptions"
+                print(f"### {count} sockets, {title}\n\n{_table(found)}")
+                print(*_budgets(found, shared=different == 1), sep="\n\n", flush=True)
+
+
+def _measured(name: str, data: Stores, sockets: int, different: int, seconds: int) -> Figures:
+    with (
+        server(name, STREAMERS[name](), LIMITS, data) as each,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop,
+    ):
+        return loop.run(_measure(each, data, sockets, different, seconds))
+
+
+async def _measure(each: Server, data: Stores, sockets: int, different: int, seconds: int) -> Figures:
+    symbols = [f"S{number}" for number in range(different)]
+    async with Redis.from_url(data.settings.redis_url, decode_responses=True) as redis:
+        await _publish(redis, symbols)
+        [warm] = await listen(each, [_query(symbols[0])], Counted())
+        before = each.process.memory_info().rss
+        counted = Counted()
+        listeners = await listen(each, [_query(symbol) for symbol in islice(cycle(symbols), sockets)], counted)
+        memory = (each.process.memory_info().rss - before) / sockets / 1000
+        publishing = asyncio.create_task(_keep_publishing(redis, symbols, RATE / sockets * different))
+        await asyncio.sleep(1)
+        counted.measuring, used, started = True, seconds_of([each.process]), time.monotonic()
+        await asyncio.sleep(seconds)
+        counted.measuring, spent = False, time.monotonic() - started
+        used = seconds_of([each.process]) - used
+        publishing.cancel()
+        await asyncio.wait([publishing])
+        for listener in (warm, *listeners):
+            listener.close()
+    percentiles = quantiles(counted.delays, n=100)
+    count = len(counted.delays)
+    return Figures(count / spent, used / count * 1e6, percentiles[49] * 1e3, percentiles[98] * 1e3, memory)
+
+
+async def _keep_publishing(redis: Redis, symbols: Sequence[str], rate: float) -> None:
+    """So many prices per second, one symbol after the other."""
+    due = time.monotonic()
+    for symbol in cycle(symbols):
+        await _publish(redis, [symbol])
+        due += 1 / rate
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+
+async def _publish(redis: Redis, symbols: Sequence[str]) -> None:
+    now, moment = time.time(), time.monotonic()
+    await tickers.write(
+        redis,
+        [tickers.Ticker("kraken", symbol, 100.5, now, volume=moment, bid=100.25, ask=100.75) for symbol in symbols],
+    )
+
+
+def _query(symbol: str) -> str:
+    return f'subscription {{ ticker(exchange: "kraken", symbol: "{symbol}") {{ symbol price volume bid ask }} }}'
+
+
+def _table(found: Mapping[str, Figures]) -> str:
+    heads = ["", "deliveries/s", "server CPU µs per delivery", "p50 ms", "p99 ms", "kB per socket"]
+    rows = [[name, *map(number, (f.deliveries, f.cpu, f.p50, f.p99, f.memory))] for name, f in found.items()]
+    return table(heads, rows)
+
+
+def _budgets(found: Mapping[str, Figures], *, shared: bool) -> list[str]:
+    ours, theirs = found[OURS.title], found["graphql-ws on Node"]
+    share = 0.5 if shared else 1.0
+    budgets = (
+        (f"CPU per delivery {ours.cpu / theirs.cpu:.2f} of graphql-ws", ours.cpu <= share * theirs.cpu, f"{share:g}"),
+        (f"{ours.memory:.1f} kB per socket", ours.memory <= 30, "30 kB"),
+        (f"p99 {ours.p99:.1f} ms", ours.p99 <= 40, f"40 ms at {RATE} deliveries/s"),
+    )
+    return [f"Budget {'kept' if kept else 'MISSED'}: {what}, at most {most}." for what, kept, most in budgets] + [""]
