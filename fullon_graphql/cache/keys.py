@@ -47,6 +47,15 @@ def new_orders(local_oid: str) -> str:
     return f"new_orders:{local_oid}"
 
 
+NEW_ORDERS = new_orders("*")
+"""PATTERN: all of these lists."""
+
+
+def ordered(new_orders_key: str) -> str:
+    """The local order id that such a list answers."""
+    return new_orders_key.removeprefix(new_orders(""))
+
+
 ORDER_STATUS = "order_status"
 TRADES = "trades"
 """The names under which writers may say that they have changed any of the following."""

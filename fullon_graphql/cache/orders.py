@@ -16,6 +16,7 @@ from fullon_graphql.cache.reading import read_number, read_object, read_text, re
 log = structlog.get_logger(__name__)
 
 _TEXTS: Final = ("symbol", "status", "order_type", "side", "reason")
+_SCANNED: Final = 1_000  # keys that Redis looks at before it lets others in
 _NUMBERS: Final = ("volume", "final_volume", "price")
 
 
@@ -57,6 +58,15 @@ async def read_queues(redis: Redis, order_ids: Sequence[str]) -> list[list[str]]
         for order_id in order_ids:
             pipeline.lrange(keys.new_orders(order_id), 0, -1)
         return cast("list[list[str]]", await pipeline.execute())
+
+
+async def read_queue_sizes(redis: Redis) -> dict[str, int]:
+    """How many answers wait for each local order id for which any do, by that id."""
+    waiting = sorted([key async for key in redis.scan_iter(keys.NEW_ORDERS, count=_SCANNED)])
+    async with redis.pipeline(transaction=False) as pipeline:
+        for key in waiting:
+            pipeline.llen(key)
+        return dict(zip(map(keys.ordered, waiting), await pipeline.execute(), strict=True))
 
 
 def _of_account(ex_id: int, own: Mapping[str, Any], shared: Mapping[str, Any]) -> list[LiveOrder]:

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
 from fullon_graphql.context import Process
-from fullon_graphql.daemons.state import ServiceState
+from fullon_graphql.daemons.state import ServiceName, ServiceState, Timing
 from fullon_graphql.rest.dependencies import TheProcess
 from fullon_graphql.rest.services import Statuses, by_name
 
@@ -60,6 +60,36 @@ class Checked(BaseModel):
 
     status: Literal["completed"]
     result: Check
+
+
+class Monitoring(BaseModel):
+    """There is no monitor that looks at intervals: whoever asks has everything looked at."""
+
+    enabled: Literal[False]
+    is_running: Literal[False]
+    check_interval_seconds: None
+    last_check: AwareDatetime = Field(description="Now: this answer is it.")
+    next_check: None
+
+
+class AutoRestart(BaseModel):
+    """A service that fails is started again by itself, for as long as it is not stopped."""
+
+    enabled: Literal[True]
+    cooldown_seconds: float = Field(description="The longest pause; after the first failures it is shorter.")
+    max_restarts_per_hour: None = Field(description="There is no limit but the pause.")
+    services_to_monitor: list[ServiceName]
+
+
+class Monitor(BaseModel):
+    """What is true of what the platform's monitor tells. It counts nothing, so there are no metrics."""
+
+    status: Literal["healthy", "degraded"]
+    monitoring: Monitoring
+    auto_restart: AutoRestart
+    issues: list[str]
+    recovery_actions: list[str] = Field(description="Always empty.")
+    recent_actions: list[str] = Field(description="Always empty.")
 
 
 class Door(BaseModel):
@@ -109,6 +139,27 @@ async def states(process: TheProcess) -> Statuses:
     """As administrators see them, without reasons."""
     statuses = by_name(await process.services.statuses())
     return Statuses(services={name: one.model_copy(update={"error": None}) for name, one in statuses.items()})
+
+
+@router.get("/monitor", summary="What would a monitor say?")
+async def monitor(process: TheProcess) -> Monitor:
+    """What `/health` finds, in the words of the platform's monitor."""
+    seen = await health(process)
+    return Monitor(
+        status=seen.status,
+        monitoring=Monitoring(
+            enabled=False, is_running=False, check_interval_seconds=None, last_check=datetime.now(UTC), next_check=None
+        ),
+        auto_restart=AutoRestart(
+            enabled=True,
+            cooldown_seconds=Timing().longest_backoff,
+            max_restarts_per_hour=None,
+            services_to_monitor=list(ServiceName),
+        ),
+        issues=seen.issues,
+        recovery_actions=[],
+        recent_actions=[],
+    )
 
 
 @router.post("/check", summary="Look at everything now")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import BigInteger, any_, literal
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from fullon_graphql.auth.principal import Caller
+from fullon_graphql.auth.principal import Caller, signed_in
+from fullon_graphql.cache import keys
 from fullon_graphql.cache import orders as live
 from fullon_graphql.context import Process
 from fullon_graphql.errors import NotFound
@@ -20,6 +25,9 @@ from fullon_graphql.rest.rows import found
 from fullon_graphql.services import orders
 
 cache = APIRouter(prefix="/cache/orders", tags=["cache"])
+
+_PLATFORMS: Final = re.compile(r"[1-9][0-9]{0,17}")
+"""A local order id that may be the key of an order."""
 
 
 class LiveOrder(BaseModel):
@@ -44,6 +52,33 @@ class OrderQueue(BaseModel):
     queue_name: str
     size: int
     ex_order_ids: list[str] = Field(description="The exchange's ids that came as answers, oldest first.")
+
+
+class QueueSize(BaseModel):
+    """How much waits in all queues one may see, taken together."""
+
+    queue_name: str
+    size: int
+
+
+class Queues(QueueSize):
+    """The same, and each queue in which anything waits."""
+
+    queues: list[QueueSize]
+
+
+@cache.get("/queue/size", response_model=QueueSize, summary="How many answers wait?")
+async def queue_size(process: TheProcess, caller: TheCaller) -> Json:
+    """For one's own orders; for administrators everybody's."""
+    return Json(_together(await _queue_sizes(process, caller)))
+
+
+@cache.get("/queue/status", response_model=Queues, summary="Which answers wait?")
+async def queue_status(process: TheProcess, caller: TheCaller) -> Json:
+    """By queue: each order has its own."""
+    sizes = await _queue_sizes(process, caller)
+    queues = [{"queue_name": keys.new_orders(order_id), "size": size} for order_id, size in sizes.items()]
+    return Json(_together(sizes) | {"queues": queues})
 
 
 @cache.get("/{order_id}/status", response_model=LiveOrder, summary="What has become of an order?")
@@ -72,6 +107,26 @@ async def of_person(process: TheProcess, caller: TheCaller, user_id: Key) -> Jso
     owned = await accounts_of(process, caller, user_id)
     reported = await live.read(process.redis, [(ex_id, account["exchange"]) for ex_id, account in owned.items()])
     return Json([order for orders_ in reported for order in orders_])
+
+
+async def _queue_sizes(process: Process, caller: Caller) -> dict[str, int]:
+    """By local order id; those which programs have made up themselves are shown to administrators alone."""
+    principal = signed_in(caller)
+    sizes = await live.read_queue_sizes(process.redis)
+    if principal.admin:
+        return sizes
+    numbers = [int(order_id) for order_id in sizes if _PLATFORMS.fullmatch(order_id)]
+    query = (
+        orders.visible(caller)
+        .where(Order.order_id == any_(literal(numbers, ARRAY(BigInteger))))
+        .with_only_columns(Order.order_id)
+    )
+    own = {str(row.order_id) for row in await process.database.rows(query)}
+    return {order_id: size for order_id, size in sizes.items() if order_id in own}
+
+
+def _together(sizes: Mapping[str, int]) -> dict[str, Any]:
+    return {"queue_name": "new_orders", "size": sum(sizes.values())}
 
 
 async def _order(process: Process, caller: Caller, order_id: int) -> dict[str, Any]:

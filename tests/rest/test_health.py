@@ -54,6 +54,20 @@ async def test_a_check_says_what_it_looked_at_and_found(server: Server) -> None:
     }
 
 
+async def test_the_monitors_page_says_that_there_is_none_and_what_is_true(server: Server) -> None:
+    page = (await get(server, "/health/monitor")).json()
+    assert page["monitoring"].pop("last_check")
+    assert page == {
+        "status": "healthy",
+        "monitoring": {"enabled": False, "is_running": False, "check_interval_seconds": None, "next_check": None},
+        "auto_restart": {
+            "enabled": True, "cooldown_seconds": 60.0, "max_restarts_per_hour": None,
+            "services_to_monitor": ["ticker", "ohlcv", "account"],
+        },
+        "issues": [], "recovery_actions": [], "recent_actions": [],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("part", DOWN)
 async def test_a_store_that_is_away_is_named_and_the_rest_goes_on(
     start_server: StartServer, settings: Settings, part: str

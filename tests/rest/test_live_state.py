@@ -35,6 +35,25 @@ async def test_a_queue_is_looked_at_and_stays(rest: Rest, redis: Redis) -> None:
     assert await trader.get("cache/orders/1/queue") == await trader.get("cache/orders/1/queue") == expected
 
 
+async def test_queues_are_counted_for_those_whose_orders_they_answer(rest: Rest, redis: Redis) -> None:
+    for order_id, answers in {"1": ["A", "B"], "2": ["C"], "41": ["D"], "own-name": ["E"], "9" * 18: ["F"]}.items():
+        await redis.rpush(keys.new_orders(order_id), *answers)
+    trader = await rest.as_(TRADER)
+    assert await trader.get("cache/orders/queue/size") == {"queue_name": "new_orders", "size": 3}
+    assert await trader.get("cache/orders/queue/status") == {
+        "queue_name": "new_orders", "size": 3,
+        "queues": [{"queue_name": "new_orders:1", "size": 2}, {"queue_name": "new_orders:2", "size": 1}],
+    }  # fmt: skip
+    everybodys = await (await rest.as_(ADMIN)).get("cache/orders/queue/status")
+    assert (everybodys["size"], len(everybodys["queues"])) == (6, 5)
+    assert await redis.llen(keys.new_orders("1")) == 2
+
+
+async def test_without_queues_nothing_waits(rest: Rest) -> None:
+    trader = await rest.as_(TRADER)
+    assert await trader.get("cache/orders/queue/status") == {"queue_name": "new_orders", "size": 0, "queues": []}
+
+
 async def test_bots_are_heard_by_their_owners(rest: Rest, redis: Redis) -> None:
     said = {"0": {"status": "running", "symbol": "BTC/USD", "timestamp": TIME}}
     await redis.hset(keys.BOT_STATUS, mapping={"1": json.dumps(said), "2": "{broken", "6": json.dumps(said)})
@@ -93,7 +112,7 @@ async def test_what_is_foreign_is_not_found(rest: Rest, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["trades/kraken/GOLD", "ohlcv/GOLD/1m", "bots/kraken/GOLD/blocked", "processes/status"]
+    "path", ["trades/kraken/GOLD", "ohlcv/GOLD/1m", "bots/kraken/GOLD/blocked", "processes/status", "orders/queue/size"]
 )
 async def test_nobody_looks_without_signing_in(rest: Rest, path: str) -> None:
     assert await rest.nobody.refused(f"cache/{path}") == (401, "UNAUTHENTICATED")
