@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from fullon_graphql.database import Database
-from fullon_graphql.models import AuditEntry, Trade
+from fullon_graphql.models import AuditEntry, Exchange, Trade
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 
@@ -23,6 +23,10 @@ CREATE = """mutation ($trade: CreateTradeInput!) { createTrade(input: $trade) {
   tradeId uid exId exTradeId exOrderId symbol side orderType volume price cost fee roi leverage time
   order { orderId } account { name } } }"""
 UPDATE = "mutation ($trade: UpdateTradeInput!) { updateTrade(input: $trade) { roi roiPct totalFee curVolume price } }"
+
+WAITING = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"
+)
 
 
 @pytest.fixture
@@ -71,8 +75,13 @@ async def test_an_older_writers_capital_side_is_the_same_side(trader: GraphClien
 
 async def test_reports_at_the_same_time_store_one_trade(trader: GraphClient, database: Database) -> None:
     before = await stored(database)
-    answers = await asyncio.gather(*(trader.data(CREATE, trade=GOOD) for _ in range(4)))
-    assert all(answer == answers[0] for answer in answers)
+    async with database.transaction() as connection, asyncio.timeout(60):
+        await connection.execute(select(Exchange).where(Exchange.ex_id == 20).with_for_update())
+        reports = [asyncio.create_task(trader.data(CREATE, trade=GOOD)) for _ in range(2)]
+        while (await connection.execute(WAITING)).scalar_one() < len(reports):
+            assert not any(report.done() for report in reports)
+    first, second = await asyncio.gather(*reports)
+    assert first == second
     assert await stored(database) == before + 1
 
 
