@@ -37,10 +37,11 @@ class Database:
     @classmethod
     def connect(cls, url: str, name: str, settings: Settings) -> Database:
         """A database at `url`; `name` shows in `pg_stat_activity`. Nothing is dialled before the first use."""
+        server = {"application_name": f"{APPLICATION}:{name}", "timezone": "UTC", "jit": "off"}
         options = {
             "timeout": settings.db_timeout,
             "command_timeout": settings.db_timeout,
-            "server_settings": {"application_name": f"{APPLICATION}:{name}", "timezone": "UTC", "jit": "off"},
+            "server_settings": server,
         }
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
@@ -55,7 +56,10 @@ class Database:
             connect_args=options,
         )
         address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return cls(engine, Connections(address, settings.db_pool_size, options))
+        # Where LIMIT is a parameter, PostgreSQL takes a plan made for one value to be better than the one for all, and
+        # makes it anew each time: most of what a page of rows would cost.
+        remembering = options | {"server_settings": server | {"plan_cache_mode": "force_generic_plan"}}
+        return cls(engine, Connections(address, settings.db_pool_size, remembering))
 
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement. No transaction is left open."""
