@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import NoneType
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -168,6 +169,10 @@ def _json(text: bytes | str, what: str) -> Any:
         raise Refused(HTTPStatus.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
 
 
+_OBJECT: Final = (dict, NoneType)  # written as unions, these would be made anew with every request
+_TEXT: Final = (str, NoneType)
+
+
 def _request(given: Any, *, read_only: bool) -> Request:
     if not isinstance(given, dict):
         raise Refused(
@@ -177,9 +182,9 @@ def _request(given: Any, *, read_only: bool) -> Request:
     name, extensions = given.get("operationName"), given.get("extensions")
     if not isinstance(query, str):
         raise Refused(HTTPStatus.BAD_REQUEST, "`query` must be a text with a GraphQL document.")
-    if not isinstance(variables, dict | None) or not isinstance(extensions, dict | None):
+    if not isinstance(variables, _OBJECT) or not isinstance(extensions, _OBJECT):
         raise Refused(HTTPStatus.BAD_REQUEST, "`variables` and `extensions` must be JSON objects.")
-    if not isinstance(name, str | None):
+    if not isinstance(name, _TEXT):
         raise Refused(HTTPStatus.BAD_REQUEST, "`operationName` must be a text.")
     explain = (extensions or {}).get("explain") is True
     return Request(query, name or None, variables or {}, read_only=read_only, explain=explain)
