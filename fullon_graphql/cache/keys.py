@@ -180,6 +180,15 @@ PREFIX = "fullon_graphql:"
 """What every key of ours begins with."""
 
 
+FAILED_LOGINS = f"{PREFIX}logins"
+"""Prefix of the counts of failed sign-ins, which a library keeps."""
+
+
+def used_totp(uid: int, step: int) -> str:
+    """STRING with a time to live: a one-time code was used; `step` numbers its half minute."""
+    return f"{PREFIX}totp:{uid}:{step}"
+
+
 def pending_totp(uid: int) -> str:
     """STRING with a time to live: the seed of one-time codes that somebody has asked for and not confirmed yet."""
     return f"{PREFIX}totp_pending:{uid}"

@@ -32,10 +32,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from fullon_graphql.engine import keys
 from fullon_graphql.engine.columns import stored
 from fullon_graphql.engine.entities import Entity
 from fullon_graphql.errors import BadUserInput
+from fullon_graphql.services.checks import has_only_storable
 
 DEEPEST: Final = 10
 """How deep `and`, `or` and `not` may stand in one another."""
@@ -164,14 +164,14 @@ def _stored_value(column: ColumnElement[Any], value: Any) -> Any:
     """The value as the column has it."""
     if isinstance(value, Enum):
         return value.name
-    if isinstance(value, str) and not keys.storable(value):
+    if isinstance(value, str) and not has_only_storable(value):
         raise _refusal("A text in `filter` has a character that no row can have: NUL, or half of one.")
     return Decimal(str(value)) if stored(column).python_type is Decimal else value
 
 
 def _pattern(text: str) -> str:
     r"""A pattern of `like`, which PostgreSQL refuses where a lone `\` ends it."""
-    if not keys.storable(text) or (len(text) - len(text.rstrip("\\"))) % 2:
+    if not has_only_storable(text) or (len(text) - len(text.rstrip("\\"))) % 2:
         raise _refusal(r"The pattern of `like` has a NUL, or ends with a `\` that takes no meaning from anything.")
     return text
 

@@ -25,13 +25,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.engine.columns import is_nullable, stored
 from fullon_graphql.engine.times import format_time, read_time
+from fullon_graphql.services.checks import has_only_storable
 
 Expression = ColumnElement[Any] | InstrumentedAttribute[Any]
 
 _INTEGER_BITS = ((SmallInteger, 15), (BigInteger, 63), (Integer, 31))
 _LONGEST = 65_536
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-"""What PostgreSQL's texts cannot hold: NUL, and halves of characters, which no encoding has."""
 _DIGITS = re.compile(r"-?\d+(\.\d+)?|NaN")
 
 
@@ -78,11 +77,6 @@ def as_json(column: ColumnElement[Any], *, nullable: bool = False) -> ColumnElem
     return func.coalesce(json, literal_column("'null'", Text)) if nullable else json
 
 
-def storable(text: str) -> bool:
-    """True where PostgreSQL can hold the text."""
-    return not _UNSTORABLE.search(text)
-
-
 def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
     kind, type_ = _kind(column)[0], stored(column)
     if kind is datetime and not type_.timezone:
@@ -100,7 +94,7 @@ def _value_fits(value: object, column: Expression) -> bool:
     kind, bits = _kind(column)
     if bits:
         return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
-    return isinstance(value, kind) and (not isinstance(value, str) or storable(value))
+    return isinstance(value, kind) and (not isinstance(value, str) or has_only_storable(value))
 
 
 def _read(part: object, column: Expression) -> Any:

@@ -35,6 +35,7 @@ from graphql import (
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
 
 from fullon_graphql.engine.unplanned import Unplanned
 
@@ -96,7 +97,7 @@ class Selection:
     def _names(self) -> Mapping[str, str]:
         """The Python name of each argument."""
         declared = self.declared.arguments
-        return {one.graphql_name or _camel(one.python_name): one.python_name for one in declared}
+        return {one.graphql_name or to_camel_case(one.python_name): one.python_name for one in declared}
 
     def _read(self, variables: VariableValues | None) -> Mapping[str, Any]:
         assert self.field is not None, "only __typename has no field"
@@ -204,8 +205,3 @@ class _ConditionFinder(Visitor):
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
         values = (argument.value for argument in node.arguments or ())
         self.names.update(value.name.value for value in values if isinstance(value, VariableNode))
-
-
-def _camel(name: str) -> str:
-    head, *tail = name.split("_")
-    return head + "".join(part.capitalize() for part in tail)

@@ -18,7 +18,7 @@ from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
 from fullon_graphql.rest.scopes import TheScope
 from fullon_graphql.services import bots, order_statistics, orders
 from fullon_graphql.services.order_statistics import OrderStatistics
-from fullon_graphql.services.order_status import CLOSED
+from fullon_graphql.services.order_status import is_open
 from fullon_graphql.services.writing import Write
 
 orm = APIRouter(prefix="/orm/orders", tags=["orders"])
@@ -51,7 +51,7 @@ async def by_bot(
 @orm.get("/open", response_model=rows_of(Row), summary="The orders that something may still happen to")
 async def still_open(process: TheProcess, caller: TheCaller, page: ThePage, bot_id: OfBot = None) -> Json:
     """Newest first: all that are not filled, cancelled or rejected."""
-    query = orders.visible(caller).where(func.lower(Order.status).not_in(CLOSED))
+    query = orders.visible(caller).where(is_open())
     return await _listed(process, _of_bot(query, bot_id), page)
 
 

@@ -13,4 +13,4 @@ class BotDashboard:
     total_trades: int = strawberry.field(description="Live trades on the accounts in question.")
     total_dry_trades: int = strawberry.field(description="Simulated trades.")
     total_orders: int = strawberry.field(description="Orders of any status.")
-    open_orders: int = strawberry.field(description="Orders that are new, pending, open or partially filled.")
+    open_orders: int = strawberry.field(description="Orders that are neither filled, canceled nor rejected.")

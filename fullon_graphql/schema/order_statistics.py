@@ -14,7 +14,7 @@ class StatusCount:
 @strawberry.type(description="What became of orders. Statuses count alike in any letter case.")
 class OrderStatistics:
     total_orders: int = strawberry.field(description="How many orders there are.")
-    open_orders: int = strawberry.field(description="Those that are new, pending, open or partially filled.")
+    open_orders: int = strawberry.field(description="Those that are neither filled, canceled nor rejected.")
     filled_orders: int = strawberry.field(description="Those that are filled.")
     canceled_orders: int = strawberry.field(description="Those that are canceled, in either spelling.")
     rejected_orders: int = strawberry.field(description="Those the exchange has rejected.")

@@ -11,7 +11,7 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.models import Bot, DryTrade, Order, Trade
 from fullon_graphql.services import bots, dry_trades, orders, trades
-from fullon_graphql.services.order_statistics import OPEN
+from fullon_graphql.services.order_status import is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ async def of_owner(database: Database, caller: Caller, uid: int | None = None) -
         "total_trades": count(trades.visible(caller), Trade.uid),
         "total_dry_trades": count(dry_trades.visible(caller), DryTrade.uid),
         "total_orders": count(own_orders, Order.uid),
-        "open_orders": count(own_orders, Order.uid, func.lower(Order.status).in_(sorted(OPEN))),
+        "open_orders": count(own_orders, Order.uid, is_open()),
     }
     [row] = await database.rows(select(*(number.label(name) for name, number in counts.items())))
     return BotDashboard(**row._mapping)

@@ -6,6 +6,7 @@ Fields are named as the graph spells them: `order_type` is `orderType`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from sqlalchemy import Column, Double, Integer, SmallInteger, String, inspect
 
 from fullon_graphql.errors import BadUserInput, Conflict
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(table: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +97,7 @@ def spelled(name: str) -> str:
 
 def has_only_storable(text: str) -> bool:
     """False where a text holds what PostgreSQL's cannot: NUL, or half a character."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return not _UNSTORABLE.search(text)
 
 
 def _fits(column: Column[Any], field: str, value: Any) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from redis.asyncio import Redis
 
 from fullon_graphql.auth.totp import STEP_SECONDS, WINDOW, matching_step
+from fullon_graphql.cache import keys
 
 _REMEMBERED_SECONDS = (2 * WINDOW + 1) * STEP_SECONDS
 
@@ -20,5 +21,5 @@ async def use_code(client: Redis, uid: int, f2a: str, code: str, now: datetime) 
     step = matching_step(f2a, code, now)
     if step is None:
         return False
-    first = await client.set(f"fullon_graphql:totp:{uid}:{step}", 1, nx=True, ex=_REMEMBERED_SECONDS)
+    first = await client.set(keys.used_totp(uid, step), 1, nx=True, ex=_REMEMBERED_SECONDS)
     return bool(first)

@@ -12,10 +12,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.models import Order
 from fullon_graphql.services import orders
 from fullon_graphql.services.book import Scope, within
-
-OPEN = frozenset({"new", "pending", "open", "partially_filled"})
-CANCELED = frozenset({"canceled", "cancelled"})
-"""The platform's programs spell it in two ways, and every status in any letter case."""
+from fullon_graphql.services.order_status import CANCELLATIONS, CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +70,14 @@ def _statistics(totals: Mapping[str, int], buys: int, sells: int) -> OrderStatis
     def of(*statuses: str) -> int:
         return sum(totals.get(status, 0) for status in statuses)
 
-    filled, canceled, rejected = of("filled"), of(*CANCELED), of("rejected")
-    ended = filled + canceled + rejected
+    total, ended = sum(totals.values()), of(*CLOSED)
+    filled = of("filled")
     return OrderStatistics(
-        total_orders=sum(totals.values()),
-        open_orders=of(*OPEN),
+        total_orders=total,
+        open_orders=total - ended,
         filled_orders=filled,
-        canceled_orders=canceled,
-        rejected_orders=rejected,
+        canceled_orders=of(*CANCELLATIONS),
+        rejected_orders=of("rejected"),
         buys=buys,
         sells=sells,
         fill_rate=filled / ended if ended else None,

@@ -8,7 +8,10 @@ A step may be left out, none is taken back, and `filled`, `canceled` and `reject
 
 from __future__ import annotations
 
+from sqlalchemy import ColumnElement, func
+
 from fullon_graphql.errors import Conflict
+from fullon_graphql.models import Order
 from fullon_graphql.services.checks import one_of
 
 NEW = "New"
@@ -18,8 +21,14 @@ _UNDER_WAY = (NEW, "pending", "open", "partially_filled")
 _FINAL = ("filled", CANCELED, "rejected")
 _SPELLINGS = {"cancelled": CANCELED}
 
+CANCELLATIONS = (CANCELED, *_SPELLINGS)
 CLOSED = (*_FINAL, *_SPELLINGS)
 """In lower case, each spelling of a status after which nothing more happens to an order."""
+
+
+def is_open() -> ColumnElement[bool]:
+    """True of orders to which something may still happen: also in a status that the platform has made up."""
+    return func.lower(Order.status).not_in(CLOSED)
 
 
 def next_status(current: str, wanted: str) -> str:

@@ -21,6 +21,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 
+from fullon_graphql.cache import keys
 from fullon_graphql.errors import RateLimited, ServiceUnavailable
 
 ADDRESS_FACTOR = 10
@@ -40,7 +41,7 @@ class Throttle:
         storage = RedisStorage(
             "async+redis://",
             implementation="redispy",
-            key_prefix="fullon_graphql:logins",
+            key_prefix=keys.FAILED_LOGINS,
             connection_pool=client.connection_pool,  # type: ignore[arg-type]  # documented, but left out of the type
         )
         self._windows = MovingWindowRateLimiter(storage)

@@ -33,6 +33,7 @@ from fullon_graphql import models
 from fullon_graphql.database import Database
 from fullon_graphql.engine import keys
 from fullon_graphql.models.base import UtcDateTime
+from fullon_graphql.services.checks import has_only_storable
 
 DECIMALS = [Decimal(text) for text in ("0", "0.00", "1E+3", "-1E-20", "100", "1.50", "NaN")]
 
@@ -82,7 +83,7 @@ def test_a_small_column_holds_small_numbers() -> None:
 
 
 KINDS: dict[str, tuple[ColumnElement[Any], st.SearchStrategy[Any]]] = {
-    "text": (column("c", Text), st.text(max_size=20).filter(keys.storable)),
+    "text": (column("c", Text), st.text(max_size=20).filter(has_only_storable)),
     "whole numbers": (column("c", BigInteger), st.integers(-(2**63), 2**63 - 1)),
     "truth": (column("c", Boolean), st.booleans()),
     "floats": (column("c", Double), st.floats()),
