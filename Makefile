@@ -83,10 +83,12 @@ $(VENV)/made.stamp:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-# $(1) the requirements to install. The package itself is built without isolation, with the pinned tools among them.
+# $(1) the requirements to install: all there are, so that pip has nothing to resolve, which old ones do wrongly once a
+# newer release of something wanted with an extra is out. The package itself is built without isolation, with the pinned
+# tools among them.
 define install
 	@echo "installing $(1) into $(VENV) …"
-	@$(PIP) install --require-hashes -r $(1)
+	@$(PIP) install --require-hashes --no-deps -r $(1)
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 endef

