@@ -71,29 +71,33 @@ def create_app(settings: Settings) -> ASGIApp:
     streams, door = Streams(operations), Door(settings, numbers)
     sockets = SocketEndpoint(operations, streams, presences, door)
     responses = HttpStreams(streams, presences, door, settings.stream_heartbeat)
-    graph = GraphEndpoint(operations, sockets, responses)
+    graph = GraphEndpoint(operations, responses)
     plain = PlainEndpoint(operations, streams, presences, door)
-    doors: ASGIApp = Doors(graph, plain, rest_application(settings, numbers, presences))
+    doors: ASGIApp = Doors(graph, sockets, plain, rest_application(settings, numbers, presences))
     if settings.cors_origins:
         doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
     return RequestIds(doors)
 
 
 class Doors:
-    """The graph's door, that of other sockets, and everybody else's: only what is for REST passes a framework."""
+    """The graph's doors, that of other sockets, and everybody else's: only what is for REST passes a framework."""
 
-    def __init__(self, graph: ASGIApp, sockets: ASGIApp, others: ASGIApp) -> None:
+    def __init__(self, graph: ASGIApp, sockets: ASGIApp, plain: ASGIApp, rest: ASGIApp) -> None:
         self._graph = graph
         self._sockets = sockets
-        self._others = others
+        self._plain = plain
+        self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan" and scope["path"] == "/graphql":
-            await self._graph(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await self._sockets(scope, receive, send)
-        else:
-            await self._others(scope, receive, send)
+        match scope["type"], scope.get("path"):
+            case "http", "/graphql":
+                await self._graph(scope, receive, send)
+            case "websocket", "/graphql":
+                await self._sockets(scope, receive, send)
+            case "websocket", _:
+                await self._plain(scope, receive, send)
+            case _:
+                await self._rest(scope, receive, send)
 
 
 def rest_application(settings: Settings, numbers: Metrics, presences: Presences) -> FastAPI:

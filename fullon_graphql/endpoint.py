@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 import structlog
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from fullon_graphql import graphiql
 from fullon_graphql.auth.credentials import credential_in_headers
@@ -48,18 +48,14 @@ class Refused(Exception):  # no error of ours: an HTTP answer
 
 
 class GraphEndpoint:
-    """The graph over HTTP, and GraphiQL for browsers; `sockets` has the sockets, `streams` the subscriptions."""
+    """The graph over HTTP, and GraphiQL for browsers; `streams` has the subscriptions."""
 
-    def __init__(self, operations: Operations, sockets: ASGIApp, streams: HttpStreams) -> None:
+    def __init__(self, operations: Operations, streams: HttpStreams) -> None:
         self._operations = operations
-        self._sockets = sockets
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if scope["type"] == "websocket":
-            await self._sockets(scope, receive, send)
-            return
         if _wants_page(scope, headers):
             await _send(send, HTTPStatus.OK, "text/html", _PAGE, ())
             return
@@ -78,7 +74,7 @@ class GraphEndpoint:
             extra = ((b"allow", b"POST"),) if response.not_allowed else ()
             if takes_only_events(accept) and not response.not_allowed:
                 status, media_type = HTTPStatus.OK, EVENT_STREAM
-                body = EVENTS.event(body.decode()) + EVENTS.ending()
+                body = EVENTS.event(body) + EVENTS.ending()
         except Refused as refused:
             status, extra = refused.status, refused.headers
             body = _errors(refused.message, {"code": "BAD_USER_INPUT"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import Any, Final
 
@@ -11,8 +10,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.supervisors import Multiprocess
+from websockets.frames import Frame, Opcode
 
 from fullon_graphql.config import Settings
+from fullon_graphql.subscriptions.transports.line import EXTENSION, SERVER_ENDS
 
 WORKER_SILENCE: Final = 60
 """Seconds a worker may be silent before it is killed and replaced. Importing everything on a busy machine takes some of
@@ -23,13 +24,27 @@ OVERTIME: Final = 0.9
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's own, but a server that ends lets sockets answer what they have begun, and waits for no slow reader."""
+    """uvicorn's own, but a server that ends lets sockets answer what they have begun, and waits for no slow reader.
+
+    Besides, a message can be sent without a task that awaits it: an event goes to thousands of sockets.
+    """
+
+    def offer(self, text: bytes) -> bool:
+        """Send a text message at once. False, and nothing is sent, where there is no room for it, or nobody."""
+        if not self.writable.is_set() or self.close_sent or self.disconnected:
+            return False
+        self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
+        return True
 
     def shutdown(self) -> None:
         """Begin to end, as uvicorn asks each connection to: the application closes the socket when it is done."""
-        if not (self.handshake_complete and tell(self.app_state)):
+        if not self.handshake_complete:
             super().shutdown()
-        elif patience := self.config.timeout_graceful_shutdown:
+            return
+        tell(self.app_state)
+        ends: Any = {"type": SERVER_ENDS}  # among the messages of ASGI there is none
+        self.queue.put_nowait(ends)
+        if patience := self.config.timeout_graceful_shutdown:
             self.loop.call_later(patience * OVERTIME, self._cut_short)
 
     def _cut_short(self) -> None:
@@ -46,6 +61,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
         Closing alone would wait for room in the buffers.
         """
+        self.scope["extensions"][EXTENSION] = {"offer": self.offer}
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(self.close_timeout, self.transport.abort)
@@ -70,12 +86,10 @@ class Workers(Multiprocess):
         super().keep_subprocess_alive()
 
 
-def tell(state: dict[str, Any]) -> bool:
-    """Say that the server ends to an application that wants to know."""
-    ending: asyncio.Event | None = state.get("ending")
-    if ending:
+def tell(state: dict[str, Any]) -> None:
+    """Say that the server ends to the responses of an application that has begun."""
+    if ending := state.get("ending"):
         ending.set()
-    return ending is not None
 
 
 def reserve(host: str, port: int) -> socket.socket:

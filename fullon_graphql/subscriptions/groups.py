@@ -1,17 +1,17 @@
 """Groups: those who listen to the same, and how each of them gets as much of it as it can read.
 
-A listener never waits for another, and what waits for it is bounded. One who reads too slowly gets the newest of a
-stream of states; of a stream of events it gets those that wait, and then LAGGED with the cursor to go on from.
+A listener never waits for another, and what waits for it is bounded. One who keeps up is handed each event as it comes,
+without a task of its own waking up for it. One who reads too slowly gets the newest of a stream of states; of a stream
+of events it gets those that wait, and then LAGGED with the cursor to go on from.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError
@@ -29,41 +29,58 @@ PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 5.0, 5.0, 10.0)
 """Seconds between attempts to go on with a stream of states whose stores do not answer."""
 
 
+AT_ONCE: Final = 100
+"""Listeners who are told of an event before what has been said so far leaves, and others have their turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event ready to be sent: the response as JSON text, and the cursor after it where the stream has cursors."""
+    """One event ready to be sent: the response as JSON, and the cursor after it where the stream has cursors."""
 
-    text: str
+    body: bytes
     cursor: str | None = None
 
 
+Hand: TypeAlias = Callable[[Frame], bool]
+"""Sends a frame at once, and is True; or False, and nothing is sent, where the client has to be waited for."""
+
+
+def only_when_asked(_frame: Frame) -> bool:
+    """The hand of who takes frames by reading them."""
+    return False
+
+
 class Listener:
-    """One reader of a group: `async for frame in listener`.
+    """One reader of a group: `async for frame in listener`. While it waits for the next, `hand` is tried first.
 
     Raises:
         GraphQLErrors: the stream has come to its end with an error.
     """
 
-    def __init__(self, group: Group, limit: int) -> None:
+    __slots__ = ("_arrival", "_behind", "_end", "_group", "_hand", "_limit", "_owed", "_since", "_state", "_waiting")
+
+    def __init__(self, group: Group, limit: int, hand: Hand) -> None:
         self._group = group
         self._limit = limit
-        self._state: deque[Frame] = deque()
+        self._hand = hand
+        self._state: Iterator[Frame] = iter(())
         self._waiting: dict[Hashable, Frame] = {}
         self._behind = False
         self._since = group.number
         self._owed = group.state()
         self._end: Sequence[GraphQLFormattedError] | None = None
-        self._arrived = asyncio.Event()
+        self._arrival: asyncio.Future[None] | None = None
+        """Not done while the reader has taken all there is, and waits."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Frame:
         while True:
-            if self._state:
-                return self._state.popleft()
+            if frame := next(self._state, None):
+                return frame
             if self._owed:
-                self._state.extend(await asyncio.shield(self._owed))
+                self._state = iter(await asyncio.shield(self._owed))
                 self._owed = None
             elif self._behind:
                 self._catch_up()
@@ -72,24 +89,37 @@ class Listener:
             elif self._end is not None:
                 raise GraphQLErrors(self._end) if self._end else StopAsyncIteration
             else:
-                self._arrived.clear()
-                await self._arrived.wait()
+                await self._wait()
 
     def put(self, number: int, place: Hashable, frame: Frame) -> None:
         """Take event `number` in place of an unread one of the same `place`, unless the state that was sent has it."""
         if number <= self._since or self._behind or self._end is not None:
             return
+        if self._is_waiting() and self._hand(frame):
+            return
         if place not in self._waiting and len(self._waiting) >= self._limit:
             self._overflow()
         else:
             self._waiting[place] = frame
-        self._arrived.set()
+        self._wake()
 
     def end(self, errors: Sequence[GraphQLFormattedError]) -> None:
         """Say that nothing more will come, and why where that is not in order."""
         if self._end is None:
             self._end = errors
-            self._arrived.set()
+            self._wake()
+
+    async def _wait(self) -> None:
+        self._arrival = asyncio.get_running_loop().create_future()
+        await self._arrival
+
+    def _is_waiting(self) -> bool:
+        """False from when there is something to take on, so that nothing overtakes it; and for a reader who is gone."""
+        return self._arrival is not None and not self._arrival.done()
+
+    def _wake(self) -> None:
+        if self._arrival and not self._arrival.done():
+            self._arrival.set_result(None)
 
     def _catch_up(self) -> None:
         self._behind = False
@@ -135,15 +165,16 @@ class Group:
         return self._stream.resumable
 
     @asynccontextmanager
-    async def joined(self) -> AsyncIterator[Listener]:
+    async def joined(self, hand: Hand) -> AsyncIterator[Listener]:
         """A listener for one block; the group ends with the last of them."""
-        listener = Listener(self, self._limit())
+        listener = Listener(self, self._limit(), hand)
         self._listeners[listener] = None
         if not self._tasks:
             self._tasks.add(asyncio.create_task(self._run(), name="stream"))
         try:
             yield listener
         finally:
+            listener.end(())  # it may be among those who are just being told of an event
             del self._listeners[listener]
             if not self._listeners:
                 await self._close()
@@ -172,8 +203,7 @@ class Group:
                 async for event in events:
                     self.number += 1
                     [frame] = await self._executed([event])
-                    self._publish(self._place(event), frame)
-                    await asyncio.sleep(0)  # listeners who keep up take it before the next one comes
+                    await self._publish(self._place(event), frame)
         except Exception as error:
             errors = self.rendered(error)
         self._retire()
@@ -201,14 +231,17 @@ class Group:
     async def _executed(self, events: Sequence[Any]) -> list[Frame]:
         cursor = self._stream.cursor
         return [
-            Frame((await self._subscription.answer(self._context, event)).decode(), cursor(event) if cursor else None)
+            Frame(await self._subscription.answer(self._context, event), cursor(event) if cursor else None)
             for event in events
         ]
 
-    def _publish(self, place: Hashable, frame: Frame) -> None:
-        self._subscription.metrics.deliveries.add(self._stream.kind, len(self._listeners))
-        for listener in self._listeners:
-            listener.put(self.number, place, frame)
+    async def _publish(self, place: Hashable, frame: Frame) -> None:
+        listeners = list(self._listeners)
+        self._subscription.metrics.deliveries.add(self._stream.kind, len(listeners))
+        for start in range(0, len(listeners), AT_ONCE):
+            for listener in listeners[start : start + AT_ONCE]:
+                listener.put(self.number, place, frame)
+            await asyncio.sleep(0)  # those who read take it before the next one comes
 
     def _place(self, event: Any) -> Hashable:
         return self._stream.key(event) if self._stream.key else self.number

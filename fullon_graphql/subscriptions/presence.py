@@ -93,18 +93,27 @@ class Presences:
         Raises:
             RateLimited: the account has as many as it may.
         """
+        self.enter(presence)
+        try:
+            yield
+        finally:
+            self.leave(presence)
+
+    def enter(self, presence: Presence) -> None:
+        """Begin what `present` does; whoever calls this calls `leave` in the end."""
         uid, limit = presence.principal.uid, self._settings.sockets_per_user
         if len(self._by_uid[uid]) >= limit:
             raise RateLimited(f"You have {limit} connections open, as many as you may; close some.", retry_after=1)
         self._by_uid[uid].add(presence)
         presence.watch_clock(self._settings.token_warning)
-        try:
-            yield
-        finally:
-            presence.stop_clock()
-            self._by_uid[uid].discard(presence)
-            if not self._by_uid[uid]:
-                del self._by_uid[uid]
+
+    def leave(self, presence: Presence) -> None:
+        """End what `present` does."""
+        uid = presence.principal.uid
+        presence.stop_clock()
+        self._by_uid[uid].discard(presence)
+        if not self._by_uid[uid]:
+            del self._by_uid[uid]
 
     async def renew(self, process: Process, presence: Presence, credential: Credential) -> Principal:
         """Go on with a fresh credential, and say whose it is.

@@ -20,7 +20,7 @@ from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors, Operations, Request
 from fullon_graphql.engine.rendering import formatted
 from fullon_graphql.errors import RateLimited
-from fullon_graphql.subscriptions.groups import Group, Listener
+from fullon_graphql.subscriptions.groups import Group, Hand, Listener, only_when_asked
 from fullon_graphql.subscriptions.sources import SOURCE, Stream
 
 
@@ -33,10 +33,13 @@ class Streams:
         self._per_user: Counter[int] = Counter()
 
     @asynccontextmanager
-    async def listen(self, request: Request, context: Context, after: str | None = None) -> AsyncIterator[Listener]:
+    async def listen(
+        self, request: Request, context: Context, after: str | None = None, hand: Hand = only_when_asked
+    ) -> AsyncIterator[Listener]:
         """A listener to the subscription that `request` asks for (`Operations.is_subscription` tells), for one block.
 
         `after` is the cursor to go on from, whatever the document says; a stream without cursors does without it.
+        `hand` gets the frames that come while the listener is waited for, as far as it takes them.
 
         Raises:
             GraphQLErrors: the caller may not, or the subscription or its arguments are no good.
@@ -50,7 +53,7 @@ class Streams:
         except Exception as error:
             found = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
             raise GraphQLErrors(formatted([found], context.request_id, before_execution=False)) from error
-        async with group.joined() as listener:
+        async with group.joined(hand) as listener:
             with self._counted(principal):
                 yield listener
 

@@ -139,7 +139,7 @@ async def number(listener: Any) -> int:
 
 
 def numbered(frame: Frame) -> int:
-    answer = orjson.loads(frame.text)
+    answer = orjson.loads(frame.body)
     assert "errors" not in answer, answer
     [value] = answer["data"].values()
     return int(value["number"])

@@ -91,7 +91,7 @@ async def test_what_depends_on_the_caller_is_executed_for_each_of_them(driver: D
         for source, listener, caller in zip(opened, (mine, yours), (ONE, TWO), strict=True):
             source.said.put_nowait(Private(number=1))
             frame = await anext(listener)
-            assert orjson.loads(frame.text) == {"data": {"own": {"number": 1, "caller": caller.mail}}}
+            assert orjson.loads(frame.body) == {"data": {"own": {"number": 1, "caller": caller.mail}}}
 
 
 async def test_a_group_ends_with_its_last_listener(driver: Driver) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -27,8 +26,6 @@ log = structlog.get_logger(__name__)
 FAREWELL: Final = 2.0
 """Seconds in which a client must have room for the end of its stream; then it goes without."""
 
-Errors = Sequence[Any]
-
 
 class HttpStreams:
     """Streams over HTTP. `scope["state"]["ending"]` is the `asyncio.Event` that says that the server ends."""
@@ -47,25 +44,27 @@ class HttpStreams:
         """
         context, credential, loop = context_of(scope), credential_of(scope), asyncio.get_running_loop()
         context.caller = await context.process.identities.identify(credential, anew=True)
-        ended: asyncio.Future[Errors] = loop.create_future()
-        presence = Presence(credential, signed_in(context.caller), _unheard, lambda reason: _end(ended, reason))
+        ended: asyncio.Future[bytes] = loop.create_future()
+        presence = Presence(
+            credential, signed_in(context.caller), _unheard, lambda reason: _end(ended, wording, reason)
+        )
         with self._door.passed(scope), self._presences.present(presence):
             response = _Response(wording, send)
             await response.open()
             flow = self._flow(request, context, _last_event(scope), response)
-            errors = await _first(flow, ended, _shut(scope["state"]["ending"]), _gone(receive))
-            await response.close(errors)
+            last = await _first(flow, ended, _shut(scope["state"]["ending"], wording), _gone(receive))
+            await response.close(last)
 
-    async def _flow(self, request: Request, context: Context, after: str | None, response: _Response) -> Errors:
-        """Send the stream to its end; what is returned is why it is not in order."""
+    async def _flow(self, request: Request, context: Context, after: str | None, response: _Response) -> bytes:
+        """Send the stream to its end, which is returned."""
         try:
             async with self._streams.listen(request, context, after) as listener:
                 await self._send(listener, response)
         except GraphQLErrors as error:
-            return error.errors
+            return response.wording.ending(error.errors)
         except Exception as error:
-            return [formatted(_known(error, context))]
-        return ()
+            return response.wording.ending([formatted(_known(error, context))])
+        return response.wording.ending()
 
     async def _send(self, listener: Listener, response: _Response) -> None:
         frames, wording = aiter(listener), response.wording
@@ -80,7 +79,7 @@ class HttpStreams:
                     raise
                 await response.send(wording.heartbeat)
             else:
-                await response.send(wording.event(frame.text, frame.cursor))
+                await response.send(wording.event(frame.body, frame.cursor))
 
 
 class _Response:
@@ -103,21 +102,21 @@ class _Response:
         with suppress(OSError):  # nobody is there any more, which is noticed elsewhere
             await self._transmit({"type": "http.response.body", "body": chunk, "more_body": True})
 
-    async def close(self, errors: Errors | None) -> None:
-        """Say that it is over and why, unless nobody is there to be told."""
-        if errors is None:
+    async def close(self, last: bytes | None) -> None:
+        """Send the last chunk, unless nobody is there to be told."""
+        if last is None:
             return
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(FAREWELL):
-                await self._transmit({"type": "http.response.body", "body": self.wording.ending(errors)})
+                await self._transmit({"type": "http.response.body", "body": last})
 
 
-async def _first(flow: Any, ended: asyncio.Future[Errors], *others: Any) -> Errors | None:
+async def _first(flow: Any, ended: asyncio.Future[bytes], *others: Any) -> bytes | None:
     """What the first of these comes to that ends; the others are ended."""
     tasks = [asyncio.ensure_future(ending) for ending in (flow, ended, *others)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        result: Errors | None = next(task.result() for task in reversed(tasks) if task.done())
+        result: bytes | None = next(task.result() for task in reversed(tasks) if task.done())
         return result
     finally:
         for task in tasks:
@@ -125,9 +124,9 @@ async def _first(flow: Any, ended: asyncio.Future[Errors], *others: Any) -> Erro
         await asyncio.wait(tasks)
 
 
-async def _shut(ending: asyncio.Event) -> Errors:
+async def _shut(ending: asyncio.Event, wording: Wording) -> bytes:
     await ending.wait()
-    return [formatted(ServiceUnavailable("server", "This server ends; subscribe again."))]
+    return wording.interruption(formatted(ServiceUnavailable("server", "This server ends; subscribe again.")))
 
 
 async def _gone(receive: Receive) -> None:
@@ -135,9 +134,9 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _end(ended: asyncio.Future[Errors], reason: str) -> None:
+def _end(ended: asyncio.Future[bytes], wording: Wording, reason: str) -> None:
     if not ended.done():
-        ended.set_result([formatted(Unauthenticated(reason))])
+        ended.set_result(wording.ending([formatted(Unauthenticated(reason))]))
 
 
 def _unheard(_expires_at: datetime) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -15,9 +15,10 @@ from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Operations, Request
 from fullon_graphql.errors import RateLimited
+from fullon_graphql.subscriptions.groups import Frame
 from fullon_graphql.subscriptions.presence import Presence, Presences
 from fullon_graphql.subscriptions.sharing import Streams
-from fullon_graphql.subscriptions.transports.line import TRY_AGAIN, Gone, Line, formatted
+from fullon_graphql.subscriptions.transports.line import TRY_AGAIN, Gone, Line, Offer, formatted
 from fullon_graphql.subscriptions.transports.messages import (
     Complete,
     ConnectionInit,
@@ -49,23 +50,23 @@ class Socket(Line):
         credential: Credential,
         receive: Receive,
         send: Send,
+        offer: Offer,
     ) -> None:
-        super().__init__(context, receive, send)
+        super().__init__(context, presences, receive, send)
         self._operations = operations
         self._streams = streams
-        self._presences = presences
         self._credential = credential
-        self._greeted = False
-        self._presence: Presence | None = None
+        self._offer = offer
+        self._has_begun = False
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    async def _hear(self, text: str | None, stack: ExitStack) -> None:
+    async def _hear(self, text: str | None) -> None:
         try:
-            await self._handle(text, stack)
+            await self._handle(text)
         except Malformed as error:
             self._close(BAD_MESSAGE, str(error))
 
-    async def _handle(self, text: str | None, stack: ExitStack) -> None:
+    async def _handle(self, text: str | None) -> None:
         match read(text):
             case Subscribe(id_, request):
                 await self._subscribe(id_, request)
@@ -77,27 +78,25 @@ class Socket(Line):
             case Pong():
                 pass
             case ConnectionInit(payload):
-                await self._greet(payload, stack)
+                await self._greet(payload)
 
     # ---------------------------------------------------------------- who it is
 
-    async def _greet(self, payload: dict[str, Any] | None, stack: ExitStack) -> None:
-        if self._greeted:
+    async def _greet(self, payload: dict[str, Any] | None) -> None:
+        if self._has_begun:
             self._close(TOO_MANY_INITS, "Too many initialisation requests")
             return
-        self._greeted = True
+        self._has_begun = True
         credential = credential_in_payload(payload) or self._credential
         try:
             caller = await self._context.process.identities.identify(credential, anew=True)
             if isinstance(caller, Anonymous):
                 self._close(FORBIDDEN, "Forbidden")
                 return
-            presence = Presence(credential, caller, self._warn, lambda reason: self._close(FORBIDDEN, reason))
-            stack.enter_context(self._presences.present(presence))
+            self._greeted(Presence(credential, caller, self._warn, self._forbid))
         except Exception as error:
             self._close(TRY_AGAIN, "{0.code}: {0.message}".format(self._known(error)))
             return
-        self._presence, self._context.caller = presence, caller
         await self._send({"type": "connection_ack"})
 
     async def _pong(self, payload: dict[str, Any] | None) -> None:
@@ -114,6 +113,9 @@ class Socket(Line):
             return {"type": "token-refused", "error": formatted(self._known(error))}
         self._context.caller = principal
         return {"type": "token-renewed", "expiresAt": principal.expires_at}
+
+    def _forbid(self, reason: str) -> None:
+        self._close(FORBIDDEN, reason)
 
     def _warn(self, expires_at: datetime) -> None:
         payload = {"type": "token-expiring", "expiresAt": expires_at}
@@ -147,19 +149,22 @@ class Socket(Line):
 
     async def _answer(self, id_: str, request: Request) -> Any:
         """Send every response of an operation; what is returned are errors for which it was not run at all."""
-        context = self._context.fork()
-        head = f'{{"id":{orjson.dumps(id_).decode()},"type":"next","payload":'
+        context, head = self._context.fork(), b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
         if self._operations.is_subscription(request):
             self._goes_on()
-            async with self._streams.listen(request, context) as listener:
+            async with self._streams.listen(request, context, hand=partial(self._hand, head)) as listener:
                 async for frame in listener:
-                    await self._send_text(f"{head}{frame.text}}}")
+                    await self._send_text(b"%b%b}" % (head, frame.body))
             return None
         response = await self._operations.run(request, context)
         if not response.executed:
             return orjson.loads(response.body)["errors"]
-        await self._send_text(f"{head}{response.body.decode()}}}")
+        await self._send_text(b"%b%b}" % (head, response.body))
         return None
+
+    def _hand(self, head: bytes, frame: Frame) -> bool:
+        """Send a frame without waiting, where that is possible."""
+        return self._farewell is None and self._offer(b"%b%b}" % (head, frame.body))
 
     def _free(self, id_: str) -> None:
         """Let the client use the id again, unless it has done so already."""
@@ -167,5 +172,5 @@ class Socket(Line):
             del self._running[id_]
 
     def _check_greeted(self) -> None:
-        if not self._greeted:
+        if not self._has_begun:
             self._close(INIT_TIMEOUT, "Connection initialisation timeout")

@@ -9,6 +9,7 @@ from fullon_graphql.errors import FullonError
 from fullon_graphql.subscriptions.presence import Presences
 from fullon_graphql.subscriptions.sharing import Streams
 from fullon_graphql.subscriptions.transports.door import Door, context_of, credential_of, refuse
+from fullon_graphql.subscriptions.transports.line import offer_of
 from fullon_graphql.subscriptions.transports.socket import BAD_SUBPROTOCOL, Socket
 
 PROTOCOL = "graphql-transport-ws"
@@ -38,5 +39,5 @@ class SocketEndpoint:
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         context, credential = context_of(scope), credential_of(scope)
-        socket = Socket(self._operations, self._streams, self._presences, context, credential, receive, send)
-        await socket.serve(scope["state"]["ending"])
+        parts = (self._operations, self._streams, self._presences)
+        await Socket(*parts, context, credential, receive, send, offer_of(scope)).serve()

@@ -6,7 +6,7 @@ multipart protocol for subscriptions, version 1.0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, Protocol
 
 import orjson
@@ -16,19 +16,23 @@ JSON_TYPES: Final = ("application/json", "application/graphql-response+json")
 
 
 class Wording(Protocol):
-    """The bytes of a response, in this order: `opening`, any of `event` and `heartbeat`, one `ending`."""
+    """The bytes of a response, in this order: `opening`, any of `event` and `heartbeat`, `ending` or `interruption`."""
 
     media_type: ClassVar[bytes]
     opening: ClassVar[bytes]
     heartbeat: ClassVar[bytes]
     """Tells whoever is between that the connection is alive, and the client nothing."""
 
-    def event(self, text: str, cursor: str | None = None) -> bytes:
-        """One response as JSON text, and where to go on after it."""
+    def event(self, body: bytes, cursor: str | None = None) -> bytes:
+        """One response as JSON, and where to go on after it."""
         ...
 
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
-        """The end, and why it is not in order, as errors of GraphQL."""
+        """The end of the operation, and why it is not in order, as errors of GraphQL."""
+        ...
+
+    def interruption(self, error: Mapping[str, Any]) -> bytes:
+        """The end of the connection alone, for which nobody can help it: clients come back by themselves."""
         ...
 
 
@@ -39,15 +43,18 @@ class Events:
     opening: ClassVar[bytes] = b":\n\n"
     heartbeat: ClassVar[bytes] = b":\n\n"
 
-    def event(self, text: str, cursor: str | None = None) -> bytes:
+    def event(self, body: bytes, cursor: str | None = None) -> bytes:
         # Between the values of JSON, where alone there can be a line break, a blank says the same.
-        line = text.replace("\r", " ").replace("\n", " ")
-        id_ = "" if cursor is None else f"id: {cursor}\n"
-        return f"{id_}event: next\ndata: {line}\n\n".encode()
+        line = body.replace(b"\r", b" ").replace(b"\n", b" ")
+        id_ = b"" if cursor is None else b"id: %b\n" % cursor.encode()
+        return b"%bevent: next\ndata: %b\n\n" % (id_, line)
 
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
-        told = self.event(orjson.dumps({"errors": errors}).decode()) if errors else b""
-        return told + b"event: complete\ndata: \n\n"
+        return _told(self, errors) + b"event: complete\ndata: \n\n"
+
+    def interruption(self, error: Mapping[str, Any]) -> bytes:
+        # Clients come back to a stream that is not complete; an event with errors would be shown to people.
+        return f": {error['message']}\n\n".encode()
 
 
 class Parts:
@@ -57,19 +64,25 @@ class Parts:
     opening: ClassVar[bytes] = b"--graphql"
     heartbeat: ClassVar[bytes] = b"\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"
 
-    def event(self, text: str, cursor: str | None = None) -> bytes:
-        return self._part(f'{{"payload":{text}}}')
+    def event(self, body: bytes, cursor: str | None = None) -> bytes:
+        return self._part(b'{"payload":%b}' % body)
 
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
-        told = self._part(orjson.dumps({"payload": None, "errors": errors}).decode()) if errors else b""
-        return told + b"--\r\n"
+        return _told(self, errors) + b"--\r\n"
+
+    def interruption(self, error: Mapping[str, Any]) -> bytes:
+        return self._part(orjson.dumps({"payload": None, "errors": [error]})) + b"--\r\n"
 
     @staticmethod
-    def _part(text: str) -> bytes:
-        return f"\r\nContent-Type: application/json\r\n\r\n{text}\r\n--graphql".encode()
+    def _part(body: bytes) -> bytes:
+        return b"\r\nContent-Type: application/json\r\n\r\n%b\r\n--graphql" % body
 
 
 EVENTS, PARTS = Events(), Parts()
+
+
+def _told(wording: Wording, errors: Sequence[Any]) -> bytes:
+    return wording.event(orjson.dumps({"errors": errors})) if errors else b""
 
 
 def for_streams(accept: str) -> Wording | None:

@@ -10,21 +10,28 @@ ERRORS = [{"message": "no"}]
 
 
 def test_an_event_is_one_line_of_data_whatever_the_json_looks_like() -> None:
-    assert EVENTS.event('{"data":\n{"a":\r\n"\u2028"}}', "c1") == (
+    assert EVENTS.event('{"data":\n{"a":\r\n"\u2028"}}'.encode(), "c1") == (
         'id: c1\nevent: next\ndata: {"data": {"a":  "\u2028"}}\n\n'.encode()
     )
-    assert EVENTS.event("{}") == b"event: next\ndata: {}\n\n"
+    assert EVENTS.event(b"{}") == b"event: next\ndata: {}\n\n"
 
 
 def test_both_say_why_they_end() -> None:
     assert EVENTS.ending() == b"event: complete\ndata: \n\n"
     assert EVENTS.ending(ERRORS) == b'event: next\ndata: {"errors":[{"message":"no"}]}\n\nevent: complete\ndata: \n\n'
     assert PARTS.ending() == b"--\r\n"
-    assert PARTS.opening + PARTS.event('{"data":1}', "c1") + PARTS.heartbeat + PARTS.ending(ERRORS) == (
+    assert PARTS.opening + PARTS.event(b'{"data":1}', "c1") + PARTS.heartbeat + PARTS.ending(ERRORS) == (
         b'--graphql\r\nContent-Type: application/json\r\n\r\n{"payload":{"data":1}}'
         b"\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{}"
-        b'\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{"payload":null,"errors":[{"message":"no"}]}'
+        b'\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{"payload":{"errors":[{"message":"no"}]}}'
         b"\r\n--graphql--\r\n"
+    )
+
+
+def test_both_send_clients_to_another_server_when_this_one_ends() -> None:
+    assert EVENTS.interruption({"message": "later"}) == b": later\n\n"
+    assert PARTS.interruption({"message": "later"}) == (
+        b'\r\nContent-Type: application/json\r\n\r\n{"payload":null,"errors":[{"message":"later"}]}\r\n--graphql--\r\n'
     )
 
 

@@ -52,7 +52,7 @@ class Asking:
         """The data of each event of a subscription."""
         async with self.streams.listen(Request(query, None, variables), self.context.fork()) as listener:
             async for frame in listener:
-                yield _data(frame.text)
+                yield _data(frame.body)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def key(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
 
 
-def _data(body: bytes | str) -> Any:
+def _data(body: bytes) -> Any:
     answer = orjson.loads(body)
     if "errors" in answer:
         raise GraphQLErrors(answer["errors"])

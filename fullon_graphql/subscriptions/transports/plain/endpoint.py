@@ -39,7 +39,7 @@ class PlainEndpoint:
                 await send({"type": "websocket.accept"})
                 asking = Asking(self._operations, self._streams, context_of(scope))
                 plain = PlainSocket(manner, asking, self._presences, _credential(scope), receive, send)
-                await plain.serve(scope["state"]["ending"])
+                await plain.serve()
         except FullonError as refusal:
             await refuse(send, refusal)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from time import perf_counter
 from typing import Any, Final
 
@@ -38,30 +38,28 @@ class PlainSocket(Line):
         receive: Receive,
         send: Send,
     ) -> None:
-        super().__init__(asking.context, receive, send)
+        super().__init__(asking.context, presences, receive, send)
         self._manner = manner
         self._asking = asking
-        self._presences = presences
         self._credential = credential
-        self._presence: Presence | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
 
     # ---------------------------------------------------------------- who it is
 
-    async def _converse(self, stack: ExitStack) -> None:
+    async def _converse(self) -> None:
         if self._credential:
-            await self._sign_in(self._credential, stack)
-        await super()._converse(stack)
+            await self._sign_in(self._credential)
+        await super()._converse()
 
     def _check_greeted(self) -> None:
         if self._presence is None:
             self._close(POLICY, MISSING_TOKEN)
 
-    async def _hear(self, text: str | None, stack: ExitStack) -> None:
+    async def _hear(self, text: str | None) -> None:
         message = _object(text)
         token = message and message.get("token")
         if isinstance(token, str):
-            await self._take(token, stack)
+            await self._take(token)
             if message is None or message.keys() == {"token"}:
                 return
         if self._presence is None:
@@ -69,11 +67,11 @@ class PlainSocket(Line):
         else:
             await self._attend(message)
 
-    async def _take(self, token: str, stack: ExitStack) -> None:
+    async def _take(self, token: str) -> None:
         """Sign in with a token, or go on with a fresh one."""
         credential = credential_in_payload({"authorization": token})
         if self._presence is None:
-            await self._sign_in(credential, stack)
+            await self._sign_in(credential)
             return
         try:
             process = self._context.process
@@ -81,21 +79,18 @@ class PlainSocket(Line):
         except Exception as error:
             await self._send(self._refusal(None, error))
 
-    async def _sign_in(self, credential: Credential, stack: ExitStack) -> None:
+    async def _sign_in(self, credential: Credential) -> None:
         try:
             caller = await self._context.process.identities.identify(credential, anew=True)
             if isinstance(caller, Anonymous):
                 self._close(POLICY, INVALID_TOKEN)
                 return
-            presence = Presence(credential, caller, lambda _: None, lambda reason: self._close(POLICY, reason))
-            stack.enter_context(self._presences.present(presence))
+            self._greeted(Presence(credential, caller, lambda _: None, lambda reason: self._close(POLICY, reason)))
         except RateLimited as error:
             self._close(TRY_AGAIN, f"{error.code}: {error.message}")
         except Exception as error:
             self._known(error)
             self._close(POLICY, NOT_CHECKED)
-        else:
-            self._presence, self._context.caller = presence, caller
 
     # ---------------------------------------------------------------- what it asks for
 
