@@ -65,7 +65,7 @@ class Process:
     writes: Writes
 
 
-@dataclass
+@dataclass(slots=True)
 class Context:
     """One operation: who asks, from where, and what has been loaded so far."""
 

@@ -36,6 +36,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
         return True
 
+    def start_keepalive(self) -> None:
+        """Forget the handshake, now that it is complete: the scope has what was said in it."""
+        super().start_keepalive()
+        self.request.headers.clear()
+        self.response.headers.clear()
+
     def shutdown(self) -> None:
         """Begin to end, as uvicorn asks each connection to: the application closes the socket when it is done."""
         if not self.handshake_complete:

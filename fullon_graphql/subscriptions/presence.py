@@ -11,7 +11,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -45,7 +45,7 @@ class Presence:
         self.principal = principal
         self._warn = warn
         self._end = end
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def end(self, reason: str) -> None:
         """Have the connection closed."""
@@ -64,18 +64,21 @@ class Presence:
     def watch_clock(self, warning: float) -> None:
         """Warn so many seconds before the end of the credential, and end the connection then."""
         self.stop_clock()
-        if (expires_at := self.principal.expires_at) is None:
-            return
-        loop, left = asyncio.get_running_loop(), (expires_at - datetime.now(UTC)).total_seconds()
-        self._timers = [
-            loop.call_later(max(0.0, left - warning), self._warn, expires_at),
-            loop.call_later(max(0.0, left), self._end, "The token has expired."),
-        ]
+        if expires_at := self.principal.expires_at:
+            self._wait_for(expires_at - timedelta(seconds=warning), self._warn_and_wait, expires_at)
 
     def stop_clock(self) -> None:
         """Neither warn nor end."""
-        for timer in self._timers:
-            timer.cancel()
+        if self._timer:
+            self._timer.cancel()
+
+    def _warn_and_wait(self, expires_at: datetime) -> None:
+        self._wait_for(expires_at, self._end, "The token has expired.")
+        self._warn(expires_at)
+
+    def _wait_for(self, moment: datetime, call: Callable[..., None], argument: object) -> None:
+        left = (moment - datetime.now(UTC)).total_seconds()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, left), call, argument)
 
 
 class Presences:
