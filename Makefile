@@ -73,7 +73,7 @@ lock: ## renew the pinned versions in requirements/ (needs uv)
 	$(UV) $(LOCK) --group build --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
 
 clean: ## remove .venv and everything the tools have left, but no data
-	rm -rf $(VENV) tests/e2e/gateway/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
+	rm -rf $(VENV) tests/e2e/*/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:

@@ -35,8 +35,8 @@ def main(times: str = "10", exchange: str = "kraken", symbol: str = "BTC/USD") -
         subscription = {"query": PRICE, "variables": {"exchange": exchange, "symbol": symbol}}
         with client.stream("POST", "/graphql", json=subscription, headers=headers) as response:
             told = (line.removeprefix("data: ") for line in response.iter_lines() if line.startswith("data: {"))
-            for number in range(1, int(times) + 1):
-                answer = json.loads(next(told))
+            for number, line in zip(range(1, int(times) + 1), told, strict=False):  # fewer where the server ends
+                answer = json.loads(line)
                 if "errors" in answer:
                     sys.exit(f"The stream ended: {json.dumps(answer['errors'])}")
                 ticker = answer["data"]["ticker"]

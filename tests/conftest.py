@@ -20,6 +20,7 @@ from tests.fixtures.emptying import empty
 from tests.fixtures.harness import Harness, Stores
 
 pytest_plugins = [
+    "tests.fixtures.clients",
     "tests.fixtures.graph",
     "tests.fixtures.rows",
     "tests.fixtures.server",

@@ -5,11 +5,6 @@ Needs node and npm, which fetch the composers and the gateway at the versions of
 
 from __future__ import annotations
 
-import asyncio
-import fcntl
-import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +12,7 @@ import pytest
 
 from fullon_graphql.engine.keys import encode
 from fullon_graphql.graph import Graph
+from tests.fixtures.node import answer, install
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server
 from tests.fixtures.signing_in import SignIn
@@ -25,47 +21,15 @@ HERE = Path(__file__).parent / "gateway"
 NEWS = (HERE / "news.graphql").read_text()
 COMPOSERS = ["@apollo/composition", "@theguild/federation-composition"]
 
-INSTALL = [
-    "npm", "install", "--engine-strict", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund",
-    "--fetch-retries=1", "--fetch-retry-mintimeout=1000",
-]  # fmt: skip
-
 
 @pytest.fixture(scope="module")
 def packages() -> None:
-    """The packages are installed; where they cannot be, the test is skipped and says why."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are not on this machine")
-    with (HERE / "package.json").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # one installs, the other processes of this run wait
-        done = HERE / "node_modules" / "installed"
-        if not (done.exists() and done.read_text() == file.read()):
-            install()
-            shutil.copy(HERE / "package.json", done)
-
-
-def install() -> None:
-    try:
-        subprocess.run(INSTALL, cwd=HERE, check=True, capture_output=True, text=True, timeout=180)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"npm could not install the gateway: {error.stderr[:500]}")
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm has not installed the gateway in three minutes")
+    install(HERE)
 
 
 async def node(script: str, **given: object) -> Any:
     """What a script of ours answers."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec("node", script, cwd=HERE, stdin=pipe, stdout=pipe, stderr=pipe)
-    try:
-        async with asyncio.timeout(120):
-            said, failed = await process.communicate(json.dumps(given).encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, failed.decode()
-    return json.loads(said)
+    return await answer(HERE / script, given)
 
 
 async def compose(library: str, **subgraphs: str) -> Any:

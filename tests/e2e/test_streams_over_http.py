@@ -12,15 +12,13 @@ import httpx
 import orjson
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import select, update
 
-from fullon_graphql import models
 from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.services.changes import Position
 from tests.e2e.test_socket_life import ending
+from tests.fixtures.changing import change_orders, newest_cursor
 from tests.fixtures.rows import OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
@@ -92,21 +90,14 @@ async def test_events_are_named_by_their_cursor_and_go_on_after_the_last_one(
 ) -> None:
     token = bearer(await sign_in(TRADER))
 
-    async def change(status: str) -> None:
-        async with platform.transaction() as connection:
-            await connection.execute(update(models.Order).where(models.Order.order_id == 1).values(status=status))
-
-    await change("pending")
-    async with platform.transaction() as connection:
-        newest = select(models.Change.xid, models.Change.seq).order_by(models.Change.seq.desc()).limit(1)
-        before = Position(*(await connection.execute(newest)).one()).cursor
+    before = await newest_cursor(platform)
     for status in ("open", "filled"):
-        await change(status)
+        await change_orders(platform, [1], status)
     async with streaming(server, ORDERS, {**token, "last-event-id": before}) as stream:
         events = [await stream.event(), await stream.event()]
     cursors = [orjson.loads(event["data"])["data"]["orders"]["cursor"] for event in events]
     assert [event["id"] for event in events] == cursors
-    await change("canceled")
+    await change_orders(platform, [1], "canceled")
     async with streaming(server, ORDERS, {**token, "last-event-id": cursors[0]}, after=before) as stream:
         resumed = [(await stream.event())["id"] for _ in range(2)]
         assert resumed[0] == cursors[1]
@@ -127,9 +118,8 @@ async def test_a_multipart_stream_is_by_the_letter(server: Server, sign_in: Sign
         assert await stream.part() == {"payload": {"data": {"ticker": {"price": 2}}}}
     async with streaming(server, "subscription { positions(exId: 30) { symbol } }", token, accept=PARTS) as stream:
         assert await stream.until(b"--graphql") == b""
-        ended = await stream.part()
-        assert ended["payload"] is None
-        assert [error["extensions"]["code"] for error in ended["errors"]] == ["NOT_FOUND"]
+        refused = (await stream.part())["payload"]
+        assert [error["extensions"]["code"] for error in refused["errors"]] == ["NOT_FOUND"]
         assert await stream.until(b"--\r\n") == b""
         await stream.over()
     async with streaming(server, "{ me { uid } }", token, accept=PARTS) as stream:
@@ -160,7 +150,7 @@ async def test_a_stream_ends_with_its_token_or_session(server: Server, sign_in: 
         assert (await server.ask("mutation { logout }", token))["data"] == {"logout": True}
         assert await events.codes() == ["UNAUTHENTICATED"]
         assert await parts.until(b"--graphql") == b""
-        assert (await parts.part())["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        assert (await parts.part())["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
 async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
@@ -199,7 +189,7 @@ async def test_streams_over_http_count_as_connections(start_server: StartServer,
             assert error["extensions"]["code"] == "RATE_LIMITED"
 
 
-async def test_a_server_that_ends_completes_its_streams(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_a_server_that_ends_interrupts_its_streams(start_server: StartServer, sign_in: SignIn) -> None:
     token = bearer(await sign_in(TRADER))
     async with (
         start_server() as server,
@@ -207,9 +197,12 @@ async def test_a_server_that_ends_completes_its_streams(start_server: StartServe
         streaming(server, GOLD, token, accept=PARTS) as parts,
     ):
         server.process.terminate()
-        assert await events.codes() == ["SERVICE_UNAVAILABLE"]
+        assert [await events.until(b"\n\n") for _ in range(2)] == [b":", b": This server ends; subscribe again."]
+        await events.over()
         assert await parts.until(b"--graphql") == b""
-        assert (await parts.part())["payload"] is None
+        ended = await parts.part()
+        assert ended["payload"] is None
+        assert [error["extensions"]["code"] for error in ended["errors"]] == ["SERVICE_UNAVAILABLE"]
         assert await parts.until(b"--\r\n") == b""
         async with asyncio.timeout(20):
             assert await server.process.wait() == 0

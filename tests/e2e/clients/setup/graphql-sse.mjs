@@ -1,0 +1,10 @@
+import { createClient } from "graphql-sse";
+
+/** A client of graphql-sse that comes back by itself. */
+export const connect = (url, accessToken, options) =>
+  createClient({
+    url,
+    headers: async () => ({ authorization: `Bearer ${await accessToken()}` }),
+    retryAttempts: Infinity,
+    ...options,
+  });

@@ -1,0 +1,105 @@
+"""The graph as Apollo Client 4 uses it, with subscriptions over graphql-ws and over HTTP, and one cache for all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from fullon_graphql.database import Database
+from fullon_graphql.engine.keys import encode
+from tests.e2e.test_streams_over_http import GOLD, gauges, gold
+from tests.fixtures.changing import change_orders, newest_cursor
+from tests.fixtures.clients import StartClient
+from tests.fixtures.node import Script
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server, StartServer
+from tests.fixtures.signing_in import SignIn
+
+StartApollo = Callable[..., AbstractAsyncContextManager[Script]]
+
+
+@pytest.fixture(params=["graphql-ws", "multipart"])
+def start_apollo(request: pytest.FixtureRequest, start_client: StartClient) -> StartApollo:
+    """`start_apollo(server, …)`: a client that subscribes by one of the two ways."""
+
+    def start(server: Server, **given: Any) -> AbstractAsyncContextManager[Script]:
+        socket = {"socketUrl": server.socket_url} if request.param == "graphql-ws" else {}
+        return start_client("apollo.mjs", url=f"{server.url}/graphql", **socket, **given)
+
+    return start
+
+
+def told(price: float) -> object:
+    return {"ticker": {"__typename": "Ticker", "price": price}}
+
+
+async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has_enough(
+    start_apollo: StartApollo, server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    await gold(redis, 1)
+    async with start_apollo(server, token=await sign_in(TRADER), subscriptions=[GOLD], take=3) as client:
+        for price in (1, 2, 3):
+            assert await client.hear_of("next") == told(price)
+            await gold(redis, price + 1)
+        async with asyncio.timeout(20):
+            while await gauges(server) != (0, 0, 0):
+                await asyncio.sleep(0.01)
+
+
+async def test_errors_of_queries_and_subscriptions_are_those_of_graphql_and_have_our_codes(
+    start_apollo: StartApollo, server: Server, sign_in: SignIn
+) -> None:
+    async with start_apollo(
+        server,
+        token=await sign_in(TRADER),
+        queries=["{ me { uid } }", "{ bot(botId: 6) { name } }", "{ nonsense }"],
+        subscriptions=["subscription { positions(exId: 30) { symbol } }"],
+    ) as client:
+        assert await client.hear_of("answer") == {"me": {"__typename": "User", "uid": TRADER}}
+        for code in ("NOT_FOUND", "GRAPHQL_VALIDATION_FAILED", "NOT_FOUND"):
+            assert await client.hear_of("error") == [code]
+        await client.hear_of("complete")
+
+
+async def test_an_order_that_changes_is_changed_in_every_query_that_shows_it(
+    start_apollo: StartApollo, server: Server, sign_in: SignIn, platform: Database
+) -> None:
+    before = await newest_cursor(platform)
+    async with start_apollo(
+        server,
+        token=await sign_in(TRADER),
+        watched=["{ order(orderId: 1) { id status } }"],
+        subscriptions=[f'subscription {{ orders(after: "{before}") {{ kind order {{ id status }} }} }}'],
+    ) as client:
+        assert await client.hear_of("watched") == {"order": shown("open")}
+        await change_orders(platform, [1])
+        heard = [await client.hear() for _ in range(2)]
+        event = {"__typename": "OrderEvent", "kind": "UPDATED", "order": shown("filled")}
+        assert {"next": {"orders": event}} in heard
+        assert {"watched": {"order": shown("filled")}} in heard
+
+
+def shown(status: str) -> object:
+    return {"__typename": "Order", "id": encode("Order", 1), "status": status}
+
+
+async def test_prices_over_http_go_on_after_the_server_was_restarted(
+    start_client: StartClient, start_server: StartServer, sign_in: SignIn, redis: Redis
+) -> None:
+    await gold(redis, 1)
+    async with AsyncExitStack() as stack:
+        async with start_server() as server:
+            apollo = start_client(
+                "apollo.mjs", url=f"{server.url}/graphql", token=await sign_in(TRADER), subscriptions=[GOLD]
+            )
+            client = await stack.enter_async_context(apollo)
+            assert await client.hear_of("next") == told(1)
+        async with start_server(PORT=server.port):
+            assert await client.hear_of("next") == told(1)
+            await gold(redis, 2)
+            assert await client.hear_of("next") == told(2)

@@ -1,0 +1,66 @@
+"""The graph as `graphql-sse` uses it, in distinct connections mode: a response for each operation."""
+
+from __future__ import annotations
+
+import asyncio
+
+from redis.asyncio import Redis
+
+from tests.e2e.test_streams_over_http import GOLD, gauges, gold
+from tests.fixtures.clients import StartClient
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server
+from tests.fixtures.signing_in import SignIn
+
+PRICES = {"query": GOLD}
+
+
+async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has_enough(
+    start_client: StartClient, server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    await gold(redis, 1)
+    operations = [PRICES | {"take": 3}]
+    async with start_client(
+        "graphql-sse.mjs", url=f"{server.url}/graphql", token=await sign_in(TRADER), operations=operations
+    ) as client:
+        for price in (1, 2, 3):
+            assert await client.hear_of("next") == {"data": {"ticker": {"price": price}}}
+            await gold(redis, price + 1)
+        await client.hear_of("complete")
+        async with asyncio.timeout(20):
+            while await gauges(server) != (0, 0, 0):
+                await asyncio.sleep(0.01)
+
+
+async def test_what_has_one_answer_is_one_result_and_an_error_before_the_stream_is_one_too(
+    start_client: StartClient, server: Server, sign_in: SignIn
+) -> None:
+    operations = [{"query": query} for query in (
+        "{ me { uid } }", "subscription { nonsense }", "subscription { positions(exId: 30) { symbol } }"
+    )]  # fmt: skip
+    async with start_client(
+        "graphql-sse.mjs", url=f"{server.url}/graphql", token=await sign_in(TRADER), operations=operations
+    ) as client:
+        assert await client.hear_of("next") == {"data": {"me": {"uid": TRADER}}}
+        await client.hear_of("complete")
+        for code in ("GRAPHQL_VALIDATION_FAILED", "NOT_FOUND"):
+            [error] = (await client.hear_of("next"))["errors"]
+            assert error["extensions"]["code"] == code
+            await client.hear_of("complete")
+
+
+async def test_a_client_with_a_wrong_token_tries_again_as_often_as_it_may(
+    start_client: StartClient, server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    await gold(redis, 1)
+    async with start_client(
+        "graphql-sse.mjs", url=f"{server.url}/graphql", operations=[PRICES, PRICES], retryAttempts=1
+    ) as client:
+        for _ in range(2):
+            await client.hear_of("asks")
+            await client.tell("garbage")
+        assert (await client.hear_of("error"))["status"] == 401
+        for token in ("garbage", await sign_in(TRADER)):
+            await client.hear_of("asks")
+            await client.tell(token)
+        assert await client.hear_of("next") == {"data": {"ticker": {"price": 1}}}

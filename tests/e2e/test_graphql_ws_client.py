@@ -1,0 +1,141 @@
+"""The graph as `graphql-ws` uses it, the client library that others stand upon: on one socket, and over many."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from redis.asyncio import Redis
+
+from fullon_graphql.config import Settings
+from tests.e2e.test_socket_life import ending
+from tests.e2e.test_streams_over_http import GOLD, gauges, gold
+from tests.fixtures.clients import StartClient
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server
+from tests.fixtures.signing_in import SignIn
+
+PRICES = {"query": GOLD}
+ME = {"query": "{ me { uid } }"}
+RENAME = {"query": 'mutation { updateBot(input: {botId: 1, name: "renamed"}) { name } }'}
+
+
+def told(price: float) -> object:
+    return {"data": {"ticker": {"price": price}}}
+
+
+async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has_enough(
+    start_client: StartClient, server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    await gold(redis, 1)
+    operations = [PRICES | {"take": 3}]
+    async with start_client(
+        "graphql-ws.mjs", url=server.socket_url, token=await sign_in(TRADER), operations=operations
+    ) as client:
+        await client.hear_of("connected")
+        for price in (2, 3, 4):
+            assert await client.hear_of("next") == told(price - 1)
+            await gold(redis, price)
+        await client.hear_of("complete")
+        async with asyncio.timeout(20):
+            while await gauges(server) != (0, 0, 1):
+                await asyncio.sleep(0.01)
+
+
+async def test_queries_and_mutations_run_on_the_socket_and_errors_have_their_codes(
+    start_client: StartClient, server: Server, sign_in: SignIn
+) -> None:
+    operations = [ME, RENAME, {"query": "{ nonsense }"}, {"query": "subscription { positions(exId: 30) { symbol } }"}]
+    async with start_client(
+        "graphql-ws.mjs", url=server.socket_url, token=await sign_in(TRADER), operations=operations
+    ) as client:
+        await client.hear_of("connected")
+        for data in ({"me": {"uid": TRADER}}, {"updateBot": {"name": "renamed"}}):
+            assert await client.hear_of("next") == {"data": data}
+            await client.hear_of("complete")
+        for code in ("GRAPHQL_VALIDATION_FAILED", "NOT_FOUND"):
+            [error] = await client.hear_of("error")
+            assert error["extensions"]["code"] == code
+
+
+async def test_a_token_is_renewed_on_the_open_socket_when_the_server_warns(
+    start_client: StartClient, server: Server, sign_in: SignIn, settings: Settings, redis: Redis
+) -> None:
+    token = await sign_in(TRADER)
+    await gold(redis, 1)
+    async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[PRICES]) as client:
+        await client.hear_of("asks")
+        await client.tell(ending(settings, token, 50))
+        await client.hear_of("connected")
+        heard = [await client.hear() for _ in range(2)]
+        assert sorted(heard, key=str) == [{"asks": None}, {"next": told(1)}]
+        await client.tell(token)
+        assert (await client.hear_of("pong"))["type"] == "token-renewed"
+        await gold(redis, 2)
+        assert await client.hear_of("next") == told(2)
+
+
+async def test_a_client_whose_token_has_ended_comes_back_with_a_fresh_one(
+    start_client: StartClient, server: Server, sign_in: SignIn, settings: Settings, redis: Redis
+) -> None:
+    token = await sign_in(TRADER)
+    await gold(redis, 1)
+    async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[PRICES], renews=False) as client:
+        for seconds in (3, 6, 12):
+            await client.hear_of("asks")
+            await client.tell(ending(settings, token, seconds))
+            if "connected" in (first := await client.hear()):
+                break
+            assert first["closed"]["code"] == 4403  # on a slow machine the token has ended before it is looked at
+        assert await client.hear_of("next") == told(1)
+        assert await client.hear_of("closed") == {"code": 4403, "reason": "The token has expired."}
+        await client.hear_of("asks")
+        await client.tell(token)
+        await client.hear_of("connected")
+        assert await client.hear_of("next") == told(1)
+        await gold(redis, 2)
+        assert await client.hear_of("next") == told(2)
+
+
+async def test_a_client_with_a_wrong_token_tries_again_until_it_has_a_good_one(
+    start_client: StartClient, server: Server, sign_in: SignIn
+) -> None:
+    async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[ME]) as client:
+        for _ in range(3):
+            await client.hear_of("asks")
+            await client.tell("garbage")
+            assert (await client.hear_of("closed"))["code"] == 4403
+        await client.hear_of("asks")
+        await client.tell(await sign_in(TRADER))
+        await client.hear_of("connected")
+        assert await client.hear_of("next") == {"data": {"me": {"uid": TRADER}}}
+
+
+async def test_a_client_that_is_signed_out_gives_up(start_client: StartClient, server: Server) -> None:
+    async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[ME]) as client:
+        await client.hear_of("asks")
+        await client.tell("garbage")
+        assert (await client.hear_of("closed"))["code"] == 4403
+        await client.hear_of("asks")
+        await client.tell(None)
+        assert (await client.hear_of("error"))["message"] == "signed out"
+
+
+async def test_a_client_that_breaks_the_protocol_is_told_so_and_does_not_try_again(
+    start_client: StartClient, server: Server, sign_in: SignIn
+) -> None:
+    token = await sign_in(TRADER)
+    cases: list[tuple[str, object, int]] = [
+        ("opened", {"type": "subscribe", "id": "1", "payload": ME}, 4401),
+        ("connected", {"type": "nonsense"}, 4400),
+        ("connected", {"type": "connection_init"}, 4429),
+    ]
+    for moment, message, code in cases:
+        mischief = {moment: json.dumps(message)}
+        async with start_client(
+            "graphql-ws.mjs", url=server.socket_url, token=token, operations=[PRICES], mischief=mischief
+        ) as client:
+            while "closed" not in (said := await client.hear()):
+                pass
+            assert said["closed"]["code"] == code
+            assert (await client.hear_of("error"))["code"] == code
