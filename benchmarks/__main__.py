@@ -54,12 +54,13 @@ def growth(rounds: Rounds = 3, seconds: Seconds = 1, clients: Clients = 16) -> N
 
 @app.command()
 def fanout(
+    rounds: Rounds = 3,
     seconds: Seconds = 5,
     sockets: Annotated[list[int] | None, typer.Option(help="How many listen; may be repeated.")] = None,
 ) -> None:
     """What it costs to tell many sockets of a price: ourselves, graphql-ws on Node, and Strawberry."""
     leave_the_server_its_core()
-    telling.fanout(sockets=sockets or [1000, 5000], seconds=seconds)
+    telling.fanout(sockets=sockets or [1000, 5000], rounds=rounds, seconds=seconds)
 
 
 app()

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from itertools import cycle, islice
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Final
 
 import uvloop
 from redis.asyncio import Redis
 
-from benchmarks.listening import Counted, listen
-from benchmarks.machine import PEERS, description, node, quiet
+from benchmarks.listening import Counted, Question, listen
+from benchmarks.machine import PEERS, PYTHON, description, node, quiet
 from benchmarks.peers import OURS, uvicorn
 from benchmarks.report import number, table
 from benchmarks.servers import Server, seconds_of, server
 from benchmarks.stores import Stores, stores
 from fullon_graphql.cache import tickers
+from fullon_graphql.cache.client import connect
 
 DIFFERENT: Final = 200
 RATE: Final = 5_000
@@ -30,6 +32,7 @@ STREAMERS: Final = {
     OURS.title: OURS.command,
     "graphql-ws on Node": lambda: [str(node()), str(PEERS / "graphql_ws.js")],
     "Strawberry as its guide has it": lambda: uvicorn("streaming_strawberry:app"),
+    "floor: frames, no GraphQL": lambda: [str(PYTHON), str(PEERS / "floor_of_frames.py")],
 }
 
 
@@ -44,16 +47,27 @@ class Figures:
     memory: float
 
 
-def fanout(*, sockets: Sequence[int], seconds: int) -> None:
+def fanout(*, sockets: Sequence[int], rounds: int, seconds: int) -> None:
     """Measure and print: everybody, with each number of sockets, one subscription for all and 200 different ones."""
     with stores() as data:
-        print(f"{description()}; {RATE} deliveries/s asked for, {seconds} s each; {quiet()}.\n")
+        print(
+            f"{description()}; {RATE} deliveries/s asked for, medians of {rounds} rounds of {seconds} s; {quiet()}.\n"
+        )
         for count in sockets:
             for different in (1, DIFFERENT):
-                found = {name: _measured(name, data, count, different, seconds) for name in STREAMERS}
+                found = _rounds(data, count, different, rounds, seconds)
                 title = "one subscription for all" if different == 1 else f"{different} different subscriptions"
                 print(f"### {count} sockets, {title}\n\n{_table(found)}")
                 print(*_budgets(found, shared=different == 1), sep="\n\n", flush=True)
+
+
+def _rounds(data: Stores, sockets: int, different: int, rounds: int, seconds: int) -> dict[str, Figures]:
+    """The medians of everybody's figures, each by itself; everybody is measured once, then everybody again."""
+    seen: dict[str, list[Figures]] = defaultdict(list)
+    for _ in range(rounds):
+        for name in STREAMERS:
+            seen[name].append(_measured(name, data, sockets, different, seconds))
+    return {name: Figures(*map(median, zip(*map(astuple, found), strict=True))) for name, found in seen.items()}
 
 
 def _measured(name: str, data: Stores, sockets: int, different: int, seconds: int) -> Figures:
@@ -66,12 +80,12 @@ def _measured(name: str, data: Stores, sockets: int, different: int, seconds: in
 
 async def _measure(each: Server, data: Stores, sockets: int, different: int, seconds: int) -> Figures:
     symbols = [f"S{number}" for number in range(different)]
-    async with Redis.from_url(data.settings.redis_url, decode_responses=True) as redis:
+    async with connect(data.settings.redis_url, data.settings, "benchmark") as redis:
         await _publish(redis, symbols)
-        [warm] = await listen(each, [_query(symbols[0])], Counted())
+        [warm] = await listen(each, [_question(symbols[0])], Counted())
         before = each.process.memory_info().rss
         counted = Counted()
-        listeners = await listen(each, [_query(symbol) for symbol in islice(cycle(symbols), sockets)], counted)
+        listeners = await listen(each, [_question(symbol) for symbol in islice(cycle(symbols), sockets)], counted)
         memory = (each.process.memory_info().rss - before) / sockets / 1000
         publishing = asyncio.create_task(_keep_publishing(redis, symbols, RATE / sockets * different))
         await asyncio.sleep(1)
@@ -105,8 +119,10 @@ async def _publish(redis: Redis, symbols: Sequence[str]) -> None:
     )
 
 
-def _query(symbol: str) -> str:
-    return f'subscription {{ ticker(exchange: "kraken", symbol: "{symbol}") {{ symbol price volume bid ask }} }}'
+def _question(symbol: str) -> Question:
+    arguments, fields = '(exchange: "kraken", symbol: $symbol)', "symbol price volume bid ask"
+    query = f"subscription ($symbol: String!) {{ ticker{arguments} {{ {fields} }} }}"
+    return {"query": query, "variables": {"symbol": symbol}}
 
 
 def _table(found: Mapping[str, Figures]) -> str:

@@ -8,12 +8,16 @@ import json
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from benchmarks.servers import PATIENCE, Server
+
+Question = Mapping[str, Any]
+"""The payload of a `subscribe`."""
 
 VOLUME = re.compile(rb'"volume": ?([0-9.]+)')
 """Publishers write the time of a ticker there, in seconds of the monotonic clock."""
@@ -32,9 +36,9 @@ class Counted:
 class Listener(asyncio.Protocol):
     """One socket with one subscription. Frames of a server are not masked; ours are short."""
 
-    def __init__(self, server: Server, query: str, counted: Counted) -> None:
+    def __init__(self, server: Server, question: Question, counted: Counted) -> None:
         self._server = server
-        self._query = query
+        self._question = question
         self._counted = counted
         self._opened = False
         self._heard = False
@@ -85,7 +89,7 @@ class Listener(asyncio.Protocol):
             if self._counted.measuring:
                 self._counted.delays.append(now - float(found[1]))
         elif b'"connection_ack"' in payload:
-            self._say({"type": "subscribe", "id": "1", "payload": {"query": self._query}})
+            self._say({"type": "subscribe", "id": "1", "payload": self._question})
         elif opcode == 8 or b'"error"' in payload:
             raise RuntimeError(f"{self._server.name} says {payload!r}")
 
@@ -98,26 +102,32 @@ class Listener(asyncio.Protocol):
         self._transport.abort()
 
 
-async def listen(server: Server, queries: Sequence[str], counted: Counted) -> list[Listener]:
-    """A socket for each of the queries, all of which have received their first state.
+async def listen(server: Server, questions: Sequence[Question], counted: Counted) -> list[Listener]:
+    """A socket for each of the subscriptions, all of which have received their first state.
 
     Raises:
         RuntimeError: they have not, in a minute or two.
     """
-    loop, address = asyncio.get_running_loop(), urlsplit(server.url)
-    listeners = []
-    for number, query in enumerate(queries):
-        _, listener = await loop.create_connection(
-            lambda query=query: Listener(server, query, counted),  # type: ignore[misc]  # mypy takes it for another
-            address.hostname,
-            address.port,
-        )
-        listeners.append(listener)
-        while number - counted.first > 200:  # noqa: ASYNC110  # no more than so many shake hands; an event for each would cost more
-            await asyncio.sleep(0.01)
-    deadline = time.monotonic() + 2 * PATIENCE
-    while counted.first < len(queries):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{server.name}: {counted.first} of {len(queries)} sockets have heard something.")
-        await asyncio.sleep(0.05)
+    loop, address, listeners = asyncio.get_running_loop(), urlsplit(server.url), []
+    async with _in_time(server, counted, len(questions)):
+        for number, question in enumerate(questions):
+            _, listener = await loop.create_connection(
+                lambda question=question: Listener(server, question, counted),  # type: ignore[misc]  # mypy takes it for another
+                address.hostname,
+                address.port,
+            )
+            listeners.append(listener)
+            while number - counted.first > 200:  # noqa: ASYNC110  # no more than so many shake hands; an event for each would cost more
+                await asyncio.sleep(0.01)
+        while counted.first < len(questions):  # noqa: ASYNC110  # the same
+            await asyncio.sleep(0.05)
     return listeners
+
+
+@asynccontextmanager
+async def _in_time(server: Server, counted: Counted, sockets: int) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(2 * PATIENCE):
+            yield
+    except TimeoutError as error:
+        raise RuntimeError(f"{server.name}: {counted.first} of {sockets} sockets have heard something.") from error

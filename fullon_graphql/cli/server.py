@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any, Final
 
@@ -23,11 +24,46 @@ OVERTIME: Final = 0.9
 """The part of the shutdown's time after which sockets are closed, whatever they are doing."""
 
 
+class Inbox:
+    """What a socket has received and its one reader has not taken: as much of a queue as uvicorn uses.
+
+    asyncio's own takes 3 kB, a tenth of what an open socket needs. uvicorn reads nothing more while something waits.
+    """
+
+    __slots__ = ("_arrival", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._arrival: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        """Add a message."""
+        self._messages.append(message)
+        if self._arrival and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._messages
+
+    async def get(self) -> Any:
+        """Take the oldest message, once there is one."""
+        while not self._messages:
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
+        return self._messages.pop(0)
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's own, but a server that ends lets sockets answer what they have begun, and waits for no slow reader.
 
-    Besides, a message can be sent without a task that awaits it: an event goes to thousands of sockets.
+    Besides, it takes little memory, and a message can be sent without a task that awaits it: there are thousands of
+    sockets, and an event goes to all of them.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.queue = Inbox()  # type: ignore[assignment]  # it has the three methods that are used
 
     def offer(self, text: bytes) -> bool:
         """Send a text message at once. False, and nothing is sent, where there is no room for it, or nobody."""
