@@ -6,13 +6,23 @@ graphql-core for what projections do not know and for every error.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
 import structlog
-from graphql import ExecutionResult, GraphQLSchema, OperationDefinitionNode, execute
+from graphql import (
+    ExecutionResult,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    execute,
+    visit,
+)
 from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
@@ -42,6 +52,8 @@ class Shape:
     """How an event is written; None where the reference has to do it."""
     for_everybody: bool
     """True where nothing in it depends on who asks."""
+    root_variables: Mapping[str, str]
+    """Of the root field's arguments, which are variables that stand nowhere else: an event does not depend on them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +120,8 @@ def _make(
     roots = select(schema, operation, document.fragments, truth)
     if not roots:
         raise BadUserInput("This subscription selects nothing.")
-    return Shape(roots[0], _projection(roots[0]), is_for_everybody(roots[0]))
+    root = roots[0]
+    return Shape(root, _projection(root), is_for_everybody(root), _root_variables(root, document))
 
 
 def _projection(root: Selection) -> Project | None:
@@ -116,3 +129,26 @@ def _projection(root: Selection) -> Project | None:
         return projection(root.type, root.children, related)
     except Unplanned:
         return None
+
+
+def _root_variables(root: Selection, document: Document) -> dict[str, str]:
+    assert document.node is not None, "validated"
+    finder = _VariableFinder()
+    visit(document.node, finder)
+    given = {argument.name.value: argument.value for argument in root.node.arguments or ()}
+    return {
+        name: value.name.value
+        for name, value in given.items()
+        if isinstance(value, VariableNode) and finder.uses[value.name.value] == 1
+    }
+
+
+class _VariableFinder(Visitor):
+    """How often variables stand in a document, besides where they are declared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uses: Counter[str] = Counter()
+
+    def enter_variable(self, node: VariableNode, _key: Any, parent: Any, *_: Any) -> None:
+        self.uses[node.name.value] += not isinstance(parent, VariableDefinitionNode)

@@ -100,6 +100,8 @@ class ChangeFeed:
     async def follow(self, interest: Interest, after: Position | None = None) -> AsyncGenerator[Sequence[Change], None]:
         """Every change of `interest` once, in order: all since `after`, else from now on.
 
+        Nothing at all is yielded where all has been told that was there before; what follows has just happened.
+
         A listener that is slower than the changes come costs bounded memory: what has no room for it in memory is read
         from the table when it gets there.
 
@@ -116,6 +118,7 @@ class ChangeFeed:
                 while found := await stored(self._database, interest, position):
                     yield found
                     position = found[-1].position
+                yield ()
                 while taken := await mailbox.take():
                     if fresh := [change for change in taken if change.position > position]:
                         yield fresh

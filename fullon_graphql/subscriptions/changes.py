@@ -36,7 +36,7 @@ AfterEvent = Annotated[
 def row_stream(whose: str, open_: Callable[..., Source[Any]]) -> Any:
     """A field of `Subscription` that streams what happens to rows; `whose` begins its description."""
     description = f"{whose}: each committed change once; with `after`, everything since that event first."
-    return streamed(description, open_, cursor=lambda event: event.cursor)
+    return streamed(description, open_, cursor=lambda event: event.cursor, order=Position.of)
 
 
 class RowChanges(Generic[Event]):
@@ -61,12 +61,14 @@ class RowChanges(Generic[Event]):
         self._field = field
         self._after = None if after is None else Position.of(after)
         self._bot_id = bot_id
+        self.is_up_to_date = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Everything since `after` and then what happens, or only the latter."""
         interest = await self._interest()
         async with aclosing(self._context.process.changes.follow(interest, self._after)) as batches:
             async for batch in batches:
+                self.is_up_to_date = self.is_up_to_date or not batch
                 for change, row in zip(batch, await self._rows(batch), strict=True):
                     yield self._event(cursor=change.position.cursor, kind=change.kind, **{self._field: row})
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, cast
 
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError
@@ -21,7 +21,7 @@ from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
 from fullon_graphql.engine.rendering import formatted
 from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon_error
-from fullon_graphql.subscriptions.sources import Source, Stream
+from fullon_graphql.subscriptions.sources import EventSource, Source, Stream
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +90,11 @@ class Listener:
                 raise GraphQLErrors(self._end) if self._end else StopAsyncIteration
             else:
                 await self._wait()
+
+    @property
+    def oldest(self) -> Frame | None:
+        """What has waited longest."""
+        return next(iter(self._waiting.values()), None)
 
     def put(self, number: int, place: Hashable, frame: Frame) -> None:
         """Take event `number` in place of an unread one of the same `place`, unless the state that was sent has it."""
@@ -163,6 +168,11 @@ class Group:
     def resumable(self) -> bool:
         """True for a stream of events, False for one of states."""
         return self._stream.resumable
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Of a stream of events: whether all has been told that was there before."""
+        return cast("EventSource[Any]", self._source).is_up_to_date
 
     @asynccontextmanager
     async def joined(self, hand: Hand) -> AsyncIterator[Listener]:

@@ -2,7 +2,7 @@
 
 The same is: the same document and operation, the same values of its variables, and the same audience (everybody where
 nothing depends on the caller, else one account with the same rights). A group begins with its first listener and ends
-with its last.
+with its last. Who goes on after a cursor catches up alone, and then shares.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphql import GraphQLError
@@ -20,8 +21,59 @@ from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors, Operations, Request
 from fullon_graphql.engine.rendering import formatted
 from fullon_graphql.errors import RateLimited
-from fullon_graphql.subscriptions.groups import Group, Hand, Listener, only_when_asked
+from fullon_graphql.subscriptions.groups import Frame, Group, Hand, only_when_asked
+from fullon_graphql.subscriptions.resuming import Resumed
 from fullon_graphql.subscriptions.sources import SOURCE, Stream
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What somebody listens to. `after` is where to go on, of a stream that has cursors; None from now on."""
+
+    subscription: Subscription
+    principal: Principal
+    after: str | None
+
+    @classmethod
+    def of(cls, subscription: Subscription, principal: Principal, after: str | None) -> Wanted:
+        """What a client wants who has said to go on `after` this cursor, or in its document where."""
+        stream, root = _stream(subscription), subscription.shape.root
+        said = root.arguments(subscription.variables).get("after")
+        return cls(subscription, principal, (after or said) if stream.resumable else None)
+
+    @property
+    def stream(self) -> Stream:
+        """How it is listened to."""
+        return _stream(self.subscription)
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """What the source is opened with."""
+        given = dict(self.subscription.shape.root.arguments(self.subscription.variables))
+        if self.stream.resumable:
+            given.pop("after", None)
+        return given if self.after is None else given | {"after": self.after}
+
+    def identity(self) -> Hashable:
+        """What those have in common who share a group."""
+        if self.after is not None:
+            return object()  # goes on where this one listener has stopped
+        wanted, shape = self.subscription, self.subscription.shape
+        audience = () if shape.for_everybody else (self.principal.uid, self.principal.is_admin, self.principal.scopes)
+        name = wanted.operation.name.value if wanted.operation.name else None
+        variables = {key: value for key, value in wanted.variables.coerced.items() if key != self._resuming_variable}
+        return wanted.document, name, _frozen(variables), audience
+
+    @property
+    def from_now_on(self) -> Wanted | None:
+        """The same without a past; None where the cursor is part of what is asked."""
+        written = any(argument.name.value == "after" for argument in self.subscription.shape.root.node.arguments or ())
+        return None if written and not self._resuming_variable else replace(self, after=None)
+
+    @property
+    def _resuming_variable(self) -> str | None:
+        """The variable that says where to go on, and nothing else."""
+        return self.subscription.shape.root_variables.get("after") if self.stream.resumable else None
 
 
 class Streams:
@@ -35,41 +87,42 @@ class Streams:
     @asynccontextmanager
     async def listen(
         self, request: Request, context: Context, after: str | None = None, hand: Hand = only_when_asked
-    ) -> AsyncIterator[Listener]:
-        """A listener to the subscription that `request` asks for (`Operations.is_subscription` tells), for one block.
+    ) -> AsyncIterator[AsyncIterator[Frame]]:
+        """The frames of the subscription that `request` asks for (`Operations.is_subscription` tells), for one block.
 
         `after` is the cursor to go on from, whatever the document says; a stream without cursors does without it.
-        `hand` gets the frames that come while the listener is waited for, as far as it takes them.
+        `hand` gets the frames that come while the next one is waited for, as far as it takes them.
 
         Raises:
-            GraphQLErrors: the caller may not, or the subscription or its arguments are no good.
+            GraphQLErrors: the caller may not, or the subscription or its arguments are no good. Iterating raises it as
+                well, where the stream has come to its end with an error.
         """
         try:
             principal = signed_in(context.caller)
-            subscription = self._operations.subscription(request, context)
-            group = self._group(subscription, principal, context, after)
+            wanted = Wanted.of(self._operations.subscription(request, context), principal, after)
+            self._check(principal, context)
+            group = self._group(wanted, context)
         except GraphQLErrors:
             raise
         except Exception as error:
             found = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
             raise GraphQLErrors(formatted([found], context.request_id, before_execution=False)) from error
-        async with group.joined(hand) as listener:
-            with self._counted(principal):
-                yield listener
+        common, order = wanted.from_now_on, wanted.stream.order
+        with self._counted(principal):
+            if wanted.after is not None and common and order:
+                async with Resumed(group, lambda: self._group(common, context), order, hand).joined() as resumed:
+                    yield resumed
+            else:
+                async with group.joined(hand) as listener:
+                    yield listener
 
-    def _group(self, subscription: Subscription, principal: Principal, context: Context, after: str | None) -> Group:
-        self._check(principal, context)
-        root = subscription.shape.root
-        stream: Stream = root.declared.metadata[SOURCE]
-        arguments = root.arguments(subscription.variables)
-        if stream.resumable and after is not None:
-            arguments = {**arguments, "after": after}
-        key = _identity(subscription, stream, arguments, principal)
+    def _group(self, wanted: Wanted, context: Context) -> Group:
+        key = wanted.identity()
         found = self._groups.get(key)
         if found is None:
-            own = context.fork()
+            stream, arguments, own = wanted.stream, wanted.arguments, context.fork()
             open_ = lambda: stream.open(own, **arguments)  # noqa: E731  # two names for one expression
-            found = self._groups[key] = Group(subscription, stream, open_, own, lambda: self._forget(key))
+            found = self._groups[key] = Group(wanted.subscription, stream, open_, own, lambda: self._forget(key))
             self._operations.metrics.streams.set(len(self._groups))
         return found
 
@@ -92,15 +145,9 @@ class Streams:
                 self._per_user[principal.uid] -= 1
 
 
-def _identity(
-    subscription: Subscription, stream: Stream, arguments: Mapping[str, Any], principal: Principal
-) -> Hashable:
-    """What those have in common who share a group."""
-    if stream.resumable and arguments.get("after") is not None:
-        return object()  # goes on where this one listener has stopped
-    audience = () if subscription.shape.for_everybody else (principal.uid, principal.is_admin, principal.scopes)
-    name = subscription.operation.name.value if subscription.operation.name else None
-    return subscription.document, name, _frozen(subscription.variables.coerced), audience
+def _stream(subscription: Subscription) -> Stream:
+    stream: Stream = subscription.shape.root.declared.metadata[SOURCE]
+    return stream
 
 
 def _frozen(value: Any) -> Hashable:

@@ -41,6 +41,13 @@ class Source(Protocol[T_co]):
         ...
 
 
+class EventSource(Source[T_co], Protocol):
+    """A source of events that happen once."""
+
+    is_up_to_date: bool
+    """Whether `events` has told all that was there before, and tells what happens."""
+
+
 @dataclass(frozen=True, eq=False)
 class Stream:
     """How a subscription field is listened to."""
@@ -51,6 +58,8 @@ class Stream:
     cursor: Callable[[Any], str] | None = None
     """Of an event, where none must be missed: what goes on after it. Who cannot keep up is told where to go on. Without
     one the stream is of states: who cannot keep up gets the newest instead of all it has missed."""
+    order: Callable[[str], Any] | None = None
+    """Of a cursor, where there are some, what compares as events follow each other."""
     key: Callable[[Any], Hashable] | None = None
     """Of an event, what it is the state of: of those that wait for a listener, the newest of each is enough."""
 
@@ -70,16 +79,17 @@ def streamed(
     open_: Callable[..., Source[Any]],
     *,
     cursor: Callable[[Any], str] | None = None,
+    order: Callable[[str], Any] | None = None,
     key: Callable[[Any], Hashable] | None = None,
 ) -> Any:
     """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for those who are signed in.
 
     The class says its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context are
-    the field's arguments, annotated as a resolver's are. A source of events that happen once names the `cursor` of an
-    event; its argument `after` is the cursor from which to go on. One whose values stand for different things that
-    change, like the bars of a chart, names the `key` of a value.
+    the field's arguments, annotated as a resolver's are. A source of events that happen once (`EventSource`) names the
+    `cursor` of an event and their `order`; its argument `after` is the cursor from which to go on. One whose values
+    stand for different things that change, like the bars of a chart, names the `key` of a value.
     """
-    stream = Stream(open_, cursor, key)
+    stream = Stream(open_, cursor, order, key)
 
     async def resolve(info: Info, **arguments: Any) -> AsyncGenerator[Any, None]:
         signed_in(info.context.caller)

@@ -52,6 +52,8 @@ class Driven:
     known: list[Any] = field(default_factory=list)
     stateful: bool = True
     closed: bool = False
+    is_up_to_date: bool = False
+    after: str | None = None
 
     async def events(self) -> AsyncGenerator[Any, None]:
         try:
@@ -82,7 +84,7 @@ def _open(_context: Context, tag: str = "") -> Driven:
 
 
 def _open_events(_context: Context, after: str | None = None) -> Driven:
-    opened.append(Driven(stateful=False))
+    opened.append(Driven(stateful=False, after=after))
     return opened[-1]
 
 
@@ -95,9 +97,15 @@ class Subscription:
         "Things that change, none of which is missed.",
         _open,
         cursor=lambda ticker: ticker.of,
+        order=str,
         key=lambda ticker: ticker.of,
     )
-    happened: Private = streamed("Events.", _open_events, cursor=lambda private: f"c{private.number}")
+    happened: Private = streamed(
+        "Events.",
+        _open_events,
+        cursor=lambda private: f"c{private.number}",
+        order=lambda cursor: int(cursor.removeprefix("c")),
+    )
 
 
 @strawberry.type
@@ -124,7 +132,10 @@ class Driver:
         return cls(process, operations, Streams(operations))
 
     def listen(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:
-        return self.streams.listen(Request(query, name, variables), Context(self.process, caller=caller))
+        return self.streams.listen(*self.asked(caller, query, name, **variables))
+
+    def asked(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> tuple[Request, Context]:
+        return Request(query, name, variables), Context(self.process, caller=caller)
 
     def count(self, name: str) -> int:
         """The sum of one of the metrics over its labels."""
@@ -146,10 +157,10 @@ def numbered(frame: Frame) -> int:
 
 
 async def taken(source: Driven, *events: Any) -> None:
-    """Have the source say these, one by one, and wait until each has gone out to the listeners."""
+    """Have the source say these, one by one, and wait until each has gone out to the listeners; unless it is closed."""
     for event in events:
         source.said.put_nowait(event)
-    while not source.said.empty():
+    while not (source.said.empty() or source.closed):
         await asyncio.sleep(0)
     for _ in range(20):  # turns of the loop that execution and delivery take without any store
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,7 @@ from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Request
 from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
-from fullon_graphql.subscriptions.groups import Listener
+from fullon_graphql.subscriptions.groups import Frame
 from fullon_graphql.subscriptions.presence import Presence, Presences
 from fullon_graphql.subscriptions.sharing import Streams
 from fullon_graphql.subscriptions.transports.door import Door, context_of, credential_of
@@ -58,16 +59,16 @@ class HttpStreams:
     async def _flow(self, request: Request, context: Context, after: str | None, response: _Response) -> bytes:
         """Send the stream to its end, which is returned."""
         try:
-            async with self._streams.listen(request, context, after) as listener:
-                await self._send(listener, response)
+            async with self._streams.listen(request, context, after) as frames:
+                await self._send(frames, response)
         except GraphQLErrors as error:
             return response.wording.ending(error.errors)
         except Exception as error:
             return response.wording.ending([formatted(_known(error, context))])
         return response.wording.ending()
 
-    async def _send(self, listener: Listener, response: _Response) -> None:
-        frames, wording = aiter(listener), response.wording
+    async def _send(self, frames: AsyncIterator[Frame], response: _Response) -> None:
+        wording = response.wording
         while True:
             try:
                 async with asyncio.timeout(self._heartbeat) as silence:

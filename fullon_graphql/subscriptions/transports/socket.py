@@ -152,8 +152,8 @@ class Socket(Line):
         context, head = self._context.fork(), b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
         if self._operations.is_subscription(request):
             self._goes_on()
-            async with self._streams.listen(request, context, hand=partial(self._hand, head)) as listener:
-                async for frame in listener:
+            async with self._streams.listen(request, context, hand=partial(self._hand, head)) as frames:
+                async for frame in frames:
                     await self._send_text(b"%b%b}" % (head, frame.body))
             return None
         response = await self._operations.run(request, context)

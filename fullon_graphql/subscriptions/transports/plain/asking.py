@@ -50,8 +50,8 @@ class Asking:
 
     async def events(self, query: str, **variables: Any) -> AsyncGenerator[Any, None]:
         """The data of each event of a subscription."""
-        async with self.streams.listen(Request(query, None, variables), self.context.fork()) as listener:
-            async for frame in listener:
+        async with self.streams.listen(Request(query, None, variables), self.context.fork()) as frames:
+            async for frame in frames:
                 yield _data(frame.body)
 
 

@@ -1,0 +1,73 @@
+"""Going on after a cursor: alone through what has happened since, then together with all who listen to the same.
+
+After a restart every client comes back with a cursor of its own. If each kept a source of its own for good, nothing
+would be shared any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Self
+
+from fullon_graphql.subscriptions.groups import Frame, Group, Hand, Listener, only_when_asked
+
+Order = Callable[[str], Any]
+"""Of a cursor, what compares as events follow each other."""
+
+
+class Resumed:
+    """One reader who goes on: `async for frame in resumed`, as with a `Listener`.
+
+    Once its own group is up to date, the common one is joined as well. Both tell the same events in the same order, so
+    from the first event that the common one tells no later than the own one has, the common one has everything.
+    """
+
+    def __init__(self, own: Group, common: Callable[[], Group], order: Order, hand: Hand) -> None:
+        self._own = own
+        self._common = common
+        self._order = order
+        self._hand = hand
+        self._alone, self._together = AsyncExitStack(), AsyncExitStack()
+        self._behind: Listener | None = None
+        self._live: Listener | None = None
+        self._told: Any = None
+        """The place of the last event that the own group has told, as long as the common one may tell it again."""
+
+    @asynccontextmanager
+    async def joined(self) -> AsyncIterator[Self]:
+        """Listen for one block."""
+        async with self._alone, self._together:
+            self._behind = await self._alone.enter_async_context(self._own.joined(only_when_asked))
+            yield self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Frame:
+        # Whoever waits may be cancelled, and ask again: nothing is taken before the last wait is over.
+        while self._behind:
+            if self._live is None and self._own.is_up_to_date:
+                self._live = await self._together.enter_async_context(self._common().joined(self._hand_if_new))
+            elif self._live and self._live.oldest and not self._is_new(self._live.oldest):
+                self._behind = None
+                await self._alone.aclose()
+            else:
+                frame = await anext(self._behind)
+                self._told = self._place(frame)
+                return frame
+        assert self._live is not None, "it has taken over"
+        while not self._is_new(frame := await anext(self._live)):
+            pass
+        self._told = None
+        return frame
+
+    def _hand_if_new(self, frame: Frame) -> bool:
+        return self._is_new(frame) and self._hand(frame)
+
+    def _is_new(self, frame: Frame) -> bool:
+        return self._told is None or self._place(frame) > self._told
+
+    def _place(self, frame: Frame) -> Any:
+        assert frame.cursor is not None, "events have cursors"
+        return self._order(frame.cursor)

@@ -1,0 +1,164 @@
+"""Whoever goes on after a cursor: alone at first, then with all others, and nothing is missing or twice on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fullon_graphql.subscriptions.groups import Frame, Group, Hand, Listener
+from fullon_graphql.subscriptions.resuming import Resumed
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import TRADER
+from tests.subscriptions.driven import Driver, Private, number, opened, taken
+
+ONE = principal(TRADER)
+EVENTS = "subscription ($after: String) { happened(after: $after) { number } }"
+
+
+@pytest.fixture
+def driver(graph: GraphClient) -> Driver:
+    return Driver.over(graph.process)
+
+
+async def heard(frames: Any, *sources: Any, event: int) -> int:
+    """What is heard once these sources have told of an event."""
+    reading = asyncio.create_task(number(frames))
+    for _ in range(20):  # in which it may go over to another source
+        await asyncio.sleep(0)
+    for source in sources:
+        await taken(source, Private(number=event))
+    return await reading
+
+
+async def test_who_has_caught_up_shares_with_all_who_listen_to_the_same(driver: Driver) -> None:
+    async with driver.listen(ONE, EVENTS) as other, driver.listen(ONE, EVENTS, after="c0") as resumed:
+        common, own = opened
+        await taken(own, Private(number=1), Private(number=2))
+        assert [await number(resumed), await number(resumed)] == [1, 2]
+        own.is_up_to_date = True
+        assert [await heard(resumed, own, common, event=event) for event in (3, 4, 5)] == [3, 4, 5]
+        assert own.closed
+        assert driver.count("streams ") == 1
+        executed = driver.count("events_total")
+        assert await heard(resumed, common, event=6) == 6
+        assert driver.count("events_total") == executed + 1
+        assert [await number(other) for _ in range(4)] == [3, 4, 5, 6]
+    assert common.closed
+
+
+async def test_who_comes_back_after_a_restart_shares_although_nobody_else_is_there(driver: Driver) -> None:
+    async with driver.listen(ONE, EVENTS, after="c1") as one, driver.listen(ONE, EVENTS, after="c2") as two:
+        for own in opened[:2]:
+            own.is_up_to_date = True
+        for event in (3, 4, 5):
+            both = await asyncio.gather(heard(one, event=event), heard(two, *opened, event=event))
+            assert list(both) == [event, event]
+        assert [source.closed for source in opened] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        'subscription { happened(after: "c0") { number } }',
+        "subscription ($after: String!) { happened(after: $after) { number ... @include(if: true) { number } } }",
+        "subscription ($after: String) { one: happened(after: $after) { number } one: happened(after: $after) { number } }",
+    ],
+    ids=["written into the document", "required", "written twice"],
+)
+async def test_a_cursor_that_is_part_of_what_is_asked_keeps_its_listener_alone(driver: Driver, query: str) -> None:
+    variables = {"after": "c0"} if "$after" in query else {}
+    async with driver.listen(ONE, query, **variables) as resumed:
+        opened[0].is_up_to_date = True
+        for event in (1, 2, 3):
+            assert await heard(resumed, *opened, event=event) == event
+        assert len(opened) == 2 if "String!" in query else len(opened) == 1
+
+
+async def test_the_last_event_id_of_a_browser_counts_more_than_a_variable(driver: Driver) -> None:
+    request, context = driver.asked(ONE, EVENTS, after="c0")
+    async with driver.streams.listen(request, context, "c7"):
+        assert opened[0].after == "c7"
+
+
+# ---------------------------------------------------------------- the law
+
+
+@dataclass
+class Told:
+    """A group that tells of events when it is told to, from the one after `number` on."""
+
+    number: int = 0
+    is_up_to_date: bool = False
+    resumable: bool = True
+    listeners: list[Listener] = field(default_factory=list)
+
+    def state(self) -> None:
+        """Nothing."""
+
+    @asynccontextmanager
+    async def joined(self, hand: Hand) -> AsyncIterator[Listener]:
+        """As a group's."""
+        self.listeners.append(Listener(cast("Group", self), 1000, hand))
+        yield self.listeners[-1]
+        self.listeners.pop()
+
+    def tell(self, upto: int) -> None:
+        """The next event, as far as it has happened."""
+        if self.number < upto:
+            self.number += 1
+            for listener in self.listeners:
+                listener.put(self.number, self.number, Frame(b"", str(self.number)))
+
+
+Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "room", "up to date"]), max_size=60)
+
+
+@given(st.integers(0, 5), st.integers(0, 5), Steps)
+@example(2, 0, ["happen", "up to date", "own", "read", "common", "common", "common", "happen", "own", "read"])
+def test_every_event_comes_once_and_in_order_whichever_group_is_ahead(after: int, ahead: int, steps: list[str]) -> None:
+    asyncio.run(follow(after, ahead, steps))
+
+
+async def follow(after: int, ahead: int, steps: Sequence[str]) -> None:
+    """Take such steps, then let all that has happened be told, and compare."""
+    happened, room = max(after, ahead), True
+    own, common, heard_ = Told(after), Told(ahead), list[int]()
+
+    def hand(frame: Frame) -> bool:
+        if room:
+            heard_.append(int(frame.cursor or 0))
+        return room
+
+    async def read(frames: Resumed) -> None:
+        async for frame in frames:
+            await asyncio.sleep(0)  # sending takes a turn of the loop
+            heard_.append(int(frame.cursor or 0))
+
+    resumed = Resumed(cast("Group", own), lambda: cast("Group", common), int, hand)
+    async with resumed.joined():
+        reading = asyncio.create_task(read(resumed))
+        for step in [*steps, "up to date", *["own", "common", "read"] * (len(steps) + 20)]:
+            match step:
+                case "happen":
+                    happened += 1
+                case "own":
+                    own.tell(happened)
+                case "common":
+                    common.tell(happened)
+                case "read":
+                    for _ in range(5):
+                        await asyncio.sleep(0)
+                case "room":
+                    room = not room
+                case "up to date":
+                    own.is_up_to_date = own.number >= max(after, ahead)
+        reading.cancel()
+        await asyncio.wait([reading])
+    assert heard_ == list(range(after + 1, happened + 1))
