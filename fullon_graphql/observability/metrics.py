@@ -82,6 +82,7 @@ class Metrics:
         self.deliveries = self._tally("deliveries", "Events delivered to listeners, by kind of stream.", "kind")
         self.streams = self._gauge("streams", "Sources of subscriptions, each executed once for all who share it.")
         self.stream_listeners = self._gauge("stream_listeners", "Subscriptions that share them.")
+        self.stream_sharing_ratio = self._gauge("stream_sharing_ratio", "Subscriptions per source; 0 without any.")
         self.sockets = self._gauge("sockets", "Open WebSockets, and streams over HTTP.")
         self.topics = self._gauge("hub_topics", "Redis channels and patterns subscribed.")
         self.listeners = self._gauge("hub_listeners", "Listeners to them.")

@@ -83,6 +83,7 @@ class Streams:
         self._operations = operations
         self._groups: dict[Hashable, Group] = {}
         self._per_user: Counter[int] = Counter()
+        self._listeners = 0
 
     @asynccontextmanager
     async def listen(
@@ -123,12 +124,11 @@ class Streams:
             stream, arguments, own = wanted.stream, wanted.arguments, context.fork()
             open_ = lambda: stream.open(own, **arguments)  # noqa: E731  # two names for one expression
             found = self._groups[key] = Group(wanted.subscription, stream, open_, own, lambda: self._forget(key))
-            self._operations.metrics.streams.set(len(self._groups))
         return found
 
     def _forget(self, key: Hashable) -> None:
         del self._groups[key]
-        self._operations.metrics.streams.set(len(self._groups))
+        self._show()
 
     def _check(self, principal: Principal, context: Context) -> None:
         limit = context.process.settings.subscriptions_per_user
@@ -138,11 +138,21 @@ class Streams:
     @contextmanager
     def _counted(self, principal: Principal) -> Iterator[None]:
         self._per_user[principal.uid] += 1
-        with self._operations.metrics.stream_listeners.track_inprogress():
-            try:
-                yield
-            finally:
-                self._per_user[principal.uid] -= 1
+        self._listeners += 1
+        self._show()
+        try:
+            yield
+        finally:
+            self._per_user[principal.uid] -= 1
+            self._listeners -= 1
+            self._show()
+
+    def _show(self) -> None:
+        """Tell the metrics who shares what."""
+        metrics, groups = self._operations.metrics, len(self._groups)
+        metrics.streams.set(groups)
+        metrics.stream_listeners.set(self._listeners)
+        metrics.stream_sharing_ratio.set(self._listeners / groups if groups else 0)
 
 
 def _stream(subscription: Subscription) -> Stream:

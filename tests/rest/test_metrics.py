@@ -60,15 +60,21 @@ async def test_open_sockets_and_what_they_listen_to_are_shown(server: Server, si
     async with socket(server, bearer(await sign_in(TRADER))) as opened:
         await opened.sign_in()
         await opened.subscribe("1", 'subscription { tickers(exchange: "kraken") { price } }')
-        await until_live(server, sockets=1, hub_topics=2, hub_listeners=2, streams=1, stream_listeners=1)
+        await until_live(
+            server, sockets=1, hub_topics=2, hub_listeners=2, streams=1, stream_listeners=1, stream_sharing_ratio=1
+        )
         await opened.subscribe("2", 'subscription { tickers(exchange: "kraken") { symbol } }')
         await until_live(server, sockets=1, hub_topics=2, hub_listeners=3, streams=2, stream_listeners=2)
         await opened.subscribe("3", 'subscription { tickers(exchange: "kraken") { symbol } }')
-        await until_live(server, sockets=1, hub_topics=2, hub_listeners=3, streams=2, stream_listeners=3)
-    await until_live(server, sockets=0, hub_topics=1, hub_listeners=1, streams=0, stream_listeners=0)
+        await until_live(
+            server, sockets=1, hub_topics=2, hub_listeners=3, streams=2, stream_listeners=3, stream_sharing_ratio=1.5
+        )
+    await until_live(
+        server, sockets=0, hub_topics=1, hub_listeners=1, streams=0, stream_listeners=0, stream_sharing_ratio=0
+    )
 
 
-async def until_live(server: Server, **wanted: int) -> None:
+async def until_live(server: Server, **wanted: float) -> None:
     async with asyncio.timeout(20):
         while {name: value for (name, _), value in (await read(server)).items() if name in wanted} != wanted:
             await asyncio.sleep(0.01)
