@@ -7,7 +7,7 @@ graphql-core for what projections do not know and for every error.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -69,18 +69,25 @@ class Subscription:
     shape: Shape
     metrics: Metrics
 
-    async def answer(self, context: Context, event: object) -> bytes:
-        """The response to one event as JSON text, with data, errors or both. Loaders are fresh with each."""
-        planned = await self._planned(context.fork(), event)
-        self.metrics.events.add("reference" if planned is None else "plan")
-        return planned or body(await self._reference(context.fork(), event), context.request_id)
+    async def answers(self, context: Context, events: Sequence[object]) -> list[bytes]:
+        """The response to each of some events that came together, as JSON text with data, errors or both.
 
-    async def _planned(self, context: Context, event: object) -> bytes | None:
+        What they lead to is found together, and anew with each call.
+        """
+        planned = await self._planned(context.fork(), events)
+        if planned is None and len(events) > 1:  # one of them may be why
+            return [answer for event in events for answer in await self.answers(context, [event])]
+        self.metrics.events.add("reference" if planned is None else "plan", len(events))
+        if planned is not None:
+            return planned
+        return [body(await self._reference(context.fork(), event), context.request_id) for event in events]
+
+    async def _planned(self, context: Context, events: Sequence[object]) -> list[bytes] | None:
         if self.shape.project is None:
             return None
         try:
-            [value] = await self.shape.project(Run(context, self.variables, Trace()), [event])
-            return orjson.dumps({"data": {self.shape.root.key: value}})
+            values = await self.shape.project(Run(context, self.variables, Trace()), events)
+            return [orjson.dumps({"data": {self.shape.root.key: value}}) for value in values]
         except Exception:  # whatever it is, the reference meets it too, and reports it
             return None
 

@@ -8,7 +8,7 @@ from strawberry.scalars import JSON
 from fullon_graphql import models
 from fullon_graphql.engine.columns import column
 from fullon_graphql.engine.entities import entity
-from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.schema.changes import RowEvent, changed_row
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.services import audit
@@ -35,4 +35,4 @@ class AuditEntry(Node):
 
 @strawberry.type(description="What happened to the audit log: an entry is only ever CREATED, unless somebody tampers.")
 class AuditEvent(RowEvent):
-    audit_entry: AuditEntry | None = strawberry.field(description="The entry; null once it is gone.")
+    audit_entry: AuditEntry | None = changed_row(AuditEntry, "The entry; null once it is gone.")

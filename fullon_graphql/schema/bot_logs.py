@@ -11,7 +11,7 @@ from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
-from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.schema.changes import RowEvent, changed_row
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef
 from fullon_graphql.schema.scalars import DateTime
@@ -50,6 +50,6 @@ class BotLog(Node):
 
 @strawberry.type(description="What happened to a line of a log, transaction by transaction.")
 class BotLogEvent(RowEvent):
-    bot_log: BotLog | None = strawberry.field(
-        description="The line as it is when the event is sent, which may be later; null once it is gone."
+    bot_log: BotLog | None = changed_row(
+        BotLog, "The line as it is when the event is sent, which may be later; null once it is gone."
     )

@@ -11,7 +11,7 @@ from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
-from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.schema.changes import RowEvent, changed_row
 from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.orders import OrderSide
@@ -84,6 +84,6 @@ class CreateDryTradeInput:
 
 @strawberry.type(description="What happened to a simulated trade, transaction by transaction.")
 class DryTradeEvent(RowEvent):
-    dry_trade: DryTrade | None = strawberry.field(
-        description="The trade as it is when the event is sent, which may be later; null once it is gone."
+    dry_trade: DryTrade | None = changed_row(
+        DryTrade, "The trade as it is when the event is sent, which may be later; null once it is gone."
     )

@@ -12,7 +12,7 @@ from fullon_graphql.engine.columns import column, upper
 from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_many, to_one
 from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.schema.changes import RowEvent, changed_row
 from fullon_graphql.schema.enums import described
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, TradeRef, UserRef
@@ -106,6 +106,6 @@ class CreateOrderInput:
 
 @strawberry.type(description="What happened to an order, transaction by transaction.")
 class OrderEvent(RowEvent):
-    order: Order | None = strawberry.field(
-        description="The order as it is when the event is sent, which may be later; null once it is gone."
+    order: Order | None = changed_row(
+        Order, "The order as it is when the event is sent, which may be later; null once it is gone."
     )

@@ -11,7 +11,7 @@ from fullon_graphql.engine.entities import entity
 from fullon_graphql.engine.fields import to_one
 from fullon_graphql.engine.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
-from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.schema.changes import RowEvent, changed_row
 from fullon_graphql.schema.inputs import needed, optional
 from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.orders import OrderSide
@@ -119,6 +119,6 @@ class UpdateTradeInput:
 
 @strawberry.type(description="What happened to a trade, transaction by transaction.")
 class TradeEvent(RowEvent):
-    trade: Trade | None = strawberry.field(
-        description="The trade as it is when the event is sent, which may be later; null once it is gone."
+    trade: Trade | None = changed_row(
+        Trade, "The trade as it is when the event is sent, which may be later; null once it is gone."
     )

@@ -13,7 +13,7 @@ from fullon_graphql.subscriptions.sources import Source
 
 def _audit_log(context: Context, after: AfterEvent = None) -> Source[AuditEvent]:
     administrator(context.caller)
-    return RowChanges(context, AuditEntry, AuditEvent, "audit_entry", after)
+    return RowChanges(context, AuditEntry, AuditEvent, after)
 
 
 @strawberry.type

@@ -11,7 +11,7 @@ from fullon_graphql.subscriptions.sources import Source
 
 
 def _bot_logs(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[BotLogEvent]:
-    return RowChanges(context, BotLog, BotLogEvent, "bot_log", after, bot_id)
+    return RowChanges(context, BotLog, BotLogEvent, after, bot_id)
 
 
 @strawberry.type

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Generic, TypeVar
@@ -12,8 +11,7 @@ import strawberry
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context
 from fullon_graphql.engine import keys
-from fullon_graphql.engine.entities import entity_of
-from fullon_graphql.engine.loaders import load_entity
+from fullon_graphql.engine.entities import Key, entity_of
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Bot
 from fullon_graphql.schema.changes import RowEvent
@@ -47,30 +45,29 @@ class RowChanges(Generic[Event]):
     """
 
     def __init__(
-        self,
-        context: Context,
-        row: type[Any],
-        event: type[Event],
-        field: str,
-        after: str | None,
-        bot_id: int | None = None,
+        self, context: Context, row: type[Any], event: type[Event], after: str | None, bot_id: int | None = None
     ) -> None:
         self._context = context
         self._entity = entity_of(row)
         self._event = event
-        self._field = field
         self._after = None if after is None else Position.of(after)
         self._bot_id = bot_id
         self.is_up_to_date = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Everything since `after` and then what happens, or only the latter."""
+        async with aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for event in batch:
+                    yield event
+
+    async def batches(self) -> AsyncGenerator[Sequence[Event], None]:
+        """The same, and together what has come together."""
         interest = await self._interest()
         async with aclosing(self._context.process.changes.follow(interest, self._after)) as batches:
             async for batch in batches:
                 self.is_up_to_date = self.is_up_to_date or not batch
-                for change, row in zip(batch, await self._rows(batch), strict=True):
-                    yield self._event(cursor=change.position.cursor, kind=change.kind, **{self._field: row})
+                yield [self._event(cursor=c.position.cursor, kind=c.kind, key=self._key(c)) for c in batch]
 
     def state(self) -> Sequence[Event]:
         """Nothing: what has happened is not told again."""
@@ -87,13 +84,7 @@ class RowChanges(Generic[Event]):
         if await self._context.database.row(mine) is None:
             raise NotFound(f"You have no bot {bot_id}.")
 
-    async def _rows(self, changes: Sequence[Change]) -> Sequence[Any]:
-        """The rows as they are now, found together: None for those that are gone or not the caller's to see."""
-        together = self._context.fork()
-        return await asyncio.gather(*(self._row(together, change) for change in changes))
-
-    async def _row(self, context: Context, change: Change) -> Any:
+    def _key(self, change: Change) -> Key | None:
         if change.kind is ChangeKind.DELETED:
             return None
-        key = keys.read([change.key.get(column.key) for column in self._entity.key], self._entity.key)
-        return None if key is None else await load_entity(context, self._entity, key)
+        return keys.read([change.key.get(column.key) for column in self._entity.key], self._entity.key)

@@ -11,7 +11,7 @@ from fullon_graphql.subscriptions.sources import Source
 
 
 def _dry_trades(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[DryTradeEvent]:
-    return RowChanges(context, DryTrade, DryTradeEvent, "dry_trade", after, bot_id)
+    return RowChanges(context, DryTrade, DryTradeEvent, after, bot_id)
 
 
 @strawberry.type

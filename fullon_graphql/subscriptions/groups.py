@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final, Self, TypeAlias, cast
 
 import structlog
@@ -209,26 +210,26 @@ class Group:
     async def _run(self) -> None:
         errors: Sequence[GraphQLFormattedError] = ()
         try:
-            async with aclosing(self._events()) as events:
-                async for event in events:
-                    self.number += 1
-                    [frame] = await self._executed([event])
-                    await self._publish(self._place(event), frame)
+            async with aclosing(self._batches()) as batches:
+                async for events in batches:
+                    first, self.number = self.number + 1, self.number + len(events)
+                    for number, event, frame in zip(count(first), events, await self._executed(events), strict=False):
+                        await self._publish(number, event, frame)
         except Exception as error:
             errors = self.rendered(error)
         self._retire()
         for listener in self._listeners:
             listener.end(errors)
 
-    async def _events(self) -> AsyncGenerator[Any, None]:
-        """The events of the source. One of states that fails is opened again, for it begins with all there is."""
+    async def _batches(self) -> AsyncGenerator[Sequence[Any], None]:
+        """What the source tells. One of states that fails is opened again, for it begins with all there is."""
         pauses = iter(PAUSES)
         while True:
             try:
-                async with aclosing(self._source.events()) as events:
-                    async for event in events:
+                async with aclosing(_told(self._source, resumable=self.resumable)) as batches:
+                    async for events in batches:
                         pauses = iter(PAUSES)
-                        yield event
+                        yield events
                 return  # noqa: TRY300  # an `else` would read as if there were something to do
             except Exception as error:
                 pause = next(pauses, None)
@@ -239,22 +240,17 @@ class Group:
             self._source = self._open()
 
     async def _executed(self, events: Sequence[Any]) -> list[Frame]:
-        cursor = self._stream.cursor
-        return [
-            Frame(await self._subscription.answer(self._context, event), cursor(event) if cursor else None)
-            for event in events
-        ]
+        answers, cursor = await self._subscription.answers(self._context, events), self._stream.cursor
+        return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
 
-    async def _publish(self, place: Hashable, frame: Frame) -> None:
+    async def _publish(self, number: int, event: Any, frame: Frame) -> None:
+        place = self._stream.key(event) if self._stream.key else number
         listeners = list(self._listeners)
         self._subscription.metrics.deliveries.add(self._stream.kind, len(listeners))
         for start in range(0, len(listeners), AT_ONCE):
             for listener in listeners[start : start + AT_ONCE]:
-                listener.put(self.number, place, frame)
+                listener.put(number, place, frame)
             await asyncio.sleep(0)  # those who read take it before the next one comes
-
-    def _place(self, event: Any) -> Hashable:
-        return self._stream.key(event) if self._stream.key else self.number
 
     def _limit(self) -> int:
         if self.resumable or self._stream.key:
@@ -272,6 +268,16 @@ class Group:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+def _told(source: Source[Any], *, resumable: bool) -> AsyncGenerator[Sequence[Any], None]:
+    return cast("EventSource[Any]", source).batches() if resumable else _one_by_one(source)
+
+
+async def _one_by_one(source: Source[Any]) -> AsyncGenerator[Sequence[Any], None]:
+    async with aclosing(source.events()) as events:
+        async for event in events:
+            yield [event]
 
 
 def _may_pass(error: Exception) -> bool:

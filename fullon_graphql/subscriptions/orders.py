@@ -11,7 +11,7 @@ from fullon_graphql.subscriptions.sources import Source
 
 
 def _orders(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[OrderEvent]:
-    return RowChanges(context, Order, OrderEvent, "order", after, bot_id)
+    return RowChanges(context, Order, OrderEvent, after, bot_id)
 
 
 @strawberry.type

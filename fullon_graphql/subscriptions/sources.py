@@ -45,7 +45,11 @@ class EventSource(Source[T_co], Protocol):
     """A source of events that happen once."""
 
     is_up_to_date: bool
-    """Whether `events` has told all that was there before, and tells what happens."""
+    """Whether all has been told that was there before, so that what comes has just happened."""
+
+    def batches(self) -> AsyncGenerator[Sequence[T_co], None]:
+        """What `events` tells, and together what has come together. Called once, in place of `events`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

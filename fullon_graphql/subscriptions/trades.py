@@ -11,7 +11,7 @@ from fullon_graphql.subscriptions.sources import Source
 
 
 def _trades(context: Context, after: AfterEvent = None) -> Source[TradeEvent]:
-    return RowChanges(context, Trade, TradeEvent, "trade", after)
+    return RowChanges(context, Trade, TradeEvent, after)
 
 
 @strawberry.type

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +68,11 @@ class Driven:
                 yield event
         finally:
             self.closed = True
+
+    async def batches(self) -> AsyncGenerator[list[Any], None]:
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                yield event if isinstance(event, list) else [event]
 
     def state(self) -> list[Any]:
         return self.known

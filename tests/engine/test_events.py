@@ -1,0 +1,137 @@
+"""Events: those that come together are written as the reference writes each of them, at the cost of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pytest
+from redis.asyncio import Redis
+
+from fullon_graphql.auth.principal import Principal
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.context import Context
+from fullon_graphql.database import Database
+from fullon_graphql.engine.entities import entity_of
+from fullon_graphql.engine.events import Subscription
+from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.rendering import body
+from fullon_graphql.schema.audit import AuditEntry, AuditEvent
+from fullon_graphql.schema.bot_logs import BotLog, BotLogEvent
+from fullon_graphql.schema.changes import RowEvent
+from fullon_graphql.schema.dry_trades import DryTrade, DryTradeEvent
+from fullon_graphql.schema.orders import Order, OrderEvent
+from fullon_graphql.schema.trades import Trade, TradeEvent
+from fullon_graphql.services.changes import ChangeKind
+from tests.conftest import Count
+from tests.engine.operations import in_order
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import ADMIN, OTHER, TRADER
+
+ADMINISTRATOR = principal(ADMIN, admin=True)
+CALLERS = {"trader": principal(TRADER), "other": principal(OTHER), "administrator": ADMINISTRATOR}
+
+STREAMS: dict[str, tuple[type[Any], type[RowEvent], str]] = {
+    "orders": (
+        Order,
+        OrderEvent,
+        "subscription { orders { cursor kind order { id orderId side status volume timestamp bot { name user { mail } }"
+        " user { uid } ticker { last } instrument { symbol exchange { name } } trades { tradeId } } } }",
+    ),
+    "trades": (
+        Trade,
+        TradeEvent,
+        "subscription { trades { __typename kind trade { id side cost roi order { orderId bot { name } } } c: cursor } }",
+    ),
+    "dry trades": (
+        DryTrade,
+        DryTradeEvent,
+        "subscription { dryTrades { dryTrade { id volume bot { botId orders(last: 2) { nodes { status } } } } } }",
+    ),
+    "logs": (BotLog, BotLogEvent, "subscription { botLogs { kind botLog { id message position timestamp bot { name } } } }"),
+    "audit log": (AuditEntry, AuditEvent, "subscription { auditLog { auditEntry { id seq operation entity time } } }"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A subscription of a caller."""
+
+    subscription: Subscription
+    context: Context
+
+    async def planned(self, events: Sequence[RowEvent]) -> list[Any]:
+        answers = await self.subscription._planned(self.context.fork(), events)
+        assert answers is not None, "left to the reference"
+        return [in_order(orjson.loads(answer)) for answer in answers]
+
+    async def by_reference(self, events: Sequence[RowEvent]) -> list[Any]:
+        results = [await self.subscription._reference(self.context.fork(), event) for event in events]
+        return [in_order(orjson.loads(body(result, self.context.request_id))) for result in results]
+
+
+def stage(graph: GraphClient, caller: Principal, query: str) -> Stage:
+    context = Context(graph.process, caller=caller)
+    return Stage(Operations(graph.graph.core).subscription(Request(query, None, {}), context), context)
+
+
+async def events_of(database: Database, row: type[Any], event: type[RowEvent]) -> list[RowEvent]:
+    """One about each row there is, whosever it is; one whose row is gone, and one that is told twice."""
+    entity = entity_of(row)
+    rows = await database.rows(entity.rows(ADMINISTRATOR).order_by(*entity.key))
+    keys = [entity.key_of(entity.build(each)) for each in rows]
+    assert keys, f"there is no {entity.name} to tell of"
+    return [
+        event(cursor=f"1-{number:x}", kind=ChangeKind.UPDATED, key=key)
+        for number, key in enumerate([*keys, None, keys[0]])
+    ]
+
+
+@pytest.fixture(autouse=True)
+async def _something_of_everything(graph: GraphClient, platform: Database, redis: Redis) -> None:
+    await tickers.write(redis, [Ticker("kraken", "BTC/USD", 100, 1, last=99.5)])
+    await graph.as_(ADMINISTRATOR).data('mutation { createBot(input: {name: "new"}) { botId } }')
+
+
+@pytest.mark.parametrize(
+    ("name", "caller"),
+    [(name, caller) for name in STREAMS for caller in CALLERS if name != "audit log" or caller == "administrator"],
+)
+async def test_events_that_come_together_are_written_as_the_reference_writes_each(
+    graph: GraphClient, platform: Database, name: str, caller: str
+) -> None:
+    row, event, query = STREAMS[name]
+    told = stage(graph, CALLERS[caller], query)
+    events = await events_of(platform, row, event)
+    assert await told.planned(events) == await told.by_reference(events)
+
+
+async def test_one_event_that_has_an_error_leaves_the_others_as_they_are(
+    graph: GraphClient, platform: Database
+) -> None:
+    row, event, query = STREAMS["orders"]
+    told = stage(graph, ADMINISTRATOR, query)
+    events = await events_of(platform, row, event)
+    async with platform.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE orders SET side = 'hold' WHERE order_id = 1")
+    answers = [orjson.loads(answer) for answer in await told.subscription.answers(told.context, events)]
+    assert [in_order(answer) for answer in answers] == await told.by_reference(events)
+    assert ["errors" in answer for answer in answers] == [event.key in {events[0].key} for event in events]
+
+
+async def test_many_events_cost_as_many_statements_as_one(
+    graph: GraphClient, platform: Database, statements: Count, redis_calls: Count
+) -> None:
+    row, event, query = STREAMS["orders"]
+    told = stage(graph, principal(TRADER), query)
+    events = await events_of(platform, row, event)
+    await told.planned(events[:1])  # makes the connections
+    costs = []
+    for count in (1, 10):
+        with statements() as sql, redis_calls() as calls:
+            assert len(await told.subscription.answers(told.context, events[:count])) == count
+        costs.append((len(sql), len(calls)))
+    assert costs == [(1, 1), (1, 1)]
