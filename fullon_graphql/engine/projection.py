@@ -24,6 +24,7 @@ from graphql import (
 )
 
 from fullon_graphql.engine.batches import BATCH, Batch
+from fullon_graphql.engine.entities import entity_named
 from fullon_graphql.engine.parts import Row, row_of
 from fullon_graphql.engine.relations import RELATION, Relation
 from fullon_graphql.engine.selections import Selection
@@ -101,7 +102,7 @@ def _generated(type_name: str, selections: Sequence[Selection]) -> Callable[[Seq
         elif not selection.declared.is_basic_field:
             items.append(f"{selection.key!r}: None")
         else:
-            writers[f"w{number}"] = _value_writer(selection.type)
+            writers[f"w{number}"] = _value_writer(selection.type, selection.children)
             items.append(f"{selection.key!r}: w{number}(v.{selection.declared.python_name})")
     # Keys and names are GraphQL and Python names, so nothing but names gets into the expression.
     return eval(f"lambda values: [{{{', '.join(items)}}} for v in values]", writers)  # type: ignore[no-any-return]  # noqa: S307
@@ -187,22 +188,32 @@ def _columnar(
     return lambda value: write([value.json_column(name) for name in fields])
 
 
-def _value_writer(type_: GraphQLOutputType) -> Callable[[Any], Any]:
+def _value_writer(type_: GraphQLOutputType, children: tuple[Selection, ...] = ()) -> Callable[[Any], Any]:
     """How one plain value is written; null where none may be, and what JSON cannot say, are left to the reference."""
     required = isinstance(type_, GraphQLNonNull)
     inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
     if isinstance(inner, GraphQLList):
-        return _floats if get_named_type(inner).name == "Float" else _list_writer(_value_writer(inner.of_type))
-    leaf = _leaf(inner)
+        item = inner.of_type
+        return _floats if get_named_type(item).name == "Float" else _list_writer(_value_writer(item, children))
+    write_value = _part_writer(inner, children) if isinstance(inner, GraphQLObjectType) else _leaf(inner)
 
     def write(value: Any) -> Any:
         if value is not None:
-            return leaf(value)
+            return write_value(value)
         if required:
             raise Unplanned("null where a value is promised", "value")
         return None
 
     return write
+
+
+def _part_writer(type_: GraphQLObjectType, selections: tuple[Selection, ...]) -> Callable[[Any], Any]:
+    """How an object that is a part of another is written, where all that is asked of it is plain."""
+    elsewhere = [selection for selection in selections if not _is_plain(selection)]
+    if elsewhere or entity_named(type_.name):
+        raise Unplanned(f"{type_.name} is part of another object, and leads elsewhere")
+    write = _generated(type_.name, selections)
+    return lambda value: write([value])[0]
 
 
 def _list_writer(write_item: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -34,7 +34,8 @@ CASES = {
     "views": "{ botDashboard { totalBots openOrders } tradingOverview(exId: 20) { totalVolume successRate kind }"
     " performanceMetrics(kind: DRY, from: \"2020-01-01T00:00:00Z\") { sharpeRatio days unpriced } riskMetrics(capital: 5) {"
     " capital riskScore } userSummary { accountBalance dailyPnl pricesAsOf } portfolioStats(currency: \"BTC\") { totalAssets"
-    " accountsWithoutBalance } orderStatistics(botId: 2) { fillRate } tradeStatistics { expectancy } }",
+    " accountsWithoutBalance all: assetAllocation { __typename currency total price weight } } orderStatistics(botId: 2) {"
+    " fillRate } tradeStatistics { expectancy } }",
     "columns": "{ bots { nodes { botId name active dryRun timestamp uid } } }",
     "ids and type names": "{ __typename orders(first: 3) { __typename nodes { __typename id } } }",
     "to one": "{ orders(first: 50) { nodes { orderId side bot { name user { mail } } } } }",

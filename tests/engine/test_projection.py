@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from graphql.execution.values import VariableValues
@@ -15,12 +15,15 @@ from fullon_graphql.cache import accounts, tickers
 from fullon_graphql.cache.accounts import Position
 from fullon_graphql.cache.tickers import Ticker as Cached
 from fullon_graphql.context import Context
+from fullon_graphql.engine.operations import Operations, Request
 from fullon_graphql.engine.projection import Columnar, projection
+from fullon_graphql.engine.rendering import body
 from fullon_graphql.engine.subtrees import Run, related
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.unplanned import Unplanned
 from fullon_graphql.graph import Graph
 from fullon_graphql.ohlcv.candles import CandleColumns
+from fullon_graphql.schema.candles import Candle, CandleUpdate
 from fullon_graphql.schema.scalars import DateTime
 from fullon_graphql.schema.tickers import Ticker
 from tests.conftest import Count
@@ -33,6 +36,7 @@ TICKER = Ticker(
     percentage=None, spread=None, time=DateTime(datetime(2026, 1, 1, tzinfo=UTC)), age_ms=0.0,
 )  # fmt: skip
 TICKERS = '{{ tickers(exchange: "x") {{ {} }} }}'
+UPDATES = 'subscription { candles(exchange: "x", symbol: "y", timeframe: M1)'
 CANDLES = '{{ candles(exchange: "x", symbol: "y", timeframe: M1) {{ {} }} }}'
 
 
@@ -121,6 +125,25 @@ async def test_columns_with_a_number_that_is_none_are_left_to_the_reference(grap
     assert await write(graph, query, COLUMNS) == {"time": [0.0, 60_000.0], "close": [2.0, 3.0]}
     with pytest.raises(Unplanned, match="JSON"):
         await write(graph, query, broken)
+
+
+UPDATE = CandleUpdate(candle=cast("Candle", COLUMNS.bars()[1]), closed=False)
+
+
+@pytest.mark.parametrize("candle", ["close t: time", "__typename close", "close @skip(if: true)"])
+async def test_an_object_that_is_part_of_another_is_written_with_it(graph: GraphClient, candle: str) -> None:
+    query = f"{UPDATES} {{ closed candle {{ {candle} }} }} }}"
+    told = Operations(graph.graph.core).subscription(Request(query), Context(graph.process, caller=principal(TRADER)))
+    context = Context(graph.process, caller=principal(TRADER))
+    planned = await told._planned(context, [UPDATE])
+    assert planned is not None
+    assert planned[0] == body(await told._reference(context, UPDATE), "")
+
+
+async def test_a_null_in_place_of_such_an_object_is_left_to_the_reference(graph: GraphClient) -> None:
+    query = f"{UPDATES} {{ candle {{ close }} }} }}"
+    with pytest.raises(Unplanned, match="null"):
+        await write(graph, query, replace(UPDATE, candle=None))  # type: ignore[arg-type]  # what must not be
 
 
 def test_a_field_with_a_function_of_its_own_is_left_to_the_reference(schema: Graph) -> None:
