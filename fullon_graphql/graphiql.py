@@ -7,10 +7,13 @@ import json
 from strawberry.http.ides import get_graphql_ide_html
 
 OPERATIONS = """\
-# The graph of the trading platform. The book at the left describes everything in it.
+# The graph of the trading platform.
+# The book at the left describes all of it.
 #
-# 1. Run SignIn: put the cursor in it and press Ctrl-Enter. These are the mail and password of the demo.
-# 2. Below, under Headers, write   {"Authorization": "Bearer <accessToken>"}
+# 1. Run SignIn, with mail and password of the demo:
+#    put the cursor in it and press Ctrl-Enter.
+# 2. Below, under Headers, write
+#    {"Authorization": "Bearer <accessToken>"}
 # 3. Run one of the others.
 
 mutation SignIn {
@@ -47,6 +50,27 @@ subscription Prices {
 
 WAITING = "GraphiQL comes from unpkg.com. If this stays here, your browser does not reach it."
 
+_TALKING = "const fetcher = "
+_ASKING = """\
+// A socket that is refused is opened again for most of a minute, and then nothing but its code is shown.
+      // So who may not listen is told over HTTP, before there is a socket.
+      const fetcher = async (params, options) => {
+        const document = options?.documentAST;
+        const operation = document && GraphiQL.GraphQL.getOperationAST(document, params.operationName);
+        if (operation?.operation === "subscription") {
+          const answer = await fetch(fetchURL, {
+            method: "POST",
+            headers: { ...defaultHeaders, ...options.headers, "content-type": "application/json" },
+            body: JSON.stringify({ query: "{ me { uid } }" }),
+          });
+          const { errors } = await answer.json();
+          if (errors) return { errors: errors.map(({ message, extensions }) => ({ message, extensions })) };
+        }
+        return talk(params, options);
+      };
+
+      const talk = """
+
 _EDITOR = "parameters.q || EXAMPLE_QUERY"
 _LOADING = "Loading..."
 
@@ -54,4 +78,5 @@ _LOADING = "Loading..."
 def page() -> str:
     """The page, as HTML. Where it is given a query in its address (`?q=`), that stands in the editor instead."""
     html = get_graphql_ide_html(graphql_ide="graphiql")
-    return html.replace(_EDITOR, f"parameters.q || {json.dumps(OPERATIONS)}").replace(_LOADING, WAITING)
+    html = html.replace(_EDITOR, f"parameters.q || {json.dumps(OPERATIONS)}")
+    return html.replace(_TALKING, _ASKING).replace(_LOADING, WAITING)
