@@ -102,8 +102,11 @@ async def ohlcv_database(settings: Settings) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def redis(settings: Settings) -> AsyncIterator[Redis]:
-    """A client of this worker's Redis; answers are text."""
-    async with Redis.from_url(settings.redis_url, decode_responses=True) as client:
+    """A client of this worker's Redis; answers are text.
+
+    Without a timeout, for with one redis-py may forget that its task is cancelled, and no timeout of a test would help.
+    """
+    async with Redis.from_url(settings.redis_url, decode_responses=True, socket_timeout=None) as client:
         yield client
 
 

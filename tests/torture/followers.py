@@ -11,32 +11,40 @@ from typing import Any, Final, NamedTuple
 
 from httpx import HTTPError
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import Close
 
-from tests.torture.transports import Refused, Transport
+from tests.torture.transports import Refused, Way
 
-PASSING: Final = frozenset({"SERVICE_UNAVAILABLE", "TIMEOUT"})
+PASSING: Final = frozenset({"SERVICE_UNAVAILABLE", "TIMEOUT", "CACHE_ERROR", "CACHE_TIMEOUT"})
 """Codes that end a stream of one whose stores are away, and after which it is opened again."""
 NORMAL: Final = frozenset({1006, 1012, 1013})
 """How sockets may be closed on clients that have done nothing wrong: cut off, restart, store away."""
+UNCHECKED: Final = Close(1008, "Authentication error")
+"""How plain sockets say that the store is away which knows who somebody is."""
 PAUSE: Final = 0.1
 """Seconds before a client comes back."""
 
 
 @dataclass
 class Follower:
-    """One client of one stream. What must never happen is noted in `complaints`."""
+    """One client of one stream, by a `transport`. What must never happen is noted in `complaints`."""
 
-    name: str
-    transport: Transport
+    stream: str
+    transport: str
+    way: Way
     url: str
     token: str
-    query: str
     variables: dict[str, Any] = field(default_factory=dict)
     complaints: list[str] = field(default_factory=list, init=False)
     connections: int = field(default=0, init=False)
     heard: int = field(default=0, init=False)
     """Responses on all connections."""
     _connection: asyncio.Task[None] | None = field(default=None, init=False)
+
+    @property
+    def name(self) -> str:
+        """Which one this is."""
+        return f"{self.stream} by {self.transport}"
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -65,7 +73,7 @@ class Follower:
 
     async def _listen(self) -> None:
         self.again()
-        async with aclosing(self.transport(self.url, self.token, self.query, self.variables)) as responses:
+        async with aclosing(self.way(self.url, self.token, self.variables)) as responses:
             async for response in responses:
                 self.heard += 1
                 self.take(response)
@@ -76,7 +84,7 @@ class Follower:
                 self.variables["after"] = cursor
             case Refused(extensions={"code": code}) if code in PASSING:
                 pass
-            case ConnectionClosed(rcvd=close) if close is None or close.code in NORMAL:
+            case ConnectionClosed(rcvd=close) if close is None or close.code in NORMAL or close == UNCHECKED:
                 pass
             case OSError() | HTTPError():
                 pass
@@ -110,7 +118,10 @@ class EventFollower(Follower):
 
 
 class StateFollower(Follower):
-    """Keeps the newest state: of each symbol its step, which may not go back as long as a connection lasts."""
+    """Keeps the newest state: of each symbol its step, which may not go back as long as a connection lasts.
+
+    A response has one state, a list of them, or one within an update, as candles have.
+    """
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -124,7 +135,7 @@ class StateFollower(Follower):
             self.complaints.append(f"{self.name}: no data in {response}")
             return
         [found] = response["data"].values()
-        for each in found if isinstance(found, list) else [found]:
+        for each in found if isinstance(found, list) else [found.get("candle", found)]:
             before, self.steps[each["symbol"]] = self.steps.get(each["symbol"], -1), each["step"]
             if each["step"] < before:
                 self.complaints.append(f"{self.name}: {each} after {before}")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.torture.followers import Event
+from tests.torture.followers import Event, Follower
 
 
 @dataclass
@@ -15,10 +15,11 @@ class Outcome:
 
     blows: int = 0
     transactions: int = 0
-    connections: int = 0
-    """Made by all clients together, as the rest is."""
+    clients: Counter[str] = field(default_factory=Counter)
+    connections: Counter[str] = field(default_factory=Counter)
+    heard: Counter[str] = field(default_factory=Counter)
+    """By transport: how many there were, what they made and what came, by all of them together as the rest is."""
     events: int = 0
-    states: int = 0
     lost: int = 0
     doubled: int = 0
     unordered: int = 0
@@ -29,6 +30,13 @@ class Outcome:
     def good(self) -> bool:
         """Nothing was lost, doubled or out of order, and nobody complains."""
         return not (self.lost or self.doubled or self.unordered or self.complaints)
+
+    def count(self, follower: Follower) -> None:
+        """Add what one client has met with."""
+        self.clients[follower.transport] += 1
+        self.connections[follower.transport] += follower.connections
+        self.heard[follower.transport] += follower.heard
+        self.complaints += follower.complaints
 
     def compare(self, name: str, heard: Sequence[Event], happened: Sequence[Event]) -> None:
         """Hold what one client has heard against what has happened."""
@@ -44,7 +52,12 @@ class Outcome:
 
     def __str__(self) -> str:
         said = (
-            f"{self.blows} blows, {self.transactions} transactions, {self.connections} connections, {self.events} events"
-            f" and {self.states} states heard; {self.lost} lost, {self.doubled} doubled, {self.unordered} out of order"
+            f"{self.blows} blows, {self.transactions} transactions, {self.connections.total()} connections,"
+            f" {self.events} events and {self.heard.total() - self.events} states heard;"
+            f" {self.lost} lost, {self.doubled} doubled, {self.unordered} out of order"
         )
-        return "\n".join([said, *self.complaints])
+        transports = [
+            f"{name}: {clients} clients, {self.connections[name]} connections, {self.heard[name]} heard"
+            for name, clients in self.clients.items()
+        ]
+        return "\n".join([said, *transports, *self.complaints])

@@ -13,19 +13,19 @@ from tempfile import TemporaryDirectory
 
 import psutil
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from fullon_graphql import models
+from fullon_graphql.cache.client import connect
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.embedded import postgres, redis
 from fullon_graphql.embedded.home import socket_folder
 from fullon_graphql.models.migrate import create_databases, upgrade
+from fullon_graphql.ohlcv.writer import create_candles
 from fullon_graphql.services.sessions import Sessions
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
 from tests.fixtures.server import Server, running
-from tests.torture.writers import ACCOUNT
+from tests.torture.writers import ACCOUNT, CANDLES
 
 SECRET = "a secret of the torture, long enough for HS256"
 BACKLOG = 50
@@ -104,9 +104,19 @@ async def stage(followers: int) -> AsyncIterator[Stage]:
 
 @asynccontextmanager
 async def client(settings: Settings) -> AsyncIterator[Redis]:
-    """A client of Redis that says at once when there is none."""
-    async with Redis.from_url(settings.redis_url, decode_responses=True, retry=Retry(NoBackoff(), 0)) as redis:
+    """A client of Redis: ours, since redis-py's own may go on when it is cancelled."""
+    async with connect(settings.redis_url, settings, "torture") as redis:
         yield redis
+
+
+@asynccontextmanager
+async def candles(settings: Settings) -> AsyncIterator[Database]:
+    """The candle store's database."""
+    database = Database.connect(settings.ohlcv_database_url, "torture", settings)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -123,6 +133,8 @@ async def _fill(settings: Settings) -> dict[int, str]:
     await asyncio.to_thread(upgrade, settings.database_url)
     database = Database.connect(settings.database_url, "torture", settings)
     try:
+        async with candles(settings) as store, store.transaction() as connection:
+            await create_candles(connection, "kraken", CANDLES)
         await add(database, models.User, person(ADMIN, role="ADMIN"), person(TRADER), person(OTHER))
         await add(database, models.CatExchange, {"cat_ex_id": 1, "name": "kraken"})
         await add(database, models.Exchange, {"ex_id": ACCOUNT, "uid": TRADER, "cat_ex_id": 1, "name": "main"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice, product
 from typing import Final
@@ -9,12 +10,15 @@ from typing import Final
 import asyncpg
 
 from fullon_graphql.cache import accounts, tickers
+from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name
+from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services.changes import Position
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 from tests.torture.followers import Event, EventFollower, StateFollower
+from tests.torture.plain import BARS, GATEWAY, Plain, domain
 from tests.torture.stage import Stage, client
-from tests.torture.transports import TRANSPORTS
-from tests.torture.writers import ACCOUNT
+from tests.torture.transports import TRANSPORTS, Way, on_the_graph
+from tests.torture.writers import ACCOUNT, CANDLES
 
 
 @dataclass(frozen=True)
@@ -61,22 +65,62 @@ EVENTS: Final = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StateStream:
-    """A stream of states, each with the number of the step that it comes from."""
+    """A stream of states, each with the number of the step that it comes from, and every way to it by its transport."""
 
     name: str
-    query: str
+    ways: Mapping[str, Way]
 
 
 TICKER: Final = StateStream(
-    "ticker", 'subscription { ticker(exchange: "kraken", symbol: "BTC/USD") { symbol step: price } }'
+    "ticker",
+    on_the_graph('subscription { ticker(exchange: "kraken", symbol: "BTC/USD") { symbol step: price } }')
+    | {
+        "a plain domain": Plain(
+            domain("tickers"),
+            {"action": "stream_tickers", "params": {"exchange": "kraken", "symbols": ["BTC/USD"]}},
+            step="price",
+        )
+    },
 )
 TICKERS: Final = StateStream(
-    "tickers", 'subscription { tickers(exchange: "kraken", maxRate: 20) { symbol step: price } }'
+    "tickers",
+    on_the_graph('subscription { tickers(exchange: "kraken", maxRate: 20) { symbol step: price } }')
+    | {
+        "the plain gateway": Plain(
+            GATEWAY, {"operation": "stream_tickers", "params": {"exchange": "kraken"}}, step="price"
+        )
+    },
 )
-POSITIONS: Final = StateStream("positions", f"subscription {{ positions(exId: {ACCOUNT}) {{ symbol step: volume }} }}")
-STATES: Final = (TICKER, TICKERS, POSITIONS)
+POSITIONS: Final = StateStream(
+    "positions",
+    on_the_graph(f"subscription {{ positions(exId: {ACCOUNT}) {{ symbol step: volume }} }}")
+    | {
+        "the plain gateway": Plain(
+            GATEWAY, {"operation": "stream_user_positions", "params": {"exchange": "kraken"}}, step="size"
+        ),
+        "a plain domain": Plain(
+            domain("accounts"), {"action": "stream_positions", "params": {"ex_id": ACCOUNT}}, step="size"
+        ),
+    },
+)
+HOURS: Final = StateStream(
+    "hours",
+    on_the_graph(
+        f'subscription {{ candles(exchange: "kraken", symbol: "{CANDLES}", timeframe: H1)'
+        " { candle { symbol: time step: volume } } }"
+    )
+    | {
+        "plain bars": Plain(
+            BARS,
+            {"action": "subscribe", "exchange": "kraken", "symbol": CANDLES, "timeframe": "1h", "type": "ohlcv"},
+            step="volume",
+            symbol="timestamp",
+        )
+    },
+)
+STATES: Final = (TICKER, TICKERS, POSITIONS, HOURS)
 
 
 def event_followers(stage: Stage, count: int, after: str) -> list[tuple[EventStream, EventFollower]]:
@@ -85,11 +129,11 @@ def event_followers(stage: Stage, count: int, after: str) -> list[tuple[EventStr
         (
             stream,
             EventFollower(
-                f"{stream.name} by {transport}",
-                TRANSPORTS[transport],
+                stream.name,
+                transport,
+                on_the_graph(stream.query)[transport],
                 stage.server.url,
                 stage.tokens[stream.uid],
-                stream.query,
                 {"after": after},
             ),
         )
@@ -98,19 +142,11 @@ def event_followers(stage: Stage, count: int, after: str) -> list[tuple[EventStr
 
 
 def state_followers(stage: Stage, count: int) -> list[tuple[StateStream, StateFollower]]:
-    """So many clients, with all streams and transports in turn."""
+    """So many clients, with all streams and the ways to them in turn."""
+    ways = ((stream, transport, way) for stream in STATES for transport, way in stream.ways.items())
     return [
-        (
-            stream,
-            StateFollower(
-                f"{stream.name} by {transport}",
-                TRANSPORTS[transport],
-                stage.server.url,
-                stage.tokens[TRADER],
-                stream.query,
-            ),
-        )
-        for transport, stream in islice(cycle(product(TRANSPORTS, STATES)), count)
+        (stream, StateFollower(stream.name, transport, way, stage.server.url, stage.tokens[TRADER]))
+        for stream, transport, way in islice(cycle(ways), count)
     ]
 
 
@@ -132,7 +168,7 @@ async def happened(stage: Stage) -> dict[EventStream, list[Event]]:
 
 
 async def newest(stage: Stage) -> dict[StateStream, dict[str, float]]:
-    """What Redis says of each stream of states: the step of each symbol."""
+    """What the stores say of each stream of states: the step of each symbol."""
     async with client(stage.settings) as redis:
         prices = {ticker.symbol: ticker.price for ticker in await tickers.read(redis, "kraken")}
         [held] = (await accounts.read_positions(redis, [ACCOUNT])).values()
@@ -140,4 +176,18 @@ async def newest(stage: Stage) -> dict[StateStream, dict[str, float]]:
         TICKER: {"BTC/USD": prices["BTC/USD"]},
         TICKERS: prices,
         POSITIONS: {position.symbol: position.volume for position in held},
+        HOURS: await _hours(stage),
     }
+
+
+async def _hours(stage: Stage) -> dict[str, float]:
+    """What the table of minutes says of each hour: its volume."""
+    connection = await asyncpg.connect(stage.settings.ohlcv_database_url, timeout=60)
+    try:
+        table = quoted(schema_name("kraken"), candles_table(CANDLES, Timeframe.M1))
+        rows = await connection.fetch(
+            f"SELECT date_trunc('hour', \"timestamp\", 'UTC') AS hour, sum(vol) AS step FROM {table} GROUP BY hour"
+        )
+    finally:
+        await connection.close()
+    return {row["hour"].isoformat(): row["step"] for row in rows}

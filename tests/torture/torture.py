@@ -15,9 +15,9 @@ from fullon_graphql.services.changes import Position
 from tests.torture.blows import BLOWS
 from tests.torture.followers import Follower
 from tests.torture.outcome import Outcome
-from tests.torture.stage import Stage, client, stage
+from tests.torture.stage import Stage, candles, client, stage
 from tests.torture.streams import event_followers, happened, newest, state_followers
-from tests.torture.writers import Writer, move_positions, move_prices
+from tests.torture.writers import Writer, correct_candles, move_positions, move_prices
 
 PATIENCE: Final = 180
 """Seconds for what takes a few, unless something is wrong."""
@@ -59,9 +59,8 @@ async def torture(clients: int, seed: int, rounds: Iterable[object], tell: Calla
                 ]
         for stream, follower in events:
             outcome.compare(follower.name, follower.events, table[stream])
-    outcome.connections = sum(follower.connections for follower in followers)
-    outcome.states = sum(follower.heard for _, follower in states)
-    outcome.complaints += [complaint for follower in followers for complaint in follower.complaints]
+    for each in followers:
+        outcome.count(each)
     return outcome
 
 
@@ -100,7 +99,8 @@ async def writing(stage: Stage, random: Random, outcome: Outcome) -> AsyncIterat
     writers = [Writer(stage.settings.database_url, Random(random.random()), allowance) for _ in range(WRITERS)]
     async with (
         client(stage.settings) as redis,
-        running(move_prices(redis), move_positions(redis)),
+        candles(stage.settings) as store,
+        running(move_prices(redis), move_positions(redis), correct_candles(store, redis)),
         asyncio.TaskGroup() as group,
     ):
         for writer in writers:

@@ -1,16 +1,19 @@
-"""How a client listens: a function per transport, and a table of them.
+"""How a client listens to the graph: a function per transport, and a table of them.
 
-Each yields the responses of one subscription as they come. However the generator ends, its connection is cut off.
+Each yields the responses to one subscription as they come. However the generator ends, its connection is cut off.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from typing import Any
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final
 
 import httpx
 import orjson
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from tests.fixtures.socket import PROTOCOL
 from tests.fixtures.streaming import EVENTS, PARTS
@@ -24,8 +27,10 @@ class Refused(Exception):
         self.extensions: dict[str, Any] = errors[0].get("extensions", {})
 
 
-Transport = Callable[[str, str, str, Mapping[str, Any]], AsyncGenerator[dict[str, Any], None]]
-"""`transport(url, token, query, variables)`: the responses to one subscription.
+Responses = AsyncGenerator[dict[str, Any], None]
+
+Way = Callable[[str, str, Mapping[str, Any]], Responses]
+"""`way(url, token, variables)`: the responses to one subscription, asked for in one way.
 
 Raises:
     Refused: the server says why there will be no more.
@@ -33,12 +38,8 @@ Raises:
 """
 
 
-async def graphql_transport_ws(
-    url: str, token: str, query: str, variables: Mapping[str, Any]
-) -> AsyncGenerator[dict[str, Any], None]:
-    address = url.replace("http", "ws", 1) + "/graphql"
-    connection = await connect(address, subprotocols=[PROTOCOL], proxy=None)
-    try:
+async def graphql_transport_ws(query: str, url: str, token: str, variables: Mapping[str, Any]) -> Responses:
+    async with connected(f"{url}/graphql", PROTOCOL) as connection:
         await connection.send(orjson.dumps({"type": "connection_init", "payload": {"authorization": token}}).decode())
         question = {"query": query, "variables": variables}
         await connection.send(orjson.dumps({"type": "subscribe", "id": "1", "payload": question}).decode())
@@ -50,14 +51,9 @@ async def graphql_transport_ws(
                     raise Refused(errors)
                 case {"type": "complete"}:
                     return
-    finally:
-        connection.transport.abort()
-        await connection.wait_closed()
 
 
-async def server_sent_events(
-    url: str, token: str, query: str, variables: Mapping[str, Any]
-) -> AsyncGenerator[dict[str, Any], None]:
+async def server_sent_events(query: str, url: str, token: str, variables: Mapping[str, Any]) -> Responses:
     """Goes on as browsers do: by the id of the last event, and not by a variable."""
     headers = {"accept": EVENTS, "last-event-id": variables.get("after") or ""}
     fresh = {name: value for name, value in variables.items() if name != "after"}
@@ -67,9 +63,7 @@ async def server_sent_events(
             yield _in_order(orjson.loads(fields[b"data"]))
 
 
-async def multipart(
-    url: str, token: str, query: str, variables: Mapping[str, Any]
-) -> AsyncGenerator[dict[str, Any], None]:
+async def multipart(query: str, url: str, token: str, variables: Mapping[str, Any]) -> Responses:
     async for part in _blocks(url, token, query, variables, {"accept": PARTS}, b"\r\n--graphql"):
         body = part.partition(b"\r\n\r\n")[2] or b"{}"
         if message := orjson.loads(body):
@@ -103,8 +97,24 @@ def _in_order(response: dict[str, Any]) -> dict[str, Any]:
     return response
 
 
-TRANSPORTS: Mapping[str, Transport] = {
+TRANSPORTS: Final = {
     "graphql-transport-ws": graphql_transport_ws,
     "server-sent events": server_sent_events,
     "multipart": multipart,
 }
+
+
+def on_the_graph(query: str) -> dict[str, Way]:
+    """A subscription on each of the graph's transports."""
+    return {name: partial(transport, query) for name, transport in TRANSPORTS.items()}
+
+
+@asynccontextmanager
+async def connected(url: str, *protocols: Subprotocol) -> AsyncIterator[ClientConnection]:
+    """A WebSocket for one block."""
+    connection = await connect(url.replace("http", "ws", 1), subprotocols=protocols or None, proxy=None)
+    try:
+        yield connection
+    finally:
+        connection.transport.abort()
+        await connection.wait_closed()

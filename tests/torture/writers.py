@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from random import Random
 from typing import Final
@@ -15,14 +15,22 @@ from typing import Final
 import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from fullon_graphql.cache import accounts, tickers
+from fullon_graphql.cache.candles import announce
+from fullon_graphql.database import Database
+from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.writer import upsert_candles
 from tests.fixtures.rows import OTHER, TRADER
 
 OWNERS: Final = {1: TRADER, 2: TRADER, 6: OTHER}
 """Whose the bots are that have orders."""
 SYMBOLS: Final = ("BTC/USD", "ETH/USD", "GOLD")
 ACCOUNT: Final = 20
+CANDLES: Final = "EUR/USD"
+"""What has candles, and no price: nothing is forming."""
+HOUR: Final = datetime(2024, 1, 1, tzinfo=UTC)
 GONE: Final = (
     OSError,
     asyncpg.OperatorInterventionError,
@@ -155,8 +163,23 @@ async def move_positions(redis: Redis) -> None:
     await _step_by_step(write, 0.05)
 
 
+async def correct_candles(database: Database, redis: Redis) -> None:
+    """Store the minutes of one hour again and again, each time with a greater volume, until cancelled.
+
+    So the volume of the hour grows with every step.
+    """
+
+    async def write(step: int) -> None:
+        minute = Candle(HOUR + timedelta(minutes=step % 60), 1, 1, 1, 1, volume=step)
+        async with database.transaction() as connection:
+            await upsert_candles(connection, "kraken", CANDLES, [minute])
+        await announce(redis, [("kraken", CANDLES)])
+
+    await _step_by_step(write, 0.05)
+
+
 async def _step_by_step(write: Callable[[int], Awaitable[None]], pause: float) -> None:
     for step in count(1):
-        with suppress(RedisError, OSError):  # restarting; the next step says it all
+        with suppress(RedisError, SQLAlchemyError, *GONE):  # restarting; the next step says it all
             await write(step)
         await asyncio.sleep(pause)

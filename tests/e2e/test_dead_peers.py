@@ -1,0 +1,83 @@
+"""Whoever does not answer a WebSocket ping is dropped: so it is noticed that somebody is gone without a word."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count, islice
+
+from redis.asyncio import Redis
+from websockets.frames import Opcode
+
+from tests.e2e.test_slow_readers import ALLOWED, FULL
+from tests.e2e.test_streams_over_http import GOLD, gauges, gold
+from tests.fixtures.narrow import BIG, each_comes, narrow_socket, publish
+from tests.fixtures.peer import Peer, peer
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server, StartServer
+from tests.fixtures.signing_in import SignIn
+from tests.fixtures.socket import socket
+
+
+async def one_is_left(server: Server) -> bool:
+    """Whether of two who listened to the same one is there."""
+    return await gauges(server) == (1, 1, 1)
+
+
+async def answer(client: Peer, pings: int) -> None:
+    """Answer so many pings; nothing else may come."""
+    for _ in range(pings):
+        assert await client.next() is Opcode.PING
+        client.flush()
+
+
+async def rest(client: Peer) -> list[Opcode]:
+    """All that comes until the connection is over."""
+    came = []
+    while (opcode := await client.next()) is not None:
+        came.append(opcode)
+    return came
+
+
+async def test_who_does_not_answer_a_ping_is_dropped_and_who_does_may_be_silent(
+    start_server: StartServer, sign_in: SignIn, redis: Redis
+) -> None:
+    token = await sign_in(TRADER)
+    await gold(redis, 1)
+    async with (
+        start_server(SOCKET_PING_INTERVAL="1") as server,
+        peer(server, token) as dead,
+        peer(server, token) as quiet,
+    ):
+        for client in (dead, quiet):
+            await client.say("subscribe", id="1", payload={"query": GOLD})
+            assert await client.next() is Opcode.TEXT
+        assert await gauges(server) == (1, 2, 2)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            group.create_task(answer(quiet, pings=4))
+            assert (await rest(dead)).count(Opcode.PING) == 1  # before a second one would be due it is over
+        assert await one_is_left(server)
+        await gold(redis, 2)
+        assert await quiet.next() is Opcode.TEXT
+
+
+async def test_who_does_not_even_read_is_dropped_as_soon_and_has_cost_little(
+    start_server: StartServer, sign_in: SignIn, redis: Redis
+) -> None:
+    token, steps = await sign_in(TRADER), count(1)
+    await publish(redis, 0)
+    async with (
+        start_server(SOCKET_PING_INTERVAL="1") as server,
+        narrow_socket(server) as dead,
+        socket(server) as quick,
+    ):
+        for client in (dead, quick):
+            await client.sign_in({"authorization": token})
+            await client.subscribe("1", BIG)
+        assert (await quick.next("1"))["ticker"]["price"] == 0
+        memory = []
+        async with asyncio.timeout(20):
+            while not await one_is_left(server):
+                await each_comes(redis, quick, islice(steps, FULL))
+                memory.append(server.memory)
+        assert max(memory) - memory[0] < ALLOWED
+        assert await dead.closed() == 1006  # there was no room for a last word

@@ -1,0 +1,145 @@
+"""What a client costs that stops reading: a bounded amount of memory, and nobody's time."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from itertools import count
+from typing import Any, Final
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import text
+
+from fullon_graphql.database import Database
+from tests.fixtures.changing import newest_cursor
+from tests.fixtures.narrow import BIG, each_comes, narrow_response, narrow_socket, publish
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.signing_in import SignIn
+from tests.fixtures.socket import Socket, socket
+
+FULL: Final = 100
+"""So many frames fill every buffer on the way."""
+FRAMES: Final = 2_000
+"""Together more than 400 MB, if they were kept."""
+ALLOWED: Final = 60_000_000
+"""Bytes by which the server may grow meanwhile."""
+
+
+async def costs_little(server: Server, redis: Redis, quick: Socket) -> None:
+    """While one of its clients does not read, the server sends each price to `quick` at once, and does not grow."""
+    await each_comes(redis, quick, range(1, FULL))
+    before = server.memory
+    await each_comes(redis, quick, range(FULL, FRAMES + 1))
+    assert server.memory - before < ALLOWED
+
+
+def skipped_to_the_newest(prices: Sequence[float]) -> bool:
+    return prices == sorted(set(prices)) and prices[-1] == FRAMES and len(prices) < FRAMES / 2
+
+
+async def test_a_socket_that_stops_reading_costs_little_delays_nobody_and_goes_on_with_the_newest(
+    server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    token = await sign_in(TRADER)
+    await publish(redis, 0)
+    async with narrow_socket(server) as slow, socket(server) as quick:
+        for client in (slow, quick):
+            await client.sign_in({"authorization": token})
+            await client.subscribe("1", BIG)
+        assert (await quick.next("1"))["ticker"]["price"] == 0
+        await costs_little(server, redis, quick)
+        prices = [-1.0]
+        while prices[-1] < FRAMES:
+            prices.append((await slow.next("1"))["ticker"]["price"])
+        assert skipped_to_the_newest(prices)
+
+
+async def test_a_response_that_is_not_read_costs_little_delays_nobody_and_goes_on_with_the_newest(
+    server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    token = await sign_in(TRADER)
+    await publish(redis, 0)
+    async with narrow_response(server, token, BIG) as slow, socket(server, bearer(token)) as quick:
+        await quick.sign_in()
+        await quick.subscribe("1", BIG)
+        assert (await quick.next("1"))["ticker"]["price"] == 0
+        async with asyncio.timeout(30):
+            await slow.readuntil(b"event: next")
+        await costs_little(server, redis, quick)
+        seen = b""
+        async with asyncio.timeout(30):
+            while b'"price":%d.0' % FRAMES not in seen:
+                seen += await slow.read(65536)
+    assert skipped_to_the_newest([float(price) for price in re.findall(rb'"price":([0-9.]+)', seen)])
+
+
+EVENTS: Final = 1_000
+"""Together 200 MB."""
+EVENTS_AT_ONCE: Final = 25
+BACKLOG: Final = 2 * EVENTS_AT_ONCE
+"""So many wait for one who reads slowly; one who reads at all keeps up."""
+NOTES: Final = " ".join(f"f{number}: note" for number in range(20))
+ORDERS: Final = f"subscription ($after: String) {{ orders(after: $after) {{ cursor order {{ user {{ {NOTES} }} }} }} }}"
+"""Its frames have 200 kB, once the trader has a note of 10 kB."""
+CURSORS: Final = "subscription ($after: String) { orders(after: $after) { cursor } }"
+
+
+async def change(platform: Database) -> None:
+    """Change some orders of the trader in one transaction."""
+    async with platform.transaction() as connection:
+        await connection.execute(text(f"UPDATE orders SET volume = volume + 1 WHERE order_id <= {EVENTS_AT_ONCE}"))
+
+
+async def each_event_comes(platform: Database, quick: Socket, events: int) -> list[str]:
+    """Change orders, and see that `quick` gets each event before the next change; their cursors."""
+    heard: list[str] = []
+    while len(heard) < events:
+        await change(platform)
+        heard += [(await quick.next("1"))["orders"]["cursor"] for _ in range(EVENTS_AT_ONCE)]
+    return heard
+
+
+async def cursors(client: Socket, id_: str, upto: str) -> tuple[list[str], dict[str, Any]]:
+    """The cursors that come until one is `upto`, or else until the stream ends, and what is said of its end."""
+    heard: list[str] = []
+    while heard[-1:] != [upto]:
+        match await client.receive():
+            case {"type": "next", "payload": {"data": {"orders": {"cursor": cursor}}}}:
+                heard.append(cursor)
+            case {"type": "error", "id": ended, "payload": [{"extensions": extensions}]} if ended == id_:
+                return heard, extensions
+            case message:
+                pytest.fail(f"{message}")
+    return heard, {}
+
+
+async def test_a_socket_that_stops_reading_events_costs_little_and_goes_on_without_a_hole(
+    start_server: StartServer, sign_in: SignIn, platform: Database
+) -> None:
+    async with platform.transaction() as connection:
+        await connection.execute(text(f"UPDATE users SET note = repeat('x', 10000) WHERE uid = {TRADER}"))
+    token, before = await sign_in(TRADER), await newest_cursor(platform)
+    async with (
+        start_server(STREAM_BACKLOG=str(BACKLOG)) as server,
+        narrow_socket(server) as slow,
+        socket(server) as quick,
+    ):
+        for client in (slow, quick):
+            await client.sign_in({"authorization": token})
+            await client.subscribe("1", ORDERS, after=before)
+        happened = await each_event_comes(platform, quick, FULL)
+        memory = server.memory
+        happened += await each_event_comes(platform, quick, EVENTS)
+        assert server.memory - memory < ALLOWED
+        heard, end = await cursors(slow, "1", happened[-1])
+        assert len(heard) < EVENTS / 2
+        ids = map(str, count(2))
+        while end:
+            assert (end["code"], end["cursor"]) == ("LAGGED", heard[-1])
+            await slow.subscribe(id_ := next(ids), CURSORS, after=end["cursor"])
+            more, end = await cursors(slow, id_, happened[-1])
+            heard += more
+        assert heard == happened
