@@ -2,7 +2,8 @@
 
 A listener never waits for another, and what waits for it is bounded. One who keeps up is handed each event as it comes,
 without a task of its own waking up for it. One who reads too slowly gets the newest of a stream of states; of a stream
-of events it gets those that wait, and then LAGGED with the cursor to go on from.
+of events it gets those that wait, and then LAGGED with the cursor to go on from. Only the past is told at the pace of
+who reads it: those who catch up are alone.
 """
 
 from __future__ import annotations
@@ -58,7 +59,9 @@ class Listener:
         GraphQLErrors: the stream has come to its end with an error.
     """
 
-    __slots__ = ("_arrival", "_behind", "_end", "_group", "_hand", "_limit", "_owed", "_since", "_state", "_waiting")
+    __slots__ = (
+        "_arrival", "_behind", "_end", "_group", "_hand", "_limit", "_owed", "_room", "_since", "_state", "_waiting",
+    )  # fmt: skip
 
     def __init__(self, group: Group, limit: int, hand: Hand) -> None:
         self._group = group
@@ -72,6 +75,8 @@ class Listener:
         self._end: Sequence[GraphQLFormattedError] | None = None
         self._arrival: asyncio.Future[None] | None = None
         """Not done while the reader has taken all there is, and waits."""
+        self._room: asyncio.Future[None] | None = None
+        """Not done while somebody waits until there is some."""
 
     def __aiter__(self) -> Self:
         return self
@@ -86,6 +91,8 @@ class Listener:
             elif self._behind:
                 self._catch_up()
             elif self._waiting:
+                if self._room and not self._room.done():
+                    self._room.set_result(None)
                 return self._waiting.pop(next(iter(self._waiting)))
             elif self._end is not None:
                 raise GraphQLErrors(self._end) if self._end else StopAsyncIteration
@@ -108,6 +115,12 @@ class Listener:
         else:
             self._waiting[place] = frame
         self._wake()
+
+    async def room(self) -> None:
+        """Wait until one more can be put without anything getting lost."""
+        while len(self._waiting) >= self._limit:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
 
     def end(self, errors: Sequence[GraphQLFormattedError]) -> None:
         """Say that nothing more will come, and why where that is not in order."""
@@ -214,6 +227,7 @@ class Group:
                 async for events in batches:
                     first, self.number = self.number + 1, self.number + len(events)
                     for number, event, frame in zip(count(first), events, await self._executed(events), strict=False):
+                        await self._patience()
                         await self._publish(number, event, frame)
         except Exception as error:
             errors = self.rendered(error)
@@ -242,6 +256,11 @@ class Group:
     async def _executed(self, events: Sequence[Any]) -> list[Frame]:
         answers, cursor = await self._subscription.answers(self._context, events), self._stream.cursor
         return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
+
+    async def _patience(self) -> None:
+        if self.resumable and not self.is_up_to_date:
+            for listener in list(self._listeners):
+                await listener.room()
 
     async def _publish(self, number: int, event: Any, frame: Frame) -> None:
         place = self._stream.key(event) if self._stream.key else number

@@ -85,12 +85,12 @@ opened: list[Driven] = []
 def _open(_context: Context, tag: str = "") -> Driven:
     if tag == "bad":
         raise BadUserInput("`tag` is bad.", field="tag")
-    opened.append(Driven())
+    opened.append(Driven(is_up_to_date=True))
     return opened[-1]
 
 
 def _open_events(_context: Context, after: str | None = None) -> Driven:
-    opened.append(Driven(stateful=False, after=after))
+    opened.append(Driven(stateful=False, after=after, is_up_to_date=after is None))
     return opened[-1]
 
 

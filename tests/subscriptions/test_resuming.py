@@ -53,6 +53,15 @@ async def test_who_has_caught_up_shares_with_all_who_listen_to_the_same(driver: 
     assert common.closed
 
 
+async def test_the_past_is_told_at_the_pace_of_who_reads_it(driver: Driver) -> None:
+    missed = 3 * driver.process.settings.stream_backlog
+    async with driver.listen(ONE, EVENTS, after="c0") as resumed:
+        opened[0].said.put_nowait([Private(number=event) for event in range(1, missed + 1)])
+        for _ in range(missed):  # in which all of it could have been told, and most of it lost
+            await asyncio.sleep(0)
+        assert [await number(resumed) for _ in range(missed)] == list(range(1, missed + 1))
+
+
 async def test_who_comes_back_after_a_restart_shares_although_nobody_else_is_there(driver: Driver) -> None:
     async with driver.listen(ONE, EVENTS, after="c1") as one, driver.listen(ONE, EVENTS, after="c2") as two:
         for own in opened[:2]:
