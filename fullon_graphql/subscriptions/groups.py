@@ -47,6 +47,10 @@ Hand: TypeAlias = Callable[[Frame], bool]
 """Sends a frame at once, and is True; or False, and nothing is sent, where the client has to be waited for."""
 
 
+Knows: TypeAlias = Callable[[Frame], bool]
+"""Says of a frame whether its reader has had it already."""
+
+
 def only_when_asked(_frame: Frame) -> bool:
     """The hand of who takes frames by reading them."""
     return False
@@ -55,18 +59,23 @@ def only_when_asked(_frame: Frame) -> bool:
 class Listener:
     """One reader of a group: `async for frame in listener`. While it waits for the next, `hand` is tried first.
 
+    What `knows` says yes to is left out.
+
     Raises:
         GraphQLErrors: the stream has come to its end with an error.
     """
 
     __slots__ = (
-        "_arrival", "_behind", "_end", "_group", "_hand", "_limit", "_owed", "_room", "_since", "_state", "_waiting",
+        "_arrival", "_behind", "_end", "_group", "_hand", "_has_left_out", "_knows", "_limit", "_owed", "_room",
+        "_since", "_state", "_waiting",
     )  # fmt: skip
 
-    def __init__(self, group: Group, limit: int, hand: Hand) -> None:
+    def __init__(self, group: Group, limit: int, hand: Hand, knows: Knows | None = None) -> None:
         self._group = group
         self._limit = limit
         self._hand = hand
+        self._knows = knows
+        self._has_left_out = False
         self._state: Iterator[Frame] = iter(())
         self._waiting: dict[Hashable, Frame] = {}
         self._behind = False
@@ -99,14 +108,20 @@ class Listener:
             else:
                 await self._wait()
 
-    @property
-    def oldest(self) -> Frame | None:
-        """What has waited longest."""
-        return next(iter(self._waiting.values()), None)
+    def has_left_out(self) -> bool:
+        """Whether something was left out; what waits is looked through once more."""
+        if self._knows:
+            for place in [place for place, frame in self._waiting.items() if self._knows(frame)]:
+                del self._waiting[place]
+                self._has_left_out = True
+        return self._has_left_out
 
     def put(self, number: int, place: Hashable, frame: Frame) -> None:
         """Take event `number` in place of an unread one of the same `place`, unless the state that was sent has it."""
         if number <= self._since or self._behind or self._end is not None:
+            return
+        if self._knows and self._knows(frame):
+            self._has_left_out = True
             return
         if self._is_waiting() and self._hand(frame):
             return
@@ -189,9 +204,9 @@ class Group:
         return cast("EventSource[Any]", self._source).is_up_to_date
 
     @asynccontextmanager
-    async def joined(self, hand: Hand) -> AsyncIterator[Listener]:
+    async def joined(self, hand: Hand, knows: Knows | None = None) -> AsyncIterator[Listener]:
         """A listener for one block; the group ends with the last of them."""
-        listener = Listener(self, self._limit(), hand)
+        listener = Listener(self, self._limit(), hand, knows)
         self._listeners[listener] = None
         if not self._tasks:
             self._tasks.add(asyncio.create_task(self._run(), name="stream"))

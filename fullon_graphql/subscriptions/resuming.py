@@ -20,7 +20,7 @@ class Resumed:
     """One reader who goes on: `async for frame in resumed`, as with a `Listener`.
 
     Once its own group is up to date, the common one is joined as well. Both tell the same events in the same order, so
-    from the first event that the common one tells no later than the own one has, the common one has everything.
+    as soon as the common one tells of an event that is known from the own one, it has everything that follows.
     """
 
     def __init__(self, own: Group, common: Callable[[], Group], order: Order, hand: Hand) -> None:
@@ -48,8 +48,9 @@ class Resumed:
         # Whoever waits may be cancelled, and ask again: nothing is taken before the last wait is over.
         while self._behind:
             if self._live is None and self._own.is_up_to_date:
-                self._live = await self._together.enter_async_context(self._common().joined(self._hand_if_new))
-            elif self._live and self._live.oldest and not self._is_new(self._live.oldest):
+                joined = self._common().joined(self._hand, self._knows)
+                self._live = await self._together.enter_async_context(joined)
+            elif self._live and self._live.has_left_out():
                 self._behind = None
                 await self._alone.aclose()
             else:
@@ -57,16 +58,15 @@ class Resumed:
                 self._told = self._place(frame)
                 return frame
         assert self._live is not None, "it has taken over"
-        while not self._is_new(frame := await anext(self._live)):
-            pass
-        self._told = None
-        return frame
+        return await anext(self._live)
 
-    def _hand_if_new(self, frame: Frame) -> bool:
-        return self._is_new(frame) and self._hand(frame)
-
-    def _is_new(self, frame: Frame) -> bool:
-        return self._told is None or self._place(frame) > self._told
+    def _knows(self, frame: Frame) -> bool:
+        if self._told is None:
+            return False
+        known: bool = self._place(frame) <= self._told
+        if not known and self._behind is None:
+            self._told = None  # nor is anything that follows
+        return known
 
     def _place(self, frame: Frame) -> Any:
         assert frame.cursor is not None, "events have cursors"

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fullon_graphql.subscriptions.groups import Frame, Group, Hand, Listener
+from fullon_graphql.engine.operations import GraphQLErrors
+from fullon_graphql.subscriptions.groups import Frame, Group, Hand, Knows, Listener
 from fullon_graphql.subscriptions.resuming import Resumed
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
@@ -104,6 +105,7 @@ class Told:
     """A group that tells of events when it is told to, from the one after `number` on."""
 
     number: int = 0
+    limit: int = 1000
     is_up_to_date: bool = False
     resumable: bool = True
     listeners: list[Listener] = field(default_factory=list)
@@ -111,10 +113,14 @@ class Told:
     def state(self) -> None:
         """Nothing."""
 
+    def rendered(self, error: Any) -> Any:
+        """What clients are told."""
+        return [error]
+
     @asynccontextmanager
-    async def joined(self, hand: Hand) -> AsyncIterator[Listener]:
+    async def joined(self, hand: Hand, knows: Knows | None = None) -> AsyncIterator[Listener]:
         """As a group's."""
-        self.listeners.append(Listener(cast("Group", self), 1000, hand))
+        self.listeners.append(Listener(cast("Group", self), self.limit, hand, knows))
         yield self.listeners[-1]
         self.listeners.pop()
 
@@ -126,48 +132,70 @@ class Told:
                 listener.put(self.number, self.number, Frame(b"", str(self.number)))
 
 
+@dataclass
+class Client:
+    """Follows events whatever happens: where it lags behind, it goes on after the cursor that it is told."""
+
+    after: int
+    common: Told
+    limit: int
+    has_room: bool = True
+    heard: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.own = Told(self.after, self.limit)
+
+    def hand(self, frame: Frame) -> bool:
+        if self.has_room:
+            self.heard.append(int(frame.cursor or 0))
+        return self.has_room
+
+    async def run(self) -> None:
+        while True:
+            resumed = Resumed(cast("Group", self.own), lambda: cast("Group", self.common), int, self.hand)
+            try:
+                async with resumed.joined() as frames:
+                    async for frame in frames:
+                        await asyncio.sleep(0)  # sending takes a turn of the loop
+                        self.heard.append(int(frame.cursor or 0))
+            except GraphQLErrors as lagged:
+                self.own = Told(int(cast("Any", lagged.errors[0]).cursor), self.limit)
+
+
 Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "room", "up to date"]), max_size=60)
 
 
-@given(st.integers(0, 5), st.integers(0, 5), Steps)
-@example(2, 0, ["happen", "up to date", "own", "read", "common", "common", "common", "happen", "own", "read"])
-def test_every_event_comes_once_and_in_order_whichever_group_is_ahead(after: int, ahead: int, steps: list[str]) -> None:
-    asyncio.run(follow(after, ahead, steps))
+@given(st.integers(0, 5), st.integers(0, 5), st.sampled_from([1, 2, 3, 1000]), Steps)
+@example(2, 0, 1000, ["happen", "up to date", "own", "read", "common", "common", "common", "happen", "own", "read"])
+@example(
+    0, 0, 1, ["up to date", "happen", "own", "read", *["happen"] * 3, "own", "common", "common", "read", "own", "read"]
+)
+def test_every_event_comes_once_and_in_order_whichever_group_is_ahead(
+    after: int, ahead: int, limit: int, steps: list[str]
+) -> None:
+    asyncio.run(follow(after, ahead, limit, steps))
 
 
-async def follow(after: int, ahead: int, steps: Sequence[str]) -> None:
+async def follow(after: int, ahead: int, limit: int, steps: Sequence[str]) -> None:
     """Take such steps, then let all that has happened be told, and compare."""
-    happened, room = max(after, ahead), True
-    own, common, heard_ = Told(after), Told(ahead), list[int]()
-
-    def hand(frame: Frame) -> bool:
-        if room:
-            heard_.append(int(frame.cursor or 0))
-        return room
-
-    async def read(frames: Resumed) -> None:
-        async for frame in frames:
-            await asyncio.sleep(0)  # sending takes a turn of the loop
-            heard_.append(int(frame.cursor or 0))
-
-    resumed = Resumed(cast("Group", own), lambda: cast("Group", common), int, hand)
-    async with resumed.joined():
-        reading = asyncio.create_task(read(resumed))
-        for step in [*steps, "up to date", *["own", "common", "read"] * (len(steps) + 20)]:
-            match step:
-                case "happen":
-                    happened += 1
-                case "own":
-                    own.tell(happened)
-                case "common":
-                    common.tell(happened)
-                case "read":
-                    for _ in range(5):
-                        await asyncio.sleep(0)
-                case "room":
-                    room = not room
-                case "up to date":
-                    own.is_up_to_date = own.number >= max(after, ahead)
-        reading.cancel()
-        await asyncio.wait([reading])
-    assert heard_ == list(range(after + 1, happened + 1))
+    happened, common = max(after, ahead), Told(ahead, limit)
+    client = Client(after, common, limit)
+    running = asyncio.create_task(client.run())
+    for step in [*steps, *["up to date", "own", "common", "read"] * (2 * len(steps) + 20)]:
+        match step:
+            case "happen":
+                happened += 1
+            case "own" if client.own.listeners:  # it begins with its listener
+                client.own.tell(happened)
+            case "common":
+                common.tell(happened)
+            case "read":
+                for _ in range(5):
+                    await asyncio.sleep(0)
+            case "room":
+                client.has_room = not client.has_room
+            case "up to date":
+                client.own.is_up_to_date = client.own.number >= max(after, ahead)
+    running.cancel()
+    await asyncio.wait([running])
+    assert client.heard == list(range(after + 1, happened + 1))
