@@ -19,6 +19,8 @@ from typing import Any, Self
 import structlog
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
@@ -87,10 +89,31 @@ class Mailbox:
             return None
 
 
+class Subscriber(PubSub):
+    """redis-py's, but once it is broken it stays so.
+
+    Otherwise who reads and who subscribes would both connect it again, at the same time: each would take answers to
+    the other, and fail in ways that no caller expects.
+    """
+
+    async def connect(self) -> None:
+        self._refuse_broken()
+        await super().connect()  # type: ignore[no-untyped-call]  # redis-py has annotated it only in part
+
+    async def parse_response(self, *arguments: Any, **options: Any) -> Any:
+        self._refuse_broken()
+        return await super().parse_response(*arguments, **options)
+
+    def _refuse_broken(self) -> None:
+        if self.connection and not self.connection.is_connected:
+            raise RedisConnectionError("the connection has broken")
+
+
 class Hub:
-    """Use as a context manager around the life of the process; `listen` inside it."""
+    """Use as a context manager around the life of the process; `listen` inside it. It needs a client of its own."""
 
     def __init__(self, redis: Redis, patience: float) -> None:
+        redis.set_retry(Retry(NoBackoff(), 0, supported_errors=()))  # connecting again is the hub's
         self._redis = redis
         self._patience = patience
         self._listeners: dict[Topic, set[Mailbox]] = defaultdict(set)
@@ -172,24 +195,28 @@ class Hub:
         pause = 0.05
         while True:
             try:
-                async with self._redis.pubsub() as pubsub:
-                    await self._connect(pubsub)
+                async with self._connected() as pubsub:
                     pause = 0.05
                     await self._read(pubsub)
             except (RedisError, OSError) as error:
                 log.warning("hub.disconnected", error=repr(error), listeners=len(self._listeners))
-            finally:
-                self._pubsub = None
             await asyncio.sleep(pause)
             pause = min(pause * 2, SLOWEST_RETRY)
 
-    async def _connect(self, pubsub: PubSub) -> None:
-        """Subscribe on a new connection to everything somebody listens to; one channel of our own keeps it open."""
-        await pubsub.subscribe(keys.HUB)
-        async with self._changing:
-            self._unconfirmed.clear()
-            self._pubsub = pubsub
-            await self._subscribe(list(self._listeners))
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[PubSub]:
+        """A new connection, subscribed to everything somebody listens to; one channel of our own keeps it open."""
+        async with Subscriber(self._redis.connection_pool) as pubsub:
+            await pubsub.subscribe(keys.HUB)
+            try:
+                async with self._changing:
+                    self._unconfirmed.clear()
+                    self._pubsub = pubsub
+                    await self._subscribe(list(self._listeners))
+                yield pubsub
+            finally:
+                async with self._changing:  # so that it is not closed in the midst of sending
+                    self._pubsub = None
 
     async def _read(self, pubsub: PubSub) -> None:
         silent = False
