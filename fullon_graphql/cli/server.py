@@ -67,7 +67,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def offer(self, text: bytes) -> bool:
         """Send a text message at once. False, and nothing is sent, where there is no room for it, or nobody."""
-        if not self.writable.is_set() or self.close_sent or self.disconnected:
+        if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
             return False
         self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
         return True
@@ -110,7 +110,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's own, but responses that would go on for ever learn that the server ends, and end in order."""
+    """uvicorn's own, but responses that would go on for ever learn that the server ends, and end in order.
+
+    Who does not read the end of one can be cut off: closing alone would wait for room in the buffers.
+    """
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: {"abort": self.transport.abort}}
 
     def shutdown(self) -> None:
         """Begin to end, as uvicorn asks each connection to."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
 
@@ -20,6 +20,9 @@ from fullon_graphql.services.changes import Change, ChangeKind, Interest, Positi
 from fullon_graphql.subscriptions.sources import Source, streamed
 
 Event = TypeVar("Event", bound=RowEvent)
+
+TOGETHER: Final = 50
+"""Events that are written together, at most: whatever their rows lead to is in memory at the same time."""
 
 BotKey = Annotated[int | None, strawberry.argument(description="Only what this bot of yours does.")]
 AfterEvent = Annotated[
@@ -67,7 +70,9 @@ class RowChanges(Generic[Event]):
         async with aclosing(self._context.process.changes.follow(interest, self._after)) as batches:
             async for batch in batches:
                 self.is_up_to_date = self.is_up_to_date or not batch
-                yield [self._event(cursor=c.position.cursor, kind=c.kind, key=self._key(c)) for c in batch]
+                for start in range(0, len(batch), TOGETHER):
+                    together = batch[start : start + TOGETHER]
+                    yield [self._event(cursor=c.position.cursor, kind=c.kind, key=self._key(c)) for c in together]
 
     def state(self) -> Sequence[Event]:
         """Nothing: what has happened is not told again."""

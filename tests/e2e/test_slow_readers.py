@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, Final
 
+import psutil
 import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
+from tests.e2e.test_socket_life import ending
 from tests.fixtures.changing import newest_cursor
 from tests.fixtures.narrow import BIG, each_comes, narrow_response, narrow_socket, publish
 from tests.fixtures.rows import TRADER
@@ -74,6 +77,22 @@ async def test_a_response_that_is_not_read_costs_little_delays_nobody_and_goes_o
             while b'"price":%d.0' % FRAMES not in seen:
                 seen += await slow.read(65536)
     assert skipped_to_the_newest([float(price) for price in re.findall(rb'"price":([0-9.]+)', seen)])
+
+
+async def test_a_response_that_is_not_read_is_cut_off_once_its_token_has_ended(
+    server: Server, sign_in: SignIn, settings: Settings, redis: Redis
+) -> None:
+    token = ending(settings, await sign_in(TRADER), 6)
+    await publish(redis, 0)
+    async with narrow_response(server, token, BIG) as slow:
+        async with asyncio.timeout(30):
+            await slow.readuntil(b"event: next")
+            for step in range(1, FULL):
+                await publish(redis, step)
+            process = psutil.Process(server.process.pid)
+            while [one for one in process.net_connections("tcp") if one.status == psutil.CONN_ESTABLISHED]:
+                await asyncio.sleep(0.05)
+    assert not [line for line in server.log if '"level":"error"' in line]
 
 
 EVENTS: Final = 1_000

@@ -19,7 +19,7 @@ from fullon_graphql.subscriptions.groups import Frame
 from fullon_graphql.subscriptions.presence import Presence, Presences
 from fullon_graphql.subscriptions.sharing import Streams
 from fullon_graphql.subscriptions.transports.door import Door, context_of, credential_of
-from fullon_graphql.subscriptions.transports.line import formatted
+from fullon_graphql.subscriptions.transports.line import EXTENSION, formatted
 from fullon_graphql.subscriptions.transports.wording import Wording
 
 log = structlog.get_logger(__name__)
@@ -54,7 +54,8 @@ class HttpStreams:
             await response.open()
             flow = self._flow(request, context, _last_event(scope), response)
             last = await _first(flow, ended, _shut(scope["state"]["ending"], wording), _gone(receive))
-            await response.close(last)
+            if not await response.close(last):
+                await _cut_off(scope, receive)
 
     async def _flow(self, request: Request, context: Context, after: str | None, response: _Response) -> bytes:
         """Send the stream to its end, which is returned."""
@@ -103,13 +104,24 @@ class _Response:
         with suppress(OSError):  # nobody is there any more, which is noticed elsewhere
             await self._transmit({"type": "http.response.body", "body": chunk, "more_body": True})
 
-    async def close(self, last: bytes | None) -> None:
-        """Send the last chunk, unless nobody is there to be told."""
+    async def close(self, last: bytes | None) -> bool:
+        """Send the last chunk, unless nobody is there to be told; False where a client has no room for it."""
         if last is None:
-            return
-        with suppress(TimeoutError, OSError):
+            return True
+        try:
             async with asyncio.timeout(FAREWELL):
                 await self._transmit({"type": "http.response.body", "body": last})
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
+
+
+async def _cut_off(scope: Scope, receive: Receive) -> None:
+    if abort := scope.get("extensions", {}).get(EXTENSION, {}).get("abort"):
+        abort()
+        await _gone(receive)
 
 
 async def _first(flow: Any, ended: asyncio.Future[bytes], *others: Any) -> bytes | None:

@@ -31,7 +31,7 @@ SERVER_ENDS: Final = "fullon_graphql.server_ends"
 """Type of a message by which our server (`cli/server.py`) tells a socket that it ends. ASGI has no word for it."""
 
 EXTENSION: Final = "fullon_graphql"
-"""Key of the ASGI extension in which our server has the `offer` of a socket; other servers have none."""
+"""Key of the ASGI extension in which our server has the `offer` of a socket, and how to `abort` a response."""
 
 Offer: TypeAlias = Callable[[bytes], bool]
 """Sends a text message at once, and is True; or False, and nothing is sent: the client has no room, or is gone."""
