@@ -270,7 +270,7 @@ async def until_closed_to_others(server: Server) -> None:
         while True:
             try:
                 _, writer = await asyncio.open_connection(address.hostname, address.port)
-            except ConnectionRefusedError:
+            except ConnectionError:  # refused, or reset where it was just being accepted
                 return
             writer.close()
             await asyncio.sleep(0.01)
