@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from fullon_graphql.embedded import postgres
+from fullon_graphql.embedded.engines import postgres
 
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"

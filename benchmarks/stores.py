@@ -20,12 +20,12 @@ from sqlalchemy import make_url, text
 from fullon_graphql.cache import tickers
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.embedded import demo_data
-from fullon_graphql.embedded.demo_catalogue import INSTRUMENTS, TRADER
-from fullon_graphql.embedded.engines import engines
-from fullon_graphql.embedded.market import SimulatedMarket
+from fullon_graphql.embedded.demo import data
+from fullon_graphql.embedded.demo.catalogue import INSTRUMENTS, TRADER
+from fullon_graphql.embedded.demo.market import SimulatedMarket
+from fullon_graphql.embedded.engines.running import running_engines
 from fullon_graphql.models.migrate import connect, upgrade
-from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.signing_in.sessions import Sessions
 
 POOL_SIZE: Final = 10
 """Connections that each server may have to each database: all of them together must stay below PostgreSQL's 200."""
@@ -62,7 +62,7 @@ class Stores:
 @contextmanager
 def stores() -> Iterator[Stores]:
     """The engines, filled; stopped and forgotten with the block."""
-    with tempfile.TemporaryDirectory(prefix="fullon-bench-") as folder, engines(Path(folder) / "home") as found:
+    with tempfile.TemporaryDirectory(prefix="fullon-bench-") as folder, running_engines(Path(folder) / "home") as found:
         settings = Settings(
             database_url=found.database_url,
             ohlcv_database_url=found.ohlcv_database_url,
@@ -86,7 +86,7 @@ async def _fill(settings: Settings) -> str:
     redis = Redis.from_url(settings.redis_url, decode_responses=True)
     now = datetime.now(UTC)
     try:
-        await demo_data.load(database, ohlcv_database, seed=settings.market_seed, now=now)
+        await data.load(database, ohlcv_database, seed=settings.market_seed, now=now)
         await _add_bots(settings.database_url, range(1, COPIES + 1))
         await _settle(settings.ohlcv_database_url)
         market = SimulatedMarket(settings)

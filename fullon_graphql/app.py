@@ -23,13 +23,12 @@ from fullon_graphql.cache.orders import LiveOrder as Order
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings, load_settings
-from fullon_graphql.context import Process, Watches
+from fullon_graphql.context import Watches, Worker
+from fullon_graphql.daemons.control.manager import ServiceManager, new_worker_id
+from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.manager import ServiceManager, new_worker_id
-from fullon_graphql.daemons.state import ServiceName, ServiceStatus
 from fullon_graphql.database import Database
-from fullon_graphql.endpoint import GraphEndpoint
-from fullon_graphql.engine.operations import Operations
+from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.metrics import Metrics
@@ -38,25 +37,26 @@ from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import errors, health, metrics, routes
 from fullon_graphql.rest.slashes import Slashes
 from fullon_graphql.services.api_keys import ApiKeys
-from fullon_graphql.services.change_feed import ChangeFeed
-from fullon_graphql.services.change_pruning import pruning
-from fullon_graphql.services.identity import Identities
-from fullon_graphql.services.sessions import Sessions
-from fullon_graphql.services.writing import Writes
-from fullon_graphql.subscriptions.presence import Presences
-from fullon_graphql.subscriptions.sharing import Streams
-from fullon_graphql.subscriptions.transports.door import Door
-from fullon_graphql.subscriptions.transports.http import HttpStreams
-from fullon_graphql.subscriptions.transports.plain.endpoint import PlainEndpoint
-from fullon_graphql.subscriptions.transports.websocket import SocketEndpoint
+from fullon_graphql.services.change_feed.pruning import pruning
+from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.signing_in.authenticator import Authenticator
+from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.writing.executor import ChangeExecutor
+from fullon_graphql.streaming.connections import ConnectionRegistry
+from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.transports.admission import Admission
+from fullon_graphql.transports.graphql_transport_ws.endpoint import GraphQLSocketEndpoint
+from fullon_graphql.transports.http import GraphQLEndpoint
+from fullon_graphql.transports.http_stream import HttpStreams
+from fullon_graphql.transports.platform_ws.endpoint import PlatformSocketEndpoint
 
 
 class State(TypedDict):
     """What requests find in `request.state`."""
 
-    process: Process
+    worker: Worker
     ending: asyncio.Event
-    """Set when the server begins to end, before it waits for open responses: see `cli/server.py`."""
+    """Set when the server begins to end, before it waits for open responses: see `server/uvicorn_setup.py`."""
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -66,20 +66,20 @@ def create_app(settings: Settings) -> ASGIApp:
         InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
     """
     refuse_insecure_secret(settings)
-    numbers, presences = Metrics(), Presences(settings)
-    operations = Operations(make_graph().core, metrics=numbers)
-    streams, door = Streams(operations), Door(settings, numbers)
-    sockets = SocketEndpoint(operations, streams, presences, door)
+    numbers, presences = Metrics(), ConnectionRegistry(settings)
+    operations = OperationExecutor(make_graph().core, metrics=numbers)
+    streams, door = StreamRegistry(operations), Admission(settings, numbers)
+    sockets = GraphQLSocketEndpoint(operations, streams, presences, door)
     responses = HttpStreams(streams, presences, door, settings.stream_heartbeat)
-    graph = GraphEndpoint(operations, responses)
-    plain = PlainEndpoint(operations, streams, presences, door)
-    doors: ASGIApp = Doors(graph, sockets, plain, rest_application(settings, numbers, presences))
+    graph = GraphQLEndpoint(operations, responses)
+    plain = PlatformSocketEndpoint(operations, streams, presences, door)
+    doors: ASGIApp = Router(graph, sockets, plain, rest_application(settings, numbers, presences))
     if settings.cors_origins:
         doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
     return RequestIds(doors)
 
 
-class Doors:
+class Router:
     """The graph's doors, that of other sockets, and everybody else's: only what is for REST passes a framework."""
 
     def __init__(self, graph: ASGIApp, sockets: ASGIApp, plain: ASGIApp, rest: ASGIApp) -> None:
@@ -100,13 +100,13 @@ class Doors:
                 await self._rest(scope, receive, send)
 
 
-def rest_application(settings: Settings, numbers: Metrics, presences: Presences) -> FastAPI:
+def rest_application(settings: Settings, numbers: Metrics, presences: ConnectionRegistry) -> FastAPI:
     """REST, health and metrics; its lifespan is the whole program's."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        async with process(settings) as parts, presences.watched(parts):
-            yield State(process=parts, ending=asyncio.Event())
+        async with worker(settings) as parts, presences.watched(parts):
+            yield State(worker=parts, ending=asyncio.Event())
 
     app = FastAPI(
         title="Fullon GraphQL",
@@ -125,7 +125,7 @@ def rest_application(settings: Settings, numbers: Metrics, presences: Presences)
 
 
 @asynccontextmanager
-async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[Process]:
+async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[Worker]:
     """The stores and long-lived parts of one worker: opened in this order, closed in the opposite one.
 
     A command that only wants to use them is no worker: without `serving` it takes up no background service.
@@ -147,7 +147,7 @@ async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[
             await stack.enter_async_context(services)
             await stack.enter_async_context(pruning(database, settings.change_retention_hours))
         signing_in = Sessions(database, redis, settings)
-        yield Process(
+        yield Worker(
             settings=settings,
             database=database,
             ohlcv_database=ohlcv_database,
@@ -158,8 +158,8 @@ async def process(settings: Settings, *, serving: bool = True) -> AsyncIterator[
             watches=_watches(hub, redis, services, settings),
             services=services,
             sessions=signing_in,
-            identities=Identities(signing_in, ApiKeys(database, settings)),
-            writes=Writes(database, redis, services, settings),
+            authenticator=Authenticator(signing_in, ApiKeys(database, settings)),
+            writes=ChangeExecutor(database, redis, services, settings),
         )
 
 

@@ -22,14 +22,14 @@ from fullon_graphql.cache.orders import LiveOrder
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings
-from fullon_graphql.daemons.manager import ServiceManager
-from fullon_graphql.daemons.state import ServiceStatus
+from fullon_graphql.daemons.control.manager import ServiceManager
+from fullon_graphql.daemons.control.state import ServiceStatus
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
-from fullon_graphql.services.change_feed import ChangeFeed
-from fullon_graphql.services.identity import Identities
-from fullon_graphql.services.sessions import Sessions
-from fullon_graphql.services.writing import Write, Writes
+from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.signing_in.authenticator import Authenticator
+from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.writing.executor import ChangeExecutor, UnitOfWork
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Watches:
 
 
 @dataclass(frozen=True)
-class Process:
+class Worker:
     """The stores and the long-lived parts of one worker."""
 
     settings: Settings
@@ -61,33 +61,33 @@ class Process:
     watches: Watches
     services: ServiceManager
     sessions: Sessions
-    identities: Identities
-    writes: Writes
+    authenticator: Authenticator
+    writes: ChangeExecutor
 
 
 @dataclass(slots=True)
 class Context:
     """One operation: who asks, from where, and what has been loaded so far."""
 
-    process: Process
+    worker: Worker
     caller: Caller = field(default_factory=Anonymous)
     request_id: str = field(default_factory=lambda: uuid4().hex)
     address: str | None = None
     user_agent: str | None = None
     loaders: dict[Hashable, Any] = field(default_factory=dict)
-    open_write: Write | None = None
-    """The change that is under way, while a mutation runs; see `engine/changes.py`."""
+    unit_of_work: UnitOfWork | None = None
+    """The change that is under way, while a mutation runs; see `engine/fields/mutations.py`."""
 
     @property
-    def write(self) -> Write:
+    def write(self) -> UnitOfWork:
         """The change that is under way."""
-        assert self.open_write is not None, "only mutations declared by `change` have one"
-        return self.open_write
+        assert self.unit_of_work is not None, "only mutations declared by `change` have one"
+        return self.unit_of_work
 
     @property
     def database(self) -> Database:
         """Where people, bots and orders are."""
-        return self.process.database
+        return self.worker.database
 
     def fork(self) -> Context:
         """The same caller, nothing loaded: for the next operation on this socket."""

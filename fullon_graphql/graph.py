@@ -13,11 +13,11 @@ from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 
 from fullon_graphql.context import Info
+from fullon_graphql.engine.errors import RenderErrors
+from fullon_graphql.engine.fields.root import NODES
 from fullon_graphql.engine.isolation import OwnContext
 from fullon_graphql.engine.limits import DepthLimit
-from fullon_graphql.engine.pages import MAX_PAGE_SIZE
-from fullon_graphql.engine.rendering import RenderErrors
-from fullon_graphql.engine.roots import NODES
+from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
 from fullon_graphql.resolvers.audit import AuditQueries
@@ -59,13 +59,13 @@ from fullon_graphql.schema.dry_trades import DryTrade
 from fullon_graphql.schema.exchange_history import ExchangeHistory
 from fullon_graphql.schema.exchanges import Exchange
 from fullon_graphql.schema.feeds import Feed
-from fullon_graphql.schema.nodes import find_represented, represented_ids
 from fullon_graphql.schema.orders import Order
-from fullon_graphql.schema.scalars import SCALARS
 from fullon_graphql.schema.sessions import Session
 from fullon_graphql.schema.simulations import Simulation
 from fullon_graphql.schema.strategies import Strategy
 from fullon_graphql.schema.strategy_params import StrategyParam
+from fullon_graphql.schema.support.nodes import find_represented, represented_ids
+from fullon_graphql.schema.support.scalars import SCALARS
 from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User

@@ -115,7 +115,7 @@ class Hub:
     def __init__(self, redis: Redis, patience: float) -> None:
         redis.set_retry(Retry(NoBackoff(), 0, supported_errors=()))  # connecting again is the hub's
         self._redis = redis
-        self._patience = patience
+        self._timeout_seconds = patience
         self._listeners: dict[Topic, set[Mailbox]] = defaultdict(set)
         self._unconfirmed: Counter[Topic] = Counter()
         self._changing = asyncio.Lock()
@@ -167,7 +167,7 @@ class Hub:
                 self._listeners[topic].add(mailbox)
             await self._subscribe(new)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._timeout_seconds):
                 while any(self._unconfirmed[topic] for topic in topics) or self._pubsub is None:
                     await mailbox.news()
         except TimeoutError as error:

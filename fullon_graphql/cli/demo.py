@@ -22,17 +22,17 @@ from rich.table import Table
 
 from fullon_graphql.app import create_app
 from fullon_graphql.cache.client import connect
-from fullon_graphql.cli.server import reserve, uvicorn_config
 from fullon_graphql.config import Settings, demo_env_file, home, load_settings
 from fullon_graphql.database import Database
-from fullon_graphql.embedded import demo_data
-from fullon_graphql.embedded.demo_catalogue import PASSWORD, PEOPLE
-from fullon_graphql.embedded.engines import Engines, engines
-from fullon_graphql.embedded.errors import EngineError
-from fullon_graphql.embedded.home import remove_demo_env, write_demo_env
-from fullon_graphql.embedded.trading import trade
+from fullon_graphql.embedded.demo import data
+from fullon_graphql.embedded.demo.catalogue import PASSWORD, PEOPLE
+from fullon_graphql.embedded.demo.trading import trade
+from fullon_graphql.embedded.engines.data_folder import remove_demo_env, write_demo_env
+from fullon_graphql.embedded.engines.errors import EngineError
+from fullon_graphql.embedded.engines.running import Engines, running_engines
 from fullon_graphql.models.migrate import install_feed
 from fullon_graphql.observability.logging import configure_logging
+from fullon_graphql.server.uvicorn_setup import listening_socket, uvicorn_config
 
 console = Console(highlight=False)
 
@@ -42,7 +42,7 @@ def demo(
 ) -> None:
     """Start PostgreSQL, Redis, a simulated market and the server on demo data; Ctrl-C ends all of it."""
     try:
-        with suppress(KeyboardInterrupt), reserve("127.0.0.1", port) as listening:
+        with suppress(KeyboardInterrupt), listening_socket("127.0.0.1", port) as listening:
             _run(listening)
     except EngineError as error:
         typer.secho(str(error), fg="red", err=True)
@@ -54,7 +54,7 @@ def demo(
 
 
 def _run(listening: socket) -> None:
-    with engines(home()) as found:
+    with running_engines(home()) as found:
         settings = _settings(found, *listening.getsockname()[:2])
         configure_logging(settings)
         with console.status("Preparing tables and demo data …"):
@@ -75,7 +75,7 @@ def _settings(found: Engines, host: str, port: int) -> Settings:
         ohlcv_database_url=found.ohlcv_database_url,
         redis_url=found.redis_url,
         jwt_secret_key=SecretStr(os.environ.get("JWT_SECRET_KEY") or _own_secret(home() / "jwt-secret")),
-        market_feed="fullon_graphql.embedded.market.SimulatedMarket",
+        market_feed="fullon_graphql.embedded.demo.market.SimulatedMarket",
         services_to_auto_start=["ticker", "ohlcv", "account"],
     )
 
@@ -92,7 +92,7 @@ async def _load_data(settings: Settings) -> None:
     database = Database.connect(settings.database_url, "demo", settings)
     ohlcv_database = Database.connect(settings.ohlcv_database_url, "demo", settings)
     try:
-        await demo_data.load(database, ohlcv_database, seed=settings.market_seed, now=datetime.now(UTC))
+        await data.load(database, ohlcv_database, seed=settings.market_seed, now=datetime.now(UTC))
     finally:
         await database.close()
         await ohlcv_database.close()

@@ -44,16 +44,16 @@ async def _explained(
     database: Database, settings: Settings, mail: str, query: str, variables: dict[str, Any]
 ) -> dict[str, Any]:
     """The report on a query that is run in this process, over the stores that the settings name."""
-    from fullon_graphql.app import process
+    from fullon_graphql.app import worker
     from fullon_graphql.context import Context
-    from fullon_graphql.engine.operations import Operations, Request
+    from fullon_graphql.engine.operations import OperationExecutor, Request
     from fullon_graphql.graph import make_graph
-    from fullon_graphql.services.accounts import principal_of
+    from fullon_graphql.services.user_admin import principal_of
 
     caller = await principal_of(database, settings, mail)
-    async with process(settings, serving=False) as parts:
+    async with worker(settings, serving=False) as parts:
         request = Request(query, variables=variables, read_only=True)
-        response = await Operations(make_graph().core).run(request, Context(parts, caller), explain=True)
+        response = await OperationExecutor(make_graph().core).run(request, Context(parts, caller), explain=True)
     if response.not_allowed:
         raise BadUserInput("Only queries are explained: anything else would really be done.")
     answer = orjson.loads(response.body)

@@ -11,9 +11,9 @@ import typer
 import uvicorn
 
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
-from fullon_graphql.cli.server import Workers, reserve, uvicorn_config
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.observability.logging import configure_logging
+from fullon_graphql.server.uvicorn_setup import Workers, listening_socket, uvicorn_config
 
 
 def serve(
@@ -25,7 +25,7 @@ def serve(
     settings = _checked_settings()
     configure_logging(settings)
     address = (settings.host if host is None else host, settings.port if port is None else port)
-    with reserve(*address) as listening:
+    with listening_socket(*address) as listening:
         typer.secho("Listening on http://{}:{}".format(*listening.getsockname()[:2]), err=True)
         config = uvicorn_config("fullon_graphql.app:app_from_environment", settings, factory=True, workers=workers)
         server = uvicorn.Server(config)

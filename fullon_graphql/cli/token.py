@@ -11,8 +11,8 @@ from fullon_graphql.auth.tokens import refuse_insecure_secret
 from fullon_graphql.cli.connection import with_database
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.services.accounts import active_account
-from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.user_admin import active_account
 
 
 def token(mail: Annotated[str, typer.Argument(help="The mail of an active account.")]) -> None:

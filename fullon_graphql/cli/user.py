@@ -14,7 +14,7 @@ from fullon_graphql.cli.connection import with_database
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.models import Role
-from fullon_graphql.services.accounts import all_accounts, create_account, set_password
+from fullon_graphql.services.user_admin import all_accounts, create_account, set_password
 
 app = typer.Typer(help="Accounts: create, give a new password, list.", no_args_is_help=True)
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.daemons.daemon import TaskDaemon
-from fullon_graphql.daemons.feeds import MarketFeed, load_feed
+from fullon_graphql.daemons.feeds.market_feed import MarketFeed, load_feed
 from fullon_graphql.daemons.instruments import symbols_by_exchange
-from fullon_graphql.daemons.presence import present
+from fullon_graphql.daemons.process_registration import present
 
 
 class CollectorDaemon(TaskDaemon):

@@ -14,8 +14,8 @@ from fullon_graphql.cache.candles import announce
 from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.daemons.collector import CollectorDaemon
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.feeds import FeedEndedError
-from fullon_graphql.daemons.minutes import MINUTE, Minutes
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
+from fullon_graphql.daemons.minute_bars import MINUTE, MinuteBars
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 
@@ -41,7 +41,7 @@ class OhlcvDaemon(CollectorDaemon):
     def __init__(self, resources: Resources, clock: Callable[[], float] = time.time) -> None:
         super().__init__(resources)
         self._clock = clock
-        self._minutes: dict[tuple[str, str], Minutes] = {}
+        self._minutes: dict[tuple[str, str], MinuteBars] = {}
         self._announced = 0.0
 
     async def prepare(self) -> None:
@@ -76,7 +76,7 @@ class OhlcvDaemon(CollectorDaemon):
         async with aclosing(self.feed.trades(exchange, symbols)) as stream:
             async for trade in stream:
                 since = since or max(self._clock(), trade.time)  # until then we did not know that anybody spoke
-                minutes = self._minutes.setdefault((exchange, trade.symbol), Minutes(since))
+                minutes = self._minutes.setdefault((exchange, trade.symbol), MinuteBars(since))
                 if not minutes.add(trade):
                     log.debug("candle.trade_left_out", exchange=exchange, symbol=trade.symbol, time=trade.time)
         raise FeedEndedError(exchange)

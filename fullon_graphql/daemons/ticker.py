@@ -11,7 +11,7 @@ from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.daemons.collector import CollectorDaemon
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.feeds import FeedEndedError
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
 
 
 class TickerDaemon(CollectorDaemon):

@@ -1,7 +1,7 @@
 """PostgreSQL and Redis from Python wheels: what the demo and the tests run on."""
 
-from fullon_graphql.embedded.engines import Engines, engines
-from fullon_graphql.embedded.errors import EngineError
-from fullon_graphql.embedded.home import remove_demo_env, write_demo_env
+from fullon_graphql.embedded.engines.data_folder import remove_demo_env, write_demo_env
+from fullon_graphql.embedded.engines.errors import EngineError
+from fullon_graphql.embedded.engines.running import Engines, running_engines
 
-__all__ = ["EngineError", "Engines", "engines", "remove_demo_env", "write_demo_env"]
+__all__ = ["EngineError", "Engines", "remove_demo_env", "running_engines", "write_demo_env"]

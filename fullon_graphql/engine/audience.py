@@ -13,11 +13,11 @@ from graphql import get_named_type, is_leaf_type
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from fullon_graphql.auth.principal import Principal
-from fullon_graphql.engine.batches import BATCH
-from fullon_graphql.engine.entities import Entity, entity_named
-from fullon_graphql.engine.relations import RELATION
-from fullon_graphql.engine.selections import Selection
-from fullon_graphql.engine.unplanned import Unplanned
+from fullon_graphql.engine.model.batches import BATCH
+from fullon_graphql.engine.model.entities import Entity, entity_named
+from fullon_graphql.engine.model.relations import RELATION
+from fullon_graphql.engine.planned.fallback import Fallback
+from fullon_graphql.engine.planned.selections import Selection
 
 MARKET_DATA: Final = frozenset({"Ticker", "Candle", "CandleColumns", "CandleUpdate"})
 """Types without rows of their own whose objects are everybody's, whichever way leads to them."""
@@ -41,7 +41,7 @@ def _is_plain(selection: Selection) -> bool:
             return selection.field is None or is_leaf_type(get_named_type(selection.type)) or _is_shared(selection)
         metadata = selection.declared.metadata
         return (RELATION in metadata or BATCH in metadata) and _is_shared(selection)
-    except Unplanned:
+    except Fallback:
         return False
 
 

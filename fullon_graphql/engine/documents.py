@@ -17,9 +17,9 @@ from graphql import (
     validate,
 )
 
-from fullon_graphql.bounded import Bounded
 from fullon_graphql.engine.limits import DepthLimit
 from fullon_graphql.engine.trace import Trace
+from fullon_graphql.lru import LRUCache
 
 MAX_TOKENS = 5_000
 """The most words and signs one document may have; more is an attack on the parser."""
@@ -38,7 +38,7 @@ class Document:
     fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
     conditions: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
     """By operation, the variables that decide which fields are there."""
-    plans: Bounded[Any, Any] = field(default_factory=lambda: Bounded(32))
+    plans: LRUCache[Any, Any] = field(default_factory=lambda: LRUCache(32))
     """What planning made of it, by operation and values of its conditions."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
@@ -48,12 +48,12 @@ class Document:
         return self.operations.get(name) if name is not None else None
 
 
-class Documents:
+class DocumentCache:
     """The documents seen last, by their text."""
 
     def __init__(self, schema: GraphQLSchema, size: int = 1_000) -> None:
         self._schema = schema
-        self._seen: Bounded[str, Document] = Bounded(size)
+        self._seen: LRUCache[str, Document] = LRUCache(size)
 
     def read(self, text: str, trace: Trace) -> Document:
         """The document behind `text`."""

@@ -29,13 +29,13 @@ from graphql.pyutils import is_awaitable
 from fullon_graphql.context import Context
 from fullon_graphql.engine.audience import is_for_everybody
 from fullon_graphql.engine.documents import Document
-from fullon_graphql.engine.plans import variant
-from fullon_graphql.engine.projection import Project, projection
-from fullon_graphql.engine.rendering import body
-from fullon_graphql.engine.selections import Selection, select
-from fullon_graphql.engine.subtrees import Run, related
+from fullon_graphql.engine.errors import body
+from fullon_graphql.engine.planned.fallback import Fallback
+from fullon_graphql.engine.planned.plans import variant
+from fullon_graphql.engine.planned.projection import Project, projection
+from fullon_graphql.engine.planned.row_trees import Run, related
+from fullon_graphql.engine.planned.selections import Selection, select
 from fullon_graphql.engine.trace import Trace
-from fullon_graphql.engine.unplanned import Unplanned
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.observability.metrics import Metrics
 
@@ -134,7 +134,7 @@ def _make(
 def _projection(root: Selection) -> Project | None:
     try:
         return projection(root.type, root.children, related)
-    except Unplanned:
+    except Fallback:
         return None
 
 

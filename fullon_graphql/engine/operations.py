@@ -22,15 +22,15 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 from graphql.pyutils import is_awaitable
 
-from fullon_graphql import database
 from fullon_graphql.cache import client as cache
 from fullon_graphql.context import Context
-from fullon_graphql.engine import plans
-from fullon_graphql.engine.documents import Document, Documents
+from fullon_graphql.database import database
+from fullon_graphql.engine.documents import Document, DocumentCache
+from fullon_graphql.engine.errors import body, formatted
 from fullon_graphql.engine.events import Subscription, shape
-from fullon_graphql.engine.rendering import body, formatted
+from fullon_graphql.engine.planned import plans
+from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.trace import Trace
-from fullon_graphql.engine.unplanned import Unplanned
 from fullon_graphql.errors import BadUserInput, FullonError
 from fullon_graphql.observability.metrics import Metrics, hit_or_miss
 
@@ -80,7 +80,7 @@ class GraphQLErrors(Exception):
 
 
 @dataclass
-class Operations:
+class OperationExecutor:
     """Runs operations of one schema, and remembers their documents and plans."""
 
     schema: GraphQLSchema
@@ -90,7 +90,7 @@ class Operations:
     """Where it counts."""
 
     def __post_init__(self) -> None:
-        self.documents = Documents(self.schema)
+        self.documents = DocumentCache(self.schema)
 
     async def run(
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
@@ -159,9 +159,9 @@ class Operations:
     ) -> bytes | None:
         try:
             if not self.planning:
-                raise Unplanned("planning is off")
+                raise Fallback("planning is off")
             return await plans.execute(self.schema, document, operation, variables, context, trace)
-        except Unplanned as refusal:
+        except Fallback as refusal:
             trace.fall_back(refusal.kind, str(refusal))
         except FullonError as error:
             trace.fall_back("error", f"{error.code} is for the reference to report")

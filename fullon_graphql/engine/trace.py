@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
-from fullon_graphql.engine.unplanned import Kind
+from fullon_graphql.engine.planned.fallback import Kind
 
 Stage = Literal[
     "identify", "parse", "validate", "plan", "compile", "statement", "batch", "resolve", "write", "reference"

@@ -7,13 +7,13 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.changes import change, given, row_of
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.roots import by_key, one_row, root_connection
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.mutations import change, given, row_of
+from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
 from fullon_graphql.schema.api_keys import ApiKey, CreateApiKeyInput, CreatedApiKey
-from fullon_graphql.schema.arguments import WhichApiKey
+from fullon_graphql.schema.support.arguments import WhichApiKey
 from fullon_graphql.services import api_keys
-from fullon_graphql.services.writing import Key, Write
+from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 
 @strawberry.type
@@ -34,7 +34,7 @@ class ApiKeyQueries:
 NewApiKey = Annotated[CreateApiKeyInput, strawberry.argument(name="input", description="The key.")]
 
 
-async def _shown(write: Write, key: Key) -> CreatedApiKey:
+async def _shown(write: UnitOfWork, key: Key) -> CreatedApiKey:
     return CreatedApiKey(key=write.shown_once, api_key=await row_of(ApiKey)(write, key))
 
 

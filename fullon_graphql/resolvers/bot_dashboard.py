@@ -7,9 +7,9 @@ from typing import cast
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.schema.book import OfPerson
 from fullon_graphql.schema.bot_dashboard import BotDashboard
-from fullon_graphql.services import bot_dashboard
+from fullon_graphql.schema.ledger import OfPerson
+from fullon_graphql.services.analytics import bot_dashboard
 
 
 @strawberry.type

@@ -7,11 +7,11 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.changes import change, given
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.roots import by_key, one_row, root_connection
-from fullon_graphql.schema.arguments import WhichBot, WhichExchange
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.mutations import change, given
+from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
 from fullon_graphql.schema.bots import Bot, CreateBotInput, UpdateBotInput
+from fullon_graphql.schema.support.arguments import WhichBot, WhichExchange
 from fullon_graphql.services import bots
 
 NewBot = Annotated[CreateBotInput, strawberry.argument(name="input", description="The bot.")]

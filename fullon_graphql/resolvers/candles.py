@@ -11,7 +11,6 @@ from fullon_graphql.ohlcv import candles as stored
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from fullon_graphql.schema.arguments import ExchangeName, SymbolName
 from fullon_graphql.schema.candles import (
     BarLength,
     Candle,
@@ -21,6 +20,7 @@ from fullon_graphql.schema.candles import (
     LastBars,
     To,
 )
+from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName
 from fullon_graphql.services.candles import MarketData
 
 
@@ -61,5 +61,5 @@ class CandleQueries:
 
 
 async def _bars(context: Context, market: Market, timeframe: Timeframe, window: Window) -> stored.CandleColumns:
-    data = MarketData(context.process.candles, context.database, context.caller)
+    data = MarketData(context.worker.candles, context.database, context.caller)
     return await data.candles(market, timeframe, window)

@@ -7,11 +7,11 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.changes import change, given
-from fullon_graphql.engine.roots import ALL, all_rows, by_key, one_row
-from fullon_graphql.schema.arguments import WhichCatExchange
+from fullon_graphql.engine.fields.mutations import change, given
+from fullon_graphql.engine.fields.root import ALL, all_rows, by_key, one_row
 from fullon_graphql.schema.cat_exchanges import CatExchange
-from fullon_graphql.schema.inputs import ParamInput
+from fullon_graphql.schema.support.arguments import WhichCatExchange
+from fullon_graphql.schema.support.inputs import ParamInput
 from fullon_graphql.services import cat_exchanges
 
 

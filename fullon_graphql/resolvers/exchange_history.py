@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.roots import root_connection
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.root import root_connection
 from fullon_graphql.schema.exchange_history import ExchangeHistory
 
 

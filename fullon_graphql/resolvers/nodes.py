@@ -8,10 +8,10 @@ import strawberry
 
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
-from fullon_graphql.engine.pages import MAX_PAGE_SIZE
-from fullon_graphql.engine.roots import NODES
+from fullon_graphql.engine.fields.root import NODES
+from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.schema.nodes import Node, find
+from fullon_graphql.schema.support.nodes import Node, find
 
 Id = Annotated[strawberry.ID, strawberry.argument(name="id", description="The row's `id`.")]
 Ids = Annotated[

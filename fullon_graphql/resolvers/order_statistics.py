@@ -7,10 +7,10 @@ from typing import cast
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.schema.book import Days, From, OfAccount, OfBot, OfPerson, OfSymbol, To, bots
+from fullon_graphql.schema.ledger import Days, From, OfAccount, OfBot, OfPerson, OfSymbol, To, bots
 from fullon_graphql.schema.order_statistics import OrderStatistics
-from fullon_graphql.services import order_statistics
-from fullon_graphql.services.book import Period, Scope
+from fullon_graphql.services.analytics import order_statistics
+from fullon_graphql.services.analytics.ledger import Period, Scope
 
 
 @strawberry.type

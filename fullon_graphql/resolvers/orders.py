@@ -7,12 +7,12 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.changes import change, given
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.roots import by_key, one_row, root_connection
-from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP, WhichOrder
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.mutations import change, given
+from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
 from fullon_graphql.schema.orders import CreateOrderInput, Order
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.support.arguments import EXPECTED_TIMESTAMP, WhichOrder
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import orders
 
 NewOrder = Annotated[CreateOrderInput, strawberry.argument(name="input", description="The order.")]

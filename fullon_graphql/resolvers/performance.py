@@ -7,7 +7,7 @@ from typing import Any, cast
 import strawberry
 
 from fullon_graphql.context import Context, Info
-from fullon_graphql.schema.book import (
+from fullon_graphql.schema.ledger import (
     Capital,
     Currency,
     Days,
@@ -22,12 +22,12 @@ from fullon_graphql.schema.book import (
     over_trades,
 )
 from fullon_graphql.schema.performance import PerformanceMetrics, RiskMetrics
-from fullon_graphql.services import performance
-from fullon_graphql.services.book import Period, Scope, TradeKind
+from fullon_graphql.services.analytics import performance
+from fullon_graphql.services.analytics.ledger import Period, Scope, TradeKind
 
 
 async def _performance(context: Context, scope: Scope, currency: str) -> Any:
-    return await performance.of_trades(context.database, context.process.redis, context.caller, scope, currency)
+    return await performance.of_trades(context.database, context.worker.redis, context.caller, scope, currency)
 
 
 @strawberry.type
@@ -50,5 +50,5 @@ class PerformanceQueries:
         capital: Capital = None,
     ) -> RiskMetrics:
         scope = Scope(kind, Period(from_, to, days), uid, ex_id, symbol, bots(bot_id))
-        stores, caller = (info.context.database, info.context.process.redis), info.context.caller
+        stores, caller = (info.context.database, info.context.worker.redis), info.context.caller
         return cast("RiskMetrics", await performance.of_trades(*stores, caller, scope, currency, capital))

@@ -7,9 +7,9 @@ from typing import cast
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.schema.book import Currency, OfAccount, OfPerson
+from fullon_graphql.schema.ledger import Currency, OfAccount, OfPerson
 from fullon_graphql.schema.portfolio import PortfolioStats
-from fullon_graphql.services import portfolio
+from fullon_graphql.services.analytics import portfolio
 
 
 @strawberry.type
@@ -18,6 +18,6 @@ class PortfolioQueries:
     async def portfolio_stats(
         self, info: Info, uid: OfPerson = None, ex_id: OfAccount = None, currency: Currency = "USD"
     ) -> PortfolioStats:
-        stores = info.context.database, info.context.process.redis
+        stores = info.context.database, info.context.worker.redis
         found = await portfolio.of_accounts(*stores, info.context.caller, currency, uid, ex_id)
         return cast("PortfolioStats", found)

@@ -32,9 +32,9 @@ class ProcessQueries:
         self, info: Info, type_: Kind = None, component: Component = None, since_minutes: SinceMinutes = None
     ) -> list[Process]:
         context = info.context
-        found = await processes.running(context.process.redis, context.caller, type_, component, since_minutes)
+        found = await processes.running(context.worker.redis, context.caller, type_, component, since_minutes)
         return [Process.of(report) for report in found]
 
     @strawberry.field(description="How the platform's processes are, taken together. Administrators only.")
     async def system_health(self, info: Info) -> SystemHealth:
-        return SystemHealth.of(await processes.health(info.context.process.redis, info.context.caller))
+        return SystemHealth.of(await processes.health(info.context.worker.redis, info.context.caller))

@@ -5,27 +5,27 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.daemons.state import ServiceName
-from fullon_graphql.engine.changes import change
-from fullon_graphql.schema.arguments import WhichService
+from fullon_graphql.daemons.control.state import ServiceName
+from fullon_graphql.engine.fields.mutations import change
 from fullon_graphql.schema.services import Service
+from fullon_graphql.schema.support.arguments import WhichService
 from fullon_graphql.services import services
-from fullon_graphql.services.writing import Key, Write
+from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 
 @strawberry.type
 class ServiceQueries:
     @strawberry.field(description="All background services. Administrators only.")
     async def services(self, info: Info) -> list[Service]:
-        found = await services.statuses(info.context.process.services, info.context.caller)
+        found = await services.statuses(info.context.worker.services, info.context.caller)
         return [Service.of(status) for status in found]
 
     @strawberry.field(description="One background service. Administrators only.")
     async def service(self, info: Info, name: WhichService) -> Service:
-        return Service.of(await services.status(info.context.process.services, info.context.caller, name))
+        return Service.of(await services.status(info.context.worker.services, info.context.caller, name))
 
 
-async def _status(write: Write, name: Key) -> Service:
+async def _status(write: UnitOfWork, name: Key) -> Service:
     return Service.of(await write.services.status(ServiceName(str(name))))
 
 

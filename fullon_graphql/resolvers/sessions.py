@@ -8,16 +8,16 @@ import strawberry
 
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context, Info
-from fullon_graphql.engine.changes import change
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.roots import one_row, root_connection
-from fullon_graphql.schema.nodes import place
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.mutations import change
+from fullon_graphql.engine.fields.root import one_row, root_connection
 from fullon_graphql.schema.sessions import AuthPayload, Session
+from fullon_graphql.schema.support.nodes import place
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.users import User
-from fullon_graphql.services import sessions
-from fullon_graphql.services.sessions import SignedIn
-from fullon_graphql.services.writing import Key, Write
+from fullon_graphql.services.signing_in import sessions
+from fullon_graphql.services.signing_in.sessions import SignedIn
+from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 Mail = Annotated[str, strawberry.argument(description="The account's mail, exactly as it is stored.")]
 Password = Annotated[str, strawberry.argument(description="The account's password.")]
@@ -36,7 +36,7 @@ class SessionQueries:
     )
 
 
-async def _how_many(_write: Write, ended: Key) -> Any:
+async def _how_many(_write: UnitOfWork, ended: Key) -> Any:
     return ended
 
 
@@ -45,16 +45,16 @@ class SessionMutations:
     @strawberry.mutation(description="Sign in. Repeated failures are answered with RATE_LIMITED.")
     async def login(self, info: Info, mail: Mail, password: Password, totp: OneTimeCode = None) -> AuthPayload:
         context = info.context
-        signed = await context.process.sessions.login(mail, password, totp, context.address, context.user_agent)
+        signed = await context.worker.sessions.login(mail, password, totp, context.address, context.user_agent)
         return await _payload(context, signed)
 
     @strawberry.mutation(description="Renew a session: new tokens for the session's current refresh token.")
     async def refresh_token(self, info: Info, refresh_token: RefreshToken) -> AuthPayload:
-        return await _payload(info.context, await info.context.process.sessions.refresh(refresh_token))
+        return await _payload(info.context, await info.context.worker.sessions.refresh(refresh_token))
 
     @strawberry.mutation(description="End the session: its access and refresh tokens are good no more.")
     async def logout(self, info: Info) -> bool:
-        await info.context.process.sessions.logout(signed_in(info.context.caller))
+        await info.context.worker.sessions.logout(signed_in(info.context.caller))
         return True
 
     @change(Session, "End a session of yours, or anybody's as administrator: its tokens and sockets, within a second.")
@@ -70,7 +70,7 @@ class SessionMutations:
 async def _payload(context: Context, signed: SignedIn) -> AuthPayload:
     """The payload, and the rest of this operation in the name of who has just signed in."""
     context.forget()
-    context.caller = await context.process.sessions.identify_token(signed.access_token)
+    context.caller = await context.worker.sessions.identify_token(signed.access_token)
     return AuthPayload(
         access_token=signed.access_token,
         token_type=signed.token_type,

@@ -7,8 +7,8 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.roots import by_key, one_row, root_connection
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
 from fullon_graphql.schema.simulations import Simulation
 
 

@@ -7,12 +7,12 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.changes import change, given
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.loaders import load_one
-from fullon_graphql.engine.roots import ONE, root_connection
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.mutations import change, given
+from fullon_graphql.engine.fields.root import ONE, root_connection
+from fullon_graphql.engine.reference.loaders import load_one
 from fullon_graphql.errors import NotFound
-from fullon_graphql.schema.arguments import ExchangeName, SymbolName, WhichSymbol
+from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName, WhichSymbol
 from fullon_graphql.schema.symbols import CreateSymbolInput, Symbol, UpdateSymbolInput
 from fullon_graphql.schema.tickers import INSTRUMENT
 from fullon_graphql.services import symbols

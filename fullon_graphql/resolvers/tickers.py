@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.schema.arguments import ExchangeName, SymbolName, SymbolNames
+from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName, SymbolNames
 from fullon_graphql.schema.tickers import Ticker
 from fullon_graphql.services import tickers
 
@@ -15,7 +15,7 @@ class TickerQueries:
     @strawberry.field(description="The live ticker of one instrument; null where none has been seen.")
     async def ticker(self, info: Info, exchange: ExchangeName, symbol: SymbolName) -> Ticker | None:
         context = info.context
-        [found] = await tickers.of_instruments(context.process.redis, context.caller, [(exchange, symbol)])
+        [found] = await tickers.of_instruments(context.worker.redis, context.caller, [(exchange, symbol)])
         return Ticker.of(found) if found else None
 
     @strawberry.field(
@@ -24,5 +24,5 @@ class TickerQueries:
     )
     async def tickers(self, info: Info, exchange: ExchangeName, symbols: SymbolNames = None) -> list[Ticker]:
         context = info.context
-        found = await tickers.of_exchange(context.process.redis, context.caller, exchange, symbols)
+        found = await tickers.of_exchange(context.worker.redis, context.caller, exchange, symbols)
         return [Ticker.of(ticker) for ticker in found]

@@ -7,18 +7,18 @@ from typing import Any
 import strawberry
 
 from fullon_graphql.context import Context
-from fullon_graphql.schema.book import over_trades
+from fullon_graphql.schema.ledger import over_trades
 from fullon_graphql.schema.trade_statistics import SymbolStatistics, TradeStatistics, TradingOverview
-from fullon_graphql.services import trade_statistics
-from fullon_graphql.services.book import Scope
+from fullon_graphql.services.analytics import trade_statistics
+from fullon_graphql.services.analytics.ledger import Scope
 
 
 async def _overall(context: Context, scope: Scope, currency: str) -> Any:
-    return await trade_statistics.overall(context.database, context.process.redis, context.caller, scope, currency)
+    return await trade_statistics.overall(context.database, context.worker.redis, context.caller, scope, currency)
 
 
 async def _by_symbol(context: Context, scope: Scope, currency: str) -> Any:
-    return await trade_statistics.by_symbol(context.database, context.process.redis, context.caller, scope, currency)
+    return await trade_statistics.by_symbol(context.database, context.worker.redis, context.caller, scope, currency)
 
 
 @strawberry.type

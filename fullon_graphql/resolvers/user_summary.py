@@ -8,9 +8,9 @@ import strawberry
 
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
-from fullon_graphql.schema.book import Currency
+from fullon_graphql.schema.ledger import Currency
 from fullon_graphql.schema.user_summary import UserSummary
-from fullon_graphql.services import user_summary
+from fullon_graphql.services.analytics import user_summary
 
 
 @strawberry.type
@@ -22,6 +22,6 @@ class UserSummaryQueries:
         uid: Annotated[int | None, strawberry.argument(description="Key of the person; yourself unless given.")] = None,
         currency: Currency = "USD",
     ) -> UserSummary:
-        stores, caller = (info.context.database, info.context.process.redis), info.context.caller
+        stores, caller = (info.context.database, info.context.worker.redis), info.context.caller
         whose = signed_in(caller).uid if uid is None else uid
         return cast("UserSummary", await user_summary.of_person(*stores, caller, whose, currency))

@@ -9,14 +9,15 @@ import strawberry
 from fullon_graphql import models
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
-from fullon_graphql.engine.changes import change, given
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.engine.roots import ONE, by_key, one_row, root_connection
-from fullon_graphql.schema.arguments import WhichUser
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.mutations import change, given
+from fullon_graphql.engine.fields.root import ONE, by_key, one_row, root_connection
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.arguments import WhichUser
 from fullon_graphql.schema.users import CreateUserInput, TotpEnrolment, UpdateProfileInput, UpdateUserInput, User
-from fullon_graphql.services import totp, users
-from fullon_graphql.services.writing import Key, Write
+from fullon_graphql.services import users
+from fullon_graphql.services.signing_in import totp
+from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 MYSELF = relation("User", "caller_uid", models.User.uid)
 """From the caller to their own row."""
@@ -51,7 +52,7 @@ NewPassword = Annotated[str, strawberry.argument(description="The password from 
 Code = Annotated[str, strawberry.argument(description="A current one-time code.")]
 
 
-async def _seed(write: Write, _key: Key) -> TotpEnrolment:
+async def _seed(write: UnitOfWork, _key: Key) -> TotpEnrolment:
     seed = write.shown_once
     return TotpEnrolment(secret=seed, uri=totp.address(seed, write.principal.mail) if seed else None)
 

@@ -9,13 +9,13 @@ from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
 from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Caller, Principal, signed_in
-from fullon_graphql.context import Process
+from fullon_graphql.context import Worker
 from fullon_graphql.services.candles import MarketData
 
 
-def _process(request: Request) -> Process:
-    process: Process = request.state.process
-    return process
+def _process(request: Request) -> Worker:
+    worker: Worker = request.state.worker
+    return worker
 
 
 # They let people sign in on the documentation's page; who asks is read from the headers as everywhere else.
@@ -25,23 +25,23 @@ SIGNING_IN = [
 ]
 
 
-async def _caller(request: Request, process: Annotated[Process, Depends(_process)]) -> Caller:
+async def _caller(request: Request, worker: Annotated[Worker, Depends(_process)]) -> Caller:
     headers = request.headers
     credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
-    return await process.identities.identify(credential)
+    return await worker.authenticator.identify(credential)
 
 
 def _principal(caller: Annotated[Caller, Depends(_caller)]) -> Principal:
     return signed_in(caller)
 
 
-TheProcess = Annotated[Process, Depends(_process)]
-TheCaller = Annotated[Caller, Depends(_caller)]
+WorkerDep = Annotated[Worker, Depends(_process)]
+CallerDep = Annotated[Caller, Depends(_caller)]
 """Who asks, or nobody: the services refuse whom they must."""
 
 
-def _market_data(process: TheProcess, caller: TheCaller) -> MarketData:
-    return MarketData(process.candles, process.database, caller)
+def _market_data(worker: WorkerDep, caller: CallerDep) -> MarketData:
+    return MarketData(worker.candles, worker.database, caller)
 
 
 TheMarketData = Annotated[MarketData, Depends(_market_data)]

@@ -13,9 +13,9 @@ from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
-from fullon_graphql.context import Process
-from fullon_graphql.daemons.state import ServiceName, ServiceState, Timing
-from fullon_graphql.rest.dependencies import TheProcess
+from fullon_graphql.context import Worker
+from fullon_graphql.daemons.control.state import ServiceName, ServiceState, Timing
+from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.services import Statuses, by_name
 
 PATIENCE = 2.0
@@ -92,7 +92,7 @@ class Monitor(BaseModel):
     recent_actions: list[str] = Field(description="Always empty.")
 
 
-class Door(BaseModel):
+class Readiness(BaseModel):
     """Where things are."""
 
     service: str
@@ -110,19 +110,19 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/ready", summary="Can it serve?", responses={503: {"description": "A store is down."}})
-async def ready(process: TheProcess, response: Response) -> dict[str, Part]:
+async def ready(worker: WorkerDep, response: Response) -> dict[str, Part]:
     """200 with every store up, else 503; the body names the one that is down."""
-    parts = await _parts(process)
+    parts = await _parts(worker)
     if any(part.status == "down" for part in parts.values()):
         response.status_code = 503
     return parts
 
 
 @router.get("", summary="How is each part?")
-async def health(process: TheProcess) -> Health:
+async def health(worker: WorkerDep) -> Health:
     """Always 200, as the platform's monitors expect; `status` tells."""
-    parts = await _parts(process)
-    services = await _states(process) if parts["redis"].status == "up" else {}
+    parts = await _parts(worker)
+    services = await _states(worker) if parts["redis"].status == "up" else {}
     issues = _issues(parts, services)
     return Health(
         status="degraded" if issues else "healthy",
@@ -135,16 +135,16 @@ async def health(process: TheProcess) -> Health:
 
 
 @router.get("/services", summary="How is each service?", responses={503: {"description": "Redis is down."}})
-async def states(process: TheProcess) -> Statuses:
+async def states(worker: WorkerDep) -> Statuses:
     """As administrators see them, without reasons."""
-    statuses = by_name(await process.services.statuses())
+    statuses = by_name(await worker.services.statuses())
     return Statuses(services={name: one.model_copy(update={"error": None}) for name, one in statuses.items()})
 
 
 @router.get("/monitor", summary="What would a monitor say?")
-async def monitor(process: TheProcess) -> Monitor:
+async def monitor(worker: WorkerDep) -> Monitor:
     """What `/health` finds, in the words of the platform's monitor."""
-    seen = await health(process)
+    seen = await health(worker)
     return Monitor(
         status=seen.status,
         monitoring=Monitoring(
@@ -163,9 +163,9 @@ async def monitor(process: TheProcess) -> Monitor:
 
 
 @router.post("/check", summary="Look at everything now")
-async def check(process: TheProcess) -> Checked:
+async def check(worker: WorkerDep) -> Checked:
     """What `/health` looks at with every request anyway, in the words of the platform's monitor."""
-    seen = await health(process)
+    seen = await health(worker)
     result = Check(
         timestamp=datetime.now(UTC),
         checks_performed=[*seen.parts, *seen.services],
@@ -177,9 +177,9 @@ async def check(process: TheProcess) -> Checked:
 
 
 @door.get("/", summary="What is this?")
-async def root() -> Door:
+async def root() -> Readiness:
     """Where to go on."""
-    return Door(
+    return Readiness(
         service=SERVICE,
         version=version("fullon-graphql"),
         graphql="/graphql",
@@ -194,11 +194,11 @@ def _issues(parts: dict[str, Part], services: dict[str, str]) -> list[str]:
     return down + [f"Service {name} has failed" for name, state in services.items() if state == ServiceState.FAILED]
 
 
-async def _parts(process: Process) -> dict[str, Part]:
+async def _parts(worker: Worker) -> dict[str, Part]:
     checks: dict[str, Callable[[], Awaitable[object]]] = {
-        "postgres": lambda: process.database.row(text("SELECT 1")),
-        "ohlcv": lambda: process.ohlcv_database.row(text("SELECT 1")),
-        "redis": process.redis.ping,
+        "postgres": lambda: worker.database.row(text("SELECT 1")),
+        "ohlcv": lambda: worker.ohlcv_database.row(text("SELECT 1")),
+        "redis": worker.redis.ping,
     }
     return dict(zip(checks, await asyncio.gather(*map(_check, checks.values())), strict=True))
 
@@ -214,5 +214,5 @@ async def _check(ask: Callable[[], Awaitable[object]]) -> Part:
     return Part(status=status, milliseconds=round((perf_counter() - start) * 1000, 2))
 
 
-async def _states(process: Process) -> dict[str, str]:
-    return {status.name.value: status.state.value for status in await process.services.statuses()}
+async def _states(worker: Worker) -> dict[str, str]:
+    return {status.name.value: status.state.value for status in await worker.services.statuses()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from fullon_graphql.observability.metrics import CONTENT_TYPE, Metrics
-from fullon_graphql.rest.dependencies import TheProcess
+from fullon_graphql.rest.dependencies import WorkerDep
 
 
 def router(metrics: Metrics) -> APIRouter:
@@ -13,10 +13,10 @@ def router(metrics: Metrics) -> APIRouter:
     routes = APIRouter(tags=["health"])
 
     @routes.get("/metrics", summary="What has been counted?", response_class=Response)
-    async def read(process: TheProcess) -> Response:
+    async def read(worker: WorkerDep) -> Response:
         """Prometheus' text format. Every worker counts for itself, and the one that is asked answers."""
-        metrics.topics.set(process.hub.topics)
-        metrics.listeners.set(process.hub.listeners)
+        metrics.topics.set(worker.hub.topics)
+        metrics.listeners.set(worker.hub.listeners)
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return routes

@@ -10,7 +10,7 @@ from fastapi import Depends, Query
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from sqlalchemy import Select
 
-from fullon_graphql.schema.scalars import parse_time
+from fullon_graphql.schema.support.scalars import parse_time
 
 MAX_PAGE: Final = 1_000
 MAX_KEY: Final = 2**31 - 1
@@ -61,4 +61,4 @@ def _page(
     return Page(limit, offset)
 
 
-ThePage = Annotated[Page, Depends(_page)]
+PageParams = Annotated[Page, Depends(_page)]

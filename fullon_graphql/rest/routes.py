@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from fullon_graphql.rest import (
-    accounts,
+from fullon_graphql.rest import services, sessions
+from fullon_graphql.rest.answers import ERRORS
+from fullon_graphql.rest.cache import accounts, bot_status, live_orders, market, processes, tickers
+from fullon_graphql.rest.dependencies import SIGNING_IN
+from fullon_graphql.rest.ohlcv import candles, discovery, market_trades
+from fullon_graphql.rest.orm import (
     api_keys,
-    bot_status,
     bots,
-    cached_market,
-    candles,
-    discovery,
     exchanges,
-    live_orders,
-    market_trades,
     orders,
-    processes,
-    services,
-    sessions,
     strategies,
     symbols,
-    tickers,
     trade_statistics,
     trades,
     users,
     views,
 )
-from fullon_graphql.rest.answers import ERRORS
-from fullon_graphql.rest.dependencies import SIGNING_IN
 
 api = APIRouter(prefix="/api/v1", responses=ERRORS)
 api.include_router(sessions.router)
@@ -42,7 +34,7 @@ _SIGNED_IN = [
     accounts.cache,
     live_orders.cache,
     bot_status.cache,
-    cached_market.cache,
+    market.cache,
     processes.cache,
     users.orm,
     api_keys.orm,

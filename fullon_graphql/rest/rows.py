@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, create_model
 from sqlalchemy import ColumnElement, Select, inspect
 from sqlalchemy.orm import InstrumentedAttribute
 
-from fullon_graphql.context import Process
+from fullon_graphql.context import Worker
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models.base import Base, is_secret
 from fullon_graphql.rest.answers import Json
@@ -24,32 +24,32 @@ Further = Sequence[ColumnElement[Any]]
 """Columns of other tables beside those of the row, labelled: scalar subqueries, never joins."""
 
 
-async def listed(process: Process, query: Select[Any], page: Page, *order: Any, further: Further = ()) -> Json:
+async def listed(worker: Worker, query: Select[Any], page: Page, *order: Any, further: Further = ()) -> Json:
     """One page of the rows, in `order` and then by key: no row is passed over from page to page, or met twice."""
     keys = inspect(_model(query)).primary_key
-    return Json(await of_model(process, page.of(query.order_by(*order, *keys)), further))
+    return Json(await of_model(worker, page.of(query.order_by(*order, *keys)), further))
 
 
-async def one(process: Process, query: Select[Any], *, further: Further = ()) -> Json:
+async def one(worker: Worker, query: Select[Any], *, further: Further = ()) -> Json:
     """The row.
 
     Raises:
         NotFound: there is none that one may see.
     """
-    return Json(await found(process, query, further))
+    return Json(await found(worker, query, further))
 
 
-async def found(process: Process, query: Select[Any], further: Further = ()) -> dict[str, Any]:
+async def found(worker: Worker, query: Select[Any], further: Further = ()) -> dict[str, Any]:
     """The row as an object. Raises as `one` does."""
-    rows = await of_model(process, query.limit(1), further)
+    rows = await of_model(worker, query.limit(1), further)
     if not rows:
         raise NotFound(f"There is no such {_model(query).__name__}.")
     return rows[0]
 
 
-async def of_model(process: Process, query: Select[Any], further: Further = ()) -> list[dict[str, Any]]:
+async def of_model(worker: Worker, query: Select[Any], further: Further = ()) -> list[dict[str, Any]]:
     """The rows of a query of one table as objects, with `further` columns."""
-    rows = await process.database.rows(shown(query, further))
+    rows = await worker.database.rows(shown(query, further))
     return [dict(row._mapping) for row in rows]  # SQLAlchemy's documented name
 
 

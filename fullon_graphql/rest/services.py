@@ -10,12 +10,12 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from fullon_graphql.auth.principal import Caller
-from fullon_graphql.context import Process
-from fullon_graphql.daemons.state import ServiceName, ServiceState, ServiceStatus
-from fullon_graphql.rest.changes import TheChanges
-from fullon_graphql.rest.dependencies import TheCaller, TheProcess
+from fullon_graphql.context import Worker
+from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus
+from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
+from fullon_graphql.rest.orm.changes import TheChanges
 from fullon_graphql.services import services
-from fullon_graphql.services.writing import Key, Write
+from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 router = APIRouter(prefix="/services", tags=["services"])
 
@@ -51,29 +51,29 @@ class Done(BaseModel):
 
 
 @router.get("", summary="How are all services?")
-async def statuses(process: TheProcess, caller: TheCaller) -> Statuses:
+async def statuses(worker: WorkerDep, caller: CallerDep) -> Statuses:
     """All of them by name."""
-    return Statuses(services=by_name(await services.statuses(process.services, caller)))
+    return Statuses(services=by_name(await services.statuses(worker.services, caller)))
 
 
 @router.get("/{name}/status", summary="How is this service?")
-async def status(process: TheProcess, caller: TheCaller, name: Name) -> Status:
+async def status(worker: WorkerDep, caller: CallerDep, name: Name) -> Status:
     """What is true of it now."""
-    return described(await services.status(process.services, caller, name))
+    return described(await services.status(worker.services, caller, name))
 
 
 @router.post("/{name}/start", summary="Start it", responses={400: {"description": "It is already running."}})
-async def start(process: TheProcess, caller: TheCaller, changes: TheChanges, name: Name) -> Done:
+async def start(worker: WorkerDep, caller: CallerDep, changes: TheChanges, name: Name) -> Done:
     """Answers once it runs, or has failed to."""
-    if await _is_at_work(process, caller, name):
+    if await _is_at_work(worker, caller, name):
         raise HTTPException(400, f"ServiceName.{name.name} is already running")
     return await changes.answered("startService", {"name": name}, lambda write: services.start(write, name), _started)
 
 
 @router.post("/{name}/stop", summary="Stop it", responses={400: {"description": "It is not running."}})
-async def stop(process: TheProcess, caller: TheCaller, changes: TheChanges, name: Name) -> Done:
+async def stop(worker: WorkerDep, caller: CallerDep, changes: TheChanges, name: Name) -> Done:
     """Answers once it has stopped."""
-    if not await _is_at_work(process, caller, name):
+    if not await _is_at_work(worker, caller, name):
         raise HTTPException(400, f"ServiceName.{name.name} is not running")
     return await changes.answered("stopService", {"name": name}, lambda write: services.stop(write, name), _stopped)
 
@@ -104,8 +104,8 @@ def described(status: ServiceStatus) -> Status:
     )
 
 
-def _done(status: Literal["started", "stopped", "restarted"]) -> Callable[[Write, Key], Awaitable[Done]]:
-    async def answer(write: Write, name: Key) -> Done:
+def _done(status: Literal["started", "stopped", "restarted"]) -> Callable[[UnitOfWork, Key], Awaitable[Done]]:
+    async def answer(write: UnitOfWork, name: Key) -> Done:
         service = await write.services.status(ServiceName(str(name)))
         return Done(service=service.name, status=status, state=service.state)
 
@@ -115,5 +115,5 @@ def _done(status: Literal["started", "stopped", "restarted"]) -> Callable[[Write
 _started, _stopped, _restarted = _done("started"), _done("stopped"), _done("restarted")
 
 
-async def _is_at_work(process: Process, caller: Caller, name: ServiceName) -> bool:
-    return (await services.status(process.services, caller, name)).state in _AT_WORK
+async def _is_at_work(worker: Worker, caller: Caller, name: ServiceName) -> bool:
+    return (await services.status(worker.services, caller, name)).state in _AT_WORK

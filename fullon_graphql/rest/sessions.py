@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import BaseModel, Field
 
-from fullon_graphql.rest.dependencies import ThePrincipal, TheProcess
+from fullon_graphql.rest.dependencies import ThePrincipal, WorkerDep
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -33,9 +33,9 @@ class Verified(BaseModel):
 
 
 @router.post("/login", summary="Sign in with mail and password")
-async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], request: Request, process: TheProcess) -> Token:
+async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], request: Request, worker: WorkerDep) -> Token:
     """A form with `username` (the mail) and `password`; a one-time code, where one is needed, in `client_secret`."""
-    signed = await process.sessions.login(
+    signed = await worker.sessions.login(
         form.username,
         form.password,
         form.client_secret,

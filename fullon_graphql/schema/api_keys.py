@@ -6,14 +6,14 @@ import strawberry
 from sqlalchemy import ARRAY, Text, func
 
 from fullon_graphql import models
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.inputs import needed, optional
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import UserRef
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.inputs import needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import UserRef
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import api_keys
 
 _SCOPES = func.string_to_array(func.replace(models.ApiKey.scopes, " ", ""), ",", type_=ARRAY(Text))

@@ -6,11 +6,11 @@ import strawberry
 from strawberry.scalars import JSON
 
 from fullon_graphql import models
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.schema.changes import RowEvent, changed_row
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.schema.support.changes import RowEvent, changed_row
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import audit
 
 

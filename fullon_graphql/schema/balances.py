@@ -6,8 +6,8 @@ import strawberry
 
 from fullon_graphql.cache import accounts
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.schema.support.scalars import DateTime
 
 
 @strawberry.type(description="What an exchange account holds of one currency, in that currency.")
@@ -34,7 +34,7 @@ class Balance:
 
 async def _of_accounts(context: Context, keys: list[tuple[int]]) -> list[list[Balance]]:
     ex_ids = [ex_id for (ex_id,) in keys]
-    found = await accounts.read_balances(context.process.redis, ex_ids)
+    found = await accounts.read_balances(context.worker.redis, ex_ids)
     return [[Balance.of(balance) for balance in found[ex_id]] for ex_id in ex_ids]
 
 

@@ -9,8 +9,8 @@ from strawberry.scalars import JSON
 
 from fullon_graphql.cache import bots
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.schema.support.scalars import DateTime
 
 
 @strawberry.type(description="What a running bot last said about one of its feeds.")
@@ -40,7 +40,7 @@ class BotStatus:
 
 
 async def _of_bots(context: Context, keys: list[tuple[int]]) -> list[list[BotStatus]]:
-    found = await bots.read_statuses(context.process.redis, [bot_id for (bot_id,) in keys])
+    found = await bots.read_statuses(context.worker.redis, [bot_id for (bot_id,) in keys])
     return [[BotStatus.of(status) for status in statuses] for statuses in found]
 
 

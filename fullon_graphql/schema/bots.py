@@ -9,18 +9,18 @@ from sqlalchemy import func
 
 from fullon_graphql import models
 from fullon_graphql.context import Info
-from fullon_graphql.engine.batches import BATCH, batched
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import connection, to_many, to_one
-from fullon_graphql.engine.relations import Join, relation
-from fullon_graphql.schema.arguments import EXPECTED_TIMESTAMP
-from fullon_graphql.schema.book import Currency, Days, From, To
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.relation import connection, to_many, to_one
+from fullon_graphql.engine.model.batches import BATCH, batched
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import Join, relation
 from fullon_graphql.schema.bot_status import STATUS_OF_BOT, BotStatus
-from fullon_graphql.schema.claims import BLOCKS_OF_BOT, OPENINGS_OF_BOT, Claim
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import (
+from fullon_graphql.schema.ledger import Currency, Days, From, To
+from fullon_graphql.schema.support.arguments import EXPECTED_TIMESTAMP
+from fullon_graphql.schema.support.claims import BLOCKS_OF_BOT, OPENINGS_OF_BOT, Claim
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import (
     BotLogRef,
     DryTradeRef,
     ExchangeRef,
@@ -30,10 +30,10 @@ from fullon_graphql.schema.references import (
     StrategyRef,
     UserRef,
 )
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.trade_statistics import STATISTICS_OF_BOT, TradeStatistics
 from fullon_graphql.services import bots
-from fullon_graphql.services.book import TradeKind
+from fullon_graphql.services.analytics.ledger import TradeKind
 
 _IN_BOT = Join(models.BotExchange, models.BotExchange.ex_id == models.Exchange.ex_id)
 _STRATEGY_OF_FEED = Join(models.Strategy, models.Strategy.str_id == models.Feed.str_id)

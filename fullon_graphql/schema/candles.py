@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import strawberry
 
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch
+from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.errors import FullonError, NotFound
 from fullon_graphql.ohlcv import candles as stored
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from fullon_graphql.schema.enums import described
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.support.enums import described
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import candles
 
 described(
@@ -82,7 +82,7 @@ async def _columns(
 ) -> list[stored.CandleColumns | FullonError]:
     """The bars of each (exchange, symbol), all in one statement. What has not been collected yet has none."""
     named = [Market(exchange, symbol) for exchange, symbol in markets]
-    found = await candles.of_markets(context.process.candles, context.caller, named, timeframe, window)
+    found = await candles.of_markets(context.worker.candles, context.caller, named, timeframe, window)
     return [stored.CandleColumns.empty() if isinstance(bars, NotFound) else bars for bars in found]
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fullon_graphql import models
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch, batched
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import CatExchangeRef
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.batches import Batch, batched
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import CatExchangeRef
 from fullon_graphql.services import cat_exchange_params
 
 

@@ -6,14 +6,14 @@ import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import connection, to_many
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.inputs import ParamInput, needed, optional
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import CatStrategyParamRef, StrategyRef
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.relation import connection, to_many
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.inputs import ParamInput, needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import CatStrategyParamRef, StrategyRef
 from fullon_graphql.services import cat_strategies
 
 

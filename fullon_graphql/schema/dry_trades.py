@@ -5,18 +5,18 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql import models
-from fullon_graphql.engine.batches import batched
-from fullon_graphql.engine.columns import column, upper
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import relation
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.batches import batched
+from fullon_graphql.engine.model.columns import column, upper
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.cat_exchanges import exchange_of_account
-from fullon_graphql.schema.changes import RowEvent, changed_row
-from fullon_graphql.schema.inputs import needed, optional
-from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.orders import OrderSide
-from fullon_graphql.schema.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.support.changes import RowEvent, changed_row
+from fullon_graphql.schema.support.inputs import needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT, TICKER_OF_INSTRUMENT
 from fullon_graphql.services import dry_trades
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql import models
-from fullon_graphql.engine.batches import batched
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import connection, to_many, to_one
-from fullon_graphql.engine.relations import Join, relation
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.relation import connection, to_many, to_one
+from fullon_graphql.engine.model.batches import batched
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import Join, relation
 from fullon_graphql.schema.balances import BALANCES_OF_ACCOUNT, Balance
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
-from fullon_graphql.schema.claims import BLOCKS_OF_ACCOUNT, OPENINGS_OF_ACCOUNT, Claim
-from fullon_graphql.schema.inputs import expected_timestamp, needed, optional
 from fullon_graphql.schema.live_orders import LIVE_ORDERS_OF_ACCOUNT, LiveOrder
-from fullon_graphql.schema.nodes import Node
 from fullon_graphql.schema.positions import POSITIONS_OF_ACCOUNT, Position
-from fullon_graphql.schema.references import BotRef, DryTradeRef, ExchangeHistoryRef, OrderRef, TradeRef, UserRef
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.support.claims import BLOCKS_OF_ACCOUNT, OPENINGS_OF_ACCOUNT, Claim
+from fullon_graphql.schema.support.inputs import expected_timestamp, needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import (
+    BotRef,
+    DryTradeRef,
+    ExchangeHistoryRef,
+    OrderRef,
+    TradeRef,
+    UserRef,
+)
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import exchanges
 
 _ON_ACCOUNT = Join(models.BotExchange, models.BotExchange.bot_id == models.Bot.bot_id)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql import models
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import Join, relation
-from fullon_graphql.schema.inputs import needed, optional
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import BotRef, StrategyRef, SymbolRef
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import Join, relation
+from fullon_graphql.schema.support.inputs import needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import BotRef, StrategyRef, SymbolRef
 from fullon_graphql.services import feeds
 
 _STRATEGY_OF_BOT = Join(models.Strategy, models.Strategy.bot_id == models.Bot.bot_id)

@@ -7,11 +7,11 @@ import strawberry
 from fullon_graphql import models
 from fullon_graphql.cache import orders
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.references import OrderRef
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.references import OrderRef
+from fullon_graphql.schema.support.scalars import DateTime
 
 
 @strawberry.type(description="What an exchange last said about one order of an account: often ahead of the stored one.")
@@ -61,7 +61,7 @@ class LiveOrder:
 
 
 async def _of_accounts(context: Context, keys: list[tuple[int, str, int]]) -> list[list[LiveOrder]]:
-    found = await orders.read(context.process.redis, [(ex_id, exchange) for ex_id, exchange, _ in keys])
+    found = await orders.read(context.worker.redis, [(ex_id, exchange) for ex_id, exchange, _ in keys])
     return [[LiveOrder.of(order, uid) for order in each] for each, (_, _, uid) in zip(found, keys, strict=True)]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from fullon_graphql.schema.book import IN, UNPRICED
-from fullon_graphql.services.book import TradeKind
-from fullon_graphql.services.performance import FEWEST_DAYS
+from fullon_graphql.schema.ledger import IN, UNPRICED
+from fullon_graphql.services.analytics.ledger import TradeKind
+from fullon_graphql.services.analytics.performance import FEWEST_DAYS
 
 
 @strawberry.type(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
-from fullon_graphql.schema.book import IN
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.ledger import IN
+from fullon_graphql.schema.support.scalars import DateTime
 
 
 @strawberry.type(description="All that is held of one currency.")

@@ -6,13 +6,13 @@ import strawberry
 
 from fullon_graphql.cache import accounts
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch, batched
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.model.batches import Batch, batched
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import tickers
 
 
 async def _market_prices(context: Context, instruments: list[tuple[str, str]]) -> list[float | None]:
-    found = await tickers.of_instruments(context.process.redis, context.caller, instruments)
+    found = await tickers.of_instruments(context.worker.redis, context.caller, instruments)
     return [ticker.price if ticker else None for ticker in found]
 
 
@@ -67,7 +67,7 @@ class Position:
 
 
 async def _of_accounts(context: Context, keys: list[tuple[int, str]]) -> list[list[Position]]:
-    found = await accounts.read_positions(context.process.redis, [ex_id for ex_id, _ in keys])
+    found = await accounts.read_positions(context.worker.redis, [ex_id for ex_id, _ in keys])
     return [[Position.of(position, exchange) for position in found[ex_id]] for ex_id, exchange in keys]
 
 

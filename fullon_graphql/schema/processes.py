@@ -8,8 +8,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from fullon_graphql.cache.processes import ProcessType, Report
-from fullon_graphql.schema.enums import described
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.support.enums import described
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import processes
 
 described(

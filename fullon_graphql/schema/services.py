@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
-from fullon_graphql.daemons.state import ServiceName, ServiceState, ServiceStatus
-from fullon_graphql.schema.enums import described
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus
+from fullon_graphql.schema.support.enums import described
+from fullon_graphql.schema.support.scalars import DateTime
 
 described(
     ServiceName,

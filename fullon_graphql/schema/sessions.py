@@ -12,16 +12,16 @@ import strawberry
 
 from fullon_graphql import models
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch, batched
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import UserRef
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.batches import Batch, batched
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import UserRef
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.users import User
-from fullon_graphql.services import sessions
+from fullon_graphql.services.signing_in import sessions
 
 
 async def _are_current(context: Context, keys: list[tuple[UUID | str]]) -> list[bool]:

@@ -6,13 +6,13 @@ import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_many, to_one
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.inputs import ParamInput, needed, optional
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import BotRef, CatStrategyRef, FeedRef, StrategyParamRef
+from fullon_graphql.engine.fields.relation import to_many, to_one
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.inputs import ParamInput, needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import BotRef, CatStrategyRef, FeedRef, StrategyParamRef
 from fullon_graphql.services import strategies
 
 

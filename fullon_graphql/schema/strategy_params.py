@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fullon_graphql import models
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import relation
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import StrategyRef
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import StrategyRef
 from fullon_graphql.services import strategy_params
 
 

@@ -9,12 +9,12 @@ import strawberry
 
 from fullon_graphql import models
 from fullon_graphql.context import Info
-from fullon_graphql.engine.batches import BATCH, batched
-from fullon_graphql.engine.columns import column
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import connection, to_one
-from fullon_graphql.engine.relations import relation
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.relation import connection, to_one
+from fullon_graphql.engine.model.batches import BATCH, batched
+from fullon_graphql.engine.model.columns import column
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.candles import (
     CANDLES_OF_SYMBOL,
     COLUMNS_OF_SYMBOL,
@@ -27,9 +27,9 @@ from fullon_graphql.schema.candles import (
     To,
 )
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
-from fullon_graphql.schema.inputs import needed, optional
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import FeedRef, OrderRef, TickerRef
+from fullon_graphql.schema.support.inputs import needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import FeedRef, OrderRef, TickerRef
 from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
 from fullon_graphql.services import symbols
 

@@ -9,11 +9,11 @@ import strawberry
 from fullon_graphql import models
 from fullon_graphql.cache import tickers as cache
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch
-from fullon_graphql.engine.fields import to_one
-from fullon_graphql.engine.relations import Join, relation
-from fullon_graphql.schema.references import SymbolRef
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.engine.fields.relation import to_one
+from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.engine.model.relations import Join, relation
+from fullon_graphql.schema.support.references import SymbolRef
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import tickers
 
 INSTRUMENT = relation(
@@ -72,12 +72,12 @@ class Ticker:
 async def _of_instruments(context: Context, instruments: list[tuple[str | None, str]]) -> list[Ticker | None]:
     # Where the account is gone there is no exchange; nothing has tickers under that name.
     named = [(exchange or "", symbol) for exchange, symbol in instruments]
-    found = await tickers.of_instruments(context.process.redis, context.caller, named)
+    found = await tickers.of_instruments(context.worker.redis, context.caller, named)
     return [Ticker.of(ticker) if ticker else None for ticker in found]
 
 
 async def _of_exchanges(context: Context, exchanges: list[tuple[str]]) -> list[list[Ticker]]:
-    found = await tickers.of_exchanges(context.process.redis, context.caller, [exchange for (exchange,) in exchanges])
+    found = await tickers.of_exchanges(context.worker.redis, context.caller, [exchange for (exchange,) in exchanges])
     return [[Ticker.of(ticker) for ticker in of_exchange] for of_exchange in found]
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import strawberry
 
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch
-from fullon_graphql.schema.book import IN, UNPRICED, Currency, Days, From, To
-from fullon_graphql.schema.scalars import DateTime
-from fullon_graphql.services import prices, trade_statistics
-from fullon_graphql.services.book import Period, Scope, TradeKind
+from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.schema.ledger import IN, UNPRICED, Currency, Days, From, To
+from fullon_graphql.schema.support.scalars import DateTime
+from fullon_graphql.services.analytics import prices, trade_statistics
+from fullon_graphql.services.analytics.ledger import Period, Scope, TradeKind
 
 
 @strawberry.type(
@@ -83,7 +83,7 @@ async def _of_bots(
 ) -> list[Any]:
     """One statement for each kind of trades that is asked for, and one for the prices."""
     database = context.database
-    rates = (await prices.read(database, context.process.redis, context.caller)).rates(currency)
+    rates = (await prices.read(database, context.worker.redis, context.caller)).rates(currency)
     kinds = {key: kind or (TradeKind.DRY if key[1] else TradeKind.LIVE) for key in asked}
     found = {}
     for each in dict.fromkeys(kinds.values()):

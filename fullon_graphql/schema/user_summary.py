@@ -8,10 +8,10 @@ from typing import Any
 import strawberry
 
 from fullon_graphql.context import Context
-from fullon_graphql.engine.batches import Batch
-from fullon_graphql.schema.book import IN, Currency
-from fullon_graphql.schema.scalars import DateTime
-from fullon_graphql.services import user_summary
+from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.schema.ledger import IN, Currency
+from fullon_graphql.schema.support.scalars import DateTime
+from fullon_graphql.services.analytics import user_summary
 
 
 @strawberry.type(description="What a person has now, and what their bots won or lost lately.")
@@ -41,7 +41,7 @@ class UserSummary:
 
 async def _of_people(context: Context, people: Sequence[tuple[int]], currency: str) -> Sequence[Any]:
     uids = [uid for (uid,) in people]
-    return await user_summary.of_people(context.database, context.process.redis, context.caller, uids, currency)
+    return await user_summary.of_people(context.database, context.worker.redis, context.caller, uids, currency)
 
 
 def _read(currency: Currency = "USD") -> dict[str, Any]:

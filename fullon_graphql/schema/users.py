@@ -8,22 +8,22 @@ import strawberry
 
 from fullon_graphql import models
 from fullon_graphql.context import Context, Info
-from fullon_graphql.engine.batches import BATCH, Batch, batched
-from fullon_graphql.engine.columns import column, upper
-from fullon_graphql.engine.connections import Connection
-from fullon_graphql.engine.entities import entity
-from fullon_graphql.engine.fields import connection, to_many
-from fullon_graphql.engine.relations import relation
+from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.relation import connection, to_many
+from fullon_graphql.engine.model.batches import BATCH, Batch, batched
+from fullon_graphql.engine.model.columns import column, upper
+from fullon_graphql.engine.model.entities import entity
+from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.models import Role
-from fullon_graphql.schema.book import Currency
-from fullon_graphql.schema.enums import described
-from fullon_graphql.schema.inputs import expected_timestamp, needed, optional
-from fullon_graphql.schema.nodes import Node
-from fullon_graphql.schema.references import ApiKeyRef, BotRef, DryTradeRef, ExchangeRef, OrderRef, TradeRef
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.ledger import Currency
+from fullon_graphql.schema.support.enums import described
+from fullon_graphql.schema.support.inputs import expected_timestamp, needed, optional
+from fullon_graphql.schema.support.nodes import Node
+from fullon_graphql.schema.support.references import ApiKeyRef, BotRef, DryTradeRef, ExchangeRef, OrderRef, TradeRef
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.user_summary import SUMMARY_OF_USER, UserSummary
 from fullon_graphql.services import users
-from fullon_graphql.services.accounts import is_administrator
+from fullon_graphql.services.user_admin import is_administrator
 
 described(
     Role,
@@ -36,7 +36,7 @@ described(
 
 
 async def _are_admins(context: Context, people: list[tuple[str, str]]) -> list[bool]:
-    settings = context.process.settings
+    settings = context.worker.settings
     return [is_administrator(settings, mail, role) for mail, role in people]
 
 

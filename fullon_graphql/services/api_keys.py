@@ -14,10 +14,10 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Forbidden, Unauthenticated
 from fullon_graphql.models import ApiKey, User
-from fullon_graphql.services.accounts import is_administrator
-from fullon_graphql.services.checks import not_blank, one_of, storable
-from fullon_graphql.services.visibility import own_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import own_rows
+from fullon_graphql.services.user_admin import is_administrator
+from fullon_graphql.services.writing.checks import not_blank, one_of, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """`last_used_at` is written at most this often: a busy key would otherwise rewrite its row with every request."""
@@ -28,7 +28,7 @@ def visible(caller: Caller) -> Select[tuple[ApiKey]]:
     return own_rows(ApiKey, ApiKey.uid, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any], scopes: list[str]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any], scopes: list[str]) -> int:
     """A new key of the caller's: `name`, `description`, `expires_at`. The key itself is `write.shown_once`.
 
     Raises:
@@ -44,7 +44,7 @@ async def create(write: Write, values: Mapping[str, Any], scopes: list[str]) -> 
     return int((await write.insert(ApiKey, row | secret | {"uid": write.principal.uid})).api_key_id)
 
 
-async def deactivate(write: Write, api_key_id: int) -> int:
+async def deactivate(write: UnitOfWork, api_key_id: int) -> int:
     """Switch a key off; within a second it is refused.
 
     Raises:

@@ -7,7 +7,7 @@ from sqlalchemy import Select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import Bot, BotLog
 from fullon_graphql.services import bots
-from fullon_graphql.services.visibility import rows_of, without_twins
+from fullon_graphql.services.access import rows_of, without_twins
 
 KEY = (
     BotLog.bot_id,

@@ -12,9 +12,9 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Bot, BotExchange, Exchange
 from fullon_graphql.services import exchanges
-from fullon_graphql.services.checks import not_blank, storable, unchanged_since
-from fullon_graphql.services.visibility import own_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import own_rows
+from fullon_graphql.services.writing.checks import not_blank, storable, unchanged_since
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 def visible(caller: Caller) -> Select[tuple[Bot]]:
@@ -22,7 +22,7 @@ def visible(caller: Caller) -> Select[tuple[Bot]]:
     return own_rows(Bot, Bot.uid, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """A new bot of the caller's: `name`, `active`, `dry_run`.
 
     Raises:
@@ -33,7 +33,7 @@ async def create(write: Write, values: Mapping[str, Any]) -> int:
     return int(bot.bot_id)
 
 
-async def change(write: Write, bot_id: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
+async def change(write: UnitOfWork, bot_id: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
     """Give a bot another `name`, or set `active` or `dry_run`.
 
     Raises:
@@ -48,7 +48,7 @@ async def change(write: Write, bot_id: int, values: Mapping[str, Any], expected:
     return bot_id
 
 
-async def remove(write: Write, bot_id: int) -> bool:
+async def remove(write: UnitOfWork, bot_id: int) -> bool:
     """Delete a bot with its strategies, feeds and logs. Its orders and trades stay.
 
     Raises:
@@ -59,7 +59,7 @@ async def remove(write: Write, bot_id: int) -> bool:
     return True
 
 
-async def attach(write: Write, bot_id: int, ex_id: int) -> int:
+async def attach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
     """Let a bot trade on an account of the same person.
 
     Raises:
@@ -73,7 +73,7 @@ async def attach(write: Write, bot_id: int, ex_id: int) -> int:
     return bot_id
 
 
-async def detach(write: Write, bot_id: int, ex_id: int) -> int:
+async def detach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
     """Let a bot no longer trade on an account.
 
     Raises:
@@ -85,7 +85,7 @@ async def detach(write: Write, bot_id: int, ex_id: int) -> int:
     return bot_id
 
 
-async def account_of(write: Write, bot: Row[Any], ex_id: int) -> Row[Any]:
+async def account_of(write: UnitOfWork, bot: Row[Any], ex_id: int) -> Row[Any]:
     """The account `ex_id`, which belongs to the bot's owner.
 
     Raises:
@@ -98,7 +98,7 @@ async def account_of(write: Write, bot: Row[Any], ex_id: int) -> Row[Any]:
     return account
 
 
-async def account_on(write: Write, bot_id: int, cat_ex_id: int | None = None) -> int:
+async def account_on(write: UnitOfWork, bot_id: int, cat_ex_id: int | None = None) -> int:
     """The one account that a bot trades on, or on the exchange `cat_ex_id`.
 
     Raises:

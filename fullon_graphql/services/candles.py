@@ -16,7 +16,7 @@ from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services import symbols
-from fullon_graphql.services.checks import has_only_storable
+from fullon_graphql.services.writing.checks import has_only_storable
 
 T = TypeVar("T")
 

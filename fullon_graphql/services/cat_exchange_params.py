@@ -12,7 +12,7 @@ from sqlalchemy import Select, select, tuple_
 from fullon_graphql.auth.principal import Caller, signed_in
 from fullon_graphql.database import Database
 from fullon_graphql.models import CatExchangeParam
-from fullon_graphql.services.visibility import shared_rows
+from fullon_graphql.services.access import shared_rows
 
 
 def visible(caller: Caller) -> Select[tuple[CatExchangeParam]]:

@@ -13,9 +13,9 @@ from fullon_graphql.cache import keys
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import CatExchange, CatExchangeParam
 from fullon_graphql.services import params
-from fullon_graphql.services.checks import storable
-from fullon_graphql.services.visibility import shared_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import shared_rows
+from fullon_graphql.services.writing.checks import storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
@@ -25,7 +25,7 @@ def visible(caller: Caller) -> Select[tuple[CatExchange]]:
     return shared_rows(CatExchange, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Add an exchange to the catalogue, by its `name`. Administrators only.
 
     Raises:
@@ -39,7 +39,7 @@ async def create(write: Write, values: Mapping[str, Any]) -> int:
     return int(row.cat_ex_id)
 
 
-async def change(write: Write, cat_ex_id: int, values: Mapping[str, Any]) -> int:
+async def change(write: UnitOfWork, cat_ex_id: int, values: Mapping[str, Any]) -> int:
     """Give an exchange another `name`. What is stored under the old one (orders, candles, tickers) keeps it.
 
     Raises:
@@ -55,7 +55,7 @@ async def change(write: Write, cat_ex_id: int, values: Mapping[str, Any]) -> int
     return cat_ex_id
 
 
-async def set_params(write: Write, cat_ex_id: int, wanted: list[Mapping[str, str]]) -> int:
+async def set_params(write: UnitOfWork, cat_ex_id: int, wanted: list[Mapping[str, str]]) -> int:
     """Replace all parameters of an exchange. Administrators only.
 
     Raises:

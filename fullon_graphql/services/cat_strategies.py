@@ -11,9 +11,9 @@ from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.errors import Conflict
 from fullon_graphql.models import CatStrategy, CatStrategyParam, Strategy
 from fullon_graphql.services import params
-from fullon_graphql.services.checks import not_blank, not_negative, storable
-from fullon_graphql.services.visibility import shared_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import shared_rows
+from fullon_graphql.services.writing.checks import not_blank, not_negative, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 def visible(caller: Caller) -> Select[tuple[CatStrategy]]:
@@ -21,7 +21,7 @@ def visible(caller: Caller) -> Select[tuple[CatStrategy]]:
     return shared_rows(CatStrategy, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any], wanted: list[Mapping[str, str]]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any], wanted: list[Mapping[str, str]]) -> int:
     """Add a template with its parameters: `name`, and any other column. Administrators only.
 
     Raises:
@@ -35,7 +35,7 @@ async def create(write: Write, values: Mapping[str, Any], wanted: list[Mapping[s
     return int(row.cat_str_id)
 
 
-async def change(write: Write, cat_str_id: int, values: Mapping[str, Any]) -> int:
+async def change(write: UnitOfWork, cat_str_id: int, values: Mapping[str, Any]) -> int:
     """Change a template; strategies made from it keep what they have. Administrators only.
 
     Raises:
@@ -50,7 +50,7 @@ async def change(write: Write, cat_str_id: int, values: Mapping[str, Any]) -> in
     return cat_str_id
 
 
-async def set_params(write: Write, cat_str_id: int, wanted: list[Mapping[str, str]]) -> int:
+async def set_params(write: UnitOfWork, cat_str_id: int, wanted: list[Mapping[str, str]]) -> int:
     """Replace all parameters of a template. Administrators only.
 
     Raises:
@@ -65,7 +65,7 @@ async def set_params(write: Write, cat_str_id: int, wanted: list[Mapping[str, st
     return cat_str_id
 
 
-async def remove(write: Write, cat_str_id: int) -> bool:
+async def remove(write: UnitOfWork, cat_str_id: int) -> bool:
     """Delete a template that no strategy is made from. Administrators only.
 
     Raises:

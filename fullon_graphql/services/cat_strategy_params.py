@@ -6,7 +6,7 @@ from sqlalchemy import Select
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import CatStrategyParam
-from fullon_graphql.services.visibility import shared_rows
+from fullon_graphql.services.access import shared_rows
 
 
 def visible(caller: Caller) -> Select[tuple[CatStrategyParam]]:

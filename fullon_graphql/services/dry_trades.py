@@ -10,10 +10,10 @@ from sqlalchemy import Select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import Bot, DryTrade
 from fullon_graphql.services import bots
-from fullon_graphql.services.checks import not_negative, one_of, positive, storable
+from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.orders import SIDES, listed
-from fullon_graphql.services.visibility import own_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.writing.checks import not_negative, one_of, positive, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 def visible(caller: Caller) -> Select[tuple[DryTrade]]:
@@ -21,7 +21,7 @@ def visible(caller: Caller) -> Select[tuple[DryTrade]]:
     return own_rows(DryTrade, DryTrade.uid, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Note a simulated trade: `bot_id`, `ex_id`, `symbol`, `side`, `volume`, `price`.
 
     Besides `fee`, `roi`, `roi_pct`, `reason` and `closingtrade`. Its cost is `volume * price`, in quote currency.

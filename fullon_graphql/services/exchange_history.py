@@ -6,7 +6,7 @@ from sqlalchemy import Select
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import ExchangeHistory
-from fullon_graphql.services.visibility import own_rows, without_twins
+from fullon_graphql.services.access import own_rows, without_twins
 
 KEY = (
     ExchangeHistory.ex_id,

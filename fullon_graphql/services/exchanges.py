@@ -12,9 +12,9 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.cache import keys
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import CatExchange, Exchange
-from fullon_graphql.services.checks import not_blank, storable, unchanged_since
-from fullon_graphql.services.visibility import own_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import own_rows
+from fullon_graphql.services.writing.checks import not_blank, storable, unchanged_since
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 def visible(caller: Caller) -> Select[tuple[Exchange]]:
@@ -22,7 +22,7 @@ def visible(caller: Caller) -> Select[tuple[Exchange]]:
     return own_rows(Exchange, Exchange.uid, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """A new account of the caller's: `cat_ex_id`, `name`, `test`, `active`. Its credentials are kept elsewhere.
 
     Raises:
@@ -41,7 +41,7 @@ async def create(write: Write, values: Mapping[str, Any]) -> int:
     return int(row.ex_id)
 
 
-async def change(write: Write, ex_id: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
+async def change(write: UnitOfWork, ex_id: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
     """Give an account another `name`, or set `test` or `active`.
 
     Raises:
@@ -57,7 +57,7 @@ async def change(write: Write, ex_id: int, values: Mapping[str, Any], expected: 
     return ex_id
 
 
-async def remove(write: Write, ex_id: int) -> bool:
+async def remove(write: UnitOfWork, ex_id: int) -> bool:
     """Delete an account. Its orders and trades stay.
 
     Raises:
@@ -70,11 +70,11 @@ async def remove(write: Write, ex_id: int) -> bool:
     return True
 
 
-async def forget_all(write: Write, uid: int) -> None:
+async def forget_all(write: UnitOfWork, uid: int) -> None:
     """Have the platform forget what it remembers of a person's accounts, for they change with the person."""
     for account in await write.connection.execute(select(Exchange).where(Exchange.uid == uid)):
         _forget(write, account)
 
 
-def _forget(write: Write, account: Row[Any]) -> None:
+def _forget(write: UnitOfWork, account: Row[Any]) -> None:
     write.stale |= {keys.cached_user_exchanges(account.uid), keys.cached_exchange_id(account.name, account.uid)}

@@ -11,9 +11,9 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Feed, Strategy, Symbol
 from fullon_graphql.services import strategies
-from fullon_graphql.services.checks import not_blank, not_negative, positive, storable
-from fullon_graphql.services.visibility import rows_of
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import rows_of
+from fullon_graphql.services.writing.checks import not_blank, not_negative, positive, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 def visible(caller: Caller) -> Select[tuple[Feed]]:
@@ -22,7 +22,7 @@ def visible(caller: Caller) -> Select[tuple[Feed]]:
     return rows_of(Feed, Feed.str_id, own_strategies, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Let a strategy listen to an instrument: `str_id`, `symbol_id`, `period`, `compression`, `order`.
 
     Raises:
@@ -33,7 +33,7 @@ async def create(write: Write, values: Mapping[str, Any]) -> int:
     return int((await write.insert(Feed, await _checked(write, values))).feed_id)
 
 
-async def change(write: Write, feed_id: int, values: Mapping[str, Any]) -> int:
+async def change(write: UnitOfWork, feed_id: int, values: Mapping[str, Any]) -> int:
     """Change what a feed brings; its strategy stays.
 
     Raises:
@@ -45,7 +45,7 @@ async def change(write: Write, feed_id: int, values: Mapping[str, Any]) -> int:
     return feed_id
 
 
-async def remove(write: Write, feed_id: int) -> bool:
+async def remove(write: UnitOfWork, feed_id: int) -> bool:
     """Delete a feed.
 
     Raises:
@@ -55,7 +55,7 @@ async def remove(write: Write, feed_id: int) -> bool:
     return True
 
 
-async def _checked(write: Write, values: Mapping[str, Any]) -> dict[str, Any]:
+async def _checked(write: UnitOfWork, values: Mapping[str, Any]) -> dict[str, Any]:
     not_blank(values, "period")
     positive(values, "compression")
     not_negative(values, "order")

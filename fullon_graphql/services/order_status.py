@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func
 
 from fullon_graphql.errors import Conflict
 from fullon_graphql.models import Order
-from fullon_graphql.services.checks import one_of
+from fullon_graphql.services.writing.checks import one_of
 
 NEW = "New"
 CANCELED = "canceled"

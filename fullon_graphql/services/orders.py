@@ -12,10 +12,10 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput, Conflict
 from fullon_graphql.models import Bot, CatExchange, Order, Symbol
 from fullon_graphql.services import bots
-from fullon_graphql.services.checks import one_of, positive, storable, unchanged_since
+from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.order_status import CANCELED, NEW, next_status
-from fullon_graphql.services.visibility import own_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.writing.checks import one_of, positive, storable, unchanged_since
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 SIDES = ("buy", "sell")
 
@@ -33,7 +33,7 @@ def visible(caller: Caller) -> Select[tuple[Order]]:
     return own_rows(Order, Order.uid, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Store an order for the platform's daemons to place: `bot_id`, `ex_id`, `symbol`, `side`, `order_type`, `volume`.
 
     Besides `price`, `plimit` and `reason`. Owner, exchange and whether it is a derivative follow from these; the
@@ -59,7 +59,7 @@ async def create(write: Write, values: Mapping[str, Any]) -> int:
     return int((await write.insert(Order, order | known)).order_id)
 
 
-async def set_status(write: Write, order_id: int, status: str, expected: datetime | None = None) -> int:
+async def set_status(write: UnitOfWork, order_id: int, status: str, expected: datetime | None = None) -> int:
     """Move an order on to another status; see `order_status`.
 
     Raises:
@@ -73,7 +73,7 @@ async def set_status(write: Write, order_id: int, status: str, expected: datetim
     return order_id
 
 
-async def cancel(write: Write, order_id: int) -> int:
+async def cancel(write: UnitOfWork, order_id: int) -> int:
     """Mark an order as canceled.
 
     Raises:
@@ -83,7 +83,7 @@ async def cancel(write: Write, order_id: int) -> int:
     return await set_status(write, order_id, CANCELED)
 
 
-async def listed(write: Write, cat_ex_id: int, symbol: str) -> Row[bool, str]:
+async def listed(write: UnitOfWork, cat_ex_id: int, symbol: str) -> Row[bool, str]:
     """What the catalogue knows of a symbol on an exchange: `futures`, and `exchange`, the exchange's name.
 
     Raises:

@@ -9,14 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.services.checks import not_blank, storable
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.writing.checks import not_blank, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 MOST = 200
 
 
 async def replace(
-    write: Write, table: type[Any], owner: InstrumentedAttribute[int], key: int, params: list[Mapping[str, str]]
+    write: UnitOfWork, table: type[Any], owner: InstrumentedAttribute[int], key: int, params: list[Mapping[str, str]]
 ) -> None:
     """Afterwards the row `owner` = `key` has exactly these `params`, each with a `name` and a `value`.
 

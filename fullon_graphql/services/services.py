@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fullon_graphql.auth.principal import Caller, administrator
-from fullon_graphql.daemons.manager import ServiceManager
-from fullon_graphql.daemons.state import ServiceName, ServiceStatus
-from fullon_graphql.services.writing import Write
+from fullon_graphql.daemons.control.manager import ServiceManager
+from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 async def status(manager: ServiceManager, caller: Caller, name: ServiceName) -> ServiceStatus:
@@ -27,7 +27,7 @@ async def statuses(manager: ServiceManager, caller: Caller) -> list[ServiceStatu
     return await manager.statuses()
 
 
-async def start(write: Write, name: ServiceName) -> str:
+async def start(write: UnitOfWork, name: ServiceName) -> str:
     """Start a service; its name, once it is RUNNING or FAILED.
 
     Raises:
@@ -38,17 +38,17 @@ async def start(write: Write, name: ServiceName) -> str:
     return await _order(write, name, write.services.start)
 
 
-async def stop(write: Write, name: ServiceName) -> str:
+async def stop(write: UnitOfWork, name: ServiceName) -> str:
     """Stop a service; its name, once it is STOPPED. Raises as `start` does."""
     return await _order(write, name, write.services.stop)
 
 
-async def restart(write: Write, name: ServiceName) -> str:
+async def restart(write: UnitOfWork, name: ServiceName) -> str:
     """Stop a service where it runs and start it; answers and raises as `start` does."""
     return await _order(write, name, write.services.restart)
 
 
-async def _order(write: Write, name: ServiceName, give: Callable[[ServiceName], Awaitable[ServiceStatus]]) -> str:
+async def _order(write: UnitOfWork, name: ServiceName, give: Callable[[ServiceName], Awaitable[ServiceStatus]]) -> str:
     administrator(write.principal)
     before = await write.services.status(name)
     after = before if write.dry_run else await give(name)

@@ -7,7 +7,7 @@ from sqlalchemy import Select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import Bot, Simulation
 from fullon_graphql.services import bots
-from fullon_graphql.services.visibility import rows_of
+from fullon_graphql.services.access import rows_of
 
 
 def visible(caller: Caller) -> Select[tuple[Simulation]]:

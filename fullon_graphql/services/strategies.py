@@ -10,9 +10,9 @@ from sqlalchemy import Select, select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import Bot, CatStrategy, CatStrategyParam, Strategy, StrategyParam
 from fullon_graphql.services import bots, cat_strategies, params
-from fullon_graphql.services.checks import not_negative, positive, storable
-from fullon_graphql.services.visibility import rows_of
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import rows_of
+from fullon_graphql.services.writing.checks import not_negative, positive, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 _FROM_TEMPLATE: Final = ("take_profit", "stop_loss", "trailing_stop", "timeout", "pre_load_bars", "feeds", "pairs")
 
@@ -22,7 +22,7 @@ def visible(caller: Caller) -> Select[tuple[Strategy]]:
     return rows_of(Strategy, Strategy.bot_id, bots.visible(caller).with_only_columns(Bot.bot_id), caller)
 
 
-async def create(write: Write, values: Mapping[str, Any], given: list[Mapping[str, str]]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any], given: list[Mapping[str, str]]) -> int:
     """Put a template to work in a bot: `bot_id`, `cat_str_id`, and what is to be otherwise than in the template.
 
     The template's parameters are taken over too, except those that are `given` other values.
@@ -44,7 +44,7 @@ async def create(write: Write, values: Mapping[str, Any], given: list[Mapping[st
     return int(row.str_id)
 
 
-async def change(write: Write, str_id: int, values: Mapping[str, Any]) -> int:
+async def change(write: UnitOfWork, str_id: int, values: Mapping[str, Any]) -> int:
     """Set columns of a strategy; null empties one that may be empty. Bot and template stay.
 
     Raises:
@@ -56,7 +56,7 @@ async def change(write: Write, str_id: int, values: Mapping[str, Any]) -> int:
     return str_id
 
 
-async def set_params(write: Write, str_id: int, wanted: list[Mapping[str, str]]) -> int:
+async def set_params(write: UnitOfWork, str_id: int, wanted: list[Mapping[str, str]]) -> int:
     """Replace all parameters of a strategy.
 
     Raises:
@@ -69,7 +69,7 @@ async def set_params(write: Write, str_id: int, wanted: list[Mapping[str, str]])
     return str_id
 
 
-async def remove(write: Write, str_id: int) -> bool:
+async def remove(write: UnitOfWork, str_id: int) -> bool:
     """Delete a strategy with its parameters and feeds.
 
     Raises:

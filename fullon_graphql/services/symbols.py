@@ -11,9 +11,9 @@ from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.cache import keys
 from fullon_graphql.models import CatExchange, Symbol
 from fullon_graphql.services import cat_exchanges
-from fullon_graphql.services.checks import not_blank, not_negative, storable
-from fullon_graphql.services.visibility import shared_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import shared_rows
+from fullon_graphql.services.writing.checks import not_blank, not_negative, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 def visible(caller: Caller) -> Select[tuple[Symbol]]:
@@ -27,7 +27,7 @@ def on_exchange(caller: Caller, exchange: str) -> Select[tuple[Symbol]]:
     return visible(caller).where(Symbol.cat_ex_id.in_(named))
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Add an instrument to the catalogue: `symbol`, `cat_ex_id`, `base`, and any other column. Administrators only.
 
     Raises:
@@ -43,7 +43,7 @@ async def create(write: Write, values: Mapping[str, Any]) -> int:
     return int(row.symbol_id)
 
 
-async def change(write: Write, symbol_id: int, values: Mapping[str, Any]) -> int:
+async def change(write: UnitOfWork, symbol_id: int, values: Mapping[str, Any]) -> int:
     """Change an instrument; its exchange stays. Administrators only.
 
     Raises:
@@ -59,7 +59,7 @@ async def change(write: Write, symbol_id: int, values: Mapping[str, Any]) -> int
     return symbol_id
 
 
-async def remove(write: Write, symbol_id: int) -> bool:
+async def remove(write: UnitOfWork, symbol_id: int) -> bool:
     """Delete an instrument, and the feeds that follow it. Administrators only.
 
     Raises:
@@ -79,7 +79,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return storable(Symbol, values)
 
 
-def _forget(write: Write, symbol: Row[Any]) -> None:
+def _forget(write: UnitOfWork, symbol: Row[Any]) -> None:
     write.stale |= {
         keys.cached_symbol(symbol.symbol, symbol.cat_ex_id),
         keys.cached_symbol_by_id(symbol.symbol_id),

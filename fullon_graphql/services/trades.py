@@ -11,10 +11,10 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import Conflict
 from fullon_graphql.models import Exchange, Trade
 from fullon_graphql.services import exchanges
-from fullon_graphql.services.checks import not_blank, one_of, positive, spelled, storable
+from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.orders import SIDES, listed
-from fullon_graphql.services.visibility import own_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.writing.checks import not_blank, one_of, positive, spelled, storable
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 def visible(caller: Caller) -> Select[tuple[Trade]]:
@@ -22,7 +22,7 @@ def visible(caller: Caller) -> Select[tuple[Trade]]:
     return own_rows(Trade, Trade.uid, caller)
 
 
-async def create(write: Write, values: Mapping[str, Any]) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Note a trade: `ex_id`, `ex_trade_id`, `ex_order_id`, `symbol`, `order_type`, `side`, `volume`, `price`.
 
     Besides any other column but `uid`, which is the account's. `cost` is `volume * price` unless given, in quote
@@ -47,7 +47,7 @@ async def create(write: Write, values: Mapping[str, Any]) -> int:
     return int((await write.insert(Trade, follows | trade)).trade_id)
 
 
-async def change(write: Write, trade_id: int, values: Mapping[str, Any]) -> int:
+async def change(write: UnitOfWork, trade_id: int, values: Mapping[str, Any]) -> int:
     """Set what is computed of a trade: `roi`, `roi_pct`, `total_fee`, `cur_volume`, `cur_avg_price` ...
 
     Raises:
@@ -59,7 +59,7 @@ async def change(write: Write, trade_id: int, values: Mapping[str, Any]) -> int:
     return trade_id
 
 
-async def remove(write: Write, trade_id: int) -> bool:
+async def remove(write: UnitOfWork, trade_id: int) -> bool:
     """Delete a trade. Its order stays.
 
     Raises:
@@ -77,7 +77,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return trade
 
 
-async def _stored(write: Write, trade: Mapping[str, Any]) -> Row[Any] | None:
+async def _stored(write: UnitOfWork, trade: Mapping[str, Any]) -> Row[Any] | None:
     same = select(Trade).where(Trade.ex_trade_id == trade["ex_trade_id"], Trade.ex_order_id == trade["ex_order_id"])
     return (await write.connection.execute(same)).first()
 

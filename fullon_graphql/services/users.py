@@ -13,12 +13,12 @@ from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Role, User
 from fullon_graphql.services import exchanges
-from fullon_graphql.services.accounts import check_mail
-from fullon_graphql.services.checks import one_of, storable, unchanged_since
-from fullon_graphql.services.proof import proven
-from fullon_graphql.services.sessions import end_all_but_own
-from fullon_graphql.services.visibility import own_rows
-from fullon_graphql.services.writing import Write
+from fullon_graphql.services.access import own_rows
+from fullon_graphql.services.signing_in.reauthentication import proven
+from fullon_graphql.services.signing_in.sessions import end_all_but_own
+from fullon_graphql.services.user_admin import check_mail
+from fullon_graphql.services.writing.checks import one_of, storable, unchanged_since
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 _UNKNOWN: Final = {"f2a": "---", "name": "", "lastname": "", "phone": "", "id_num": ""}
 """What the platform stores where nothing is known, in columns that cannot be empty."""
@@ -29,7 +29,7 @@ def visible(caller: Caller) -> Select[tuple[User]]:
     return own_rows(User, User.uid, caller)
 
 
-async def change_profile(write: Write, values: Mapping[str, Any], expected: datetime | None = None) -> int:
+async def change_profile(write: UnitOfWork, values: Mapping[str, Any], expected: datetime | None = None) -> int:
     """What people change of themselves: `name`, `lastname`, `phone`, `id_num`.
 
     Raises:
@@ -42,7 +42,7 @@ async def change_profile(write: Write, values: Mapping[str, Any], expected: date
     return write.principal.uid
 
 
-async def change_password(write: Write, current: str, new: str) -> bool:
+async def change_password(write: UnitOfWork, current: str, new: str) -> bool:
     """Replace the caller's own password, and end all their sessions but the one that asks.
 
     Raises:
@@ -56,7 +56,7 @@ async def change_password(write: Write, current: str, new: str) -> bool:
     return True
 
 
-async def create(write: Write, values: Mapping[str, Any], password: str) -> int:
+async def create(write: UnitOfWork, values: Mapping[str, Any], password: str) -> int:
     """A new active account: `mail`, and perhaps `name`, `lastname`, `role`, `phone` ... Administrators only.
 
     Raises:
@@ -69,7 +69,7 @@ async def create(write: Write, values: Mapping[str, Any], password: str) -> int:
     return int((await write.insert(User, _UNKNOWN | account)).uid)
 
 
-async def change(write: Write, uid: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
+async def change(write: UnitOfWork, uid: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
     """Change anybody's account, but for password and one-time codes. Administrators only.
 
     An account that is deactivated, or gets another role, is signed out everywhere.
@@ -92,7 +92,7 @@ async def change(write: Write, uid: int, values: Mapping[str, Any], expected: da
     return uid
 
 
-async def remove(write: Write, uid: int) -> bool:
+async def remove(write: UnitOfWork, uid: int) -> bool:
     """Delete an account with its bots, exchange accounts and API keys; its sessions end. Administrators only.
 
     Orders and trades stay, as the platform's tables have it.

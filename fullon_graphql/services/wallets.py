@@ -15,7 +15,7 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.database import Database
 from fullon_graphql.models import CatExchange, Exchange
 from fullon_graphql.services import exchanges
-from fullon_graphql.services.prices import Prices, Rates, currencies
+from fullon_graphql.services.analytics.prices import Prices, Rates, currencies
 
 
 @dataclass(frozen=True, slots=True)

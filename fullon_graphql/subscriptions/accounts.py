@@ -9,13 +9,13 @@ import strawberry
 
 from fullon_graphql.cache import accounts as cache
 from fullon_graphql.context import Context
-from fullon_graphql.engine.roots import one_row
+from fullon_graphql.engine.fields.root import one_row
 from fullon_graphql.schema.balances import Balance
 from fullon_graphql.schema.exchanges import Exchange
 from fullon_graphql.schema.positions import Position
-from fullon_graphql.subscriptions.pace import MaxRate, pause_of
-from fullon_graphql.subscriptions.sources import streamed
-from fullon_graphql.subscriptions.states import States
+from fullon_graphql.streaming.pace import MaxRate, pause_of
+from fullon_graphql.streaming.sources import streamed
+from fullon_graphql.streaming.states import States
 
 ExId = Annotated[int, strawberry.argument(description="Key of the exchange account; NOT_FOUND where it is not yours.")]
 
@@ -27,7 +27,7 @@ def _balances(
         await one_row(context, Exchange, ex_id)
         return lambda held: list(map(Balance.of, held))
 
-    return States(context.process.watches.balances, ex_id, allowed, pause_of(max_rate))
+    return States(context.worker.watches.balances, ex_id, allowed, pause_of(max_rate))
 
 
 def _positions(
@@ -37,7 +37,7 @@ def _positions(
         account = await one_row(context, Exchange, ex_id)
         return lambda taken: [Position.of(position, account.exchange_name) for position in taken]
 
-    return States(context.process.watches.positions, ex_id, allowed, pause_of(max_rate))
+    return States(context.worker.watches.positions, ex_id, allowed, pause_of(max_rate))
 
 
 @strawberry.type

@@ -7,8 +7,8 @@ import strawberry
 from fullon_graphql.auth.principal import administrator
 from fullon_graphql.context import Context
 from fullon_graphql.schema.audit import AuditEntry, AuditEvent
-from fullon_graphql.subscriptions.changes import AfterEvent, RowChanges, row_stream
-from fullon_graphql.subscriptions.sources import Source
+from fullon_graphql.streaming.row_changes import AfterEvent, RowChanges, row_stream
+from fullon_graphql.streaming.sources import Source
 
 
 def _audit_log(context: Context, after: AfterEvent = None) -> Source[AuditEvent]:

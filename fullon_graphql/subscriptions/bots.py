@@ -9,12 +9,12 @@ import strawberry
 
 from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.context import Context
-from fullon_graphql.engine.roots import one_row
+from fullon_graphql.engine.fields.root import one_row
 from fullon_graphql.schema.bot_status import BotStatus
 from fullon_graphql.schema.bots import Bot
-from fullon_graphql.subscriptions.pace import MaxRate, pause_of
-from fullon_graphql.subscriptions.sources import streamed
-from fullon_graphql.subscriptions.states import States
+from fullon_graphql.streaming.pace import MaxRate, pause_of
+from fullon_graphql.streaming.sources import streamed
+from fullon_graphql.streaming.states import States
 
 BotId = Annotated[int, strawberry.argument(description="Key of the bot; NOT_FOUND where it is not yours.")]
 
@@ -26,7 +26,7 @@ def _bot_status(
         await one_row(context, Bot, bot_id)
         return lambda statuses: list(map(BotStatus.of, statuses))
 
-    return States(context.process.watches.bots, bot_id, allowed, pause_of(max_rate))
+    return States(context.worker.watches.bots, bot_id, allowed, pause_of(max_rate))
 
 
 @strawberry.type

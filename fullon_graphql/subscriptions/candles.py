@@ -24,13 +24,13 @@ from fullon_graphql.ohlcv.live import LiveBars, Update
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from fullon_graphql.schema.arguments import ExchangeName, SymbolName
 from fullon_graphql.schema.candles import BarLength, Candle, CandleUpdate
-from fullon_graphql.schema.scalars import DateTime
+from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName
+from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import tickers
 from fullon_graphql.services.candles import MarketData
-from fullon_graphql.subscriptions.pace import MaxRate, pause_of
-from fullon_graphql.subscriptions.sources import streamed
+from fullon_graphql.streaming.pace import MaxRate, pause_of
+from fullon_graphql.streaming.sources import streamed
 
 log = structlog.get_logger(__name__)
 
@@ -95,18 +95,18 @@ class Chart:
             self.last = MAX_BARS
         self._bars = LiveBars(self.timeframe, self.last)
         self._prices = Prices(self._bars, self.market)
-        self._data = MarketData(self.context.process.candles, self.context.database, self.context.caller)
+        self._data = MarketData(self.context.worker.candles, self.context.database, self.context.caller)
 
     async def events(self) -> AsyncGenerator[CandleUpdate, None]:
-        process, loop = self.context.process, asyncio.get_running_loop()
+        worker, loop = self.context.worker, asyncio.get_running_loop()
         self._bars.since = await self._first()
         next_look = loop.time()
-        async with process.hub.listen(self._topics(), self._prices):
+        async with worker.hub.listen(self._topics(), self._prices):
             while True:
                 if self._has_written(await self._prices.news_until(next_look)) or loop.time() >= next_look:
                     for update in await self._look():
                         yield _object(update)
-                    next_look = loop.time() + process.settings.stream_poll_interval
+                    next_look = loop.time() + worker.settings.stream_poll_interval
                 for update in self._bars.forming():
                     yield _object(update)
                 await asyncio.sleep(self.pause)
@@ -149,7 +149,7 @@ class Chart:
 
     async def _read_price(self) -> None:
         exchange, symbol = self.market.exchange, self.market.symbol
-        found = await tickers.of_exchange(self.context.process.redis, self.context.caller, exchange, [symbol])
+        found = await tickers.of_exchange(self.context.worker.redis, self.context.caller, exchange, [symbol])
         for ticker in found:
             self._prices.take(ticker)
 

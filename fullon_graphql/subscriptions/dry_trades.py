@@ -6,8 +6,8 @@ import strawberry
 
 from fullon_graphql.context import Context
 from fullon_graphql.schema.dry_trades import DryTrade, DryTradeEvent
-from fullon_graphql.subscriptions.changes import AfterEvent, BotKey, RowChanges, row_stream
-from fullon_graphql.subscriptions.sources import Source
+from fullon_graphql.streaming.row_changes import AfterEvent, BotKey, RowChanges, row_stream
+from fullon_graphql.streaming.sources import Source
 
 
 def _dry_trades(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[DryTradeEvent]:

@@ -10,9 +10,9 @@ from fullon_graphql.auth.principal import administrator
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.context import Context
 from fullon_graphql.schema.processes import Process
-from fullon_graphql.subscriptions.pace import MaxRate, pause_of
-from fullon_graphql.subscriptions.sources import streamed
-from fullon_graphql.subscriptions.states import States
+from fullon_graphql.streaming.pace import MaxRate, pause_of
+from fullon_graphql.streaming.sources import streamed
+from fullon_graphql.streaming.states import States
 
 
 def _processes(context: Context, max_rate: MaxRate = None) -> States[None, list[Report], list[Process]]:
@@ -20,7 +20,7 @@ def _processes(context: Context, max_rate: MaxRate = None) -> States[None, list[
         administrator(context.caller)
         return lambda reports: list(map(Process.of, reports))
 
-    return States(context.process.watches.processes, None, allowed, pause_of(max_rate))
+    return States(context.worker.watches.processes, None, allowed, pause_of(max_rate))
 
 
 @strawberry.type

@@ -12,9 +12,9 @@ import strawberry
 from fullon_graphql.auth.principal import administrator
 from fullon_graphql.cache.watch import Watch
 from fullon_graphql.context import Context
-from fullon_graphql.daemons.state import ServiceName, ServiceStatus
+from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
 from fullon_graphql.schema.services import Service
-from fullon_graphql.subscriptions.sources import streamed
+from fullon_graphql.streaming.sources import streamed
 
 OneService = Annotated[
     ServiceName | None, strawberry.argument(description="Only this service; all of them unless given.")
@@ -47,7 +47,7 @@ class Statuses:
 
 def _service_status(context: Context, name: OneService = None) -> Statuses:
     administrator(context.caller)
-    return Statuses(context.process.watches.services, name)
+    return Statuses(context.worker.watches.services, name)
 
 
 @strawberry.type

@@ -14,11 +14,11 @@ from fullon_graphql.cache import tickers as cache
 from fullon_graphql.cache.hub import Mailbox, Topic
 from fullon_graphql.context import Context
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.schema.arguments import ExchangeName, SymbolName, SymbolNames
+from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName, SymbolNames
 from fullon_graphql.schema.tickers import Ticker
 from fullon_graphql.services import tickers
-from fullon_graphql.subscriptions.pace import MaxRate, pause_of
-from fullon_graphql.subscriptions.sources import streamed
+from fullon_graphql.streaming.pace import MaxRate, pause_of
+from fullon_graphql.streaming.sources import streamed
 
 MAX_SYMBOLS = 1000
 
@@ -35,7 +35,7 @@ class Quotes:
     """The newest of each symbol; None before the first frame."""
 
     async def events(self) -> AsyncGenerator[list[Ticker], None]:
-        async with self.context.process.hub.listen(self._topics()) as mailbox:
+        async with self.context.worker.hub.listen(self._topics()) as mailbox:
             self.seen = {}
             yield _objects(self._newer(self.seen, await self._next(mailbox)))
             while True:
@@ -50,7 +50,7 @@ class Quotes:
         """The next tickers: the whole state where messages may have been missed, else those that were published."""
         news, context = await mailbox.news(), self.context
         if news.reset:
-            return await tickers.of_exchange(context.process.redis, context.caller, self.exchange, self.symbols)
+            return await tickers.of_exchange(context.worker.redis, context.caller, self.exchange, self.symbols)
         prefix = keys.ticker_updates(self.exchange, "")
         messages = news.messages.items()
         found = (cache.decode(self.exchange, channel.removeprefix(prefix), text) for channel, text in messages)

@@ -6,8 +6,8 @@ import strawberry
 
 from fullon_graphql.context import Context
 from fullon_graphql.schema.trades import Trade, TradeEvent
-from fullon_graphql.subscriptions.changes import AfterEvent, RowChanges, row_stream
-from fullon_graphql.subscriptions.sources import Source
+from fullon_graphql.streaming.row_changes import AfterEvent, RowChanges, row_stream
+from fullon_graphql.streaming.sources import Source
 
 
 def _trades(context: Context, after: AfterEvent = None) -> Source[TradeEvent]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from fullon_graphql.cli import app
 from fullon_graphql.config import Settings
-from fullon_graphql.engine.statements import NONCE
+from fullon_graphql.engine.planned.sql import NONCE
 
 BOTS = "query ($first: Int) { bots(first: $first) { nodes { name orders(first: 1) { nodes { ticker { price } } } } } }"
 

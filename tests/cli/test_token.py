@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 from fullon_graphql.cli.token import token
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.services.accounts import create_account
-from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.user_admin import create_account
 
 SECRET = "0123456789abcdef" * 4
 

@@ -11,8 +11,8 @@ from fullon_graphql.cli.user import app
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import Unauthenticated
-from fullon_graphql.services.accounts import all_accounts
-from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.user_admin import all_accounts
 
 
 @pytest.fixture(autouse=True)

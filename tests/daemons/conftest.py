@@ -10,9 +10,9 @@ from sqlalchemy import insert
 
 from fullon_graphql.cache.client import connect
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.control.manager import ServiceManager
+from fullon_graphql.daemons.control.state import Timing
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.manager import ServiceManager
-from fullon_graphql.daemons.state import Timing
 from fullon_graphql.database import Database
 from fullon_graphql.models import CatExchange, Exchange, Symbol, User
 from tests.daemons.specimens import PATH, Clinger, Fragile, Script, Witness

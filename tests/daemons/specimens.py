@@ -10,7 +10,7 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.feeds import MarketTrade
+from fullon_graphql.daemons.feeds.market_feed import MarketTrade
 
 LOG = "tests:log"
 """LIST: what the daemons of all workers did, in order."""

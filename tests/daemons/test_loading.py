@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fullon_graphql.config import Settings
-from fullon_graphql.daemons.feeds import load_feed
+from fullon_graphql.daemons.feeds.market_feed import load_feed
 from fullon_graphql.daemons.loading import LoadingError, load_class
 from fullon_graphql.daemons.ticker import TickerDaemon
 

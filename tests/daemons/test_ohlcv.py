@@ -12,7 +12,7 @@ from sqlalchemy import text
 from fullon_graphql.cache import keys
 from fullon_graphql.daemons import ohlcv
 from fullon_graphql.daemons.daemon import NotInChargeError, Resources
-from fullon_graphql.daemons.feeds import MarketTrade
+from fullon_graphql.daemons.feeds.market_feed import MarketTrade
 from fullon_graphql.daemons.ohlcv import OhlcvDaemon
 from fullon_graphql.database import Database
 from tests.daemons.conftest import eventually

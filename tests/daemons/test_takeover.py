@@ -12,9 +12,9 @@ from contextlib import suppress
 import pytest
 from redis.asyncio import Redis
 
+from fullon_graphql.daemons.control.manager import ServiceManager
+from fullon_graphql.daemons.control.state import ServiceName, ServiceState
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.manager import ServiceManager
-from fullon_graphql.daemons.state import ServiceName, ServiceState
 from tests.daemons.conftest import eventually
 from tests.daemons.specimens import LOG, PATH
 

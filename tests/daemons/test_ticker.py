@@ -11,10 +11,10 @@ from redis.asyncio import Redis
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.daemons.daemon import NotInChargeError, Resources
-from fullon_graphql.daemons.feeds import FeedEndedError
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
 from fullon_graphql.daemons.loading import LoadingError
-from fullon_graphql.daemons.reason import reason
 from fullon_graphql.daemons.ticker import TickerDaemon
+from fullon_graphql.observability.redaction import reason
 from tests.daemons.conftest import eventually
 from tests.daemons.specimens import Script
 

@@ -7,8 +7,8 @@ import signal
 
 from fullon_graphql.cache.client import connect
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.control.manager import ServiceManager, new_worker_id
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.manager import ServiceManager, new_worker_id
 from fullon_graphql.database import Database
 
 

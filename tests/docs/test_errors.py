@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from fullon_graphql.engine.rendering import PARSE_FAILED, VALIDATION_FAILED
+from fullon_graphql.engine.errors import PARSE_FAILED, VALIDATION_FAILED
 from fullon_graphql.errors import FullonError
 from tests.docs.documents import ROOT
 

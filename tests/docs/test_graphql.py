@@ -11,7 +11,7 @@ from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse,
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from fullon_graphql.embedded.demo_catalogue import PASSWORD
+from fullon_graphql.embedded.demo.catalogue import PASSWORD
 from fullon_graphql.graph import ENTITIES, Graph
 from tests.docs.documents import ROOT, Block, all_blocks, spans
 from tests.fixtures.server import Server

@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from fullon_graphql.database import Database
-from fullon_graphql.engine.keys import encode
+from fullon_graphql.engine.lists.opaque_ids import encode
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
 from tests.fixtures.changing import change_orders, newest_cursor
 from tests.fixtures.clients import StartClient

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fullon_graphql.engine.keys import encode
+from fullon_graphql.engine.lists.opaque_ids import encode
 from fullon_graphql.graph import Graph
 from tests.fixtures.node import answer, install
 from tests.fixtures.rows import TRADER

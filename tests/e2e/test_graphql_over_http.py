@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from fullon_graphql.endpoint import LARGEST_BODY, LEGACY, MODERN
+from fullon_graphql.transports.http import LARGEST_BODY, LEGACY, MODERN
 from tests.fixtures.demo import demo
 from tests.fixtures.server import Server
 

@@ -6,7 +6,7 @@ import httpx
 
 from fullon_graphql.database import Database
 from fullon_graphql.models import Role
-from fullon_graphql.services.accounts import create_account
+from fullon_graphql.services.user_admin import create_account
 from tests.fixtures.server import Server, StartServer
 
 

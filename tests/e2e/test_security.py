@@ -22,8 +22,8 @@ from fullon_graphql.auth.tokens import issue_access_token
 from fullon_graphql.cache import keys
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.engine import keys as identifiers
-from fullon_graphql.services.accounts import set_password
+from fullon_graphql.engine.lists import opaque_ids as identifiers
+from fullon_graphql.services.user_admin import set_password
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.signing_in import SignIn

@@ -16,7 +16,7 @@ from tests.fixtures.rows import ADMIN, TRADER
 from tests.fixtures.server import Server, StartServer
 from tests.fixtures.signing_in import SignIn
 
-MARKET = "fullon_graphql.embedded.market.SimulatedMarket"
+MARKET = "fullon_graphql.embedded.demo.market.SimulatedMarket"
 STATE = "{ service(name: TICKER) { state isRunning holder startedAt heartbeatAt error } }"
 TAKEOVER = 15
 """Seconds within which another worker has taken over."""

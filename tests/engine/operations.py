@@ -24,25 +24,31 @@ from graphql import (
 )
 from hypothesis import strategies as st
 
-from fullon_graphql.engine import keys
+from fullon_graphql.engine.lists import opaque_ids
 
 DEPTH = 5
 CHANGING = {"ageMs", "sdl"}
 """Fields that answer differently from one moment to the next, or at great length."""
 
 CURSORS = [
-    keys.encode("after", "Order", 7),
-    keys.encode("after", "Bot", 2),
-    keys.encode("after", "Symbol", 1),
+    opaque_ids.encode("after", "Order", 7),
+    opaque_ids.encode("after", "Bot", 2),
+    opaque_ids.encode("after", "Symbol", 1),
     "garbage",
 ]
 IDS = [
-    keys.encode(name, key)
+    opaque_ids.encode(name, key)
     for name in ("Bot", "Order", "User", "Symbol", "Exchange", "Trade", "Feed", "Strategy")
     for key in (1, 2, 20)
 ]
-IDS += [keys.encode("StrategyParam", 1, "prompt"), keys.encode("CatExchangeParam", 1, "broker")]
-IDS += [keys.encode("Bot", 6), keys.encode("Nothing", 1), keys.encode("Bot", "x"), keys.encode("Bot", 2**40), "garbage"]
+IDS += [opaque_ids.encode("StrategyParam", 1, "prompt"), opaque_ids.encode("CatExchangeParam", 1, "broker")]
+IDS += [
+    opaque_ids.encode("Bot", 6),
+    opaque_ids.encode("Nothing", 1),
+    opaque_ids.encode("Bot", "x"),
+    opaque_ids.encode("Bot", 2**40),
+    "garbage",
+]
 
 VALUES: dict[str, list[Any]] = {
     "days": [1, 30, 36500, 0],

@@ -9,9 +9,9 @@ import orjson
 from fullon_graphql import models
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine.documents import Document, Documents
-from fullon_graphql.engine.operations import Operations, Request
-from fullon_graphql.engine.selections import Selection, select
+from fullon_graphql.engine.documents import Document, DocumentCache
+from fullon_graphql.engine.operations import OperationExecutor, Request
+from fullon_graphql.engine.planned.selections import Selection, select
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import Graph
 from tests.fixtures.graph import GraphClient
@@ -20,7 +20,7 @@ from tests.fixtures.rows import OTHER, TRADER, add, order
 
 def document(schema: Graph, text: str) -> Document:
     """A document that must be valid."""
-    found = Documents(schema.core).read(text, Trace())
+    found = DocumentCache(schema.core).read(text, Trace())
     assert not found.errors, found.errors
     return found
 
@@ -40,12 +40,12 @@ async def add_strangers(database: Database) -> None:
 
 
 async def run(
-    graph: GraphClient, text: str, operations: Operations | None = None, **variables: Any
+    graph: GraphClient, text: str, operations: OperationExecutor | None = None, **variables: Any
 ) -> tuple[Trace, Any]:
     """How an operation was executed, and its answer."""
     trace = Trace()
-    runner = operations or Operations(graph.graph.core)
-    context = Context(graph.process, caller=graph.caller, request_id="tests")
+    runner = operations or OperationExecutor(graph.graph.core)
+    context = Context(graph.worker, caller=graph.caller, request_id="tests")
     response = await runner.run(Request(text, variables=variables), context, trace)
     return trace, orjson.loads(response.body)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fullon_graphql.context import Context
-from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from tests.fixtures.graph import GraphClient, principal
 
 TICKER = 'ticker(exchange: "kraken", symbol: "GOLD")'
@@ -25,7 +25,7 @@ TICKER = 'ticker(exchange: "kraken", symbol: "GOLD")'
     ],
 )  # fmt: skip
 def test_only_what_depends_on_nobody_is_for_everybody(graph: GraphClient, selection: str, expected: bool) -> None:
-    operations = Operations(graph.graph.core)
-    context = Context(graph.process, caller=principal(1))
+    operations = OperationExecutor(graph.graph.core)
+    context = Context(graph.worker, caller=principal(1))
     subscription = operations.subscription(Request(f"subscription {{ {selection} }}"), context)
     assert subscription.shape.for_everybody is expected

@@ -9,7 +9,7 @@ from fullon_graphql.cache import tickers
 from fullon_graphql.cache.client import overheard
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
-from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from tests.conftest import Count
 from tests.fixtures.graph import GraphClient, principal
@@ -58,8 +58,8 @@ COSTS = {
 async def test_an_operation_costs_what_the_table_says(
     graph: GraphClient, statements: Count, query: str, cost: tuple[int, int], rows: int
 ) -> None:
-    operations = Operations(graph.graph.core)
-    context = Context(graph.process, caller=principal(ADMIN, admin=True))
+    operations = OperationExecutor(graph.graph.core)
+    context = Context(graph.worker, caller=principal(ADMIN, admin=True))
     commands: list[str] = []
     with statements() as sql, overheard(commands):  # and not what the services do meanwhile
         response = await operations.run(Request(query.replace("$n", str(rows))), context, Trace())

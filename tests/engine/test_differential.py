@@ -21,7 +21,7 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import make_graph
 from fullon_graphql.ohlcv.candles import Candle
@@ -33,7 +33,7 @@ from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
 
 SCHEMA = make_graph().core
-PLANNED, REFERENCE = Operations(SCHEMA), Operations(SCHEMA, planning=False)
+PLANNED, REFERENCE = OperationExecutor(SCHEMA), OperationExecutor(SCHEMA, planning=False)
 
 CALLERS: list[Caller] = [
     *[principal(TRADER)] * 6,
@@ -89,7 +89,7 @@ async def test_every_operation_is_answered_alike(
 async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
     trace = Trace()
     planned, reference = [
-        orjson.loads((await run.run(request, Context(graph.process, caller=caller, request_id="same"), into)).body)
+        orjson.loads((await run.run(request, Context(graph.worker, caller=caller, request_id="same"), into)).body)
         for run, into in ((PLANNED, trace), (REFERENCE, Trace()))
     ]
     by_plan = trace.fallback is None
@@ -109,7 +109,7 @@ async def test_what_the_reference_must_report_is_never_answered_by_a_plan(graph:
         "{ order(orderId: 60) { side bot { name } instrument { base } } }",
     ):
         trace = Trace()
-        context = Context(graph.process, caller=principal(OTHER), request_id="same")
-        answer = orjson.loads((await Operations(SCHEMA).run(Request(text), context, trace)).body)
+        context = Context(graph.worker, caller=principal(OTHER), request_id="same")
+        answer = orjson.loads((await OperationExecutor(SCHEMA).run(Request(text), context, trace)).body)
         assert trace.fallback == "value"
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["INTERNAL"]

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from fullon_graphql.engine.documents import MAX_TOKENS, Documents
+from fullon_graphql.engine.documents import MAX_TOKENS, DocumentCache
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import Graph
 
 
-def stages(documents: Documents, text: str) -> list[str]:
+def stages(documents: DocumentCache, text: str) -> list[str]:
     trace = Trace()
     documents.read(text, trace)
     return [step.stage for step in trace.steps]
 
 
 def test_a_document_is_parsed_and_validated_once(schema: Graph) -> None:
-    documents = Documents(schema.core)
+    documents = DocumentCache(schema.core)
     assert stages(documents, "{ me { uid } }") == ["parse", "validate"]
     assert stages(documents, "{ me { uid } }") == []
     assert documents.read("{ me { uid } }", Trace()) is documents.read("{ me { uid } }", Trace())
 
 
 def test_a_document_that_is_no_good_is_remembered_too(schema: Graph) -> None:
-    documents = Documents(schema.core)
+    documents = DocumentCache(schema.core)
     for text in ("{", "{ nothing }"):
         assert stages(documents, text)
         assert stages(documents, text) == []
@@ -31,7 +31,7 @@ def test_a_document_that_is_no_good_is_remembered_too(schema: Graph) -> None:
 
 
 def test_the_document_that_was_not_asked_for_longest_is_forgotten_first(schema: Graph) -> None:
-    documents = Documents(schema.core, size=2)
+    documents = DocumentCache(schema.core, size=2)
     first, second, third = "{ a: __typename }", "{ b: __typename }", "{ c: __typename }"
     for text in (first, second, first, third):
         documents.read(text, Trace())
@@ -40,7 +40,7 @@ def test_the_document_that_was_not_asked_for_longest_is_forgotten_first(schema: 
 
 
 def test_what_has_too_many_words_is_refused_before_it_is_parsed(schema: Graph) -> None:
-    documents = Documents(schema.core)
+    documents = DocumentCache(schema.core)
     allowed = documents.read("{" + " __typename" * (MAX_TOKENS - 2) + "}", Trace())
     refused = documents.read("{" + " __typename" * (MAX_TOKENS - 1) + "}", Trace())
     assert allowed.node is not None
@@ -50,17 +50,17 @@ def test_what_has_too_many_words_is_refused_before_it_is_parsed(schema: Graph) -
 
 def test_what_nests_too_deeply_is_refused(schema: Graph) -> None:
     deep = "{ me " + "{ bots { nodes { user " * 1000 + "{ uid }" + "}}}" * 1000 + " }"
-    assert Documents(schema.core).read(deep, Trace()).errors
+    assert DocumentCache(schema.core).read(deep, Trace()).errors
 
 
 def test_the_only_operation_needs_no_name(schema: Graph) -> None:
-    document = Documents(schema.core).read("query One { __typename }", Trace())
+    document = DocumentCache(schema.core).read("query One { __typename }", Trace())
     assert document.operation(None) is document.operation("One") is document.operations["One"]
     assert document.operation("Other") is None
 
 
 def test_one_of_several_operations_is_asked_for_by_name(schema: Graph) -> None:
-    document = Documents(schema.core).read("query A { __typename } query B { ...F } fragment F on Query { x: __typename }", Trace())  # fmt: skip
+    document = DocumentCache(schema.core).read("query A { __typename } query B { ...F } fragment F on Query { x: __typename }", Trace())  # fmt: skip
     assert document.operation("B") is document.operations["B"]
     assert document.operation(None) is None
     assert list(document.fragments) == ["F"]
@@ -68,4 +68,4 @@ def test_one_of_several_operations_is_asked_for_by_name(schema: Graph) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "# nothing", "fragment F on Query { __typename }"])
 def test_a_document_without_an_operation_has_none(schema: Graph, text: str) -> None:
-    assert Documents(schema.core).read(text, Trace()).operation(None) is None
+    assert DocumentCache(schema.core).read(text, Trace()).operation(None) is None

@@ -15,17 +15,17 @@ from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine.entities import entity_of
+from fullon_graphql.engine.errors import body
 from fullon_graphql.engine.events import Subscription
-from fullon_graphql.engine.operations import Operations, Request
-from fullon_graphql.engine.rendering import body
+from fullon_graphql.engine.model.entities import entity_of
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.schema.audit import AuditEntry, AuditEvent
 from fullon_graphql.schema.bot_logs import BotLog, BotLogEvent
-from fullon_graphql.schema.changes import RowEvent
 from fullon_graphql.schema.dry_trades import DryTrade, DryTradeEvent
 from fullon_graphql.schema.orders import Order, OrderEvent
+from fullon_graphql.schema.support.changes import RowEvent
 from fullon_graphql.schema.trades import Trade, TradeEvent
-from fullon_graphql.services.changes import ChangeKind
+from fullon_graphql.services.change_feed.table import ChangeKind
 from tests.conftest import Count
 from tests.engine.operations import in_order
 from tests.fixtures.graph import GraphClient, principal
@@ -74,8 +74,8 @@ class Stage:
 
 
 def stage(graph: GraphClient, caller: Principal, query: str) -> Stage:
-    context = Context(graph.process, caller=caller)
-    return Stage(Operations(graph.graph.core).subscription(Request(query, None, {}), context), context)
+    context = Context(graph.worker, caller=caller)
+    return Stage(OperationExecutor(graph.graph.core).subscription(Request(query, None, {}), context), context)
 
 
 async def events_of(database: Database, row: type[Any], event: type[RowEvent]) -> list[RowEvent]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from graphql import get_introspection_query
 
-from fullon_graphql.engine.documents import Documents
+from fullon_graphql.engine.documents import DocumentCache
 from fullon_graphql.engine.limits import DEEPEST
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import QueryTooComplex
@@ -28,7 +28,7 @@ def nested(levels: int) -> str:
 
 
 def codes(text: str) -> list[str]:
-    found = [error.original_error for error in Documents(SCHEMA).read(text, Trace()).errors]
+    found = [error.original_error for error in DocumentCache(SCHEMA).read(text, Trace()).errors]
     return [error.code for error in found if isinstance(error, QueryTooComplex)]
 
 
@@ -43,11 +43,11 @@ def test_fragments_hide_no_level() -> None:
 
 
 def test_fragments_that_contain_themselves_end() -> None:
-    assert Documents(SCHEMA).read("{ me { ...F } } fragment F on User { ...F }", Trace()).errors
+    assert DocumentCache(SCHEMA).read("{ me { ...F } } fragment F on User { ...F }", Trace()).errors
 
 
 def test_tools_may_ask_about_the_schema() -> None:
-    assert Documents(SCHEMA).read(get_introspection_query(), Trace()).errors == []
+    assert DocumentCache(SCHEMA).read(get_introspection_query(), Trace()).errors == []
 
 
 @pytest.mark.usefixtures("platform")

@@ -15,9 +15,9 @@ from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine import plans
-from fullon_graphql.engine.operations import MAX_ERRORS, Operations, Request
-from fullon_graphql.engine.statements import NONCE
+from fullon_graphql.engine.operations import MAX_ERRORS, OperationExecutor, Request
+from fullon_graphql.engine.planned import plans
+from fullon_graphql.engine.planned.sql import NONCE
 from tests.engine.planning import run
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
@@ -77,7 +77,7 @@ async def test_what_breaks_either_way_is_logged_once(graph: GraphClient, platfor
 
 
 async def test_each_variant_of_an_operation_is_planned_once(graph: GraphClient) -> None:
-    operations, planned = Operations(graph.graph.core), []
+    operations, planned = OperationExecutor(graph.graph.core), []
     query = "query ($more: Boolean!) { bots(first: 1) { nodes { name botId @include(if: $more) } } }"
     for more in (True, False, True, False):
         trace, answer = await run(graph.as_(principal(TRADER)), query, operations, more=more)
@@ -87,23 +87,23 @@ async def test_each_variant_of_an_operation_is_planned_once(graph: GraphClient) 
 
 
 async def test_operations_of_one_document_have_plans_of_their_own(graph: GraphClient) -> None:
-    operations = Operations(graph.graph.core)
+    operations = OperationExecutor(graph.graph.core)
     document = "query A { bot(botId: 1) { name } } query B { bot(botId: 2) { name } }"
     for name, expected in (("A", "bot 1"), ("B", "bot 2"), ("A", "bot 1")):
-        context = Context(graph.process, caller=principal(TRADER))
+        context = Context(graph.worker, caller=principal(TRADER))
         response = await operations.run(Request(document, operation_name=name), context)
         assert orjson.loads(response.body)["data"]["bot"]["name"] == expected
 
 
 async def test_a_refused_operation_is_not_executed(graph: GraphClient) -> None:
-    operations = Operations(graph.graph.core)
+    operations = OperationExecutor(graph.graph.core)
     wrong = "query ($id: Int!) { bot(botId: $id) { name } }"
     for request in (
         Request("{"), Request("{ nothing }"), Request(""), Request(BOT, operation_name="X"), Request(wrong),
         Request("subscription { ticker(exchange: \"x\", symbol: \"y\") { price } }"),
         Request("mutation { logout }", read_only=True),
     ):  # fmt: skip
-        response = await operations.run(request, Context(graph.process, caller=principal(TRADER)), explain=True)
+        response = await operations.run(request, Context(graph.worker, caller=principal(TRADER)), explain=True)
         assert not response.executed
         assert list(orjson.loads(response.body)) == ["errors"]
         assert response.not_allowed is request.read_only
@@ -123,14 +123,14 @@ EXPLAINED = (
 )
 
 
-async def explained(graph: GraphClient, operations: Operations, query: str) -> Any:
-    response = await operations.run(Request(query), Context(graph.process, caller=graph.caller), explain=True)
+async def explained(graph: GraphClient, operations: OperationExecutor, query: str) -> Any:
+    response = await operations.run(Request(query), Context(graph.worker, caller=graph.caller), explain=True)
     return orjson.loads(response.body)["extensions"]["explain"]
 
 
 async def test_an_explanation_has_every_step_with_its_sql_and_redis_commands(graph: GraphClient, redis: Redis) -> None:
     await tickers.write(redis, [Ticker("kraken", "BTC/USD", 101, 1)])
-    operations, trader = Operations(graph.graph.core), graph.as_(principal(TRADER))
+    operations, trader = OperationExecutor(graph.graph.core), graph.as_(principal(TRADER))
     report = await explained(trader, operations, EXPLAINED)
     assert (report["execution"], report["reason"]) == ("plan", None)
     assert [(step["kind"], step["name"]) for step in report["steps"]] == [
@@ -150,14 +150,14 @@ async def test_an_explanation_has_every_step_with_its_sql_and_redis_commands(gra
 
 
 async def test_an_explanation_says_what_was_remembered(graph: GraphClient) -> None:
-    operations, trader = Operations(graph.graph.core), graph.as_(principal(TRADER))
+    operations, trader = OperationExecutor(graph.graph.core), graph.as_(principal(TRADER))
     first, second = [await explained(trader, operations, EXPLAINED) for _ in range(2)]
     assert first["remembered"] == {"document": False, "plan": False}
     assert second["remembered"] == {"document": True, "plan": True}
 
 
 async def test_an_explanation_of_the_reference_says_why_it_answered(graph: GraphClient) -> None:
-    report = await explained(graph.as_(principal(OTHER)), Operations(graph.graph.core), BOT)
+    report = await explained(graph.as_(principal(OTHER)), OperationExecutor(graph.graph.core), BOT)
     assert (report["execution"], report["reason"]) == ("reference", "no such row")
     assert report["steps"][-1]["kind"] == "reference"
     assert [sql.split()[0] for sql in report["steps"][-1]["statements"]] == ["SELECT"]
@@ -165,18 +165,18 @@ async def test_an_explanation_of_the_reference_says_why_it_answered(graph: Graph
 
 async def test_an_explanation_shows_the_sql_of_other_stores(graph: GraphClient) -> None:
     query = '{ candles(exchange: "kraken", symbol: "BTC/USD", timeframe: M1, last: 1) { close } }'
-    report = await explained(graph.as_(principal(TRADER)), Operations(graph.graph.core), query)
+    report = await explained(graph.as_(principal(TRADER)), OperationExecutor(graph.graph.core), query)
     [resolved] = [step for step in report["steps"] if step["kind"] == "resolve"]
     assert any("pg_class" in sql for sql in resolved["statements"])  # where its tables are looked up
 
 
 async def test_an_explanation_shows_neither_the_nonce_nor_values(graph: GraphClient) -> None:
     query = "query ($mail: String!, $secret: String!) { login(mail: $mail, password: $secret) { accessToken } }"
-    operations = Operations(graph.graph.core)
+    operations = OperationExecutor(graph.graph.core)
     report = await explained(graph.as_(principal(TRADER)), operations, EXPLAINED)
     assert NONCE not in str(report)
     login = Request(query.replace("query", "mutation", 1), variables={"mail": "user2@fullon", "secret": "a-secret"})
-    response = await operations.run(login, Context(graph.process), explain=True)
+    response = await operations.run(login, Context(graph.worker), explain=True)
     shown = orjson.loads(response.body)["extensions"]["explain"]
     assert shown["reason"] in {"a mutation", "nobody is signed in"}
     assert "a-secret" not in str(shown)

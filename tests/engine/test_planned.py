@@ -16,15 +16,15 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine import keys
-from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.lists import opaque_ids
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from tests.engine.operations import in_order
 from tests.engine.planning import add_strangers
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 
-BOT, ORDER = keys.encode("Bot", 2), keys.encode("Order", 7)
+BOT, ORDER = opaque_ids.encode("Bot", 2), opaque_ids.encode("Order", 7)
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -130,11 +130,16 @@ CASES = {
 }  # fmt: skip
 
 
-async def answers(graph: GraphClient, request: Request, planning: Operations | None = None) -> tuple[Trace, Any, Any]:
+async def answers(
+    graph: GraphClient, request: Request, planning: OperationExecutor | None = None
+) -> tuple[Trace, Any, Any]:
     """How planning went, what it answered, and what the reference does."""
     schema, trace, found = graph.graph.core, Trace(), []
-    for operations, into in ((planning or Operations(schema), trace), (Operations(schema, planning=False), Trace())):
-        context = Context(graph.process, caller=graph.caller, request_id="same")
+    for operations, into in (
+        (planning or OperationExecutor(schema), trace),
+        (OperationExecutor(schema, planning=False), Trace()),
+    ):
+        context = Context(graph.worker, caller=graph.caller, request_id="same")
         response = await operations.run(request, context, into)
         found.append(comparable(orjson.loads(response.body)))
     planned, reference = found
@@ -231,16 +236,16 @@ REMEMBERED = {
 @pytest.mark.parametrize("query", REMEMBERED.values(), ids=REMEMBERED.keys())
 async def test_what_is_remembered_answers_nobody_and_nothing_else(graph: GraphClient, query: str) -> None:
     """One document for callers of every class and pages of every shape, one after the other."""
-    place = keys.encode("after", "Order", 17)
+    place = opaque_ids.encode("after", "Order", 17)
     pages: list[dict[str, Any]] = [
         {}, {"first": 2}, {"last": 2}, {"first": 2, "after": place}, {"last": 2, "before": place},
-        {"first": 3, "after": place, "before": keys.encode("after", "Order", 30)}, {"first": 2},
+        {"first": 3, "after": place, "before": opaque_ids.encode("after", "Order", 30)}, {"first": 2},
     ]  # fmt: skip
-    planning, planned_for = Operations(graph.graph.core), set()
+    planning, planned_for = OperationExecutor(graph.graph.core), set()
     for page in pages:
         for bot in (2, 6):
             for caller in CLASSES:
-                variables = page | {"id": bot, "node": keys.encode("Bot", bot), "more": bot == 2}
+                variables = page | {"id": bot, "node": opaque_ids.encode("Bot", bot), "more": bot == 2}
                 request = Request(query, variables=variables)
                 trace, planned, reference = await answers(graph.as_(caller), request, planning)
                 assert planned == reference, (variables, caller)

@@ -14,8 +14,8 @@ import pytest
 from graphql import parse, print_ast
 from graphql.utilities import separate_operations
 
-from fullon_graphql import graphiql
-from fullon_graphql.embedded.demo_catalogue import PASSWORD
+from fullon_graphql.embedded.demo.catalogue import PASSWORD
+from fullon_graphql.transports import graphiql
 from tests.fixtures.server import Server
 from tests.fixtures.socket import socket
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from fullon_graphql.database import Database
-from fullon_graphql.driver import Connections
+from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.ohlcv import resampling
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.sources import Catalogue, Market
@@ -190,7 +190,7 @@ async def new_york(ohlcv_database: Database) -> AsyncIterator[Database]:
     zone = {"server_settings": {"timezone": "America/New_York"}, "timeout": 10}
     engine = create_async_engine(ohlcv_database.engine.url, connect_args=zone)
     address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    database = Database(engine, Connections(address, 2, zone))
+    database = Database(engine, ReadPool(address, 2, zone))
     yield database
     await database.close()
 

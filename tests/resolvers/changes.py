@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from fullon_graphql.auth.principal import Principal
-from fullon_graphql.engine import keys
+from fullon_graphql.engine.lists import opaque_ids
 from tests.fixtures.graph import principal
 from tests.fixtures.rows import ADMIN, TRADER
 
-SESSION = keys.encode("Session", UUID(int=21))
+SESSION = opaque_ids.encode("Session", UUID(int=21))
 
 
 @dataclass(frozen=True)

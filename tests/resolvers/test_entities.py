@@ -11,7 +11,7 @@ from fullon_graphql.cache import keys, processes, tickers
 from fullon_graphql.cache.client import overheard
 from fullon_graphql.cache.processes import Process, ProcessStatus, ProcessType
 from fullon_graphql.cache.tickers import Ticker
-from fullon_graphql.engine.keys import encode
+from fullon_graphql.engine.lists.opaque_ids import encode
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 

@@ -12,8 +12,8 @@ from fullon_graphql import models
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine.entities import entity_of
-from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.model.entities import entity_of
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import Forbidden
 from fullon_graphql.graph import ENTITIES, make_graph
@@ -24,7 +24,7 @@ from tests.fixtures.harness import Stores
 from tests.fixtures.rows import ADMIN, TRADER, add
 
 SCHEMA = make_graph().core
-EXECUTIONS = [Operations(SCHEMA), Operations(SCHEMA, planning=False)]
+EXECUTIONS = [OperationExecutor(SCHEMA), OperationExecutor(SCHEMA, planning=False)]
 ADMINISTRATOR = principal(ADMIN, admin=True)
 STRANGER = principal(TRADER)
 
@@ -36,7 +36,7 @@ REPRESENTED = "query ($of: [_Any!]!) {{ _entities(representations: $of) {{ ... o
 class Asking:
     """Asks for rows of one entity, by `nodes` and by `_entities`."""
 
-    def __init__(self, graph: GraphClient, operations: Operations, type_: type[Any]) -> None:
+    def __init__(self, graph: GraphClient, operations: OperationExecutor, type_: type[Any]) -> None:
         self._graph = graph
         self._operations = operations
         self.name = type_.__name__
@@ -53,7 +53,7 @@ class Asking:
     async def _ask(self, query: str, caller: Caller, variables: dict[str, Any]) -> Any:
         request = Request(query.format(name=self.name, fields=self._fields), variables=variables)
         trace = Trace()
-        response = await self._operations.run(request, Context(self._graph.process, caller=caller), trace)
+        response = await self._operations.run(request, Context(self._graph.worker, caller=caller), trace)
         self.rows = [step.facts["rows"] for step in trace.steps if step.stage == "statement"]
         answer = orjson.loads(response.body)
         answer.get("errors", []).sort(key=lambda error: error["path"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fullon_graphql.engine import keys
+from fullon_graphql.engine.lists import opaque_ids
 from tests.conftest import Count
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import ADMIN, TRADER
@@ -23,7 +23,7 @@ EVERY_TYPE = ["User", "Bot", "Order", "Exchange", "CatExchange", "Symbol"]
 
 
 def node_id(type_: str, key: object) -> str:
-    return keys.encode(type_, key)
+    return opaque_ids.encode(type_, key)
 
 
 def representation(type_: str, key: object) -> dict[str, Any]:
@@ -88,9 +88,9 @@ async def test_nobody_gets_a_row_by_its_id_without_signing_in(graph: GraphClient
 
 @pytest.mark.parametrize(
     "nonsense",
-    ["", "=", "Order:17", "ä", "\ud800", "W10", "WzFd", "bnVsbA", "x" * 600, keys.encode("Nobody", 1),
-     keys.encode("Order"), keys.encode("Order", 1, 2), keys.encode("Order", "1"), keys.encode("Order", True),
-     keys.encode("Order", 1.0), keys.encode("Order", 2**31), keys.encode("Order", None), keys.encode(["Order"], 1)],
+    ["", "=", "Order:17", "ä", "\ud800", "W10", "WzFd", "bnVsbA", "x" * 600, opaque_ids.encode("Nobody", 1),
+     opaque_ids.encode("Order"), opaque_ids.encode("Order", 1, 2), opaque_ids.encode("Order", "1"), opaque_ids.encode("Order", True),
+     opaque_ids.encode("Order", 1.0), opaque_ids.encode("Order", 2**31), opaque_ids.encode("Order", None), opaque_ids.encode(["Order"], 1)],
 )  # fmt: skip
 async def test_what_is_no_id_of_this_graph_is_not_found(graph: GraphClient, nonsense: str) -> None:
     trader = graph.as_(principal(TRADER))

@@ -54,7 +54,7 @@ async def test_a_new_password_signs_in_and_ends_the_other_sessions(trader: Graph
     change = 'mutation { changePassword(currentPassword: "old password", newPassword: "another one") }'
     assert await trader.data(change) == {"changePassword": True}
     assert await ended(database) == [ANOTHER]
-    assert (await trader.process.sessions.login("user2@fullon", "another one")).uid == TRADER
+    assert (await trader.worker.sessions.login("user2@fullon", "another one")).uid == TRADER
     entry = await database.row(select(AuditEntry))
     assert entry is not None
     assert not {"password", "f2a"} & (entry.before.keys() | entry.after.keys())
@@ -194,7 +194,7 @@ async def test_who_manages_others_or_asks_is_not_deleted(graph: GraphClient, tra
     assert (itself.codes, itself.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], "uid")
     assert (await admin.ask("mutation { deleteUser(uid: 99) }")).codes == ["NOT_FOUND"]
     assert (await trader.ask("mutation { deleteUser(uid: 3) }")).codes == ["FORBIDDEN"]
-    async with trader.process.database.transaction() as connection:
+    async with trader.worker.database.transaction() as connection:
         await connection.execute(insert(User).values(person(4)))
         await connection.execute(update(User).where(User.uid == OTHER).values(manager=4))
     refused = await admin.ask("mutation { deleteUser(uid: 4) }")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.database import Database
-from fullon_graphql.engine import keys
+from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.models import AuditEntry, Session
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, session
@@ -35,7 +35,7 @@ def admin(graph: GraphClient, platform: Database) -> GraphClient:
 
 
 def node_id(session_id: UUID) -> str:
-    return keys.encode("Session", session_id)
+    return opaque_ids.encode("Session", session_id)
 
 
 async def alive(database: Database) -> set[UUID]:
@@ -90,7 +90,9 @@ async def test_a_session_is_ended_once(trader: GraphClient, database: Database) 
     assert (await trader.data(END, id=node_id(LEFT)))["endSession"]["reason"] == "logout"
 
 
-@pytest.mark.parametrize("id_", [node_id(FOREIGN), node_id(UUID(int=99)), keys.encode("Bot", 1), "garbage", "WyJ4Il0"])
+@pytest.mark.parametrize(
+    "id_", [node_id(FOREIGN), node_id(UUID(int=99)), opaque_ids.encode("Bot", 1), "garbage", "WyJ4Il0"]
+)
 async def test_a_foreign_session_is_ended_no_more_than_one_that_is_none(
     trader: GraphClient, database: Database, id_: str
 ) -> None:

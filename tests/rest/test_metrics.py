@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fullon_graphql.app import create_app, rest_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
-from fullon_graphql.subscriptions.presence import Presences
+from fullon_graphql.streaming.connections import ConnectionRegistry
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.signing_in import SignIn
@@ -92,7 +92,7 @@ async def test_labels_are_words_of_ours_alone(server: Server, sign_in: SignIn) -
 def test_every_application_counts_for_itself(settings: Settings) -> None:
     assert create_app(settings) is not create_app(settings)
     one, other = Metrics(), Metrics()
-    applications = [rest_application(settings, numbers, Presences(settings)) for numbers in (one, other)]
+    applications = [rest_application(settings, numbers, ConnectionRegistry(settings)) for numbers in (one, other)]
     assert applications[0] is not applications[1]
     one.operations.add("plan")
     assert samples(one.text().decode())["operations_total", "plan"] == 1

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from fullon_graphql.database import Database
-from fullon_graphql.services.accounts import create_account
+from fullon_graphql.services.user_admin import create_account
 from tests.fixtures.server import Server, StartServer, bearer
 
 MAIL, PASSWORD = "trader@fullon", "correct horse battery"

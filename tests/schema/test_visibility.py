@@ -24,8 +24,8 @@ from fullon_graphql.cache import accounts, keys
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine.entities import Entity, entity_of
-from fullon_graphql.engine.operations import Operations, Request
+from fullon_graphql.engine.model.entities import Entity, entity_of
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import ENTITIES, make_graph
 from fullon_graphql.models import Base
@@ -35,8 +35,8 @@ from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 
 SCHEMA = make_graph().core
-OPERATIONS = Operations(SCHEMA)
-REFERENCE = Operations(SCHEMA, planning=False)
+OPERATIONS = OperationExecutor(SCHEMA)
+REFERENCE = OperationExecutor(SCHEMA, planning=False)
 
 LEFT_OUT = {
     "bot_exchanges": "the link between bots and accounts: Bot.exchanges and Exchange.bots",
@@ -192,9 +192,13 @@ STRANGERS: dict[str, Caller] = {
 
 
 async def answer(
-    graph: GraphClient, text: str, caller: Caller, variables: dict[str, Any] | None = None, run: Operations = OPERATIONS
+    graph: GraphClient,
+    text: str,
+    caller: Caller,
+    variables: dict[str, Any] | None = None,
+    run: OperationExecutor = OPERATIONS,
 ) -> str:
-    request, context = Request(text, variables=variables or {}), Context(graph.process, caller=caller)
+    request, context = Request(text, variables=variables or {}), Context(graph.worker, caller=caller)
     return (await run.run(request, context, Trace())).body.decode()
 
 

@@ -15,7 +15,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.models import ApiKey, User
 from fullon_graphql.services.api_keys import ApiKeys
-from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.signing_in.sessions import Sessions
 
 AddAccount = Callable[..., Awaitable[int]]
 AddApiKey = Callable[..., Awaitable[int]]

@@ -130,11 +130,11 @@ Listen = Callable[..., AbstractAsyncContextManager[Listener]]
 @pytest.fixture
 def listen(graph: GraphClient, platform: Database, clock: Clock) -> Listen:
     """Listen to the chart of BTC/USD: `async with listen(last=2) as listener: …`."""
-    graph.process.settings.stream_poll_interval = 3600  # what is told at once must not wait for a look
+    graph.worker.settings.stream_poll_interval = 3600  # what is told at once must not wait for a look
 
     @asynccontextmanager
     async def listen(timeframe: Timeframe = Timeframe.M1, **asked: Any) -> AsyncIterator[Listener]:
-        chart = Chart(Context(graph.process, caller=principal(TRADER)), MARKET, timeframe, clock=clock, **asked)
+        chart = Chart(Context(graph.worker, caller=principal(TRADER)), MARKET, timeframe, clock=clock, **asked)
         async with aclosing(chart.events()) as updates:
             yield Listener(chart, updates)
 
@@ -193,7 +193,7 @@ async def test_a_stored_bar_that_changes_later_is_told_again(listen: Listen, exc
 async def test_what_is_stored_without_a_word_is_found_all_the_same(
     graph: GraphClient, listen: Listen, exchange: Exchange
 ) -> None:
-    graph.process.settings.stream_poll_interval = 0.05
+    graph.worker.settings.stream_poll_interval = 0.05
     await exchange.store(bar(-2, 2), bar(-1, 3))
     async with listen(last=2) as listener:
         await listener.until(lambda update: update[0] == "11:59")
@@ -303,7 +303,7 @@ async def test_a_restarted_redis_is_read_again(listen: Listen, exchange: Exchang
 async def test_a_candle_store_that_is_silent_for_a_while_ends_no_stream(
     graph: GraphClient, listen: Listen, exchange: Exchange
 ) -> None:
-    graph.process.settings.stream_poll_interval = 0.05
+    graph.worker.settings.stream_poll_interval = 0.05
     await exchange.store(bar(-1, 3))
     async with listen() as listener:
         assert await listener.next() == told("11:59", 3, closed=True)

@@ -98,7 +98,7 @@ def closed(told: Sequence[CandleUpdate]) -> list[Candle]:
 async def test_the_closed_bars_of_a_stream_are_those_of_the_table_each_once_and_in_order(
     graph: GraphClient, ohlcv_database: Database, redis: Redis, recorded: list[Candle]
 ) -> None:
-    clock, context = Clock(), Context(graph.process, caller=principal(TRADER))
+    clock, context = Clock(), Context(graph.worker, caller=principal(TRADER))
     clock.now = (recorded[0].time - MINUTE).timestamp()
     async with ohlcv_database.transaction() as connection:
         await create_candles(connection, *INSTRUMENT)
@@ -109,17 +109,17 @@ async def test_the_closed_bars_of_a_stream_are_those_of_the_table_each_once_and_
             group.create_task(listen(Chart(context, MARKET, timeframe, clock=clock), count))
             for timeframe, count in zip(timeframes, counts, strict=True)
         ]
-        await everybody_listens(graph.process.hub, len(timeframes))
+        await everybody_listens(graph.worker.hub, len(timeframes))
         group.create_task(replay(ohlcv_database, redis, recorded, clock))
     for timeframe, task in zip(timeframes, listening, strict=True):
         told = task.result()
-        assert closed(told) == await graph.process.candles.candles(*INSTRUMENT, timeframe), timeframe
+        assert closed(told) == await graph.worker.candles.candles(*INSTRUMENT, timeframe), timeframe
         assert any(not update.closed for update in told), f"nothing of {timeframe} was seen while it was forming"
         for update in told:
             bar = update.candle
             assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
 
-    stored = await graph.process.candles.candles(*INSTRUMENT, Timeframe.M15)
+    stored = await graph.worker.candles.candles(*INSTRUMENT, Timeframe.M15)
     for place in (0, 1, len(stored) // 2, len(stored) - 1):
         chart = Chart(context, MARKET, Timeframe.M15, start=stored[place].time, clock=clock)
         assert closed(await listen(chart, len(stored) - place)) == stored[place:]

@@ -18,11 +18,11 @@ from fullon_graphql import models
 from fullon_graphql.cache.client import connect
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.embedded import postgres, redis
-from fullon_graphql.embedded.home import socket_folder
+from fullon_graphql.embedded.engines import postgres, redis
+from fullon_graphql.embedded.engines.data_folder import socket_folder
 from fullon_graphql.models.migrate import create_databases, upgrade
 from fullon_graphql.ohlcv.writer import create_candles
-from fullon_graphql.services.sessions import Sessions
+from fullon_graphql.services.signing_in.sessions import Sessions
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
 from tests.fixtures.server import Server, running
 from tests.torture.writers import ACCOUNT, CANDLES

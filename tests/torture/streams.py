@@ -12,7 +12,7 @@ import asyncpg
 from fullon_graphql.cache import accounts, tickers
 from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from fullon_graphql.services.changes import Position
+from fullon_graphql.services.change_feed.table import Position
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 from tests.torture.followers import Event, EventFollower, StateFollower
 from tests.torture.plain import BARS, GATEWAY, Plain, domain

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from fullon_graphql.services.changes import Position
+from fullon_graphql.services.change_feed.table import Position
 from tests.torture.blows import BLOWS
 from tests.torture.followers import Follower
 from tests.torture.outcome import Outcome

@@ -1,0 +1,1 @@
+"""Market feeds: where the daemons read prices and accounts."""

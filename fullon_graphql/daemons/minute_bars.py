@@ -1,0 +1,64 @@
+"""From trades to closed one-minute candles. No clock of its own, no input, no output."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+from fullon_graphql.daemons.feeds.market_feed import MarketTrade
+from fullon_graphql.ohlcv.candles import Candle
+
+MINUTE = 60
+
+
+class FormingCandle:
+    """The bar of a minute that is not over."""
+
+    def __init__(self, trade: MarketTrade) -> None:
+        self.open = self.high = self.low = self.close = trade.price
+        self.volume = trade.volume
+        self._first = self._last = trade.time
+
+    def add(self, trade: MarketTrade) -> None:
+        """Take in another trade; of two with one time, the later to come closes the bar."""
+        self.high = max(self.high, trade.price)
+        self.low = min(self.low, trade.price)
+        self.volume += trade.volume
+        if trade.time < self._first:
+            self._first, self.open = trade.time, trade.price
+        if trade.time >= self._last:
+            self._last, self.close = trade.time, trade.price
+
+
+class MinuteBars:
+    """The forming bars of one symbol.
+
+    The first bar is that of the first *whole* minute after `watched_since` (unix seconds): of a minute seen in part
+    only, a candle would claim what it does not know.
+    """
+
+    def __init__(self, watched_since: float) -> None:
+        self._open_from = math.ceil(watched_since / MINUTE) * MINUTE
+        self._forming: dict[int, FormingCandle] = {}
+
+    def add(self, trade: MarketTrade) -> bool:
+        """Take in a trade. False where its minute is closed already or was not watched from its beginning."""
+        minute = math.floor(trade.time / MINUTE) * MINUTE
+        if minute < self._open_from:
+            return False
+        if forming := self._forming.get(minute):
+            forming.add(trade)
+        else:
+            self._forming[minute] = FormingCandle(trade)
+        return True
+
+    def close(self, now: float) -> list[Candle]:
+        """The bars of the minutes that are over at `now`, in order. Each is given once; empty minutes have none."""
+        over = math.floor(now / MINUTE) * MINUTE
+        self._open_from = max(self._open_from, over)
+        done = sorted(minute for minute in self._forming if minute < over)
+        return [_candle(minute, self._forming.pop(minute)) for minute in done]
+
+
+def _candle(minute: int, bar: FormingCandle) -> Candle:
+    return Candle(datetime.fromtimestamp(minute, UTC), bar.open, bar.high, bar.low, bar.close, bar.volume)

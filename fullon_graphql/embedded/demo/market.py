@@ -1,0 +1,212 @@
+"""A simulated market: plausible prices that depend on nothing but the seed and the time.
+
+The price at a moment can be asked for without having lived through the moments before. So every process, and every
+restart, sees the same market, candles agree with tickers, and made-up history runs into the live present.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.config import Settings
+from fullon_graphql.daemons.feeds.market_feed import MarketTrade
+
+STEP: Final = 0.25
+"""Seconds between two ticks of a symbol."""
+
+CATCH_UP: Final = 240
+"""A stream that was held up makes up for so many steps, and leaves out older ones."""
+
+TRADE_CHANCE: Final = 0.5
+TRADE_WORTH: Final = 500.0
+DAILY_WORTH: Final = 2_000_000.0
+"""How likely a trade is at a step, and what a trade and a day's trades are worth on average, in dollars."""
+
+BUY_CHANCE: Final = 0.5
+SMALLEST_VOLUME: Final = 1e-6
+
+DAY: Final = 86_400.0
+DAILY_MOVE: Final = 0.03
+OCTAVES: Final = 13
+"""Waves of 1 s, 4 s, 16 s … half a year make up a price."""
+
+USUAL_PRICES: Final = {
+    "BTC": 64_000.0,
+    "XBT": 64_000.0,
+    "ETH": 3_100.0,
+    "SOL": 150.0,
+    "XRP": 0.55,
+    "GOLD": 2_350.0,
+    "SPX": 5_300.0,
+}
+DOLLARS: Final = frozenset({"USD", "USDT", "USDC"})
+
+
+class Prices:
+    """The price of everything at every time. Pure: equal seeds give equal prices."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def price(self, exchange: str, symbol: str, at: float) -> float:
+        """The price of a symbol at `at` (unix seconds), in its quote currency.
+
+        Exchanges differ by a little, as they do: nobody gets rich on it.
+        """
+        base, quote = currencies(symbol)
+        premium = 0.0004 * self._wave(f"{exchange}:{symbol}", 4, at)
+        return rounded(self.dollars(base, at) / self.dollars(quote, at) * (1 + premium))
+
+    def dollars(self, currency: str, at: float) -> float:
+        """The price of a currency in dollars."""
+        if currency in DOLLARS:
+            return 1.0
+        usual = USUAL_PRICES.get(currency) or 1 + 99 * self.chance(f"usual:{currency}", 0)
+        return usual * math.exp(sum(_height(octave) * self._wave(currency, octave, at) for octave in range(OCTAVES)))
+
+    def chance(self, what: str, step: int) -> float:
+        """A number in [0, 1) that is always the same for the same question."""
+        return (_noise(f"{self._seed}:{what}", 0, step) + 1) / 2
+
+    def _wave(self, what: str, octave: int, at: float) -> float:
+        """Noise in [-1, 1] that takes about 4^octave seconds from one bend to the next."""
+        place = at / 4.0**octave
+        left = math.floor(place)
+        part = place - left
+        weight = part * part * (3 - 2 * part)  # smooth at both ends
+        key = f"{self._seed}:{what}"
+        return _noise(key, octave, left) * (1 - weight) + _noise(key, octave, left + 1) * weight
+
+
+class SimulatedMarket:
+    """A market feed out of thin air: the same for the same `market_seed`."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+        self.prices = Prices(settings.market_seed)
+        self._clock = clock
+
+    async def tickers(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[Ticker, None]:
+        """A ticker of every symbol at every step."""
+        step = self._current_step()
+        while True:
+            step = await self._next_step(step)
+            for symbol in symbols:
+                yield self.ticker(exchange, symbol, step * STEP)
+
+    async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade, None]:
+        """A trade at about every second step of each symbol."""
+        step = self._current_step()
+        while True:
+            step = await self._next_step(step)
+            for symbol in symbols:
+                if trade := self.trade(exchange, symbol, step):
+                    yield trade
+
+    async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
+        """Dollars and the first few currencies of the exchange; a part is always in use."""
+        step = math.floor(self._clock() / 60)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        held = ["USD", *sorted({currencies(symbol)[0] for symbol in symbols})[:3]]
+        return [self._balance(ex_id, currency, step, now) for currency in held]
+
+    async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
+        """One position, opened at the last midnight (UTC), in each of the first few symbols; some are short."""
+        opened = math.floor(self._clock() / DAY) * DAY
+        return [self._position(ex_id, exchange, symbol, opened) for symbol in sorted(symbols)[:3]]
+
+    def ticker(self, exchange: str, symbol: str, at: float) -> Ticker:
+        """The ticker of a symbol at a time; change and percentage are those of the last 24 hours."""
+        last = self.prices.price(exchange, symbol, at)
+        before = self.prices.price(exchange, symbol, at - DAY)
+        worth = DAILY_WORTH * (1 + self.prices.chance(f"volume:{exchange}:{symbol}", math.floor(at / 60)))
+        half_spread = last * (0.0001 + 0.0002 * self.prices.chance(f"spread:{exchange}:{symbol}", math.floor(at)))
+        return Ticker(
+            exchange=exchange,
+            symbol=symbol,
+            price=last,
+            time=at,
+            volume=round(worth / self.prices.dollars(currencies(symbol)[0], at), 4),
+            bid=rounded(last - half_spread),
+            ask=rounded(last + half_spread),
+            last=last,
+            change=rounded(last - before),
+            percentage=round((last - before) / before * 100, 4),
+        )
+
+    def trade(self, exchange: str, symbol: str, step: int) -> MarketTrade | None:
+        """The trade of a symbol at a step, if there is one; small ones are more frequent than large ones."""
+        at = step * STEP
+        if self.prices.chance(f"trade:{exchange}:{symbol}", step) >= TRADE_CHANCE:
+            return None
+        worth = -TRADE_WORTH * math.log(1 - self.prices.chance(f"worth:{exchange}:{symbol}", step))
+        return MarketTrade(
+            exchange=exchange,
+            symbol=symbol,
+            price=self.prices.price(exchange, symbol, at),
+            volume=max(round(worth / self.prices.dollars(currencies(symbol)[0], at), 6), SMALLEST_VOLUME),
+            side="buy" if self.prices.chance(f"side:{exchange}:{symbol}", step) < BUY_CHANCE else "sell",
+            time=at,
+        )
+
+    def _balance(self, ex_id: int, currency: str, step: int, now: datetime) -> Balance:
+        worth = 1_000 + 9_000 * self.prices.chance(f"worth:{ex_id}:{currency}", 0)
+        total = rounded(worth / (1.0 if currency in DOLLARS else USUAL_PRICES.get(currency, 50.0)))
+        used = rounded(total * 0.5 * self.prices.chance(f"used:{ex_id}:{currency}", step))
+        return Balance(ex_id, currency, total=total, free=total - used, used=used, updated_at=now)
+
+    def _position(self, ex_id: int, exchange: str, symbol: str, opened: float) -> Position:
+        price = self.prices.price(exchange, symbol, opened)
+        worth = 6_000 * self.prices.chance(f"position:{ex_id}:{symbol}", 0) - 2_000
+        return Position(
+            ex_id=ex_id,
+            symbol=symbol,
+            volume=rounded(worth / price),
+            cost=round(abs(worth), 2),
+            price=price,
+            fee=round(abs(worth) * 0.0026, 4),
+            count=1.0,
+            timestamp=datetime.fromtimestamp(opened, UTC),
+        )
+
+    def _current_step(self) -> int:
+        return math.floor(self._clock() / STEP)
+
+    async def _next_step(self, step: int) -> int:
+        """The number of the step after `step`, once its time has come; `number * STEP` is that time."""
+        following = max(step + 1, self._current_step() - CATCH_UP)
+        await asyncio.sleep(max(0.0, following * STEP - self._clock()))
+        return following
+
+
+def currencies(symbol: str) -> tuple[str, str]:
+    """The base and quote currency of a symbol; one without a slash is quoted in dollars."""
+    base, _, quote = symbol.partition(":")[0].partition("/")
+    return base, quote or "USD"
+
+
+def rounded(value: float) -> float:
+    """As many decimals as such a price usually has: six significant digits, and never less than cents."""
+    if value == 0:
+        return 0.0
+    return round(value, max(2, 5 - math.floor(math.log10(abs(value)))))
+
+
+def _height(octave: int) -> float:
+    """How far a wave lifts a price. It grows with the root of its length, as a random walk strays."""
+    return DAILY_MOVE * math.sqrt(4.0**octave / DAY)
+
+
+@lru_cache(maxsize=16_384)
+def _noise(key: str, octave: int, place: int) -> float:
+    """A number in [-1, 1) that depends on nothing but its arguments."""
+    digest = hashlib.blake2b(f"{key}:{octave}:{place}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**63 - 1

@@ -1,0 +1,1 @@
+"""PostgreSQL and Redis from Python wheels: processes, data folder and system user."""

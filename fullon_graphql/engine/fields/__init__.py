@@ -1,0 +1,1 @@
+"""The fields that schema types and roots are written with."""

@@ -1,0 +1,178 @@
+"""Inputs: the types of `filter` and `orderBy`, made for every entity from its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, Final, NamedTuple
+
+import strawberry
+from strawberry.types.base import StrawberryOptional
+from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.types.lazy_type import LazyType
+from strawberry.utils.str_converters import to_camel_case
+
+from fullon_graphql.engine.lists.ordering import SortDirection
+from fullon_graphql.engine.model.entities import Entity, entity_named
+
+_OPERATORS: Final = {
+    "eq": "Equal to this.",
+    "ne": "Anything but this; rows without a value too.",
+    "in": "Equal to one of these, 1000 at most; to nothing where there are none.",
+    "lt": "Less than this.",
+    "lte": "Less than this or equal.",
+    "gt": "Greater than this.",
+    "gte": "Greater than this or equal.",
+    "like": r"Like this pattern: `%` is any text, `_` one character, `\` takes the meaning from these. Case matters.",
+    "isNull": "True for rows without a value, false for rows with one.",
+}
+_ORDERED: Final = ("eq", "ne", "in", "lt", "lte", "gt", "gte", "isNull")
+_KINDS: Final[Mapping[Any, tuple[str, Iterable[str]]]] = {
+    int: ("IntFilter", _ORDERED),
+    float: ("FloatFilter", _ORDERED),
+    str: ("StringFilter", _OPERATORS),
+    bool: ("BooleanFilter", ("eq", "ne", "isNull")),
+}
+
+strawberry.enum(SortDirection, description="Which end a list begins at. Rows without a value stand at the end anyway.")
+for _value, _description in zip(
+    SortDirection.__strawberry_definition__.values,  # type: ignore[attr-defined]  # put there by the call above
+    ("Smallest, oldest or first by alphabet.", "Greatest, newest or last by alphabet."),
+    strict=True,
+):
+    _value.description = _description
+
+
+class _Field(NamedTuple):
+    """A field of an input: its type and what is said about it."""
+
+    type: Any
+    description: str
+
+
+def searching(target: str) -> dict[str, Any]:
+    """The annotations of the arguments `filter_` and `order_by` of a list of the entity called `target`."""
+    return {
+        "filter_": Annotated[
+            _optional(_Generated(target, "filter")),
+            strawberry.argument(name="filter", description="Only rows of which this holds."),
+        ],
+        "order_by": Annotated[
+            _optional(list[_Generated(target, "order")]),  # type: ignore[misc]  # a type that is made later
+            strawberry.argument(
+                description="By what the list is ordered, most important first; by key unless asked, and where equal."
+            ),
+        ],
+    }
+
+
+class _Generated(LazyType[Any, Any]):
+    """An input of an entity, made when the schema is, and all entities are there."""
+
+    def resolve_type(self) -> type[Any]:
+        """The input, the same one each time."""
+        entity = entity_named(self.type_name)
+        if entity is None:
+            raise LookupError(f"No entity is called {self.type_name!r}; is its module imported by graph.py?")
+        return _filter_of(entity) if self.module == "filter" else _order_of(entity)
+
+
+@cache
+def _filter_of(entity: Entity) -> type[Any]:
+    itself = _Generated(entity.name, "filter")
+    columns = {
+        to_camel_case(name): _Field(_kind(type_), description)
+        for name, (type_, description) in _searchable(entity).items()
+    }
+    return _input(
+        f"{entity.name}Filter",
+        f"Which rows of {entity.name} are asked for. All that is said here must hold.",
+        {
+            "and": _Field(list[itself], "All of these hold."),  # type: ignore[valid-type]  # made when the schema is
+            "or": _Field(list[itself], "At least one of these holds; nothing where there are none."),  # type: ignore[valid-type]  # the same
+            "not": _Field(itself, "This does not hold."),
+            **columns,
+        },
+    )
+
+
+@cache
+def _order_of(entity: Entity) -> type[Any]:
+    columns = _searchable(entity)
+    field = Enum(f"{entity.name}OrderField", {name.upper(): name for name in columns})  # type: ignore[misc]  # by columns
+    strawberry.enum(field, description=f"What rows of {entity.name} can be ordered by.")
+    for value, (_, description) in zip(
+        field.__strawberry_definition__.values,  # type: ignore[attr-defined]  # put there by the call above
+        columns.values(),
+        strict=True,
+    ):
+        value.description = description
+    return _input(
+        f"{entity.name}Order",
+        f"One column that rows of {entity.name} are ordered by.",
+        {"field": _Field(field, "Which column."), "direction": _Field(SortDirection, "Which end comes first.")},
+        required={"field": ..., "direction": SortDirection.ASC},
+    )
+
+
+def _searchable(entity: Entity) -> dict[str, tuple[Any, str]]:
+    """The columns that can be searched by, those of which there is a kind of filter: type and description."""
+    fields = {field.python_name: field for field in entity.graph_type.__strawberry_definition__.fields}
+    found = {name: (_plain(fields[name].type), fields[name].description or "") for name in entity.searchable}
+    return {name: column for name, column in found.items() if _has_kind(column[0])}
+
+
+def _has_kind(type_: Any) -> bool:
+    return type_ in _KINDS or _is_time(type_) or isinstance(type_, StrawberryEnumDefinition)
+
+
+@cache
+def _kind(type_: Any) -> type[Any]:
+    """The input by which a column of this type is compared."""
+    if isinstance(type_, StrawberryEnumDefinition):
+        return _comparing(f"{type_.name}Filter", type_.wrapped_cls, ("eq", "ne", "in", "isNull"))
+    if _is_time(type_):
+        return _comparing(f"{type_.__name__}Filter", type_, _ORDERED)
+    return _comparing(_KINDS[type_][0], type_, _KINDS[type_][1])
+
+
+def _comparing(name: str, type_: Any, operators: Iterable[str]) -> type[Any]:
+    types = {"in": list[type_], "isNull": bool}
+    fields = {one: _Field(types.get(one, type_), _OPERATORS[one]) for one in operators}
+    return _input(name, "How a value compares. All that is said here must hold.", fields)
+
+
+def _input(
+    name: str, description: str, fields: Mapping[str, _Field], required: Mapping[str, Any] | None = None
+) -> type[Any]:
+    """An input that reaches resolvers as graphql-core has coerced it, and plans alike: a mapping by GraphQL names."""
+    defaults = required or {}
+    body: dict[str, Any] = {
+        "__annotations__": {
+            f"{one}_": field.type if one in defaults else _optional(field.type) for one, field in fields.items()
+        }
+    }
+    for one, field in fields.items():
+        given = {"default": defaults[one]} if defaults.get(one, ...) is not ... else {}
+        body[f"{one}_"] = strawberry.field(name=one, description=field.description, **given)
+    made: Any = strawberry.input(type(name, (), body), name=name, description=description)
+    made.__strawberry_definition__.from_input = _as_it_came
+    return made  # type: ignore[no-any-return]  # it is the class that was put in
+
+
+def _as_it_came(_type: type[Any], value: Mapping[str, Any], _context: object) -> Any:
+    return value
+
+
+def _optional(type_: Any) -> Any:
+    return type_ | None
+
+
+def _plain(type_: Any) -> Any:
+    return type_.of_type if isinstance(type_, StrawberryOptional) else type_
+
+
+def _is_time(type_: Any) -> bool:
+    return getattr(type_, "__supertype__", None) is datetime

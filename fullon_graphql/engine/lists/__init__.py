@@ -1,0 +1,1 @@
+"""Lists of rows: opaque ids, ordering, filters and pages."""

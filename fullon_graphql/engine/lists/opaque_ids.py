@@ -1,0 +1,149 @@
+"""Opaque identifiers: the global `id` of a row and the cursor of its place in a list.
+
+Both are URL-safe base64 over a JSON array, e.g. `["Order",17]`. What JSON has no exact form for is a text in it: times
+as the graph writes them, floats as the hexadecimal digits of their eight bytes, numerics without trailing zeros.
+Clients must not read them; we check every part of what comes back, because anybody can make one up.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import BigInteger, ColumnElement, Double, Integer, SmallInteger, Text, cast, func, literal_column
+from sqlalchemy.orm import InstrumentedAttribute
+
+from fullon_graphql.engine.model.columns import is_nullable, stored
+from fullon_graphql.engine.model.times import format_time, read_time
+from fullon_graphql.services.writing.checks import has_only_storable
+
+Expression = ColumnElement[Any] | InstrumentedAttribute[Any]
+
+_INTEGER_BITS = ((SmallInteger, 15), (BigInteger, 63), (Integer, 31))
+_LONGEST = 65_536
+_DIGITS = re.compile(r"-?\d+(\.\d+)?|NaN")
+
+
+def encode(*parts: object) -> str:
+    """An opaque text for `parts`: JSON values, or what columns hold."""
+    json = orjson.dumps([_WRITTEN.get(type(part), _as_it_is)(part) for part in parts])
+    return base64.urlsafe_b64encode(json).rstrip(b"=").decode()
+
+
+def decode(text: str) -> list[Any]:
+    """The parts behind an opaque text, as JSON values: `read` makes of them what columns hold.
+
+    Raises:
+        ValueError: the text is not one of ours.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError("too long")
+    padded = text + "=" * (-len(text) % 4)
+    try:
+        parts = orjson.loads(base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True))
+    except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError) as error:
+        raise ValueError("not an identifier of this graph") from error
+    if not isinstance(parts, list):
+        raise ValueError("not an identifier of this graph")  # noqa: TRY004  # what came is a text of the wrong content
+    return parts
+
+
+def read(parts: Sequence[Any], columns: Sequence[Expression]) -> tuple[Any, ...] | None:
+    """The values of `columns` that decoded `parts` stand for; None where they could not stand there."""
+    with suppress(ValueError, OverflowError):
+        values = tuple(map(_read, parts, columns))
+        return values if len(parts) == len(columns) and fits(values, columns) else None
+    return None
+
+
+def fits(values: Sequence[Any], columns: Sequence[Expression]) -> bool:
+    """True where `values` could stand in `columns`: as many, of the right kind, and in PostgreSQL's range."""
+    return len(values) == len(columns) and all(map(_value_fits, values, columns))
+
+
+def as_json(column: ColumnElement[Any], *, nullable: bool = False) -> ColumnElement[str]:
+    """The SQL that writes a column as `encode` writes its values."""
+    json: ColumnElement[str] = cast(func.to_json(_exact(column)), Text)
+    return func.coalesce(json, literal_column("'null'", Text)) if nullable else json
+
+
+def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    kind, type_ = _kind(column)[0], stored(column)
+    if kind is datetime and not type_.timezone:
+        return func.timezone("UTC", column)  # stored without a zone, and UTC
+    if kind is float:
+        return func.encode(func.float8send(cast(column, Double)), "hex")
+    if kind is Decimal:
+        return cast(func.trim_scale(column), Text)
+    return column
+
+
+def _value_fits(value: object, column: Expression) -> bool:
+    if value is None:
+        return is_nullable(column)
+    kind, bits = _kind(column)
+    if bits:
+        return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
+    return isinstance(value, kind) and (not isinstance(value, str) or has_only_storable(value))
+
+
+def _read(part: object, column: Expression) -> Any:
+    """The Python value behind a part; what is of a wrong kind stays as it is, and does not fit."""
+    kind, _ = _kind(column)
+    return _READ[kind](part) if kind in _READ and isinstance(part, str) else part
+
+
+@cache  # asked with every request, and a column takes its time to tell its type
+def _kind(column: Expression) -> tuple[type[Any], int]:
+    """The Python type of a column's values, and for integers how many bits they have beside the sign."""
+    type_ = stored(column)
+    return type_.python_type, next((bits for kind, bits in _INTEGER_BITS if isinstance(type_, kind)), 0)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _write_float(value: float) -> str:
+    return struct.pack(">d", value).hex()
+
+
+def _read_float(text: str) -> float:
+    if len(text) != len(_write_float(0)):
+        raise ValueError("not eight bytes")
+    [value] = struct.unpack(">d", bytes.fromhex(text))
+    return float(value)
+
+
+def _write_decimal(value: Decimal) -> str:
+    digits = format(value, "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
+
+
+def _read_decimal(text: str) -> Decimal:
+    if not _DIGITS.fullmatch(text):
+        raise ValueError("not a numeric")
+    return Decimal(text)
+
+
+_WRITTEN: dict[type[Any], Callable[[Any], Any]] = {
+    datetime: format_time,
+    float: _write_float,
+    Decimal: _write_decimal,
+}
+_READ: dict[type[Any], Callable[[str], Any]] = {
+    datetime: read_time,
+    float: _read_float,
+    Decimal: _read_decimal,
+    UUID: UUID,
+}

@@ -1,0 +1,121 @@
+"""Orders: in which order a list is, and where a place in it begins and ends.
+
+Rows without a value stand at the end, whichever direction. The key decides between rows that are equal otherwise, so
+every row has one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+from sqlalchemy import BindParameter, ColumnElement, and_, false, literal, or_, tuple_
+
+from fullon_graphql.engine.model.columns import is_nullable
+from fullon_graphql.engine.model.entities import Entity, Key
+
+
+class SortDirection(Enum):
+    """Which end a list begins at."""
+
+    ASC = "ASC"
+    DESC = "DESC"
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """One column that a list is ordered by."""
+
+    name: str
+    descending: bool = False
+
+
+class Columns(Protocol):
+    """Columns by name: an entity's own, or those of a subquery."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The column of this name."""
+
+
+Order = tuple[By, ...]
+"""Every column of an order, those of the key included; empty for the order by key alone, which lists have unasked."""
+
+
+def read(entity: Entity, given: Sequence[Mapping[str, Any]] | None) -> Order:
+    """The order that a coerced argument asks for. Of a column named twice, the first counts."""
+    asked = [By(one["field"].value, one["direction"] is SortDirection.DESC) for one in given or ()]
+    found: dict[str, By] = {}
+    for by in (*asked, *_by_key(entity)):
+        found.setdefault(by.name, by)
+    order = tuple(found.values())
+    return () if order == _by_key(entity) else order
+
+
+def name(entity: Entity, order: Order) -> str:
+    """What a list in this order is called in its cursors."""
+    columns = ", ".join(f"{by.name} {'desc' if by.descending else 'asc'}" for by in order)
+    return f"{entity.name} by {columns}" if order else entity.name
+
+
+def columns(entity: Entity, order: Order) -> tuple[ColumnElement[Any], ...]:
+    """The expressions whose values make a place in the list."""
+    return tuple(entity.columns[by.name] for by in entire(entity, order))
+
+
+def entire(entity: Entity, order: Order) -> Order:
+    """The order with the columns it has unasked."""
+    return order or _by_key(entity)
+
+
+def sorting(entity: Entity, order: Order, rows: Columns, *, backward: bool) -> list[ColumnElement[Any]]:
+    """What ORDER BY says over `rows`, for the list or for its reverse."""
+    return [
+        _sorted(rows[by.name], by.descending != backward, is_nullable(entity.columns[by.name]), backward)
+        for by in entire(entity, order)
+    ]
+
+
+def beyond(entity: Entity, order: Order, place: Key, *, before: bool) -> ColumnElement[bool]:
+    """The rows after `place`, or before it."""
+    parts = list(zip(entire(entity, order), columns(entity, order), place, strict=True))
+    directions = {by.descending for by, _, _ in parts}
+    if len(directions) > 1 or any(is_nullable(column) for _, column, _ in parts):
+        return _beyond(parts, before)
+    # One comparison of rows, for which PostgreSQL needs one range of an index.
+    left = tuple_(*(column for _, column, _ in parts))
+    right = tuple_(*(_bound(column, value) for _, column, value in parts))
+    return left < right if before != directions.pop() else left > right
+
+
+def _by_key(entity: Entity) -> Order:
+    return tuple(By(name) for name in entity.key_names)
+
+
+def _sorted(column: Any, descending: bool, nullable: bool, backward: bool) -> ColumnElement[Any]:
+    directed = column.desc() if descending else column.asc()
+    if not nullable:
+        return directed  # type: ignore[no-any-return]  # of a column that may be of any type
+    return directed.nulls_first() if backward else directed.nulls_last()  # type: ignore[no-any-return]  # the same
+
+
+def _beyond(parts: Sequence[tuple[By, ColumnElement[Any], Any]], before: bool) -> ColumnElement[bool]:
+    (by, column, value), *rest = parts
+    further = _further(by, column, value, before)
+    if not rest:
+        return further
+    same = column.is_(None) if value is None else column == _bound(column, value)
+    return or_(further, and_(same, _beyond(rest, before)))
+
+
+def _further(by: By, column: ColumnElement[Any], value: Any, before: bool) -> ColumnElement[bool]:
+    if value is None:
+        return column.is_not(None) if before else false()
+    bound = _bound(column, value)
+    further = column < bound if before != by.descending else column > bound
+    return further if before or not is_nullable(column) else or_(further, column.is_(None))
+
+
+def _bound(column: ColumnElement[Any], value: Any) -> ColumnElement[Any]:
+    return value if isinstance(value, BindParameter) else literal(value, column.type)

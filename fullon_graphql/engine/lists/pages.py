@@ -1,0 +1,155 @@
+"""Pages of a list: keyset paging as Relay's connections describe it.
+
+A cursor holds what the row it stands on is ordered by, so a page costs one index range however deep it lies, and rows
+that are inserted or deleted meanwhile shift nothing. It belongs to the list and its order, whatever the filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import FromClause, Select, func, literal_column, select, true
+
+from fullon_graphql.engine.lists import opaque_ids, ordering
+from fullon_graphql.engine.lists.filters import Filter, narrowed
+from fullon_graphql.engine.lists.ordering import Columns, Order
+from fullon_graphql.engine.model.entities import Entity, Key
+from fullon_graphql.errors import BadUserInput
+
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 1000
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for: `size` rows after/before a place, from the front or from the back.
+
+    The list is of the rows that `filter` lets through, in `order`.
+    """
+
+    size: int = DEFAULT_PAGE_SIZE
+    backward: bool = False
+    after: Key | None = None
+    before: Key | None = None
+    order: Order = ()
+    filter: Filter | None = None
+
+    @classmethod
+    def read(
+        cls,
+        entity: Entity,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        filter_: Mapping[str, Any] | None = None,
+        order_by: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Page:
+        """The page that the arguments of a connection ask for.
+
+        Raises:
+            BadUserInput: both ends at once, a size out of range, a cursor that is not of this list, or a filter that
+                cannot be.
+        """
+        if first is not None and last is not None:
+            raise BadUserInput("Give `first` or `last`, not both.", field="last")
+        field, size = ("last", last) if last is not None else ("first", first)
+        if size is not None and not 0 <= size <= MAX_PAGE_SIZE:
+            raise BadUserInput(f"`{field}` is {size}; it takes 0 to {MAX_PAGE_SIZE}.", field=field)
+        order = ordering.read(entity, order_by)
+        return cls(
+            size=DEFAULT_PAGE_SIZE if size is None else size,
+            backward=last is not None,
+            after=_read_cursor(entity, order, after, "after"),
+            before=_read_cursor(entity, order, before, "before"),
+            order=order,
+            filter=None if filter_ is None else Filter.read(entity, filter_),
+        )
+
+    def cut(
+        self, statement: Select[Any], entity: Entity, *, ahead: int = 1, one_parent: bool = False, places: bool = False
+    ) -> Select[Any]:
+        """`statement` reduced to this page's rows, and one more that tells whether the list goes on.
+
+        With `one_parent`, the statement finds the rows of one parent; with `places`, each row says which one it is.
+        """
+        statement = narrowed(statement, entity, self.filter)
+        if self.after is not None:
+            statement = statement.where(ordering.beyond(entity, self.order, self.after, before=False))
+        if self.before is not None:
+            statement = statement.where(ordering.beyond(entity, self.order, self.before, before=True))
+        size = self.size + ahead if ahead else self.size
+        if not one_parent:
+            return self._sorted(statement, entity, entity.columns, places=places).limit(size)
+        if len(entity.key) > 1:  # of tables without a key of their own: the row is its key
+            found = _fence(statement)
+            return self._sorted(select(found), entity, found.c, places=places).limit(size)
+        return self._looked_up(statement, entity, size, places=places)
+
+    def _looked_up(self, statement: Select[Any], entity: Entity, size: int, *, places: bool) -> Select[Any]:
+        """The page of one parent: sorted by its rows' keys alone, and only those on it are read whole."""
+        names = dict.fromkeys([*(by.name for by in ordering.entire(entity, self.order)), *entity.key_names])
+        places_of = (entity.columns[name].label(name) for name in names)
+        found = _fence(statement.with_only_columns(*places_of, maintain_column_froms=True))
+        page = self._sorted(select(found), entity, found.c).limit(size).lateral()
+        columns = (expression.label(name) for name, expression in entity.columns.items())
+        rows = _fence(select(*columns).where(entity.key[0] == page.c[entity.key_names[0]]))
+        return self._sorted(select(rows).select_from(page.join(rows, true())), entity, rows.c, places=places)
+
+    def _sorted(self, statement: Select[Any], entity: Entity, columns: Columns, *, places: bool = False) -> Select[Any]:
+        order = ordering.sorting(entity, self.order, columns, backward=self.backward)
+        if places:
+            statement = statement.add_columns(func.row_number().over(order_by=order).label("place"))
+        return statement.order_by(*order)
+
+    def arrange(self, found: Sequence[Item]) -> Slice[Item]:
+        """The rows of this page in list order, from what `cut` found."""
+        rows = list(found[: self.size])
+        more = len(found) > self.size
+        if self.backward:
+            rows.reverse()
+            return Slice(rows, self.order, has_previous=more, has_next=self.before is not None)
+        return Slice(rows, self.order, has_previous=self.after is not None, has_next=more)
+
+
+@dataclass(frozen=True)
+class Slice(Generic[Item]):
+    """The rows of one page in list order, and whether the list goes on at either end."""
+
+    rows: list[Item]
+    order: Order
+    has_previous: bool
+    has_next: bool
+
+
+def cursor_of(entity: Entity, order: Order, row: object) -> str:
+    """The cursor of a built row in a list of `entity` in this order."""
+    values = (getattr(row, by.name) for by in ordering.entire(entity, order))
+    return opaque_ids.encode("after", ordering.name(entity, order), *values)
+
+
+def _read_cursor(entity: Entity, order: Order, text: str | None, field: str) -> Key | None:
+    if text is None:
+        return None
+    try:
+        marker, name, *parts = opaque_ids.decode(text)
+    except ValueError:
+        marker, name, parts = None, None, []
+    place = opaque_ids.read(parts, ordering.columns(entity, order))
+    if marker != "after" or name != ordering.name(entity, order) or place is None:
+        raise BadUserInput(f"`{field}` is not a cursor of this list of {entity.name} rows in this order.", field=field)
+    return place
+
+
+def _fence(statement: Select[Any]) -> FromClause:
+    """The same rows, found before anything is done with them.
+
+    With a limit PostgreSQL would rather walk the key's index through the whole table than find the rows of one parent
+    by theirs and sort these few: a parent without any rows would read all of everybody's. OFFSET 0 keeps it from that.
+    """
+    return statement.offset(literal_column("0")).lateral()

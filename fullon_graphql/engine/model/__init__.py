@@ -1,0 +1,1 @@
+"""What a GraphQL type declares: columns, entities, relations and batches."""

@@ -1,0 +1,113 @@
+"""Entities: GraphQL types whose rows live in one PostgreSQL table.
+
+An entity says once which table it stands on, what identifies a row and which service decides who sees it. Everything
+that finds rows (relations, connections, `node`, `_entities`) starts from here, so no path around the rule exists.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar, dataclass_transform
+
+import strawberry
+from sqlalchemy import ColumnElement, Row, Select
+from sqlalchemy.orm import InstrumentedAttribute
+from strawberry.utils.str_converters import to_camel_case
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.engine.model.columns import COLUMN, Column, is_indexed
+
+T = TypeVar("T", bound=type)
+Key = tuple[Any, ...]
+"""The values that identify one row, or the values a relation is followed by."""
+
+
+@dataclass(frozen=True, eq=False)
+class Entity:
+    """What the executions know about one type. `graph_type` makes its instances: one per row, fields by column name."""
+
+    name: str
+    graph_type: type[Any]
+    table: type[Any]
+    key: tuple[InstrumentedAttribute[Any], ...]
+    visible: Callable[[Caller], Select[Any]]
+
+    @cached_property
+    def columns(self) -> Mapping[str, ColumnElement[Any]]:
+        """The SQL expression of every declared column, by Python field name."""
+        return {name: column.expression(self.table, name) for name, column in self._declared.items()}
+
+    @cached_property
+    def searchable(self) -> tuple[str, ...]:
+        """The Python names of the columns that lists can be filtered and ordered by."""
+        return tuple(name for name, column in self._declared.items() if column.filterable or self._is_quick(name))
+
+    @cached_property
+    def graphql_names(self) -> Mapping[str, str]:
+        """The Python name behind each GraphQL name of a column."""
+        return {to_camel_case(name): name for name in self.columns}
+
+    @cached_property
+    def _declared(self) -> Mapping[str, Column]:
+        fields = self.graph_type.__strawberry_definition__.fields
+        return {field.python_name: field.metadata[COLUMN] for field in fields if COLUMN in field.metadata}
+
+    def _is_quick(self, name: str) -> bool:
+        return name in self.key_names or is_indexed(self.columns[name])
+
+    @cached_property
+    def key_names(self) -> tuple[str, ...]:
+        """The Python field names of the key columns."""
+        names: dict[Any, str] = {expression: name for name, expression in self.columns.items()}
+        return tuple(names[attribute] for attribute in self.key)
+
+    def rows(self, caller: Caller) -> Select[Any]:
+        """Every row `caller` may see, as this entity's columns.
+
+        Raises:
+            Unauthenticated: nobody is signed in.
+        """
+        labelled = [expression.label(name) for name, expression in self.columns.items()]
+        return self.visible(caller).with_only_columns(*labelled)
+
+    def build(self, row: Row[Any]) -> Any:
+        """The GraphQL object of one row of `rows` (further columns of the row are ignored)."""
+        values = row._mapping  # SQLAlchemy's documented name
+        return self.graph_type(**{name: values[name] for name in self.columns})
+
+    def key_of(self, instance: object) -> Key:
+        """The key of one built object."""
+        return tuple(getattr(instance, name) for name in self.key_names)
+
+
+_entities: dict[str, Entity] = {}
+
+
+@dataclass_transform(kw_only_default=True)
+def entity(
+    table: type[Any],
+    key: InstrumentedAttribute[Any] | tuple[InstrumentedAttribute[Any], ...],
+    visible: Callable[[Caller], Select[Any]],
+) -> Callable[[T], T]:
+    """Declare a class a federated GraphQL type over `table`; its docstring is the type's description."""
+
+    def declare(cls: T) -> T:
+        graph_type = strawberry.federation.type(keys=["id"], description=inspect.getdoc(cls))(cls)
+        keys = key if isinstance(key, tuple) else (key,)
+        _entities[cls.__name__] = Entity(cls.__name__, graph_type, table, keys, visible)
+        return graph_type
+
+    return declare
+
+
+def entity_named(name: str) -> Entity | None:
+    """The entity behind a GraphQL type name, or None where the name is no entity's."""
+    return _entities.get(name)
+
+
+def entity_of(type_: type[Any]) -> Entity:
+    """The entity declared by a class."""
+    return _entities[type_.__name__]

@@ -1,0 +1,130 @@
+"""Relations: where a field leads from one entity to rows of another.
+
+A relation is declared once, on the GraphQL type. It says by which columns the target is joined and nothing about
+who sees the rows: that is the target's service alone. This module also writes the one statement shape in which the
+reference execution follows a relation for any number of parents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, func, literal_column, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import InstrumentedAttribute
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.engine.lists.filters import Filter, narrowed
+from fullon_graphql.engine.lists.pages import Page
+from fullon_graphql.engine.model.entities import Entity, Key, entity_named
+
+Attribute = InstrumentedAttribute[Any]
+
+RELATION = "relation"
+"""Where a field's `Relation` stands in its Strawberry metadata."""
+
+
+@dataclass(frozen=True, eq=False)
+class Join:
+    """A table between the relation's two ends, and how the target's rows hang on it."""
+
+    table: type[Any]
+    on: ColumnElement[bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Relation:
+    """From the columns `local` of a parent to the rows of `target` whose columns `remote` hold the same values.
+
+    `first` where nothing keeps those values unique and yet one row is meant: the first by key.
+    """
+
+    target_name: str
+    local: tuple[str, ...]
+    remote: tuple[Attribute, ...]
+    join: Join | None = None
+    first: bool = False
+
+    @property
+    def target(self) -> Entity:
+        """The entity the relation leads to."""
+        found = entity_named(self.target_name)
+        if found is None:
+            raise LookupError(f"No entity is called {self.target_name!r}; is its module imported by graph.py?")
+        return found
+
+    def key_from(self, parent: object) -> Key | None:
+        """The values to follow from `parent`, or None where one of them is null: then the relation is empty."""
+        values = tuple(getattr(parent, name) for name in self.local)
+        return None if None in values else values
+
+    def matches(self, caller: Caller) -> Select[Any]:
+        """All rows of the target that `caller` may see, joined so that `remote` can be compared."""
+        statement = self.target.rows(caller)
+        return statement.join(self.join.table, self.join.on) if self.join else statement
+
+
+def relation(
+    target: str,
+    local: str | tuple[str, ...],
+    remote: Attribute | tuple[Attribute, ...],
+    through: Join | None = None,
+    *,
+    first: bool = False,
+) -> Relation:
+    """A `Relation`, with single columns written without parentheses."""
+    return Relation(
+        target,
+        local if isinstance(local, tuple) else (local,),
+        remote if isinstance(remote, tuple) else (remote,),
+        through,
+        first,
+    )
+
+
+PLACE = "parent_place"
+"""Label of the parent's place among the keys, from 1 on, beside the target's columns."""
+PARENT = "parent_{}"
+"""Name of one of the parent's values, by position."""
+
+
+def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page | None) -> Select[Any]:
+    """The target's rows for every parent key at once, each parent with its own page.
+
+    The statement's text does not depend on how many keys there are: they travel as one array per column.
+    """
+    parents = _parents(relation, keys)
+    matches = _of_parent(relation, caller)
+    rows = page.cut(matches, relation.target, one_parent=True) if page else matches.order_by(*relation.target.key)
+    child = rows.lateral("child")
+    return select(parents.c[PLACE], *child.c).select_from(parents.join(child, true()))
+
+
+def counts(relation: Relation, caller: Caller, keys: Sequence[Key], filter_: Filter | None = None) -> Select[Any]:
+    """How many rows of the relation the filter lets through, for every parent key at once."""
+    parents = _parents(relation, keys)
+    counted = (
+        narrowed(_of_parent(relation, caller), relation.target, filter_)
+        .with_only_columns(func.count().label("total"), maintain_column_froms=True)
+        .lateral("child")
+    )
+    return select(parents.c[PLACE], counted.c.total).select_from(parents.join(counted, true()))
+
+
+def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
+    names = [PARENT.format(i) for i in range(len(relation.remote))]
+    arrays = [
+        bindparam(name, [key[i] for key in keys], type_=ARRAY(column.type), unique=True)
+        for i, (name, column) in enumerate(zip(names, relation.remote, strict=True))
+    ]
+    return func.unnest(*arrays).table_valued(*names, with_ordinality=PLACE).render_derived("parent")
+
+
+def _of_parent(relation: Relation, caller: Caller) -> Select[Any]:
+    """The target's rows of the parent at hand, named in text: inside a subquery SQLAlchemy would add the parents."""
+    parents = (literal_column(f'parent."{PARENT.format(i)}"', one.type) for i, one in enumerate(relation.remote))
+    return relation.matches(caller).where(
+        *(remote == parent for remote, parent in zip(relation.remote, parents, strict=True))
+    )

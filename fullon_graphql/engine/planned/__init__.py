@@ -1,0 +1,1 @@
+"""The planned execution: operations compiled to SQL and to writers of JSON."""

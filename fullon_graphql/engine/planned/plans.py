@@ -1,0 +1,221 @@
+"""Plans: an operation compiled once, then answered as bytes.
+
+Last stage of planning, and the whole planned execution: each root field is a subtree of rows or what its own resolver
+answers, and the pieces are joined. Whatever a plan does not know, and every error, it leaves to the reference
+execution by raising `Unplanned`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import orjson
+from graphql import GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql.execution.values import VariableValues
+
+from fullon_graphql.auth.principal import Principal, Scope
+from fullon_graphql.context import Context
+from fullon_graphql.engine.documents import Document
+from fullon_graphql.engine.fields.root import ALL, NODES, ONE, ROOT
+from fullon_graphql.engine.lists import opaque_ids
+from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
+from fullon_graphql.engine.model.entities import Entity, Key, entity_named, entity_of
+from fullon_graphql.engine.model.relations import Relation
+from fullon_graphql.engine.planned.fallback import Fallback
+from fullon_graphql.engine.planned.projection import projection
+from fullon_graphql.engine.planned.row_trees import RowTree, Run, related
+from fullon_graphql.engine.planned.rows import paged_of, row_of
+from fullon_graphql.engine.planned.selections import Selection, condition_variables, select
+from fullon_graphql.engine.planned.sql import CALLER
+from fullon_graphql.engine.reference.loaders import identity
+from fullon_graphql.engine.trace import Trace
+
+Answer = Callable[[Run], Awaitable[bytes]]
+"""How the value of one root field is made."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The root fields of one variant of an operation: response key and answer."""
+
+    roots: tuple[tuple[str, Answer], ...]
+
+    async def execute(self, run: Run) -> bytes:
+        """The `data` of the response."""
+        pieces = [b'"%b":%b' % (key.encode(), await answer(run)) for key, answer in self.roots]
+        return b"{%b}" % b",".join(pieces)
+
+
+async def execute(
+    schema: GraphQLSchema,
+    document: Document,
+    operation: OperationDefinitionNode,
+    variables: VariableValues,
+    context: Context,
+    trace: Trace,
+) -> bytes:
+    """The `data` of an operation as JSON text.
+
+    Raises:
+        Unplanned: the reference execution has to answer, or to report an error.
+    """
+    if not isinstance(context.caller, Principal):
+        raise Fallback("nobody is signed in", "caller")
+    if Scope.READ not in context.caller.scopes:  # services check it too, but not everything asks one
+        raise Fallback("the credential may not read", "caller")
+    return await plan(schema, document, operation, variables, trace).execute(Run(context, variables, trace))
+
+
+def plan(
+    schema: GraphQLSchema,
+    document: Document,
+    operation: OperationDefinitionNode,
+    variables: VariableValues,
+    trace: Trace,
+) -> Plan:
+    """The plan of an operation under the given conditions; made once, remembered with the document.
+
+    Raises:
+        Unplanned: something in it has to be executed by the reference.
+    """
+    key, truth = variant(document, operation, variables)
+    made = document.plans.get(key)
+    if made is None:
+        started = perf_counter()
+        made = document.plans.put(key, _make(schema, document, operation, truth))
+        trace.step("plan", operation.name.value if operation.name else "", started)
+    if isinstance(made, Fallback):
+        raise Fallback(str(made), made.kind)
+    return made  # type: ignore[no-any-return]  # plans and refusals are kept in one place
+
+
+def variant(
+    document: Document, operation: OperationDefinitionNode, variables: VariableValues
+) -> tuple[Hashable, dict[str, Any]]:
+    """What a plan of the document is remembered by: the operation and the values of the variables in conditions."""
+    name = operation.name.value if operation.name else None
+    names = document.conditions.get(name)
+    if names is None:
+        names = document.conditions[name] = condition_variables(operation, document.fragments.values())
+    truth = {variable: variables.coerced.get(variable) for variable in names}
+    return (name, *truth.values()), truth
+
+
+def _make(
+    schema: GraphQLSchema, document: Document, operation: OperationDefinitionNode, truth: dict[str, Any]
+) -> Plan | Fallback:
+    try:
+        if operation.operation is not OperationType.QUERY:
+            raise Fallback(f"a {operation.operation.value}")
+        if not all(isinstance(value, bool) for value in truth.values()):
+            raise Fallback("a condition without a value", "input")
+        roots = select(schema, operation, document.fragments, truth)
+        return Plan(tuple((selection.key, _answer(selection)) for selection in roots))
+    except Fallback as refusal:
+        return refusal
+
+
+def _answer(selection: Selection) -> Answer:
+    if selection.field is None:
+        return _constant(b'"Query"')
+    metadata = selection.declared.metadata
+    if ROOT in metadata:
+        return RowTree(selection.key, paged_of(None, entity_of(metadata[ROOT]), selection)).everything
+    if ALL in metadata:
+        return RowTree(selection.key, row_of(entity_of(metadata[ALL]), selection.children)).everything
+    if ONE in metadata:
+        return _one(metadata[ONE], selection)
+    if NODES in metadata:
+        return _nodes(metadata[NODES], selection)
+    return _resolved(selection)
+
+
+def _constant(text: bytes) -> Answer:
+    async def answer(_run: Run) -> bytes:
+        return text
+
+    return answer
+
+
+def _one(relation: Relation, selection: Selection) -> Answer:
+    """The row that the field's arguments, or the caller, lead to."""
+    subtree = RowTree(selection.key, row_of(relation.target, selection.children))
+
+    async def answer(run: Run) -> bytes:
+        arguments = {**selection.arguments(run.variables), CALLER: run.caller.uid}
+        key = tuple(arguments.get(name) for name in relation.local)
+        if not opaque_ids.fits(key, relation.remote):
+            raise Fallback("no key that any row could have", "row")
+        return await subtree.one(run, relation, key)
+
+    return answer
+
+
+def _nodes(read: Callable[[Mapping[str, Any]], list[str]], selection: Selection) -> Answer:
+    """Rows of any type by their global ids: one statement for each type there is among them."""
+    subtrees = {
+        name: RowTree(selection.key, row_of(entity, children))
+        for name, children in selection.possible.items()
+        if (entity := entity_named(name))
+    }
+
+    async def answer(run: Run) -> bytes:
+        places = [_place(node_id) for node_id in read(selection.arguments(run.variables))]
+        if len(places) > MAX_PAGE_SIZE:
+            raise Fallback("more ids than are allowed", "input")
+        found: dict[tuple[str, Key], bytes] = {}
+        for entity in dict.fromkeys(entity for entity, _ in places):
+            asked = list(dict.fromkeys(key for other, key in places if other is entity))
+            rows = await subtrees[entity.name].many(run, identity(entity), asked)
+            found |= {(entity.name, key): text for key, text in rows.items()}
+        texts = [found.get((entity.name, key)) for entity, key in places]
+        if None in texts:
+            raise Fallback("no such row", "row")
+        one = b",".join(text for text in texts if text is not None)
+        return one if selection.is_single else b"[%b]" % one
+
+    return answer
+
+
+def _place(node_id: str) -> tuple[Entity, Key]:
+    try:
+        name, *parts = opaque_ids.decode(node_id)
+    except ValueError:
+        raise Fallback("no id of this graph", "row") from None
+    entity = entity_named(name) if isinstance(name, str) else None
+    key = opaque_ids.read(parts, entity.key) if entity else None
+    if entity is None or key is None:
+        raise Fallback("no id of this graph", "row")
+    return entity, key
+
+
+def _resolved(selection: Selection) -> Answer:
+    """What the field's own resolver answers, written by a projection."""
+    if selection.declared.base_resolver is None:
+        raise Fallback(f"{selection.node.name.value} has no resolver")
+    resolver: Any = selection.declared.base_resolver.wrapped_func
+    project = projection(selection.type, selection.children, related)
+
+    async def answer(run: Run) -> bytes:
+        started = perf_counter()
+        value = resolver(None, info=PlainInfo(run.context), **selection.arguments(run.variables))
+        if isawaitable(value):
+            value = await value
+        run.trace.step("resolve", selection.key, started)
+        started = perf_counter()
+        [written] = await project(run, [value])
+        text = orjson.dumps(written)
+        run.trace.step("write", selection.key, started, characters=len(text))
+        return text
+
+    return answer
+
+
+class PlainInfo(NamedTuple):
+    """What a resolver that is called without graphql-core finds in `info`."""
+
+    context: Context

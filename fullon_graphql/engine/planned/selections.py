@@ -1,0 +1,207 @@
+"""Selections: an operation with fragments, directives and repetitions resolved, as a tree of response keys.
+
+First stage of planning. Which fields are there may depend on variables through `@include` and `@skip`; one tree is
+made for each combination of those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from graphql import (
+    BooleanValueNode,
+    DirectiveNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    get_nullable_type,
+    is_abstract_type,
+    is_list_type,
+    is_object_type,
+    visit,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from strawberry.types.field import StrawberryField
+from strawberry.utils.str_converters import to_camel_case
+
+from fullon_graphql.engine.planned.fallback import Fallback
+
+TYPENAME = "__typename"
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """One key of the response: a field, its arguments as written, and what is selected below it."""
+
+    key: str
+    parent: GraphQLObjectType
+    field: GraphQLField | None
+    """None for `__typename`."""
+    node: FieldNode
+    children: tuple[Selection, ...]
+    possible: Mapping[str, tuple[Selection, ...]]
+    """What is selected of each type that an interface or union can be; empty for every other type."""
+
+    @property
+    def type(self) -> GraphQLOutputType:
+        """The type of its value, with its wrappers."""
+        assert self.field is not None, "only __typename has no field"
+        return self.field.type
+
+    @property
+    def is_single(self) -> bool:
+        """False where its value is a list."""
+        return not is_list_type(get_nullable_type(self.type))
+
+    @cached_property
+    def declared(self) -> StrawberryField:
+        """The declaration of the field in our schema package."""
+        assert self.field is not None, "only __typename has no field"
+        declared = self.field.extensions.get("strawberry-definition")
+        if not isinstance(declared, StrawberryField):
+            raise Fallback(f"{self.parent.name}.{self.node.name.value} is not declared by us")
+        return declared
+
+    def arguments(self, variables: VariableValues) -> Mapping[str, Any]:
+        """The field's arguments by Python name, coerced; those not given are left out."""
+        if not self.node.arguments:
+            return {}
+        return self._read(variables) if self._varies else self._constant
+
+    @cached_property
+    def _varies(self) -> bool:
+        """True where its arguments depend on variables."""
+        finder = _VariableFinder()
+        for argument in self.node.arguments or ():
+            visit(argument, finder)
+        return finder.found
+
+    @cached_property
+    def _constant(self) -> Mapping[str, Any]:
+        return self._read(None)
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        """The Python name of each argument."""
+        declared = self.declared.arguments
+        return {one.graphql_name or to_camel_case(one.python_name): one.python_name for one in declared}
+
+    def _read(self, variables: VariableValues | None) -> Mapping[str, Any]:
+        assert self.field is not None, "only __typename has no field"
+        given = get_argument_values(self.field, self.node, variables)
+        return {self._names[name]: value for name, value in given.items()}
+
+
+def select(
+    schema: GraphQLSchema,
+    operation: OperationDefinitionNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    conditions: Mapping[str, bool],
+) -> tuple[Selection, ...]:
+    """The tree of an operation's root fields, where `conditions` are the values of the variables in its directives."""
+    root = schema.get_root_type(operation.operation)
+    if root is None:
+        raise Fallback(f"there is no {operation.operation.value} in this schema")
+    return _Selecting(schema, fragments, conditions).below(root, [operation.selection_set])
+
+
+def condition_variables(
+    operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]
+) -> tuple[str, ...]:
+    """Names of the variables that directives of the document depend on."""
+    finder = _ConditionFinder()
+    visit(operation, finder)
+    for fragment in fragments:
+        visit(fragment, finder)
+    return tuple(sorted(finder.names))
+
+
+@dataclass(frozen=True)
+class _Selecting:
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    conditions: Mapping[str, bool]
+
+    def below(self, parent: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> tuple[Selection, ...]:
+        """The selections of one object type, fields of the same response key merged."""
+        merged: dict[str, list[FieldNode]] = {}
+        for selection_set in sets:
+            for node in self._fields(parent, selection_set):
+                merged.setdefault(node.alias.value if node.alias else node.name.value, []).append(node)
+        return tuple(self._selection(parent, key, nodes) for key, nodes in merged.items())
+
+    def _selection(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> Selection:
+        name = nodes[0].name.value
+        if name == TYPENAME:
+            return Selection(key, parent, None, nodes[0], (), {})
+        field = parent.fields.get(name)
+        if field is None:
+            raise Fallback(f"{parent.name}.{name} belongs to introspection")
+        sets = [node.selection_set for node in nodes if node.selection_set]
+        type_ = get_named_type(field.type)
+        children = self.below(type_, sets) if isinstance(type_, GraphQLObjectType) else ()
+        several = self.schema.get_possible_types(type_) if is_abstract_type(type_) else ()
+        return Selection(key, parent, field, nodes[0], children, {one.name: self.below(one, sets) for one in several})
+
+    def _fields(self, parent: GraphQLObjectType, selection_set: SelectionSetNode) -> Iterator[FieldNode]:
+        for node in selection_set.selections:
+            if not all(map(self._holds, node.directives or ())):
+                continue
+            match node:
+                case FieldNode():
+                    yield node
+                case FragmentSpreadNode():
+                    fragment = self.fragments[node.name.value]
+                    if self._applies(fragment.type_condition.name.value, parent):
+                        yield from self._fields(parent, fragment.selection_set)
+                case InlineFragmentNode():
+                    if node.type_condition is None or self._applies(node.type_condition.name.value, parent):
+                        yield from self._fields(parent, node.selection_set)
+
+    def _applies(self, condition: str, parent: GraphQLObjectType) -> bool:
+        if condition == parent.name:
+            return True
+        type_ = self.schema.type_map[condition]
+        return not is_object_type(type_) and self.schema.is_sub_type(type_, parent)  # type: ignore[arg-type]  # validated
+
+    def _holds(self, directive: DirectiveNode) -> bool:
+        if directive.name.value not in {"include", "skip"}:
+            raise Fallback(f"directive @{directive.name.value}")
+        assert directive.arguments, "validated: both have one"
+        value = directive.arguments[0].value
+        if isinstance(value, VariableNode):
+            condition = self.conditions[value.name.value]
+        else:
+            assert isinstance(value, BooleanValueNode), "validated as Boolean!"
+            condition = value.value
+        return condition is (directive.name.value == "include")
+
+
+class _VariableFinder(Visitor):
+    found = False
+
+    def enter_variable(self, *_: Any) -> None:
+        self.found = True
+
+
+class _ConditionFinder(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        values = (argument.value for argument in node.arguments or ())
+        self.names.update(value.name.value for value in values if isinstance(value, VariableNode))

@@ -1,0 +1,1 @@
+"""The reference execution: request-scoped loaders behind graphql-core."""

@@ -1,0 +1,70 @@
+"""Public trades over REST: what anybody traded on an exchange."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel
+
+from fullon_graphql.ohlcv.sources import Market
+from fullon_graphql.ohlcv.stored import Trade
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.dependencies import TheMarketData
+from fullon_graphql.rest.ohlcv.envelope import Envelope, enveloped
+from fullon_graphql.rest.parameters import Exchange, SymbolName, Time
+
+router = APIRouter(prefix="/ohlcv/trades", tags=["ohlcv"])
+
+
+class MarketTrade(BaseModel):
+    """One trade. `price` is in quote currency, `volume` in base currency."""
+
+    timestamp: AwareDatetime
+    price: float
+    volume: float
+    side: str | None
+    type: str | None
+
+
+class MarketTrades(Envelope):
+    """Trades in the order they happened."""
+
+    exchange: str
+    symbol: str
+    trades: list[MarketTrade]
+
+
+@router.get(
+    "/{exchange}/{symbol:path}/range", response_model=MarketTrades, summary="The first trades between two times"
+)
+async def between(
+    data: TheMarketData,
+    exchange: Exchange,
+    symbol: SymbolName,
+    start_time: Annotated[Time, Query(description="Trades at or after this time.")],
+    end_time: Annotated[Time, Query(description="Trades at or before this time.")],
+    limit: Annotated[int, Query(ge=1, le=10_000, description="At most so many.")] = 1_000,
+) -> Json:
+    """Oldest first; go on from the time of the last one."""
+    trades = await data.trades(Market(exchange, symbol), start_time, end_time, limit)
+    bounds = {"start_time": start_time, "end_time": end_time, "limit": limit}
+    return enveloped("trades", [_as_json(trade) for trade in trades], exchange=exchange, symbol=symbol, **bounds)
+
+
+@router.get("/{exchange}/{symbol:path}", response_model=MarketTrades, summary="The newest trades")
+async def newest(
+    data: TheMarketData,
+    exchange: Exchange,
+    symbol: SymbolName,
+    limit: Annotated[int, Query(ge=1, le=5_000, description="How many.")] = 100,
+) -> Json:
+    """Oldest first; none where only candles are stored."""
+    trades = await data.newest_trades(Market(exchange, symbol), limit)
+    return enveloped("trades", [_as_json(trade) for trade in trades], exchange=exchange, symbol=symbol, limit=limit)
+
+
+def _as_json(trade: Trade) -> dict[str, object]:
+    return {
+        "timestamp": trade.time, "price": trade.price, "volume": trade.volume, "side": trade.side, "type": trade.type
+    }  # fmt: skip

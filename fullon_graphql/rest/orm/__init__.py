@@ -1,0 +1,1 @@
+"""`/api/v1/orm`: people, bots, orders and the rest of the platform's tables."""

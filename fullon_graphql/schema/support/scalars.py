@@ -1,0 +1,60 @@
+"""Scalars of the contract."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import NewType
+from uuid import UUID
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from fullon_graphql.engine.model.times import format_time
+from fullon_graphql.errors import BadUserInput
+
+DateTime = NewType("DateTime", datetime)
+
+
+def parse_time(value: object) -> datetime:
+    """The UTC time behind an ISO 8601 text with an offset.
+
+    Raises:
+        BadUserInput: it is no such text, or it names no offset.
+    """
+    if not isinstance(value, str):
+        raise BadUserInput(f"A DateTime is an ISO 8601 text such as 2026-01-31T12:00:00Z; {value!r} came.")
+    try:
+        parsed = datetime.fromisoformat(value)
+        aware = parsed.tzinfo is not None
+        return _in_utc(parsed) if aware else _refuse_naive(value)
+    except (ValueError, OverflowError) as error:
+        message = f"A DateTime is an ISO 8601 text such as 2026-01-31T12:00:00Z; {value[:40]!r} came."
+        raise BadUserInput(message) from error
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+def _refuse_naive(value: str) -> datetime:
+    raise BadUserInput(f"{value!r} has no UTC offset; write 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00.")
+
+
+DATE_TIME: ScalarDefinition = strawberry.scalar(
+    name="DateTime",
+    description=(
+        "ISO 8601 with an explicit UTC offset, always +00:00 on output; any offset is accepted on input, a time"
+        " without one is refused."
+    ),
+    serialize=format_time,
+    parse_value=parse_time,
+)
+UUID_TEXT: ScalarDefinition = strawberry.scalar(
+    name="UUID",
+    description="A UUID as text: 32 hexadecimal digits in five groups, lower case on output.",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+    serialize=str,
+    parse_value=UUID,
+)
+SCALARS: dict[object, ScalarDefinition] = {DateTime: DATE_TIME, UUID: UUID_TEXT}
+"""What the schema's configuration maps to scalars."""

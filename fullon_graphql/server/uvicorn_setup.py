@@ -1,0 +1,178 @@
+"""How uvicorn is run, by `serve` and by the demo alike."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any, Final
+
+import typer
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.supervisors import Multiprocess
+from websockets.frames import Frame, Opcode
+
+from fullon_graphql.config import Settings
+from fullon_graphql.transports.websocket_session import EXTENSION, SERVER_ENDS
+
+WORKER_SILENCE: Final = 60
+"""Seconds a worker may be silent before it is killed and replaced. Importing everything on a busy machine takes some of
+them, and a worker that is killed for being slow is replaced by one that is no faster, for ever."""
+
+OVERTIME: Final = 0.9
+"""The part of the shutdown's time after which sockets are closed, whatever they are doing."""
+
+
+class Inbox:
+    """What a socket has received and its one reader has not taken: as much of a queue as uvicorn uses.
+
+    asyncio's own takes 3 kB, a tenth of what an open socket needs. uvicorn reads nothing more while something waits.
+    """
+
+    __slots__ = ("_arrival", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._arrival: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        """Add a message."""
+        self._messages.append(message)
+        if self._arrival and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    def empty(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._messages
+
+    async def get(self) -> Any:
+        """Take the oldest message, once there is one."""
+        while not self._messages:
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
+        return self._messages.pop(0)
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's own, but a server that ends lets sockets answer what they have begun, and waits for no slow reader.
+
+    Besides, it takes little memory, and a message can be sent without a task that awaits it: there are thousands of
+    sockets, and an event goes to all of them.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.queue = Inbox()  # type: ignore[assignment]  # it has the three methods that are used
+
+    def offer(self, text: bytes) -> bool:
+        """Send a text message at once. False, and nothing is sent, where there is no room for it, or nobody."""
+        if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
+            return False
+        self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
+        return True
+
+    def start_keepalive(self) -> None:
+        """Forget the handshake, now that it is complete: the scope has what was said in it."""
+        super().start_keepalive()
+        self.request.headers.clear()
+        self.response.headers.clear()
+
+    def shutdown(self) -> None:
+        """Begin to end, as uvicorn asks each connection to: the application closes the socket when it is done."""
+        if not self.handshake_complete:
+            super().shutdown()
+            return
+        announce_shutdown(self.app_state)
+        ends: Any = {"type": SERVER_ENDS}  # among the messages of ASGI there is none
+        self.queue.put_nowait(ends)
+        if patience := self.config.timeout_graceful_shutdown:
+            self.loop.call_later(patience * OVERTIME, self._cut_short)
+
+    def _cut_short(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
+
+    def keepalive_timeout(self) -> None:
+        """Drop a peer that has not answered a ping."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        """Serve the socket; what it has not taken some time after its end, it does not get.
+
+        Closing alone would wait for room in the buffers.
+        """
+        self.scope["extensions"][EXTENSION] = {"offer": self.offer}
+        await super().run_asgi()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.close_timeout, self.transport.abort)
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's own, but responses that would go on for ever learn that the server ends, and end in order.
+
+    Who does not read the end of one can be cut off: closing alone would wait for room in the buffers.
+    """
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: {"abort": self.transport.abort}}
+
+    def shutdown(self) -> None:
+        """Begin to end, as uvicorn asks each connection to."""
+        announce_shutdown(self.app_state)
+        super().shutdown()
+
+
+class Workers(Multiprocess):
+    """uvicorn's own, but it sees at once when a worker is killed that has not answered yet."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have ended, or are silent."""
+        for worker in self.processes:
+            worker.child_conn.close()  # the worker has its own; while ours is open, none ever sees the other's end
+        super().keep_subprocess_alive()
+
+
+def announce_shutdown(state: dict[str, Any]) -> None:
+    """Say that the server ends to the responses of an application that has begun."""
+    if ending := state.get("ending"):
+        ending.set()
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A listening socket, taken before anything slow is started. A port that is busy is one line and exit code 1."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        typer.secho(f"{host}:{port} cannot be used: {error.strerror}. Choose another port.", fg="red", err=True)
+        raise typer.Exit(1) from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Config:
+    """The one configuration: the fast loop and parsers, no per-message compression, logs in our own form."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=HttpProtocol,
+        ws=SocketProtocol,
+        ws_per_message_deflate=False,
+        ws_max_size=settings.socket_message_bytes,
+        ws_ping_interval=settings.socket_ping_interval,
+        ws_ping_timeout=settings.socket_ping_interval,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=settings.shutdown_timeout,
+        timeout_worker_healthcheck=WORKER_SILENCE,
+        **options,
+    )

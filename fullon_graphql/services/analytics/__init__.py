@@ -1,0 +1,1 @@
+"""Figures computed from trades, orders and live prices."""

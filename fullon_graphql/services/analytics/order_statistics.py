@@ -1,0 +1,85 @@
+"""What became of orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.database import Database
+from fullon_graphql.models import Order
+from fullon_graphql.services import orders
+from fullon_graphql.services.analytics.ledger import Scope, within
+from fullon_graphql.services.order_status import CANCELLATIONS, CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many orders have a status, which is given in lower case."""
+
+    status: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStatistics:
+    """How many orders ended how. `fill_rate`: filled / (filled + canceled + rejected), None where none has ended."""
+
+    total_orders: int
+    open_orders: int
+    filled_orders: int
+    canceled_orders: int
+    rejected_orders: int
+    buys: int
+    sells: int
+    fill_rate: float | None
+    by_status: Sequence[StatusCount]
+
+
+async def of_orders(database: Database, caller: Caller, scope: Scope) -> OrderStatistics:
+    """The statistics of the orders of `scope` that `caller` may see, in one statement. Its kind makes no difference.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        BadUserInput: the scope cannot be.
+    """
+    status, side = func.lower(Order.status), func.lower(Order.side)
+    conditions = within(scope, Order.uid, Order.ex_id, Order.symbol, Order.timestamp)
+    if scope.bot_ids is not None:
+        conditions.append(Order.bot_id.in_(scope.bot_ids))
+    rows = await database.rows(
+        orders.visible(caller)
+        .where(*conditions)
+        .with_only_columns(
+            status.label("status"),
+            func.count().label("total"),
+            func.count().filter(side == "buy").label("buys"),
+            func.count().filter(side == "sell").label("sells"),
+        )
+        .group_by(status)
+        .order_by(status)
+    )
+    return _statistics(
+        {row.status: row.total for row in rows}, sum(row.buys for row in rows), sum(row.sells for row in rows)
+    )
+
+
+def _statistics(totals: Mapping[str, int], buys: int, sells: int) -> OrderStatistics:
+    def of(*statuses: str) -> int:
+        return sum(totals.get(status, 0) for status in statuses)
+
+    total, ended = sum(totals.values()), of(*CLOSED)
+    filled = of("filled")
+    return OrderStatistics(
+        total_orders=total,
+        open_orders=total - ended,
+        filled_orders=filled,
+        canceled_orders=of(*CANCELLATIONS),
+        rejected_orders=of("rejected"),
+        buys=buys,
+        sells=sells,
+        fill_rate=filled / ended if ended else None,
+        by_status=[StatusCount(status, count) for status, count in totals.items()],
+    )

@@ -1,0 +1,151 @@
+"""Statistics of trades: over all of them, for each symbol, for each bot."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from redis.asyncio import Redis
+from sqlalchemy import ColumnElement, Row, Select, Subquery, func, select
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.database import Database
+from fullon_graphql.services.analytics import prices
+from fullon_graphql.services.analytics.ledger import Scope, TradeKind, book, divided, in_currency, only_priced, unpriced
+from fullon_graphql.services.analytics.prices import Rates
+
+
+@dataclass(frozen=True, slots=True)
+class TradeStatistics:
+    """What trades amounted to. Money is in `currency`.
+
+    Sums of nothing are 0; ratios, averages and extremes of nothing are None. Money is None as a whole where trades
+    are in a currency without a price; `unpriced` names those currencies. A profit is what a closing trade's `roi`
+    says, so it is after fees wherever the platform has subtracted them.
+
+    - `win_rate`: closing trades with roi > 0 / closing trades. Those with roi 0 are neither won nor lost.
+    - `profit_factor`: gross profit / gross loss (Schwager's term, common name); None where nothing was lost.
+    - `expectancy`: net profit / closing trades (Tharp), the average result of one of them.
+    """
+
+    kind: TradeKind
+    currency: str
+    unpriced: Sequence[str] = ()
+    total_trades: int = 0
+    closed_trades: int = 0
+    winning_trades: int = 0
+    losing_trades: int = 0
+    buys: int = 0
+    sells: int = 0
+    active_pairs: int = 0
+    total_volume: float | None = 0.0
+    total_fees: float | None = 0.0
+    gross_profit: float | None = 0.0
+    gross_loss: float | None = 0.0
+    net_profit: float | None = 0.0
+    win_rate: float | None = None
+    profit_factor: float | None = None
+    expectancy: float | None = None
+    average_win: float | None = None
+    average_loss: float | None = None
+    best_trade: float | None = None
+    worst_trade: float | None = None
+    average_roi_pct: float | None = None
+    first_trade_at: datetime | None = None
+    last_trade_at: datetime | None = None
+
+    @property
+    def success_rate(self) -> float | None:
+        """What the platform's overview calls the win rate."""
+        return self.win_rate
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolStatistics:
+    """The statistics of one symbol, over all accounts in question."""
+
+    symbol: str
+    statistics: TradeStatistics
+
+
+async def overall(database: Database, redis: Redis, caller: Caller, scope: Scope, currency: str) -> TradeStatistics:
+    """The statistics of all trades of `scope` that `caller` may see: two statements and one round trip.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        BadUserInput: the scope cannot be.
+    """
+    entries = book(caller, scope)
+    rates = (await prices.read(database, redis, caller)).rates(currency)
+    [row] = await database.rows(_statement(entries, rates))
+    return _statistics(scope, rates, row)
+
+
+async def by_symbol(
+    database: Database, redis: Redis, caller: Caller, scope: Scope, currency: str
+) -> list[SymbolStatistics]:
+    """The same for each symbol that was traded, by name. Costs and raises as `overall` does."""
+    entries = book(caller, scope)
+    rates = (await prices.read(database, redis, caller)).rates(currency)
+    rows = await database.rows(_statement(entries, rates, entries.c.symbol).order_by(entries.c.symbol))
+    return [SymbolStatistics(row.of, _statistics(scope, rates, row)) for row in rows]
+
+
+async def by_bot(database: Database, caller: Caller, scope: Scope, rates: Rates) -> Mapping[int, TradeStatistics]:
+    """The same for each of the scope's bots, one without trades included, in one statement. Raises as `overall`."""
+    entries = book(caller, scope)
+    rows = await database.rows(_statement(entries, rates, entries.c.bot_id))
+    nothing = TradeStatistics(scope.kind, rates.currency)
+    return defaultdict(lambda: nothing, {row.of: _statistics(scope, rates, row) for row in rows})
+
+
+def _statement(entries: Subquery, rates: Rates, *of: ColumnElement[Any]) -> Select[Any]:
+    """One row of figures, or one for each value of the column `of`."""
+    joined, rate = in_currency(entries, rates)
+    roi, profit = entries.c.roi, entries.c.roi * rate
+    without_price = unpriced(entries, rate)
+    closed, won, lost = func.count(roi), roi > 0, roi < 0
+    gross_profit = func.coalesce(func.sum(profit).filter(won), 0.0)
+    gross_loss = func.coalesce(-func.sum(profit).filter(lost), 0.0)
+    net_profit = func.coalesce(func.sum(profit), 0.0)
+    money = {
+        "total_volume": func.coalesce(func.sum(entries.c.cost * rate), 0.0),
+        "total_fees": func.coalesce(func.sum(entries.c.fee * rate), 0.0),
+        "gross_profit": gross_profit,
+        "gross_loss": gross_loss,
+        "net_profit": net_profit,
+        "profit_factor": divided(gross_profit, gross_loss),
+        "expectancy": divided(net_profit, closed),
+        "average_win": func.avg(profit).filter(won),
+        "average_loss": -func.avg(profit).filter(lost),
+        "best_trade": func.max(profit),
+        "worst_trade": func.min(profit),
+    }
+    return (
+        select(
+            *(column.label("of") for column in of),
+            without_price.label("unpriced"),
+            func.count().label("total_trades"),
+            closed.label("closed_trades"),
+            func.count().filter(won).label("winning_trades"),
+            func.count().filter(lost).label("losing_trades"),
+            func.count().filter(entries.c.side == "buy").label("buys"),
+            func.count().filter(entries.c.side == "sell").label("sells"),
+            func.count(entries.c.symbol.distinct()).label("active_pairs"),
+            divided(func.count().filter(won), closed).label("win_rate"),
+            func.avg(entries.c.roi_pct).label("average_roi_pct"),
+            func.min(entries.c.time).label("first_trade_at"),
+            func.max(entries.c.time).label("last_trade_at"),
+            *(only_priced(figure, without_price).label(name) for name, figure in money.items()),
+        )
+        .select_from(joined)
+        .group_by(*of)
+    )
+
+
+def _statistics(scope: Scope, rates: Rates, row: Row[Any]) -> TradeStatistics:
+    figures = {name: value for name, value in row._mapping.items() if name != "of"}
+    return TradeStatistics(scope.kind, rates.currency, **figures | {"unpriced": row.unpriced or ()})

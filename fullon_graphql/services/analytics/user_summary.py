@@ -1,0 +1,107 @@
+"""What a person has, and what their bots won or lost lately."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from redis.asyncio import Redis
+from sqlalchemy import func, select
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.database import Database
+from fullon_graphql.errors import NotFound
+from fullon_graphql.models import User
+from fullon_graphql.services import users, wallets
+from fullon_graphql.services.analytics import prices
+from fullon_graphql.services.analytics.ledger import Period, Scope, book
+from fullon_graphql.services.analytics.portfolio import portfolio
+from fullon_graphql.services.analytics.prices import Prices, Rates
+from fullon_graphql.services.wallets import Wallet
+
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class UserSummary:
+    """Live figures of one person, in `currency`; each is None where `unpriced` names what it would need a price of.
+
+    - `account_balance`: the worth of all balances of active accounts, sandboxes aside; None where there is none.
+    - `unrealized_pnl`: what closing all derivative positions now would win or lose, fees aside.
+    - `total_value`: the sum of the two.
+    - `daily_pnl`: the results of live trades that closed within the last 24 hours.
+    """
+
+    uid: int
+    currency: str
+    accounts: int
+    account_balance: float | None
+    unrealized_pnl: float | None
+    total_value: float | None
+    daily_pnl: float | None
+    unpriced: Sequence[str]
+    prices_as_of: datetime | None
+
+
+async def of_person(database: Database, redis: Redis, caller: Caller, uid: int, currency: str) -> UserSummary:
+    """The summary of one person: four statements, three round trips.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+        NotFound: there is no such person, or it is not the caller's to see.
+    """
+    if not await database.rows(users.visible(caller).with_only_columns(User.uid).where(User.uid == uid)):
+        raise NotFound(f"No User with key {uid}.")
+    [summary] = await of_people(database, redis, caller, [uid], currency)
+    return summary
+
+
+async def of_people(
+    database: Database, redis: Redis, caller: Caller, uids: Sequence[int], currency: str
+) -> list[UserSummary]:
+    """The summary of each person, as far as `caller` may see what they have: three statements, three round trips.
+
+    Raises:
+        Unauthenticated: nobody is signed in.
+    """
+    seen = await prices.read(database, redis, caller)
+    held = await wallets.read(database, redis, caller, uids)
+    won = await _results_of_the_day(database, caller, uids)
+    rates = seen.rates(currency)
+    return [
+        _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, {}), seen, rates) for uid in uids
+    ]
+
+
+def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], seen: Prices, rates: Rates) -> UserSummary:
+    balance = portfolio(held, rates)
+    open_ = wallets.unrealized(held, seen, rates)
+    day = wallets.total((currency, rates.value(amount, currency)) for currency, amount in won.items())
+    known = balance.total_value is not None and open_.total is not None
+    return UserSummary(
+        uid=uid,
+        currency=rates.currency,
+        accounts=balance.accounts,
+        account_balance=balance.total_value,
+        unrealized_pnl=open_.total,
+        total_value=balance.priced_value + open_.priced if known else None,
+        daily_pnl=day.total,
+        unpriced=sorted({*balance.unpriced, *open_.unpriced, *day.unpriced}),
+        prices_as_of=balance.prices_as_of,
+    )
+
+
+async def _results_of_the_day(database: Database, caller: Caller, uids: Sequence[int]) -> dict[int, dict[str, float]]:
+    """By person and currency."""
+    entries = book(caller, Scope(period=Period(start=datetime.now(UTC) - DAY)))
+    statement = (
+        select(entries.c.uid, entries.c.currency, func.sum(entries.c.roi).label("result"))
+        .where(entries.c.roi.is_not(None), entries.c.uid.in_(uids))
+        .group_by(entries.c.uid, entries.c.currency)
+    )
+    found: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in await database.rows(statement):
+        found[row.uid][row.currency] = row.result
+    return found

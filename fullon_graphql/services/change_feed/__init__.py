@@ -1,0 +1,1 @@
+"""The change feed: its table, its reader and its retention."""

@@ -1,0 +1,1 @@
+"""Signing in: sessions, credentials, one-time codes, throttling and revocation."""

@@ -1,0 +1,127 @@
+"""Accounts as an administrator of the installation handles them: create, give a password, list, find."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from fullon_graphql.auth.passwords import hash_in_thread
+from fullon_graphql.auth.principal import Principal
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.errors import BadUserInput, Conflict, NotFound
+from fullon_graphql.models import Role, Session, User
+from fullon_graphql.services.signing_in.revocation import announce
+
+MAIL_LENGTH = 80
+NAME_LENGTH = 50
+
+_MAIL = re.compile(r"[^\s@\0]+@[^\s@\0]+")
+_ACCOUNTS = select(User.uid, User.mail, User.role, User.active)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who somebody is, without what is secret or personal."""
+
+    uid: int
+    mail: str
+    role: str
+    active: bool
+
+
+def is_administrator(settings: Settings, mail: str, role: str) -> bool:
+    """The role says so, or the mail is the one the platform is configured with."""
+    return role == Role.ADMIN or mail == settings.admin_mail
+
+
+def check_mail(mail: str) -> None:
+    """Pass where an account may sign in with this.
+
+    Raises:
+        BadUserInput: it is no mail, or too long.
+    """
+    if len(mail) > MAIL_LENGTH or not _MAIL.fullmatch(mail):
+        raise BadUserInput(f"A mail has the form name@domain and at most {MAIL_LENGTH} characters.", field="mail")
+
+
+async def create_account(
+    database: Database, mail: str, password: str, *, role: Role = Role.USER, name: str = "", lastname: str = ""
+) -> int:
+    """Add an active account, not enrolled for one-time codes; returns its uid.
+
+    Raises:
+        BadUserInput: the mail, a name or the password cannot be stored.
+        Conflict: the mail has an account already.
+    """
+    check_mail(mail)
+    if max(len(name), len(lastname)) > NAME_LENGTH:
+        raise BadUserInput(f"A name has at most {NAME_LENGTH} characters.", field="name")
+    values = {"mail": mail, "password": await hash_in_thread(password), "role": role, "name": name}
+    unknown = {"f2a": "---", "phone": "", "id_num": ""}  # NOT NULL columns, with the platform's word for "none"
+    statement = insert(User).values(**values, **unknown, lastname=lastname).returning(User.uid)
+    try:
+        async with database.transaction() as connection:
+            return (await connection.execute(statement)).scalar_one()
+    except IntegrityError:
+        # Without its cause: the failed statement would carry the password's hash into a log.
+        raise Conflict(f"There is an account for {mail} already.") from None
+
+
+async def set_password(database: Database, redis: Redis, mail: str, password: str) -> None:
+    """Replace the account's password and end all its sessions and open connections, at once or not at all.
+
+    Raises:
+        BadUserInput: the password cannot be stored.
+        NotFound: there is no such account.
+    """
+    hashed = await hash_in_thread(password)
+    async with database.transaction() as connection:
+        changed = update(User).where(User.mail == mail).values(password=hashed).returning(User.uid)
+        uid = (await connection.execute(changed)).scalar_one_or_none()
+        if uid is None:
+            raise NotFound(f"There is no account for {mail}.")
+        await connection.execute(
+            update(Session)
+            .where(Session.uid == uid, Session.revoked_at.is_(None))
+            .values(revoked_at=func.now(), reason="password changed")
+        )
+    await announce(redis, uid)
+
+
+async def all_accounts(database: Database) -> Sequence[Account]:
+    """Every account, oldest first."""
+    return [_account(row) for row in await database.rows(_ACCOUNTS.order_by(User.uid))]
+
+
+async def active_account(database: Database, mail: str) -> Account:
+    """The account whose mail is exactly `mail`.
+
+    Raises:
+        NotFound: there is none, or it is not active.
+    """
+    row = await database.row(_ACCOUNTS.where(User.mail == mail, User.active))
+    if row is None:
+        raise NotFound(f"There is no active account for {mail}.")
+    return _account(row)
+
+
+async def principal_of(database: Database, settings: Settings, mail: str) -> Principal:
+    """What the account may do that has exactly this mail: for commands, which need no credential of it.
+
+    Raises:
+        NotFound: there is none, or it is not active.
+    """
+    account = await active_account(database, mail)
+    is_admin = is_administrator(settings, account.mail, account.role)
+    return Principal(account.uid, account.mail, is_admin, credential="command line", expires_at=None)
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(row.uid, row.mail, row.role, row.active)

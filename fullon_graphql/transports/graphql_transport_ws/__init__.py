@@ -1,0 +1,1 @@
+"""The graphql-transport-ws protocol on `/graphql`."""

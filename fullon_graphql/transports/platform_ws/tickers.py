@@ -1,0 +1,55 @@
+"""Live prices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from fullon_graphql.errors import NotFound
+from fullon_graphql.transports.platform_ws.graph_client import (
+    GraphClient,
+    Params,
+    Read,
+    Result,
+    Source,
+    Stream,
+    given,
+    text,
+)
+
+_FIELDS = "symbol exchange price volume bid ask change time"
+_ONE = (
+    f"query ($exchange: String!, $symbol: String!) {{ ticker(exchange: $exchange, symbol: $symbol) {{ {_FIELDS} }} }}"
+)
+_ALL = f"query ($exchange: String!) {{ tickers(exchange: $exchange) {{ {_FIELDS} }} }}"
+_LIVE = f"""subscription ($exchange: String!, $symbols: [String!]) {{
+  tickers(exchange: $exchange, symbols: $symbols) {{ {_FIELDS} }}
+}}"""
+
+
+async def get_ticker(asking: GraphClient, params: Params) -> Result:
+    ticker = (await asking.data(_ONE, **given(params, "exchange", "symbol")))["ticker"]
+    if ticker is None:
+        raise NotFound(f"There is no ticker of {params['symbol']!r} on {params['exchange']!r}.")
+    return _worded(ticker)
+
+
+async def get_all_tickers(asking: GraphClient, params: Params) -> Result:
+    found = (await asking.data(_ALL, **given(params, "exchange")))["tickers"]
+    return {"exchange": params["exchange"], "tickers": [_worded(ticker) for ticker in found]}
+
+
+async def stream_tickers(asking: GraphClient, params: Params) -> Sequence[Source]:
+    events = asking.events(_LIVE, exchange=text(params, "exchange"), **given(params, "symbols"))
+    return [Source(events, lambda data: map(_worded, data["tickers"]))]
+
+
+def _worded(ticker: Result) -> Result:
+    """`timestamp` is in unix seconds, `change_24h` null where the exchange does not tell."""
+    same = {name: ticker[name] for name in ("symbol", "exchange", "price", "volume", "bid", "ask")}
+    time = datetime.fromisoformat(ticker["time"]).timestamp()
+    return same | {"timestamp": time, "change_24h": ticker["change"]}
+
+
+READS = {"get_ticker": Read(get_ticker, "TICKER_NOT_FOUND"), "get_all_tickers": Read(get_all_tickers)}
+STREAMS = {"stream_tickers": Stream(stream_tickers, "ticker_update")}

@@ -1,0 +1,227 @@
+"""The simulated bot programs, on the real stores."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import insert, text, update
+
+from fullon_graphql.cache import keys, tickers
+from fullon_graphql.cache.client import connect
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.embedded.demo.trading import step, trade
+from fullon_graphql.models import (
+    Base,
+    Bot,
+    BotExchange,
+    CatExchange,
+    CatStrategy,
+    Exchange,
+    Feed,
+    Order,
+    Strategy,
+    Symbol,
+    User,
+)
+
+PLATFORM: list[tuple[type[Base], dict[str, Any]]] = [
+    (User, {"uid": 1, "mail": "t@f", "password": "", "f2a": "", "name": "", "lastname": "", "phone": "", "id_num": ""}),
+    (CatExchange, {"cat_ex_id": 1, "name": "kraken"}),
+    (Exchange, {"ex_id": 5, "uid": 1, "cat_ex_id": 1, "name": "main"}),
+    (Symbol, {"symbol_id": 1, "symbol": "BTC/USD", "cat_ex_id": 1, "base": "BTC", "quote": "USD"}),
+    (Bot, {"bot_id": 3, "uid": 1, "name": "live", "active": True, "dry_run": False}),
+    (Bot, {"bot_id": 4, "uid": 1, "name": "dry", "active": True, "dry_run": True}),
+    (Bot, {"bot_id": 6, "uid": 1, "name": "off", "active": False, "dry_run": False}),
+    (CatStrategy, {"cat_str_id": 1, "name": "trend"}),
+    *[(BotExchange, {"bot_id": bot_id, "ex_id": 5}) for bot_id in (3, 4, 6)],
+    *[(Strategy, {"str_id": bot_id, "bot_id": bot_id, "cat_str_id": 1}) for bot_id in (3, 4, 6)],
+    *[
+        (Feed, {"str_id": bot_id, "symbol_id": 1, "period": period, "compression": 1, "order": number})
+        for bot_id in (3, 4, 6)
+        for number, period in enumerate(("Ticks", "Minutes"))
+    ],
+]
+
+
+@pytest.fixture
+async def bots(database: Database) -> Database:
+    """One bot that trades, one that only simulates, one that is switched off."""
+    async with database.transaction() as connection:
+        for model, values in PLATFORM:
+            await connection.execute(insert(model).values(values))
+    return database
+
+
+async def quote(redis: Redis, *, age: float = 0.0) -> None:
+    ticker = Ticker("kraken", "BTC/USD", price=100.0, time=time.time() - age, bid=99.0, ask=101.0)
+    await tickers.write(redis, [ticker])
+
+
+async def rows(database: Database, sql: str) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in await database.rows(text(sql))]
+
+
+async def orders(database: Database) -> list[dict[str, Any]]:
+    return await rows(database, "SELECT * FROM orders ORDER BY order_id")
+
+
+async def lives(database: Database, redis: Redis, steps: int) -> dict[int, list[str]]:
+    """The statuses each order has had, step by step; a status it keeps counts once."""
+    await quote(redis)
+    choices, seen = Random(1), defaultdict[int, list[str]](list)
+    for _ in range(steps):
+        await step(database, redis, choices)
+        for order in await orders(database):
+            if order["status"] not in seen[order["order_id"]][-1:]:
+                seen[order["order_id"]].append(order["status"])
+    return seen
+
+
+class TestStep:
+    async def test_an_order_is_placed_at_the_price_of_the_live_ticker(self, bots: Database, redis: Redis) -> None:
+        await quote(redis)
+        await step(bots, redis, Random(1))
+        [order] = await orders(bots)
+        assert (order["bot_id"], order["uid"], order["ex_id"], order["cat_ex_id"]) == (3, 1, 5, 1)
+        assert (order["exchange"], order["symbol"], order["status"]) == ("kraken", "BTC/USD", "New")
+        assert (order["side"], order["tick"]) == ("buy", 100.0)
+        assert order["price"] == (101.0 if order["order_type"] == "limit" else None)
+        assert order["ex_order_id"] is None
+
+    async def test_orders_live_as_on_an_exchange(self, bots: Database, redis: Redis) -> None:
+        seen = await lives(bots, redis, steps=400)
+        assert {tuple(life) for life in list(seen.values())[:-1]} == {
+            ("New", "rejected"),
+            ("New", "open", "filled"),
+            ("New", "open", "canceled"),
+            ("New", "open", "partially_filled", "filled"),
+            ("New", "open", "partially_filled", "canceled"),
+        }
+
+    async def test_the_trades_of_an_order_add_up_to_what_was_filled(self, bots: Database, redis: Redis) -> None:
+        await lives(bots, redis, steps=250)
+        sums = await rows(
+            bots,
+            "SELECT status, final_volume, sum(t.volume) AS traded, count(DISTINCT ex_trade_id) AS fills,"
+            " min(o.price) AS price, sum(t.cost) / sum(t.volume) AS paid"
+            " FROM orders o LEFT JOIN trades t USING (ex_order_id, uid, ex_id, symbol) GROUP BY order_id",
+        )
+        assert {row["fills"] for row in sums} == {0, 1, 2}
+        for row in sums:
+            assert (row["traded"] or 0) == pytest.approx(row["final_volume"] or 0)
+            assert row["paid"] is None or row["price"] == pytest.approx(row["paid"])
+
+    async def test_two_programs_at_once_do_not_fill_an_order_twice(self, bots: Database, redis: Redis) -> None:
+        await quote(redis)
+        one, other = Random(1), Random(2)
+        for _ in range(30):
+            await asyncio.gather(step(bots, redis, one), step(bots, redis, other))
+        assert await rows(bots, "SELECT * FROM orders WHERE final_volume > volume + 1e-7") == []
+        sums = await rows(bots, "SELECT sum(final_volume) AS filled, (SELECT sum(volume) FROM trades) FROM orders")
+        assert sums[0]["filled"] == pytest.approx(sums[0]["sum"])
+
+    async def test_what_was_bought_is_sold_again(self, bots: Database, redis: Redis) -> None:
+        await lives(bots, redis, steps=60)
+        trades = await rows(bots, "SELECT side, cur_volume, roi FROM trades ORDER BY trade_id")
+        assert {trade["side"] for trade in trades} == {"Buy", "Sell"}
+        assert min(trade["cur_volume"] for trade in trades) == 0.0
+        assert all((trade["roi"] is None) == (trade["side"] == "Buy") for trade in trades)
+
+    async def test_only_active_bots_that_are_no_dry_runs_trade(self, bots: Database, redis: Redis) -> None:
+        await lives(bots, redis, steps=30)
+        assert {order["bot_id"] for order in await orders(bots)} == {3}
+
+    async def test_the_bot_says_in_redis_and_in_its_log_what_it_does(self, bots: Database, redis: Redis) -> None:
+        await lives(bots, redis, steps=30)
+        status = await redis.hgetall(keys.BOT_STATUS)
+        assert list(status) == ["3"]
+        feed = json.loads(status["3"])["0"]
+        assert (feed["symbol"], feed["period"]) == ("BTC/USD", "Ticks")
+        assert {"status", "position", "performance", "timestamp"} <= feed.keys()
+        messages = [row["message"] for row in await rows(bots, "SELECT message FROM bot_log WHERE bot_id = 3")]
+        assert any("btc/usd filled" in message for message in messages)
+
+    @pytest.mark.parametrize("age", [None, 3600.0])
+    async def test_without_a_fresh_ticker_nothing_happens(
+        self, bots: Database, redis: Redis, age: float | None
+    ) -> None:
+        if age:
+            await quote(redis, age=age)
+        await step(bots, redis, Random(1))
+        assert await orders(bots) == []
+
+    async def test_an_order_that_somebody_cancels_is_left_alone(self, bots: Database, redis: Redis) -> None:
+        await quote(redis)
+        await step(bots, redis, Random(1))
+        async with bots.transaction() as connection:
+            await connection.execute(update(Order).values(status="Canceled"))
+        await step(bots, redis, Random(1))
+        assert [order["status"] for order in await orders(bots)] == ["Canceled", "New"]
+
+    async def test_the_same_seed_makes_the_same_choices(self, bots: Database, redis: Redis) -> None:
+        chosen = []
+        for _ in range(2):
+            await lives(bots, redis, steps=30)
+            chosen.append(await rows(bots, "SELECT side, volume, status, order_type FROM orders ORDER BY order_id"))
+            async with bots.transaction() as connection:
+                await connection.execute(text("TRUNCATE orders, trades RESTART IDENTITY"))
+        assert chosen[0] == chosen[1]
+
+
+class TestTrade:
+    async def test_it_goes_on_after_the_stores_have_been_away(
+        self, bots: Database, redis: Redis, settings: Settings
+    ) -> None:
+        own = Database.connect(settings.database_url, "trading", settings)
+        await quote(redis)
+        async with connect(settings.redis_url, settings, "trading") as own_redis:
+            task = asyncio.create_task(trade(own, own_redis, seed=1, pause=0.01))
+            await until(lambda: more_orders(bots, 1))
+            await send_away(bots, redis)
+            seen = len(await orders(bots))
+            await until(lambda: more_orders(bots, seen + 1))
+            await end(task)
+        await own.close()
+
+    async def test_it_ends_at_whatever_moment_it_is_cancelled(self, bots: Database, settings: Settings) -> None:
+        async with connect(settings.redis_url, settings, "trading") as redis:
+            await quote(redis)
+            for moment in range(100):
+                task = asyncio.create_task(trade(bots, redis, seed=1, pause=0.001))
+                for _ in range(moment):
+                    await asyncio.sleep(0)
+                await end(task)
+                assert task.cancelled()
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=5)
+    assert done == {task}
+
+
+async def more_orders(database: Database, count: int) -> bool:
+    return len(await orders(database)) >= count
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await condition():  # what changes is in the database
+            await asyncio.sleep(0.01)
+
+
+async def send_away(database: Database, redis: Redis) -> None:
+    """Cut the connections of the trading programs."""
+    theirs = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fullon_graphql:trading'"
+    await database.rows(text(theirs))
+    await redis.client_kill_filter(skipme=True)

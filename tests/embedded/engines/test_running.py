@@ -1,0 +1,268 @@
+"""Real engines, real signals: what `engines` promises about data and processes, however a run ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote
+
+import asyncpg
+import psutil
+import pytest
+from redis import Redis
+
+from fullon_graphql.embedded import EngineError, Engines
+from fullon_graphql.embedded.engines import postgres
+from fullon_graphql.embedded.engines.redis import redis as redis_server
+from fullon_graphql.embedded.engines.running import running_engines
+
+RUN = """
+import signal, sys
+from pathlib import Path
+from fullon_graphql.embedded import running_engines
+
+with running_engines(Path(sys.argv[1]), durable=False):
+    print("ready", flush=True)
+    while True:
+        signal.pause()
+"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A data folder, and nothing left running in it, whatever the test did.
+
+    Not inside `tmp_path`: every start of pytest closes the folder above that to PostgreSQL's own user.
+    """
+    with TemporaryDirectory(prefix="fullon-home-") as folder:
+        home = Path(folder) / "home"
+        yield home
+        for process in at_work(home):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        wait_for(lambda: not at_work(home))
+
+
+def at_work(home: Path) -> list[psutil.Process]:
+    """Every live process whose working directory is inside `home`: the engines and their helpers."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def run(home: Path) -> subprocess.Popen[str]:
+    """Engines in a process of their own, as a demo has them."""
+    return subprocess.Popen([sys.executable, "-c", RUN, str(home)], stdout=subprocess.PIPE, text=True)
+
+
+def run_until_ready(home: Path) -> subprocess.Popen[str]:
+    process = run(home)
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals) -> int:
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def query(found: Engines, statement: str) -> object:
+    async def ask() -> object:
+        connection = await asyncpg.connect(found.database_url)
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def remember(found: Engines) -> None:
+    query(found, "CREATE TABLE kept AS SELECT 42 AS answer")
+    with Redis.from_url(found.redis_url) as client:
+        client.set("kept", "42")
+
+
+def assert_remembered(found: Engines) -> None:
+    assert query(found, "SELECT answer FROM kept") == 42
+    with Redis.from_url(found.redis_url) as client:
+        assert client.get("kept") == b"42"
+
+
+def one_line(error: pytest.ExceptionInfo[EngineError]) -> str:
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_both_databases_and_redis_are_there_and_keep_their_data(home: Path) -> None:
+    with running_engines(home) as found:
+        databases = query(found, "SELECT array_agg(datname::text ORDER BY 1) FROM pg_database WHERE datname ~ 'fullon'")
+        assert databases == ["fullon2", "fullon_ohlcv2"]
+        remember(found)
+    with running_engines(home) as found:
+        assert_remembered(found)
+
+
+def test_no_port_is_opened_and_no_other_user_can_enter(home: Path) -> None:
+    with running_engines(home, durable=False):
+        assert not [c for p in at_work(home) for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        for socket in (home / "run").glob("*.sock"):
+            assert socket.stat().st_mode & 0o077 == 0
+        assert (home / "run").stat().st_mode & 0o077 == 0
+
+
+def test_nothing_is_left_running_after_an_exception(home: Path) -> None:
+    with pytest.raises(ZeroDivisionError), running_engines(home, durable=False):
+        raise ZeroDivisionError(at_work(home))
+    assert not at_work(home)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_running_after_a_signal(home: Path, number: signal.Signals) -> None:
+    process = run_until_ready(home)
+    assert at_work(home)
+    assert end(process, number) != 0
+    assert not at_work(home)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_first_start_that_is_interrupted_is_made_good_by_the_next(home: Path, number: signal.Signals) -> None:
+    process = run(home)
+    wait_for(lambda: list(home.glob("postgres.new-*/base")))
+    end(process, number)
+    with running_engines(home, durable=False) as found:
+        assert query(found, "SELECT 1") == 1
+
+
+def test_engines_that_a_killed_run_has_left_are_taken_over_and_then_stopped(home: Path) -> None:
+    with running_engines(home, durable=False) as found:
+        remember(found)
+    process = run_until_ready(home)
+    with Redis(unix_socket_path=str(home / "run" / "redis.sock")) as client:
+        client.set("kept", "42")
+    end(process, signal.SIGKILL)
+    left = {process.pid for process in at_work(home)}
+    assert left
+    with running_engines(home, durable=False) as found:
+        assert left >= {int(line.split()[0]) for line in map(Path.read_text, home.glob("*/*.pid"))}
+        assert_remembered(found)
+    assert not at_work(home)
+
+
+def test_data_survives_when_everything_was_killed(home: Path) -> None:
+    with running_engines(home) as found:
+        remember(found)
+        for process in at_work(home):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        wait_for(lambda: not at_work(home))
+    with running_engines(home) as found:
+        assert_remembered(found)
+
+
+def test_pid_files_that_name_somebody_else_are_not_believed(home: Path) -> None:
+    with running_engines(home, durable=False):
+        pass
+    stranger = f"{os.getpid()}\n"
+    (home / "postgres" / "postmaster.pid").write_text(stranger)
+    (home / "redis" / "redis.pid").write_text(stranger)
+    (home / "run" / ".s.PGSQL.5432.lock").write_text(stranger)
+    with running_engines(home, durable=False) as found:
+        assert query(found, "SELECT 1") == 1
+
+
+def test_what_is_not_a_data_folder_is_set_aside_and_not_deleted(home: Path) -> None:
+    (home / "postgres").mkdir(parents=True)
+    (home / "postgres" / "PG_VERSION").write_text("18\n")
+    (home / "postgres" / "precious").write_text("mine")
+    with running_engines(home, durable=False) as found:
+        assert query(found, "SELECT 1") == 1
+    [aside] = home.glob("postgres.incomplete-*")
+    assert (aside / "precious").read_text() == "mine"
+
+
+def test_two_runs_in_one_folder_get_a_clear_refusal(home: Path) -> None:
+    with running_engines(home, durable=False) as found:
+        with pytest.raises(EngineError) as error, running_engines(home, durable=False):
+            pass
+        assert re.fullmatch(rf"{home} is in use by process {os.getpid()}\. Stop it, or .*", one_line(error))
+        assert query(found, "SELECT 1") == 1
+
+
+def test_a_damaged_cluster_gives_one_line_and_leaves_nothing_running(home: Path) -> None:
+    with running_engines(home, durable=False):
+        pass
+    (home / "postgres" / "global" / "pg_control").write_bytes(b"damaged")
+    with pytest.raises(EngineError) as error, running_engines(home, durable=False):
+        pass
+    assert "pg_control" in one_line(error)
+    assert str(home / "postgres.log") in str(error.value)
+    assert not at_work(home)
+
+
+def test_a_cluster_of_another_version_is_left_alone(home: Path) -> None:
+    with running_engines(home, durable=False):
+        pass
+    (home / "postgres" / "PG_VERSION").write_text("15\n")
+    with pytest.raises(EngineError) as error, running_engines(home, durable=False):
+        pass
+    assert "was written by PostgreSQL 15" in one_line(error)
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(home: Path) -> None:
+    home.write_text("not a folder")
+    with pytest.raises(EngineError) as error, running_engines(home):
+        pass
+    assert str(home) in one_line(error)
+
+
+def test_a_redis_that_is_not_installed_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(home))
+    with pytest.raises(EngineError) as error, redis_server(home / "redis", home / "run"):
+        pass
+    assert "redis-server" in one_line(error)
+
+
+def test_a_path_too_long_for_a_socket_and_with_blanks_works(home: Path) -> None:
+    far = home / ("very long " * 12).strip()
+    with running_engines(far, durable=False) as found:
+        assert str(far) not in found.database_url
+        remember(found)
+        assert_remembered(found)
+        outside = Path(unquote(found.database_url.partition("?host=")[2]))
+    assert not at_work(home)
+    assert not outside.exists()
+
+
+def test_a_home_that_others_cannot_enter_stays_unreadable_for_them(home: Path) -> None:
+    home.mkdir(mode=0o700)
+    with running_engines(home, durable=False) as found:
+        assert query(found, "SELECT 1") == 1
+    assert home.stat().st_mode & 0o066 == 0
+
+
+def test_an_address_keeps_the_characters_of_its_path(tmp_path: Path) -> None:
+    assert postgres.address(tmp_path / "a b&c", "x").endswith("/a%20b%26c")

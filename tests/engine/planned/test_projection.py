@@ -1,0 +1,177 @@
+"""Projections: objects written as JSON values, or left to the reference where there is something to report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from graphql.execution.values import VariableValues
+from redis.asyncio import Redis
+
+from fullon_graphql.cache import accounts, tickers
+from fullon_graphql.cache.accounts import Position
+from fullon_graphql.cache.tickers import Ticker as Cached
+from fullon_graphql.context import Context
+from fullon_graphql.engine.errors import body
+from fullon_graphql.engine.operations import OperationExecutor, Request
+from fullon_graphql.engine.planned.fallback import Fallback
+from fullon_graphql.engine.planned.projection import Columnar, projection
+from fullon_graphql.engine.planned.row_trees import Run, related
+from fullon_graphql.engine.trace import Trace
+from fullon_graphql.graph import Graph
+from fullon_graphql.ohlcv.candles import CandleColumns
+from fullon_graphql.schema.candles import Candle, CandleUpdate
+from fullon_graphql.schema.support.scalars import DateTime
+from fullon_graphql.schema.tickers import Ticker
+from tests.conftest import Count
+from tests.engine.planning import facts, run, selected
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import TRADER
+
+TICKER = Ticker(
+    exchange="kraken", symbol="GOLD", price=7, bid=None, ask=8.5, last=None, volume=None, change=None,
+    percentage=None, spread=None, time=DateTime(datetime(2026, 1, 1, tzinfo=UTC)), age_ms=0.0,
+)  # fmt: skip
+TICKERS = '{{ tickers(exchange: "x") {{ {} }} }}'
+UPDATES = 'subscription { candles(exchange: "x", symbol: "y", timeframe: M1)'
+CANDLES = '{{ candles(exchange: "x", symbol: "y", timeframe: M1) {{ {} }} }}'
+
+
+async def write(graph: GraphClient, text: str, value: Any) -> Any:
+    """What is written of the value of an operation's only root field."""
+    [selection] = selected(graph.graph, text)
+    project = projection(selection.type, selection.children, related)
+    context = Context(graph.worker, caller=principal(TRADER))
+    [written] = await project(Run(context, VariableValues({}, {}), Trace()), [value])
+    return written
+
+
+async def test_keys_are_the_clients_in_their_order(graph: GraphClient) -> None:
+    written = await write(graph, TICKERS.format("z: price __typename symbol bid time a: price"), [TICKER])
+    assert list(written[0].items()) == [
+        ("z", 7.0), ("__typename", "Ticker"), ("symbol", "GOLD"), ("bid", None), ("time", "2026-01-01T00:00:00+00:00"),
+        ("a", 7.0),
+    ]  # fmt: skip
+
+
+async def test_no_objects_are_an_empty_list(graph: GraphClient) -> None:
+    assert await write(graph, TICKERS.format("price instrument { base }"), []) == []
+
+
+async def test_a_null_is_written_where_one_may_be(graph: GraphClient) -> None:
+    assert await write(graph, '{ ticker(exchange: "x", symbol: "y") { price instrument { base } } }', None) is None
+
+
+@pytest.mark.parametrize("price", [None, float("nan"), float("inf"), -float("inf")])
+async def test_a_value_that_nobody_can_say_is_left_to_the_reference(graph: GraphClient, price: Any) -> None:
+    with pytest.raises(Fallback) as refused:
+        await write(graph, TICKERS.format("price"), [TICKER, replace(TICKER, price=price)])
+    assert refused.value.kind == "value"
+
+
+@pytest.mark.parametrize("value", [None, [TICKER, None]])
+async def test_a_null_where_an_object_is_promised_is_left_to_the_reference(graph: GraphClient, value: Any) -> None:
+    with pytest.raises(Fallback, match="null"):
+        await write(graph, TICKERS.format("price"), value)
+
+
+COLUMNS = CandleColumns([0.0, 60_000.0], [1.0, 2.0], [3.0, 4.0], [0.5, 0.25], [2.0, 3.0], [10.0, 0.0])
+
+
+class Counted:
+    """Bars that know how often one was made of them."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self._bars = COLUMNS.bars()
+
+    def json_column(self, name: str) -> Sequence[Any]:
+        return self._bars.json_column(name)
+
+    def __iter__(self) -> Any:
+        self.made += 1
+        return iter(self._bars)
+
+
+async def test_columns_are_written_as_rows_without_making_them(graph: GraphClient) -> None:
+    bars = Counted()
+    assert isinstance(bars, Columnar)
+    assert isinstance(COLUMNS.bars(), Columnar)
+    written = await write(graph, CANDLES.format("close t: time again: close"), bars)
+    assert [list(row.items()) for row in written] == [
+        [("close", 2.0), ("t", "1970-01-01T00:00:00+00:00"), ("again", 2.0)],
+        [("close", 3.0), ("t", "1970-01-01T00:01:00+00:00"), ("again", 3.0)],
+    ]
+    assert bars.made == 0
+
+
+async def test_columns_of_which_more_is_asked_are_written_one_by_one(graph: GraphClient) -> None:
+    bars = Counted()
+    written = await write(graph, CANDLES.format("__typename close"), bars)
+    assert written == [{"__typename": "Candle", "close": 2.0}, {"__typename": "Candle", "close": 3.0}]
+    assert bars.made > 0
+
+
+async def test_columns_of_which_nothing_is_left_are_empty_objects(graph: GraphClient) -> None:
+    assert await write(graph, CANDLES.format("close @skip(if: true)"), Counted()) == [{}, {}]
+
+
+async def test_columns_with_a_number_that_is_none_are_left_to_the_reference(graph: GraphClient) -> None:
+    broken = replace(COLUMNS, close=[1.0, float("nan")])
+    query = '{ candleColumns(exchange: "x", symbol: "y", timeframe: M1) { time close } }'
+    assert await write(graph, query, COLUMNS) == {"time": [0.0, 60_000.0], "close": [2.0, 3.0]}
+    with pytest.raises(Fallback, match="JSON"):
+        await write(graph, query, broken)
+
+
+UPDATE = CandleUpdate(candle=cast("Candle", COLUMNS.bars()[1]), closed=False)
+
+
+@pytest.mark.parametrize("candle", ["close t: time", "__typename close", "close @skip(if: true)"])
+async def test_an_object_that_is_part_of_another_is_written_with_it(graph: GraphClient, candle: str) -> None:
+    query = f"{UPDATES} {{ closed candle {{ {candle} }} }} }}"
+    told = OperationExecutor(graph.graph.core).subscription(
+        Request(query), Context(graph.worker, caller=principal(TRADER))
+    )
+    context = Context(graph.worker, caller=principal(TRADER))
+    planned = await told._planned(context, [UPDATE])
+    assert planned is not None
+    assert planned[0] == body(await told._reference(context, UPDATE), "")
+
+
+async def test_a_null_in_place_of_such_an_object_is_left_to_the_reference(graph: GraphClient) -> None:
+    query = f"{UPDATES} {{ candle {{ close }} }} }}"
+    with pytest.raises(Fallback, match="null"):
+        await write(graph, query, replace(UPDATE, candle=None))  # type: ignore[arg-type]  # what must not be
+
+
+def test_a_field_with_a_function_of_its_own_is_left_to_the_reference(schema: Graph) -> None:
+    [selection] = selected(schema, "{ bots { totalCount } }")
+    with pytest.raises(Fallback, match=r"BotConnection\.totalCount"):
+        projection(selection.type, selection.children, related)
+
+
+@pytest.mark.usefixtures("platform")
+async def test_a_batch_within_a_batch_asks_once_for_all_its_keys(
+    graph: GraphClient, redis: Redis, redis_calls: Count
+) -> None:
+    await tickers.write(redis, [Cached("kraken", "BTC/USD", 101, 1)])
+    await accounts.write(
+        redis, {}, {20: [Position(20, "BTC/USD", -2, 200, 100), Position(20, "GOLD", 1, 100, 100)],
+                    30: [Position(30, "BTC/USD", 3, 300, 100)]},
+    )  # fmt: skip
+    query = "{ users { nodes { exchanges { positions { marketPrice unrealizedPnl } } } } }"
+    with redis_calls() as calls:
+        trace, answer = await run(graph.as_(principal(1, admin=True)), query)
+    assert trace.reason is None
+    found = [p for u in answer["data"]["users"]["nodes"] for e in u["exchanges"] for p in e["positions"]]
+    assert found == [
+        {"marketPrice": 101.0, "unrealizedPnl": -2.0},
+        {"marketPrice": None, "unrealizedPnl": None},
+        {"marketPrice": 101.0, "unrealizedPnl": 3.0},
+    ]
+    assert facts(trace, "batch", "keys") == [3, 2, 3]  # accounts, instruments, and what differs in volume
+    assert [call for call in calls if "HMGET" in call] == ["HMGET"] * 3  # others are of a process that begins

@@ -1,0 +1,114 @@
+"""Selections: what is asked, once fragments, directives and repetitions are resolved."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from graphql.execution.values import VariableValues
+
+from fullon_graphql.engine.planned.fallback import Fallback
+from fullon_graphql.engine.planned.selections import Selection, condition_variables
+from fullon_graphql.graph import Graph
+from fullon_graphql.ohlcv.timeframes import Timeframe
+from tests.engine.planning import document, selected
+
+
+def shape(selections: tuple[Selection, ...]) -> dict[str, Any]:
+    """Response keys with the fields behind them, and below them the same again."""
+    return {
+        selection.key: {name: shape(children) for name, children in selection.possible.items()}
+        or shape(selection.children)
+        or selection.node.name.value
+        for selection in selections
+    }
+
+
+def test_aliases_are_keys_and_the_order_is_that_of_the_text(schema: Graph) -> None:
+    found = selected(schema, "{ b: me { z: uid mail } a: me { uid } }")
+    assert shape(found) == {"b": {"z": "uid", "mail": "mail"}, "a": {"uid": "uid"}}
+    assert [selection.key for selection in found] == ["b", "a"]
+
+
+def test_fields_of_one_key_are_merged_with_all_that_is_below_them(schema: Graph) -> None:
+    text = "{ me { bots { nodes { name } } uid } ... { me { bots { totalCount nodes { botId name } } } } }"
+    assert shape(selected(schema, text)) == {
+        "me": {"bots": {"nodes": {"name": "name", "botId": "botId"}, "totalCount": "totalCount"}, "uid": "uid"}
+    }
+
+
+def test_fragments_are_resolved_named_or_not_and_within_each_other(schema: Graph) -> None:
+    text = """{ me { ...person ... on User { name } ... { note } ...never @include(if: false) } }
+        fragment person on User { uid ...address } fragment address on User { mail }
+        fragment never on User { phone }"""
+    assert shape(selected(schema, text)) == {"me": {name: name for name in ("uid", "mail", "name", "note")}}
+
+
+def test_an_interface_is_selected_for_each_type_it_can_be(schema: Graph) -> None:
+    text = """{ node(id: "x") { id ... on Bot { name } ... on Node { __typename } ...order } }
+        fragment order on Order { side ... on Node { again: id } }"""
+    [node] = selected(schema, text)
+    common = {"id": "id", "__typename": "__typename"}
+    found = {name: shape(children) for name, children in node.possible.items()}
+    assert found["Bot"] == {"id": "id", "name": "name", "__typename": "__typename"}
+    assert found["Order"] == {**common, "side": "side", "again": "id"}
+    assert found["User"] == common
+    assert node.children == ()
+
+
+def test_a_union_is_selected_for_each_of_its_types(schema: Graph) -> None:
+    text = """{ _entities(representations: []) { __typename ... on Bot { name } ... on Node { id } } }"""
+    [entities] = selected(schema, text)
+    found = {name: shape(children) for name, children in entities.possible.items()}
+    assert found["Bot"] == {"__typename": "__typename", "name": "name", "id": "id"}
+    assert found["Symbol"] == {"__typename": "__typename", "id": "id"}
+    assert not entities.is_single
+
+
+CONDITIONS = """query ($a: Boolean!, $b: Boolean!) { me {
+    plain: uid in: uid @include(if: $a) out: uid @skip(if: $a) both: uid @include(if: $a) @skip(if: $b)
+    never: uid @skip(if: true) ... @include(if: $b) { name } ...F @skip(if: $b) } }
+    fragment F on User { mail @include(if: $a) }"""
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "keys"),
+    [
+        (True, True, ["plain", "in", "name"]),
+        (True, False, ["plain", "in", "both", "mail"]),
+        (False, True, ["plain", "out", "name"]),
+        (False, False, ["plain", "out"]),
+    ],
+)
+def test_each_combination_of_conditions_has_a_tree_of_its_own(
+    schema: Graph, *, a: bool, b: bool, keys: list[str]
+) -> None:
+    [me] = selected(schema, CONDITIONS, a=a, b=b)
+    assert [child.key for child in me.children] == keys
+
+
+def test_the_variables_that_conditions_depend_on_are_found_in_fragments_too(schema: Graph) -> None:
+    found = document(schema, CONDITIONS.replace("$b", "$z").replace("plain: uid", "bots(first: $n) { totalCount }")
+                     .replace("($a", "($n: Int, $a"))  # fmt: skip
+    [operation] = found.operations.values()
+    assert condition_variables(operation, found.fragments.values()) == ("a", "z")
+
+
+def test_arguments_have_their_python_names_and_are_left_out_where_they_are_not_given(schema: Graph) -> None:
+    text = """query ($n: Int, $from: DateTime, $none: Int) { bots(first: $n, last: $none) { totalCount }
+        candles(exchange: "x", symbol: "y", timeframe: H1, from: $from, fill: null) { close } me { uid } }"""
+    bots, candles, me = selected(schema, text)
+    time = datetime(2026, 1, 1, tzinfo=UTC)
+    variables = VariableValues({}, {"n": 3, "from": time})
+    assert bots.arguments(variables) == {"first": 3}
+    assert candles.arguments(variables) == {
+        "exchange": "x", "symbol": "y", "timeframe": Timeframe.H1, "from_": time, "fill": None
+    }  # fmt: skip
+    assert me.arguments(variables) == {}
+
+
+@pytest.mark.parametrize("text", ["{ __schema { types { name } } }", '{ __type(name: "Bot") { name } }'])
+def test_introspection_is_left_to_the_reference(schema: Graph, text: str) -> None:
+    with pytest.raises(Fallback, match="introspection"):
+        selected(schema, text)

@@ -1,0 +1,30 @@
+"""Loaders share their answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fullon_graphql.engine.reference.loaders import Loader
+
+
+async def test_an_answer_outlives_one_of_those_who_wait_for_it() -> None:
+    asked: list[list[int]] = []
+    ready = asyncio.Event()
+
+    async def fetch(keys: list[int]) -> list[int]:
+        asked.append(keys)
+        await ready.wait()
+        return [key * 10 for key in keys]
+
+    async def wait(loader: Loader[int, int]) -> int:
+        return await loader.load(1)
+
+    loader = Loader[int, int](load_fn=fetch)
+    impatient, patient = asyncio.create_task(wait(loader)), asyncio.create_task(wait(loader))
+    while not asked:
+        await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    ready.set()
+    assert await patient == 10
+    assert asked == [[1]]

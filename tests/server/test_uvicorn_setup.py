@@ -1,0 +1,102 @@
+"""What our server adds to uvicorn's: a message that is sent without waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import ClientConnection, connect
+
+from fullon_graphql.config import Settings
+from fullon_graphql.server.uvicorn_setup import listening_socket, uvicorn_config
+from fullon_graphql.transports.websocket_session import TrySendText, try_send_of
+
+
+class Application:
+    """Accepts sockets, and keeps how to send to the last one."""
+
+    def __init__(self) -> None:
+        self.offers: asyncio.Queue[TrySendText] = asyncio.Queue()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for event in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{event}.complete"})
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        self.offers.put_nowait(try_send_of(scope))
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    with listening_socket("127.0.0.1", 0) as listening:
+        listening.listen()  # so that clients can come before the server is up
+        yield listening
+
+
+@asynccontextmanager
+async def connected(
+    settings: Settings, listening: socket.socket, **options: Any
+) -> AsyncIterator[tuple[ClientConnection, TrySendText]]:
+    """A client of a server in this process, and how the application can send to it."""
+    application = Application()
+    server = uvicorn.Server(uvicorn_config(application, settings))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    address = "ws://{}:{}/".format(*listening.getsockname()[:2])
+    try:
+        async with connect(address, proxy=None, max_size=None, **options) as client:
+            yield client, await application.offers.get()
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def test_texts_of_every_length_arrive_whole_and_in_order(settings: Settings, listening: socket.socket) -> None:
+    texts = ["", "a", "é" * 62, "x" * 125, "x" * 126, "x" * 65_535, "x" * 65_536, "🙂" * 100_000]
+    async with connected(settings, listening) as (client, offer):
+        for text in texts:
+            assert offer(text.encode())
+            assert await client.recv() == text
+
+
+async def test_nothing_is_taken_for_who_has_no_room_and_all_that_is_taken_arrives(
+    settings: Settings, listening: socket.socket
+) -> None:
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    narrow.connect(listening.getsockname())
+    async with connected(settings, listening, sock=narrow, max_queue=1) as (client, offer):
+        taken = 0
+        while taken < 200 and offer(f"{taken:100000}".encode()):
+            taken += 1
+            await asyncio.sleep(0)
+        assert 0 < taken < 200
+        assert not offer(b"refused")
+        received = [int(await client.recv()) for _ in range(taken)]
+        assert received == list(range(taken))
+        async with asyncio.timeout(20):
+            while not offer(b"again"):
+                await asyncio.sleep(0.01)
+        assert await client.recv() == "again"
+
+
+async def test_nothing_is_taken_for_who_is_gone(settings: Settings, listening: socket.socket) -> None:
+    async with connected(settings, listening) as (client, offer):
+        await client.close()
+        async with asyncio.timeout(20):
+            while offer(b"anybody there?"):
+                await asyncio.sleep(0.01)
+
+
+def test_servers_of_others_offer_nothing() -> None:
+    assert not try_send_of({"type": "websocket"})(b"text")

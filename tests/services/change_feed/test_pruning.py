@@ -1,0 +1,142 @@
+"""What the feed forgets, and whom it tells."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from sqlalchemy import text
+
+from fullon_graphql.database import Database
+from fullon_graphql.errors import CursorExpired
+from fullon_graphql.models import Order
+from fullon_graphql.services.change_feed import pruning as pruning_module
+from fullon_graphql.services.change_feed.pruning import prune, pruning
+from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.change_feed.table import Interest, Position
+
+ORDERS = Interest(Order, uid=2)
+EVERYTHING = 2**62
+"""Above every transaction: nothing is too new to be looked at."""
+
+ADD = text(
+    "INSERT INTO fullon_graphql.changes (xid, entity, operation, key, uid, at) "
+    "SELECT xid, 'orders', 'CREATED', jsonb_build_object('order_id', xid), 2, now() - make_interval(hours => :hours) "
+    "FROM generate_series(CAST(:first AS bigint), :last) AS xid"
+)
+
+
+async def add(database: Database, first: int, last: int, hours: int) -> None:
+    """One change in each of these transactions, all of them so old."""
+    async with database.transaction() as connection:
+        await connection.execute(ADD, {"first": first, "last": last, "hours": hours})
+
+
+async def kept(database: Database) -> list[int]:
+    rows = await database.rows(text("SELECT xid FROM fullon_graphql.changes ORDER BY xid"))
+    return [row.xid for row in rows]
+
+
+async def after(database: Database, xid: int) -> int:
+    """The transaction of the first change after this one."""
+    [row] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = :xid"), {"xid": xid})
+    async with ChangeFeed(database, 60) as feed, aclosing(feed.follow(ORDERS, Position(row.xid, row.seq))) as batches:
+        return (await anext(batches))[0].position.xid
+
+
+async def test_what_is_older_than_the_retention_is_forgotten(database: Database) -> None:
+    await add(database, 1, 3, hours=73)
+    await add(database, 4, 6, hours=71)
+
+    assert await prune(database, 72, EVERYTHING) == 3
+    assert await kept(database) == [4, 5, 6]
+    assert await prune(database, 72, EVERYTHING) == 0
+
+
+async def test_nothing_is_forgotten_behind_something_that_is_kept(database: Database) -> None:
+    await add(database, 1, 1, hours=73)
+    await add(database, 2, 2, hours=1)
+    await add(database, 3, 3, hours=73)
+
+    await prune(database, 72, EVERYTHING)
+
+    assert await kept(database) == [2, 3]
+
+
+async def test_what_has_only_just_come_to_light_is_kept_however_old_it_is(database: Database) -> None:
+    await add(database, 1, 5, hours=73)
+
+    await prune(database, 72, below=4)
+
+    assert await kept(database) == [4, 5]
+
+
+async def test_many_changes_are_forgotten_in_bounded_batches(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[int] = []
+    prune_batch = pruning_module._prune_batch
+
+    async def counted(*arguments: object) -> int:
+        batches.append(await prune_batch(*arguments))  # type: ignore[arg-type]  # passed on as they came
+        return batches[-1]
+
+    monkeypatch.setattr(pruning_module, "_prune_batch", counted)
+    await add(database, 1, 12_000, hours=73)
+
+    assert await prune(database, 72, EVERYTHING) == 12_000
+    assert batches == [5_000, 5_000, 2_000, 0]
+
+
+async def test_a_stream_goes_on_exactly_from_where_the_feed_begins(database: Database) -> None:
+    await add(database, 1, 1, hours=73)
+    await add(database, 2, 3, hours=1)
+    [first] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = 1"))
+    await prune(database, 72, EVERYTHING)
+
+    async with ChangeFeed(database, 60) as feed:
+        async with aclosing(feed.follow(ORDERS, Position(first.xid, first.seq))) as batches:
+            assert [change.position.xid for change in await anext(batches)] == [2, 3]
+        with pytest.raises(CursorExpired):
+            await anext(feed.follow(ORDERS, Position(0, 1)))
+
+
+async def test_a_cursor_of_what_is_forgotten_is_refused_and_never_answered_with_a_hole(database: Database) -> None:
+    await add(database, 1, 4, hours=73)
+    assert await after(database, 1) == 2
+    [first] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = 1"))
+    await add(database, 5, 5, hours=1)
+
+    await prune(database, 72, EVERYTHING)
+
+    async with ChangeFeed(database, 60) as feed:
+        with pytest.raises(CursorExpired):
+            await anext(feed.follow(ORDERS, Position(first.xid, first.seq)))
+
+
+async def test_whoever_holds_the_turn_prunes_alone(database: Database) -> None:
+    await add(database, 1, 3, hours=73)
+    async with database.transaction() as connection:
+        assert await connection.scalar(pruning_module._OUR_TURN)
+        assert await prune(database, 72, EVERYTHING) == 0
+    assert await prune(database, 72, EVERYTHING) == 3
+
+
+async def test_workers_that_prune_at_once_count_each_change_once(database: Database) -> None:
+    await add(database, 1, 3_000, hours=73)
+
+    counts = await asyncio.gather(*(prune(database, 72, EVERYTHING) for _ in range(4)))
+
+    assert sum(counts) == 3_000
+    assert await kept(database) == []
+
+
+async def test_a_worker_prunes_as_long_as_it_runs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pruning_module, "PERIOD", 0.01)
+    await add(database, 1, 3, hours=73)
+    await add(database, 4, 4, hours=1)
+
+    async with pruning(database, 72), asyncio.timeout(60):
+        while await kept(database) != [4]:
+            await asyncio.sleep(0.01)

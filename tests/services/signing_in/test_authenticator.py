@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from time import monotonic
+
+import pytest
+from redis.asyncio import Redis
+
+from fullon_graphql.auth.credentials import ApiKeyValue, BearerToken
+from fullon_graphql.auth.principal import Anonymous, Principal
+from fullon_graphql.config import Settings
+from fullon_graphql.database import Database
+from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.signing_in.authenticator import Authenticator
+from fullon_graphql.services.signing_in.sessions import Sessions
+from tests.conftest import Count
+from tests.services.conftest import AddAccount, AddApiKey
+
+
+async def test_a_good_token_is_a_principal(sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount) -> None:
+    uid = await add_account()
+    signed_in = await sessions.login("trader@fullon", "secret")
+    caller = await Authenticator(sessions, api_keys).identify(BearerToken(signed_in.access_token))
+    assert isinstance(caller, Principal)
+    assert caller.uid == uid
+
+
+async def test_a_good_api_key_is_a_principal(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
+) -> None:
+    uid = await add_account()
+    await add_api_key(uid, "a-key-from-before")
+    caller = await Authenticator(sessions, api_keys).identify(ApiKeyValue("a-key-from-before"))
+    assert isinstance(caller, Principal)
+    assert caller.uid == uid
+
+
+async def test_no_credential_is_nobody(sessions: Sessions, api_keys: ApiKeys) -> None:
+    assert await Authenticator(sessions, api_keys).identify(None) == Anonymous()
+
+
+@pytest.mark.parametrize("credential", [BearerToken("nonsense"), ApiKeyValue("unknown-api-key"), ApiKeyValue("\0")])
+async def test_a_bad_credential_is_nobody_with_a_reason(
+    sessions: Sessions, api_keys: ApiKeys, credential: BearerToken | ApiKeyValue
+) -> None:
+    caller = await Authenticator(sessions, api_keys).identify(credential)
+    assert isinstance(caller, Anonymous)
+    assert caller.reason
+    assert credential.value not in caller.reason
+
+
+async def test_a_database_that_does_not_answer_is_no_reason_to_call_somebody_nobody(
+    sessions: Sessions, add_account: AddAccount, redis: Redis, settings: Settings
+) -> None:
+    signed_in = await sessions.open(await add_account(), "trader@fullon")
+    down = Database.connect("postgresql://nobody@127.0.0.1:1/none", "down", settings)
+    credential = BearerToken(signed_in.access_token)
+    with pytest.raises(OSError, match="Connect"):
+        await Authenticator(Sessions(down, redis, settings), ApiKeys(down, settings)).identify(credential)
+    await down.close()
+
+
+async def test_a_busy_client_is_looked_up_once(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, statements: Count
+) -> None:
+    signed_in = await sessions.open(await add_account(), "trader@fullon")
+    identities = Authenticator(sessions, api_keys)
+    with statements() as sql:
+        callers = {await identities.identify(BearerToken(signed_in.access_token)) for _ in range(20)}
+    assert len(sql) == len(callers) == 1
+
+
+async def test_a_session_that_has_ended_is_refused_within_a_second(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in = await sessions.open(await add_account(), "trader@fullon")
+    identities = Authenticator(sessions, api_keys)
+    credential = BearerToken(signed_in.access_token)
+    principal = await identities.identify(credential)
+    assert isinstance(principal, Principal)
+    await sessions.logout(principal)
+    later = monotonic() + 1
+    monkeypatch.setattr("fullon_graphql.services.signing_in.authenticator.monotonic", lambda: later)
+    assert isinstance(await identities.identify(credential), Anonymous)

@@ -1,0 +1,136 @@
+"""What every change is wrapped in, asked for without GraphQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import func, select, update
+
+from fullon_graphql.config import Settings
+from fullon_graphql.daemons.control.manager import ServiceManager
+from fullon_graphql.daemons.daemon import Resources
+from fullon_graphql.database import Database
+from fullon_graphql.errors import BadUserInput, Conflict, FullonError
+from fullon_graphql.models import AuditEntry, Bot, IdempotencyRecord
+from fullon_graphql.services import bots, symbols
+from fullon_graphql.services.writing.executor import ChangeExecutor, ChangeRequest, Key, UnitOfWork
+from tests.fixtures.graph import principal
+from tests.fixtures.rows import ADMIN, TRADER
+
+INTENT = ChangeRequest(principal(TRADER), "createBot", {"name": "grid"}, "request")
+
+
+@pytest.fixture
+def writes(platform: Database, redis: Redis, settings: Settings) -> ChangeExecutor:
+    return writes_on(platform, redis, settings)
+
+
+def writes_on(database: Database, redis: Redis, settings: Settings) -> ChangeExecutor:
+    services = ServiceManager(settings, Resources(settings, database, database, redis), "worker")
+    return ChangeExecutor(database, redis, services, settings)
+
+
+async def create(write: UnitOfWork) -> int:
+    return await bots.create(write, {"name": "grid"})
+
+
+async def key_of(_write: UnitOfWork, key: Key) -> Key:
+    return key
+
+
+async def count(database: Database, table: type[Bot | AuditEntry | IdempotencyRecord]) -> int:
+    row = await database.row(select(func.count().label("n")).select_from(table))
+    assert row is not None
+    return int(row.n)
+
+
+async def test_nothing_is_left_of_a_change_that_fails_at_its_end(writes: ChangeExecutor, platform: Database) -> None:
+    async def unreadable(_write: UnitOfWork, _key: Key) -> None:
+        raise Conflict("no")
+
+    before = await count(platform, Bot)
+    with pytest.raises(Conflict):
+        await writes.perform(replace(INTENT, idempotency_key="k"), create, unreadable)
+    assert await count(platform, Bot) == before
+    assert await count(platform, AuditEntry) == await count(platform, IdempotencyRecord) == 0
+
+
+async def test_a_failed_change_does_not_use_up_its_key(writes: ChangeExecutor) -> None:
+    intent = replace(INTENT, idempotency_key="k")
+
+    async def fail(write: UnitOfWork) -> int:
+        return await bots.create(write, {"name": ""})
+
+    with pytest.raises(BadUserInput):
+        await writes.perform(intent, fail, key_of)
+    assert await writes.perform(intent, create, key_of) == await writes.perform(intent, create, key_of)
+
+
+async def test_keys_of_two_people_have_nothing_to_do_with_one_another(
+    writes: ChangeExecutor, platform: Database
+) -> None:
+    before = await count(platform, Bot)
+    for uid in (TRADER, ADMIN):
+        await writes.perform(replace(INTENT, caller=principal(uid), idempotency_key="k"), create, key_of)
+    assert await count(platform, Bot) == before + 2
+
+
+async def test_a_key_whose_time_is_over_is_new_again(writes: ChangeExecutor, platform: Database) -> None:
+    intent = replace(INTENT, idempotency_key="k")
+    first = await writes.perform(intent, create, key_of)
+    async with platform.transaction() as connection:
+        await connection.execute(update(IdempotencyRecord).values(expires_at=datetime.now(UTC) - timedelta(minutes=1)))
+    assert await writes.perform(replace(intent, idempotency_key="other"), create, key_of) != first
+    assert await count(platform, IdempotencyRecord) == 1, "the expired one has been pruned"
+    assert await writes.perform(intent, create, key_of) != first
+
+
+async def test_a_password_is_part_of_what_a_key_stands_for(writes: ChangeExecutor, platform: Database) -> None:
+    intent = replace(INTENT, arguments={"user": {"password": "swordfish"}}, idempotency_key="k")
+    await writes.perform(intent, create, key_of)
+    with pytest.raises(Conflict):
+        await writes.perform(replace(intent, arguments={"user": {"password": "two"}}), create, key_of)
+    record = await platform.row(select(IdempotencyRecord))
+    assert "swordfish" not in str(record)
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "new\nline", "nul\0"])
+async def test_a_key_that_cannot_be_one_is_refused_also_in_a_dry_run(writes: ChangeExecutor, key: str) -> None:
+    for dry_run in (False, True):
+        with pytest.raises(BadUserInput) as refused:
+            await writes.perform(replace(INTENT, idempotency_key=key, dry_run=dry_run), create, key_of)
+        assert refused.value.field == "idempotencyKey"
+
+
+ADD_SYMBOL = replace(INTENT, caller=principal(ADMIN, admin=True), operation="createSymbol")
+STALE = ["symbols:by_ex_id:1", "symbols:get:ETH/USD:1"]
+
+
+async def add_symbol(write: UnitOfWork) -> int:
+    return await symbols.create(write, {"symbol": "ETH/USD", "cat_ex_id": 1, "base": "ETH"})
+
+
+async def test_the_platforms_cache_forgets_what_has_changed(writes: ChangeExecutor, redis: Redis) -> None:
+    await redis.mset(dict.fromkeys([*STALE, "symbols:by_ex_id:2"], "pickled"))
+    await writes.perform(replace(ADD_SYMBOL, dry_run=True), add_symbol, key_of)
+    assert await redis.exists(*STALE) == 2
+    await writes.perform(ADD_SYMBOL, add_symbol, key_of)
+    assert await redis.keys("symbols:*") == ["symbols:by_ex_id:2"]
+
+
+async def test_a_change_is_made_even_while_the_platforms_cache_is_down(platform: Database, settings: Settings) -> None:
+    async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=1) as nowhere:
+        symbol_id = await writes_on(platform, nowhere, settings).perform(ADD_SYMBOL, add_symbol, key_of)
+    assert symbol_id == 1001
+
+
+async def test_a_value_too_large_for_its_column_is_an_error_of_the_clients(writes: ChangeExecutor) -> None:
+    async def too_many_digits(write: UnitOfWork) -> int:
+        return await symbols.create(write, {"symbol": "A", "cat_ex_id": 1, "base": "A", "decimals": 40_000})
+
+    with pytest.raises(FullonError) as refused:
+        await writes.perform(ADD_SYMBOL, too_many_digits, key_of)
+    assert refused.value.extensions == {"code": "BAD_USER_INPUT", "field": "decimals"}

@@ -1,0 +1,172 @@
+"""A graph whose subscriptions are driven by the test: what a source says, when, and how often it is executed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import strawberry
+
+from fullon_graphql.auth.principal import Caller
+from fullon_graphql.context import Context, Info, Worker
+from fullon_graphql.engine.operations import OperationExecutor, Request
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.streaming.broadcast import Frame
+from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.streaming.sources import streamed
+
+
+@strawberry.type
+class Ticker:
+    """The name of a type that is everybody's; this one has a number."""
+
+    number: int
+    of: str = ""
+
+
+gates: list[asyncio.Event] = []
+"""What `slowly` waits for, if a test has put something there."""
+
+
+@strawberry.type
+class Private:
+    number: int
+
+    @strawberry.field
+    async def slowly(self) -> bool:
+        return all([await gate.wait() for gate in gates])
+
+    @strawberry.field
+    def caller(self, info: Info) -> str:
+        return info.context.caller.mail  # type: ignore[union-attr]  # nobody else gets here
+
+
+@dataclass
+class Driven:
+    """A source that says what it is told to."""
+
+    said: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
+    known: list[Any] = field(default_factory=list)
+    stateful: bool = True
+    closed: bool = False
+    is_up_to_date: bool = False
+    after: str | None = None
+
+    async def events(self) -> AsyncGenerator[Any, None]:
+        try:
+            while True:
+                event = await self.said.get()
+                if event is None:
+                    return
+                if isinstance(event, Exception):
+                    raise event
+                self.known = [event] if self.stateful else []
+                yield event
+        finally:
+            self.closed = True
+
+    async def batches(self) -> AsyncGenerator[list[Any], None]:
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                yield event if isinstance(event, list) else [event]
+
+    def state(self) -> list[Any]:
+        return self.known
+
+
+opened: list[Driven] = []
+"""Every source, in the order in which they were opened."""
+
+
+def _open(_context: Context, tag: str = "") -> Driven:
+    if tag == "bad":
+        raise BadUserInput("`tag` is bad.", field="tag")
+    opened.append(Driven(is_up_to_date=True))
+    return opened[-1]
+
+
+def _open_events(_context: Context, after: str | None = None) -> Driven:
+    opened.append(Driven(stateful=False, after=after, is_up_to_date=after is None))
+    return opened[-1]
+
+
+@strawberry.type
+class Subscription:
+    shared: Ticker = streamed("Everybody's, one thing at a time.", _open)
+    keyed: Ticker = streamed("Everybody's, of several things.", _open, key=lambda ticker: ticker.of)
+    own: Private = streamed("Somebody's.", _open)
+    bars: Ticker = streamed(
+        "Things that change, none of which is missed.",
+        _open,
+        cursor=lambda ticker: ticker.of,
+        order=str,
+        key=lambda ticker: ticker.of,
+    )
+    happened: Private = streamed(
+        "Events.",
+        _open_events,
+        cursor=lambda private: f"c{private.number}",
+        order=lambda cursor: int(cursor.removeprefix("c")),
+    )
+
+
+@strawberry.type
+class Query:
+    nothing: int = 0
+
+
+SCHEMA = strawberry.Schema(query=Query, subscription=Subscription)._schema
+
+
+@dataclass
+class Driver:
+    """Listens, and tells what it cost."""
+
+    worker: Worker
+    operations: OperationExecutor
+    streams: StreamRegistry
+
+    @classmethod
+    def over(cls, worker: Worker) -> Driver:
+        operations = OperationExecutor(SCHEMA)
+        opened.clear()
+        gates.clear()
+        return cls(worker, operations, StreamRegistry(operations))
+
+    def listen(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:
+        return self.streams.listen(*self.asked(caller, query, name, **variables))
+
+    def asked(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> tuple[Request, Context]:
+        return Request(query, name, variables), Context(self.worker, caller=caller)
+
+    def count(self, name: str) -> int:
+        """The sum of one of the metrics over its labels."""
+        lines = self.operations.metrics.text().decode().splitlines()
+        return sum(int(float(line.split()[-1])) for line in lines if line.startswith(f"fullon_graphql_{name}"))
+
+
+async def number(listener: Any) -> int:
+    """The number in the next frame."""
+    async with asyncio.timeout(20):
+        return numbered(await anext(listener))
+
+
+def numbered(frame: Frame) -> int:
+    answer = orjson.loads(frame.body)
+    assert "errors" not in answer, answer
+    [value] = answer["data"].values()
+    return int(value["number"])
+
+
+async def taken(source: Driven, *events: Any) -> None:
+    """Have the source say these, one by one, and wait until each has gone out to the listeners; unless it is closed."""
+    for event in events:
+        source.said.put_nowait(event)
+    while not (source.said.empty() or source.closed):
+        await asyncio.sleep(0)
+    for _ in range(20):  # turns of the loop that execution and delivery take without any store
+        await asyncio.sleep(0)

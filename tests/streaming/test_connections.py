@@ -1,0 +1,319 @@
+"""Who is connected, and what ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import text, update
+
+from fullon_graphql import models
+from fullon_graphql.auth.api_keys import generate_key, stored_form
+from fullon_graphql.auth.credentials import ApiKeyValue, BearerToken, Credential
+from fullon_graphql.auth.principal import Principal
+from fullon_graphql.cache import keys
+from fullon_graphql.config import Settings
+from fullon_graphql.context import Worker
+from fullon_graphql.database import Database
+from fullon_graphql.errors import RateLimited, Unauthenticated
+from fullon_graphql.models import triggers
+from fullon_graphql.services.signing_in.revocation import announce
+from fullon_graphql.services.user_admin import set_password
+from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
+from tests.fixtures.blank import execute
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import OTHER, TRADER, add
+from tests.fixtures.signing_in import SignIn
+
+
+class OpenConnection:
+    """Somebody's, which notes what happens to it."""
+
+    def __init__(self, credential: Credential, principal: Principal) -> None:
+        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.presence = Connection(
+            credential, principal, lambda _: self.heard.put_nowait("warned"), self.heard.put_nowait
+        )
+
+    async def next(self) -> str:
+        async with asyncio.timeout(20):
+            return await self.heard.get()
+
+
+@pytest.fixture
+def worker(graph: GraphClient) -> Worker:
+    return graph.worker
+
+
+@pytest.fixture
+async def presences(
+    worker: Worker, settings: Settings, redis: Redis, silent_database: None
+) -> AsyncIterator[ConnectionRegistry]:
+    """They look round so rarely that only what is announced can be what ends a connection."""
+    presences = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
+    async with presences.watched(worker):
+        while not await redis.pubsub_numpat():
+            await asyncio.sleep(0.01)
+        yield presences
+
+
+@pytest.fixture
+async def silent_database(database: Database) -> AsyncIterator[None]:
+    """A database that tells nothing of what others change."""
+    await switch_triggers(database, "DISABLE")
+    yield
+    await switch_triggers(database, "ENABLE")
+
+
+async def switch_triggers(database: Database, how: str) -> None:
+    async with database.transaction() as connection:
+        for table in triggers.CREDENTIALS:
+            await connection.execute(text(f"ALTER TABLE {table.__tablename__} {how} TRIGGER {triggers.TRIGGER}"))
+
+
+async def signed_in(worker: Worker, token: str) -> OpenConnection:
+    credential = BearerToken(token)
+    caller = await worker.authenticator.identify(credential)
+    assert isinstance(caller, Principal)
+    return OpenConnection(credential, caller)
+
+
+async def alter(platform: Database, table: type[Any], **values: Any) -> None:
+    async with platform.transaction() as connection:
+        await connection.execute(update(table).where(table.uid == TRADER).values(**values))
+
+
+async def test_what_ends_a_credential_ends_its_connections_and_no_others(
+    presences: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis, sign_in: SignIn
+) -> None:
+    leaving, staying = [await signed_in(worker, await sign_in(TRADER)) for _ in range(2)]
+    stranger = await signed_in(worker, await sign_in(OTHER))
+    with ExitStack() as stack:
+        for connection in (leaving, staying, stranger):
+            stack.enter_context(presences.present(connection.presence))
+        await worker.sessions.logout(leaving.presence.principal)
+        assert "session has ended" in await leaving.next()
+        assert staying.heard.empty()
+        await set_password(platform, redis, "user2@fullon", "changed")
+        assert "session has ended" in await staying.next()
+        assert stranger.heard.empty()
+
+
+@pytest.mark.parametrize(("change", "words"), [({"active": False}, "not active"), ({"role": "ADMIN"}, "has changed")])
+async def test_what_changes_an_account_ends_its_connections(
+    presences: ConnectionRegistry,
+    worker: Worker,
+    platform: Database,
+    redis: Redis,
+    sign_in: SignIn,
+    change: dict[str, Any],
+    words: str,
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    with presences.present(connection.presence):
+        await alter(platform, models.User, **change)
+        await announce(redis, TRADER)
+        assert words in await connection.next()
+
+
+async def test_a_revoked_api_key_ends_its_connections(
+    presences: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis
+) -> None:
+    key = generate_key()
+    await add(platform, models.ApiKey, {"uid": TRADER, "key": stored_form(key), "name": "", "scopes": "read"})
+    caller = await worker.authenticator.identify(ApiKeyValue(key))
+    assert isinstance(caller, Principal)
+    connection = OpenConnection(ApiKeyValue(key), caller)
+    with presences.present(connection.presence):
+        await alter(platform, models.ApiKey, is_active=False)
+        await announce(redis, TRADER)
+        await connection.next()
+
+
+@pytest.fixture
+async def untold(worker: Worker, settings: Settings, database: Database) -> AsyncIterator[ConnectionRegistry]:
+    """They look round as rarely, and of what others change only the database tells them."""
+    presences = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
+    async with presences.watched(worker):
+        await until_listening(database)
+        yield presences
+
+
+async def until_listening(database: Database, *, than: int = 0) -> int:
+    """Wait until somebody listens for changed credentials, over another connection `than` this one; which it is."""
+    query = text(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        " AND application_name = 'fullon_graphql:credentials'"
+    )
+    async with asyncio.timeout(20):
+        while True:
+            found = [row.pid for row in await database.rows(query)]
+            if found and found != [than]:
+                return int(found[0])
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE users SET active = false WHERE uid = 2", "not active"),
+        ("UPDATE users SET role = 'ADMIN' WHERE uid = 2", "has changed"),
+        ("UPDATE users SET password = 'another' WHERE uid = 2", "session has ended"),
+    ],
+)
+async def test_what_another_program_changes_of_an_account_ends_its_connections_and_no_others(
+    untold: ConnectionRegistry,
+    worker: Worker,
+    platform: Database,
+    sign_in: SignIn,
+    statement: str,
+    words: str,
+    settings: Settings,
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    stranger = await signed_in(worker, await sign_in(OTHER))
+    with untold.present(connection.presence), untold.present(stranger.presence):
+        await asyncio.to_thread(execute, settings.database_url, statement)
+        assert words in await connection.next()
+        assert stranger.heard.empty()
+
+
+@pytest.mark.parametrize("change", ["SET is_active = false", "SET scopes = 'read,write'", "SET uid = 3", None])
+async def test_what_another_program_changes_of_an_api_key_ends_its_connections(
+    untold: ConnectionRegistry, worker: Worker, platform: Database, settings: Settings, change: str | None
+) -> None:
+    key = generate_key()
+    row = {"api_key_id": 7, "uid": TRADER, "key": stored_form(key), "name": "", "scopes": "read"}
+    await add(platform, models.ApiKey, row)
+    caller = await worker.authenticator.identify(ApiKeyValue(key))
+    assert isinstance(caller, Principal)
+    connection = OpenConnection(ApiKeyValue(key), caller)
+    with untold.present(connection.presence):
+        statement = f"UPDATE api_keys {change}" if change else "DELETE FROM api_keys"
+        await asyncio.to_thread(execute, settings.database_url, f"{statement} WHERE api_key_id = 7")
+        await connection.next()
+
+
+async def test_what_was_changed_while_nobody_listened_to_the_database_is_found(
+    untold: ConnectionRegistry, worker: Worker, platform: Database, settings: Settings, sign_in: SignIn
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    with untold.present(connection.presence):
+        await switch_triggers(platform, "DISABLE")
+        await alter(platform, models.User, active=False)
+        await switch_triggers(platform, "ENABLE")
+        assert connection.heard.empty()
+        await asyncio.to_thread(
+            execute, settings.database_url, f"SELECT pg_terminate_backend({await until_listening(platform)})"
+        )
+        assert "not active" in await connection.next()
+
+
+async def test_what_nobody_has_announced_is_found_by_looking_round(
+    worker: Worker, platform: Database, settings: Settings, sign_in: SignIn, silent_database: None
+) -> None:
+    presences = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 0.01}))
+    connection = await signed_in(worker, await sign_in(TRADER))
+    async with presences.watched(worker):
+        with presences.present(connection.presence):
+            await alter(platform, models.User, active=False)
+            assert "not active" in await connection.next()
+
+
+async def test_after_a_lost_connection_to_redis_everybody_is_looked_at(
+    presences: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis, sign_in: SignIn
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    with presences.present(connection.presence):
+        await alter(platform, models.User, active=False)
+        await redis.client_kill_filter(_type="pubsub", skipme=True)
+        assert "not active" in await connection.next()
+
+
+async def test_a_silent_store_ends_nobodys_connection(
+    presences: ConnectionRegistry,
+    worker: Worker,
+    redis: Redis,
+    platform: Database,
+    sign_in: SignIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    asked = asyncio.Event()
+
+    async def silent(*_: object, **__: object) -> None:
+        asked.set()
+        raise ConnectionError
+
+    with presences.present(connection.presence):
+        monkeypatch.setattr(worker.sessions, "identify_token", silent)
+        await announce(redis, TRADER)
+        await asyncio.wait_for(asked.wait(), 20)
+        monkeypatch.undo()
+        assert connection.heard.empty()
+        await alter(platform, models.User, active=False)
+        await announce(redis, TRADER)
+        assert "not active" in await connection.next()
+
+
+async def test_nonsense_on_the_channel_does_no_harm(
+    presences: ConnectionRegistry, worker: Worker, redis: Redis, platform: Database, sign_in: SignIn
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    with presences.present(connection.presence):
+        await redis.publish(keys.CREDENTIALS.replace("*", "nobody"), "x")
+        await alter(platform, models.User, active=False)
+        await announce(redis, TRADER)
+        assert "not active" in await connection.next()
+
+
+async def test_a_connection_is_warned_and_ends_when_its_token_does(settings: Settings) -> None:
+    presences = ConnectionRegistry(settings)
+    soon = replace(principal(TRADER), expires_at=datetime.now(UTC) + timedelta(seconds=0.1))
+    connection = OpenConnection(BearerToken("one"), soon)
+    with presences.present(connection.presence):
+        assert await connection.next() == "warned"
+        assert "expired" in await connection.next()
+
+
+async def test_a_renewed_connection_outlives_its_first_token(
+    presences: ConnectionRegistry, worker: Worker, sign_in: SignIn
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    connection.presence.principal = replace(
+        connection.presence.principal, expires_at=datetime.now(UTC) + timedelta(seconds=30)
+    )
+    with presences.present(connection.presence):
+        assert await connection.next() == "warned"
+        clock = connection.presence._timer
+        await presences.renew(worker, connection.presence, BearerToken(await sign_in(TRADER)))
+        assert clock is not None
+        assert clock.cancelled()
+        assert connection.heard.empty()
+
+
+async def test_nobody_goes_on_with_the_credential_of_another(
+    presences: ConnectionRegistry, worker: Worker, sign_in: SignIn
+) -> None:
+    connection = await signed_in(worker, await sign_in(TRADER))
+    with presences.present(connection.presence):
+        for token in ("garbage", await sign_in(OTHER)):
+            with pytest.raises(Unauthenticated):
+                await presences.renew(worker, connection.presence, BearerToken(token))
+        assert connection.presence.principal.uid == TRADER
+
+
+async def test_one_account_has_so_many_connections(settings: Settings) -> None:
+    presences = ConnectionRegistry(settings.model_copy(update={"sockets_per_user": 2}))
+    one, two, three = [OpenConnection(BearerToken(str(number)), principal(TRADER)) for number in range(3)]
+    with presences.present(one.presence):
+        with presences.present(two.presence), pytest.raises(RateLimited), presences.present(three.presence):
+            pass
+        with presences.present(three.presence):
+            pass

@@ -1,0 +1,278 @@
+"""Who shares a source, and who must not; what somebody gets who joins later, or reads too slowly."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import orjson
+import pytest
+
+from fullon_graphql.auth.principal import ALL_SCOPES, Principal, Scope
+from fullon_graphql.engine.operations import GraphQLErrors
+from fullon_graphql.errors import Forbidden, ServiceUnavailable
+from fullon_graphql.streaming import broadcast
+from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
+from tests.fixtures.rows import OTHER, TRADER
+from tests.streaming.driven import Driver, Private, Ticker, gates, number, numbered, opened, taken
+
+SHARED = "subscription { shared { number } }"
+OWN = "subscription { own { number } }"
+EVENTS = "subscription ($after: String) { happened(after: $after) { number } }"
+Asked = tuple[Principal, str, dict[str, Any]]
+ONE, TWO = principal(TRADER), principal(OTHER)
+
+
+@pytest.fixture
+def driver(graph: GraphClient) -> Driver:
+    return Driver.over(graph.worker)
+
+
+def codes(error: GraphQLErrors) -> list[str]:
+    return [one["extensions"]["code"] for one in error.errors]
+
+
+async def test_all_who_ask_alike_share_one_source_and_one_execution_of_each_event(driver: Driver) -> None:
+    async with AsyncExitStack() as stack:
+        everybody = [
+            await stack.enter_async_context(driver.listen(caller, SHARED)) for caller in (ONE, TWO) for _ in range(50)
+        ]
+        waiting = [asyncio.create_task(number(listener)) for listener in everybody]
+        await asyncio.sleep(0)
+        opened[0].said.put_nowait(Ticker(number=1))
+        assert await asyncio.gather(*waiting) == [1] * 100
+        frames = [asyncio.create_task(anext(listener)) for listener in everybody]
+        await asyncio.sleep(0)
+        opened[0].said.put_nowait(Ticker(number=2))
+        assert len({id(await frame) for frame in frames}) == 1
+    assert len(opened) == 1
+    assert driver.count("events_total") == 2
+    assert driver.count("deliveries_total") == 200
+
+
+@pytest.mark.parametrize(
+    ("mine", "yours"),
+    [
+        ((ONE, SHARED, {}), (ONE, "subscription { shared { number of } }", {})),
+        ((ONE, "subscription ($t: String! = \"a\") { shared(tag: $t) { number } }", {}),
+         (ONE, "subscription ($t: String! = \"a\") { shared(tag: $t) { number } }", {"t": "b"})),
+        ((ONE, OWN, {}), (TWO, OWN, {})),
+        ((ONE, OWN, {}), (principal(TRADER, admin=True), OWN, {})),
+        ((ONE, OWN, {}), (Principal(TRADER, "", False, "api_key:1", None, frozenset({Scope.READ})), OWN, {})),
+        ((ONE, EVENTS, {"after": "c1"}), (ONE, EVENTS, {"after": "c1"})),
+    ],
+)  # fmt: skip
+async def test_who_asks_otherwise_or_may_see_otherwise_shares_nothing(
+    driver: Driver, mine: Asked, yours: Asked
+) -> None:
+    async with driver.listen(mine[0], mine[1], **mine[2]), driver.listen(yours[0], yours[1], **yours[2]):
+        assert len(opened) == 2
+
+
+@pytest.mark.parametrize(
+    ("mine", "yours"),
+    [
+        ((ONE, OWN, {}), (principal(TRADER), OWN, {})),
+        ((ONE, SHARED, {}), (principal(TRADER, admin=True), SHARED, {"unused": 1})),
+        ((ONE, "subscription ($t: String! = \"a\") { shared(tag: $t) { number } }", {}),
+         (TWO, "subscription ($t: String! = \"a\") { shared(tag: $t) { number } }", {"t": "a"})),
+        ((ONE, EVENTS, {"after": None}), (ONE, EVENTS, {"after": None})),
+    ],
+)  # fmt: skip
+async def test_who_asks_alike_and_sees_alike_shares(driver: Driver, mine: Asked, yours: Asked) -> None:
+    async with driver.listen(mine[0], mine[1], **mine[2]), driver.listen(yours[0], yours[1], **yours[2]):
+        assert len(opened) == 1
+
+
+async def test_what_depends_on_the_caller_is_executed_for_each_of_them(driver: Driver) -> None:
+    query = "subscription { own { number caller } }"
+    async with driver.listen(ONE, query) as mine, driver.listen(TWO, query) as yours:
+        for source, listener, caller in zip(opened, (mine, yours), (ONE, TWO), strict=True):
+            source.said.put_nowait(Private(number=1))
+            frame = await anext(listener)
+            assert orjson.loads(frame.body) == {"data": {"own": {"number": 1, "caller": caller.mail}}}
+
+
+async def test_a_group_ends_with_its_last_listener(driver: Driver) -> None:
+    async with driver.listen(ONE, SHARED) as first:
+        async with driver.listen(TWO, SHARED):
+            await taken(opened[0], Ticker(number=1))
+        assert not opened[0].closed
+        assert await number(first) == 1
+    assert opened[0].closed
+    async with driver.listen(ONE, SHARED):
+        assert len(opened) == 2
+    assert driver.count("streams ") == driver.count("stream_listeners ") == 0
+
+
+async def test_who_joins_later_gets_the_state_once_and_then_only_what_is_newer(driver: Driver) -> None:
+    async with driver.listen(ONE, SHARED) as first:
+        reading = asyncio.create_task(number(first))
+        await asyncio.sleep(0)
+        await taken(opened[0], Ticker(number=1))
+        assert await reading == 1
+        executed = driver.count("events_total")
+        async with driver.listen(TWO, SHARED) as second, driver.listen(TWO, SHARED) as third:
+            assert [await number(second), await number(third)] == [1, 1]
+            assert driver.count("events_total") == executed + 1
+            opened[0].said.put_nowait(Ticker(number=2))
+            assert [await number(one) for one in (first, second, third)] == [2, 2, 2]
+
+
+async def test_an_event_that_comes_while_the_state_is_executed_is_sent_after_it(driver: Driver) -> None:
+    async with driver.listen(ONE, SHARED) as first:
+        await taken(opened[0], Ticker(number=1))
+        assert await number(first) == 1
+        async with driver.listen(TWO, SHARED) as second:
+            state = asyncio.create_task(number(second))
+            opened[0].said.put_nowait(Ticker(number=2))
+            assert [await state, await number(second)] == [1, 2]
+            assert await number(first) == 2
+
+
+async def test_who_joins_while_an_event_is_executed_gets_it_once(driver: Driver) -> None:
+    query = "subscription { own { number slowly } }"
+    async with driver.listen(ONE, query) as first:
+        gates.append(gate := asyncio.Event())
+        reading = [asyncio.create_task(number(first))]
+        await taken(opened[0], Private(number=1))
+        assert opened[0].known
+        async with driver.listen(ONE, query) as second:
+            reading.append(asyncio.create_task(number(second)))
+            gate.set()
+            assert await asyncio.gather(*reading) == [1, 1]
+            reading = [asyncio.create_task(number(listener)) for listener in (first, second)]
+            await taken(opened[0], Private(number=2))
+            assert await asyncio.gather(*reading) == [2, 2]
+
+
+async def test_a_slow_reader_of_states_gets_the_newest_and_delays_nobody(driver: Driver) -> None:
+    async with driver.listen(ONE, SHARED) as slow, driver.listen(ONE, SHARED) as quick:
+        for step in range(100):
+            opened[0].said.put_nowait(Ticker(number=step))
+            assert await number(quick) == step
+        assert await number(slow) == 99
+        opened[0].said.put_nowait(Ticker(number=100))
+        assert [await number(slow), await number(quick)] == [100, 100]
+
+
+async def test_a_slow_reader_gets_the_newest_of_each_key(driver: Driver) -> None:
+    async with driver.listen(ONE, "subscription { keyed { number of } }") as slow:
+        reading = asyncio.create_task(number(slow))
+        await asyncio.sleep(0)
+        await taken(opened[0], Ticker(number=0, of="a"))
+        assert await reading == 0
+        await taken(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(1, 9)))
+        assert [await number(slow), await number(slow)] == [7, 8]
+
+
+async def test_a_slow_reader_of_events_gets_those_that_wait_and_the_cursor_to_go_on_from(driver: Driver) -> None:
+    backlog = driver.worker.settings.stream_backlog
+    async with driver.listen(ONE, EVENTS) as slow, driver.listen(ONE, EVENTS) as quick:
+        for step in range(backlog + 10):
+            opened[0].said.put_nowait(Private(number=step))
+            assert await number(quick) == step
+        frames = [await anext(slow) for _ in range(backlog)]
+        assert [numbered(frame) for frame in frames] == list(range(backlog))
+        with pytest.raises(GraphQLErrors) as lagged:
+            await anext(slow)
+        assert lagged.value.errors[0]["extensions"] == {"code": "LAGGED", "cursor": f"c{backlog - 1}"}
+        assert frames[-1].cursor == f"c{backlog - 1}"
+
+
+async def test_a_stream_with_cursors_and_states_begins_with_the_state_and_keeps_the_newest_of_each_key(
+    driver: Driver,
+) -> None:
+    query = "subscription { bars { number of } }"
+    async with driver.listen(ONE, query) as first:
+        await taken(opened[0], Ticker(number=1, of="a"))
+        async with driver.listen(TWO, query) as second:
+            await taken(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(2, 6)))
+            assert [await number(first) for _ in range(2)] == [4, 5]
+            assert [await number(second) for _ in range(3)] == [1, 4, 5]
+
+
+async def test_events_wait_for_a_listener_that_has_not_begun_to_read(driver: Driver) -> None:
+    async with driver.listen(ONE, EVENTS) as listener:
+        await taken(opened[0], Private(number=1), Private(number=2))
+        assert [await number(listener), await number(listener)] == [1, 2]
+
+
+async def test_the_end_of_a_source_is_the_end_for_all(driver: Driver) -> None:
+    async with driver.listen(ONE, SHARED) as one, driver.listen(TWO, SHARED) as two:
+        await taken(opened[0], Ticker(number=1), None)
+        assert [numbered(frame) async for frame in one] == [1]
+        assert [numbered(frame) async for frame in two] == [1]
+        async with driver.listen(ONE, SHARED):
+            assert len(opened) == 2
+
+
+async def test_an_error_ends_a_stream_with_its_code(driver: Driver) -> None:
+    async with driver.listen(ONE, SHARED) as one:
+        opened[0].said.put_nowait(Forbidden("No more."))
+        with pytest.raises(GraphQLErrors) as ended:
+            await anext(one)
+        assert codes(ended.value) == ["FORBIDDEN"]
+        assert ended.value.errors[0]["path"] == ["shared"]
+
+
+async def test_states_go_on_when_a_store_is_back(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "PAUSES", (0.0, 0.0))
+    async with driver.listen(ONE, SHARED) as one:
+        opened[0].said.put_nowait(Ticker(number=1))
+        assert await number(one) == 1
+        for attempt in range(2):
+            opened[attempt].said.put_nowait(ServiceUnavailable("redis"))
+            while len(opened) < attempt + 2:
+                await asyncio.sleep(0)
+        opened[2].said.put_nowait(Ticker(number=2))
+        assert await number(one) == 2
+
+
+async def test_a_store_that_is_away_at_the_start_or_for_too_long_ends_the_stream(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast, "PAUSES", ())
+    for events in ([], [Ticker(number=1)]):
+        async with driver.listen(ONE, SHARED) as one:
+            await taken(opened[-1], *events, ServiceUnavailable("redis"))
+            assert [numbered(await anext(one)) for _ in events] == [1] * len(events)
+            with pytest.raises(GraphQLErrors) as ended:
+                await anext(one)
+            assert codes(ended.value) == ["SERVICE_UNAVAILABLE"]
+
+
+@pytest.mark.parametrize(
+    ("caller", "query", "variables", "code"),
+    [
+        (ANONYMOUS, SHARED, {}, "UNAUTHENTICATED"),
+        (Principal(TRADER, "", False, "api_key:1", None, ALL_SCOPES - {Scope.READ}), SHARED, {}, "FORBIDDEN"),
+        (ONE, "subscription { shared { nothing } }", {}, "GRAPHQL_VALIDATION_FAILED"),
+        (ONE, 'subscription { shared(tag: "bad") { number } }', {}, "BAD_USER_INPUT"),
+        (ONE, "subscription ($t: String!) { shared(tag: $t) { number } }", {"t": 1}, "BAD_USER_INPUT"),
+    ],
+)
+async def test_what_cannot_be_listened_to_is_refused(
+    driver: Driver, caller: Principal, query: str, variables: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(GraphQLErrors) as refused:
+        async with driver.listen(caller, query, **variables):
+            pass
+    assert codes(refused.value) == [code]
+    assert not opened
+
+
+async def test_one_account_has_so_many_subscriptions(driver: Driver) -> None:
+    limit = driver.worker.settings.subscriptions_per_user
+    async with AsyncExitStack() as stack:
+        for _ in range(limit):
+            await stack.enter_async_context(driver.listen(ONE, SHARED))
+        with pytest.raises(GraphQLErrors) as refused:
+            async with driver.listen(ONE, SHARED):
+                pass
+        assert codes(refused.value) == ["RATE_LIMITED"]
+        async with driver.listen(TWO, SHARED):
+            pass
+    async with driver.listen(ONE, SHARED):
+        pass

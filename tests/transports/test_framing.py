@@ -1,0 +1,55 @@
+"""The bytes of streams over HTTP, and who gets which."""
+
+from __future__ import annotations
+
+import pytest
+
+from fullon_graphql.transports.framing import EVENTS, PARTS, Framing, for_streams, takes_only_events
+
+ERRORS = [{"message": "no"}]
+
+
+def test_an_event_is_one_line_of_data_whatever_the_json_looks_like() -> None:
+    assert EVENTS.event('{"data":\n{"a":\r\n"\u2028"}}'.encode(), "c1") == (
+        'id: c1\nevent: next\ndata: {"data": {"a":  "\u2028"}}\n\n'.encode()
+    )
+    assert EVENTS.event(b"{}") == b"event: next\ndata: {}\n\n"
+
+
+def test_both_say_why_they_end() -> None:
+    assert EVENTS.ending() == b"event: complete\ndata: \n\n"
+    assert EVENTS.ending(ERRORS) == b'event: next\ndata: {"errors":[{"message":"no"}]}\n\nevent: complete\ndata: \n\n'
+    assert PARTS.ending() == b"--\r\n"
+    assert PARTS.opening + PARTS.event(b'{"data":1}', "c1") + PARTS.heartbeat + PARTS.ending(ERRORS) == (
+        b'--graphql\r\nContent-Type: application/json\r\n\r\n{"payload":{"data":1}}'
+        b"\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{}"
+        b'\r\n--graphql\r\nContent-Type: application/json\r\n\r\n{"payload":{"errors":[{"message":"no"}]}}'
+        b"\r\n--graphql--\r\n"
+    )
+
+
+def test_both_send_clients_to_another_server_when_this_one_ends() -> None:
+    assert EVENTS.interruption({"message": "later"}) == b": later\n\n"
+    assert PARTS.interruption({"message": "later"}) == (
+        b'\r\nContent-Type: application/json\r\n\r\n{"payload":null,"errors":[{"message":"later"}]}\r\n--graphql--\r\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("accept", "streamed", "only_events"),
+    [
+        ("text/event-stream", EVENTS, True),
+        ("Text/Event-Stream", EVENTS, True),
+        ("text/event-stream, */*", EVENTS, True),
+        ("application/graphql-response+json, application/json, text/event-stream, multipart/mixed", EVENTS, False),
+        ('multipart/mixed;boundary="graphql";subscriptionSpec=1.0, application/json', PARTS, False),
+        ('multipart/mixed; subscriptionSpec="1.0"', PARTS, False),
+        ("multipart/mixed; deferSpec=20220824, application/json", None, False),
+        ("application/json", None, False),
+        ("*/*", None, False),
+        ("", None, False),
+    ],
+)
+def test_who_accepts_what_gets_what(accept: str, streamed: Framing | None, only_events: bool) -> None:
+    assert for_streams(accept) is streamed
+    assert takes_only_events(accept) is only_events
