@@ -56,7 +56,7 @@ class State(TypedDict):
 
     worker: Worker
     ending: asyncio.Event
-    """Set when the server begins to end, before it waits for open responses: see `server/uvicorn_setup.py`."""
+    """Set when the server begins to end, before it waits for open responses: see `server/protocols.py`."""
 
 
 def create_app(settings: Settings) -> ASGIApp:

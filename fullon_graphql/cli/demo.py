@@ -22,6 +22,7 @@ from rich.table import Table
 
 from fullon_graphql.app import create_app
 from fullon_graphql.cache.client import connect
+from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, demo_env_file, home, load_settings
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo import data
@@ -32,7 +33,7 @@ from fullon_graphql.embedded.engines.errors import EngineError
 from fullon_graphql.embedded.engines.running import Engines, running_engines
 from fullon_graphql.models.migrate import install_feed
 from fullon_graphql.observability.logging import configure_logging
-from fullon_graphql.server.uvicorn_setup import listening_socket, uvicorn_config
+from fullon_graphql.server.uvicorn_config import uvicorn_config
 
 console = Console(highlight=False)
 

@@ -11,9 +11,10 @@ import typer
 import uvicorn
 
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
+from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.observability.logging import configure_logging
-from fullon_graphql.server.uvicorn_setup import Workers, listening_socket, uvicorn_config
+from fullon_graphql.server.uvicorn_config import Workers, uvicorn_config
 
 
 def serve(

@@ -14,12 +14,12 @@ from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.model.entities import Key, entity_of
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Bot
-from fullon_graphql.schema.support.changes import RowEvent
 from fullon_graphql.services import bots
 from fullon_graphql.services.change_feed.table import Change, ChangeKind, Interest, Position
 from fullon_graphql.streaming.sources import Source, streamed
 
-Event = TypeVar("Event", bound=RowEvent)
+Event = TypeVar("Event")
+"""A GraphQL type with the fields of `RowEvent`."""
 
 TOGETHER: Final = 50
 """Events that are written together, at most: whatever their rows lead to is in memory at the same time."""
@@ -48,7 +48,12 @@ class RowChanges(Generic[Event]):
     """
 
     def __init__(
-        self, context: Context, row: type[Any], event: type[Event], after: str | None, bot_id: int | None = None
+        self,
+        context: Context,
+        row: type[Any],
+        event: Callable[..., Event],
+        after: str | None,
+        bot_id: int | None = None,
     ) -> None:
         self._context = context
         self._entity = entity_of(row)

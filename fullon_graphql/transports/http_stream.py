@@ -15,12 +15,13 @@ from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Request
 from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
+from fullon_graphql.server.extension import extension_of
 from fullon_graphql.streaming.broadcast import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.transports.admission import Admission, context_of, credential_of
 from fullon_graphql.transports.framing import Framing
-from fullon_graphql.transports.websocket_session import EXTENSION, formatted
+from fullon_graphql.transports.websocket_session import formatted
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +122,7 @@ class _Response:
 
 
 async def _cut_off(scope: Scope, receive: Receive) -> None:
-    if abort := scope.get("extensions", {}).get(EXTENSION, {}).get("abort"):
+    if abort := extension_of(scope).get("abort"):
         abort()
         await _gone(receive)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import orjson
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
 
 from fullon_graphql.context import Context
 from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
+from fullon_graphql.server.extension import SERVER_ENDS
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 
 log = structlog.get_logger(__name__)
@@ -26,25 +27,6 @@ TRY_AGAIN: Final = 1013
 
 FAREWELL: Final = 2.0
 """Seconds in which a client must have room for a closing frame; then it is cut off."""
-
-SERVER_ENDS: Final = "fullon_graphql.server_ends"
-"""Type of a message by which our server tells a socket that it ends; ASGI has none."""
-
-EXTENSION: Final = "fullon_graphql"
-"""Key of the ASGI extension in which our server has the `offer` of a socket, and how to `abort` a response."""
-
-TrySendText: TypeAlias = Callable[[bytes], bool]
-"""Sends a text message at once, and is True; or False, and nothing is sent: the client has no room, or is gone."""
-
-
-def try_send_of(scope: Scope) -> TrySendText:
-    """How to send on this socket without waiting."""
-    offer: TrySendText = scope.get("extensions", {}).get(EXTENSION, {}).get("offer", _no_offer)
-    return offer
-
-
-def _no_offer(_text: bytes) -> bool:
-    return False
 
 
 class ClientGone(Exception):

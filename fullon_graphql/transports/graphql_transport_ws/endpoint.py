@@ -6,11 +6,11 @@ from starlette.types import Receive, Scope, Send
 
 from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.errors import FullonError
+from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.connections import ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.transports.admission import Admission, context_of, credential_of, refuse
 from fullon_graphql.transports.graphql_transport_ws.session import BAD_SUBPROTOCOL, GraphQLSession
-from fullon_graphql.transports.websocket_session import try_send_of
 
 PROTOCOL = "graphql-transport-ws"
 

@@ -15,6 +15,7 @@ from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import RateLimited
+from fullon_graphql.server.extension import TrySendText
 from fullon_graphql.streaming.broadcast import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
@@ -27,7 +28,7 @@ from fullon_graphql.transports.graphql_transport_ws.messages import (
     Subscribe,
     read,
 )
-from fullon_graphql.transports.websocket_session import TRY_AGAIN, ClientGone, TrySendText, WebSocketSession, formatted
+from fullon_graphql.transports.websocket_session import TRY_AGAIN, ClientGone, WebSocketSession, formatted
 
 BAD_MESSAGE: Final = 4400
 UNAUTHORIZED: Final = 4401

@@ -13,16 +13,17 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 
+from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings
-from fullon_graphql.server.uvicorn_setup import listening_socket, uvicorn_config
-from fullon_graphql.transports.websocket_session import TrySendText, try_send_of
+from fullon_graphql.server.extension import TrySendText, try_send_of
+from fullon_graphql.server.uvicorn_config import uvicorn_config
 
 
 class Application:
     """Accepts sockets, and keeps how to send to the last one."""
 
     def __init__(self) -> None:
-        self.offers: asyncio.Queue[TrySendText] = asyncio.Queue()
+        self.senders: asyncio.Queue[TrySendText] = asyncio.Queue()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -32,7 +33,7 @@ class Application:
             return
         await receive()
         await send({"type": "websocket.accept"})
-        self.offers.put_nowait(try_send_of(scope))
+        self.senders.put_nowait(try_send_of(scope))
         while (await receive())["type"] != "websocket.disconnect":
             pass
 
@@ -55,7 +56,7 @@ async def connected(
     address = "ws://{}:{}/".format(*listening.getsockname()[:2])
     try:
         async with connect(address, proxy=None, max_size=None, **options) as client:
-            yield client, await application.offers.get()
+            yield client, await application.senders.get()
     finally:
         server.should_exit = True
         await serving

@@ -1,27 +1,18 @@
-"""How uvicorn is run, by `serve` and by the demo alike."""
+"""uvicorn's protocols with what this server adds: cheap sockets, an orderly shutdown, and no wait for a slow reader."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Any, Final
 
-import typer
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.supervisors import Multiprocess
 from websockets.frames import Frame, Opcode
 
-from fullon_graphql.config import Settings
-from fullon_graphql.transports.websocket_session import EXTENSION, SERVER_ENDS
-
-WORKER_SILENCE: Final = 60
-"""Seconds a worker may be silent before it is killed and replaced. Importing everything on a busy machine takes some of
-them, and a worker that is killed for being slow is replaced by one that is no faster, for ever."""
+from fullon_graphql.server.extension import EXTENSION, SERVER_ENDS, ConnectionExtension
 
 OVERTIME: Final = 0.9
-"""The part of the shutdown's time after which sockets are closed, whatever they are doing."""
+"""The part of the shutdown timeout after which sockets are closed, whatever they are doing."""
 
 
 class Inbox:
@@ -65,7 +56,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*arguments, **options)
         self.queue = Inbox()  # type: ignore[assignment]  # it has the three methods that are used
 
-    def offer(self, text: bytes) -> bool:
+    def try_send(self, text: bytes) -> bool:
         """Send a text message at once. False, and nothing is sent, where there is no room for it, or nobody."""
         if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
             return False
@@ -103,7 +94,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
         Closing alone would wait for room in the buffers.
         """
-        self.scope["extensions"][EXTENSION] = {"offer": self.offer}
+        self.scope["extensions"][EXTENSION] = ConnectionExtension(try_send=self.try_send)
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(self.close_timeout, self.transport.abort)
@@ -118,7 +109,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self.scope["extensions"] = {EXTENSION: {"abort": self.transport.abort}}
+        self.scope["extensions"] = {EXTENSION: ConnectionExtension(abort=self.transport.abort)}
 
     def shutdown(self) -> None:
         """Begin to end, as uvicorn asks each connection to."""
@@ -126,53 +117,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().shutdown()
 
 
-class Workers(Multiprocess):
-    """uvicorn's own, but it sees at once when a worker is killed that has not answered yet."""
-
-    def keep_subprocess_alive(self) -> None:
-        """Replace workers that have ended, or are silent."""
-        for worker in self.processes:
-            worker.child_conn.close()  # the worker has its own; while ours is open, none ever sees the other's end
-        super().keep_subprocess_alive()
-
-
 def announce_shutdown(state: dict[str, Any]) -> None:
     """Say that the server ends to the responses of an application that has begun."""
     if ending := state.get("ending"):
         ending.set()
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything slow is started. A port that is busy is one line and exit code 1."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        typer.secho(f"{host}:{port} cannot be used: {error.strerror}. Choose another port.", fg="red", err=True)
-        raise typer.Exit(1) from error
-    listening.set_inheritable(True)
-    return listening
-
-
-def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Config:
-    """The one configuration: the fast loop and parsers, no per-message compression, logs in our own form."""
-    return uvicorn.Config(
-        app,
-        loop="uvloop",
-        http=HttpProtocol,
-        ws=SocketProtocol,
-        ws_per_message_deflate=False,
-        ws_max_size=settings.socket_message_bytes,
-        ws_ping_interval=settings.socket_ping_interval,
-        ws_ping_timeout=settings.socket_ping_interval,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        lifespan="on",
-        timeout_graceful_shutdown=settings.shutdown_timeout,
-        timeout_worker_healthcheck=WORKER_SILENCE,
-        **options,
-    )
