@@ -94,7 +94,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
         Closing alone would wait for room in the buffers.
         """
-        self.scope["extensions"][EXTENSION] = ConnectionExtension(try_send=self.try_send)
+        extension: Any = ConnectionExtension(try_send=self.try_send)  # uvicorn's scope types know no extension
+        self.scope["extensions"][EXTENSION] = extension
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(self.close_timeout, self.transport.abort)
@@ -109,7 +110,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self.scope["extensions"] = {EXTENSION: ConnectionExtension(abort=self.transport.abort)}
+        extension: Any = ConnectionExtension(abort=self.transport.abort)
+        self.scope["extensions"] = {EXTENSION: extension}
 
     def shutdown(self) -> None:
         """Begin to end, as uvicorn asks each connection to."""
