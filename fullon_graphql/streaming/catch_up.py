@@ -23,7 +23,9 @@ class CatchUpStream:
     as soon as the common one tells of an event that is known from the own one, it has everything that follows.
     """
 
-    def __init__(self, own: SharedStream, common: Callable[[], SharedStream], order: Order, hand: TrySend) -> None:
+    def __init__(
+        self, own: SharedStream, common: Callable[[], SharedStream], order: Order, after: str, hand: TrySend
+    ) -> None:
         self._own = own
         self._common = common
         self._order = order
@@ -31,8 +33,8 @@ class CatchUpStream:
         self._alone, self._together = AsyncExitStack(), AsyncExitStack()
         self._behind: Subscriber | None = None
         self._live: Subscriber | None = None
-        self._told: Any = None
-        """The place of the last event that the own group has told, as long as the common one may tell it again."""
+        self._told: Any = order(after)
+        """The place of the last event that the client has, as long as the common group may tell it again."""
 
     @asynccontextmanager
     async def joined(self) -> AsyncIterator[Self]:

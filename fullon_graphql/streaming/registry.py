@@ -111,8 +111,9 @@ class StreamRegistry:
         common, order = wanted.from_now_on, wanted.stream.order
         with self._counted(principal):
             if wanted.after is not None and common and order:
-                async with CatchUpStream(group, lambda: self._group(common, context), order, hand).joined() as resumed:
-                    yield resumed
+                resumed = CatchUpStream(group, lambda: self._group(common, context), order, wanted.after, hand)
+                async with resumed.joined() as frames:
+                    yield frames
             else:
                 async with group.joined(hand) as listener:
                     yield listener

@@ -152,9 +152,9 @@ class Client:
 
     async def run(self) -> None:
         while True:
-            resumed = CatchUpStream(
-                cast("SharedStream", self.own), lambda: cast("SharedStream", self.common), int, self.hand
-            )
+            own = cast("SharedStream", self.own)
+            after = str(self.own.number)
+            resumed = CatchUpStream(own, lambda: cast("SharedStream", self.common), int, after, self.hand)
             try:
                 async with resumed.joined() as frames:
                     async for frame in frames:
@@ -172,6 +172,7 @@ Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "room", "up
 @example(
     0, 0, 1, ["up to date", "happen", "own", "read", *["happen"] * 3, "own", "common", "common", "read", "own", "read"]
 )
+@example(1, 0, 1, ["happen", "up to date", "read", "common"])  # the common stream is behind the cursor, and overflows
 def test_every_event_comes_once_and_in_order_whichever_group_is_ahead(
     after: int, ahead: int, limit: int, steps: list[str]
 ) -> None:
