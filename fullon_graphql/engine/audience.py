@@ -1,32 +1,39 @@
-"""Audience: whether an answer is the same for everybody who is signed in, judged from what is selected.
+"""Audience: whether a result is the same for every signed-in caller, decided from what is selected.
 
-Only what is known to be so counts. A rule of visibility shows by itself that it does not look at the caller; types
-without rows are listed here, and a field with a function of its own is never trusted.
+Rows are shared if their access rule does not depend on the caller, types without rows if they are declared
+`same_for_everybody`. A field with a resolver of its own is never shared.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Final
+from typing import TypeVar
 
-from graphql import get_named_type, is_leaf_type
-from sqlalchemy.dialects.postgresql import asyncpg
+from graphql import GraphQLNamedType, get_named_type, is_leaf_type
+from strawberry.types.base import StrawberryObjectDefinition
 
-from fullon_graphql.auth.principal import Principal
 from fullon_graphql.engine.model.batches import BATCH
-from fullon_graphql.engine.model.entities import Entity, entity_named
+from fullon_graphql.engine.model.entities import entity_named
 from fullon_graphql.engine.model.relations import RELATION
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.selections import Selection
+from fullon_graphql.services.access import depends_on_caller
 
-MARKET_DATA: Final = frozenset({"Ticker", "Candle", "CandleColumns", "CandleUpdate"})
-"""Types without rows of their own whose objects are everybody's, whichever way leads to them."""
+T = TypeVar("T", bound=type)
 
-_dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no annotations
+_same_for_everybody: set[type] = set()
+
+
+def same_for_everybody(cls: T) -> T:
+    """Declare that objects of a GraphQL type without rows do not depend on the caller, whichever field returns them.
+
+    The outermost decorator of the class.
+    """
+    _same_for_everybody.add(cls)
+    return cls
 
 
 def is_for_everybody(selection: Selection) -> bool:
-    """True where neither the objects of a root field nor anything selected below them depends on the caller."""
+    """True if neither the objects of a root field nor anything selected below them depends on the caller."""
     return _is_shared(selection) and _below(selection)
 
 
@@ -35,7 +42,7 @@ def _below(selection: Selection) -> bool:
 
 
 def _is_plain(selection: Selection) -> bool:
-    """True for a value that is stored with its object, and for a way to other objects of everybody's."""
+    """True for a value that is stored in its object, and for a field that leads to shared objects."""
     try:
         if selection.field is None or selection.declared.is_basic_field:
             return selection.field is None or is_leaf_type(get_named_type(selection.type)) or _is_shared(selection)
@@ -46,14 +53,11 @@ def _is_plain(selection: Selection) -> bool:
 
 
 def _is_shared(selection: Selection) -> bool:
-    name = get_named_type(selection.type).name
-    entity = entity_named(name)
-    return name in MARKET_DATA if entity is None else _ignores_caller(entity)
+    type_ = get_named_type(selection.type)
+    entity = entity_named(type_.name)
+    return _is_declared(type_) if entity is None else not depends_on_caller(entity.table)
 
 
-@cache
-def _ignores_caller(entity: Entity) -> bool:
-    """True where the entity's rule says the same to two strangers and an administrator."""
-    strangers = [Principal(uid, f"{uid}@nowhere", uid == 0, "nobody", None) for uid in (-1, -2, 0)]
-    rules = [entity.visible(stranger).compile(dialect=_dialect) for stranger in strangers]
-    return len({(str(rule), repr(sorted(rule.params.items()))) for rule in rules}) == 1
+def _is_declared(type_: GraphQLNamedType) -> bool:
+    definition = type_.extensions.get("strawberry-definition")
+    return isinstance(definition, StrawberryObjectDefinition) and definition.origin in _same_for_everybody

@@ -14,12 +14,11 @@ from fullon_graphql.schema.support.inputs import needed, optional
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import UserRef
 from fullon_graphql.schema.support.scalars import DateTime
-from fullon_graphql.services import api_keys
 
 _SCOPES = func.string_to_array(func.replace(models.ApiKey.scopes, " ", ""), ",", type_=ARRAY(Text))
 
 
-@entity(models.ApiKey, key=models.ApiKey.api_key_id, visible=api_keys.visible)
+@entity(models.ApiKey)
 class ApiKey(Node):
     """A key with which a program signs in for a person. The key itself is shown once, when it is made."""
 

@@ -11,10 +11,9 @@ from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.schema.support.changes import RowEvent, changed_row
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.scalars import DateTime
-from fullon_graphql.services import audit
 
 
-@entity(models.AuditEntry, key=models.AuditEntry.seq, visible=audit.visible)
+@entity(models.AuditEntry)
 class AuditEntry(Node):
     """One change: who made it, of what, from what to what. Administrators only."""
 

@@ -16,10 +16,9 @@ from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import BotRef, ExchangeRef, SymbolRef, TickerRef
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT, TICKER_OF_INSTRUMENT
-from fullon_graphql.services import bot_logs
 
 
-@entity(models.BotLog, key=bot_logs.KEY, visible=bot_logs.visible)
+@entity(models.BotLog)
 class BotLog(Node):
     """One line a bot wrote about one of its feeds. Equal lines of one moment are one line."""
 

@@ -32,14 +32,13 @@ from fullon_graphql.schema.support.references import (
 )
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.trade_statistics import STATISTICS_OF_BOT, TradeStatistics
-from fullon_graphql.services import bots
 from fullon_graphql.services.analytics.ledger import TradeKind
 
 _IN_BOT = Join(models.BotExchange, models.BotExchange.ex_id == models.Exchange.ex_id)
 _STRATEGY_OF_FEED = Join(models.Strategy, models.Strategy.str_id == models.Feed.str_id)
 
 
-@entity(models.Bot, key=models.Bot.bot_id, visible=bots.visible)
+@entity(models.Bot)
 class Bot(Node):
     """A trading robot of one person."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import strawberry
 
 from fullon_graphql.context import Context
+from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.errors import FullonError, NotFound
 from fullon_graphql.ohlcv import candles as stored
@@ -45,6 +46,7 @@ Fill = Annotated[
 ]
 
 
+@same_for_everybody
 @strawberry.type(description="One bar. Prices are in quote currency.")
 class Candle:
     time: DateTime = strawberry.field(
@@ -57,6 +59,7 @@ class Candle:
     volume: float = strawberry.field(description="Volume traded, in base currency.")
 
 
+@same_for_everybody
 @strawberry.type(description="A bar as it is now.")
 class CandleUpdate:
     candle: Candle = strawberry.field(description="The bar. Its `time` tells which one it is.")
@@ -66,6 +69,7 @@ class CandleUpdate:
     )
 
 
+@same_for_everybody
 @strawberry.type(description="Bars column by column: arrays of one length, in ascending order.")
 class CandleColumns:
     length: int = strawberry.field(description="How many bars there are.")

@@ -11,18 +11,14 @@ from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import CatExchangeRef
-from fullon_graphql.services import cat_exchange_params
+from fullon_graphql.services import cat_exchanges
 
 
 async def _values(context: Context, keys: list[tuple[int, str]]) -> list[str | None]:
-    return await cat_exchange_params.values(context.database, context.caller, keys)
+    return await cat_exchanges.param_values(context.database, context.caller, keys)
 
 
-@entity(
-    models.CatExchangeParam,
-    key=(models.CatExchangeParam.cat_ex_id, models.CatExchangeParam.name),
-    visible=cat_exchange_params.visible,
-)
+@entity(models.CatExchangeParam)
 class CatExchangeParam(Node):
     """One setting of a catalogued exchange."""
 

@@ -15,10 +15,9 @@ from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import CatExchangeParamRef, ExchangeRef, SymbolRef, TickerRef
 from fullon_graphql.schema.tickers import TICKERS_OF_EXCHANGE
-from fullon_graphql.services import cat_exchanges
 
 
-@entity(models.CatExchange, key=models.CatExchange.cat_ex_id, visible=cat_exchanges.visible)
+@entity(models.CatExchange)
 class CatExchange(Node):
     """An exchange the platform can trade on."""
 

@@ -14,10 +14,9 @@ from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.inputs import ParamInput, needed, optional
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import CatStrategyParamRef, StrategyRef
-from fullon_graphql.services import cat_strategies
 
 
-@entity(models.CatStrategy, key=models.CatStrategy.cat_str_id, visible=cat_strategies.visible)
+@entity(models.CatStrategy)
 class CatStrategy(Node):
     """A strategy template. Strategies that are made from it begin with its settings."""
 

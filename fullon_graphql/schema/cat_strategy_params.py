@@ -9,14 +9,9 @@ from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import CatStrategyRef
-from fullon_graphql.services import cat_strategy_params
 
 
-@entity(
-    models.CatStrategyParam,
-    key=(models.CatStrategyParam.cat_str_id, models.CatStrategyParam.name),
-    visible=cat_strategy_params.visible,
-)
+@entity(models.CatStrategyParam)
 class CatStrategyParam(Node):
     """One parameter of a strategy template."""
 

@@ -18,10 +18,9 @@ from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import BotRef, ExchangeRef, SymbolRef, TickerRef, UserRef
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT, TICKER_OF_INSTRUMENT
-from fullon_graphql.services import dry_trades
 
 
-@entity(models.DryTrade, key=models.DryTrade.trade_id, visible=dry_trades.visible)
+@entity(models.DryTrade)
 class DryTrade(Node):
     """A trade that a bot only simulated."""
 

@@ -10,10 +10,9 @@ from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import ExchangeRef, UserRef
 from fullon_graphql.schema.support.scalars import DateTime
-from fullon_graphql.services import exchange_history
 
 
-@entity(models.ExchangeHistory, key=exchange_history.KEY, visible=exchange_history.visible)
+@entity(models.ExchangeHistory)
 class ExchangeHistory(Node):
     """What an exchange account held of one currency at one time. A balance that is stored twice is one balance."""
 

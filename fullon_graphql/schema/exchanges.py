@@ -27,12 +27,11 @@ from fullon_graphql.schema.support.references import (
     UserRef,
 )
 from fullon_graphql.schema.support.scalars import DateTime
-from fullon_graphql.services import exchanges
 
 _ON_ACCOUNT = Join(models.BotExchange, models.BotExchange.bot_id == models.Bot.bot_id)
 
 
-@entity(models.Exchange, key=models.Exchange.ex_id, visible=exchanges.visible)
+@entity(models.Exchange)
 class Exchange(Node):
     """One person's account on one exchange. Its credentials are not part of the graph."""
 

@@ -12,12 +12,11 @@ from fullon_graphql.engine.model.relations import Join, relation
 from fullon_graphql.schema.support.inputs import needed, optional
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import BotRef, StrategyRef, SymbolRef
-from fullon_graphql.services import feeds
 
 _STRATEGY_OF_BOT = Join(models.Strategy, models.Strategy.bot_id == models.Bot.bot_id)
 
 
-@entity(models.Feed, key=models.Feed.feed_id, visible=feeds.visible)
+@entity(models.Feed)
 class Feed(Node):
     """A stream of bars or ticks into a strategy, e.g. bars of 60 `Minutes`."""
 

@@ -18,7 +18,6 @@ from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import BotRef, ExchangeRef, SymbolRef, TickerRef, TradeRef, UserRef
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
-from fullon_graphql.services import orders
 
 
 class OrderSide(StrEnum):
@@ -36,7 +35,7 @@ described(
 _TRADES = (models.Trade.ex_order_id, models.Trade.ex_id, models.Trade.uid)
 
 
-@entity(models.Order, key=models.Order.order_id, visible=orders.visible)
+@entity(models.Order)
 class Order(Node):
     """What a bot asked of an exchange."""
 

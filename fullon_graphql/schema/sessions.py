@@ -31,7 +31,7 @@ async def _are_current(context: Context, keys: list[tuple[UUID | str]]) -> list[
 IS_CURRENT = Batch(("session_id",), _are_current)
 
 
-@entity(models.Session, key=models.Session.id, visible=sessions.visible)
+@entity(models.Session)
 class Session(Node):
     """A sign-in with a password, on one device or in one program. People see their own; administrators see all."""
 

@@ -11,10 +11,9 @@ from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import BotRef
-from fullon_graphql.services import simulations
 
 
-@entity(models.Simulation, key=models.Simulation.num, visible=simulations.visible)
+@entity(models.Simulation)
 class Simulation(Node):
     """The result of one simulated run of a bot."""
 

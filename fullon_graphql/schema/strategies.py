@@ -13,10 +13,9 @@ from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.inputs import ParamInput, needed, optional
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import BotRef, CatStrategyRef, FeedRef, StrategyParamRef
-from fullon_graphql.services import strategies
 
 
-@entity(models.Strategy, key=models.Strategy.str_id, visible=strategies.visible)
+@entity(models.Strategy)
 class Strategy(Node):
     """A template at work in a bot, with settings of its own."""
 

@@ -9,14 +9,9 @@ from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import StrategyRef
-from fullon_graphql.services import strategy_params
 
 
-@entity(
-    models.StrategyParam,
-    key=(models.StrategyParam.str_id, models.StrategyParam.name),
-    visible=strategy_params.visible,
-)
+@entity(models.StrategyParam)
 class StrategyParam(Node):
     """One parameter of a strategy."""
 

@@ -31,12 +31,11 @@ from fullon_graphql.schema.support.inputs import needed, optional
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import FeedRef, OrderRef, TickerRef
 from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
-from fullon_graphql.services import symbols
 
 TICKER_OF_SYMBOL = replace(TICKER_OF_INSTRUMENT, local=("exchange_name", "symbol"))
 
 
-@entity(models.Symbol, key=models.Symbol.symbol_id, visible=symbols.visible)
+@entity(models.Symbol)
 class Symbol(Node):
     """An instrument on one exchange."""
 

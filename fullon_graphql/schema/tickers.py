@@ -9,6 +9,7 @@ import strawberry
 from fullon_graphql import models
 from fullon_graphql.cache import tickers as cache
 from fullon_graphql.context import Context
+from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.fields.relation import to_one
 from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.engine.model.relations import Join, relation
@@ -33,6 +34,7 @@ INSTRUMENT_OF_ACCOUNT = relation(
 """From an account and what its exchange calls an instrument to the instrument's row."""
 
 
+@same_for_everybody
 @strawberry.type(description="What an exchange last said about one instrument. Prices are in quote currency.")
 class Ticker:
     exchange: str = strawberry.field(description="Lower-case name of the exchange.")

@@ -18,13 +18,12 @@ from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import ExchangeRef, OrderRef, SymbolRef, TickerRef, UserRef
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT, TICKER_OF_INSTRUMENT
-from fullon_graphql.services import trades
 
 # Exchanges number their orders each for itself, so the number alone may mean somebody else's order elsewhere.
 _ORDER = (models.Order.ex_order_id, models.Order.ex_id, models.Order.uid)
 
 
-@entity(models.Trade, key=models.Trade.trade_id, visible=trades.visible)
+@entity(models.Trade)
 class Trade(Node):
     """What an exchange did for an order. The `cur` fields are the account's position in the instrument after it."""
 

@@ -22,7 +22,6 @@ from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import ApiKeyRef, BotRef, DryTradeRef, ExchangeRef, OrderRef, TradeRef
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.user_summary import SUMMARY_OF_USER, UserSummary
-from fullon_graphql.services import users
 from fullon_graphql.services.user_admin import is_administrator
 
 described(
@@ -43,7 +42,7 @@ async def _are_admins(context: Context, people: list[tuple[str, str]]) -> list[b
 IS_ADMIN = Batch(("mail", "role"), _are_admins)
 
 
-@entity(models.User, key=models.User.uid, visible=users.visible)
+@entity(models.User)
 class User(Node):
     """A person with an account. People see themselves; administrators see everybody."""
 

@@ -6,26 +6,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Executable, Row, Select, or_, select, update
+from sqlalchemy import Executable, Row, or_, select, update
 
 from fullon_graphql.auth.api_keys import generate_key, is_presentable, parse_scopes, stored_form
-from fullon_graphql.auth.principal import Caller, Principal, Scope
+from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Forbidden, Unauthenticated
 from fullon_graphql.models import ApiKey, User
-from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.user_admin import is_administrator
 from fullon_graphql.services.writing.checks import not_blank, one_of, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """`last_used_at` is written at most this often: a busy key would otherwise rewrite its row with every request."""
-
-
-def visible(caller: Caller) -> Select[tuple[ApiKey]]:
-    """The API keys `caller` may see; the column `key` is a secret that nobody may."""
-    return own_rows(ApiKey, ApiKey.uid, caller)
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any], scopes: list[str]) -> int:
@@ -50,7 +44,7 @@ async def deactivate(write: UnitOfWork, api_key_id: int) -> int:
     Raises:
         NotFound: no such key, or a foreign one.
     """
-    key = await write.find(visible(write.principal), ApiKey, api_key_id)
+    key = await write.find(ApiKey, api_key_id)
     await write.update(ApiKey, key, {"is_active": False})
     return api_key_id
 

@@ -17,7 +17,6 @@ import orjson
 from sqlalchemy import JSON, Row, Select, Text, cast, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry
 
@@ -26,17 +25,6 @@ GENESIS = "0" * 64
 
 _LOCK = func.pg_advisory_xact_lock(func.hashtext("fullon_graphql audit_log"))
 _PAGE = 1000
-
-
-def visible(caller: Caller) -> Select[tuple[AuditEntry]]:
-    """The audit log, for administrators.
-
-    Raises:
-        Unauthenticated: nobody is signed in.
-        Forbidden: the caller is no administrator.
-    """
-    administrator(caller)
-    return select(AuditEntry)
 
 
 @dataclass(frozen=True, slots=True)

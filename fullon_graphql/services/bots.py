@@ -6,20 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, select
 
-from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Bot, BotExchange, Exchange
-from fullon_graphql.services import exchanges
-from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.writing.checks import not_blank, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
-
-
-def visible(caller: Caller) -> Select[tuple[Bot]]:
-    """The bots `caller` may see."""
-    return own_rows(Bot, Bot.uid, caller)
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
@@ -41,7 +33,7 @@ async def change(write: UnitOfWork, bot_id: int, values: Mapping[str, Any], expe
         BadUserInput: the name is blank or too long.
         Conflict: its timestamp is not the `expected` one.
     """
-    bot = await write.find(visible(write.principal), Bot, bot_id)
+    bot = await write.find(Bot, bot_id)
     unchanged_since(expected, bot.timestamp)
     not_blank(values, "name")
     await write.update(Bot, bot, storable(Bot, values))
@@ -55,7 +47,7 @@ async def remove(write: UnitOfWork, bot_id: int) -> bool:
         NotFound: no such bot, or a foreign one.
         Conflict: it has simulations.
     """
-    await write.delete(Bot, await write.find(visible(write.principal), Bot, bot_id))
+    await write.delete(Bot, await write.find(Bot, bot_id))
     return True
 
 
@@ -67,7 +59,7 @@ async def attach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
         BadUserInput: they belong to different people.
         Conflict: it does so already.
     """
-    bot = await write.find(visible(write.principal), Bot, bot_id)
+    bot = await write.find(Bot, bot_id)
     await account_of(write, bot, ex_id)
     await write.insert(BotExchange, {"bot_id": bot_id, "ex_id": ex_id})
     return bot_id
@@ -79,8 +71,8 @@ async def detach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
     Raises:
         NotFound: no such bot, a foreign one, or it does not trade there.
     """
-    await write.find(visible(write.principal), Bot, bot_id)
-    attached = await write.find(select(BotExchange), BotExchange, bot_id, ex_id)
+    await write.find(Bot, bot_id)
+    attached = await write.find(BotExchange, bot_id, ex_id)
     await write.delete(BotExchange, attached)
     return bot_id
 
@@ -92,7 +84,7 @@ async def account_of(write: UnitOfWork, bot: Row[Any], ex_id: int) -> Row[Any]:
         NotFound: there is no such account, or it is foreign.
         BadUserInput: an administrator named somebody else's.
     """
-    account = await write.find(exchanges.visible(write.principal), Exchange, ex_id, lock=False)
+    account = await write.find(Exchange, ex_id, lock=False)
     if account.uid != bot.uid:
         raise BadUserInput("The bot and the account belong to different people.", field="exId")
     return account
@@ -105,7 +97,7 @@ async def account_on(write: UnitOfWork, bot_id: int, cat_ex_id: int | None = Non
         NotFound: no such bot, or a foreign one.
         BadUserInput: it is none, or there are several.
     """
-    bot = await write.find(visible(write.principal), Bot, bot_id, lock=False)
+    bot = await write.find(Bot, bot_id, lock=False)
     attached = select(BotExchange.ex_id).where(BotExchange.bot_id == bot.bot_id)
     query = select(Exchange.ex_id).where(Exchange.ex_id.in_(attached))
     chosen = query if cat_ex_id is None else query.where(Exchange.cat_ex_id == cat_ex_id)

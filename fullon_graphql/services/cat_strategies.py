@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
-from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.auth.principal import administrator
 from fullon_graphql.errors import Conflict
 from fullon_graphql.models import CatStrategy, CatStrategyParam, Strategy
 from fullon_graphql.services import params
-from fullon_graphql.services.access import shared_rows
 from fullon_graphql.services.writing.checks import not_blank, not_negative, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
-
-
-def visible(caller: Caller) -> Select[tuple[CatStrategy]]:
-    """The templates `caller` may see."""
-    return shared_rows(CatStrategy, caller)
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any], wanted: list[Mapping[str, str]]) -> int:
@@ -45,7 +39,7 @@ async def change(write: UnitOfWork, cat_str_id: int, values: Mapping[str, Any]) 
         Conflict: the name is taken.
     """
     administrator(write.principal)
-    template = await write.find(visible(write.principal), CatStrategy, cat_str_id)
+    template = await write.find(CatStrategy, cat_str_id)
     await write.update(CatStrategy, template, _checked(values))
     return cat_str_id
 
@@ -59,7 +53,7 @@ async def set_params(write: UnitOfWork, cat_str_id: int, wanted: list[Mapping[st
         BadUserInput: a name is blank or comes twice.
     """
     administrator(write.principal)
-    template = await write.find(visible(write.principal), CatStrategy, cat_str_id)
+    template = await write.find(CatStrategy, cat_str_id)
     await write.update(CatStrategy, template, {})
     await params.replace(write, CatStrategyParam, CatStrategyParam.cat_str_id, cat_str_id, wanted)
     return cat_str_id
@@ -74,7 +68,7 @@ async def remove(write: UnitOfWork, cat_str_id: int) -> bool:
         Conflict: there are strategies made from it. The database would delete those too, at work or not.
     """
     administrator(write.principal)
-    template = await write.find(visible(write.principal), CatStrategy, cat_str_id)  # locked: no strategy can be added
+    template = await write.find(CatStrategy, cat_str_id)  # locked: no strategy can be added
     used = await write.connection.execute(select(Strategy.str_id).where(Strategy.cat_str_id == cat_str_id).limit(1))
     if used.first():
         raise Conflict("It cannot be deleted: strategies are made from it.")

@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select
-
-from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import Bot, DryTrade
 from fullon_graphql.services import bots
-from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.orders import SIDES, listed
 from fullon_graphql.services.writing.checks import not_negative, one_of, positive, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
-
-
-def visible(caller: Caller) -> Select[tuple[DryTrade]]:
-    """The simulated trades `caller` may see."""
-    return own_rows(DryTrade, DryTrade.uid, caller)
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
@@ -30,7 +21,7 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
         NotFound: no such bot or account, or a foreign one.
         BadUserInput: the exchange has no such symbol, or a value cannot be.
     """
-    bot = await write.find(bots.visible(write.principal), Bot, values["bot_id"], lock=False)
+    bot = await write.find(Bot, values["bot_id"], lock=False)
     account = await bots.account_of(write, bot, values["ex_id"])
     trade = storable(DryTrade, dict(values) | {"side": one_of(values["side"], SIDES, "side")})
     positive(trade, "volume", "price")

@@ -6,20 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, select
 
-from fullon_graphql.auth.principal import Caller
 from fullon_graphql.cache import keys
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import CatExchange, Exchange
-from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.writing.checks import not_blank, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
-
-
-def visible(caller: Caller) -> Select[tuple[Exchange]]:
-    """The exchange accounts `caller` may see."""
-    return own_rows(Exchange, Exchange.uid, caller)
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
@@ -49,7 +42,7 @@ async def change(write: UnitOfWork, ex_id: int, values: Mapping[str, Any], expec
         BadUserInput: the name is blank or too long.
         Conflict: the name is taken, or the account's timestamp is not the `expected` one.
     """
-    account = await write.find(visible(write.principal), Exchange, ex_id)
+    account = await write.find(Exchange, ex_id)
     unchanged_since(expected, account.timestamp)
     not_blank(values, "name")
     _forget(write, account)
@@ -64,7 +57,7 @@ async def remove(write: UnitOfWork, ex_id: int) -> bool:
         NotFound: no such account, or a foreign one.
         Conflict: it has a history of balances.
     """
-    account = await write.find(visible(write.principal), Exchange, ex_id)
+    account = await write.find(Exchange, ex_id)
     await write.delete(Exchange, account)
     _forget(write, account)
     return True

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
-from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Feed, Strategy, Symbol
-from fullon_graphql.services import strategies
-from fullon_graphql.services.access import rows_of
 from fullon_graphql.services.writing.checks import not_blank, not_negative, positive, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
-
-
-def visible(caller: Caller) -> Select[tuple[Feed]]:
-    """The feeds `caller` may see."""
-    own_strategies = strategies.visible(caller).with_only_columns(Strategy.str_id)
-    return rows_of(Feed, Feed.str_id, own_strategies, caller)
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
@@ -29,7 +20,7 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
         NotFound: no such strategy, or a foreign one.
         BadUserInput: there is no such instrument, or a value cannot be.
     """
-    await write.find(strategies.visible(write.principal), Strategy, values["str_id"], lock=False)
+    await write.find(Strategy, values["str_id"], lock=False)
     return int((await write.insert(Feed, await _checked(write, values))).feed_id)
 
 
@@ -40,7 +31,7 @@ async def change(write: UnitOfWork, feed_id: int, values: Mapping[str, Any]) -> 
         NotFound: no such feed, or a foreign one.
         BadUserInput: there is no such instrument, or a value cannot be.
     """
-    feed = await write.find(visible(write.principal), Feed, feed_id)
+    feed = await write.find(Feed, feed_id)
     await write.update(Feed, feed, await _checked(write, values))
     return feed_id
 
@@ -51,7 +42,7 @@ async def remove(write: UnitOfWork, feed_id: int) -> bool:
     Raises:
         NotFound: no such feed, or a foreign one.
     """
-    await write.delete(Feed, await write.find(visible(write.principal), Feed, feed_id))
+    await write.delete(Feed, await write.find(Feed, feed_id))
     return True
 
 

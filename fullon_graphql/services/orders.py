@@ -8,11 +8,9 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput, Conflict
 from fullon_graphql.models import Bot, CatExchange, Order, Symbol
 from fullon_graphql.services import bots
-from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.order_status import CANCELED, NEW, next_status
 from fullon_graphql.services.writing.checks import one_of, positive, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
@@ -28,11 +26,6 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 """The types of orders, and the prices each must say: of a stop, `price` is what sets it off."""
 
 
-def visible(caller: Caller) -> Select[tuple[Order]]:
-    """The orders `caller` may see."""
-    return own_rows(Order, Order.uid, caller)
-
-
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Store an order for the platform's daemons to place: `bot_id`, `ex_id`, `symbol`, `side`, `order_type`, `volume`.
 
@@ -44,7 +37,7 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
         BadUserInput: a value cannot be, or the type of order lacks a price or does not know it.
         Conflict: the account is switched off.
     """
-    bot = await write.find(bots.visible(write.principal), Bot, values["bot_id"], lock=False)
+    bot = await write.find(Bot, values["bot_id"], lock=False)
     account = await bots.account_of(write, bot, values["ex_id"])
     if not account.active:
         raise Conflict("The account is switched off; activate it first.")
@@ -67,7 +60,7 @@ async def set_status(write: UnitOfWork, order_id: int, status: str, expected: da
         BadUserInput: there is no such status.
         Conflict: an order in its status cannot become that, or its timestamp is not the `expected` one.
     """
-    order = await write.find(visible(write.principal), Order, order_id)
+    order = await write.find(Order, order_id)
     unchanged_since(expected, order.timestamp)
     await write.update(Order, order, {"status": next_status(order.status, status)})
     return order_id

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
-from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import Bot, CatStrategy, CatStrategyParam, Strategy, StrategyParam
-from fullon_graphql.services import bots, cat_strategies, params
-from fullon_graphql.services.access import rows_of
+from fullon_graphql.services import params
 from fullon_graphql.services.writing.checks import not_negative, positive, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 _FROM_TEMPLATE: Final = ("take_profit", "stop_loss", "trailing_stop", "timeout", "pre_load_bars", "feeds", "pairs")
-
-
-def visible(caller: Caller) -> Select[tuple[Strategy]]:
-    """The strategies `caller` may see."""
-    return rows_of(Strategy, Strategy.bot_id, bots.visible(caller).with_only_columns(Bot.bot_id), caller)
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any], given: list[Mapping[str, str]]) -> int:
@@ -31,8 +24,8 @@ async def create(write: UnitOfWork, values: Mapping[str, Any], given: list[Mappi
         NotFound: no such bot or template, or a foreign bot.
         BadUserInput: a value cannot be.
     """
-    await write.find(bots.visible(write.principal), Bot, values["bot_id"], lock=False)
-    template = await write.find(cat_strategies.visible(write.principal), CatStrategy, values["cat_str_id"], lock=False)
+    await write.find(Bot, values["bot_id"], lock=False)
+    template = await write.find(CatStrategy, values["cat_str_id"], lock=False)
     inherited = {name: getattr(template, name) for name in _FROM_TEMPLATE if values.get(name) is None}
     row = await write.insert(Strategy, _checked(values) | inherited)
     defaults = await write.connection.execute(
@@ -51,7 +44,7 @@ async def change(write: UnitOfWork, str_id: int, values: Mapping[str, Any]) -> i
         NotFound: no such strategy, or a foreign one.
         BadUserInput: a value cannot be.
     """
-    strategy = await write.find(visible(write.principal), Strategy, str_id)
+    strategy = await write.find(Strategy, str_id)
     await write.update(Strategy, strategy, _checked(values))
     return str_id
 
@@ -63,7 +56,7 @@ async def set_params(write: UnitOfWork, str_id: int, wanted: list[Mapping[str, s
         NotFound: no such strategy, or a foreign one.
         BadUserInput: a name is blank or comes twice.
     """
-    strategy = await write.find(visible(write.principal), Strategy, str_id)
+    strategy = await write.find(Strategy, str_id)
     await write.update(Strategy, strategy, {})
     await params.replace(write, StrategyParam, StrategyParam.str_id, str_id, wanted)
     return str_id
@@ -75,7 +68,7 @@ async def remove(write: UnitOfWork, str_id: int) -> bool:
     Raises:
         NotFound: no such strategy, or a foreign one.
     """
-    await write.delete(Strategy, await write.find(visible(write.principal), Strategy, str_id))
+    await write.delete(Strategy, await write.find(Strategy, str_id))
     return True
 
 

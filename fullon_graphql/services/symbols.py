@@ -10,21 +10,15 @@ from sqlalchemy import Row, Select, select
 from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.cache import keys
 from fullon_graphql.models import CatExchange, Symbol
-from fullon_graphql.services import cat_exchanges
-from fullon_graphql.services.access import shared_rows
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.checks import not_blank, not_negative, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
-
-
-def visible(caller: Caller) -> Select[tuple[Symbol]]:
-    """The instruments `caller` may see."""
-    return shared_rows(Symbol, caller)
 
 
 def on_exchange(caller: Caller, exchange: str) -> Select[tuple[Symbol]]:
     """The instruments of one exchange, by its name."""
     named = select(CatExchange.cat_ex_id).where(CatExchange.name == exchange)
-    return visible(caller).where(Symbol.cat_ex_id.in_(named))
+    return visible(Symbol, caller).where(Symbol.cat_ex_id.in_(named))
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
@@ -37,7 +31,7 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
         Conflict: the exchange has a symbol of this name.
     """
     administrator(write.principal)
-    await write.find(cat_exchanges.visible(write.principal), CatExchange, values["cat_ex_id"], lock=False)
+    await write.find(CatExchange, values["cat_ex_id"], lock=False)
     row = await write.insert(Symbol, _checked(values))
     _forget(write, row)
     return int(row.symbol_id)
@@ -53,7 +47,7 @@ async def change(write: UnitOfWork, symbol_id: int, values: Mapping[str, Any]) -
         Conflict: the exchange has a symbol of this name.
     """
     administrator(write.principal)
-    symbol = await write.find(visible(write.principal), Symbol, symbol_id)
+    symbol = await write.find(Symbol, symbol_id)
     _forget(write, symbol)
     _forget(write, await write.update(Symbol, symbol, _checked(values)))
     return symbol_id
@@ -67,7 +61,7 @@ async def remove(write: UnitOfWork, symbol_id: int) -> bool:
         NotFound: there is no such instrument.
     """
     administrator(write.principal)
-    symbol = await write.find(visible(write.principal), Symbol, symbol_id)
+    symbol = await write.find(Symbol, symbol_id)
     await write.delete(Symbol, symbol)
     _forget(write, symbol)
     return True

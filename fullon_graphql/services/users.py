@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select
-
 from fullon_graphql.auth.passwords import hash_in_thread, matches_in_thread
-from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.auth.principal import administrator
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Role, User
 from fullon_graphql.services import exchanges
-from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.signing_in.reauthentication import proven
 from fullon_graphql.services.signing_in.sessions import end_all_but_own
 from fullon_graphql.services.user_admin import check_mail
@@ -24,11 +21,6 @@ _UNKNOWN: Final = {"f2a": "---", "name": "", "lastname": "", "phone": "", "id_nu
 """What the platform stores where nothing is known, in columns that cannot be empty."""
 
 
-def visible(caller: Caller) -> Select[tuple[User]]:
-    """The accounts `caller` may see."""
-    return own_rows(User, User.uid, caller)
-
-
 async def change_profile(write: UnitOfWork, values: Mapping[str, Any], expected: datetime | None = None) -> int:
     """What people change of themselves: `name`, `lastname`, `phone`, `id_num`.
 
@@ -36,7 +28,7 @@ async def change_profile(write: UnitOfWork, values: Mapping[str, Any], expected:
         BadUserInput: one of them cannot be stored.
         Conflict: the account's timestamp is not the `expected` one.
     """
-    user = await write.find(visible(write.principal), User, write.principal.uid)
+    user = await write.find(User, write.principal.uid)
     unchanged_since(expected, user.timestamp)
     await write.update(User, user, storable(User, values))
     return write.principal.uid
@@ -49,7 +41,7 @@ async def change_password(write: UnitOfWork, current: str, new: str) -> bool:
         BadUserInput: `current` is not the password, or `new` cannot be one.
         RateLimited: too many wrong ones, here and at sign-in together.
     """
-    user = await write.find(visible(write.principal), User, write.principal.uid)
+    user = await write.find(User, write.principal.uid)
     await proven(write, matches_in_thread(current, user.password), "currentPassword", "This is not your password.")
     await write.update(User, user, {"password": await hash_in_thread(new)})
     await end_all_but_own(write, user.uid, "password changed")
@@ -81,7 +73,7 @@ async def change(write: UnitOfWork, uid: int, values: Mapping[str, Any], expecte
         Conflict: the mail or the external id has an account, or the timestamp is not the `expected` one.
     """
     administrator(write.principal)
-    user = await write.find(visible(write.principal), User, uid)
+    user = await write.find(User, uid)
     unchanged_since(expected, user.timestamp)
     checked = _checked(values)
     if checked.get("active") is False and uid == write.principal.uid:
@@ -104,7 +96,7 @@ async def remove(write: UnitOfWork, uid: int) -> bool:
         Conflict: simulations or balances of the past stand against it, or accounts that it manages.
     """
     administrator(write.principal)
-    user = await write.find(visible(write.principal), User, uid)
+    user = await write.find(User, uid)
     if uid == write.principal.uid:
         raise BadUserInput("You cannot delete yourself; another administrator can.", field="uid")
     await exchanges.forget_all(write, uid)

@@ -14,7 +14,7 @@ from fullon_graphql.cache import accounts
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.database import Database
 from fullon_graphql.models import CatExchange, Exchange
-from fullon_graphql.services import exchanges
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.prices import Prices, Rates, currencies
 
 
@@ -39,7 +39,7 @@ async def read(
     Raises:
         Unauthenticated: nobody is signed in.
     """
-    rows = exchanges.visible(caller).where(Exchange.active, Exchange.test.is_(False))
+    rows = visible(Exchange, caller).where(Exchange.active, Exchange.test.is_(False))
     if uids is not None:
         rows = rows.where(Exchange.uid.in_(uids))
     if ex_id is not None:

@@ -8,13 +8,12 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
 
-from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context
 from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.model.entities import Key, entity_of
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Bot
-from fullon_graphql.services import bots
+from fullon_graphql.services.access import visible, visible_owner
 from fullon_graphql.services.change_feed.table import Change, ChangeKind, Interest, Position
 from fullon_graphql.streaming.sources import Source, streamed
 
@@ -84,13 +83,12 @@ class RowChanges(Generic[Event]):
         return ()
 
     async def _interest(self) -> Interest:
-        principal = signed_in(self._context.caller)
         if self._bot_id is not None:
             await self._refuse_foreign_bot(self._bot_id)
-        return Interest(self._entity.table, None if principal.admin else principal.uid, self._bot_id)
+        return Interest(self._entity.table, visible_owner(self._entity.table, self._context.caller), self._bot_id)
 
     async def _refuse_foreign_bot(self, bot_id: int) -> None:
-        mine = bots.visible(self._context.caller).where(Bot.bot_id == bot_id)
+        mine = visible(Bot, self._context.caller).where(Bot.bot_id == bot_id)
         if await self._context.database.row(mine) is None:
             raise NotFound(f"You have no bot {bot_id}.")
 

@@ -7,13 +7,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from fullon_graphql.auth.principal import Anonymous
-from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.errors import Forbidden, Unauthenticated
 from fullon_graphql.services import audit
 from fullon_graphql.services.audit import GENESIS, Event, Verdict, append, verify
-from tests.fixtures.graph import principal
 
 
 def event(number: int) -> Event:
@@ -64,11 +60,3 @@ async def test_writers_at_the_same_time_make_one_chain(database: Database) -> No
     await asyncio.gather(*(write(database, 5) for _ in range(4)))
     verdict = await verify(database)
     assert (verdict.rows, verdict.broken) == (20, None)
-
-
-async def test_only_administrators_read_the_log(settings: Settings) -> None:
-    audit.visible(principal(1, admin=True))
-    with pytest.raises(Forbidden):
-        audit.visible(principal(2))
-    with pytest.raises(Unauthenticated):
-        audit.visible(Anonymous())

@@ -1,7 +1,7 @@
 """Entities: GraphQL types whose rows live in one PostgreSQL table.
 
-An entity says once which table it stands on, what identifies a row and which service decides who sees it. Everything
-that finds rows (relations, connections, `node`, `_entities`) starts from here, so no path around the rule exists.
+An entity names its model. The model has the key of a row, `services/access.py` the access rule. Everything that finds
+rows (relations, connections, `node`, `_entities`) starts from here, so no path leads around the rule.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
 from sqlalchemy import ColumnElement, Row, Select
+from sqlalchemy import inspect as inspect_model
 from sqlalchemy.orm import InstrumentedAttribute
 from strawberry.utils.str_converters import to_camel_case
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.engine.model.columns import COLUMN, Column, is_indexed
+from fullon_graphql.models import Base
+from fullon_graphql.services.access import visible
 
 T = TypeVar("T", bound=type)
 Key = tuple[Any, ...]
@@ -33,7 +36,6 @@ class Entity:
     graph_type: type[Any]
     table: type[Any]
     key: tuple[InstrumentedAttribute[Any], ...]
-    visible: Callable[[Caller], Select[Any]]
 
     @cached_property
     def columns(self) -> Mapping[str, ColumnElement[Any]]:
@@ -64,12 +66,12 @@ class Entity:
         names: dict[Any, str] = {expression: name for name, expression in self.columns.items()}
         return tuple(names[attribute] for attribute in self.key)
 
-    def rows(self, caller: Caller) -> Select[Any]:
-        """Every row `caller` may see, as this entity's columns.
+    def visible(self, caller: Caller) -> Select[Any]:
+        """The rows that `caller` may read. Raises as `services.access.visible` does."""
+        return visible(self.table, caller)
 
-        Raises:
-            Unauthenticated: nobody is signed in.
-        """
+    def rows(self, caller: Caller) -> Select[Any]:
+        """The rows that `caller` may read, as this entity's columns. Raises as `services.access.visible` does."""
         labelled = [expression.label(name) for name, expression in self.columns.items()]
         return self.visible(caller).with_only_columns(*labelled)
 
@@ -88,16 +90,15 @@ _entities: dict[str, Entity] = {}
 
 @dataclass_transform(kw_only_default=True)
 def entity(
-    table: type[Any],
-    key: InstrumentedAttribute[Any] | tuple[InstrumentedAttribute[Any], ...],
-    visible: Callable[[Caller], Select[Any]],
+    table: type[Base],
 ) -> Callable[[T], T]:
     """Declare a class a federated GraphQL type over `table`; its docstring is the type's description."""
 
     def declare(cls: T) -> T:
         graph_type = strawberry.federation.type(keys=["id"], description=inspect.getdoc(cls))(cls)
-        keys = key if isinstance(key, tuple) else (key,)
-        _entities[cls.__name__] = Entity(cls.__name__, graph_type, table, keys, visible)
+        mapper = inspect_model(table)
+        key = tuple(mapper.get_property_by_column(column).class_attribute for column in mapper.primary_key)
+        _entities[cls.__name__] = Entity(cls.__name__, graph_type, table, key)
         return graph_type
 
     return declare

@@ -16,7 +16,7 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
 from fullon_graphql.rest.parameters import Key
 from fullon_graphql.rest.rows import found
-from fullon_graphql.services import exchanges, users
+from fullon_graphql.services.access import visible
 
 cache = APIRouter(prefix="/cache/accounts", tags=["cache"])
 
@@ -110,9 +110,9 @@ async def _statuses(worker: Worker, caller: Caller, user_id: int) -> list[dict[s
 
 async def accounts_of(worker: Worker, caller: Caller, user_id: int) -> dict[int, dict[str, Any]]:
     """The accounts of somebody by key; of somebody else they are not found, as that person is not."""
-    await found(worker, users.visible(caller).where(User.uid == user_id))
+    await found(worker, visible(User, caller).where(User.uid == user_id))
     query = (
-        exchanges.visible(caller)
+        visible(Exchange, caller)
         .where(Exchange.uid == user_id)
         .join(CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id)
         .with_only_columns(Exchange.ex_id, Exchange.name, CatExchange.name.label("exchange"), Exchange.active)

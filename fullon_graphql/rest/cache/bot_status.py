@@ -15,7 +15,7 @@ from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
 from fullon_graphql.rest.parameters import Exchange as ExchangeName
 from fullon_graphql.rest.parameters import Key, SymbolName
 from fullon_graphql.rest.rows import found
-from fullon_graphql.services import bots, users
+from fullon_graphql.services.access import visible
 
 cache = APIRouter(prefix="/cache/bots", tags=["cache"])
 
@@ -45,7 +45,7 @@ class Blocked(BaseModel):
 @cache.get("/{bot_id}/status", response_model=list[FeedStatus], summary="What does this bot say?")
 async def status(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
     """By number of the feed; nothing where it has not spoken."""
-    await found(worker, bots.visible(caller).where(Bot.bot_id == bot_id))
+    await found(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
     [statuses] = await live.read_statuses(worker.redis, [bot_id])
     return Json(statuses)
 
@@ -53,8 +53,8 @@ async def status(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
 @cache.get("/{user_id}/bots", response_model=list[FeedStatus], summary="What do somebody's bots say?")
 async def of_person(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
     """By bot and number of the feed."""
-    await found(worker, users.visible(caller).where(User.uid == user_id))
-    own = bots.visible(caller).where(Bot.uid == user_id).with_only_columns(Bot.bot_id).order_by(Bot.bot_id)
+    await found(worker, visible(User, caller).where(User.uid == user_id))
+    own = visible(Bot, caller).where(Bot.uid == user_id).with_only_columns(Bot.bot_id).order_by(Bot.bot_id)
     bot_ids = [row.bot_id for row in await worker.database.rows(own)]
     statuses = await live.read_statuses(worker.redis, bot_ids)
     return Json([status for of_bot in statuses for status in of_bot])

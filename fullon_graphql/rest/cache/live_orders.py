@@ -22,7 +22,7 @@ from fullon_graphql.rest.cache.accounts import accounts_of
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
 from fullon_graphql.rest.rows import found
-from fullon_graphql.services import orders
+from fullon_graphql.services.access import visible
 
 cache = APIRouter(prefix="/cache/orders", tags=["cache"])
 
@@ -117,7 +117,7 @@ async def _queue_sizes(worker: Worker, caller: Caller) -> dict[str, int]:
         return sizes
     numbers = [int(order_id) for order_id in sizes if _PLATFORMS.fullmatch(order_id)]
     query = (
-        orders.visible(caller)
+        visible(Order, caller)
         .where(Order.order_id == any_(literal(numbers, ARRAY(BigInteger))))
         .with_only_columns(Order.order_id)
     )
@@ -130,4 +130,4 @@ def _together(sizes: Mapping[str, int]) -> dict[str, Any]:
 
 
 async def _order(worker: Worker, caller: Caller, order_id: int) -> dict[str, Any]:
-    return await found(worker, orders.visible(caller).where(Order.order_id == order_id))
+    return await found(worker, visible(Order, caller).where(Order.order_id == order_id))

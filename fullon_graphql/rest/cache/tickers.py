@@ -14,7 +14,8 @@ from fullon_graphql.models import CatExchange
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Exchange, SymbolName
-from fullon_graphql.services import cat_exchanges, tickers
+from fullon_graphql.services import tickers
+from fullon_graphql.services.access import visible
 
 cache = APIRouter(prefix="/cache/tickers", tags=["cache"])
 
@@ -60,7 +61,7 @@ class Freshness(BaseModel):
 @cache.get("/health", response_model=dict[str, Freshness], summary="How live are the prices?")
 async def health(worker: WorkerDep, caller: CallerDep) -> Json:
     """By exchange, of all that the catalogue names."""
-    query = cat_exchanges.visible(caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
+    query = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
     names = [row.name for row in await worker.database.rows(query)]
     found = await tickers.of_exchanges(worker.redis, caller, names) if names else []
     return Json({name: _freshness(known) for name, known in zip(names, found, strict=True)})

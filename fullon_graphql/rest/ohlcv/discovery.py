@@ -19,7 +19,8 @@ from fullon_graphql.rest.dependencies import CallerDep, TheMarketData, WorkerDep
 from fullon_graphql.rest.ohlcv.envelope import Envelope, enveloped
 from fullon_graphql.rest.parameters import Exchange, Name, PageParams, SymbolName
 from fullon_graphql.rest.rows import of_model, one, row_model
-from fullon_graphql.services import cat_exchanges, symbols
+from fullon_graphql.services import symbols
+from fullon_graphql.services.access import visible
 
 router = APIRouter(prefix="/ohlcv", tags=["ohlcv"])
 
@@ -82,9 +83,9 @@ class Metadata(BaseModel):
 @router.get("/exchanges", response_model=Exchanges, summary="Which exchanges are there?")
 async def exchanges(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """The catalogue's, by name."""
-    query = cat_exchanges.visible(caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
+    query = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
     names = [row.name for row in await worker.database.rows(page.of(query))]
-    total = await _count(worker, cat_exchanges.visible(caller))
+    total = await _count(worker, visible(CatExchange, caller))
     return enveloped("exchanges", names, limit=page.limit, offset=page.offset, total_available=total)
 
 
@@ -112,7 +113,7 @@ async def exchange_status(worker: WorkerDep, caller: CallerDep, data: TheMarketD
 @router.get("/exchanges/{exchange}/validate", response_model=Validity, summary="Is this exchange known?")
 async def validate(worker: WorkerDep, caller: CallerDep, exchange: Exchange) -> Json:
     """Always 200; `valid` tells."""
-    found = await worker.database.row(cat_exchanges.visible(caller).where(CatExchange.name == exchange))
+    found = await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange))
     return Json({"exchange": exchange, "valid": found is not None})
 
 
@@ -153,12 +154,12 @@ async def search(
     exchange: Annotated[Name | None, Query(description="Only those of this exchange.", examples=["kraken"])] = None,
 ) -> Json:
     """By name."""
-    among = symbols.on_exchange(caller, exchange) if exchange else symbols.visible(caller)
+    among = symbols.on_exchange(caller, exchange) if exchange else visible(Symbol, caller)
     return await _found(worker, among.where(Symbol.symbol.icontains(q, autoescape=True)), page, exchange)
 
 
 async def _exchange(worker: Worker, caller: Caller, exchange: str) -> dict[str, Any]:
-    found = await worker.database.row(cat_exchanges.visible(caller).where(CatExchange.name == exchange))
+    found = await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange))
     if found is None:
         raise NotFound(f"There is no exchange {exchange!r}.")
     return dict(found._mapping)  # SQLAlchemy's documented name

@@ -12,6 +12,7 @@ from fullon_graphql.rest.orm.changes import TheChanges, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, Time
 from fullon_graphql.rest.rows import listed, row_model, rows_of
 from fullon_graphql.services import api_keys
+from fullon_graphql.services.access import visible
 
 orm = APIRouter(prefix="/orm/api_keys", tags=["api keys"])
 
@@ -31,7 +32,7 @@ class NewKey(BaseModel):
 @orm.get("/me", response_model=rows_of(Row), summary="My keys")
 async def mine(worker: WorkerDep, principal: ThePrincipal, page: PageParams) -> Json:
     """By key of the row."""
-    return await listed(worker, api_keys.visible(principal).where(ApiKey.uid == principal.uid), page)
+    return await listed(worker, visible(ApiKey, principal).where(ApiKey.uid == principal.uid), page)
 
 
 @orm.post("/me", response_model=NewRow, summary="Make a key of one's own")
@@ -42,7 +43,7 @@ async def create(changes: TheChanges, key: NewKey) -> Json:
         "createApiKey",
         as_arguments(key),
         lambda write: api_keys.create(write, given(key, "scopes"), scopes),
-        api_keys.visible,
+        ApiKey,
         once="key",
     )
 
@@ -54,5 +55,5 @@ async def deactivate(changes: TheChanges, api_key_id: Key) -> Json:
         "deactivateApiKey",
         {"api_key_id": api_key_id},
         lambda write: api_keys.deactivate(write, api_key_id),
-        api_keys.visible,
+        ApiKey,
     )

@@ -21,7 +21,8 @@ from fullon_graphql.rest.orm.scopes import TheCurrency
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key, PageParams
 from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
-from fullon_graphql.services import bot_logs, bots, exchanges, feeds, strategies
+from fullon_graphql.services import bots
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import order_statistics, trade_statistics
 from fullon_graphql.services.analytics.ledger import Scope, TradeKind
 from fullon_graphql.services.analytics.order_statistics import OrderStatistics
@@ -53,7 +54,7 @@ class BotStatistics(BaseModel):
 @orm.get("", response_model=rows_of(Row), summary="All bots one may see")
 async def everything(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """By key."""
-    return await listed(worker, bots.visible(caller), page)
+    return await listed(worker, visible(Bot, caller), page)
 
 
 @orm.get("/by-user", response_model=rows_of(Row), summary="Somebody's bots")
@@ -65,14 +66,14 @@ async def by_user(
     active_only: Annotated[bool, Query(description="Leave out those that are switched off.")] = False,
 ) -> Json:
     """By key; those of somebody else are not seen."""
-    query = bots.visible(caller).where(Bot.uid == user_id)
+    query = visible(Bot, caller).where(Bot.uid == user_id)
     return await listed(worker, query.where(Bot.active) if active_only else query, page)
 
 
 @orm.get("/{bot_id}", response_model=Row, summary="One bot")
 async def bot(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
     """Its row."""
-    return await one(worker, bots.visible(caller).where(Bot.bot_id == bot_id))
+    return await one(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
 
 
 @orm.get("/{bot_id}/details", response_model=Details, summary="One bot with its accounts, strategies and feeds")
@@ -134,14 +135,14 @@ async def statistics(worker: WorkerDep, caller: CallerDep, bot_id: Key, currency
 async def actions(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
     """Lines of its log, newest first."""
     await _bot(worker, caller, bot_id)
-    return await listed(worker, bot_logs.visible(caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc())
+    return await listed(worker, visible(BotLog, caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc())
 
 
 @orm.get("/{bot_id}/last-log", response_model=Log | None, summary="The last line it wrote")
 async def last_log(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
     """Null where it has written none."""
     await _bot(worker, caller, bot_id)
-    newest = bot_logs.visible(caller).where(BotLog.bot_id == bot_id).order_by(BotLog.timestamp.desc()).limit(1)
+    newest = visible(BotLog, caller).where(BotLog.bot_id == bot_id).order_by(BotLog.timestamp.desc()).limit(1)
     return Json(next(iter(await of_model(worker, newest)), None))
 
 
@@ -171,14 +172,14 @@ async def create(changes: TheChanges, bot: NewBot) -> Json:
             raise BadUserInput(f"A bot is made for oneself, {write.principal.uid}; {bot.uid} came.", field="uid")
         return await bots.create(write, bot.model_dump(exclude={"uid"}))
 
-    return await changes.row("createBot", as_arguments(bot), made, bots.visible, status=201)
+    return await changes.row("createBot", as_arguments(bot), made, Bot, status=201)
 
 
 @orm.patch("/{bot_id}", response_model=Row, summary="Rename a bot, switch it on or off, or let it simulate")
 async def change(changes: TheChanges, bot_id: Key, bot: BotChanges) -> Json:
     """The row as it is now."""
     arguments = {"bot_id": bot_id} | as_arguments(bot)
-    return await changes.row("updateBot", arguments, lambda write: bots.change(write, bot_id, given(bot)), bots.visible)
+    return await changes.row("updateBot", arguments, lambda write: bots.change(write, bot_id, given(bot)), Bot)
 
 
 @orm.delete("/{bot_id}", response_model=Done, summary="Delete a bot")
@@ -189,18 +190,18 @@ async def remove(changes: TheChanges, bot_id: Key) -> Json:
 
 async def _bot(worker: Worker, caller: Caller, bot_id: int) -> dict[str, object]:
     """Raises `NotFound` for a foreign bot, as for one that is not there: an empty list would be another answer."""
-    return await found(worker, bots.visible(caller).where(Bot.bot_id == bot_id))
+    return await found(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
 
 
 def _exchanges(caller: Caller, bot_id: int) -> Select[tuple[Exchange]]:
     attached = select(BotExchange.ex_id).where(BotExchange.bot_id == bot_id)
-    return exchanges.visible(caller).where(Exchange.ex_id.in_(attached))
+    return visible(Exchange, caller).where(Exchange.ex_id.in_(attached))
 
 
 def _strategies(caller: Caller, bot_id: int) -> Select[tuple[Strategy]]:
-    return strategies.visible(caller).where(Strategy.bot_id == bot_id)
+    return visible(Strategy, caller).where(Strategy.bot_id == bot_id)
 
 
 def _feeds(caller: Caller, bot_id: int) -> Select[tuple[Feed]]:
     own = select(Strategy.str_id).where(Strategy.bot_id == bot_id)
-    return feeds.visible(caller).where(Feed.str_id.in_(own))
+    return visible(Feed, caller).where(Feed.str_id.in_(own))

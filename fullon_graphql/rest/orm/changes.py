@@ -8,12 +8,14 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import Select, inspect
+from sqlalchemy import inspect
 
 from fullon_graphql.auth.principal import Caller
+from fullon_graphql.models import Base
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.rows import Further, shown
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import ChangeExecutor, ChangeRequest, Key, UnitOfWork
 
 T = TypeVar("T")
@@ -41,20 +43,20 @@ class Changes:
         operation: str,
         arguments: Mapping[str, Any],
         change: Change,
-        visible: Callable[[Caller], Select[Any]],
+        model: type[Base],
         *,
         further: Further = (),
         once: str | None = None,
         status: int = 200,
     ) -> Json:
-        """Perform `change`; the answer is the row that `visible` has under the key it gives, as reads show it.
+        """Perform `change`; the answer is the row of `model` with the key that it returns, as reads show it.
 
         With `once`, that field carries the secret which only the first answer may.
         """
 
         async def answer(write: UnitOfWork, key: Key) -> dict[str, Any]:
-            query = visible(write.principal)
-            [column] = inspect(query.column_descriptions[0]["entity"]).primary_key
+            query = visible(model, write.principal)
+            [column] = inspect(model).primary_key
             [row] = (await write.connection.execute(shown(query.where(column == key), further))).all()
             secret = {once: write.shown_once} if once else {}
             return dict(row._mapping) | secret  # SQLAlchemy's documented name

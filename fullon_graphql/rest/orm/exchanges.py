@@ -13,7 +13,8 @@ from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
 from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, PageParams
 from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
-from fullon_graphql.services import cat_exchange_params, cat_exchanges, exchanges, symbols
+from fullon_graphql.services import cat_exchanges, exchanges
+from fullon_graphql.services.access import visible
 
 orm = APIRouter(prefix="/orm/exchanges", tags=["exchanges"])
 
@@ -37,17 +38,17 @@ class CatalogId(BaseModel):
 @orm.get("/catalog", response_model=rows_of(Catalogued), summary="Which exchanges are there?")
 async def catalog(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """By key."""
-    return await listed(worker, cat_exchanges.visible(caller), page)
+    return await listed(worker, visible(CatExchange, caller), page)
 
 
 @orm.get("/catalog/{cat_ex_id}/params", response_model=rows_of(Setting), summary="The settings of an exchange")
 async def params(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key) -> Json:
     """By name. Values may be secret: for all but administrators they are null."""
-    await found(worker, cat_exchanges.visible(caller).where(CatExchange.cat_ex_id == cat_ex_id))
-    query = cat_exchange_params.visible(caller).where(CatExchangeParam.cat_ex_id == cat_ex_id)
+    await found(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
+    query = visible(CatExchangeParam, caller).where(CatExchangeParam.cat_ex_id == cat_ex_id)
     rows = await of_model(worker, query.order_by(CatExchangeParam.name))
     keys = [(row["cat_ex_id"], row["name"]) for row in rows]
-    values = await cat_exchange_params.values(worker.database, caller, keys) if keys else []
+    values = await cat_exchanges.param_values(worker.database, caller, keys) if keys else []
     return Json([row | {"value": value} for row, value in zip(rows, values, strict=True)])
 
 
@@ -56,20 +57,20 @@ async def params(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key) -> Json:
 )
 async def symbols_of(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key, page: PageParams) -> Json:
     """By key."""
-    await found(worker, cat_exchanges.visible(caller).where(CatExchange.cat_ex_id == cat_ex_id))
-    return await listed(worker, symbols.visible(caller).where(Symbol.cat_ex_id == cat_ex_id), page)
+    await found(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
+    return await listed(worker, visible(Symbol, caller).where(Symbol.cat_ex_id == cat_ex_id), page)
 
 
 @orm.get("/user-exchanges", response_model=rows_of(Row), summary="My accounts")
 async def mine(worker: WorkerDep, principal: ThePrincipal, page: PageParams) -> Json:
     """By key; an administrator's too are only his own here."""
-    return await listed(worker, exchanges.visible(principal).where(Exchange.uid == principal.uid), page)
+    return await listed(worker, visible(Exchange, principal).where(Exchange.uid == principal.uid), page)
 
 
 @orm.get("/user-exchanges/{ex_id}", response_model=Row, summary="One account")
 async def account(worker: WorkerDep, caller: CallerDep, ex_id: Key) -> Json:
     """Its row."""
-    return await one(worker, exchanges.visible(caller).where(Exchange.ex_id == ex_id))
+    return await one(worker, visible(Exchange, caller).where(Exchange.ex_id == ex_id))
 
 
 @orm.get("/id-by-name", response_model=ExchangeId, summary="Which of my accounts is called this?")
@@ -77,7 +78,7 @@ async def id_by_name(
     worker: WorkerDep, principal: ThePrincipal, name: Annotated[Name, Query(description="Name of the account.")]
 ) -> Json:
     """The oldest of that name: on two exchanges, two accounts may share one."""
-    query = exchanges.visible(principal).where(Exchange.uid == principal.uid, Exchange.name == name)
+    query = visible(Exchange, principal).where(Exchange.uid == principal.uid, Exchange.name == name)
     row = await found(worker, query.order_by(Exchange.ex_id))
     return Json({"exchange_id": row["ex_id"]})
 
@@ -87,7 +88,7 @@ async def catalog_id(
     worker: WorkerDep, caller: CallerDep, exchange_name: Annotated[Name, Query(description="Name of the exchange.")]
 ) -> Json:
     """Its key in the catalogue."""
-    row = await found(worker, cat_exchanges.visible(caller).where(CatExchange.name == exchange_name))
+    row = await found(worker, visible(CatExchange, caller).where(CatExchange.name == exchange_name))
     return Json({"cat_ex_id": row["cat_ex_id"]})
 
 
@@ -118,7 +119,7 @@ async def create(changes: TheChanges, account: NewAccount) -> Json:
         "createExchange",
         as_arguments(account),
         lambda write: exchanges.create(write, account.model_dump()),
-        exchanges.visible,
+        Exchange,
         status=201,
     )
 
@@ -130,7 +131,7 @@ async def change(changes: TheChanges, ex_id: Key, account: AccountChanges) -> Js
         "updateExchange",
         {"ex_id": ex_id} | as_arguments(account),
         lambda write: exchanges.change(write, ex_id, given(account)),
-        exchanges.visible,
+        Exchange,
     )
 
 

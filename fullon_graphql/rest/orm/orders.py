@@ -17,6 +17,7 @@ from fullon_graphql.rest.orm.scopes import TheScope
 from fullon_graphql.rest.parameters import Key, Name, Page, PageParams, Time
 from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
 from fullon_graphql.services import bots, orders
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import order_statistics
 from fullon_graphql.services.analytics.order_statistics import OrderStatistics
 from fullon_graphql.services.order_status import is_open
@@ -32,7 +33,7 @@ OfBot = Annotated[Key | None, Query(description="Only those of this bot.")]
 @orm.get("", response_model=rows_of(Row), summary="All orders one may see")
 async def everything(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """Newest first."""
-    return await _listed(worker, orders.visible(caller), page)
+    return await _listed(worker, visible(Order, caller), page)
 
 
 @orm.get("/by-bot", response_model=rows_of(Row), summary="The orders of a bot")
@@ -44,15 +45,15 @@ async def by_bot(
     status: Annotated[Name | None, Query(description="Only those with this status, in any letter case.")] = None,
 ) -> Json:
     """Newest first."""
-    await found(worker, bots.visible(caller).where(Bot.bot_id == bot_id))
-    query = orders.visible(caller).where(Order.bot_id == bot_id)
+    await found(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    query = visible(Order, caller).where(Order.bot_id == bot_id)
     return await _listed(worker, query.where(func.lower(Order.status) == status.lower()) if status else query, page)
 
 
 @orm.get("/open", response_model=rows_of(Row), summary="The orders that something may still happen to")
 async def still_open(worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: OfBot = None) -> Json:
     """Newest first: all that are not filled, cancelled or rejected."""
-    query = orders.visible(caller).where(is_open())
+    query = visible(Order, caller).where(is_open())
     return await _listed(worker, _of_bot(query, bot_id), page)
 
 
@@ -66,7 +67,7 @@ async def history(
     end_date: Annotated[Time | None, Query(description="Only those made at or before this time.")] = None,
 ) -> Json:
     """Newest first."""
-    query = _of_bot(orders.visible(caller), bot_id)
+    query = _of_bot(visible(Order, caller), bot_id)
     query = query.where(Order.timestamp >= start_date) if start_date else query
     return await _listed(worker, query.where(Order.timestamp <= end_date) if end_date else query, page)
 
@@ -80,7 +81,7 @@ async def by_symbol(
     bot_id: OfBot = None,
 ) -> Json:
     """Newest first."""
-    return await _listed(worker, _of_bot(orders.visible(caller).where(Order.symbol == symbol), bot_id), page)
+    return await _listed(worker, _of_bot(visible(Order, caller).where(Order.symbol == symbol), bot_id), page)
 
 
 @orm.get("/stats", response_model=OrderStatistics, summary="What became of orders")
@@ -92,7 +93,7 @@ async def statistics(worker: WorkerDep, caller: CallerDep, scope: TheScope) -> J
 @orm.get("/{order_id}", response_model=Row, summary="One order")
 async def order(worker: WorkerDep, caller: CallerDep, order_id: Key) -> Json:
     """Its row."""
-    return await one(worker, orders.visible(caller).where(Order.order_id == order_id))
+    return await one(worker, visible(Order, caller).where(Order.order_id == order_id))
 
 
 class NewOrder(BaseModel):
@@ -129,7 +130,7 @@ async def create(changes: TheChanges, order: NewOrder) -> Json:
         order_id = await orders.create(write, values | {"ex_id": ex_id})
         return await orders.set_status(write, order_id, order.status) if order.status else order_id
 
-    return await changes.row("createOrder", as_arguments(order), made, orders.visible, status=201)
+    return await changes.row("createOrder", as_arguments(order), made, Order, status=201)
 
 
 @orm.patch("/{order_id}/status", response_model=Row, summary="Say what has become of an order")
@@ -139,7 +140,7 @@ async def set_status(changes: TheChanges, order_id: Key, new: Status) -> Json:
         "updateOrderStatus",
         {"order_id": order_id} | as_arguments(new),
         lambda write: orders.set_status(write, order_id, new.status),
-        orders.visible,
+        Order,
     )
 
 

@@ -25,7 +25,8 @@ from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
 from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, Small
 from fullon_graphql.rest.rows import Further, found, listed, one, row_model, rows_of
-from fullon_graphql.services import bots, cat_strategies, cat_strategy_params, strategies
+from fullon_graphql.services import strategies
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 orm = APIRouter(prefix="/orm/strategies", tags=["strategies"])
@@ -59,20 +60,20 @@ Parameter = row_model(CatStrategyParam)
 @orm.get("/catalog", response_model=rows_of(Template), summary="Which templates are there?")
 async def catalog(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """By key."""
-    return await listed(worker, cat_strategies.visible(caller), page)
+    return await listed(worker, visible(CatStrategy, caller), page)
 
 
 @orm.get("/catalog/{cat_str_id}", response_model=Template, summary="One template")
 async def template(worker: WorkerDep, caller: CallerDep, cat_str_id: Key) -> Json:
     """Its row."""
-    return await one(worker, cat_strategies.visible(caller).where(CatStrategy.cat_str_id == cat_str_id))
+    return await one(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
 
 
 @orm.get("/catalog/{cat_str_id}/params", response_model=rows_of(Parameter), summary="What one may set in it")
 async def params(worker: WorkerDep, caller: CallerDep, cat_str_id: Key, page: PageParams) -> Json:
     """By name."""
-    await found(worker, cat_strategies.visible(caller).where(CatStrategy.cat_str_id == cat_str_id))
-    query = cat_strategy_params.visible(caller).where(CatStrategyParam.cat_str_id == cat_str_id)
+    await found(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
+    query = visible(CatStrategyParam, caller).where(CatStrategyParam.cat_str_id == cat_str_id)
     return await listed(worker, query, page)
 
 
@@ -81,21 +82,21 @@ async def of_bot(
     worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: Annotated[Key, Query(description="Key of the bot.")]
 ) -> Json:
     """By key."""
-    await found(worker, bots.visible(caller).where(Bot.bot_id == bot_id))
-    return await listed(worker, strategies.visible(caller).where(Strategy.bot_id == bot_id), page, further=FURTHER)
+    await found(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    return await listed(worker, visible(Strategy, caller).where(Strategy.bot_id == bot_id), page, further=FURTHER)
 
 
 @orm.get("/bot-strategies/{str_id}", response_model=Row, summary="One strategy")
 async def strategy(worker: WorkerDep, caller: CallerDep, str_id: Key) -> Json:
     """Its row, with the name of its template and its parameters."""
-    return await one(worker, strategies.visible(caller).where(Strategy.str_id == str_id), further=FURTHER)
+    return await one(worker, visible(Strategy, caller).where(Strategy.str_id == str_id), further=FURTHER)
 
 
 @orm.get("/user-strategies", response_model=rows_of(Row), summary="The strategies of all my bots")
 async def mine(worker: WorkerDep, principal: ThePrincipal, page: PageParams) -> Json:
     """By key; an administrator's too are only his own here."""
-    own: Any = bots.visible(principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
-    return await listed(worker, strategies.visible(principal).where(Strategy.bot_id.in_(own)), page, further=FURTHER)
+    own: Any = visible(Bot, principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
+    return await listed(worker, visible(Strategy, principal).where(Strategy.bot_id.in_(own)), page, further=FURTHER)
 
 
 LongInteger = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -136,7 +137,7 @@ async def create(changes: TheChanges, strategy: NewStrategy) -> Json:
         "createStrategy",
         as_arguments(strategy),
         lambda write: strategies.create(write, given(strategy, "parameters"), _params(strategy)),
-        strategies.visible,
+        Strategy,
         further=FURTHER,
         status=201,
     )
@@ -153,7 +154,7 @@ async def change(changes: TheChanges, str_id: Key, strategy: StrategyChanges) ->
         return str_id
 
     arguments = {"str_id": str_id} | as_arguments(strategy)
-    return await changes.row("updateStrategy", arguments, changed, strategies.visible, further=FURTHER)
+    return await changes.row("updateStrategy", arguments, changed, Strategy, further=FURTHER)
 
 
 @orm.delete("/bot-strategies/{str_id}", response_model=Done, summary="Take a strategy out of its bot")

@@ -14,6 +14,7 @@ from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, give
 from fullon_graphql.rest.parameters import Key, Name, PageParams, Small
 from fullon_graphql.rest.rows import found, listed, one, row_model, rows_of
 from fullon_graphql.services import symbols
+from fullon_graphql.services.access import visible
 
 orm = APIRouter(prefix="/orm/symbols", tags=["symbols"])
 
@@ -33,7 +34,7 @@ class Decimals(BaseModel):
 @orm.get("", response_model=rows_of(Row), summary="All instruments")
 async def everything(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """By key."""
-    return await listed(worker, symbols.visible(caller), page)
+    return await listed(worker, visible(Symbol, caller), page)
 
 
 @orm.get("/by-exchange", response_model=rows_of(Row), summary="The instruments of an exchange")
@@ -44,7 +45,7 @@ async def by_exchange(
     cat_ex_id: Annotated[Key, Query(description="Key of the exchange in the catalogue.")],
 ) -> Json:
     """By key."""
-    return await listed(worker, symbols.visible(caller).where(Symbol.cat_ex_id == cat_ex_id), page)
+    return await listed(worker, visible(Symbol, caller).where(Symbol.cat_ex_id == cat_ex_id), page)
 
 
 @orm.get("/search", response_model=rows_of(Row), summary="Which instruments are called like this?")
@@ -56,7 +57,7 @@ async def search(
     cat_ex_id: OnExchange = None,
 ) -> Json:
     """By name."""
-    query = symbols.visible(caller).where(Symbol.symbol.icontains(q, autoescape=True))
+    query = visible(Symbol, caller).where(Symbol.symbol.icontains(q, autoescape=True))
     query = query if cat_ex_id is None else query.where(Symbol.cat_ex_id == cat_ex_id)
     return await listed(worker, query, page, Symbol.symbol)
 
@@ -69,7 +70,7 @@ async def decimals(
     cat_ex_id: OnExchange = None,
 ) -> Json:
     """Of the oldest of that name, where several exchanges have one and none is named."""
-    query = symbols.visible(caller).where(Symbol.symbol == symbol).order_by(Symbol.symbol_id)
+    query = visible(Symbol, caller).where(Symbol.symbol == symbol).order_by(Symbol.symbol_id)
     row = await found(worker, query if cat_ex_id is None else query.where(Symbol.cat_ex_id == cat_ex_id))
     return Json(dict.fromkeys(Decimals.model_fields, row["decimals"]))
 
@@ -77,7 +78,7 @@ async def decimals(
 @orm.get("/{symbol_id}", response_model=Row, summary="One instrument")
 async def instrument(worker: WorkerDep, caller: CallerDep, symbol_id: Key) -> Json:
     """Its row."""
-    return await one(worker, symbols.visible(caller).where(Symbol.symbol_id == symbol_id))
+    return await one(worker, visible(Symbol, caller).where(Symbol.symbol_id == symbol_id))
 
 
 class SymbolChanges(BaseModel):
@@ -108,7 +109,7 @@ async def create(changes: TheChanges, symbol: NewSymbol) -> Json:
         "createSymbol",
         as_arguments(symbol),
         lambda write: symbols.create(write, given(symbol)),
-        symbols.visible,
+        Symbol,
         status=201,
     )
 
@@ -120,7 +121,7 @@ async def change(changes: TheChanges, symbol_id: Key, symbol: SymbolChanges) -> 
         "updateSymbol",
         {"symbol_id": symbol_id} | as_arguments(symbol),
         lambda write: symbols.change(write, symbol_id, given(symbol)),
-        symbols.visible,
+        Symbol,
     )
 
 

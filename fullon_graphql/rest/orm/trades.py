@@ -19,7 +19,8 @@ from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, Page, PageParams, Time
 from fullon_graphql.rest.rows import found, listed, row_model, rows_of
-from fullon_graphql.services import bots, dry_trades, orders, trades
+from fullon_graphql.services import bots, dry_trades, trades
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.ledger import TradeKind
 from fullon_graphql.services.writing.executor import UnitOfWork
 
@@ -50,7 +51,7 @@ async def by_bot(
     worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: BotKey, trade_type: OfKind = TradeKind.DRY
 ) -> Json:
     """Newest first. A live trade is a bot's where the order it belongs to is."""
-    await found(worker, bots.visible(caller).where(Bot.bot_id == bot_id))
+    await found(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
     return await _listed(worker, _of_bot(_visible(caller, trade_type), caller, bot_id), page)
 
 
@@ -71,7 +72,7 @@ async def by_symbol(
 @orm.get("/live", response_model=rows_of(Live), summary="What really happened")
 async def live(worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: OfBot = None) -> Json:
     """Newest first."""
-    return await _listed(worker, _of_bot(trades.visible(caller), caller, bot_id), page)
+    return await _listed(worker, _of_bot(visible(Trade, caller), caller, bot_id), page)
 
 
 @orm.get("/history", response_model=Row, summary="The trades that match")
@@ -127,7 +128,7 @@ async def create(changes: TheChanges, trade: NewDryTrade) -> Json:
             ex_id = await bots.account_on(write, trade.bot_id)
         return await dry_trades.create(write, given(trade, "ex_id") | {"ex_id": ex_id})
 
-    return await changes.row("createDryTrade", as_arguments(trade), made, dry_trades.visible, status=201)
+    return await changes.row("createDryTrade", as_arguments(trade), made, DryTrade, status=201)
 
 
 class Computed(BaseModel):
@@ -174,7 +175,7 @@ async def create_live(changes: TheChanges, trade: NewTrade) -> Json:
             values["ex_id"] = await _account(write, trade.bot_id)
         return await trades.create(write, values)
 
-    return await changes.row("createTrade", as_arguments(trade), made, trades.visible, status=201)
+    return await changes.row("createTrade", as_arguments(trade), made, Trade, status=201)
 
 
 @orm.post("/bot", response_model=Live | Dry, status_code=201, summary="Note a trade of a bot")
@@ -196,7 +197,7 @@ async def change(changes: TheChanges, trade_id: Key, computed: Computed) -> Json
         "updateTrade",
         {"trade_id": trade_id} | as_arguments(computed),
         lambda write: trades.change(write, trade_id, given(computed)),
-        trades.visible,
+        Trade,
     )
 
 
@@ -217,7 +218,7 @@ async def _listed(worker: Worker, query: Select[Any], page: Page) -> Json:
 
 
 def _visible(caller: Caller, kind: TradeKind) -> Select[Any]:
-    return trades.visible(caller) if kind is TradeKind.LIVE else dry_trades.visible(caller)
+    return visible(Trade, caller) if kind is TradeKind.LIVE else visible(DryTrade, caller)
 
 
 def _table(query: Select[Any]) -> Any:
@@ -235,5 +236,5 @@ def _of_bot(query: Select[Any], caller: Caller, bot_id: int | None) -> Select[An
         return query.where(DryTrade.bot_id == bot_id)
     # Two exchanges may give out one number: the account has to be the same, too.
     columns = (Order.uid, Order.ex_id, Order.ex_order_id)
-    of_orders = orders.visible(caller).where(Order.bot_id == bot_id).with_only_columns(*columns)
+    of_orders = visible(Order, caller).where(Order.bot_id == bot_id).with_only_columns(*columns)
     return query.where(tuple_(Trade.uid, Trade.ex_id, Trade.ex_order_id).in_(of_orders))

@@ -12,6 +12,7 @@ from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, give
 from fullon_graphql.rest.parameters import Key, PageParams
 from fullon_graphql.rest.rows import listed, one, row_model, rows_of
 from fullon_graphql.services import users
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 orm = APIRouter(prefix="/orm/users", tags=["users"])
@@ -22,19 +23,19 @@ Row = row_model(User)
 @orm.get("/me", response_model=Row, summary="Who am I?")
 async def me(worker: WorkerDep, principal: ThePrincipal) -> Json:
     """The account that is signed in."""
-    return await one(worker, users.visible(principal).where(User.uid == principal.uid))
+    return await one(worker, visible(User, principal).where(User.uid == principal.uid))
 
 
 @orm.get("", response_model=rows_of(Row), summary="Everybody one may see")
 async def everybody(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """By key; for those who are no administrators, themselves."""
-    return await listed(worker, users.visible(caller), page)
+    return await listed(worker, visible(User, caller), page)
 
 
 @orm.get("/{uid}", response_model=Row, summary="Somebody")
 async def somebody(worker: WorkerDep, caller: CallerDep, uid: Key) -> Json:
     """Anybody else is not found, unless an administrator asks."""
-    return await one(worker, users.visible(caller).where(User.uid == uid))
+    return await one(worker, visible(User, caller).where(User.uid == uid))
 
 
 class Profile(BaseModel):
@@ -70,7 +71,7 @@ async def create(changes: TheChanges, user: NewUser) -> Json:
         "createUser",
         as_arguments(user),
         lambda write: users.create(write, given(user, "password"), user.password),
-        users.visible,
+        User,
         status=201,
     )
 
@@ -82,10 +83,10 @@ async def change(changes: TheChanges, uid: Key, user: AccountChanges) -> Json:
     async def changed(write: UnitOfWork) -> int:
         if write.principal.admin:
             return await users.change(write, uid, given(user))
-        await write.find(users.visible(write.principal), User, uid)
+        await write.find(User, uid)
         return await users.change_profile(write, user.model_dump(exclude_unset=True, include=set(Profile.model_fields)))
 
-    return await changes.row("updateUser", {"uid": uid} | as_arguments(user), changed, users.visible)
+    return await changes.row("updateUser", {"uid": uid} | as_arguments(user), changed, User)
 
 
 @orm.delete("/{uid}", response_model=Done, summary="Delete an account, as administrator")

@@ -16,7 +16,7 @@ from fullon_graphql.rest.orm.scopes import TheCurrency, TheScope
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key
 from fullon_graphql.rest.rows import found
-from fullon_graphql.services import users
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import bot_dashboard, performance, portfolio, trade_statistics, user_summary
 from fullon_graphql.services.analytics.bot_dashboard import BotDashboard
 from fullon_graphql.services.analytics.performance import Performance
@@ -30,7 +30,7 @@ orm = APIRouter(prefix="/orm/views", tags=["views"])
 @orm.get("/bot-dashboard/{user_id}", response_model=BotDashboard, summary="Somebody's bots in numbers")
 async def dashboard(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
     """How many bots, orders and trades there are."""
-    await found(worker, users.visible(caller).where(User.uid == user_id))
+    await found(worker, visible(User, caller).where(User.uid == user_id))
     return Json(await bot_dashboard.of_owner(worker.database, caller, user_id))
 
 

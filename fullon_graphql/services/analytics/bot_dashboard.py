@@ -10,7 +10,7 @@ from sqlalchemy import ScalarSelect, Select, func, select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.models import Bot, DryTrade, Order, Trade
-from fullon_graphql.services import bots, dry_trades, orders, trades
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.order_status import is_open
 
 
@@ -42,13 +42,13 @@ async def of_owner(database: Database, caller: Caller, uid: int | None = None) -
             .scalar_subquery()
         )
 
-    own_bots, own_orders = bots.visible(caller), orders.visible(caller)
+    own_bots, own_orders = visible(Bot, caller), visible(Order, caller)
     counts = {
         "total_bots": count(own_bots, Bot.uid),
         "active_bots": count(own_bots, Bot.uid, Bot.active),
         "dry_run_bots": count(own_bots, Bot.uid, Bot.dry_run),
-        "total_trades": count(trades.visible(caller), Trade.uid),
-        "total_dry_trades": count(dry_trades.visible(caller), DryTrade.uid),
+        "total_trades": count(visible(Trade, caller), Trade.uid),
+        "total_dry_trades": count(visible(DryTrade, caller), DryTrade.uid),
         "total_orders": count(own_orders, Order.uid),
         "open_orders": count(own_orders, Order.uid, is_open()),
     }

@@ -34,7 +34,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import DryTrade, Order, Trade
-from fullon_graphql.services import dry_trades, orders, trades
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.prices import Rates
 
 MOST_DAYS = 36_500
@@ -153,7 +153,7 @@ def within(
 
 
 def _live(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:
-    visible = trades.visible(caller).with_only_columns(
+    trades = visible(Trade, caller).with_only_columns(
         Trade.trade_id,
         Trade.uid,
         Trade.ex_id,
@@ -166,20 +166,20 @@ def _live(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:
         Trade.time.label("time"),
     )
     if bot_ids is None:
-        return visible
+        return trades
     ordered = (
-        orders.visible(caller)
+        visible(Order, caller)
         .with_only_columns(Order.bot_id, Order.uid, Order.ex_id, Order.ex_order_id)
         .where(Order.bot_id == func.any(_integers(bot_ids)), Order.ex_order_id.is_not(None))
         .distinct()
         .subquery("ordered")
     )
     same = and_(ordered.c.uid == Trade.uid, ordered.c.ex_id == Trade.ex_id, ordered.c.ex_order_id == Trade.ex_order_id)
-    return visible.add_columns(ordered.c.bot_id).join(ordered, same)
+    return trades.add_columns(ordered.c.bot_id).join(ordered, same)
 
 
 def _dry(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:
-    visible = dry_trades.visible(caller).with_only_columns(
+    trades = visible(DryTrade, caller).with_only_columns(
         DryTrade.trade_id,
         DryTrade.uid,
         DryTrade.ex_id,
@@ -192,8 +192,8 @@ def _dry(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:
         DryTrade.timestamp.label("time"),
     )
     if bot_ids is None:
-        return visible
-    return visible.add_columns(DryTrade.bot_id).where(DryTrade.bot_id == func.any(_integers(bot_ids)))
+        return trades
+    return trades.add_columns(DryTrade.bot_id).where(DryTrade.bot_id == func.any(_integers(bot_ids)))
 
 
 def _currency(symbol: ColumnElement[str]) -> ColumnElement[str]:

@@ -10,7 +10,7 @@ from sqlalchemy import func
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.models import Order
-from fullon_graphql.services import orders
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.ledger import Scope, within
 from fullon_graphql.services.order_status import CANCELLATIONS, CLOSED
 
@@ -50,7 +50,7 @@ async def of_orders(database: Database, caller: Caller, scope: Scope) -> OrderSt
     if scope.bot_ids is not None:
         conditions.append(Order.bot_id.in_(scope.bot_ids))
     rows = await database.rows(
-        orders.visible(caller)
+        visible(Order, caller)
         .where(*conditions)
         .with_only_columns(
             status.label("status"),

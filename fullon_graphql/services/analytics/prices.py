@@ -14,7 +14,8 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
 from fullon_graphql.models import CatExchange
-from fullon_graphql.services import cat_exchanges, tickers
+from fullon_graphql.services import tickers
+from fullon_graphql.services.access import visible
 
 STEPS = 2
 """A currency is priced by a ticker against the one asked for, or by way of one other currency; never from further."""
@@ -81,7 +82,7 @@ async def read(database: Database, redis: Redis, caller: Caller) -> Prices:
     Raises:
         Unauthenticated: nobody is signed in.
     """
-    catalogue = cat_exchanges.visible(caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
+    catalogue = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
     names = [row.name for row in await database.rows(catalogue)]
     seen = await tickers.of_exchanges(redis, caller, names) if names else []
     return Prices(ticker for of_exchange in seen for ticker in of_exchange)

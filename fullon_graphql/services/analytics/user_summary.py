@@ -14,7 +14,8 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import User
-from fullon_graphql.services import users, wallets
+from fullon_graphql.services import wallets
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import prices
 from fullon_graphql.services.analytics.ledger import Period, Scope, book
 from fullon_graphql.services.analytics.portfolio import portfolio
@@ -52,7 +53,7 @@ async def of_person(database: Database, redis: Redis, caller: Caller, uid: int, 
         Unauthenticated: nobody is signed in.
         NotFound: there is no such person, or it is not the caller's to see.
     """
-    if not await database.rows(users.visible(caller).with_only_columns(User.uid).where(User.uid == uid)):
+    if not await database.rows(visible(User, caller).with_only_columns(User.uid).where(User.uid == uid)):
         raise NotFound(f"No User with key {uid}.")
     [summary] = await of_people(database, redis, caller, [uid], currency)
     return summary

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
 
 from fullon_graphql.auth.passwords import matches_in_thread
 from fullon_graphql.auth.principal import Caller, Principal
@@ -27,7 +27,6 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Unauthenticated
 from fullon_graphql.models import Session, User
-from fullon_graphql.services.access import own_rows
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.signing_in.throttle import Throttle
 from fullon_graphql.services.signing_in.used_codes import use_code
@@ -43,11 +42,6 @@ _REFRESH_TOKEN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[A-
 _NOTED_CHARACTERS = 200  # of what a client says about itself; the rest is noise or an attack on the disk
 
 _log = structlog.get_logger(__name__)
-
-
-def visible(caller: Caller) -> Select[tuple[Session]]:
-    """The sessions `caller` may see, those that have ended too; the column `refresh_hash` is a secret of nobody's."""
-    return own_rows(Session, Session.uid, caller)
 
 
 def alive() -> ColumnElement[bool]:
@@ -66,7 +60,7 @@ async def end(write: UnitOfWork, session_id: UUID) -> str:
     Raises:
         NotFound: no such session, or a foreign one.
     """
-    session = await write.find(visible(write.principal), Session, session_id)
+    session = await write.find(Session, session_id)
     ending = {"revoked_at": func.now(), "reason": "ended"}
     await write.update(Session, session, {} if session.revoked_at else ending)
     return str(session_id)
@@ -74,7 +68,8 @@ async def end(write: UnitOfWork, session_id: UUID) -> str:
 
 async def end_others(write: UnitOfWork) -> int:
     """End all sessions of the caller but the one that asks, and say how many; an API key is none."""
-    user = await write.find(select(User), User, write.principal.uid)
+    own = select(User).where(User.uid == write.principal.uid).with_for_update()
+    user = (await write.connection.execute(own)).one()
     await write.update(User, user, {})  # nothing of it changes, but whose sessions end is what there is to audit
     return await end_all_but_own(write, user.uid, "ended")
 

@@ -15,7 +15,6 @@ from fullon_graphql.auth.totp import NOT_ENROLLED, generate_seed, is_enrolled, m
 from fullon_graphql.cache import keys
 from fullon_graphql.errors import Conflict
 from fullon_graphql.models import User
-from fullon_graphql.services import users
 from fullon_graphql.services.signing_in.reauthentication import proven
 from fullon_graphql.services.signing_in.used_codes import use_code
 from fullon_graphql.services.writing.executor import UnitOfWork
@@ -80,7 +79,7 @@ def address(seed: str, mail: str) -> str:
 
 
 async def _myself(write: UnitOfWork) -> Row[tuple[User]]:
-    return await write.find(users.visible(write.principal), User, write.principal.uid)
+    return await write.find(User, write.principal.uid)
 
 
 async def _used(write: UnitOfWork, seed: str, code: str) -> bool:

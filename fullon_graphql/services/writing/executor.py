@@ -21,7 +21,7 @@ import orjson
 import redis.exceptions
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, inspect, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, inspect, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,6 +32,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models.base import is_secret
 from fullon_graphql.services import audit
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.audit import Event
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.writing import idempotency
@@ -84,13 +85,13 @@ class UnitOfWork:
     images: list[tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]] = field(default_factory=list)
     """Every changed row: entity, key, before and after."""
 
-    async def find(self, visible: Select[Any], table: type[Any], *key: Any, lock: bool = True) -> Row[Any]:
-        """The row of `table` with `key` among the `visible` ones; nobody else changes it until this write ends.
+    async def find(self, table: type[Any], *key: Any, lock: bool = True) -> Row[Any]:
+        """The row of `table` with `key`, locked against other writers until the transaction ends unless `lock` is off.
 
         Raises:
-            NotFound: there is none, or it is not the caller's to see.
+            NotFound: there is no such row that the caller may read.
         """
-        query = visible.where(_identified(table, key))
+        query = visible(table, self.principal).where(_identified(table, key))
         found: Row[Any] | None = (await self.connection.execute(query.with_for_update() if lock else query)).first()
         if found is None:
             raise NotFound(f"No {table.__name__} with key {', '.join(map(str, key))}.")
