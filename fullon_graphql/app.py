@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fullon_graphql.auth.tokens import refuse_insecure_secret
+from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.cache import accounts, bots, keys, market, orders, processes
 from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.client import connect
@@ -24,7 +25,8 @@ from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.context import Watches, Worker
-from fullon_graphql.daemons.control.manager import ServiceManager, new_worker_id
+from fullon_graphql.daemons.control.manager import ServiceManager
+from fullon_graphql.daemons.control.runner import ServiceRunner, new_runner_id
 from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
@@ -139,12 +141,14 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
         stack.push_async_callback(redis.aclose)
         listener = connect(settings.redis_url, settings, "hub")
         stack.push_async_callback(listener.aclose)
-        hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout))
+        background = BackgroundTasks()
+        hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout, background))
         changes = await stack.enter_async_context(ChangeFeed(database, settings.db_timeout))
         resources = Resources(settings, database, ohlcv_database, redis)
-        services = ServiceManager(settings, resources, new_worker_id())
+        services = ServiceManager(redis, hub)
         if serving:
-            await stack.enter_async_context(services)
+            runner = ServiceRunner(settings, resources, hub, background, new_runner_id())
+            await stack.enter_async_context(runner)
             await stack.enter_async_context(pruning(database, settings.change_retention_hours))
         signing_in = Sessions(database, redis, settings)
         yield Worker(
@@ -154,6 +158,7 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
             candles=CandleStore(ohlcv_database),
             redis=redis,
             hub=hub,
+            background=background,
             changes=changes,
             watches=_watches(hub, redis, services, settings),
             services=services,

@@ -15,6 +15,7 @@ import redis.asyncio
 import strawberry
 
 from fullon_graphql.auth.principal import Anonymous, Caller
+from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.hub import Hub
@@ -57,6 +58,7 @@ class Worker:
     candles: CandleStore
     redis: redis.asyncio.Redis
     hub: Hub
+    background: BackgroundTasks
     changes: ChangeFeed
     watches: Watches
     services: ServiceManager

@@ -1,8 +1,8 @@
-"""The hub: one Redis subscriber connection per process, however many clients listen.
+"""The hub: the one Redis subscriber connection of a process, shared by all its subscribers.
 
-A channel is subscribed when its first listener comes and dropped with its last. Redis forgets who subscribed when a
-connection breaks and never repeats a message, so a listener is told to read the state anew whenever a subscription
-takes effect: the first time, and after every reconnect.
+A channel is subscribed with its first mailbox and unsubscribed with its last. Redis drops subscriptions when a
+connection breaks and never repeats a message, so a mailbox is reset whenever a subscription takes effect: the first
+time, and after every reconnect. Its reader then reads the state from Redis.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from fullon_graphql.background import BackgroundTask, BackgroundTasks, Ready
 from fullon_graphql.cache import keys
 from fullon_graphql.errors import ServiceUnavailable
 
 log = structlog.get_logger(__name__)
 
 SILENCE = 5.0
-"""Seconds without a word from Redis before it is pinged, and again before the connection is given up."""
-SLOWEST_RETRY = 2.0
-"""Seconds between attempts to reconnect, at most."""
+"""Seconds without a message before Redis is pinged, and again before the connection is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A channel, or with `pattern` all channels that match a glob (escape what is not meant as one)."""
+    """A channel, or with `pattern` all channels that match a glob. Escape special characters that are literal."""
 
     name: str
     pattern: bool = False
@@ -45,9 +44,9 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a listener has not seen yet: the newest message per channel.
+    """The newest unread message per channel.
 
-    With `reset`, messages may have been missed: read the state, then forget what it knew.
+    With `reset`, messages may have been lost: read the state, and drop what was known before.
     """
 
     messages: dict[str, str]
@@ -55,25 +54,25 @@ class News:
 
 
 class Mailbox:
-    """What one listener has yet to read. Bounded by the channels it listens to: the newest message wins."""
+    """The unread messages of one subscriber. Bounded: only the newest message of each channel is kept."""
 
     def __init__(self) -> None:
         self._messages: dict[str, str] = {}
         self._reset = False
         self._arrived = asyncio.Event()
 
-    def put(self, channel: str, message: str) -> None:
-        """Keep `message` in place of an unread one of the same channel."""
+    def deliver(self, channel: str, message: str) -> None:
+        """Add a message; it replaces an unread one of the same channel."""
         self._messages[channel] = message
         self._arrived.set()
 
     def reset(self) -> None:
-        """Tell the listener that it may have missed messages."""
+        """Record that messages may have been lost."""
         self._reset = True
         self._arrived.set()
 
     async def news(self) -> News:
-        """Wait until there is something to read, and take all of it."""
+        """Wait for unread messages or a reset, and take all of it."""
         await self._arrived.wait()
         self._arrived.clear()
         news = News(self._messages, self._reset)
@@ -81,7 +80,7 @@ class Mailbox:
         return news
 
     async def news_until(self, moment: float) -> News | None:
-        """The same, or None where nothing has come until then, by the clock of the event loop."""
+        """The same, or None if there is nothing until then (time of the event loop's clock)."""
         try:
             async with asyncio.timeout_at(moment):
                 return await self.news()
@@ -90,10 +89,9 @@ class Mailbox:
 
 
 class Subscriber(PubSub):
-    """redis-py's, but once it is broken it stays so.
+    """redis-py's, without reconnecting by itself.
 
-    Otherwise who reads and who subscribes would both connect it again, at the same time: each would take answers to
-    the other, and fail in ways that no caller expects.
+    A read and a subscription could otherwise both reconnect at the same time, and receive each other's answers.
     """
 
     async def connect(self) -> None:
@@ -110,48 +108,50 @@ class Subscriber(PubSub):
 
 
 class Hub:
-    """Use as a context manager around the life of the process; `listen` inside it. It needs a client of its own."""
+    """Use as a context manager around the life of the process; `listen` inside it. It needs a client of its own.
 
-    def __init__(self, redis: Redis, patience: float) -> None:
-        redis.set_retry(Retry(NoBackoff(), 0, supported_errors=()))  # connecting again is the hub's
+    `timeout_seconds` limits the wait for Redis to confirm a subscription.
+    """
+
+    def __init__(self, redis: Redis, timeout_seconds: float, tasks: BackgroundTasks | None = None) -> None:
+        redis.set_retry(Retry(NoBackoff(), 0, supported_errors=()))  # the hub reconnects
+        self.tasks = tasks or BackgroundTasks()
         self._redis = redis
-        self._timeout_seconds = patience
+        self._timeout_seconds = timeout_seconds
         self._listeners: dict[Topic, set[Mailbox]] = defaultdict(set)
         self._unconfirmed: Counter[Topic] = Counter()
         self._changing = asyncio.Lock()
         self._pubsub: PubSub | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self._reader: BackgroundTask | None = None
 
     async def __aenter__(self) -> Self:
-        self._reader = asyncio.create_task(self._keep_reading(), name="hub")
+        self._reader = self.tasks.start("hub", self._run)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._reader:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
+            await self.tasks.stop(self._reader)
 
     @property
     def topics(self) -> int:
-        """How many channels and patterns are subscribed."""
+        """Number of subscribed channels and patterns."""
         return len(self._listeners)
 
     @property
     def listeners(self) -> int:
-        """How many listen to them."""
+        """Number of mailboxes that receive their messages."""
         return len(set().union(*self._listeners.values()))
 
     @asynccontextmanager
     async def listen(self, topics: Iterable[Topic], mailbox: Mailbox | None = None) -> AsyncIterator[Mailbox]:
-        """A mailbox for `topics`, whose first news is a reset: subscribed, so read the state now.
+        """Subscribe a mailbox to `topics`. Its first news is a reset, once Redis has confirmed: read the state then.
 
-        Who must not miss what the newest message leaves behind brings a `mailbox` that looks at each.
+        A caller that needs every message, not only the newest, passes a `mailbox` of a class that handles each.
 
         Raises:
-            ServiceUnavailable: Redis did not take the subscription in time.
+            ServiceUnavailable: Redis did not confirm the subscription in time.
         """
         mailbox, wanted = mailbox or Mailbox(), list(dict.fromkeys(topics))
         try:
@@ -182,30 +182,24 @@ class Hub:
             for topic in abandoned:
                 del self._listeners[topic]
             if self._pubsub and abandoned:
-                with contextlib.suppress(RedisError, OSError):  # the reader notices, and reconnects without them
+                with contextlib.suppress(RedisError, OSError):  # the reader reconnects without them
                     await _send(self._pubsub.unsubscribe, self._pubsub.punsubscribe, abandoned)
 
     async def _subscribe(self, topics: list[Topic]) -> None:
         if self._pubsub and topics:
             self._unconfirmed.update(topics)
-            with contextlib.suppress(RedisError, OSError):  # the reader notices, and subscribes after reconnecting
+            with contextlib.suppress(RedisError, OSError):  # the reader reconnects and subscribes
                 await _send(self._pubsub.subscribe, self._pubsub.psubscribe, topics)
 
-    async def _keep_reading(self) -> None:
-        pause = 0.05
-        while True:
-            try:
-                async with self._connected() as pubsub:
-                    pause = 0.05
-                    await self._read(pubsub)
-            except (RedisError, OSError) as error:
-                log.warning("hub.disconnected", error=repr(error), listeners=len(self._listeners))
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, SLOWEST_RETRY)
+    async def _run(self, ready: Ready) -> None:
+        """Connect, and read until the connection breaks."""
+        async with self._connected() as pubsub:
+            ready()
+            await self._read(pubsub)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[PubSub]:
-        """A new connection, subscribed to everything somebody listens to; one channel of our own keeps it open."""
+        """A new connection, subscribed to all topics. A channel of our own keeps it open without any."""
         async with Subscriber(self._redis.connection_pool) as pubsub:
             await pubsub.subscribe(keys.HUB)
             try:
@@ -215,7 +209,7 @@ class Hub:
                     await self._subscribe(list(self._listeners))
                 yield pubsub
             finally:
-                async with self._changing:  # so that it is not closed in the midst of sending
+                async with self._changing:  # not while another task sends on it
                     self._pubsub = None
 
     async def _read(self, pubsub: PubSub) -> None:
@@ -243,7 +237,11 @@ class Hub:
 
     def _deliver(self, topic: Topic, channel: str, data: str) -> None:
         for mailbox in self._listeners.get(topic, ()):
-            mailbox.put(channel, data)
+            try:
+                mailbox.deliver(channel, data)
+            except Exception:  # one mailbox must not end the reader, on which all others depend
+                log.exception("hub.message_not_delivered", channel=channel)
+                mailbox.reset()
 
     def _confirm(self, topic: Topic) -> None:
         self._unconfirmed[topic] -= 1

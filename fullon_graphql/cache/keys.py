@@ -1,7 +1,7 @@
-"""Every key and channel in Redis. Nothing else in the package spells one.
+"""All keys and channels in Redis.
 
-The first part is the platform's layout, which we read and write exactly as it stands. The second part is ours: all of
-it lies under `fullon_graphql:`.
+The first part is the platform's layout, which we read and write unchanged. The second part is ours: all of its keys
+begin with `fullon_graphql:`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 
 
 def tickers(exchange: str) -> str:
-    """HASH: symbol as it is spelled → ticker as JSON."""
+    """HASH: symbol → ticker as JSON."""
     return f"tickers:{exchange}"
 
 
@@ -22,7 +22,7 @@ def ticker_time(exchange: str, symbol: str) -> str:
 
 
 def ticker_updates(exchange: str, symbol: str) -> str:
-    """CHANNEL: each new ticker, as the same JSON the hash holds."""
+    """CHANNEL: each new ticker, as the same JSON as in the hash."""
     return f"ticker_updates:{exchange}:{symbol}"
 
 
@@ -43,22 +43,22 @@ POSITIONS = "account_positions"
 
 
 def new_orders(local_oid: str) -> str:
-    """LIST: exchange order ids that answer one local order id."""
+    """LIST: exchange order ids that were returned for one local order id."""
     return f"new_orders:{local_oid}"
 
 
 NEW_ORDERS = new_orders("*")
-"""PATTERN: all of these lists."""
+"""PATTERN: all lists of `new_orders`."""
 
 
-def ordered(new_orders_key: str) -> str:
-    """The local order id that such a list answers."""
+def local_order_id(new_orders_key: str) -> str:
+    """The local order id in a key of `new_orders`."""
     return new_orders_key.removeprefix(new_orders(""))
 
 
 ORDER_STATUS = "order_status"
 TRADES = "trades"
-"""The names under which writers may say that they have changed any of the following."""
+"""Names for `changes`, on which writers announce a change of any of the following keys."""
 
 
 def order_status(exchange: int | str) -> str:
@@ -76,16 +76,6 @@ def trades_status(exchange: str) -> str:
     return f"TRADE:STATUS:{exchange}"
 
 
-def user_trades(uid: int, exchange: str) -> str:
-    """LIST: one person's own trades as JSON."""
-    return f"user_trades:{uid}:{exchange}"
-
-
-def user_trades_status(key: str) -> str:
-    """STRING: ISO time of the last push of an own trade."""
-    return f"USER_TRADE:STATUS:{key}"
-
-
 # ---------------------------------------------------------------- bots
 
 BLOCKED_EXCHANGES = "block_exchange"
@@ -95,26 +85,21 @@ OPENING_POSITIONS = "opening_position"
 """HASH: `{ex_id}:{symbol}` → `{bot_id}:{ISO time}`."""
 
 BOT_STATUS = "bot_status"
-"""HASH: bot_id → JSON object of feed number → what the bot says about it."""
-
-
-def account_symbol(ex_id: int, symbol: str) -> str:
-    """The field of `BLOCKED_EXCHANGES` and `OPENING_POSITIONS`."""
-    return f"{ex_id}:{symbol}"
+"""HASH: bot_id → JSON object of feed number → status of the bot in that feed."""
 
 
 # ---------------------------------------------------------------- candles
 
 
 def ohlcv(symbol: str, timeframe: str) -> str:
-    """LIST: the newest bars as JSON arrays. The platform has no exchange in this key, so exchanges collide."""
+    """LIST: the newest bars as JSON arrays. The key has no exchange, so exchanges collide."""
     return f"ohlcv:{symbol}:{timeframe}"
 
 
 # ---------------------------------------------------------------- processes
 
 PROCESS_COMPONENTS = "process:components"
-"""HASH: component → id of the process that registered it last."""
+"""HASH: component → id of the process that was registered last."""
 
 
 def process_id(process_type: str, component: str, started: float) -> str:
@@ -123,27 +108,22 @@ def process_id(process_type: str, component: str, started: float) -> str:
 
 
 def process_component(process_id: str) -> str:
-    """The component in a process id, whatever colons it contains."""
+    """The component in a process id. It may contain colons."""
     return process_id.partition(":")[2].rpartition(":")[0]
 
 
 def process_data(process_id: str) -> str:
-    """STRING with a time to live: what a process says about itself, as JSON."""
+    """STRING with a time to live: the report of a process, as JSON."""
     return f"process:data:{process_id}"
 
 
 def process_active(process_type: str) -> str:
-    """HASH: process id → ISO time of its last sign of life."""
+    """HASH: process id → ISO time of its last heartbeat."""
     return f"process:active:{process_type}"
 
 
-def process_broadcast(process_type: str) -> str:
-    """CHANNEL: messages to all processes of one type."""
-    return f"process:broadcast:{process_type}"
-
-
 # ---------------------------------------------------------------- the platform's cache of rows
-# A writer that changes symbols or exchanges deletes these, or the platform serves the old rows for a day.
+# A writer that changes symbols or exchanges deletes these keys. Otherwise the platform returns the old rows for a day.
 
 
 def cached_symbol(symbol: str, cat_ex_id: int) -> str:
@@ -166,10 +146,6 @@ CACHED_CAT_EXCHANGES = "exchanges:cat_exchanges:*"
 """PATTERN: every page of the catalogue of exchanges."""
 
 
-def cached_cat_exchanges(exchange: str, page: int, page_size: int, everything: bool) -> str:
-    return f"exchanges:cat_exchanges:{exchange}:{page}:{page_size}:{everything}"
-
-
 def cached_exchange_id(name: str, uid: int) -> str:
     return f"exchanges:id:{name}:{uid}"
 
@@ -177,71 +153,71 @@ def cached_exchange_id(name: str, uid: int) -> str:
 # ---------------------------------------------------------------- ours
 
 PREFIX = "fullon_graphql:"
-"""What every key of ours begins with."""
+"""The prefix of all our keys."""
 
 
 FAILED_LOGINS = f"{PREFIX}logins"
-"""Prefix of the counts of failed sign-ins, which a library keeps."""
+"""Prefix of the counters of failed sign-ins, which are kept by a library."""
 
 
 def used_totp(uid: int, step: int) -> str:
-    """STRING with a time to live: a one-time code was used; `step` numbers its half minute."""
+    """STRING with a time to live: a one-time code was used; `step` is the number of its 30-second interval."""
     return f"{PREFIX}totp:{uid}:{step}"
 
 
 def pending_totp(uid: int) -> str:
-    """STRING with a time to live: the seed of one-time codes that somebody has asked for and not confirmed yet."""
+    """STRING with a time to live: a seed of one-time codes that the account has requested and not confirmed yet."""
     return f"{PREFIX}totp_pending:{uid}"
 
 
-def service_order(name: str) -> str:
-    """HASH: what was last ordered of a service: `running` (1 or 0) and `number`, which counts the orders."""
-    return f"{PREFIX}service:{name}:order"
+def service_desired(name: str) -> str:
+    """HASH: the desired state of a service: `running` (1 or 0) and `generation`, which counts its changes."""
+    return f"{PREFIX}service:{name}:desired"
 
 
 def service_lease(name: str) -> str:
-    """STRING with a time to live: `{fencing number}:{holder}` of the worker that runs the service."""
+    """STRING with a time to live: `{fencing number}:{holder}` of the process that runs the service."""
     return f"{PREFIX}service:{name}:lease"
 
 
 def service_fence(name: str) -> str:
-    """STRING: the last fencing number given out. Only ever grows."""
+    """STRING: the last fencing number that was issued. It only grows."""
     return f"{PREFIX}service:{name}:fence"
 
 
 def service_report(name: str) -> str:
-    """HASH: what the holder reports of a service: state, times, error, and the order it has carried out."""
+    """HASH: the holder's report of a service: state, times, error, and the generation it has acted on."""
     return f"{PREFIX}service:{name}:report"
 
 
 def service_changes(name: str) -> str:
-    """CHANNEL: a nudge whenever the order or the report of a service changes; who hears it reads again."""
+    """CHANNEL: announces a change of the desired state or the report of a service. Subscribers read both again."""
     return f"{PREFIX}service:{name}:changes"
 
 
 def candle_writes(exchange: str, symbol: str) -> str:
-    """CHANNEL: candles have been stored. The message is until when they are complete (unix milliseconds), or 0."""
+    """CHANNEL: candles were stored. The message is the time until which they are complete (unix ms), or 0."""
     return f"{PREFIX}candles:{exchange}:{symbol}"
 
 
 def changes(key: str) -> str:
-    """CHANNEL: a nudge when one of the platform's keys without a channel of its own has been written; read again."""
+    """CHANNEL: announces a change of a platform's key that has no channel of its own. Subscribers read it again."""
     return f"{PREFIX}changes:{key}"
 
 
 def credentials(uid: int) -> str:
-    """CHANNEL: a nudge when a session or API key of this account has ended, or what the account may do has changed."""
+    """CHANNEL: a session or API key of this account has ended, or the rights of the account have changed."""
     return f"{PREFIX}credentials:{uid}"
 
 
 CREDENTIALS = f"{PREFIX}credentials:*"
-"""PATTERN: the same of all accounts."""
+"""PATTERN: the channel `credentials` of all accounts."""
 
 
 HUB = f"{PREFIX}hub"
-"""CHANNEL: nobody speaks on it; the hub keeps its connection open with it while nobody listens."""
+"""CHANNEL: never published on. It keeps the hub's connection open without subscribers."""
 
 
 def _literal(text: str) -> str:
-    """`text` inside a pattern, meaning only itself."""
+    """`text` as a literal part of a pattern."""
     return re.sub(r"([*?\[\]\\])", r"\\\1", text)

@@ -66,7 +66,7 @@ async def read_queue_sizes(redis: Redis) -> dict[str, int]:
     async with redis.pipeline(transaction=False) as pipeline:
         for key in waiting:
             pipeline.llen(key)
-        return dict(zip(map(keys.ordered, waiting), await pipeline.execute(), strict=True))
+        return dict(zip(map(keys.local_order_id, waiting), await pipeline.execute(), strict=True))
 
 
 def _of_account(ex_id: int, own: Mapping[str, Any], shared: Mapping[str, Any]) -> list[LiveOrder]:

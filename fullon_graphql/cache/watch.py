@@ -1,30 +1,29 @@
-"""Noticing changes of what the platform keeps in Redis without publishing it.
+"""Watches: streams of states that the platform keeps in Redis without publishing their changes.
 
-One look serves all who listen in this process: at what they listen to, every few seconds, and at once when a program
-that has written says so. Nobody looks while nobody listens.
+The subscribers of a process share one read at every interval, and one whenever a writer announces a change. Nothing is
+read without subscribers.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-import structlog
-from redis.exceptions import RedisError
-
+from fullon_graphql.background import BackgroundTask, Ready
 from fullon_graphql.cache.hub import Hub, Mailbox, Topic
-
-log = structlog.get_logger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
 State = TypeVar("State")
 
 
 class Watch(Generic[Key, State]):
-    """States by key. `read` gives those of all the keys it is asked for, in one round trip."""
+    """States by key. `read` returns those of all keys it is given, in one round trip.
+
+    `channels` are those on which writers announce a change; `interval` is in seconds.
+    """
 
     def __init__(
         self,
@@ -37,96 +36,86 @@ class Watch(Generic[Key, State]):
         self._topics = [Topic(channel) for channel in channels]
         self._read = read
         self._interval = interval
-        self._listeners: dict[Key, set[_Latest[State]]] = defaultdict(set)
-        self._nudges = Mailbox()
-        self._looking: asyncio.Task[None] | None = None
+        self._subscribers: dict[Key, set[_Newest[State]]] = defaultdict(set)
+        self._mailbox = Mailbox()
+        self._reader: BackgroundTask | None = None
 
     async def states(self, key: Key) -> AsyncGenerator[State, None]:
-        """The state of `key` now, and then each other one; the newest where several came meanwhile.
+        """The current state of `key`, then each different one. A slow consumer gets the newest only.
 
         Raises:
-            ServiceUnavailable, RedisError: Redis does not answer. Only at the beginning; later it is waited for.
+            Exception: the first read failed. Later failures are retried, and the stream continues after them.
         """
-        async with self._listening(key) as latest:
+        async with self._subscription(key) as newest:
             while True:
-                yield await latest.next()
+                yield await newest.take()
 
     @asynccontextmanager
-    async def _listening(self, key: Key) -> AsyncIterator[_Latest[State]]:
-        latest = _Latest[State]()
-        self._listeners[key].add(latest)
-        self._nudges.reset()
-        if self._looking is None:
-            self._looking = asyncio.create_task(self._keep_looking(), name="watch")
+    async def _subscription(self, key: Key) -> AsyncIterator[_Newest[State]]:
+        newest = _Newest[State]()
+        self._subscribers[key].add(newest)
+        self._mailbox.reset()
+        if self._reader is None:
+            self._reader = self._hub.tasks.start(f"watch {self._topics[0].name}", self._run)
         try:
-            yield latest
+            yield newest
         finally:
-            self._listeners[key].discard(latest)
-            if not self._listeners[key]:
-                del self._listeners[key]
-            if not self._listeners:
-                await self._stop_looking()
+            self._subscribers[key].discard(newest)
+            if not self._subscribers[key]:
+                del self._subscribers[key]
+            if not self._subscribers and self._reader:
+                reader, self._reader = self._reader, None
+                await self._hub.tasks.stop(reader)
 
-    async def _stop_looking(self) -> None:
-        if looking := self._looking:
-            self._looking = None
-            looking.cancel()
-            await asyncio.wait({looking})
-
-    async def _keep_looking(self) -> None:
+    async def _run(self, ready: Ready) -> None:
         try:
-            async with self._hub.listen(self._topics, self._nudges):
+            async with self._hub.listen(self._topics, self._mailbox):
                 while True:
-                    await self._nudges.news_until(asyncio.get_running_loop().time() + self._interval)
-                    await self._look()
+                    await self._mailbox.news_until(asyncio.get_running_loop().time() + self._interval)
+                    await self._publish_states()
+                    ready()
         except Exception as error:
-            self._looking = None  # who comes next begins anew
-            for latest in set().union(*self._listeners.values()):
-                latest.fail(error)
+            for newest in self._all_subscribers():
+                newest.fail_if_empty(error)
+            raise
 
-    async def _look(self) -> None:
-        wanted = list(self._listeners)
-        try:
-            states = await self._read(wanted)
-        except (RedisError, OSError) as error:
-            log.warning("watch.not_read", topics=[topic.name for topic in self._topics], error=repr(error))
-            for latest in set().union(*self._listeners.values()):
-                latest.miss(error)
-            return
-        for key in wanted:
-            for latest in self._listeners.get(key, ()):
-                latest.put(states[key])
+    async def _publish_states(self) -> None:
+        keys = list(self._subscribers)
+        states = await self._read(keys)
+        for key in keys:
+            for newest in self._subscribers.get(key, ()):
+                newest.set(states[key])
+
+    def _all_subscribers(self) -> Iterable[_Newest[State]]:
+        return set().union(*self._subscribers.values())
 
 
-class _Latest(Generic[State]):
-    """What one listener has yet to take: the newest state, unless it is the one it took last."""
+class _Newest(Generic[State]):
+    """The newest state for one subscriber, unless it equals the one that was taken last."""
 
     def __init__(self) -> None:
         self._states: list[State] = []
         self._taken: list[State] = []
         self._error: Exception | None = None
-        self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
 
-    def put(self, state: State) -> None:
+    def set(self, state: State) -> None:
         self._states = [state]
         if self._states == self._taken:
-            self._arrived.clear()
+            self._changed.clear()
         else:
-            self._arrived.set()
+            self._changed.set()
 
-    def miss(self, error: Exception) -> None:
-        """Fail where the listener has nothing yet; else what it has is good enough for a while."""
+    def fail_if_empty(self, error: Exception) -> None:
+        """Fail a subscriber that has no state yet. Others wait for the next one."""
         if not self._taken and not self._states:
-            self.fail(error)
+            self._error = error
+            self._changed.set()
 
-    def fail(self, error: Exception) -> None:
-        self._error = error
-        self._arrived.set()
-
-    async def next(self) -> State:
-        await self._arrived.wait()
+    async def take(self) -> State:
+        await self._changed.wait()
         if self._error:
             raise self._error
-        self._arrived.clear()
+        self._changed.clear()
         self._taken = self._states
         return self._taken[0]

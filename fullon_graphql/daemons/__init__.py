@@ -1,1 +1,1 @@
-"""Background services: the daemons, what they take prices from, and the control that runs each at most once."""
+"""Background services: the daemons, their market feeds, and the control that runs each at most once."""

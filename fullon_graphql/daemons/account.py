@@ -1,4 +1,4 @@
-"""The account daemon: balances and positions of people's exchange accounts, into Redis."""
+"""The account daemon: writes balances and positions of exchange accounts into Redis."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from fullon_graphql.models import CatExchange, Exchange
 PAUSE = 3.0
 """Seconds between two rounds."""
 
-ANSWER_LIMIT = 10.0
+FEED_TIMEOUT = 10.0
 """Seconds the feed may take for one account."""
 
-AT_ONCE = 8
-"""Accounts asked for at the same time."""
+CONCURRENCY = 8
+"""Accounts requested from the feed at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody's active account on an exchange."""
+    """An active account on an exchange."""
 
     ex_id: int
     exchange: str
 
 
 class AccountDaemon(CollectorDaemon):
-    """Asks the feed for every active account, round after round; accounts made meanwhile join the next round."""
+    """Requests every active account from the feed, round after round. New accounts join at the next round."""
 
     process = (ProcessType.ACCOUNT, "account_daemon")
 
     async def collect(self) -> None:
-        """Ask and write until cancelled."""
+        """Read and write accounts until cancelled."""
         while True:
-            await self._round(await active_accounts(self.resources.database))
+            await self._update(await active_accounts(self.resources.database))
             await asyncio.sleep(PAUSE)
 
     def parts(self) -> list[Process]:
@@ -50,21 +50,21 @@ class AccountDaemon(CollectorDaemon):
             Process(ProcessType.ACCOUNT, f"account:{exchange}", {"exchange": exchange}) for exchange in self.symbols
         ]
 
-    async def _round(self, active: Sequence[Account]) -> None:
-        turn = asyncio.Semaphore(AT_ONCE)
+    async def _update(self, active: Sequence[Account]) -> None:
+        limit = asyncio.Semaphore(CONCURRENCY)
         async with asyncio.TaskGroup() as group:
-            asked = [group.create_task(self._ask(account, turn)) for account in active]
-        answers = [task.result() for task in asked]
-        self.check_in_charge()
+            requests = [group.create_task(self._fetch(account, limit)) for account in active]
+        answers = [request.result() for request in requests]
+        self.require_lease()
         await accounts.write(
             self.resources.redis,
-            balances={account.ex_id: held for account, (held, _) in zip(active, answers, strict=True)},
-            positions={account.ex_id: taken for account, (_, taken) in zip(active, answers, strict=True)},
+            balances={account.ex_id: balances for account, (balances, _) in zip(active, answers, strict=True)},
+            positions={account.ex_id: positions for account, (_, positions) in zip(active, answers, strict=True)},
         )
 
-    async def _ask(self, account: Account, turn: asyncio.Semaphore) -> tuple[list[Balance], list[Position]]:
+    async def _fetch(self, account: Account, limit: asyncio.Semaphore) -> tuple[list[Balance], list[Position]]:
         symbols = self.symbols.get(account.exchange, [])
-        async with turn, asyncio.timeout(ANSWER_LIMIT):
+        async with limit, asyncio.timeout(FEED_TIMEOUT):
             return (
                 await self.feed.balances(account.ex_id, account.exchange, symbols),
                 await self.feed.positions(account.ex_id, account.exchange, symbols),
@@ -72,7 +72,7 @@ class AccountDaemon(CollectorDaemon):
 
 
 async def active_accounts(database: Database) -> list[Account]:
-    """Every active account of everybody, in order."""
+    """Every active account of all users, by key."""
     rows = await database.rows(
         select(Exchange.ex_id, CatExchange.name.label("exchange"))
         .join(CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id)

@@ -1,4 +1,4 @@
-"""What our three daemons share: a market feed, the symbols to ask it for, and a place in the register of processes."""
+"""The base class of our three daemons: a market feed, its symbols, and entries in the register of processes."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.daemons.daemon import TaskDaemon
 from fullon_graphql.daemons.feeds.market_feed import MarketFeed, load_feed
 from fullon_graphql.daemons.instruments import symbols_by_exchange
-from fullon_graphql.daemons.process_registration import present
+from fullon_graphql.daemons.process_registration import registered
 
 
 class CollectorDaemon(TaskDaemon):
-    """Collects something from the market feed. Symbols made while it runs are seen at its next start."""
+    """Collects data from the market feed. Symbols created while it runs are included from its next start."""
 
     process: ClassVar[tuple[ProcessType, str]]
-    """The type and component under which the platform's tools find the daemon."""
+    """The type and component of the daemon in the platform's register."""
 
     with_candles: ClassVar[bool] = False
-    """True for a daemon that leaves out symbols with tickers only."""
+    """True to leave out symbols that have tickers only."""
 
     feed: MarketFeed
     symbols: dict[str, list[str]]
-    """By exchange. Both are there once the daemon is prepared."""
+    """By exchange. Like `feed`, set by `prepare`."""
 
     async def prepare(self) -> None:
         """Load the feed and the symbols."""
@@ -32,9 +32,9 @@ class CollectorDaemon(TaskDaemon):
         self.symbols = await symbols_by_exchange(self.resources.database, with_candles=self.with_candles)
 
     async def run(self) -> None:
-        """Collect until cancelled, registered as a process all the while."""
+        """Collect until cancelled, registered as a process."""
         daemon = Process(*self.process, {"pid": os.getpid()})
-        async with present(self.resources.redis, [daemon, *self.parts()]):
+        async with registered(self.resources.redis, [daemon, *self.parts()]):
             await self.collect()
 
     @abstractmethod
@@ -43,4 +43,4 @@ class CollectorDaemon(TaskDaemon):
 
     @abstractmethod
     def parts(self) -> list[Process]:
-        """The further processes to register."""
+        """Further processes to register."""

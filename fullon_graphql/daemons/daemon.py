@@ -1,4 +1,4 @@
-"""What a daemon is: something to start and to stop."""
+"""The interface of a daemon, and a base class for daemons that are one task."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from redis.asyncio import Redis
 
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.control.lease import LeaseLostError
 from fullon_graphql.database import Database
 
 
@@ -20,39 +21,32 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What every daemon is made with. The stores belong to the process; a daemon closes none of them."""
+    """The only argument of a daemon's constructor. The stores belong to the process; a daemon closes none of them."""
 
     settings: Settings
     database: Database
     ohlcv_database: Database
     redis: Redis
-    in_charge: Callable[[], bool] = _always
-    """False once this worker may no longer run the service. A process that was frozen asks before it writes."""
+    holds_lease: Callable[[], bool] = _always
+    """False once another process may run the service. Check it before every write: a process may be suspended."""
 
 
 class Daemon(Protocol):
-    """A background service, made with `Resources`. An installation may bring its own."""
+    """A background service, constructed with `Resources`. An installation can supply its own."""
 
     async def start(self) -> None:
-        """Return once the daemon runs; raise where it cannot."""
+        """Return once the daemon runs; raise if it cannot."""
 
     async def stop(self) -> None:
-        """Return once nothing of the daemon runs any more. Also called after a failed start."""
+        """Return once nothing of the daemon runs. Also called after a failed start."""
 
 
 @runtime_checkable
 class Watched(Protocol):
-    """A daemon that tells when it breaks. One that does not is taken to run until it is stopped."""
+    """A daemon that reports its own failure. Without this method a daemon counts as running until it is stopped."""
 
     async def wait(self) -> None:
         """Return or raise when the daemon has ended by itself."""
-
-
-class NotInChargeError(Exception):
-    """This worker has lost the right to run the daemon, and the daemon found out before it was stopped."""
-
-    def __init__(self) -> None:
-        super().__init__("Another worker may be running this service by now; nothing more is written here.")
 
 
 class TaskDaemon(ABC):
@@ -64,33 +58,33 @@ class TaskDaemon(ABC):
 
     @abstractmethod
     async def prepare(self) -> None:
-        """Do what must succeed before the daemon counts as running."""
+        """Do everything that must succeed before the daemon counts as running."""
 
     @abstractmethod
     async def run(self) -> None:
         """Work until cancelled."""
 
     async def start(self) -> None:
-        """Prepare, then let `run` go."""
+        """Prepare, then start `run` as a task."""
         await self.prepare()
         self._task = asyncio.create_task(self.run(), name=type(self).__name__)
 
     async def wait(self) -> None:
-        """Return or raise as `run` does."""
+        """Return or raise as `run` does. Cancelling this does not cancel `run`."""
         if self._task is not None:
-            await asyncio.shield(self._task)  # who stops waiting does not stop the work
+            await asyncio.shield(self._task)
 
     async def stop(self) -> None:
-        """Cancel `run` and see it end. How it ended is told by `wait`."""
+        """Cancel `run` and wait for its end. `wait` reports how it ended."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def check_in_charge(self) -> None:
+    def require_lease(self) -> None:
         """Call before every write.
 
         Raises:
-            NotInChargeError: the lease ran out while this process was not looking.
+            LeaseLostError: the lease has expired.
         """
-        if not self.resources.in_charge():
-            raise NotInChargeError
+        if not self.resources.holds_lease():
+            raise LeaseLostError

@@ -1,4 +1,4 @@
-"""What the daemons work on: the symbols that exist, per exchange."""
+"""The symbols the daemons work on, per exchange."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fullon_graphql.models import CatExchange, Symbol
 
 
 async def symbols_by_exchange(database: Database, *, with_candles: bool = False) -> dict[str, list[str]]:
-    """All symbols by the name of their exchange, both in order; `with_candles` leaves out those with tickers only."""
+    """All symbols by the name of their exchange, both sorted; `with_candles` leaves out those with tickers only."""
     statement = (
         select(CatExchange.name.label("exchange"), Symbol.symbol)
         .join(CatExchange, CatExchange.cat_ex_id == Symbol.cat_ex_id)

@@ -1,4 +1,4 @@
-"""From trades to closed one-minute candles. No clock of its own, no input, no output."""
+"""From trades to closed one-minute candles. No clock, no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FormingCandle:
         self._first = self._last = trade.time
 
     def add(self, trade: MarketTrade) -> None:
-        """Take in another trade; of two with one time, the later to come closes the bar."""
+        """Add a trade; of two with the same time, the one added later closes the bar."""
         self.high = max(self.high, trade.price)
         self.low = min(self.low, trade.price)
         self.volume += trade.volume
@@ -33,8 +33,8 @@ class FormingCandle:
 class MinuteBars:
     """The forming bars of one symbol.
 
-    The first bar is that of the first *whole* minute after `watched_since` (unix seconds): of a minute seen in part
-    only, a candle would claim what it does not know.
+    The first bar is that of the first *whole* minute after `watched_since` (unix seconds): a minute that was watched
+    in part has no candle.
     """
 
     def __init__(self, watched_since: float) -> None:
@@ -42,7 +42,7 @@ class MinuteBars:
         self._forming: dict[int, FormingCandle] = {}
 
     def add(self, trade: MarketTrade) -> bool:
-        """Take in a trade. False where its minute is closed already or was not watched from its beginning."""
+        """Add a trade. False if its minute is closed already or was not watched from its beginning."""
         minute = math.floor(trade.time / MINUTE) * MINUTE
         if minute < self._open_from:
             return False
@@ -53,7 +53,7 @@ class MinuteBars:
         return True
 
     def close(self, now: float) -> list[Candle]:
-        """The bars of the minutes that are over at `now`, in order. Each is given once; empty minutes have none."""
+        """The bars of the minutes that are over at `now`, in order, each once. Minutes without trades have none."""
         over = math.floor(now / MINUTE) * MINUTE
         self._open_from = max(self._open_from, over)
         done = sorted(minute for minute in self._forming if minute < over)

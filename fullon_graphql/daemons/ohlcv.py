@@ -1,4 +1,4 @@
-"""The candle daemon: from public trades to closed one-minute candles in the candle store."""
+"""The candle daemon: turns public trades into one-minute candles in the candle store."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 log = structlog.get_logger(__name__)
 
 PAUSE = 1.0
-"""Seconds between two looks for minutes that are over."""
+"""Seconds between two checks for minutes that are over."""
 
 GRACE = 2.0
-"""So many seconds after its end a minute is closed: trades arrive a little late, and then they still count."""
+"""Seconds from the end of a minute until it is closed, for trades that arrive late."""
 
 
 class OhlcvDaemon(CollectorDaemon):
     """Stores the one-minute candles of all symbols, except those that have tickers only.
 
-    A candle is written once, when its minute is over. What is unfinished when the daemon stops is dropped, and the
-    minute in which an exchange's first trade arrives is not stored: half a minute must not pass for a whole one.
+    A candle is written once, when its minute is over. Forming candles are dropped when the daemon stops, and the
+    minute of an exchange's first trade is not stored, because it was watched in part only.
     """
 
     process = (ProcessType.OHLCV, "ohlcv_daemon")
@@ -45,7 +45,7 @@ class OhlcvDaemon(CollectorDaemon):
         self._announced = 0.0
 
     async def prepare(self) -> None:
-        """Load the feed and the symbols, and create the tables that are missing."""
+        """Load the feed and the symbols, and create missing tables."""
         await super().prepare()
         for exchange, symbols in self.symbols.items():
             async with self.resources.ohlcv_database.transaction() as connection:
@@ -53,11 +53,11 @@ class OhlcvDaemon(CollectorDaemon):
                     await create_candles(connection, exchange, symbol)
 
     async def collect(self) -> None:
-        """Collect trades and store closed minutes until cancelled."""
+        """Read trades and store closed minutes until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._close_minutes())
             for exchange, symbols in self.symbols.items():
-                group.create_task(self._listen(exchange, symbols))
+                group.create_task(self._read_trades(exchange, symbols))
 
     def parts(self) -> list[Process]:
         """One process per symbol."""
@@ -71,11 +71,11 @@ class OhlcvDaemon(CollectorDaemon):
             for symbol in symbols
         ]
 
-    async def _listen(self, exchange: str, symbols: Sequence[str]) -> None:
+    async def _read_trades(self, exchange: str, symbols: Sequence[str]) -> None:
         since = None
         async with aclosing(self.feed.trades(exchange, symbols)) as stream:
             async for trade in stream:
-                since = since or max(self._clock(), trade.time)  # until then we did not know that anybody spoke
+                since = since or max(self._clock(), trade.time)  # the feed may have been connected late
                 minutes = self._minutes.setdefault((exchange, trade.symbol), MinuteBars(since))
                 if not minutes.add(trade):
                     log.debug("candle.trade_left_out", exchange=exchange, symbol=trade.symbol, time=trade.time)
@@ -92,17 +92,17 @@ class OhlcvDaemon(CollectorDaemon):
     async def _store(self, closed: Mapping[tuple[str, str], Sequence[Candle]]) -> None:
         if not closed:
             return
-        self.check_in_charge()
+        self.require_lease()
         async with self.resources.ohlcv_database.transaction() as connection:
             for (exchange, symbol), candles in closed.items():
                 await upsert_candles(connection, exchange, symbol, candles)
 
     async def _announce(self, complete_until: float) -> None:
-        """Once a minute, for minutes without a trade have no candle that would tell that they are over."""
+        """Publish once a minute, since a minute without trades has no candle that shows its end."""
         if complete_until > self._announced:
-            self.check_in_charge()
+            self.require_lease()
             self._announced = complete_until
             try:
                 await announce(self.resources.redis, self._minutes, complete_until)
-            except RedisError as error:  # what is stored is stored; listeners look for themselves
+            except RedisError as error:  # subscribers also read the store at intervals
                 log.warning("candle.not_announced", error=repr(error))

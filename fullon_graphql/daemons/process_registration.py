@@ -1,4 +1,4 @@
-"""Showing a daemon in the platform's register of processes while it works."""
+"""Keeps a daemon in the platform's register of processes while it works."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from fullon_graphql.observability.redaction import reason
 log = structlog.get_logger(__name__)
 
 HEARTBEAT = 30.0
-"""Seconds between two signs of life, as the platform's own daemons give them."""
+"""Seconds between two heartbeats, as in the platform's own daemons."""
 
 
 @asynccontextmanager
-async def present(redis: Redis, entries: Sequence[Process]) -> AsyncIterator[None]:
-    """Keep `entries` registered as running for the block; then as stopped, or as failed where it raised."""
+async def registered(redis: Redis, entries: Sequence[Process]) -> AsyncIterator[None]:
+    """Register `entries` as running for the block; afterwards as stopped, or as failed if the block raised."""
     status, message = ProcessStatus.STOPPED, ""
     try:
         await processes.register(redis, entries)
-        heart = asyncio.create_task(_beat(redis, entries))
+        heartbeat = asyncio.create_task(_send_heartbeats(redis, entries))
         try:
             yield
         finally:
-            heart.cancel()
-            await asyncio.gather(heart, return_exceptions=True)
+            heartbeat.cancel()
+            await asyncio.gather(heartbeat, return_exceptions=True)
     except Exception as error:
         status, message = ProcessStatus.ERROR, reason(error)
         raise
-    finally:  # also of who was stopped in the middle of registering
-        with suppress(RedisError):  # where Redis is gone, the entries run out by themselves
+    finally:  # also after a cancellation during the registration
+        with suppress(RedisError):  # without Redis the entries expire by themselves
             await processes.stop(redis, entries, status, message)
 
 
-async def _beat(redis: Redis, entries: Sequence[Process]) -> None:
+async def _send_heartbeats(redis: Redis, entries: Sequence[Process]) -> None:
     while True:
         try:
             await processes.update(redis, entries, ProcessStatus.RUNNING)

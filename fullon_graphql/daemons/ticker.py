@@ -1,4 +1,4 @@
-"""The ticker daemon: from the market feed into Redis, as the platform's own writes it."""
+"""The ticker daemon: writes tickers of the market feed into Redis, in the platform's format."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
 
 
 class TickerDaemon(CollectorDaemon):
-    """Collects the tickers of all symbols. One stream per exchange; one writer.
+    """Writes the tickers of all symbols. One stream per exchange; one writer.
 
-    Where the feed is faster than Redis, the newest ticker of each symbol wins: never more wait than there are symbols.
+    If the feed is faster than Redis, only the newest ticker of each symbol is written.
     """
 
     process = (ProcessType.TICK, "ticker_daemon")
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)
-        self._waiting: dict[tuple[str, str], Ticker] = {}
+        self._pending: dict[tuple[str, str], Ticker] = {}
         self._arrived = asyncio.Event()
 
     async def collect(self) -> None:
-        """Collect and write until cancelled."""
+        """Read and write tickers until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write())
             for exchange, symbols in self.symbols.items():
-                group.create_task(self._listen(exchange, symbols))
+                group.create_task(self._read_tickers(exchange, symbols))
 
     def parts(self) -> list[Process]:
         """One process per symbol."""
@@ -42,10 +42,10 @@ class TickerDaemon(CollectorDaemon):
             for symbol in symbols
         ]
 
-    async def _listen(self, exchange: str, symbols: Sequence[str]) -> None:
+    async def _read_tickers(self, exchange: str, symbols: Sequence[str]) -> None:
         async with aclosing(self.feed.tickers(exchange, symbols)) as stream:
             async for ticker in stream:
-                self._waiting[ticker.exchange, ticker.symbol] = ticker
+                self._pending[ticker.exchange, ticker.symbol] = ticker
                 self._arrived.set()
         raise FeedEndedError(exchange)
 
@@ -53,6 +53,6 @@ class TickerDaemon(CollectorDaemon):
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            newest, self._waiting = self._waiting, {}
-            self.check_in_charge()
+            newest, self._pending = self._pending, {}
+            self.require_lease()
             await tickers.write(self.resources.redis, newest.values())

@@ -1,6 +1,6 @@
-"""Metrics: how much is answered by plans, how often something remembered helps, and where time goes.
+"""Metrics of a worker, in Prometheus' text format.
 
-Each application has a registry of its own. Labels are words of ours, never anything that a client has sent.
+Each application has its own registry. Label values are constants of ours, never input of a client.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from prometheus_client.registry import Collector
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-"""Seconds. A small statement takes less than a millisecond."""
+"""Upper bounds of the histograms, in seconds."""
 
 
 class Tally(Collector):
-    """How often each value of a label has come.
+    """A counter with one label.
 
-    As the library's own counter, without its locks: with every operation they would cost more than the counting. All
-    of this happens in the event loop's thread.
+    Without the locks of the library's counter, which cost more than counting: only the event loop's thread counts.
     """
 
     def __init__(self, name: str, text: str, label: str) -> None:
@@ -34,11 +33,11 @@ class Tally(Collector):
         self._counts: Counter[str] = Counter()
 
     def add(self, value: str, count: int = 1) -> None:
-        """Count one more, or so many."""
+        """Add `count` to the counter of a label value."""
         self._counts[value] += count
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """What the registry asks for."""
+        """Called by the registry."""
         family = CounterMetricFamily(self._name, self._text, labels=[self._label])
         for value, count in self._counts.items():
             family.add_metric([value], count)
@@ -46,7 +45,7 @@ class Tally(Collector):
 
 
 class Times(Collector):
-    """How long each value of a label has taken, as a histogram; unlocked as `Tally` is."""
+    """A histogram of durations with one label, without locks like `Tally`."""
 
     def __init__(self, name: str, text: str, label: str) -> None:
         self._name, self._text, self._label = name, text, label
@@ -54,12 +53,12 @@ class Times(Collector):
         self._sums: defaultdict[str, float] = defaultdict(float)
 
     def add(self, value: str, seconds: float) -> None:
-        """Count one more that took so long."""
+        """Add a duration."""
         self._counts[value][bisect_left(BUCKETS, seconds)] += 1
         self._sums[value] += seconds
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """What the registry asks for."""
+        """Called by the registry."""
         family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
         bounds = [*map(str, BUCKETS), "+Inf"]
         for value, counts in self._counts.items():
@@ -68,27 +67,37 @@ class Times(Collector):
 
 
 class Metrics:
-    """What one worker has counted since it started, and what it holds now."""
+    """The metrics of one worker since its start."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.operations = self._tally("operations", "Operations answered, by execution.", "execution")
-        self.fallbacks = self._tally("fallbacks", "Operations left to the reference, by reason.", "reason")
-        self.documents = self._tally("documents", "Documents read: hit where they were remembered.", "cache")
-        self.plans = self._tally("plans", "Operations answered by a plan: hit where all of it was remembered.", "cache")
-        self.stages = Times("fullon_graphql_stage_seconds", "Time of each step of an operation.", "stage")
+        self.fallbacks = self._tally(
+            "fallbacks", "Operations executed by the reference execution, by reason.", "reason"
+        )
+        self.documents = self._tally(
+            "documents", "Documents parsed and validated (miss) or found in the cache (hit).", "cache"
+        )
+        self.plans = self._tally(
+            "plans", "Operations answered by a plan that was compiled (miss) or found in the cache (hit).", "cache"
+        )
+        self.stages = Times("fullon_graphql_stage_seconds", "Time of each stage of an operation.", "stage")
         self._registry.register(self.stages)
         self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")
-        self.deliveries = self._tally("deliveries", "Events delivered to listeners, by kind of stream.", "kind")
-        self.streams = self._gauge("streams", "Sources of subscriptions, each executed once for all who share it.")
-        self.stream_listeners = self._gauge("stream_listeners", "Subscriptions that share them.")
-        self.stream_sharing_ratio = self._gauge("stream_sharing_ratio", "Subscriptions per source; 0 without any.")
-        self.sockets = self._gauge("sockets", "Open WebSockets, and streams over HTTP.")
-        self.topics = self._gauge("hub_topics", "Redis channels and patterns subscribed.")
-        self.listeners = self._gauge("hub_listeners", "Listeners to them.")
+        self.deliveries = self._tally("deliveries", "Events delivered to subscribers, by kind of stream.", "kind")
+        self.streams = self._gauge(
+            "streams", "Shared streams: sources that are executed once for all their subscribers."
+        )
+        self.stream_listeners = self._gauge("stream_listeners", "Subscribers of the shared streams.")
+        self.stream_sharing_ratio = self._gauge(
+            "stream_sharing_ratio", "Subscribers per shared stream; 0 without streams."
+        )
+        self.sockets = self._gauge("sockets", "Open WebSockets and streams over HTTP.")
+        self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
+        self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format, version 0.0.4."""
+        """All metrics in Prometheus' text format, version 0.0.4."""
         return generate_latest(self._registry)
 
     def _tally(self, name: str, text: str, label: str) -> Tally:
@@ -101,5 +110,5 @@ class Metrics:
 
 
 def hit_or_miss(*, hit: bool) -> str:
-    """What the label `cache` says."""
+    """The value of the label `cache`."""
     return "hit" if hit else "miss"

@@ -1,4 +1,4 @@
-"""A name for every request and socket, so that what a client reports can be found in the log."""
+"""Request ids: every request and socket has one, so that a client's report can be found in the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACCEPTABLE = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIds:
-    """ASGI middleware: takes the id a proxy has given, or makes one; logs, errors and the answer's header carry it."""
+    """ASGI middleware: takes the id over from a proxy or generates one, for logs, errors and the response header."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -23,27 +23,27 @@ class RequestIds:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = scope["request_id"] = _given(scope) or _made()
+        request_id = scope["request_id"] = _from_header(scope) or _generate()
 
-        async def send_named(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (HEADER, request_id.encode())]
             await send(message)
 
         # Never unbound: the server runs every request in a task, hence in a context, of its own.
         bind_contextvars(request_id=request_id)
-        await self._app(scope, receive, send if scope["type"] == "websocket" else send_named)
+        await self._app(scope, receive, send if scope["type"] == "websocket" else send_with_id)
 
 
-_START = secrets.token_hex(12)
+_PREFIX = secrets.token_hex(12)
 _numbers = count()
 
 
-def _made() -> str:
-    """An id that no other process makes: a random start, and a number."""
-    return f"{_START}{next(_numbers):08x}"
+def _generate() -> str:
+    """An id that is unique across processes: a random prefix and a number."""
+    return f"{_PREFIX}{next(_numbers):08x}"
 
 
-def _given(scope: Scope) -> str | None:
-    given: bytes = dict(scope["headers"]).get(HEADER, b"")
-    return given.decode() if _ACCEPTABLE.fullmatch(given) else None
+def _from_header(scope: Scope) -> str | None:
+    value: bytes = dict(scope["headers"]).get(HEADER, b"")
+    return value.decode() if _ACCEPTABLE.fullmatch(value) else None

@@ -58,10 +58,10 @@ class Prices(Mailbox):
         self._bars = bars
         self._market = market
 
-    def put(self, channel: str, message: str) -> None:
+    def deliver(self, channel: str, message: str) -> None:
         if channel == keys.ticker_updates(self._market.exchange, self._market.symbol):
             self.take(cache.decode(self._market.exchange, self._market.symbol, message))
-        super().put(channel, message)
+        super().deliver(channel, message)
 
     def take(self, ticker: cache.Ticker | None) -> None:
         """Add the price of a ticker, where there is one."""

@@ -1,4 +1,4 @@
-"""One subscriber connection for all who listen: it may break at any moment, while they come and go."""
+"""The hub: one subscriber connection, which may break at any moment."""
 
 from __future__ import annotations
 
@@ -8,27 +8,25 @@ from random import Random
 from redis.asyncio import Redis
 
 from fullon_graphql.cache.client import connect
-from fullon_graphql.cache.hub import Hub, Topic
+from fullon_graphql.cache.hub import Hub, Mailbox, Topic
 from fullon_graphql.config import Settings
 
 
-async def come_and_go(hub: Hub, topic: Topic, until: asyncio.Task[None]) -> None:
+async def subscribe_repeatedly(hub: Hub, topic: Topic, until: asyncio.Task[None]) -> None:
     while not until.done():
         async with hub.listen([topic]) as mailbox:
             assert (await mailbox.news()).reset
 
 
 async def break_connections(redis: Redis) -> None:
-    """Break the hub's connection again and again, as it is made and as it is used."""
+    """Break the hub's connection repeatedly, while it is made and while it is used."""
     random = Random(1)
     for _ in range(60):
         await redis.client_kill_filter(_type="pubsub")
         await asyncio.sleep(random.uniform(0, 0.05))
 
 
-async def test_whoever_listens_while_the_connection_breaks_is_heard_by_the_next_one(
-    settings: Settings, redis: Redis
-) -> None:
+async def test_subscription_survives_broken_connections(settings: Settings, redis: Redis) -> None:
     async with (
         asyncio.timeout(60),
         connect(settings.redis_url, settings, "tests") as client,
@@ -37,8 +35,33 @@ async def test_whoever_listens_while_the_connection_breaks_is_heard_by_the_next_
         async with asyncio.TaskGroup() as group:
             breaking = group.create_task(break_connections(redis))
             for number in range(8):
-                group.create_task(come_and_go(hub, Topic(f"tests:{number}"), breaking))
+                group.create_task(subscribe_repeatedly(hub, Topic(f"tests:{number}"), breaking))
         async with hub.listen([Topic("tests:last")]) as mailbox:
             assert (await mailbox.news()).reset
             await redis.publish("tests:last", "heard")
             assert (await mailbox.news()).messages == {"tests:last": "heard"}
+
+
+class Broken(Mailbox):
+    """A mailbox whose delivery fails."""
+
+    def deliver(self, channel: str, message: str) -> None:
+        raise LookupError(f"a bug for {message}")
+
+
+async def test_mailbox_that_raises_is_reset_and_others_receive_the_message(settings: Settings, redis: Redis) -> None:
+    async with (
+        asyncio.timeout(60),
+        connect(settings.redis_url, settings, "tests") as client,
+        Hub(client, 15) as hub,
+        hub.listen([Topic("tests:one")], Broken()) as broken,
+        hub.listen([Topic("tests:one")]) as mailbox,
+    ):
+        assert (await broken.news()).reset
+        assert (await mailbox.news()).reset
+        for text in ("first", "second"):
+            await redis.publish("tests:one", text)
+            assert (await mailbox.news()).messages == {"tests:one": text}
+            assert (await broken.news()).reset
+        assert hub.tasks.down == []
+        assert hub.tasks.failures == {}

@@ -1,4 +1,4 @@
-"""One look for all who listen."""
+"""Watches: one read for all subscribers."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from fullon_graphql.config import Settings
 CHANNEL = "tests:changes"
 
 
-class Shelf:
-    """What is watched: texts by name, every look counted, silent on demand."""
+class Source:
+    """What is watched: texts by name. It counts reads, and fails on request."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self.looks: list[list[str]] = []
-        self.problem: Exception | None = None
+        self.reads: list[list[str]] = []
+        self.error: Exception | None = None
 
     async def read(self, names: Sequence[str]) -> dict[str, str]:
-        self.looks.append(sorted(names))
-        if self.problem:
-            raise self.problem
+        self.reads.append(sorted(names))
+        if self.error:
+            raise self.error
         return {name: self.texts.get(name, "") for name in names}
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf()
+def source() -> Source:
+    return Source()
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ async def hub(settings: Settings) -> AsyncIterator[Hub]:
 
 
 @pytest.fixture
-def watch(hub: Hub, shelf: Shelf) -> Watch[str, str]:
-    """Never looks by itself after the first time."""
-    return Watch(hub, [CHANNEL], shelf.read, interval=3600)
+def watch(hub: Hub, source: Source) -> Watch[str, str]:
+    """A watch that reads at announcements only."""
+    return Watch(hub, [CHANNEL], source.read, interval=3600)
 
 
 @pytest.fixture(autouse=True)
@@ -56,93 +56,89 @@ async def _limit() -> AsyncIterator[None]:
         yield
 
 
-async def test_a_listener_gets_the_state_and_then_what_a_writer_announces(
-    watch: Watch[str, str], shelf: Shelf, redis: Redis
+async def test_subscriber_gets_the_state_and_announced_changes(
+    watch: Watch[str, str], source: Source, redis: Redis
 ) -> None:
     async with aclosing(watch.states("a")) as states:
         assert await anext(states) == ""
-        shelf.texts = {"a": "1", "b": "2"}
+        source.texts = {"a": "1", "b": "2"}
         await redis.publish(CHANNEL, "")
         assert await anext(states) == "1"
 
 
-async def test_what_nobody_announces_is_seen_by_looking_again(hub: Hub, shelf: Shelf) -> None:
-    watch: Watch[str, str] = Watch(hub, [CHANNEL], shelf.read, interval=0.01)
+async def test_unannounced_change_is_read_at_the_interval(hub: Hub, source: Source) -> None:
+    watch: Watch[str, str] = Watch(hub, [CHANNEL], source.read, interval=0.01)
     async with aclosing(watch.states("a")) as states:
         assert await anext(states) == ""
-        shelf.texts["a"] = "1"
+        source.texts["a"] = "1"
         assert await anext(states) == "1"
 
 
-async def test_all_listeners_share_one_look_at_what_they_listen_to(
-    watch: Watch[str, str], shelf: Shelf, redis: Redis
-) -> None:
+async def test_subscribers_share_one_read(watch: Watch[str, str], source: Source, redis: Redis) -> None:
     names = ["a", "b", "b", "c"]
     streams = [watch.states(name) for name in names]
     for stream in streams:
         await anext(stream)
-    shelf.looks.clear()
-    shelf.texts = dict.fromkeys(names, "new")
+    source.reads.clear()
+    source.texts = dict.fromkeys(names, "new")
     await redis.publish(CHANNEL, "")
     for stream in streams:
         assert await anext(stream) == "new"
-    assert ["a", "b", "c"] in shelf.looks
-    assert len(shelf.looks) < len(streams)
+    assert ["a", "b", "c"] in source.reads
+    assert len(source.reads) < len(streams)
     for stream in streams:
         await stream.aclose()
 
 
-async def test_the_same_state_is_told_once_and_the_newest_wins(
-    watch: Watch[str, str], shelf: Shelf, redis: Redis
+async def test_equal_state_is_sent_once_and_the_newest_wins(
+    watch: Watch[str, str], source: Source, redis: Redis
 ) -> None:
     async with aclosing(watch.states("a")) as slow, aclosing(watch.states("a")) as other:
         assert await anext(slow) == await anext(other) == ""
         for text in ("1", "2", "2", "3"):
-            shelf.texts["a"] = text
-            looks = len(shelf.looks)
+            source.texts["a"] = text
+            reads = len(source.reads)
             await redis.publish(CHANNEL, "")
-            while len(shelf.looks) == looks:
+            while len(source.reads) == reads:
                 await asyncio.sleep(0)
         assert await anext(other) == "3"
         assert await anext(slow) == "3"
 
 
-async def test_nobody_looks_while_nobody_listens(watch: Watch[str, str], shelf: Shelf, hub: Hub) -> None:
+async def test_nothing_is_read_without_subscribers(watch: Watch[str, str], source: Source, hub: Hub) -> None:
     async with aclosing(watch.states("a")) as states:
         await anext(states)
         assert hub.topics == 1
     assert hub.topics == 0
-    shelf.looks.clear()
+    source.reads.clear()
     async with aclosing(watch.states("b")) as states:
         await anext(states)
-    assert all(looked_at == ["b"] for looked_at in shelf.looks)
+    assert all(names == ["b"] for names in source.reads)
 
 
-async def test_who_comes_while_redis_is_silent_is_told_and_the_others_wait(
-    watch: Watch[str, str], shelf: Shelf, redis: Redis
+async def test_failed_read_fails_new_subscribers_and_others_wait(
+    watch: Watch[str, str], source: Source, redis: Redis
 ) -> None:
-    async with aclosing(watch.states("a")) as patient:
-        await anext(patient)
-        shelf.problem = RedisConnectionError("gone")
+    async with aclosing(watch.states("a")) as waiting:
+        await anext(waiting)
+        source.error = RedisConnectionError("gone")
         async with aclosing(watch.states("a")) as newcomer:
             with pytest.raises(RedisConnectionError):
                 await anext(newcomer)
-        shelf.problem, shelf.texts["a"] = None, "back"
+        source.error, source.texts["a"] = None, "back"
         await redis.publish(CHANNEL, "")
-        assert await anext(patient) == "back"
+        assert await anext(waiting) == "back"
 
 
-async def test_a_mistake_of_ours_ends_every_stream_and_the_next_begins_anew(
-    watch: Watch[str, str], shelf: Shelf
-) -> None:
-    async with aclosing(watch.states("a")) as one:
-        await anext(one)
-        shelf.problem = LookupError("a bug")
-        async with aclosing(watch.states("b")) as other:
+async def test_streams_continue_after_an_unexpected_error(watch: Watch[str, str], source: Source, hub: Hub) -> None:
+    async with aclosing(watch.states("a")) as waiting:
+        await anext(waiting)
+        source.error = LookupError("a bug")
+        async with aclosing(watch.states("b")) as newcomer:
             with pytest.raises(LookupError):
-                await anext(other)
-        with pytest.raises(LookupError):
-            await anext(one)
-    shelf.problem = None
-    async with aclosing(watch.states("a")) as again:
-        assert await anext(again) == ""
+                await anext(newcomer)
+        assert hub.tasks.down == [f"watch {CHANNEL}"]
+        source.error, source.texts["a"] = None, "back"
+        assert await anext(waiting) == "back"
+        assert hub.tasks.down == []
+        assert hub.tasks.failures[f"watch {CHANNEL}"] >= 1

@@ -1,4 +1,4 @@
-"""Daemons and a feed with known behaviour, named in settings by their dotted path as an installation's own would be."""
+"""Daemons and a feed with known behaviour, named in settings by their dotted path like those of an installation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.daemons.feeds.market_feed import MarketTrade
 
 LOG = "tests:log"
-"""LIST: what the daemons of all workers did, in order."""
+"""LIST: calls of the daemons of all processes, in order."""
 
 PATH = "tests.daemons.specimens."
 
 
 class Calm:
-    """Starts, runs, stops, and writes that down where every worker sees it."""
+    """Starts, runs and stops, and logs that to Redis."""
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
@@ -35,9 +35,9 @@ class Calm:
 
 
 class Witness:
-    """Remembers in this process whether it was still in charge when it was stopped; needs no Redis for it."""
+    """Records in this process whether its lease was held when it was stopped."""
 
-    stops: list[bool] = []  # shared on purpose: the manager makes a new instance each time
+    stops: list[bool] = []  # shared: the runner constructs a new instance each time
 
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
@@ -46,38 +46,38 @@ class Witness:
         pass
 
     async def stop(self) -> None:
-        self.stops.append(self.resources.in_charge())
+        self.stops.append(self.resources.holds_lease())
 
 
 class Fragile(Calm):
-    """Breaks as often as told, each time as soon as it runs; then it is calm."""
+    """Fails `failures_left` times, each time as soon as it runs."""
 
-    breaks_left = 0
+    failures_left = 0
     message = "the exchange hung up"
 
     async def wait(self) -> None:
-        if type(self).breaks_left > 0:
-            type(self).breaks_left -= 1
+        if type(self).failures_left > 0:
+            type(self).failures_left -= 1
             raise ConnectionError(self.message)
         await asyncio.Event().wait()
 
 
-class Quitter(Calm):
-    """Ends by itself, as no daemon should."""
+class Ending(Calm):
+    """Ends by itself without an error."""
 
     async def wait(self) -> None:
         pass
 
 
-class Sleepyhead(Calm):
-    """Never gets up."""
+class NeverStarting(Calm):
+    """Its start never returns."""
 
     async def start(self) -> None:
         await asyncio.Event().wait()
 
 
-class Clinger(Calm):
-    """Does not stop, not even when it is cancelled."""
+class Unstoppable(Calm):
+    """Its stop never returns, and ignores cancellation."""
 
     let_go = False
 
@@ -91,12 +91,12 @@ class Clinger(Calm):
 
 
 class Script:
-    """A market feed that says what a test has written down for it, and then waits."""
+    """A market feed that returns the values of a test, and then waits."""
 
-    ticks: list[Ticker] = []  # set by the test, read by the instance the daemon makes
+    ticks: list[Ticker] = []  # set by the test, read by the instance of the daemon
     deals: list[MarketTrade] = []  # as above
     ends = False
-    finished: set[str] = set()  # the exchanges of which everything has been said
+    finished: set[str] = set()  # the exchanges of which everything has been returned
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

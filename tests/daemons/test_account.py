@@ -1,4 +1,4 @@
-"""The account daemon: every active account, round after round."""
+"""The account daemon."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.daemons.conftest import eventually
 pytestmark = pytest.mark.usefixtures("market")
 
 
-async def test_active_accounts_are_written_and_one_that_becomes_active_joins(
+async def test_account_daemon_writes_active_accounts_and_includes_new_ones(
     resources: Resources, redis: Redis, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(account, "PAUSE", 0.02)
@@ -40,7 +40,7 @@ async def test_active_accounts_are_written_and_one_that_becomes_active_joins(
     assert [(taken.symbol, taken.side) for taken in positions[12]] == [("BTC/USD:BTC", "short")]
 
 
-async def test_the_platform_sees_the_daemon_and_its_exchanges(resources: Resources, redis: Redis) -> None:
+async def test_account_daemon_registers_itself_and_its_exchanges(resources: Resources, redis: Redis) -> None:
     daemon = AccountDaemon(resources)
     await daemon.start()
 

@@ -20,14 +20,14 @@ def trade(seconds: float, price: float = 1.0, volume: float = 1.0) -> MarketTrad
     return MarketTrade("kraken", "BTC/USD", price, volume, "buy", START + seconds)
 
 
-def test_a_minute_has_the_first_last_highest_and_lowest_price_and_all_volume() -> None:
+def test_bar_has_first_last_highest_and_lowest_price_and_total_volume() -> None:
     minutes = MinuteBars(START)
     for deal in (trade(0, 10, 1), trade(20, 14, 2), trade(40, 8, 3), trade(59.999, 9, 4)):
         assert minutes.add(deal)
     assert minutes.close(START + 60) == [Candle(TIME, 10, 14, 8, 9, 10)]
 
 
-def test_a_minute_is_given_once_and_not_before_it_is_over() -> None:
+def test_minute_is_closed_once_and_not_before_its_end() -> None:
     minutes = MinuteBars(START)
     minutes.add(trade(1))
     assert minutes.close(START + 59.999) == []
@@ -35,7 +35,7 @@ def test_a_minute_is_given_once_and_not_before_it_is_over() -> None:
     assert minutes.close(START + 600) == []
 
 
-def test_a_minute_that_was_not_watched_from_its_beginning_is_left_out() -> None:
+def test_partially_watched_minute_is_left_out() -> None:
     minutes = MinuteBars(START + 0.001)
     assert not minutes.add(trade(30))
     assert minutes.add(trade(61))
@@ -43,13 +43,13 @@ def test_a_minute_that_was_not_watched_from_its_beginning_is_left_out() -> None:
     assert candle.time.timestamp() == START + 60
 
 
-def test_a_trade_of_a_closed_minute_is_refused() -> None:
+def test_trade_of_a_closed_minute_is_refused() -> None:
     minutes = MinuteBars(START)
     minutes.close(START + 60)
     assert not minutes.add(trade(30))
 
 
-def test_trades_of_the_next_minute_do_not_close_the_one_before() -> None:
+def test_trade_of_the_next_minute_does_not_close_the_previous_one() -> None:
     minutes = MinuteBars(START)
     minutes.add(trade(30, price=1))
     minutes.add(trade(60.5, price=2))
@@ -57,7 +57,7 @@ def test_trades_of_the_next_minute_do_not_close_the_one_before() -> None:
     assert [candle.close for candle in minutes.close(START + 120)] == [3, 2]
 
 
-def test_an_empty_minute_has_no_candle() -> None:
+def test_minute_without_trades_has_no_candle() -> None:
     minutes = MinuteBars(START)
     minutes.add(trade(0))
     minutes.add(trade(180))
@@ -69,9 +69,7 @@ deals = st.lists(st.builds(trade, st.integers(0, 599_999).map(lambda ms: ms / 10
 
 
 @given(deals, st.randoms())
-def test_whatever_the_order_of_arrival_the_candles_are_those_of_the_trades_in_order_of_time(
-    trades: list[MarketTrade], chance: Random
-) -> None:
+def test_candles_do_not_depend_on_the_order_of_arrival(trades: list[MarketTrade], chance: Random) -> None:
     minutes = MinuteBars(START)
     arriving = list({deal.time: deal for deal in trades}.values())
     expected = sorted(arriving, key=lambda deal: deal.time)

@@ -1,4 +1,4 @@
-"""Service control across real processes, with the real timing."""
+"""Service control across processes, with the timing of production."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ import pytest
 from redis.asyncio import Redis
 
 from fullon_graphql.daemons.control.manager import ServiceManager
-from fullon_graphql.daemons.control.state import ServiceName, ServiceState
-from fullon_graphql.daemons.daemon import Resources
-from tests.daemons.conftest import eventually
+from fullon_graphql.daemons.control.state import ServiceState, Timing
+from tests.daemons.conftest import TICKER, Manager, eventually
 from tests.daemons.specimens import LOG, PATH
-
-TICKER = ServiceName.TICKER
 
 
 @pytest.fixture
-async def workers(environment: dict[str, str]) -> AsyncIterator[dict[int, asyncio.subprocess.Process]]:
-    """Two worker processes, by process id."""
+async def runners(environment: dict[str, str]) -> AsyncIterator[dict[int, asyncio.subprocess.Process]]:
+    """Two processes that run services, by process id."""
     environment |= {"TICKER_DAEMON": f"{PATH}Calm", "FULLON_HOME": "/dev/null"}
-    command = (sys.executable, "-m", "tests.daemons.worker")
+    command = (sys.executable, "-m", "tests.daemons.runner")
     processes = [await asyncio.create_subprocess_exec(*command, env=environment) for _ in range(2)]
     yield {process.pid: process for process in processes}
     for process in processes:
@@ -36,69 +33,70 @@ async def workers(environment: dict[str, str]) -> AsyncIterator[dict[int, asynci
 
 
 @pytest.fixture
-def onlooker(resources: Resources) -> ServiceManager:
-    """Asks and orders, and takes no part."""
-    return ServiceManager(resources.settings, resources, "onlooker")
+def control(manager: Manager) -> ServiceManager:
+    """A manager with the timing of production."""
+    manager._timing = Timing()
+    return manager
 
 
-async def holder_of(onlooker: ServiceManager) -> int:
-    """The process id of the worker that runs the ticker; 0 while none does."""
-    status = await onlooker.status(TICKER)
+async def holder_of(control: ServiceManager) -> int:
+    """The id of the process that runs the ticker service; 0 if there is none."""
+    status = await control.status(TICKER)
     return int(status.holder.split(":")[1]) if status.holder and status.is_running else 0
 
 
-async def test_when_the_holder_is_killed_another_process_takes_over_within_15_seconds(
-    workers: dict[int, asyncio.subprocess.Process], onlooker: ServiceManager, redis: Redis
+async def test_another_process_takes_over_within_15_seconds_of_a_kill(
+    runners: dict[int, asyncio.subprocess.Process], control: ServiceManager, redis: Redis
 ) -> None:
-    await onlooker.start(TICKER)
-    first = await holder_of(onlooker)
-    workers[first].kill()
+    await control.start(TICKER)
+    first = await holder_of(control)
+    runners[first].kill()
     killed = time.monotonic()
 
     async def taken_over() -> bool:
-        return await holder_of(onlooker) not in {0, first}
+        return await holder_of(control) not in {0, first}
 
     await eventually(taken_over, seconds=15)
-    second = await holder_of(onlooker)
-    assert second in workers
+    second = await holder_of(control)
+    assert second in runners
     assert time.monotonic() - killed < 15
-    assert (await onlooker.stop(TICKER)).state is ServiceState.STOPPED
+    assert (await control.stop(TICKER)).state is ServiceState.STOPPED
     assert await redis.lrange(LOG, 0, -1) == [f"start {first}", f"start {second}", f"stop {second}"]
 
 
-async def test_a_process_that_was_frozen_stops_its_daemon_when_it_wakes_up_and_the_successor_stays(
-    workers: dict[int, asyncio.subprocess.Process], onlooker: ServiceManager, redis: Redis
+async def test_suspended_process_stops_its_daemon_when_it_resumes(
+    runners: dict[int, asyncio.subprocess.Process], control: ServiceManager, redis: Redis
 ) -> None:
-    await onlooker.start(TICKER)
-    frozen = await holder_of(onlooker)
-    workers[frozen].send_signal(signal.SIGSTOP)
+    await control.start(TICKER)
+    suspended = await holder_of(control)
+    runners[suspended].send_signal(signal.SIGSTOP)
 
     async def taken_over() -> bool:
-        return await holder_of(onlooker) not in {0, frozen}
+        return await holder_of(control) not in {0, suspended}
 
     await eventually(taken_over, seconds=15)
-    successor = await holder_of(onlooker)
-    workers[frozen].send_signal(signal.SIGCONT)
+    successor = await holder_of(control)
+    runners[suspended].send_signal(signal.SIGCONT)
 
-    async def laid_down() -> bool:
-        return f"stop {frozen}" in await redis.lrange(LOG, 0, -1)
+    async def stopped() -> bool:
+        return f"stop {suspended}" in await redis.lrange(LOG, 0, -1)
 
-    await eventually(laid_down)
-    assert await holder_of(onlooker) == successor
-    assert await redis.lrange(LOG, 0, -1) == [f"start {frozen}", f"start {successor}", f"stop {frozen}"]
+    await eventually(stopped)
+    assert await holder_of(control) == successor
+    assert await redis.lrange(LOG, 0, -1) == [f"start {suspended}", f"start {successor}", f"stop {suspended}"]
 
 
-async def test_a_worker_that_is_asked_to_end_hands_over_without_waiting_for_its_lease(
-    workers: dict[int, asyncio.subprocess.Process], onlooker: ServiceManager, redis: Redis
+async def test_terminated_process_hands_over_before_its_lease_expires(
+    runners: dict[int, asyncio.subprocess.Process], control: ServiceManager, redis: Redis
 ) -> None:
-    await onlooker.start(TICKER)
-    first = await holder_of(onlooker)
-    workers[first].terminate()
-    assert await workers[first].wait() == 0
+    await control.start(TICKER)
+    first = await holder_of(control)
+    runners[first].terminate()
+    assert await runners[first].wait() == 0
 
     async def taken_over() -> bool:
-        return await holder_of(onlooker) not in {0, first}
+        return await holder_of(control) not in {0, first}
 
     await eventually(taken_over)
-    second = await holder_of(onlooker)
+    second = await holder_of(control)
     assert await redis.lrange(LOG, 0, -1) == [f"start {first}", f"stop {first}", f"start {second}"]

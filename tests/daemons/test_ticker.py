@@ -1,4 +1,4 @@
-"""The ticker daemon: every symbol, newest first and last, in the platform's layout."""
+"""The ticker daemon."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
-from fullon_graphql.daemons.daemon import NotInChargeError, Resources
-from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
-from fullon_graphql.daemons.loading import LoadingError
+from fullon_graphql.daemons.control.lease import LeaseLostError
+from fullon_graphql.daemons.daemon import Resources
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError, NoMarketFeedError
 from fullon_graphql.daemons.ticker import TickerDaemon
 from fullon_graphql.observability.redaction import reason
 from tests.daemons.conftest import eventually
@@ -31,19 +31,19 @@ async def stored(redis: Redis) -> list[Ticker]:
     return [*await tickers.read(redis, "kraken"), *await tickers.read(redis, "bitmex")]
 
 
-async def test_the_newest_ticker_of_every_symbol_is_stored(resources: Resources, redis: Redis) -> None:
+async def test_newest_ticker_of_every_symbol_is_stored(resources: Resources, redis: Redis) -> None:
     Script.ticks = [Ticker("kraken", "BTC/USD", price=1.0, time=1.0), *NEWEST]
     daemon = TickerDaemon(resources)
     await daemon.start()
 
-    async def all_there() -> bool:
+    async def complete() -> bool:
         return await stored(redis) == NEWEST
 
-    await eventually(all_there)
+    await eventually(complete)
     await daemon.stop()
 
 
-async def test_a_feed_faster_than_redis_is_conflated_per_symbol(resources: Resources, redis: Redis) -> None:
+async def test_feed_faster_than_redis_is_conflated_per_symbol(resources: Resources, redis: Redis) -> None:
     Script.ticks = [Ticker("kraken", "BTC/USD", price=float(n), time=float(n)) for n in range(1, 5000)]
     async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
         await pubsub.subscribe("ticker_updates:kraken:BTC/USD")
@@ -59,7 +59,7 @@ async def test_a_feed_faster_than_redis_is_conflated_per_symbol(resources: Resou
     assert len(prices) < 5000
 
 
-async def test_while_it_runs_the_platform_sees_its_processes(resources: Resources, redis: Redis) -> None:
+async def test_ticker_daemon_registers_its_processes_while_it_runs(resources: Resources, redis: Redis) -> None:
     daemon = TickerDaemon(resources)
     await daemon.start()
     components = {"ticker_daemon", "kraken:BTC/USD", "kraken:GOLD", "bitmex:BTC/USD:BTC"}
@@ -78,14 +78,14 @@ async def test_while_it_runs_the_platform_sees_its_processes(resources: Resource
     assert not await redis.hkeys("process:components")
 
 
-async def test_a_feed_that_ends_breaks_the_daemon_and_the_platform_sees_why(resources: Resources, redis: Redis) -> None:
+async def test_ended_feed_fails_the_daemon_and_its_process_shows_the_reason(resources: Resources, redis: Redis) -> None:
     Script.ends = True
     daemon = TickerDaemon(resources)
     await daemon.start()
-    with pytest.raises(ExceptionGroup) as broken:
+    with pytest.raises(ExceptionGroup) as failure:
         await daemon.wait()
-    assert broken.group_contains(FeedEndedError)
-    assert reason(broken.value).startswith("FeedEndedError: The market feed of ")
+    assert failure.group_contains(FeedEndedError)
+    assert reason(failure.value).startswith("FeedEndedError: The market feed of ")
     await daemon.stop()
     [process_id] = [key async for key in redis.scan_iter("process:data:tick:ticker_daemon:*")]
     data = json.loads(await redis.get(process_id) or "")
@@ -93,24 +93,24 @@ async def test_a_feed_that_ends_breaks_the_daemon_and_the_platform_sees_why(reso
     assert data["message"].startswith("FeedEndedError")
 
 
-async def test_a_daemon_that_is_not_in_charge_any_more_writes_nothing(resources: Resources, redis: Redis) -> None:
+async def test_daemon_without_its_lease_writes_nothing(resources: Resources, redis: Redis) -> None:
     Script.ticks = NEWEST
     stale = Resources(
-        resources.settings, resources.database, resources.ohlcv_database, resources.redis, in_charge=lambda: False
+        resources.settings, resources.database, resources.ohlcv_database, resources.redis, holds_lease=lambda: False
     )
     daemon = TickerDaemon(stale)
     await daemon.start()
-    with pytest.raises(ExceptionGroup) as broken:
+    with pytest.raises(ExceptionGroup) as failure:
         async with asyncio.timeout(15):
             await daemon.wait()
-    assert broken.group_contains(NotInChargeError)
+    assert failure.group_contains(LeaseLostError)
     await daemon.stop()
     assert await stored(redis) == []
 
 
-async def test_without_a_feed_it_does_not_start(resources: Resources) -> None:
+async def test_daemon_without_a_feed_does_not_start(resources: Resources) -> None:
     resources.settings.market_feed = ""
     daemon = TickerDaemon(resources)
-    with pytest.raises(LoadingError, match="MARKET_FEED"):
+    with pytest.raises(NoMarketFeedError, match="MARKET_FEED"):
         await daemon.start()
     await daemon.stop()

@@ -151,7 +151,7 @@ async def test_only_administrators_control_services(server: Server, sign_in: Sig
         answer = await server.post(question, trader)
         assert codes(answer) == ["FORBIDDEN"], question
         assert not answer.json()["data"]
-    assert not [name for name in ("ticker", "ohlcv", "account") if await redis.exists(keys.service_order(name))]
+    assert not [name for name in ("ticker", "ohlcv", "account") if await redis.exists(keys.service_desired(name))]
     services = await server.ask("{ services { name state } }", await sign_in(ADMIN))
     assert services["data"]["services"] == [{"name": n, "state": "STOPPED"} for n in ("TICKER", "OHLCV", "ACCOUNT")]
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullon_graphql.config import Settings
-from fullon_graphql.observability.logging import REDACTED, configure_logging, redact
+from fullon_graphql.observability.logging import configure_logging
+from fullon_graphql.observability.redaction import REDACTED, redact_event
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    """Logging is the process's; other tests find it as it was."""
+def _restore_logging() -> Iterator[None]:
+    """Restore the logging of the process for other tests."""
     handlers, level = logging.root.handlers, logging.root.level
     yield
     logging.root.handlers = handlers
@@ -32,7 +33,7 @@ def lines(capsys: Capsys) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_an_event_is_one_json_object_with_its_fields_where_nobody_watches(capsys: Capsys) -> None:
+def test_event_is_one_json_object_outside_a_terminal(capsys: Capsys) -> None:
     configure_logging(Settings())
     structlog.get_logger("fullon_graphql.test").info("order placed", bot_id=7, note="two\nlines")
     [event] = lines(capsys)
@@ -47,7 +48,7 @@ def test_an_event_is_one_json_object_with_its_fields_where_nobody_watches(capsys
 
 
 @pytest.mark.parametrize("name", ["uvicorn.error", "uvicorn.access", "alembic", "fullon_graphql.services"])
-def test_the_loggers_of_the_standard_library_come_out_alike(name: str, capsys: Capsys) -> None:
+def test_standard_library_loggers_have_the_same_form(name: str, capsys: Capsys) -> None:
     logging.getLogger("uvicorn.error").addHandler(logging.StreamHandler())
     configure_logging(Settings())
     logging.getLogger(name).warning("took %d ms", 5, extra={"path": "/graphql"})
@@ -56,7 +57,7 @@ def test_the_loggers_of_the_standard_library_come_out_alike(name: str, capsys: C
     assert event.items() >= expected.items()
 
 
-def test_the_request_id_is_on_every_line_of_its_request_only(capsys: Capsys) -> None:
+def test_request_id_is_on_the_lines_of_its_request_only(capsys: Capsys) -> None:
     configure_logging(Settings())
     with structlog.contextvars.bound_contextvars(request_id="r-1"):
         structlog.get_logger().info("ours")
@@ -65,7 +66,7 @@ def test_the_request_id_is_on_every_line_of_its_request_only(capsys: Capsys) -> 
     assert [event.get("request_id") for event in lines(capsys)] == ["r-1", "r-1", None]
 
 
-def test_below_the_level_nothing_is_written(capsys: Capsys) -> None:
+def test_nothing_below_the_level_is_written(capsys: Capsys) -> None:
     configure_logging(Settings(log_level="WARNING"))
     structlog.get_logger().info("quiet")
     logging.getLogger("anything").info("quiet")
@@ -73,7 +74,7 @@ def test_below_the_level_nothing_is_written(capsys: Capsys) -> None:
 
 
 @pytest.mark.parametrize("log_format", ["pretty", "beautiful"])
-def test_people_get_lines_to_read(log_format: Any, capsys: Capsys) -> None:
+def test_pretty_format_is_not_json(log_format: Any, capsys: Capsys) -> None:
     configure_logging(Settings(log_format=log_format))
     structlog.get_logger().info("order placed", bot_id=7)
     written = capsys.readouterr().err
@@ -83,7 +84,7 @@ def test_people_get_lines_to_read(log_format: Any, capsys: Capsys) -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "pretty"])
-def test_a_traceback_shows_where_and_no_local_variable(log_format: Any, capsys: Capsys) -> None:
+def test_traceback_has_no_local_variables(log_format: Any, capsys: Capsys) -> None:
     configure_logging(Settings(log_format=log_format))
     password = "hunter" + "2"
     try:
@@ -101,20 +102,20 @@ SECRETS = ("password", "token", "refresh_token", "refreshToken", "JWT_SECRET_KEY
 
 @pytest.mark.parametrize("name", [*SECRETS, "api_keys", "tokens", "Set-Cookie"])
 @pytest.mark.parametrize("nest", [lambda e: e, lambda e: {"input": e}, lambda e: {"calls": [{"variables": e}]}])
-def test_a_value_under_the_name_of_a_secret_is_taken_out_however_deep(name: str, nest: Any) -> None:
-    event = redact(None, "info", nest({name: "hunter2"}))
+def test_value_under_the_name_of_a_secret_is_redacted_at_any_depth(name: str, nest: Any) -> None:
+    event = redact_event(None, "info", nest({name: "hunter2"}))
     assert event == nest({name: REDACTED})
 
 
 @pytest.mark.parametrize("name", ["event", "monkey", "symbol", "keyset_page", "tokenizer", "bot_id"])
-def test_other_values_stay(name: str) -> None:
-    assert redact(None, "info", {name: "kept"}) == {name: "kept"}
+def test_other_values_are_kept(name: str) -> None:
+    assert redact_event(None, "info", {name: "kept"}) == {name: "kept"}
 
 
-def test_passwords_in_addresses_and_bearer_tokens_are_taken_out_of_any_text() -> None:
+def test_credentials_in_urls_and_bearer_tokens_are_redacted_in_any_text() -> None:
     event = {"event": "cannot reach postgresql://me:hunter2@db/fullon2", "sent": "Authorization: Bearer abc.def"}
-    assert redact(None, "info", event) == {
-        "event": f"cannot reach postgresql://me:{REDACTED}@db/fullon2",
+    assert redact_event(None, "info", event) == {
+        "event": f"cannot reach postgresql://{REDACTED}@db/fullon2",
         "sent": f"Authorization: Bearer {REDACTED}",
     }
 
@@ -126,5 +127,5 @@ json_values = st.recursive(
 
 
 @given(secret=st.sampled_from(SECRETS), value=st.text(min_size=1), rest=st.dictionaries(st.text(), json_values))
-def test_redaction_never_lets_a_secret_through_and_never_fails(secret: str, value: str, rest: dict[str, Any]) -> None:
-    assert redact(None, "info", rest | {secret: value})[secret] == REDACTED
+def test_redaction_removes_every_secret_and_never_fails(secret: str, value: str, rest: dict[str, Any]) -> None:
+    assert redact_event(None, "info", rest | {secret: value})[secret] == REDACTED

@@ -61,7 +61,7 @@ async def test_all_services_are_told_one_by_one(admin: GraphClient) -> None:
 async def test_a_heartbeat_alone_is_no_change(admin: GraphClient, redis: Redis) -> None:
     async with aclosing(admin.stream(ONE)) as stream:
         assert await states(stream, "STOPPED") == ["STOPPED"]
-        await redis.hset(keys.service_report("ticker"), mapping={"fence": 0, "state": "stopped", "number": 0,
+        await redis.hset(keys.service_report("ticker"), mapping={"fence": 0, "state": "stopped", "generation": 0,
                          "started_at": "", "heartbeat_at": "2024-01-01T00:00:00+00:00", "error": ""})  # fmt: skip
         await redis.publish(keys.service_changes("ticker"), "")
         await admin.data(START)

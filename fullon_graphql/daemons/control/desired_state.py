@@ -1,4 +1,4 @@
-"""The notice board in Redis where orders are pinned and the state of services is read, by any worker."""
+"""The desired state of services, and what is reported of them, in Redis."""
 
 from __future__ import annotations
 
@@ -9,92 +9,100 @@ from typing import cast
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
-from fullon_graphql.daemons.control.state import Holder, Observation, Order, Report, ServiceName, ServiceState, conclude
+from fullon_graphql.daemons.control.state import (
+    DesiredState,
+    Holder,
+    Observation,
+    Report,
+    ServiceName,
+    ServiceState,
+    observe,
+)
 
-# An order that says what the last one said changes nothing, unless it repeats exactly the order it names (ARGV[2]):
-# of several who all want to try a failed service again, one gets through and the others join it.
-_ORDER = """
-local number = redis.call('HGET', KEYS[1], 'number')
-if redis.call('HGET', KEYS[1], 'running') == ARGV[1] and number ~= ARGV[2] then return tonumber(number) end
+# Setting what is set already changes nothing, unless the caller names the current generation (ARGV[2]): of several
+# callers who retry a failed service at once, one gets through and the others join it.
+_SET = """
+local generation = redis.call('HGET', KEYS[1], 'generation')
+if redis.call('HGET', KEYS[1], 'running') == ARGV[1] and generation ~= ARGV[2] then return tonumber(generation) end
 redis.call('HSET', KEYS[1], 'running', ARGV[1])
-number = redis.call('HINCRBY', KEYS[1], 'number', 1)
-redis.call('PUBLISH', KEYS[2], 'order')
-return number
+generation = redis.call('HINCRBY', KEYS[1], 'generation', 1)
+redis.call('PUBLISH', KEYS[2], 'desired')
+return generation
 """
-_SUGGEST = """
+_SET_DEFAULT = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], 'running', '1', 'number', '1')
-redis.call('PUBLISH', KEYS[2], 'order')
+redis.call('HSET', KEYS[1], 'running', '1', 'generation', '1')
+redis.call('PUBLISH', KEYS[2], 'desired')
 return 1
 """
 
 
-class DesiredState:
-    """Orders and reports of all services."""
+class StateStore:
+    """Reads and sets the desired state of services, and reads what is reported of them."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def order(self, name: ServiceName) -> Order:
-        """What was last ordered; not running where nobody has ordered anything yet."""
-        return _order(cast("dict[str, str]", await self._redis.hgetall(keys.service_order(name))))
+    async def desired(self, name: ServiceName) -> DesiredState:
+        """The desired state of a service; not running by default."""
+        return _parse_desired(cast("dict[str, str]", await self._redis.hgetall(keys.service_desired(name))))
 
-    async def give_order(self, name: ServiceName, *, running: bool, repeat: int | None = None) -> int:
-        """Order a service to run or not; the number of the order that now stands.
+    async def set_running(self, name: ServiceName, *, running: bool, supersedes: int | None = None) -> int:
+        """Set the desired state of a service, and return its generation.
 
-        An order that says what the standing one says changes nothing, unless `repeat` is the number of that one.
+        Nothing changes if it is set already, unless `supersedes` is the current generation.
         """
-        number = await self._redis.eval(
-            _ORDER,
+        generation = await self._redis.eval(
+            _SET,
             2,
-            keys.service_order(name),
+            keys.service_desired(name),
             keys.service_changes(name),
             "1" if running else "0",
-            "" if repeat is None else str(repeat),
+            "" if supersedes is None else str(supersedes),
         )
-        return int(number)
+        return int(generation)
 
-    async def suggest_running(self, name: ServiceName) -> None:
-        """Order a service to run where nobody has ever ordered anything of it."""
-        await self._redis.eval(_SUGGEST, 2, keys.service_order(name), keys.service_changes(name))
+    async def set_running_by_default(self, name: ServiceName) -> None:
+        """Let a service run if its desired state has never been set."""
+        await self._redis.eval(_SET_DEFAULT, 2, keys.service_desired(name), keys.service_changes(name))
 
-    async def look(self, names: Sequence[ServiceName]) -> list[Observation]:
-        """What is to be seen of each service, in one round trip."""
-        async with self._redis.pipeline(transaction=True) as pipeline:  # order, lease and report of one moment
+    async def observe(self, names: Sequence[ServiceName]) -> list[Observation]:
+        """Observe services in one round trip."""
+        async with self._redis.pipeline(transaction=True) as pipeline:  # all values are of the same moment
             for name in names:
-                pipeline.hgetall(keys.service_order(name))
+                pipeline.hgetall(keys.service_desired(name))
                 pipeline.get(keys.service_lease(name))
                 pipeline.hgetall(keys.service_report(name))
             answers = iter(await pipeline.execute())
         return [
-            conclude(name, _order(order), _holder(lease), _report(report))
-            for name, order, lease, report in zip(names, answers, answers, answers, strict=True)
+            observe(name, _parse_desired(desired), _parse_holder(lease), _parse_report(report))
+            for name, desired, lease, report in zip(names, answers, answers, answers, strict=True)
         ]
 
 
-def _order(fields: Mapping[str, str]) -> Order:
-    return Order(fields["running"] == "1", int(fields["number"])) if fields else Order()
+def _parse_desired(fields: Mapping[str, str]) -> DesiredState:
+    return DesiredState(fields["running"] == "1", int(fields["generation"])) if fields else DesiredState()
 
 
-def _holder(token: str | None) -> Holder | None:
+def _parse_holder(token: str | None) -> Holder | None:
     if token is None:
         return None
-    fence, _, worker = token.partition(":")
-    return Holder(int(fence), worker)
+    fence, _, runner = token.partition(":")
+    return Holder(int(fence), runner)
 
 
-def _report(fields: Mapping[str, str]) -> Report | None:
+def _parse_report(fields: Mapping[str, str]) -> Report | None:
     if "fence" not in fields:  # a heartbeat may come before the first report
         return None
     return Report(
         fence=int(fields["fence"]),
         state=ServiceState(fields["state"]),
-        number=int(fields["number"]),
-        started_at=_time(fields["started_at"]),
-        heartbeat_at=_time(fields["heartbeat_at"]),
+        generation=int(fields["generation"]),
+        started_at=_parse_time(fields["started_at"]),
+        heartbeat_at=_parse_time(fields["heartbeat_at"]),
         error=fields["error"] or None,
     )
 
 
-def _time(text: str) -> datetime | None:
+def _parse_time(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

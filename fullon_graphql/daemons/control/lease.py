@@ -1,7 +1,7 @@
-"""The right to run a service: at most one worker has it, and only for a short time unless it renews it.
+"""Leases: the right to run a service, which one process has at a time and has to renew.
 
 Every lease has a fencing number greater than all before. Redis checks the lease in the same step in which it changes
-anything in its name, so a worker that slept through the end of its lease changes nothing.
+anything in its name, so a process that was suspended beyond the end of its lease changes nothing.
 """
 
 from __future__ import annotations
@@ -41,33 +41,36 @@ return 1
 
 
 class LeaseLostError(Exception):
-    """The lease has run out, and perhaps another worker has one."""
+    """The lease of a service has expired; another process may hold one."""
+
+    def __init__(self) -> None:
+        super().__init__("The lease has expired, so nothing more is written: another process may run this service.")
 
 
 class Lease:
-    """A lease that was won. Times are those of the event loop's clock."""
+    """An acquired lease. Times are those of the event loop's clock, in seconds."""
 
     def __init__(
-        self, redis: Redis, name: ServiceName, fence: int, *, worker: str, seconds: float, expires: float
+        self, redis: Redis, name: ServiceName, fence: int, *, runner: str, seconds: float, expires: float
     ) -> None:
         self.name = name
         self.fence = fence
         self.expires = expires
         self._redis = redis
-        self._token = f"{fence}:{worker}"
+        self._token = f"{fence}:{runner}"
         self._seconds = seconds
 
-    def held(self) -> bool:
-        """Whether the lease is still good, without asking Redis: never true for longer than there."""
+    def is_held(self) -> bool:
+        """Whether the lease is valid, without a round trip. Never True after Redis has let it expire."""
         return asyncio.get_running_loop().time() < self.expires
 
     async def renew(self) -> None:
-        """Begin the term anew and give a sign of life.
+        """Extend the lease to its full duration from now, and write the heartbeat.
 
         Raises:
-            LeaseLostError: it has run out already.
+            LeaseLostError: it has expired already.
         """
-        expires = _end_of_term(self._seconds)
+        expires = _expiry(self._seconds)
         renewed = await self._redis.eval(
             _RENEW,
             2,
@@ -82,10 +85,10 @@ class Lease:
         self.expires = expires
 
     async def report(self, report: Report) -> None:
-        """Replace what is reported of the service, and nudge who listens.
+        """Replace the report of the service and notify subscribers.
 
         Raises:
-            LeaseLostError: it has run out already; nothing was changed.
+            LeaseLostError: the lease has expired already; nothing was changed.
         """
         accepted = await self._redis.eval(
             _REPORT,
@@ -100,22 +103,22 @@ class Lease:
             raise LeaseLostError
 
     async def release(self) -> None:
-        """Give the lease back, so that another worker need not wait for its end. A lost one is left alone."""
+        """Give the lease up before it expires. An expired one is left alone."""
         await self._redis.eval(_RELEASE, 2, keys.service_lease(self.name), keys.service_changes(self.name), self._token)
         self.expires = 0.0
 
 
-async def acquire(redis: Redis, name: ServiceName, worker: str, seconds: float) -> Lease | None:
-    """The lease of a service for `seconds`, or None while another has it."""
-    expires = _end_of_term(seconds)
+async def acquire(redis: Redis, name: ServiceName, runner: str, seconds: float) -> Lease | None:
+    """Acquire the lease of a service for `seconds`. None while another process holds it."""
+    expires = _expiry(seconds)
     fence = await redis.eval(
-        _ACQUIRE, 2, keys.service_lease(name), keys.service_fence(name), worker, str(_milliseconds(seconds))
+        _ACQUIRE, 2, keys.service_lease(name), keys.service_fence(name), runner, str(_milliseconds(seconds))
     )
-    return Lease(redis, name, int(fence), worker=worker, seconds=seconds, expires=expires) if fence else None
+    return Lease(redis, name, int(fence), runner=runner, seconds=seconds, expires=expires) if fence else None
 
 
-def _end_of_term(seconds: float) -> float:
-    """The end as we see it. Taken before Redis is asked, so that it never lies after the end as Redis sees it."""
+def _expiry(seconds: float) -> float:
+    """When a lease expires by our clock. Computed before Redis is called, so it is never later than in Redis."""
     return asyncio.get_running_loop().time() + seconds
 
 
@@ -124,11 +127,11 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _fields(report: Report) -> list[str]:
-    """Field, value, field, value …; what is unknown is the empty string, so that nothing old shows through."""
+    """Field, value, field, value …; an unknown value is the empty string, which replaces the previous one."""
     values = {
         "fence": str(report.fence),
         "state": report.state.value,
-        "number": str(report.number),
+        "generation": str(report.generation),
         "started_at": report.started_at.isoformat() if report.started_at else "",
         "heartbeat_at": report.heartbeat_at.isoformat() if report.heartbeat_at else "",
         "error": report.error or "",

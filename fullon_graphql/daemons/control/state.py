@@ -1,4 +1,4 @@
-"""The states of a service, and what can be concluded from what lies in Redis. No input, no output."""
+"""The states of a service, and how they follow from what is stored in Redis. No I/O."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ServiceName(StrEnum):
-    """The services there are."""
+    """All services."""
 
     TICKER = "ticker"
     OHLCV = "ohlcv"
@@ -27,37 +27,40 @@ class ServiceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long things may take, in seconds. A dead worker's service runs elsewhere after `lease` + `interval`."""
+    """Limits and intervals of service control, in seconds.
+
+    The services of a process that died run elsewhere after `lease` + `interval`.
+    """
 
     interval: float = 1.0
-    """Between two renewals of a lease, and between two looks at the orders where no nudge comes."""
+    """Between two renewals of a lease, and between two reads of the desired state without a notification."""
     lease: float = 5.0
     margin: float = 2.0
-    """So long before its lease would run out, a worker that cannot renew it begins to stop the daemon."""
+    """A lease that cannot be renewed stops its daemon this long before it expires."""
     start: float = 15.0
     stop: float = 10.0
     command: float = 30.0
-    """How long start, stop and restart wait for their state."""
+    """How long start, stop and restart wait for the state."""
     first_backoff: float = 1.0
     longest_backoff: float = 60.0
-    """A daemon that ran longer than this before it broke begins with the first backoff again."""
+    """A daemon that ran for longer than this before it failed starts again at the first backoff."""
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What was last ordered of a service. Every order that changes something has the next number."""
+class DesiredState:
+    """Whether a service should run. Every change of it, and every request to try again, has the next generation."""
 
     running: bool = False
-    number: int = 0
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the worker with the fencing number `fence` last said; `number` is the order it was carrying out."""
+    """What the holder of the lease `fence` last reported; `generation` is the desired state it acted on."""
 
     fence: int
     state: ServiceState
-    number: int
+    generation: int
     started_at: datetime | None = None
     heartbeat_at: datetime | None = None
     error: str | None = None
@@ -65,15 +68,15 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the lease of a service at this moment."""
+    """The current holder of a service's lease."""
 
     fence: int
-    worker: str
+    runner: str
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """What anybody may know of a service. Times are UTC; `error` is masked and fit for an administrator's eyes."""
+    """The public status of a service. Times are UTC; `error` is redacted and meant for administrators."""
 
     name: ServiceName
     state: ServiceState
@@ -90,39 +93,39 @@ class ServiceStatus:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at a service: what was ordered, what is, and which order has been carried out so far."""
+    """A service at one moment: the desired state, the status, and the generation that has been acted on."""
 
-    order: Order
+    desired: DesiredState
     status: ServiceStatus
-    carried_out: int
+    generation: int
 
 
-def conclude(name: ServiceName, order: Order, holder: Holder | None, report: Report | None) -> Observation:
-    """The truth about a service. A report counts only while its author holds the lease: the dead report nothing."""
+def observe(name: ServiceName, desired: DesiredState, holder: Holder | None, report: Report | None) -> Observation:
+    """Combine what is stored of a service. A report counts only while its author holds the lease."""
     current = report if report and holder and report.fence == holder.fence else None
-    state = _state(order, current)
+    state = _state(desired, current)
     status = ServiceStatus(
         name=name,
         state=state,
         started_at=current.started_at if current else None,
         heartbeat_at=report.heartbeat_at if report else None,
         error=report.error if report and report.state is state else None,
-        holder=holder.worker if holder else None,
+        holder=holder.runner if holder else None,
     )
-    return Observation(order, status, carried_out=current.number if current else 0)
+    return Observation(desired, status, generation=current.generation if current else 0)
 
 
 def backoff(failures: int, timing: Timing) -> float:
     """Seconds to wait after that many failures in a row: doubled each time, up to a limit."""
-    doublings = min(failures - 1, 30)  # a float has an end, a row of failures may not
+    doublings = min(failures - 1, 30)  # beyond that a float overflows
     return min(timing.first_backoff * 2.0**doublings, timing.longest_backoff)
 
 
-def _state(order: Order, current: Report | None) -> ServiceState:
-    if order.running:
+def _state(desired: DesiredState, current: Report | None) -> ServiceState:
+    if desired.running:
         if current is None or current.state is ServiceState.STOPPED:
-            return ServiceState.STARTING  # a worker will take it up
+            return ServiceState.STARTING
         return current.state
     if current is None or current.state is ServiceState.STOPPED:
         return ServiceState.STOPPED
-    return ServiceState.STOPPING  # the holder has yet to obey
+    return ServiceState.STOPPING

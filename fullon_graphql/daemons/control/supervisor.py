@@ -1,4 +1,4 @@
-"""One worker's time in charge of one service: from the lease it has won to the lease it gives back."""
+"""Runs one daemon for as long as its lease is held and the service should run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 
-from fullon_graphql.daemons.control.bell import Bell
-from fullon_graphql.daemons.control.desired_state import DesiredState
+from fullon_graphql.cache.hub import Mailbox
+from fullon_graphql.daemons.control.desired_state import StateStore
 from fullon_graphql.daemons.control.lease import Lease, LeaseLostError
-from fullon_graphql.daemons.control.state import Order, Report, ServiceState, Timing, backoff
+from fullon_graphql.daemons.control.state import DesiredState, Report, ServiceState, Timing, backoff
 from fullon_graphql.daemons.daemon import Daemon, Watched
 from fullon_graphql.observability.redaction import reason
 
@@ -22,169 +22,177 @@ log = structlog.get_logger(__name__)
 
 
 class Supervisor:
-    """Runs a daemon as ordered for as long as the lease can be renewed, and not a moment longer."""
+    """Runs a daemon under an acquired lease, and restarts it when it fails.
+
+    `mailbox` receives the notifications about the service; without one the desired state is read at every interval.
+    """
 
     def __init__(
         self,
         lease: Lease,
         make_daemon: Callable[[], Awaitable[Daemon]],
-        board: DesiredState,
-        bell: Bell,
+        states: StateStore,
+        mailbox: Mailbox,
         *,
         timing: Timing,
         secrets: Collection[str] = (),
     ) -> None:
         self._lease = lease
         self._make_daemon = make_daemon
-        self._board = board
-        self._bell = bell
+        self._states = states
+        self._mailbox = mailbox
         self._timing = timing
         self._secrets = secrets
-        self._fence = asyncio.timeout_at(lease.expires - timing.margin)
-        self._stop_problem: str | None = None
+        self._deadline = asyncio.timeout_at(lease.expires - timing.margin)
+        self._stop_error: str | None = None
         self._log = log.bind(service=lease.name.value, fence=lease.fence)
 
-    async def serve(self) -> None:
-        """Return when the service has been ordered to stop, or when the lease could not be renewed.
+    async def run(self) -> None:
+        """Return when the service should no longer run, or when the lease could not be renewed.
 
         Raises:
-            LeaseLostError: Redis says that the lease has run out.
-            RedisError: a report could not be made. In both cases the daemon has been stopped.
+            LeaseLostError: the lease has expired in Redis.
+            RedisError: a report could not be written. In both cases the daemon has been stopped.
         """
         try:
-            async with self._fence:
-                await self._obey_while_renewing()
+            async with self._deadline:
+                await self._run_while_renewing()
         except TimeoutError:
-            self._log.error("service.lease.lost", action="the daemon was stopped before another worker may start it")
+            self._log.error("service.lease.lost", action="stopped the daemon before the lease expires")
         finally:
-            await self._give_back()
+            await self._release()
 
-    async def _obey_while_renewing(self) -> None:
-        keeper = asyncio.create_task(self._keep_lease())
+    async def _run_while_renewing(self) -> None:
+        renewal = asyncio.create_task(self._keep_renewing())
         try:
-            await self._obey()
-        finally:  # renewed to the end: the daemon stops in here, however we leave
-            keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            await self._run_daemons()
+        finally:  # renewed until the daemon has stopped, however this ends
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
 
-    async def _keep_lease(self) -> None:
-        """Renew the lease time and again; each success pushes the fence further off."""
+    async def _keep_renewing(self) -> None:
+        """Renew the lease at every interval; each success moves the deadline."""
         while True:
             await asyncio.sleep(self._timing.interval)
             try:
                 await self._lease.renew()
             except LeaseLostError:
-                self._move_fence(asyncio.get_running_loop().time())
+                self._move_deadline(asyncio.get_running_loop().time())
                 return
             except RedisError as error:
                 self._log.warning("service.lease.not_renewed", error=self._reason(error))
             else:
-                self._move_fence(self._lease.expires - self._timing.margin)
+                self._move_deadline(self._lease.expires - self._timing.margin)
 
-    def _move_fence(self, when: float) -> None:
-        if not self._fence.expired():
-            self._fence.reschedule(when)
+    def _move_deadline(self, when: float) -> None:
+        if not self._deadline.expired():
+            self._deadline.reschedule(when)
 
-    async def _obey(self) -> None:
-        """Run the daemon for as long as it is ordered to run, again and again where it breaks."""
+    async def _run_daemons(self) -> None:
+        """Run the daemon while it should run, with a backoff after each failure."""
         failures = 0
-        while (order := await self._board.order(self._lease.name)).running:
+        while (desired := await self._states.desired(self._lease.name)).running:
             began = asyncio.get_running_loop().time()
-            problem = await self._run(order)
-            if problem is None:
+            error = await self._run_daemon(desired)
+            if error is None:
                 failures = 0
                 continue
             lasted = asyncio.get_running_loop().time() - began
             failures = 1 if lasted > self._timing.longest_backoff else failures + 1
             pause = backoff(failures, self._timing)
-            self._log.error("service.failed", error=problem, failures=failures, retry_in=pause)
-            await self._report(ServiceState.FAILED, order, error=problem)
+            self._log.error("service.failed", error=error, failures=failures, retry_in=pause)
+            await self._report(ServiceState.FAILED, desired, error=error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await self._superseded(order)
-                    failures = 0  # somebody asked to try again: with fresh courage
-        await self._report(ServiceState.STOPPED, order, error=self._stop_problem)
+                    await self._superseded(desired)
+                    failures = 0  # a request to try again starts at the first backoff
+        await self._report(ServiceState.STOPPED, desired, error=self._stop_error)
 
-    async def _run(self, order: Order) -> str | None:
-        """Run a daemon until there is another order (None) or it breaks (why)."""
-        await self._report(ServiceState.STARTING, order)
+    async def _run_daemon(self, desired: DesiredState) -> str | None:
+        """Run a daemon until the desired state changes (None) or it fails (the reason)."""
+        await self._report(ServiceState.STARTING, desired)
         try:
             daemon = await self._make_daemon()
         except Exception as error:
             return self._reason(error)
         try:
-            if problem := await self._within(self._timing.start, "start", daemon.start()):
-                return problem
-            self._log.info("service.running", order=order.number)
-            await self._report(ServiceState.RUNNING, order, started_at=datetime.now(UTC))
-            if problem := await self._watch(daemon, order):
-                return problem
-            await self._report(ServiceState.STOPPING, order)
+            if failure := await self._call(self._timing.start, "start", daemon.start()):
+                return failure
+            self._log.info("service.running", generation=desired.generation)
+            await self._report(ServiceState.RUNNING, desired, started_at=datetime.now(UTC))
+            if failure := await self._watch(daemon, desired):
+                return failure
+            await self._report(ServiceState.STOPPING, desired)
             return None
         finally:
             await self._stop(daemon)
 
-    async def _watch(self, daemon: Daemon, order: Order) -> str | None:
-        """Wait until there is another order (None) or the daemon ends by itself (why)."""
-        change = asyncio.create_task(self._superseded(order))
-        end = asyncio.create_task(_end_of(daemon))
+    async def _watch(self, daemon: Daemon, desired: DesiredState) -> str | None:
+        """Wait until the desired state changes (None) or the daemon ends by itself (the reason)."""
+        change = asyncio.create_task(self._superseded(desired))
+        end = asyncio.create_task(_wait_for_end(daemon))
         try:
             await asyncio.wait({change, end}, return_when=asyncio.FIRST_COMPLETED)
-            return None if change.done() else self._problem(end) or "It ended by itself."
+            return None if change.done() else self._error_of(end) or "It ended by itself."
         finally:
             change.cancel()
             end.cancel()
             await asyncio.gather(change, end, return_exceptions=True)
 
-    async def _superseded(self, order: Order) -> None:
-        """Return when an order other than this one stands. While Redis is silent, none does."""
+    async def _superseded(self, desired: DesiredState) -> None:
+        """Return when the desired state is no longer `desired`. An unreachable Redis changes nothing."""
+        loop = asyncio.get_running_loop()
         while True:
-            ring = self._bell.next(self._lease.name)
             with suppress(RedisError):
-                if await self._board.order(self._lease.name) != order:
+                if await self._states.desired(self._lease.name) != desired:
                     return
-            await ring.wait(self._timing.interval)
+            await self._mailbox.news_until(loop.time() + self._timing.interval)
 
     async def _stop(self, daemon: Daemon) -> None:
-        """Stop a daemon. Behind the fence there is only the margin left for it."""
-        limit = min(self._timing.stop, self._timing.margin) if self._fence.expired() else self._timing.stop
-        self._stop_problem = await self._within(limit, "stop", daemon.stop())
-        if self._stop_problem:
-            self._log.error("service.stop_failed", error=self._stop_problem)
+        """Stop a daemon. After the deadline only the margin is left for it."""
+        limit = min(self._timing.stop, self._timing.margin) if self._deadline.expired() else self._timing.stop
+        self._stop_error = await self._call(limit, "stop", daemon.stop())
+        if self._stop_error:
+            self._log.error("service.stop_failed", error=self._stop_error)
 
-    async def _within(self, limit: float, what: str, work: Coroutine[Any, Any, None]) -> str | None:
-        """Let a daemon's method work for so many seconds, then cancel it: why it did not succeed, or None.
+    async def _call(self, limit: float, method: str, call: Coroutine[Any, Any, None]) -> str | None:
+        """Call a method of a daemon for at most `limit` seconds. None on success, else the reason.
 
-        It has a task of its own, because one that does not heed its cancellation must not hold us up.
+        The call has a task of its own: one that ignores its cancellation must not block the supervisor.
         """
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(call)
         try:
             done, _ = await asyncio.wait({task}, timeout=limit)
-            return self._problem(task) if done else f"{what}() did not return within {limit:g} s and was cancelled."
+            return self._error_of(task) if done else f"{method}() did not return within {limit:g} s and was cancelled."
         finally:
             task.cancel()
-            _, deaf = await asyncio.wait({task}, timeout=self._timing.margin)
-            if deaf:
-                self._log.error("service.left_behind", what=f"{what}() goes on although it was cancelled")
+            _, running = await asyncio.wait({task}, timeout=self._timing.margin)
+            if running:
+                self._log.error("service.call_not_cancelled", method=method)
 
     async def _report(
-        self, state: ServiceState, order: Order, *, started_at: datetime | None = None, error: str | None = None
+        self,
+        state: ServiceState,
+        desired: DesiredState,
+        *,
+        started_at: datetime | None = None,
+        error: str | None = None,
     ) -> None:
         now = datetime.now(UTC)
-        await self._lease.report(Report(self._lease.fence, state, order.number, started_at, now, error))
+        await self._lease.report(Report(self._lease.fence, state, desired.generation, started_at, now, error))
 
-    async def _give_back(self) -> None:
-        """Let another worker in at once. Where that fails, the lease runs out by itself."""
+    async def _release(self) -> None:
+        """Release the lease, so that another process can acquire it at once. On failure it expires by itself."""
         try:
             async with asyncio.timeout(self._timing.interval):
                 await self._lease.release()
         except (RedisError, TimeoutError) as error:
             self._log.warning("service.lease.not_released", error=self._reason(error))
 
-    def _problem(self, task: asyncio.Task[None]) -> str | None:
-        """Why a task that is done did not succeed, or None."""
+    def _error_of(self, task: asyncio.Task[None]) -> str | None:
+        """Why a finished task failed. None on success."""
         if task.cancelled():
-            return "It was cancelled by itself."
+            return "It cancelled itself."
         error = task.exception()
         return self._reason(error) if error else None
 
@@ -192,8 +200,8 @@ class Supervisor:
         return reason(error, self._secrets)
 
 
-async def _end_of(daemon: Daemon) -> None:
-    """Return or raise when the daemon ends by itself; never, where it does not tell."""
+async def _wait_for_end(daemon: Daemon) -> None:
+    """Return or raise when the daemon ends by itself. Never for a daemon without `wait`."""
     if isinstance(daemon, Watched):
         await daemon.wait()
     else:

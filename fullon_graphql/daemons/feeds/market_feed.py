@@ -1,16 +1,16 @@
-"""Where the daemons take prices and accounts from: an exchange adapter, or a simulated market."""
+"""Market feeds: where the daemons get prices and accounts from, e.g. an exchange adapter or a simulated market."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Protocol, cast
 
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
-from fullon_graphql.daemons.loading import LoadingError, load_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class MarketTrade:
 
 
 class MarketFeed(Protocol):
-    """What daemons need of a market. Made with the settings; one instance per daemon.
+    """The interface of a market feed, constructed with the settings; every daemon has its own instance.
 
-    Streams never end by themselves: one that does, or that raises, makes the daemon fail and be started again. They
-    release what they hold when they are closed.
+    Streams never end by themselves: if one ends or raises, the daemon fails and is restarted. They release their
+    resources when they are closed.
     """
 
     def tickers(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[Ticker, None]:
@@ -39,14 +39,21 @@ class MarketFeed(Protocol):
         """Each public trade in some symbols of one exchange, in order of time per symbol."""
 
     async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
-        """What the account `ex_id` holds now. `symbols` are those known on its exchange."""
+        """The current balances of the account `ex_id`. `symbols` are those known on its exchange."""
 
     async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
-        """The open positions of the account `ex_id` now."""
+        """The open positions of the account `ex_id`."""
+
+
+class NoMarketFeedError(Exception):
+    """No market feed is configured."""
+
+    def __init__(self) -> None:
+        super().__init__("No market feed is configured. Set MARKET_FEED to the dotted path of an exchange adapter.")
 
 
 class FeedEndedError(Exception):
-    """A stream of the market feed ended, which it never should."""
+    """A stream of the market feed ended, although it should run until it is closed."""
 
     def __init__(self, exchange: str) -> None:
         super().__init__(f"The market feed of {exchange} ended.")
@@ -56,9 +63,10 @@ async def load_feed(settings: Settings) -> MarketFeed:
     """The feed named by the setting `market_feed`.
 
     Raises:
-        LoadingError: none is named, or it is not there.
+        NoMarketFeedError: the setting is empty.
+        ImportError, AttributeError, ValueError: the setting does not lead to a class.
     """
     if not settings.market_feed:
-        raise LoadingError("No market feed is configured. Set MARKET_FEED to the dotted path of an exchange adapter.")
-    feed_class = await asyncio.to_thread(load_class, settings.market_feed)  # an import reads files
+        raise NoMarketFeedError
+    feed_class = await asyncio.to_thread(resolve_name, settings.market_feed)  # an import reads files
     return cast("MarketFeed", feed_class(settings))

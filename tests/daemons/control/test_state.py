@@ -1,4 +1,4 @@
-"""What can be concluded about a service, whatever lies in Redis."""
+"""The state of a service, for every combination of stored values."""
 
 from __future__ import annotations
 
@@ -8,83 +8,83 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullon_graphql.daemons.control.state import (
+    DesiredState,
     Holder,
-    Order,
     Report,
     ServiceName,
     ServiceState,
     Timing,
     backoff,
-    conclude,
+    observe,
 )
 
 NOW = datetime(2024, 6, 10, tzinfo=UTC)
-RUN, REST = Order(running=True, number=4), Order(running=False, number=4)
-HOLDER = Holder(7, "worker")
+RUN, REST = DesiredState(running=True, generation=4), DesiredState(running=False, generation=4)
+HOLDER = Holder(7, "runner")
 
-orders = st.builds(Order, st.booleans(), st.integers(0, 5))
-holders = st.none() | st.builds(Holder, st.integers(1, 3), st.just("worker"))
+desired_states = st.builds(DesiredState, st.booleans(), st.integers(0, 5))
+holders = st.none() | st.builds(Holder, st.integers(1, 3), st.just("runner"))
 reports = st.none() | st.builds(Report, st.integers(1, 3), st.sampled_from(ServiceState), st.integers(0, 5))
 
 
 def report(state: ServiceState, fence: int = 7, error: str | None = None) -> Report:
-    return Report(fence, state, number=4, started_at=NOW, heartbeat_at=NOW, error=error)
+    return Report(fence, state, generation=4, started_at=NOW, heartbeat_at=NOW, error=error)
 
 
-def state_of(order: Order, holder: Holder | None, told: Report | None) -> ServiceState:
-    return conclude(ServiceName.TICKER, order, holder, told).status.state
+def state_of(desired: DesiredState, holder: Holder | None, reported: Report | None) -> ServiceState:
+    return observe(ServiceName.TICKER, desired, holder, reported).status.state
 
 
-def test_a_service_of_which_nobody_ever_spoke_is_stopped() -> None:
-    assert state_of(Order(), None, None) is ServiceState.STOPPED
+def test_unknown_service_is_stopped() -> None:
+    assert state_of(DesiredState(), None, None) is ServiceState.STOPPED
 
 
-def test_a_holder_is_believed() -> None:
-    sight = conclude(ServiceName.TICKER, RUN, HOLDER, report(ServiceState.RUNNING))
-    assert sight.status.is_running
-    assert (sight.status.holder, sight.status.started_at, sight.carried_out) == ("worker", NOW, 4)
+def test_report_of_the_holder_counts() -> None:
+    observation = observe(ServiceName.TICKER, RUN, HOLDER, report(ServiceState.RUNNING))
+    assert observation.status.is_running
+    assert (observation.status.holder, observation.status.started_at, observation.generation) == ("runner", NOW, 4)
 
 
-def test_the_dead_are_not_running() -> None:
-    sight = conclude(ServiceName.TICKER, RUN, None, report(ServiceState.RUNNING))
-    assert sight.status.state is ServiceState.STARTING
-    assert sight.status.started_at is None
-    assert sight.status.heartbeat_at == NOW, "when it was last alive is still worth knowing"
+def test_service_without_a_holder_is_not_running() -> None:
+    observation = observe(ServiceName.TICKER, RUN, None, report(ServiceState.RUNNING))
+    assert observation.status.state is ServiceState.STARTING
+    assert observation.status.started_at is None
+    assert observation.status.heartbeat_at == NOW
 
 
-def test_what_an_earlier_holder_said_is_not_the_word_of_the_present_one() -> None:
+def test_report_of_a_former_holder_does_not_count() -> None:
     assert state_of(RUN, HOLDER, report(ServiceState.RUNNING, fence=6)) is ServiceState.STARTING
 
 
-def test_a_service_ordered_to_stop_is_stopping_until_its_holder_obeys() -> None:
+def test_service_is_stopping_until_its_holder_has_stopped_it() -> None:
     for state in (ServiceState.STARTING, ServiceState.RUNNING, ServiceState.FAILED):
         assert state_of(REST, HOLDER, report(state)) is ServiceState.STOPPING
     assert state_of(REST, HOLDER, report(ServiceState.STOPPED)) is ServiceState.STOPPED
 
 
-def test_the_reason_of_a_failure_is_told_while_it_is_failed() -> None:
+def test_error_is_shown_while_the_service_is_failed() -> None:
     failed = report(ServiceState.FAILED, error="broken")
-    assert conclude(ServiceName.TICKER, RUN, HOLDER, failed).status.error == "broken"
-    assert conclude(ServiceName.TICKER, REST, HOLDER, failed).status.error is None
+    assert observe(ServiceName.TICKER, RUN, HOLDER, failed).status.error == "broken"
+    assert observe(ServiceName.TICKER, REST, HOLDER, failed).status.error is None
 
 
-@given(orders, holders, reports)
-def test_nothing_runs_unless_it_is_ordered_held_and_reported_by_its_holder(
-    order: Order, holder: Holder | None, told: Report | None
+@given(desired_states, holders, reports)
+def test_running_requires_desired_state_lease_and_report(
+    desired: DesiredState, holder: Holder | None, reported: Report | None
 ) -> None:
-    status = conclude(ServiceName.TICKER, order, holder, told).status
+    status = observe(ServiceName.TICKER, desired, holder, reported).status
     if status.is_running:
-        assert order.running
+        assert desired.running
         assert holder
-        assert told
-        assert told.fence == holder.fence
-        assert told.state is ServiceState.RUNNING
+        assert reported
+        assert reported.fence == holder.fence
+        assert reported.state is ServiceState.RUNNING
     if holder is None:
         assert status.state in {ServiceState.STOPPED, ServiceState.STARTING}
 
 
 @given(st.integers(1, 10_000), st.integers(1, 10_000))
-def test_backoff_grows_with_the_failures_within_its_bounds(fewer: int, more: int) -> None:
+def test_backoff_grows_within_its_bounds(fewer: int, more: int) -> None:
     fewer, more = sorted((fewer, more))
     timing = Timing()
     assert timing.first_backoff <= backoff(fewer, timing) <= backoff(more, timing) <= timing.longest_backoff

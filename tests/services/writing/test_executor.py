@@ -9,9 +9,9 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import func, select, update
 
+from fullon_graphql.cache.hub import Hub
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
-from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Conflict, FullonError
 from fullon_graphql.models import AuditEntry, Bot, IdempotencyRecord
@@ -29,7 +29,7 @@ def writes(platform: Database, redis: Redis, settings: Settings) -> ChangeExecut
 
 
 def writes_on(database: Database, redis: Redis, settings: Settings) -> ChangeExecutor:
-    services = ServiceManager(settings, Resources(settings, database, database, redis), "worker")
+    services = ServiceManager(redis, Hub(redis, settings.redis_timeout))
     return ChangeExecutor(database, redis, services, settings)
 
 
