@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis from Python wheels: what the demo and the tests run on."""
+"""PostgreSQL and Redis from Python wheels, for the demo and the tests, and the demo's data."""
 
 from fullon_graphql.embedded.engines.data_folder import remove_demo_env, write_demo_env
 from fullon_graphql.embedded.engines.errors import EngineError

@@ -1,1 +1,1 @@
-"""The demo's data: catalogue, history, simulated market and simulated traders."""
+"""The demo: catalogue, history, simulated market and simulated traders."""

@@ -1,9 +1,9 @@
-"""One-minute candles of the past, as the simulated market would have left them.
+"""Generates the history of one-minute candles of the simulated market.
 
-PostgreSQL makes them: half a million rows take it half the time that making them here and sending them would.
+PostgreSQL generates the rows: half a million take half the time of generating and sending them from here.
 """
 
-# ruff: noqa: S608  # names come quoted from naming.py, the rest is written here
+# ruff: noqa: S608  # names are quoted by naming.py, all other parts are constants
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.writer import create_candles
 
 DAYS: Final = 90
-"""How far the history goes back."""
+"""Length of the history."""
 
 MOMENT: Final = timedelta(minutes=131)
-"""So far apart lie the moments at which bots may have traded. A prime number: they fall on all minutes of the hour."""
+"""Distance of the times at which bots may have traded. A prime number of minutes, so all minutes of an hour occur."""
 
 _HOUR: Final = timedelta(hours=1)
 _MINUTE: Final = timedelta(minutes=1)
 _STEP: Final = DAILY_MOVE * math.sqrt(60 / DAY * 3)
-"""The furthest a price strays in a minute. Even chances up to it deviate by 1/√3 of it, as a random walk grows."""
+"""The largest move of a price in a minute. Uniform moves have a standard deviation of 1/√3 of it."""
 _WORTH: Final = 60_000.0
-"""What the trades of a minute are worth on average, in quote currency: as much as in the live market."""
+"""The average value of the trades of a minute, in quote currency, as in the live market."""
 _QUIET: Final = 0.02
-"""The part of all minutes in which nothing is traded."""
-_OUTAGE: Final = 0.025
-"""How likely an hour has a longer silence."""
+"""The fraction of minutes without trades."""
+_OUTAGE_CHANCE: Final = 0.025
+"""The probability of an outage in an hour."""
 
 
-class _Stretch(NamedTuple):
-    """Up to an hour, whose first minute opens and whose last minute closes at a price of the simulated market.
+class _Segment(NamedTuple):
+    """Up to an hour. Its first minute opens and its last minute closes at a price of the simulated market.
 
-    Between its minutes `silent_from` and `silent_until` nothing is heard of the exchange.
+    From minute `silent_from` until `silent_until` the exchange has an outage.
     """
 
     start: datetime
@@ -56,25 +56,25 @@ class _Stretch(NamedTuple):
 
 _FILL: Final = """
     WITH minutes AS MATERIALIZED (
-        SELECT stretch.*, minute, hashint8extended(CAST(extract(epoch FROM start) AS bigint) + minute, :seed) AS dice
+        SELECT segment.*, minute, hashint8extended(CAST(extract(epoch FROM start) AS bigint) + minute, :seed) AS random
         FROM unnest(
             CAST(:start AS timestamptz[]), CAST(:minutes AS int[]), CAST(:first AS float8[]), CAST(:last AS float8[]),
             CAST(:silent_from AS int[]), CAST(:silent_until AS int[])
-        ) AS stretch(start, minutes, first, last, silent_from, silent_until),
+        ) AS segment(start, minutes, first, last, silent_from, silent_until),
         generate_series(0, minutes - 1) AS minute
     ), steps AS (
-        SELECT *, :step * (CAST(dice & 65535 AS float8) / 32768 - 1) AS step,
-            :step / 4 * CAST(dice >> 16 & 65535 AS float8) / 65536 AS above,
-            :step / 4 * CAST(dice >> 32 & 65535 AS float8) / 65536 AS below,
-            CAST((dice >> 48 & 65535) + 1 AS float8) / 65536 AS traded
+        SELECT *, :step * (CAST(random & 65535 AS float8) / 32768 - 1) AS step,
+            :step / 4 * CAST(random >> 16 & 65535 AS float8) / 65536 AS above,
+            :step / 4 * CAST(random >> 32 & 65535 AS float8) / 65536 AS below,
+            CAST((random >> 48 & 65535) + 1 AS float8) / 65536 AS traded
         FROM minutes
     ), walk AS (
-        SELECT *, sum(step) OVER (PARTITION BY start ORDER BY minute) AS strayed,
+        SELECT *, sum(step) OVER (PARTITION BY start ORDER BY minute) AS drift,
             (last / first - 1 - sum(step) OVER (PARTITION BY start)) / minutes AS slope
         FROM steps
     ), bodies AS (
-        SELECT *, round(first * (1 + strayed - step + slope * minute) * :scale) / :scale AS open,
-            round(first * (1 + strayed + slope * (minute + 1)) * :scale) / :scale AS close
+        SELECT *, round(first * (1 + drift - step + slope * minute) * :scale) / :scale AS open,
+            round(first * (1 + drift + slope * (minute + 1)) * :scale) / :scale AS close
         FROM walk
     )
     INSERT INTO {table} ("timestamp", open, high, low, close, vol)
@@ -84,7 +84,7 @@ _FILL: Final = """
         close, round(2 * :worth * traded / open * 1e6) / 1e6
     FROM bodies
     WHERE start = :newest OR (traded > :quiet AND NOT (minute >= silent_from AND minute < silent_until))
-"""  # a random walk from `first` to `last`; one hash is four dice of 16 bits
+"""  # a random walk from `first` to `last`; one hash has four random numbers of 16 bits
 
 _MOMENTS: Final = """
     SELECT "timestamp", open, high, low, close, vol FROM {table}
@@ -93,23 +93,23 @@ _MOMENTS: Final = """
 """
 
 Moments = dict[Instrument, list[Candle]]
-"""For each instrument, in order, minutes of its history in which bots may have traded."""
+"""For each instrument, in order, the minutes of its history in which bots may have traded."""
 
 
 async def load_candles(database: Database, prices: Prices, seed: int, now: datetime) -> Moments:
-    """Store 90 days of candles up to the minute before `now` for the instruments that are kept; then moments of all.
+    """Store 90 days of candles up to the minute before `now` of the instruments with a history; return all moments.
 
-    About three percent of the minutes are empty, though none of the newest hour. At full hours and at the end the
-    candles meet the market's price. A table with rows in it is left as it is.
+    About three percent of the minutes are empty, but none of the newest hour. At full hours and at the end the candles
+    have the market's price. A table that has rows is not changed.
     """
     moments: Moments = {}
     async with database.transaction() as connection:
         for instrument in INSTRUMENTS:
-            if instrument.kept:
+            if instrument.has_history:
                 moments[instrument] = await _load(connection, prices, instrument, seed, now)
     for instrument in INSTRUMENTS:
         if not moments.get(instrument):
-            moments[instrument] = await asyncio.to_thread(_made_up_moments, prices, instrument, now)
+            moments[instrument] = await asyncio.to_thread(_synthetic_moments, prices, instrument, now)
     return moments
 
 
@@ -118,37 +118,37 @@ async def _load(
 ) -> list[Candle]:
     table = await create_candles(connection, instrument.exchange, instrument.symbol)
     if not await connection.scalar(text(f"SELECT EXISTS (SELECT FROM {table})")):
-        rng = Random(f"{seed}:{instrument.exchange}:{instrument.symbol}")  # noqa: S311  # dice of a game, no secret
-        stretches = await asyncio.to_thread(_stretches, prices, instrument, rng, now)
-        columns = dict(zip(_Stretch._fields, map(list, zip(*stretches, strict=True)), strict=True))
+        rng = Random(f"{seed}:{instrument.exchange}:{instrument.symbol}")  # noqa: S311  # not for secrets
+        segments = await asyncio.to_thread(_segments, prices, instrument, rng, now)
+        columns = dict(zip(_Segment._fields, map(list, zip(*segments, strict=True)), strict=True))
         constants = {"step": _STEP, "worth": _WORTH, "quiet": _QUIET, "scale": 10.0**instrument.decimals}
-        dice = {"seed": rng.getrandbits(63), "newest": stretches[-1].start}
-        await connection.execute(text(_FILL.format(table=table)), columns | constants | dice)
+        randomness = {"seed": rng.getrandbits(63), "newest": segments[-1].start}
+        await connection.execute(text(_FILL.format(table=table)), columns | constants | randomness)
     window = {"since": now - timedelta(days=DAYS), "every": int(MOMENT.total_seconds())}
     return [Candle(*row) for row in await connection.execute(text(_MOMENTS.format(table=table)), window)]
 
 
-def _stretches(prices: Prices, instrument: Instrument, rng: Random, now: datetime) -> list[_Stretch]:
+def _segments(prices: Prices, instrument: Instrument, rng: Random, now: datetime) -> list[_Segment]:
     end = now.replace(second=0, microsecond=0)
     starts = [(end - timedelta(days=DAYS)).replace(minute=0)]
     while starts[-1] + _HOUR < end:
         starts.append(starts[-1] + _HOUR)
     bounds = [*starts, end]
-    met = [prices.price(instrument.exchange, instrument.symbol, bound.timestamp()) for bound in bounds]
+    bound_prices = [prices.price(instrument.exchange, instrument.symbol, bound.timestamp()) for bound in bounds]
     return [
-        _Stretch(start, (until - start) // _MINUTE, first, last, *_silence(rng))
-        for start, until, first, last in zip(bounds, bounds[1:], met, met[1:], strict=False)
+        _Segment(start, (until - start) // _MINUTE, first, last, *_outage(rng))
+        for start, until, first, last in zip(bounds, bounds[1:], bound_prices, bound_prices[1:], strict=False)
     ]
 
 
-def _silence(rng: Random) -> tuple[int, int]:
+def _outage(rng: Random) -> tuple[int, int]:
     begin = rng.randrange(60)
-    return (begin, begin + rng.randrange(5, 60)) if rng.random() < _OUTAGE else (0, 0)
+    return (begin, begin + rng.randrange(5, 60)) if rng.random() < _OUTAGE_CHANCE else (0, 0)
 
 
-def _made_up_moments(prices: Prices, instrument: Instrument, now: datetime) -> list[Candle]:
-    """Moments of an instrument whose candles nobody keeps: the market's price, standing still for a minute."""
+def _synthetic_moments(prices: Prices, instrument: Instrument, now: datetime) -> list[Candle]:
+    """Moments of an instrument without a history: the market's price, constant for a minute."""
     first = (now - timedelta(days=DAYS)).replace(second=0, microsecond=0)
     times = (first + number * MOMENT for number in range(timedelta(days=DAYS) // MOMENT))
-    made_up = ((time, prices.price(instrument.exchange, instrument.symbol, time.timestamp())) for time in times)
-    return [Candle(time, price, price, price, price, volume=0.0) for time, price in made_up]
+    synthetic = ((time, prices.price(instrument.exchange, instrument.symbol, time.timestamp())) for time in times)
+    return [Candle(time, price, price, price, price, volume=0.0) for time, price in synthetic]

@@ -1,4 +1,4 @@
-"""Who and what there is in the demo: exchanges, instruments, people, their accounts and bots. Facts, no behaviour."""
+"""The demo's exchanges, instruments, users, accounts and bots. Data only."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 
 from fullon_graphql.models import Role
 
-PASSWORD: Final = "fullon-demo"  # noqa: S105  # the demo prints it; it protects nothing
-"""The password of every demo account."""
+PASSWORD: Final = "fullon-demo"  # noqa: S105  # public: the demo prints it
+"""The password of every demo user."""
 
 EXCHANGES: Final = {"kraken": 1, "bitmex": 2, "binance": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A symbol on an exchange. `kept` is true for the four that come with a history of candles."""
+    """A symbol on an exchange. `has_history` is true for the four that start with a history of candles."""
 
     symbol_id: int
     exchange: str
@@ -24,12 +24,12 @@ class Instrument:
     decimals: int
     futures: bool = False
     only_ticker: bool = False
-    kept: bool = False
+    has_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who can sign in."""
+    """A user of the demo."""
 
     uid: int
     mail: str
@@ -40,7 +40,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody's account on an exchange."""
+    """A user's account on an exchange."""
 
     ex_id: int
     uid: int
@@ -52,7 +52,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A strategy template: its parameters, and what bots made from it give as the reason of their orders."""
+    """A strategy template: its parameters, and the reason in the orders of its bots."""
 
     cat_str_id: int
     name: str
@@ -63,9 +63,9 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class DemoBot:
-    """A bot, the one instrument it trades, and how many orders (dry: trades) it has behind it.
+    """A bot, the one instrument it trades, and the number of orders (dry runs: trades) in its history.
 
-    `also` is a further account it may use; `retired` bots stopped after the first month of the history.
+    `also` is a further account it may use. `retired` bots traded in the first month of the history only.
     """
 
     bot_id: int
@@ -81,20 +81,20 @@ class DemoBot:
 
     @property
     def accounts(self) -> list[Account]:
-        """All accounts it may use."""
+        """All accounts the bot may use."""
         return [self.account, self.also] if self.also else [self.account]
 
 
-BTC_USD: Final = Instrument(1, "kraken", "BTC/USD", 2, kept=True)
-ETH_USD: Final = Instrument(2, "kraken", "ETH/USD", 2, kept=True)
+BTC_USD: Final = Instrument(1, "kraken", "BTC/USD", 2, has_history=True)
+ETH_USD: Final = Instrument(2, "kraken", "ETH/USD", 2, has_history=True)
 XRP_USD: Final = Instrument(3, "kraken", "XRP/USD", 5)
-BTC_PERPETUAL: Final = Instrument(4, "bitmex", "BTC/USD:BTC", 2, futures=True, kept=True)
+BTC_PERPETUAL: Final = Instrument(4, "bitmex", "BTC/USD:BTC", 2, futures=True, has_history=True)
 ETH_PERPETUAL: Final = Instrument(5, "bitmex", "ETH/USD:BTC", 2, futures=True)
 GOLD: Final = Instrument(6, "bitmex", "GOLD", 2, only_ticker=True)
-BTC_USDT: Final = Instrument(7, "binance", "BTC/USDT", 2, kept=True)
+BTC_USDT: Final = Instrument(7, "binance", "BTC/USDT", 2, has_history=True)
 ETH_USDT: Final = Instrument(8, "binance", "ETH/USDT", 2)
 SOL_USDT: Final = Instrument(9, "binance", "SOL/USDT", 3)
-XRP_ETH: Final = Instrument(10, "binance", "XRP/ETH", 8, only_ticker=True)  # its candles are for recordings to fill
+XRP_ETH: Final = Instrument(10, "binance", "XRP/ETH", 8, only_ticker=True)  # its candles come from recordings
 
 INSTRUMENTS: Final = (
     BTC_USD,

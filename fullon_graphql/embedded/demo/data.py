@@ -1,4 +1,4 @@
-"""Everything the demo starts with, deterministic from a seed: people, bots, 90 days of candles, orders and trades."""
+"""The demo's initial data, deterministic from a seed: users, bots, 90 days of candles, orders and trades."""
 
 from __future__ import annotations
 
@@ -56,19 +56,19 @@ from fullon_graphql.models import (
 )
 
 Rows = dict[type[Base], list[Row]]
-"""Rows per table, in an order in which foreign keys find what they name."""
+"""Rows per table, in the order of their foreign keys."""
 
 _FEEDS: Final = (("Ticks", 1), ("Minutes", 60))
-"""Period and compression of the feeds that every strategy has."""
+"""Period and compression of the feeds of every strategy."""
 _RISK: Final = {"take_profit": 4.0, "stop_loss": 2.0, "trailing_stop": 1.5, "timeout": 86_400.0, "feeds": len(_FEEDS)}
-"""What templates and the strategies made from them have in common; the first three in percent."""
+"""Common values of templates and strategies; the first three in percent."""
 
 
 async def load(database: Database, ohlcv_database: Database, *, seed: int, now: datetime) -> bool:
-    """Fill an empty platform with the demo's data, whose past ends at `now` (aware); whether it was empty.
+    """Fill an empty platform with the demo's data, whose history ends at `now` (aware). False if it is not empty.
 
-    Where there is anybody or any exchange already, nothing is changed. Equal arguments give equal rows, except for
-    the salt in the passwords. The people come last and all at once: a start that breaks off is made up for by the next.
+    A platform with a user or an exchange is not changed. Equal arguments give equal rows, except for the salt of the
+    passwords. All rows are written in one transaction after the candles, so an interrupted load is repeated.
     """
     if not await _is_empty(database):
         return False
@@ -89,7 +89,7 @@ async def _is_empty(database: Database) -> bool:
 
 
 async def _continue_sequences(connection: AsyncConnection, models: Iterable[type[Base]]) -> None:
-    """Make PostgreSQL number new rows after ours."""
+    """Set the sequences after the keys of our rows."""
     for model in models:
         table = model.__table__
         if isinstance(table, Table) and (key := table.autoincrement_column) is not None:
@@ -98,10 +98,10 @@ async def _continue_sequences(connection: AsyncConnection, models: Iterable[type
 
 
 def _rows(moments: Moments, password: str, seed: int, now: datetime) -> Rows:
-    rng = Random(seed)  # noqa: S311  # dice of a game, no secret
+    rng = Random(seed)  # noqa: S311  # not for secrets
     began = now - timedelta(days=DAYS + 1)
     history = make_history(moments, rng, now)
-    secrets = {"password": password, "f2a": "---", "phone": "", "id_num": ""}  # the platform's words for "none"
+    secrets = {"password": password, "f2a": "---", "phone": "", "id_num": ""}  # the platform's values for "none"
     return {
         User: [asdict(person) | secrets | {"timestamp": began} for person in PEOPLE],
         CatExchange: [{"cat_ex_id": number, "name": name, "ohlcv_view": ""} for name, number in EXCHANGES.items()],
@@ -161,7 +161,7 @@ def _bot(bot: DemoBot) -> Row:
 
 
 def _strategy(bot: DemoBot) -> Row:
-    """The bot's one strategy, which has the bot's own number."""
+    """The bot's only strategy. Its key is that of the bot."""
     return {
         "str_id": bot.bot_id,
         "bot_id": bot.bot_id,
@@ -197,7 +197,7 @@ def _simulation(bot: DemoBot, rng: Random) -> Row:
 
 
 def _balances(account: Account, rng: Random, now: datetime) -> list[Row]:
-    """What the account held at the end of each week."""
+    """The balance of the account at the end of each week."""
     weeks = range(DAYS // 7, 0, -1)
     growth = accumulate((rng.gauss(1.005, 0.03) for _ in weeks), mul)
     comments = ["deposit", *["weekly balance"] * (len(weeks) - 1)]
@@ -215,7 +215,7 @@ def _balances(account: Account, rng: Random, now: datetime) -> list[Row]:
 
 
 def _api_keys(uid: int, rng: Random, began: datetime) -> list[Row]:
-    """A key that is on and one that is switched off; both are hashes of nothing, so nobody can sign in by them."""
+    """An active and an inactive key. Both hashes are random, so no key matches them."""
     names = {"dashboard": ("read", True), "old script": ("read,write", False)}
     return [
         {

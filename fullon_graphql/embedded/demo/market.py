@@ -1,7 +1,7 @@
-"""A simulated market: plausible prices that depend on nothing but the seed and the time.
+"""A simulated market: plausible prices that depend on the seed and the time only.
 
-The price at a moment can be asked for without having lived through the moments before. So every process, and every
-restart, sees the same market, candles agree with tickers, and made-up history runs into the live present.
+The price at a time is computed without the prices before it. Every process therefore sees the same market, also after a
+restart, candles agree with tickers, and the generated history ends at the live prices.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.feeds.market_feed import MarketTrade
 
 STEP: Final = 0.25
-"""Seconds between two ticks of a symbol."""
+"""Seconds between two tickers of a symbol."""
 
 CATCH_UP: Final = 240
-"""A stream that was held up makes up for so many steps, and leaves out older ones."""
+"""A delayed stream delivers at most this many steps of the past."""
 
 TRADE_CHANCE: Final = 0.5
 TRADE_WORTH: Final = 500.0
 DAILY_WORTH: Final = 2_000_000.0
-"""How likely a trade is at a step, and what a trade and a day's trades are worth on average, in dollars."""
+"""The probability of a trade at a step; the average value of a trade and of a day's trades, in dollars."""
 
 BUY_CHANCE: Final = 0.5
 SMALLEST_VOLUME: Final = 1e-6
@@ -37,7 +37,7 @@ SMALLEST_VOLUME: Final = 1e-6
 DAY: Final = 86_400.0
 DAILY_MOVE: Final = 0.03
 OCTAVES: Final = 13
-"""Waves of 1 s, 4 s, 16 s … half a year make up a price."""
+"""A price is a sum of waves of 1 s, 4 s, 16 s … half a year."""
 
 USUAL_PRICES: Final = {
     "BTC": 64_000.0,
@@ -52,7 +52,7 @@ DOLLARS: Final = frozenset({"USD", "USDT", "USDC"})
 
 
 class Prices:
-    """The price of everything at every time. Pure: equal seeds give equal prices."""
+    """The price of every symbol at every time. Equal seeds give equal prices."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -60,7 +60,7 @@ class Prices:
     def price(self, exchange: str, symbol: str, at: float) -> float:
         """The price of a symbol at `at` (unix seconds), in its quote currency.
 
-        Exchanges differ by a little, as they do: nobody gets rich on it.
+        Exchanges differ by less than 0.1 %.
         """
         base, quote = currencies(symbol)
         premium = 0.0004 * self._wave(f"{exchange}:{symbol}", 4, at)
@@ -71,24 +71,24 @@ class Prices:
         if currency in DOLLARS:
             return 1.0
         usual = USUAL_PRICES.get(currency) or 1 + 99 * self.chance(f"usual:{currency}", 0)
-        return usual * math.exp(sum(_height(octave) * self._wave(currency, octave, at) for octave in range(OCTAVES)))
+        return usual * math.exp(sum(_amplitude(octave) * self._wave(currency, octave, at) for octave in range(OCTAVES)))
 
-    def chance(self, what: str, step: int) -> float:
-        """A number in [0, 1) that is always the same for the same question."""
-        return (_noise(f"{self._seed}:{what}", 0, step) + 1) / 2
+    def chance(self, subject: str, step: int) -> float:
+        """A pseudo-random number in [0, 1) for a subject and a step."""
+        return (_noise(f"{self._seed}:{subject}", 0, step) + 1) / 2
 
-    def _wave(self, what: str, octave: int, at: float) -> float:
-        """Noise in [-1, 1] that takes about 4^octave seconds from one bend to the next."""
-        place = at / 4.0**octave
-        left = math.floor(place)
-        part = place - left
+    def _wave(self, subject: str, octave: int, at: float) -> float:
+        """Smooth noise in [-1, 1] with a period of about 4^octave seconds."""
+        position = at / 4.0**octave
+        left = math.floor(position)
+        part = position - left
         weight = part * part * (3 - 2 * part)  # smooth at both ends
-        key = f"{self._seed}:{what}"
+        key = f"{self._seed}:{subject}"
         return _noise(key, octave, left) * (1 - weight) + _noise(key, octave, left + 1) * weight
 
 
 class SimulatedMarket:
-    """A market feed out of thin air: the same for the same `market_seed`."""
+    """A simulated market feed, equal for equal `market_seed`."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.prices = Prices(settings.market_seed)
@@ -103,7 +103,7 @@ class SimulatedMarket:
                 yield self.ticker(exchange, symbol, step * STEP)
 
     async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade, None]:
-        """A trade at about every second step of each symbol."""
+        """Trades of each symbol, at about every second step."""
         step = self._current_step()
         while True:
             step = await self._next_step(step)
@@ -112,19 +112,19 @@ class SimulatedMarket:
                     yield trade
 
     async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
-        """Dollars and the first few currencies of the exchange; a part is always in use."""
+        """Dollars and the first three currencies of the exchange; a part of each is in use."""
         step = math.floor(self._clock() / 60)
         now = datetime.fromtimestamp(self._clock(), UTC)
-        held = ["USD", *sorted({currencies(symbol)[0] for symbol in symbols})[:3]]
-        return [self._balance(ex_id, currency, step, now) for currency in held]
+        currencies_ = ["USD", *sorted({currencies(symbol)[0] for symbol in symbols})[:3]]
+        return [self._balance(ex_id, currency, step, now) for currency in currencies_]
 
     async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
-        """One position, opened at the last midnight (UTC), in each of the first few symbols; some are short."""
+        """A position in each of the first three symbols, opened at the last midnight (UTC); some are short."""
         opened = math.floor(self._clock() / DAY) * DAY
         return [self._position(ex_id, exchange, symbol, opened) for symbol in sorted(symbols)[:3]]
 
     def ticker(self, exchange: str, symbol: str, at: float) -> Ticker:
-        """The ticker of a symbol at a time; change and percentage are those of the last 24 hours."""
+        """The ticker of a symbol at a time. Change and percentage refer to the last 24 hours."""
         last = self.prices.price(exchange, symbol, at)
         before = self.prices.price(exchange, symbol, at - DAY)
         worth = DAILY_WORTH * (1 + self.prices.chance(f"volume:{exchange}:{symbol}", math.floor(at / 60)))
@@ -143,7 +143,7 @@ class SimulatedMarket:
         )
 
     def trade(self, exchange: str, symbol: str, step: int) -> MarketTrade | None:
-        """The trade of a symbol at a step, if there is one; small ones are more frequent than large ones."""
+        """The trade of a symbol at a step, or None. Small trades are more frequent than large ones."""
         at = step * STEP
         if self.prices.chance(f"trade:{exchange}:{symbol}", step) >= TRADE_CHANCE:
             return None
@@ -181,32 +181,32 @@ class SimulatedMarket:
         return math.floor(self._clock() / STEP)
 
     async def _next_step(self, step: int) -> int:
-        """The number of the step after `step`, once its time has come; `number * STEP` is that time."""
+        """Wait for the step after `step`, and return its number; its time is `number * STEP`."""
         following = max(step + 1, self._current_step() - CATCH_UP)
         await asyncio.sleep(max(0.0, following * STEP - self._clock()))
         return following
 
 
 def currencies(symbol: str) -> tuple[str, str]:
-    """The base and quote currency of a symbol; one without a slash is quoted in dollars."""
+    """The base and quote currency of a symbol. Without a slash the quote currency is USD."""
     base, _, quote = symbol.partition(":")[0].partition("/")
     return base, quote or "USD"
 
 
 def rounded(value: float) -> float:
-    """As many decimals as such a price usually has: six significant digits, and never less than cents."""
+    """Round to six significant digits, and to at least two decimals."""
     if value == 0:
         return 0.0
     return round(value, max(2, 5 - math.floor(math.log10(abs(value)))))
 
 
-def _height(octave: int) -> float:
-    """How far a wave lifts a price. It grows with the root of its length, as a random walk strays."""
+def _amplitude(octave: int) -> float:
+    """The amplitude of a wave. It grows with the root of the period, as in a random walk."""
     return DAILY_MOVE * math.sqrt(4.0**octave / DAY)
 
 
 @lru_cache(maxsize=16_384)
-def _noise(key: str, octave: int, place: int) -> float:
-    """A number in [-1, 1) that depends on nothing but its arguments."""
-    digest = hashlib.blake2b(f"{key}:{octave}:{place}".encode(), digest_size=8).digest()
+def _noise(key: str, octave: int, position: int) -> float:
+    """A number in [-1, 1) that depends on the arguments only."""
+    digest = hashlib.blake2b(f"{key}:{octave}:{position}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**63 - 1

@@ -1,4 +1,4 @@
-"""The folder a demo lives in: its lock, its sockets, and the file that tells other commands where it is."""
+"""The data folder of a demo: its lock, its sockets, and the file with which other commands find it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fullon_graphql.embedded.engines.errors import EngineError
-from fullon_graphql.embedded.engines.system_user import SYSTEM_USER
+from fullon_graphql.embedded.engines.system_user import USER_NAME
 
 _SOCKET_PATH_LIMIT = 100
-"""Bytes a socket's path may have: the system's own limit is 104 on macOS and 108 on Linux."""
+"""Longest path of a socket, in bytes: the system's limit is 104 on macOS and 108 on Linux."""
 
 
 @contextmanager
 def locked(home: Path) -> Iterator[None]:
-    """Keep `home` for ourselves. The lock ends with the process, so a crash never leaves one behind.
+    """Lock `home` for the block. The lock ends with the process, also after a crash.
 
     Raises:
-        EngineError: another process has it, or the folder cannot be written.
+        EngineError: another process holds it, or the folder cannot be written.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -49,10 +49,10 @@ def locked(home: Path) -> Iterator[None]:
 
 @contextmanager
 def socket_folder(home: Path) -> Iterator[Path]:
-    """Where the engines of `home` put their sockets: inside it, or in the temporary folder where its path is too long.
+    """The folder of the sockets of `home`: inside it, or a temporary folder if its path is too long.
 
     Raises:
-        EngineError: somebody else has made that temporary folder.
+        EngineError: another user owns that temporary folder.
     """
     inside = home / "run"
     if len(os.fsencode(inside / ".s.PGSQL.5432")) <= _SOCKET_PATH_LIMIT:
@@ -61,7 +61,9 @@ def socket_folder(home: Path) -> Iterator[Path]:
     outside = Path(tempfile.gettempdir()) / f"fullon-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
     outside.mkdir(mode=0o700, exist_ok=True)
     if not _is_ours(outside):
-        raise EngineError(f"{outside} is for sockets and not ours alone. Remove it, or shorten FULLON_HOME.")
+        raise EngineError(
+            f"{outside} is needed for sockets and other users can access it. Remove it, or shorten FULLON_HOME."
+        )
     try:
         yield outside
     finally:
@@ -70,12 +72,12 @@ def socket_folder(home: Path) -> Iterator[Path]:
 
 def _is_ours(folder: Path) -> bool:
     found = folder.lstat()
-    owned = found.st_uid == os.geteuid() or folder.owner() == SYSTEM_USER
+    owned = found.st_uid == os.geteuid() or folder.owner() == USER_NAME
     return owned and stat.S_IMODE(found.st_mode) == stat.S_IRWXU
 
 
 def write_demo_env(path: Path, values: Mapping[str, str]) -> None:
-    """Write `values` as a dotenv file that only we may read. Readers see the old file or the new one, never a half."""
+    """Write `values` as a dotenv file with mode 600. Readers see the old file or the complete new one."""
     new = path.with_name(f"{path.name}.{os.getpid()}")
     with open(new, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:  # Path.open takes no opener
         file.writelines(f"{name}='{_escaped(value)}'\n" for name, value in values.items())
@@ -83,7 +85,7 @@ def write_demo_env(path: Path, values: Mapping[str, str]) -> None:
 
 
 def remove_demo_env(path: Path) -> None:
-    """The demo has ended: commands must not look for it any more."""
+    """Remove the file when the demo ends, so that commands no longer use it."""
     path.unlink(missing_ok=True)
 
 

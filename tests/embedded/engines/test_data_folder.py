@@ -12,7 +12,7 @@ from fullon_graphql.config import demo_env_file, load_settings
 from fullon_graphql.embedded import remove_demo_env, write_demo_env
 
 
-def test_a_command_beside_a_running_demo_finds_its_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_finds_the_stores_of_a_running_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FULLON_HOME", str(tmp_path))
     write_demo_env(demo_env_file(), {"DATABASE_URL": "postgresql://postgres@/fullon2?host=/a b", "PORT": "8100"})
     assert load_settings().database_url == "postgresql://postgres@/fullon2?host=/a b"
@@ -22,7 +22,7 @@ def test_a_command_beside_a_running_demo_finds_its_stores(tmp_path: Path, monkey
     assert load_settings().port == 8000
 
 
-def test_only_its_owner_reads_it_and_a_second_demo_replaces_it(tmp_path: Path) -> None:
+def test_demo_env_has_mode_600_and_is_replaced_by_a_second_demo(tmp_path: Path) -> None:
     file = tmp_path / "demo.env"
     write_demo_env(file, {"PORT": "1", "REDIS_URL": "old"})
     write_demo_env(file, {"PORT": "2"})
@@ -32,7 +32,7 @@ def test_only_its_owner_reads_it_and_a_second_demo_replaces_it(tmp_path: Path) -
 
 
 @given(st.text(st.characters(exclude_characters="$\r", exclude_categories=("Cs", "Cc"))))
-def test_a_value_is_read_as_it_was_written(value: str) -> None:
+def test_value_is_read_as_it_was_written(value: str) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "demo.env"
         write_demo_env(file, {"VALUE": value})

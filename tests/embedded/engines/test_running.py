@@ -1,4 +1,4 @@
-"""Real engines, real signals: what `engines` promises about data and processes, however a run ends."""
+"""The engines' data and processes, for every way in which a run ends."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ with running_engines(Path(sys.argv[1]), durable=False):
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A data folder, and nothing left running in it, whatever the test did.
+    """A data folder. All processes in it are killed after the test.
 
-    Not inside `tmp_path`: every start of pytest closes the folder above that to PostgreSQL's own user.
+    Not inside `tmp_path`: pytest removes the access of PostgreSQL's user to the folder above it.
     """
     with TemporaryDirectory(prefix="fullon-home-") as folder:
         home = Path(folder) / "home"
         yield home
-        for process in at_work(home):
+        for process in processes_in(home):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        wait_for(lambda: not at_work(home))
+        wait_for(lambda: not processes_in(home))
 
 
-def at_work(home: Path) -> list[psutil.Process]:
-    """Every live process whose working directory is inside `home`: the engines and their helpers."""
+def processes_in(home: Path) -> list[psutil.Process]:
+    """Every live process with its working directory in `home`."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -65,12 +65,12 @@ def at_work(home: Path) -> list[psutil.Process]:
 def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "condition not met in time"
         time.sleep(0.01)
 
 
 def run(home: Path) -> subprocess.Popen[str]:
-    """Engines in a process of their own, as a demo has them."""
+    """Engines in another process, like those of a demo."""
     return subprocess.Popen([sys.executable, "-c", RUN, str(home)], stdout=subprocess.PIPE, text=True)
 
 
@@ -98,13 +98,13 @@ def query(found: Engines, statement: str) -> object:
     return asyncio.run(ask())
 
 
-def remember(found: Engines) -> None:
+def store_value(found: Engines) -> None:
     query(found, "CREATE TABLE kept AS SELECT 42 AS answer")
     with Redis.from_url(found.redis_url) as client:
         client.set("kept", "42")
 
 
-def assert_remembered(found: Engines) -> None:
+def assert_stored(found: Engines) -> None:
     assert query(found, "SELECT answer FROM kept") == 42
     with Redis.from_url(found.redis_url) as client:
         assert client.get("kept") == b"42"
@@ -116,39 +116,39 @@ def one_line(error: pytest.ExceptionInfo[EngineError]) -> str:
     return message
 
 
-def test_both_databases_and_redis_are_there_and_keep_their_data(home: Path) -> None:
+def test_databases_and_redis_keep_their_data(home: Path) -> None:
     with running_engines(home) as found:
         databases = query(found, "SELECT array_agg(datname::text ORDER BY 1) FROM pg_database WHERE datname ~ 'fullon'")
         assert databases == ["fullon2", "fullon_ohlcv2"]
-        remember(found)
+        store_value(found)
     with running_engines(home) as found:
-        assert_remembered(found)
+        assert_stored(found)
 
 
-def test_no_port_is_opened_and_no_other_user_can_enter(home: Path) -> None:
+def test_no_port_is_open_and_sockets_are_private(home: Path) -> None:
     with running_engines(home, durable=False):
-        assert not [c for p in at_work(home) for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+        assert not [c for p in processes_in(home) for c in p.net_connections("inet") if c.status == psutil.CONN_LISTEN]
         for socket in (home / "run").glob("*.sock"):
             assert socket.stat().st_mode & 0o077 == 0
         assert (home / "run").stat().st_mode & 0o077 == 0
 
 
-def test_nothing_is_left_running_after_an_exception(home: Path) -> None:
+def test_engines_end_after_an_exception(home: Path) -> None:
     with pytest.raises(ZeroDivisionError), running_engines(home, durable=False):
-        raise ZeroDivisionError(at_work(home))
-    assert not at_work(home)
+        raise ZeroDivisionError(processes_in(home))
+    assert not processes_in(home)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_nothing_is_left_running_after_a_signal(home: Path, number: signal.Signals) -> None:
+def test_engines_end_after_a_signal(home: Path, number: signal.Signals) -> None:
     process = run_until_ready(home)
-    assert at_work(home)
+    assert processes_in(home)
     assert end(process, number) != 0
-    assert not at_work(home)
+    assert not processes_in(home)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_first_start_that_is_interrupted_is_made_good_by_the_next(home: Path, number: signal.Signals) -> None:
+def test_interrupted_first_start_is_repaired_by_the_next(home: Path, number: signal.Signals) -> None:
     process = run(home)
     wait_for(lambda: list(home.glob("postgres.new-*/base")))
     end(process, number)
@@ -156,44 +156,44 @@ def test_a_first_start_that_is_interrupted_is_made_good_by_the_next(home: Path, 
         assert query(found, "SELECT 1") == 1
 
 
-def test_engines_that_a_killed_run_has_left_are_taken_over_and_then_stopped(home: Path) -> None:
+def test_engines_of_a_killed_run_are_taken_over_and_stopped(home: Path) -> None:
     with running_engines(home, durable=False) as found:
-        remember(found)
+        store_value(found)
     process = run_until_ready(home)
     with Redis(unix_socket_path=str(home / "run" / "redis.sock")) as client:
         client.set("kept", "42")
     end(process, signal.SIGKILL)
-    left = {process.pid for process in at_work(home)}
+    left = {process.pid for process in processes_in(home)}
     assert left
     with running_engines(home, durable=False) as found:
         assert left >= {int(line.split()[0]) for line in map(Path.read_text, home.glob("*/*.pid"))}
-        assert_remembered(found)
-    assert not at_work(home)
+        assert_stored(found)
+    assert not processes_in(home)
 
 
-def test_data_survives_when_everything_was_killed(home: Path) -> None:
+def test_data_survives_a_kill_of_all_processes(home: Path) -> None:
     with running_engines(home) as found:
-        remember(found)
-        for process in at_work(home):
+        store_value(found)
+        for process in processes_in(home):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        wait_for(lambda: not at_work(home))
+        wait_for(lambda: not processes_in(home))
     with running_engines(home) as found:
-        assert_remembered(found)
+        assert_stored(found)
 
 
-def test_pid_files_that_name_somebody_else_are_not_believed(home: Path) -> None:
+def test_pid_files_with_ids_of_other_processes_are_ignored(home: Path) -> None:
     with running_engines(home, durable=False):
         pass
-    stranger = f"{os.getpid()}\n"
-    (home / "postgres" / "postmaster.pid").write_text(stranger)
-    (home / "redis" / "redis.pid").write_text(stranger)
-    (home / "run" / ".s.PGSQL.5432.lock").write_text(stranger)
+    other_process = f"{os.getpid()}\n"
+    (home / "postgres" / "postmaster.pid").write_text(other_process)
+    (home / "redis" / "redis.pid").write_text(other_process)
+    (home / "run" / ".s.PGSQL.5432.lock").write_text(other_process)
     with running_engines(home, durable=False) as found:
         assert query(found, "SELECT 1") == 1
 
 
-def test_what_is_not_a_data_folder_is_set_aside_and_not_deleted(home: Path) -> None:
+def test_incomplete_data_folder_is_renamed_and_not_deleted(home: Path) -> None:
     (home / "postgres").mkdir(parents=True)
     (home / "postgres" / "PG_VERSION").write_text("18\n")
     (home / "postgres" / "precious").write_text("mine")
@@ -203,7 +203,7 @@ def test_what_is_not_a_data_folder_is_set_aside_and_not_deleted(home: Path) -> N
     assert (aside / "precious").read_text() == "mine"
 
 
-def test_two_runs_in_one_folder_get_a_clear_refusal(home: Path) -> None:
+def test_second_run_in_a_folder_is_refused(home: Path) -> None:
     with running_engines(home, durable=False) as found:
         with pytest.raises(EngineError) as error, running_engines(home, durable=False):
             pass
@@ -211,7 +211,7 @@ def test_two_runs_in_one_folder_get_a_clear_refusal(home: Path) -> None:
         assert query(found, "SELECT 1") == 1
 
 
-def test_a_damaged_cluster_gives_one_line_and_leaves_nothing_running(home: Path) -> None:
+def test_damaged_cluster_is_reported_in_one_line_and_nothing_runs(home: Path) -> None:
     with running_engines(home, durable=False):
         pass
     (home / "postgres" / "global" / "pg_control").write_bytes(b"damaged")
@@ -219,10 +219,10 @@ def test_a_damaged_cluster_gives_one_line_and_leaves_nothing_running(home: Path)
         pass
     assert "pg_control" in one_line(error)
     assert str(home / "postgres.log") in str(error.value)
-    assert not at_work(home)
+    assert not processes_in(home)
 
 
-def test_a_cluster_of_another_version_is_left_alone(home: Path) -> None:
+def test_cluster_of_another_version_is_not_changed(home: Path) -> None:
     with running_engines(home, durable=False):
         pass
     (home / "postgres" / "PG_VERSION").write_text("15\n")
@@ -231,14 +231,14 @@ def test_a_cluster_of_another_version_is_left_alone(home: Path) -> None:
     assert "was written by PostgreSQL 15" in one_line(error)
 
 
-def test_a_file_in_the_place_of_the_folder_is_named(home: Path) -> None:
+def test_file_in_place_of_the_folder_is_reported(home: Path) -> None:
     home.write_text("not a folder")
     with pytest.raises(EngineError) as error, running_engines(home):
         pass
     assert str(home) in one_line(error)
 
 
-def test_a_redis_that_is_not_installed_says_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_redis_is_reported_with_what_to_install(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(home))
     with pytest.raises(EngineError) as error, redis_server(home / "redis", home / "run"):
@@ -246,23 +246,23 @@ def test_a_redis_that_is_not_installed_says_what_to_install(home: Path, monkeypa
     assert "redis-server" in one_line(error)
 
 
-def test_a_path_too_long_for_a_socket_and_with_blanks_works(home: Path) -> None:
+def test_path_that_is_too_long_for_a_socket_works(home: Path) -> None:
     far = home / ("very long " * 12).strip()
     with running_engines(far, durable=False) as found:
         assert str(far) not in found.database_url
-        remember(found)
-        assert_remembered(found)
+        store_value(found)
+        assert_stored(found)
         outside = Path(unquote(found.database_url.partition("?host=")[2]))
-    assert not at_work(home)
+    assert not processes_in(home)
     assert not outside.exists()
 
 
-def test_a_home_that_others_cannot_enter_stays_unreadable_for_them(home: Path) -> None:
+def test_private_home_stays_unreadable_for_others(home: Path) -> None:
     home.mkdir(mode=0o700)
     with running_engines(home, durable=False) as found:
         assert query(found, "SELECT 1") == 1
     assert home.stat().st_mode & 0o066 == 0
 
 
-def test_an_address_keeps_the_characters_of_its_path(tmp_path: Path) -> None:
+def test_address_keeps_the_characters_of_its_path(tmp_path: Path) -> None:
     assert postgres.address(tmp_path / "a b&c", "x").endswith("/a%20b%26c")
