@@ -1,4 +1,4 @@
-"""A mapping of bounded size."""
+"""A mapping of bounded size, which evicts the least recently used entry."""
 
 from __future__ import annotations
 
@@ -10,26 +10,21 @@ V = TypeVar("V")
 
 
 class LRUCache(Generic[K, V]):
-    """Forgets what has not been asked for longest, beyond `size` entries, and counts how often it could help."""
+    """At most `size` entries."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._entries: OrderedDict[K, V] = OrderedDict()
-        self.hits = 0
-        self.misses = 0
 
     def get(self, key: K) -> V | None:
-        """What is kept under `key`, or None."""
+        """The value of `key`, or None."""
         found = self._entries.get(key)
-        if found is None:
-            self.misses += 1
-        else:
-            self.hits += 1
+        if found is not None:
             self._entries.move_to_end(key)
         return found
 
     def put(self, key: K, value: V) -> V:
-        """Keep `value`, and return it."""
+        """Store `value`, and return it."""
         self._entries[key] = value
         self._entries.move_to_end(key)
         if len(self._entries) > self._size:
