@@ -28,6 +28,9 @@ demo: $(VENV)/demo.stamp ## start everything on demo data, at PORT (8000); Ctrl-
 run: $(VENV)/demo.stamp ## serve with the engines that the environment names (HOST, PORT, WORKERS)
 	@exec $(BIN)/fullon-graphql serve --host $(HOST) --port $(PORT) --workers $(WORKERS) $(ARGS)
 
+web: $(VENV)/demo.stamp ## build the pages for browsers (GraphiQL and the desk); the demo does so by itself
+	@$(BIN)/python web/build.py
+
 test: $(VENV)/dev.stamp ## run the tests, on engines they start themselves (ARGS="-k candles")
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
 
@@ -65,15 +68,17 @@ schema: $(VENV)/dev.stamp ## print the schema into schema.graphql
 
 # demo.txt first, and dev.txt on top of it: the same versions in both.
 LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra embedded pyproject.toml
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+PROJECT := --extra embedded --group build pyproject.toml
 
 lock: ## renew the pinned versions in requirements/ (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/ (or UV=/path/to/uv)"; exit 1; }
-	$(UV) $(LOCK) --group build --output-file requirements/demo.txt
-	$(UV) $(LOCK) --group build --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
+	$(UV) $(LOCK) $(PROJECT) --output-file requirements/demo.txt
+	$(UV) $(LOCK) $(PROJECT) --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
+	$(UV) $(LOCK) --group web --output-file requirements/web.txt
 
 clean: ## remove .venv and everything the tools have left, but no data
-	rm -rf $(VENV) tests/e2e/*/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
+	rm -rf $(VENV) web/node_modules web/.node web/src/gql fullon_graphql/static* tests/e2e/*/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:
@@ -100,4 +105,4 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp
 
-.PHONY: help setup demo run test differential torture test-cov check format lint types imports bench schema lock clean
+.PHONY: help setup demo run web test differential torture test-cov check format lint types imports bench schema lock clean

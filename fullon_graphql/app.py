@@ -50,6 +50,7 @@ from fullon_graphql.transports.admission import Admission
 from fullon_graphql.transports.graphql_transport_ws.endpoint import GraphQLSocketEndpoint
 from fullon_graphql.transports.http import GraphQLEndpoint
 from fullon_graphql.transports.http_stream import HttpStreams
+from fullon_graphql.transports.pages import Pages
 from fullon_graphql.transports.platform_ws.endpoint import PlatformSocketEndpoint
 
 
@@ -73,21 +74,23 @@ def create_app(settings: Settings) -> ASGIApp:
     streams, door = StreamRegistry(operations), Admission(settings, numbers)
     sockets = GraphQLSocketEndpoint(operations, streams, presences, door)
     responses = HttpStreams(streams, presences, door, settings.stream_heartbeat)
-    graph = GraphQLEndpoint(operations, responses)
+    pages = Pages()
+    graph = GraphQLEndpoint(operations, responses, pages)
     plain = PlatformSocketEndpoint(operations, streams, presences, door)
-    doors: ASGIApp = Router(graph, sockets, plain, rest_application(settings, numbers, presences))
+    doors: ASGIApp = Router(graph, sockets, plain, pages, rest_application(settings, numbers, presences))
     if settings.cors_origins:
         doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
     return RequestIds(doors)
 
 
 class Router:
-    """The graph's doors, that of other sockets, and everybody else's: only what is for REST passes a framework."""
+    """Which application answers: the graph, other sockets, pages, or REST; only REST passes a framework."""
 
-    def __init__(self, graph: ASGIApp, sockets: ASGIApp, plain: ASGIApp, rest: ASGIApp) -> None:
+    def __init__(self, graph: ASGIApp, sockets: ASGIApp, plain: ASGIApp, pages: Pages, rest: ASGIApp) -> None:
         self._graph = graph
         self._sockets = sockets
         self._plain = plain
+        self._pages = pages
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,6 +101,8 @@ class Router:
                 await self._sockets(scope, receive, send)
             case "websocket", _:
                 await self._plain(scope, receive, send)
+            case "http", _ if self._pages.serves(scope):
+                await self._pages(scope, receive, send)
             case _:
                 await self._rest(scope, receive, send)
 

@@ -27,6 +27,7 @@ from fullon_graphql.config import Settings, demo_env_file, home, load_settings
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo import data
 from fullon_graphql.embedded.demo.catalogue import PASSWORD, PEOPLE
+from fullon_graphql.embedded.demo.pages import build_pages
 from fullon_graphql.embedded.demo.trading import trade
 from fullon_graphql.embedded.engines.data_folder import remove_demo_env, write_demo_env
 from fullon_graphql.embedded.engines.errors import EngineError
@@ -126,24 +127,36 @@ async def _serve(settings: Settings, listening: socket) -> None:
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     database = Database.connect(settings.database_url, "trading", settings)
     redis = connect(settings.redis_url, settings, "trading")
-    traders = asyncio.create_task(trade(database, redis, seed=settings.market_seed), name="trading")
+    beside = [
+        asyncio.create_task(trade(database, redis, seed=settings.market_seed), name="trading"),
+        asyncio.create_task(_build_pages(server), name="pages"),
+    ]
     try:
         await server.serve(sockets=[listening])
     finally:
-        traders.cancel()
-        await asyncio.gather(traders, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await redis.aclose()
         await database.close()
     if not server.started:
         raise EngineError("The server did not start; the log above says why.")
 
 
+async def _build_pages(server: _DemoServer) -> None:
+    """Build GraphiQL and the desk once the server is ready: it must not be ready any later for that."""
+    await server.ready.wait()
+    if said := await build_pages():
+        console.print(said)
+
+
 class _DemoServer(uvicorn.Server):
     """Says when it is ready, and leaves signals to the demo, which has more to end than a server."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, say_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._say_ready = say_ready
+        self.ready = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -152,12 +165,14 @@ class _DemoServer(uvicorn.Server):
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._ready()
+            self._say_ready()
+            self.ready.set()
 
 
 def _say_where(settings: Settings) -> None:
     server = f"{settings.host}:{settings.port}"
     table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_row("The desk: prices, bots, accounts", f"http://{server}/desk")
     table.add_row("GraphiQL, and the graph over HTTP", f"http://{server}/graphql")
     table.add_row("Subscriptions (graphql-transport-ws)", f"ws://{server}/graphql")
     table.add_row("REST", f"http://{server}/docs")

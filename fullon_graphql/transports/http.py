@@ -21,9 +21,9 @@ from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import OperationExecutor, Request, Response
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import Internal, as_fullon_error
-from fullon_graphql.transports import graphiql
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, for_streams, takes_only_events
 from fullon_graphql.transports.http_stream import HttpStreams
+from fullon_graphql.transports.pages import Pages, wants_page
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,6 @@ MODERN: Final = "application/graphql-response+json"
 """The media type under which the status tells whether anything was executed; with the other one it is mostly 200."""
 
 _ACCEPTABLE: Final = (LEGACY, MODERN, "application/*", "*/*")
-_PAGE: Final = graphiql.page().encode()
 
 
 @dataclass(frozen=True)
@@ -50,15 +49,16 @@ class Refused(Exception):  # no error of ours: an HTTP answer
 class GraphQLEndpoint:
     """The graph over HTTP, and GraphiQL for browsers; `streams` has the subscriptions."""
 
-    def __init__(self, operations: OperationExecutor, streams: HttpStreams) -> None:
+    def __init__(self, operations: OperationExecutor, streams: HttpStreams, pages: Pages) -> None:
         self._operations = operations
         self._streams = streams
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        if _wants_page(scope, headers):
-            await _send(send, HTTPStatus.OK, "text/html", _PAGE, ())
+        if wants_page(scope):
+            await self._pages.graphiql(scope, receive, send)
             return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         accept = headers.get(b"accept", b"").decode("latin-1")
         media_type = MODERN if MODERN in accept else LEGACY
         extra: tuple[tuple[bytes, bytes], ...] = ()
@@ -104,14 +104,6 @@ class GraphQLEndpoint:
 def _may_explain(context: Context) -> bool:
     caller = context.caller
     return context.worker.settings.demo or (isinstance(caller, Principal) and caller.admin)
-
-
-def _wants_page(scope: Scope, headers: dict[bytes, bytes]) -> bool:
-    return (
-        scope["method"] == "GET"
-        and b"text/html" in headers.get(b"accept", b"")
-        and b"query=" not in scope["query_string"]
-    )
 
 
 def _check_acceptable(accept: str) -> None:

@@ -23,11 +23,18 @@ async def test_nobody_is_told_that_they_must_sign_in(server: Server) -> None:
     assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
 
 
-async def test_a_browser_is_shown_graphiql(server: Server) -> None:
-    async with httpx.AsyncClient(timeout=60) as client:
-        page = await client.get(f"{server.url}/graphql", headers={"accept": "text/html"})
-    assert page.status_code == 200
-    assert "graphiql" in page.text.lower()
+async def test_root_is_the_desk_for_browsers_and_json_for_programs(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+        program = await client.get("/")
+        browser = await client.get("/", headers={"accept": "text/html,*/*;q=0.8"})
+    assert program.json()["service"] == "fullon_graphql"
+    assert (browser.status_code, browser.headers["location"]) == (302, f"{server.url}/desk")
+
+
+async def test_queries_by_get_are_answered_to_programs(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+        answer = await client.get("/graphql", params={"query": "{ __typename }"})
+    assert answer.json() == {"data": {"__typename": "Query"}}
 
 
 async def test_requests_are_not_logged_one_by_one(start_server: StartServer) -> None:

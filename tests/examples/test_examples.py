@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
-from graphql import parse, print_ast
-from graphql.utilities import separate_operations
 
 from fullon_graphql.embedded.demo.catalogue import PASSWORD
-from fullon_graphql.transports import graphiql
 from tests.fixtures.server import Server
-from tests.fixtures.socket import socket
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -193,23 +187,3 @@ async def test_orders_are_followed_over_a_broken_connection_without_a_hole(demo:
     first = ordered.index(seen[0])
     assert seen == ordered[first : first + 8]
     assert len([line for line in lines if line.startswith("prices now: ")]) == 2
-
-
-async def test_what_graphiql_shows_at_first_works(demo: Server) -> None:
-    async with httpx.AsyncClient(headers={"accept": "text/html"}, timeout=60) as browser:
-        page = (await browser.get(f"{demo.url}/graphql")).text
-    assert json.dumps(graphiql.OPERATIONS) in page
-    assert graphiql.WAITING in page
-    signed_in = await demo.ask(one_of("SignIn"))
-    token = signed_in["data"]["login"]["accessToken"]
-    me = (await demo.ask(one_of("Overview"), token))["data"]["me"]
-    assert [bot["orders"]["totalCount"] > 0 for bot in me["bots"]["nodes"]] == [True] * 3
-    async with socket(demo) as client:
-        await client.sign_in({"authorization": token})
-        await client.subscribe("1", one_of("Prices"))
-        assert "tickers" in await client.next("1")
-
-
-def one_of(name: str) -> str:
-    """The operation of this name among those that GraphiQL shows."""
-    return print_ast(separate_operations(parse(graphiql.OPERATIONS))[name])
