@@ -1,4 +1,4 @@
-# Everything a developer does, by name. Needs Python >= 3.11 and make; the rest it fetches itself, into .venv.
+# The commands of development. They need Python >= 3.11 and make; everything else is installed into .venv.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
@@ -9,8 +9,9 @@ HOST    ?= 127.0.0.1
 PORT    ?= 8000
 WORKERS ?= 1
 ARGS    ?=
+TESTS   ?=
 DIFFERENTIAL_EXAMPLES ?= 10000
-# Two processes at least: the tests must not come to depend on being alone.
+# At least two processes, so that tests cannot depend on running alone.
 JOBS    ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))' 2>/dev/null || echo 2)
 
 VENV := .venv
@@ -20,53 +21,56 @@ PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
-setup: $(VENV)/dev.stamp ## create .venv with everything for development
+setup: $(VENV)/dev.stamp ## create .venv with the development dependencies
 
-demo: $(VENV)/demo.stamp ## start everything on demo data, at PORT (8000); Ctrl-C ends it
+demo: $(VENV)/demo.stamp ## start the platform with demo data on PORT (8000); Ctrl-C stops it
 	@exec $(BIN)/fullon-graphql demo --port $(PORT) $(ARGS)
 
-run: $(VENV)/demo.stamp ## serve with the engines that the environment names (HOST, PORT, WORKERS)
+run: $(VENV)/demo.stamp ## serve the stores that the environment names (HOST, PORT, WORKERS)
 	@exec $(BIN)/fullon-graphql serve --host $(HOST) --port $(PORT) --workers $(WORKERS) $(ARGS)
 
-web: $(VENV)/demo.stamp ## build the pages for browsers (GraphiQL and the desk); the demo does so by itself
+web: $(VENV)/demo.stamp ## build the pages for browsers (GraphiQL and the desk); the demo builds them by itself
 	@$(BIN)/python web/build.py
 
-test: $(VENV)/dev.stamp ## run the tests, on engines they start themselves (ARGS="-k candles")
+test: $(VENV)/dev.stamp ## run the tests on engines that they start (ARGS="-k candles")
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
 
-differential: $(VENV)/dev.stamp ## hold plans against the reference, with many drawn operations
+differential: $(VENV)/dev.stamp ## compare plans with the reference on 10 000 generated operations
 	@DIFFERENTIAL_EXAMPLES=$(DIFFERENTIAL_EXAMPLES) $(BIN)/pytest tests/engine/test_differential.py $(ARGS)
 
-torture: $(VENV)/dev.stamp ## restart, kill and cut everything under streams (ARGS="--seconds 600 --clients 200")
+torture: $(VENV)/dev.stamp ## restart stores and workers under open streams (ARGS="--seconds 600 --clients 200")
 	@$(BIN)/python -m tests.torture $(ARGS)
 
-test-cov: $(VENV)/dev.stamp ## the same, and say which lines no test reaches
+test-cov: $(VENV)/dev.stamp ## run the tests and report the lines that no test reaches
 	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
 
-check: $(VENV)/dev.stamp ## everything that reads the code: format, lint, types, imports
+test-wheel: $(VENV)/dev.stamp ## build the wheel and run tests against it, installed (TESTS=tests for all)
+	@.ci/test-wheel "$(BIN)/python" $(TESTS)
+
+check: $(VENV)/dev.stamp ## check format, lint, types and imports
 	$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory lint types imports
 
-format: $(VENV)/dev.stamp ## put the code into its format and mend what can be mended
+format: $(VENV)/dev.stamp ## format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lint: $(VENV)/dev.stamp ## look for mistakes
+lint: $(VENV)/dev.stamp ## run the linter
 	$(BIN)/ruff check .
 
 types: $(VENV)/dev.stamp ## check the types
 	$(BIN)/mypy
 
-imports: $(VENV)/dev.stamp ## check that imports point one way
+imports: $(VENV)/dev.stamp ## check the import contract
 	$(BIN)/lint-imports
 
-bench: $(VENV)/dev.stamp ## measure ourselves against the peers
+bench: $(VENV)/dev.stamp ## compare this server with other GraphQL servers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-schema: $(VENV)/dev.stamp ## print the schema into schema.graphql
+schema: $(VENV)/dev.stamp ## write schema.graphql
 	@$(BIN)/fullon-graphql schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 
-# demo.txt first, and dev.txt on top of it: the same versions in both.
+# demo.txt first, then dev.txt constrained by it, so that both pin the same versions.
 LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 PROJECT := --extra embedded --group build pyproject.toml
@@ -77,7 +81,10 @@ lock: ## renew the pinned versions in requirements/ (needs uv)
 	$(UV) $(LOCK) $(PROJECT) --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
 	$(UV) $(LOCK) --group web --output-file requirements/web.txt
 
-clean: ## remove .venv and everything the tools have left, but no data
+env-example: $(VENV)/dev.stamp ## write .env.example
+	@$(BIN)/python .ci/env_example.py > .env.example.new && mv .env.example.new .env.example
+
+clean: ## remove .venv and the files of the tools; keeps data
 	rm -rf $(VENV) web/node_modules web/.node web/src/gql fullon_graphql/static* tests/e2e/*/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -88,9 +95,8 @@ $(VENV)/made.stamp:
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-# $(1) the requirements to install: all there are, so that pip has nothing to resolve, which old ones do wrongly once a
-# newer release of something wanted with an extra is out. The package itself is built without isolation, with the pinned
-# tools among them.
+# $(1) is a complete list of requirements, so pip resolves nothing: old versions of pip resolve extras wrongly once a
+# newer release exists. The package is built without isolation, with the pinned build tools of the same list.
 define install
 	@echo "installing $(1) into $(VENV) …"
 	@$(PIP) install --require-hashes --no-deps -r $(1)
@@ -105,4 +111,5 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp
 
-.PHONY: help setup demo run web test differential torture test-cov check format lint types imports bench schema lock clean
+.PHONY: help setup demo run web test differential torture test-cov test-wheel check format lint types imports bench schema
+.PHONY: lock env-example clean

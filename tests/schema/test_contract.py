@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from graphql import (
@@ -18,7 +19,8 @@ from graphql import (
 )
 
 from fullon_graphql.graph import Graph
-from tests.fixtures.shared import shared
+
+CONTRACT = Path(__file__).parents[1] / "data" / "contract.graphql"
 
 LATER: set[str] = set()
 """What the contract names and later work brings. A name that has come must leave this list."""
@@ -31,7 +33,7 @@ type XEdge { cursor: String! node: X! }
 
 @pytest.fixture(scope="module")
 def contract() -> DocumentNode:
-    return parse(shared("contract.graphql").read_text())
+    return parse(CONTRACT.read_text())
 
 
 @pytest.fixture(scope="module")
