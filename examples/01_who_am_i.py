@@ -1,4 +1,4 @@
-"""Sign in and ask who you are.
+"""Sign in and read your own account.
 
 Start `make demo`, then in another terminal:
 
@@ -25,7 +25,7 @@ WHO_AM_I = "{ me { uid mail name lastname isAdmin exchanges { name catalog { nam
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:

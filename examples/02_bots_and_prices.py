@@ -1,4 +1,4 @@
-"""Your bots, their newest orders, and what each instrument costs at this moment: two stores, one request.
+"""Your bots, their newest orders, and live prices: two stores in one request.
 
 Start `make demo`, then in another terminal:
 
@@ -32,7 +32,7 @@ BOTS = """{
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:

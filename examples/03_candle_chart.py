@@ -1,4 +1,4 @@
-"""Candles as a chart in the terminal: a full block rises, a light one falls.
+"""Candles as a chart in the terminal. A full block is a rising bar, a light one a falling bar.
 
 Start `make demo`, then in another terminal:
 
@@ -30,7 +30,7 @@ CANDLES = """query ($exchange: String!, $symbol: String!, $timeframe: Timeframe!
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:
@@ -51,7 +51,7 @@ def chart(bars: dict[str, list[float]]) -> Iterator[str]:
 
 
 def mark(bar: tuple[float, float, float, float], floor: float, ceiling: float) -> str:
-    """What one bar shows between two prices."""
+    """The character of one bar in the row between two prices."""
     open_, high, low, close = bar
     if min(open_, close) <= ceiling and max(open_, close) >= floor:
         return "█" if close >= open_ else "░"

@@ -1,4 +1,4 @@
-"""Live tickers of an exchange over a WebSocket (graphql-transport-ws), until so many frames have come.
+"""Live tickers of an exchange over a WebSocket (graphql-transport-ws).
 
 Start `make demo`, then in another terminal:
 
@@ -45,7 +45,7 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 
 
 async def receive(socket: ClientConnection) -> Any:
-    """The payload of the next frame; what keeps the connection alive is answered on the way."""
+    """The payload of the next frame. Answers pings."""
     while True:
         match json.loads(await socket.recv()):
             case {"type": "ping"}:

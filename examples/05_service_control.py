@@ -1,4 +1,4 @@
-"""An administrator looks at the background services, stops one and starts it again.
+"""List the background services as an administrator, stop one and start it again.
 
 Start `make demo`, then in another terminal:
 
@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 URL = os.environ.get("FULLON_URL", "http://127.0.0.1:8000")
-PATIENCE = 60.0  # a mutation answers when the service has got there, which may take half a minute
+TIMEOUT = 60.0  # seconds: a mutation answers once the service has reached the state
 
 LOGIN = """mutation {
   login(mail: "admin@fullon", password: "fullon-demo") { accessToken }
@@ -27,7 +27,7 @@ START = "mutation ($name: ServiceName!) { startService(name: $name) { name state
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:
@@ -43,7 +43,7 @@ def show(service: dict[str, Any]) -> None:
 
 
 def main(name: str = "TICKER") -> None:
-    with httpx.Client(base_url=URL, timeout=PATIENCE) as client:
+    with httpx.Client(base_url=URL, timeout=TIMEOUT) as client:
         client.headers["Authorization"] = f"Bearer {ask(client, LOGIN)['login']['accessToken']}"
         for service in ask(client, SERVICES)["services"]:
             show(service)

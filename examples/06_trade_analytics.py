@@ -1,4 +1,4 @@
-"""What your bots have won and lost: over all, for each instrument, for each bot.
+"""Statistics of your trades: in total, by instrument and by bot.
 
 Start `make demo`, then in another terminal:
 
@@ -29,7 +29,7 @@ ANALYTICS = f"""query ($days: Int!, $currency: String!) {{
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:
@@ -40,7 +40,7 @@ def ask(client: httpx.Client, query: str, **variables: object) -> Any:
 
 
 def figure(value: float | None, form: str = ".2f") -> str:
-    """A number, or a dash where there is none to say."""
+    """A formatted number, or a dash for null."""
     return "-" if value is None else format(value, form)
 
 

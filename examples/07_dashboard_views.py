@@ -1,11 +1,11 @@
-"""The platform's six views in one request: bots, trading, performance, risk, portfolio, and what you have.
+"""The platform's six views in one request: bots, trading, performance, risk, portfolio and user summary.
 
 Start `make demo`, then in another terminal:
 
     .venv/bin/python examples/07_dashboard_views.py [CAPITAL [CURRENCY]]
 
-CAPITAL (10000) is what you began with, for the depth of the drawdown in per cent. FULLON_URL names another server
-than http://127.0.0.1:8000.
+CAPITAL (10000) is your capital before the first trade, the base of the drawdown as a fraction. FULLON_URL
+names another server than http://127.0.0.1:8000.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VIEWS = """query ($capital: Float!, $currency: String!) {
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:
@@ -42,11 +42,11 @@ def ask(client: httpx.Client, query: str, **variables: object) -> Any:
     return answer["data"]
 
 
-def said(value: object) -> str:
-    """A figure as people read it; null means that nobody can say."""
+def formatted(value: object) -> str:
+    """A formatted figure; null means that there is no data."""
     match value:
         case None:
-            return "nobody can say"
+            return "no data"
         case float():
             return f"{value:,.3f}"
         case list():
@@ -62,7 +62,7 @@ def main(capital: str = "10000", currency: str = "USD") -> None:
     for view, figures in views.items():
         print(view)
         for name, value in figures.items():
-            print(f"  {name:22} {said(value):>18}")
+            print(f"  {name:22} {formatted(value):>18}")
 
 
 if __name__ == "__main__":

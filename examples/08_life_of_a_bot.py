@@ -1,4 +1,4 @@
-"""A bot's whole life: tried, made, given an account, a strategy and a feed, sent to trade, and deleted again.
+"""The life of a bot: dry run, creation, account, strategy, feed, an order, and deletion.
 
 Start `make demo`, then in another terminal:
 
@@ -22,15 +22,15 @@ DEMO_PASSWORD = "fullon-demo"
 LOGIN = """mutation ($mail: String!, $password: String!) {
   login(mail: $mail, password: $password) { accessToken }
 }"""
-# What the bot is made of: one of our accounts, an instrument traded there, a template.
-AROUND = """{
+# The parts of a bot: an account, an instrument of its exchange, and a strategy template.
+PARTS = """{
   me { exchanges { exId name active catalog { symbols(first: 1) { nodes { symbolId symbol } } } } }
   catStrategies { nodes { catStrId name } }
 }"""
 TRY = """mutation ($name: String!) {
   createBot(input: {name: $name}, dryRun: true) { name active dryRun user { mail } }
 }"""
-# Asked twice with one key, a bot is made once: what a client does that got no answer.
+# A repeated request with the same key creates one bot: a client may retry after a lost answer.
 CREATE = """mutation ($name: String!, $key: String!) {
   createBot(input: {name: $name}, idempotencyKey: $key) { botId }
 }"""
@@ -55,7 +55,7 @@ DELETE = "mutation ($botId: Int!) { deleteBot(botId: $botId) }"
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:
@@ -69,10 +69,10 @@ def main(mail: str = "trader@fullon", password: str = DEMO_PASSWORD) -> None:
     with httpx.Client(base_url=URL, timeout=30) as client:
         session = ask(client, LOGIN, mail=mail, password=password)["login"]
         client.headers["Authorization"] = f"Bearer {session['accessToken']}"
-        around = ask(client, AROUND)
-        account = next(account for account in around["me"]["exchanges"] if account["active"])
+        parts = ask(client, PARTS)
+        account = next(account for account in parts["me"]["exchanges"] if account["active"])
         [instrument] = account["catalog"]["symbols"]["nodes"]
-        template = around["catStrategies"]["nodes"][0]
+        template = parts["catStrategies"]["nodes"][0]
 
         tried = ask(client, TRY, name="example")["createBot"]
         print(f"tried:    a bot of {tried['user']['mail']}, {'rehearsing' if tried['dryRun'] else 'trading'}")

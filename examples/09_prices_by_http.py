@@ -1,4 +1,4 @@
-"""The live price of an instrument as server-sent events, until it has been told so many times.
+"""The live price of an instrument as server-sent events.
 
 Start `make demo`, then in another terminal:
 
@@ -34,8 +34,8 @@ def main(times: str = "10", exchange: str = "kraken", symbol: str = "BTC/USD") -
         headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
         subscription = {"query": PRICE, "variables": {"exchange": exchange, "symbol": symbol}}
         with client.stream("POST", "/graphql", json=subscription, headers=headers) as response:
-            told = (line.removeprefix("data: ") for line in response.iter_lines() if line.startswith("data: {"))
-            for number, line in zip(range(1, int(times) + 1), told, strict=False):  # fewer where the server ends
+            events = (line.removeprefix("data: ") for line in response.iter_lines() if line.startswith("data: {"))
+            for number, line in zip(range(1, int(times) + 1), events, strict=False):  # fewer if the server stops
                 answer = json.loads(line)
                 if "errors" in answer:
                     sys.exit(f"The stream ended: {json.dumps(answer['errors'])}")

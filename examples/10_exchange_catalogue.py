@@ -1,4 +1,4 @@
-"""What can be traded: every exchange with its instruments and their live prices, and where one currency is sold.
+"""Every exchange with its instruments and live prices, and every instrument of one currency.
 
 Start `make demo`, then in another terminal:
 
@@ -20,7 +20,7 @@ URL = os.environ.get("FULLON_URL", "http://127.0.0.1:8000")
 LOGIN = """mutation {
   login(mail: "trader@fullon", password: "fullon-demo") { accessToken }
 }"""
-# One list inside the other: each exchange has its own page of instruments, and all of them are one SQL statement.
+# Nested lists: each exchange has its own page of instruments, and all pages are one SQL statement.
 CATALOGUE = """query ($currency: String!) {
   catExchanges {
     name
@@ -36,7 +36,7 @@ CATALOGUE = """query ($currency: String!) {
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:

@@ -1,4 +1,4 @@
-"""The same question over GraphQL and over REST: one service answers both, so the answers are the same.
+"""The same question over GraphQL and over REST. Both use the same services and give the same answer.
 
 Start `make demo`, then in another terminal:
 
@@ -22,14 +22,14 @@ BOTS = "{ bots { nodes { botId name active exchanges { name } } } }"
 
 
 def over_graphql(client: httpx.Client) -> list[str]:
-    """One request, with exactly what is wanted."""
+    """One request with exactly the required fields."""
     answer = client.post("/graphql", json={"query": BOTS}).raise_for_status().json()
     bots = answer["data"]["bots"]["nodes"]
     return [line(bot["botId"], bot, bot["exchanges"]) for bot in bots]
 
 
 def over_rest(client: httpx.Client) -> list[str]:
-    """A request for the list, and one more for each bot in it, with every column."""
+    """One request for the list and one for each bot, with every column."""
     bots = client.get("/api/v1/orm/bots").raise_for_status().json()
     accounts = {bot["bot_id"]: client.get(f"/api/v1/orm/bots/{bot['bot_id']}/exchanges").json() for bot in bots}
     return [line(bot["bot_id"], bot, accounts[bot["bot_id"]]) for bot in bots]

@@ -1,11 +1,11 @@
-"""How a bot decides: its strategies with their parameters and feeds, and a change that is only tried.
+"""The strategies of a bot with their parameters and feeds, and a dry run of a change.
 
 Start `make demo`, then in another terminal:
 
     .venv/bin/python examples/12_strategies.py [BOT [LEVERAGE]]
 
-BOT (1) is the key of a bot. Its first strategy gets LEVERAGE (2) in a dry run: all is checked, nothing is changed.
-FULLON_URL names another server than http://127.0.0.1:8000.
+BOT (1) is the key of a bot. Its first strategy gets LEVERAGE (2) in a dry run, which validates the change and
+writes nothing. FULLON_URL names another server than http://127.0.0.1:8000.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TRY = """mutation ($strId: Int!, $leverage: Float!) {
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:
@@ -52,19 +52,19 @@ def values(params: list[dict[str, str]]) -> dict[str, str]:
     return {param["name"]: param["value"] for param in params}
 
 
-def said(params: dict[str, str]) -> str:
+def formatted(params: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(params.items()))
 
 
 def show(strategy: dict[str, Any]) -> None:
     template = strategy["catalog"]
     print(f"  {template['name']} with leverage {strategy['leverage']:g}")
-    print(f"    template:   {said(values(template['params']))}")
-    print(f"    parameters: {said(values(strategy['params']))}")
+    print(f"    template:   {formatted(values(template['params']))}")
+    print(f"    parameters: {formatted(values(strategy['params']))}")
     for feed in strategy["feeds"]:
         symbol = feed["symbol"]
         bars = f"{feed['compression']} {feed['period'].lower()}"
-        print(f"    listens to: {symbol['symbol']} on {symbol['exchange']['name']}, {bars}")
+        print(f"    follows:    {symbol['symbol']} on {symbol['exchange']['name']}, {bars}")
 
 
 def main(bot: str = "1", leverage: str = "2") -> None:

@@ -1,4 +1,4 @@
-"""The trades that lost money lately, the worst first: a filter, an order, and a cursor from page to page.
+"""Losing trades, the worst first: a filter, an order, and a cursor from page to page.
 
 Start `make demo`, then in another terminal:
 
@@ -36,7 +36,7 @@ LOSSES = """query ($since: DateTime!, $first: Int!, $after: String) {
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:
-    """The data of one operation. An error ends the program with its code and sentence."""
+    """The data of one operation. An error exits the program with its code and message."""
     try:
         answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
     except httpx.ConnectError:
@@ -47,7 +47,7 @@ def ask(client: httpx.Client, query: str, **variables: object) -> Any:
 
 
 def losses(client: httpx.Client, since: datetime, page: int) -> Iterator[dict[str, Any]]:
-    """Every such trade once, however many pages they are and whatever is traded meanwhile."""
+    """Every losing trade once, over all pages, also while new trades are made."""
     after, more = None, True
     while more:
         found = ask(client, LOSSES, since=since.isoformat(), first=page, after=after)["trades"]

@@ -1,11 +1,11 @@
-"""Your orders as they change, over a connection that breaks: with the cursor of the last event, nothing is missing.
+"""Changes of your orders over a connection that breaks. The cursor of the last event resumes the stream without a gap.
 
 Start `make demo`, whose bots trade all day, then in another terminal:
 
     .venv/bin/python examples/14_orders_without_a_hole.py [EVENTS]
 
-for so many EVENTS (3) before the connection breaks, and as many after it. Prices are states and need no cursor: each
-connection begins with the newest. FULLON_URL names another server than http://127.0.0.1:8000.
+with EVENTS (3), the number of events before the connection breaks and after it. Prices are states and need no cursor:
+each connection starts with the newest. FULLON_URL names another server than http://127.0.0.1:8000.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ async def token() -> str:
 
 
 async def listen(query: str, **variables: object) -> AsyncGenerator[Any]:
-    """The data of each frame of one subscription, on a connection of its own."""
+    """The data of each frame of one subscription, on a separate connection."""
     hello = {"type": "connection_init", "payload": {"authorization": f"Bearer {await token()}"}}
     async with connect(SOCKET_URL, subprotocols=[PROTOCOL]) as socket:
         await socket.send(json.dumps(hello))
@@ -60,7 +60,7 @@ async def listen(query: str, **variables: object) -> AsyncGenerator[Any]:
                     await socket.send(json.dumps({"type": "pong"}))
                 case {"type": "next", "payload": {"data": data}}:
                     yield data
-                case other:  # `error` with the reasons: CURSOR_EXPIRED where nobody listened for too long
+                case other:  # `error` with the reasons, e.g. CURSOR_EXPIRED after too long a break
                     sys.exit(f"The stream ended: {json.dumps(other)}")
 
 
@@ -71,7 +71,7 @@ async def show_prices() -> None:
 
 
 async def follow(count: int, cursor: str | None) -> str | None:
-    """Show `count` events behind `cursor`, and answer where the last of them stands."""
+    """Print `count` events after `cursor` and return the cursor of the last one."""
     async with aclosing(listen(ORDERS, after=cursor)) as events:
         for _ in range(count):
             event = (await anext(events))["orders"]
@@ -92,7 +92,7 @@ def show(kind: str, order: dict[str, Any] | None) -> None:
 async def main(count: str = "3") -> None:
     await show_prices()
     cursor = await follow(int(count), None)
-    print("the connection breaks, the bots trade on", flush=True)
+    print("the connection breaks, the bots continue to trade", flush=True)
     await asyncio.sleep(2)
     await show_prices()
     await follow(int(count), cursor)

@@ -37,7 +37,7 @@ from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import errors, health, metrics, routes
-from fullon_graphql.rest.slashes import Slashes
+from fullon_graphql.rest.trailing_slashes import StripTrailingSlash
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.change_feed.pruning import pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
@@ -123,10 +123,10 @@ def rest_application(settings: Settings, numbers: Metrics, presences: Connection
         redirect_slashes=False,
     )
     app.include_router(health.router)
-    app.include_router(health.door)
+    app.include_router(health.root_router)
     app.include_router(metrics.router(numbers))
     app.include_router(routes.api)
-    app.add_middleware(Slashes)
+    app.add_middleware(StripTrailingSlash)
     errors.install(app)
     return app
 

@@ -1,8 +1,7 @@
-"""Settings, read once from the environment and handed down by the composition root.
+"""Settings, read once from the environment and passed down by the composition root.
 
-Names are the platform's own where it has one (`DB_*`, `REDIS_*`, `JWT_*`, `ADMIN_MAIL`), so that an installation
-needs no second set. A running demo writes its addresses to `$FULLON_HOME/demo.env`; commands started beside it read
-that file, and the environment wins over it.
+Names are the platform's if it has one (`DB_*`, `REDIS_*`, `JWT_*`, `ADMIN_MAIL`). A running demo writes its addresses
+to `$FULLON_HOME/demo.env`, which commands started beside it read; the environment takes precedence.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-INSECURE_SECRET = "insecure-development-secret-do-not-use"  # noqa: S105  # known to everybody, and refused
-"""The secret of somebody who set none. Only the demo accepts it."""
+INSECURE_SECRET = "insecure-development-secret-do-not-use"  # noqa: S105  # public, and rejected outside the demo
+"""Default of JWT_SECRET_KEY. Only the demo accepts it."""
 
 
 class Settings(BaseSettings):
-    """Everything an installation can set, with the defaults of the platform."""
+    """Every setting, with the platform's defaults."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, populate_by_name=True)
 
@@ -28,7 +27,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     demo: bool = Field(default=False, validation_alias="FULLON_DEMO")
 
-    # PostgreSQL: people, bots, orders; and the candle store
+    # PostgreSQL: users, bots, orders; and the candle store
     database_url: str = ""
     ohlcv_database_url: str = ""
     db_host: str = "localhost"
@@ -53,7 +52,7 @@ class Settings(BaseSettings):
     stream_poll_interval: float = Field(
         default=2.0,
         gt=0,
-        description="Seconds between two looks for what others have written without a notice.",
+        description="Seconds between polls for changes that other programs have written without a message.",
     )
 
     # Identity
@@ -64,36 +63,50 @@ class Settings(BaseSettings):
     jwt_expiration_minutes: int = Field(default=60, ge=1, le=60)
     refresh_token_days: int = Field(default=30, ge=1)
     admin_mail: str = "admin@fullon"
-    login_limit: str = Field(default="5 per minute", description="Failed logins per account, and per address tenfold.")
+    login_limit: str = Field(
+        default="5 per minute", description="Failed sign-ins per account; ten times as many per address."
+    )
     cors_origins: list[str] = []
 
     # Changes
-    idempotency_hours: int = Field(default=24, ge=1, description="How long an idempotency key is remembered.")
+    idempotency_hours: int = Field(default=24, ge=1, description="Hours for which an idempotency key is remembered.")
 
     # Sockets and streams
-    socket_limit: int = Field(default=10_000, ge=1, description="Sockets and streams over HTTP per worker.")
+    socket_limit: int = Field(default=10_000, ge=1, description="Sockets and HTTP streams per worker.")
     sockets_per_user: int = Field(default=50, ge=1)
     subscriptions_per_socket: int = Field(default=100, ge=1)
     subscriptions_per_user: int = Field(default=1_000, ge=1)
     socket_message_bytes: int = Field(default=1024 * 1024, ge=1024)
     socket_messages_per_second: int = Field(default=200, ge=1)
-    socket_init_timeout: float = Field(default=10.0, gt=0, description="Seconds in which a socket says who it is.")
-    socket_ping_interval: float = Field(default=20.0, gt=0, description="Seconds; as long to answer.")
-    socket_recheck_interval: float = Field(default=30.0, gt=0, description="Seconds between looks at a credential.")
-    token_warning: float = Field(default=60.0, ge=0, description="Seconds from the warning to a token's end.")
-    stream_heartbeat: float = Field(default=10.0, gt=0, description="Seconds of silence in a stream over HTTP.")
-    stream_backlog: int = Field(default=1_000, ge=1, description="Events that may wait for a slow client.")
-    change_retention_hours: int = Field(default=72, ge=1, description="How long a cursor of an event is good.")
-    shutdown_timeout: int = Field(default=5, ge=1, description="Seconds for requests and sockets to end.")
+    socket_init_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds within which a socket must authenticate."
+    )
+    socket_ping_interval: float = Field(
+        default=20.0, gt=0, description="Seconds between pings, and for the answer to one."
+    )
+    socket_recheck_interval: float = Field(
+        default=30.0, gt=0, description="Seconds between checks of the credentials of open connections."
+    )
+    token_warning: float = Field(
+        default=60.0, ge=0, description="Seconds before a token's expiry at which its connection is warned."
+    )
+    stream_heartbeat: float = Field(
+        default=10.0, gt=0, description="Seconds of silence after which an HTTP stream sends a heartbeat."
+    )
+    stream_backlog: int = Field(default=1_000, ge=1, description="Events that may wait for one slow client.")
+    change_retention_hours: int = Field(default=72, ge=1, description="Hours for which an event's cursor is valid.")
+    shutdown_timeout: int = Field(
+        default=5, ge=1, description="Seconds that requests and sockets have to end at shutdown."
+    )
 
     # Background services
     services_to_auto_start: list[str] = Field(
-        default=[], description="Services switched on at the first start, where nobody has decided yet."
+        default=[], description="Services to start at the first start, unless an administrator has decided."
     )
     ticker_daemon: str = "fullon_graphql.daemons.ticker.TickerDaemon"
     ohlcv_daemon: str = "fullon_graphql.daemons.ohlcv.OhlcvDaemon"
     account_daemon: str = "fullon_graphql.daemons.account.AccountDaemon"
-    market_feed: str = Field(default="", description="Dotted path of the class the daemons take prices from.")
+    market_feed: str = Field(default="", description="Dotted path of the market feed class of the daemons.")
     market_seed: int = 7
 
     # Logs
@@ -102,7 +115,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fill_addresses(self) -> Settings:
-        """Build the addresses from the platform's separate variables where no URL was given."""
+        """Build missing URLs from the platform's separate variables."""
         credentials = quote(self.db_user) + _password_part(self.db_password)
         server = f"postgresql://{credentials}@{self.db_host}:{self.db_port}"
         self.database_url = self.database_url or f"{server}/{self.db_name}"
@@ -115,27 +128,27 @@ class Settings(BaseSettings):
 
     @property
     def secret_is_insecure(self) -> bool:
-        """True where nobody has set JWT_SECRET_KEY."""
+        """True if JWT_SECRET_KEY is not set."""
         return self.jwt_secret_key.get_secret_value() == INSECURE_SECRET
 
 
 def home() -> Path:
-    """The folder a demo keeps its state in: `FULLON_HOME`, else `.fullon` in the working directory."""
+    """The folder of a demo's state: `FULLON_HOME`, else `.fullon` in the working directory."""
     return Path(os.environ.get("FULLON_HOME", ".fullon")).expanduser().absolute()
 
 
 def demo_env_file() -> Path:
-    """The file in which a running demo says where it is; absent while none runs."""
+    """The file with a running demo's settings; absent while none runs."""
     return home() / "demo.env"
 
 
 def load_settings() -> Settings:
-    """Read the environment, and below it what a running demo has written down.
+    """Read the environment, and below it the file of a running demo.
 
     Raises:
-        pydantic.ValidationError: a variable has a value that cannot be; the message names it.
+        pydantic.ValidationError: a variable has an invalid value; the message names it.
     """
-    return Settings(_env_file=demo_env_file())  # type: ignore[call-arg]  # pydantic-settings' own keyword
+    return Settings(_env_file=demo_env_file())  # type: ignore[call-arg]  # a keyword of pydantic-settings
 
 
 def _password_part(password: SecretStr) -> str:

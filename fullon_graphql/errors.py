@@ -1,20 +1,20 @@
-"""Every error a client can meet.
+"""Every error that a client can receive.
 
     FullonError
-    ├── Unauthenticated      who are you? no credential, or one that is no longer good
-    ├── Forbidden            we know you, and you may not
-    ├── NotFound             no such row, or not yours: the two answer alike
-    ├── BadUserInput         the request says something that cannot be
-    ├── Conflict             true a moment ago, no longer
-    ├── CursorExpired        a stream cannot go on from there: too much of it is gone
-    ├── RateLimited          too often; `retry_after` says when to come back
-    ├── QueryTooComplex      one operation asks for too much
-    ├── Lagged               the client did not keep up with a stream of events; `cursor` says where to go on
+    ├── Unauthenticated      the credential is missing, invalid, expired or revoked
+    ├── Forbidden            the caller lacks the role or scope
+    ├── NotFound             the row does not exist or belongs to another user: both look alike
+    ├── BadUserInput         a value of the request is invalid
+    ├── Conflict             the request contradicts the current state
+    ├── CursorExpired        a stream cannot resume after this cursor
+    ├── RateLimited          too many requests; `retry_after` in seconds
+    ├── QueryTooComplex      one operation exceeds a limit
+    ├── Lagged               the client reads events too slowly; resume after `cursor`
     ├── ServiceUnavailable   a store or a daemon does not answer; `service` names it
-    ├── Timeout              it took too long and was given up
-    └── Internal             our fault; the message is masked, the log knows more
+    ├── Timeout              the work exceeded its time limit
+    └── Internal             a bug; the message is masked, the log has the cause
 
-Each leaf carries its GraphQL code and HTTP status. Faces render these and nothing else:
+Each leaf carries its GraphQL code and HTTP status. Transports render these only:
 `as_fullon_error` turns any exception into one of them.
 """
 
@@ -29,7 +29,7 @@ import sqlalchemy.exc
 
 
 class FullonError(Exception):
-    """Base of the tree: a sentence for the client, and what a program can act on."""
+    """Base of the tree: a message for people, and fields for programs."""
 
     code: ClassVar[str]
     status: ClassVar[int]
@@ -40,12 +40,12 @@ class FullonError(Exception):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """What goes into a GraphQL error's `extensions`."""
+        """The `extensions` of the GraphQL error."""
         return {"code": self.code}
 
 
 class Unauthenticated(FullonError):
-    """No credential came, or it is malformed, forged, expired or revoked."""
+    """The credential is missing, malformed, forged, expired or revoked."""
 
     code = "UNAUTHENTICATED"
     status = 401
@@ -55,21 +55,21 @@ class Unauthenticated(FullonError):
 
 
 class Forbidden(FullonError):
-    """The caller is known and lacks the role or scope for this."""
+    """The caller lacks the role or scope."""
 
     code = "FORBIDDEN"
     status = 403
 
 
 class NotFound(FullonError):
-    """The row does not exist or belongs to somebody else."""
+    """The row does not exist or belongs to another user."""
 
     code = "NOT_FOUND"
     status = 404
 
 
 class BadUserInput(FullonError):
-    """An argument has a value that cannot be served; `field` names it where one is to blame."""
+    """An argument has an invalid value; `field` names the argument if there is one."""
 
     code = "BAD_USER_INPUT"
     status = 422
@@ -91,17 +91,19 @@ class Conflict(FullonError):
 
 
 class CursorExpired(FullonError):
-    """A stream cannot go on after this cursor: what follows is no longer kept, or it is from another database."""
+    """A stream cannot resume after this cursor: it is older than the retention, or from another database."""
 
     code = "CURSOR_EXPIRED"
     status = 410
 
     def __init__(self) -> None:
-        super().__init__("What follows this cursor is no longer kept. Listen without `after`, and read the state anew.")
+        super().__init__(
+            "The events after this cursor are no longer kept. Subscribe without `after` and read the current state."
+        )
 
 
 class RateLimited(FullonError):
-    """Too many attempts; come back after `retry_after` seconds."""
+    """Too many requests or attempts; retry after `retry_after` seconds."""
 
     code = "RATE_LIMITED"
     status = 429
@@ -123,13 +125,13 @@ class QueryTooComplex(FullonError):
 
 
 class Lagged(FullonError):
-    """The client reads a stream of events more slowly than they happen; `cursor` is where to go on."""
+    """The client reads events more slowly than they happen; resume after `cursor`."""
 
     code = "LAGGED"
     status = 503
 
     def __init__(self, cursor: str) -> None:
-        super().__init__("Too many events are waiting for you to read them; subscribe again with `after: cursor`.")
+        super().__init__("Too many events wait to be read. Subscribe again with `after` set to `cursor`.")
         self.cursor = cursor
 
     @property
@@ -138,13 +140,13 @@ class Lagged(FullonError):
 
 
 class ServiceUnavailable(FullonError):
-    """A part behind the graph (postgres, redis, a daemon) does not answer."""
+    """A store or daemon (postgres, redis, …) does not answer; `service` names it."""
 
     code = "SERVICE_UNAVAILABLE"
     status = 503
 
     def __init__(self, service: str, message: str | None = None) -> None:
-        super().__init__(message or f"{service} does not answer at the moment; try again shortly.")
+        super().__init__(message or f"{service} does not answer. Try again later.")
         self.service = service
 
     @property
@@ -153,14 +155,14 @@ class ServiceUnavailable(FullonError):
 
 
 class Timeout(FullonError):
-    """The work took longer than its limit and was given up."""
+    """The work exceeded its time limit and was cancelled."""
 
     code = "TIMEOUT"
     status = 504
 
 
 class Internal(FullonError):
-    """An error of ours. The client sees only the request id; the cause is in the log under it."""
+    """A bug. The client sees only the request id, under which the log has the cause."""
 
     code = "INTERNAL"
     status = 500
@@ -175,23 +177,23 @@ class Internal(FullonError):
 
 
 def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
-    """The leaf a client sees for `exception`: itself, a store that is down, a timeout, or a masked `Internal`."""
+    """The error a client receives for `exception`: itself, `ServiceUnavailable`, `Timeout` or a masked `Internal`."""
     match exception:
         case FullonError():
             return exception
         case asyncio.TimeoutError() | TimeoutError() | redis.exceptions.TimeoutError():
-            return Timeout("The request took too long and was given up.")
+            return Timeout("The request took too long and was cancelled.")
         case redis.exceptions.ConnectionError():
             return ServiceUnavailable("redis")
         case sqlalchemy.exc.TimeoutError():
             return ServiceUnavailable("postgres")
         case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if _sqlstate(exception) == _QUERY_CANCELED:
-            return Timeout("The database took too long and the query was given up.")
+            return Timeout("The database took too long and the query was cancelled.")
         case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if _sqlstate(exception)[:2] in _DOWN:
             return ServiceUnavailable("postgres")
         case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError() | asyncpg.InterfaceError():
             return ServiceUnavailable("postgres")
-        case asyncpg.InternalClientError():  # the connection ended between two messages, and the driver lost count
+        case asyncpg.InternalClientError():  # the connection ended between two messages, and the driver lost its state
             return ServiceUnavailable("postgres")
         case sqlalchemy.exc.DBAPIError() if exception.connection_invalidated:
             return ServiceUnavailable("postgres")
@@ -201,11 +203,18 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return Internal(request_id)
 
 
+def shortened(value: object) -> str:
+    """`repr(value)`, cut to 80 characters, for error messages."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_INPUT else text[: _LONGEST_INPUT - 1] + "…"
+
+
+_LONGEST_INPUT = 80
 _QUERY_CANCELED = "57014"
 _DOWN = {"08", "28", "3D", "53", "57"}
-"""Classes of SQLSTATE that mean nobody can be served: no connection, no access, no database, no room, shutting down."""
+"""Classes of SQLSTATE that mean the database is unavailable: connection, access, database, resources, shutdown."""
 
 
 def _sqlstate(exception: BaseException) -> str:
-    """PostgreSQL's own code for what went wrong, from the driver's exception or from SQLAlchemy's around it."""
+    """PostgreSQL's error code, from the driver's exception or from SQLAlchemy's around it."""
     return getattr(getattr(exception, "orig", exception), "sqlstate", None) or ""

@@ -1,4 +1,4 @@
-"""The command line: every command in one place, each in the file of its noun."""
+"""The command line: one file per command or group of commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import typer
 from fullon_graphql.cli import audit, cache, db, demo, explain, ohlcv, schema, serve, token, user
 
 app = typer.Typer(
-    help="The one door to the Fullon trading platform.", no_args_is_help=True, pretty_exceptions_show_locals=False
+    help="GraphQL, REST and WebSocket server of the Fullon trading platform.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
 )
 app.command()(demo.demo)
 app.command()(serve.serve)

@@ -1,4 +1,4 @@
-"""`python -m fullon_graphql.cli`, where the console script is not installed."""
+"""`python -m fullon_graphql.cli`, for environments without the console script."""
 
 from fullon_graphql.cli import main
 

@@ -1,4 +1,4 @@
-"""`fullon-graphql audit`: whether the audit log is as it was written."""
+"""`fullon-graphql audit`: verification of the audit log."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def audit() -> None:
 
 @app.command()
 def verify() -> None:
-    """Recompute every hash of the log; exit with 1 and name the first row that is not as it was written."""
+    """Recompute every hash of the log. Exits with 1 and names the first row that was changed."""
     verdict = with_database(lambda database, _: verify_chain(database))
     if verdict.broken is not None:
-        sentence = f"The audit log is broken at row {verdict.broken}: it, or the row before it, has been tampered with."
+        sentence = f"The audit log is broken at row {verdict.broken}: this row or the row before it was changed."
         typer.secho(sentence, fg="red", err=True)
         raise typer.Exit(1)
-    typer.echo(f"The audit log is in order: {verdict.rows} rows, the last one sealed as {verdict.hash}.")
+    typer.echo(f"The audit log is intact: {verdict.rows} rows, hash of the last row {verdict.hash}.")

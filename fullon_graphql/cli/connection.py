@@ -1,4 +1,4 @@
-"""How a command reaches the platform's database, and how it says that it could not."""
+"""The database connection of a command, and its error messages."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ T = TypeVar("T")
 
 
 def with_database(work: Callable[[Database, Settings], Awaitable[T]]) -> T:
-    """Run `work` on the platform's database and close it. An expected error becomes one line and exit code 1."""
+    """Run `work` on the platform's database and close it. An expected error is one line and exit code 1."""
     settings = load_settings()
     try:
         return asyncio.run(_run(work, settings))
     except (FullonError, InsecureSecretError) as error:
         _give_up(str(error))
     except (OSError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError):
-        _give_up("The database cannot be reached. Check DATABASE_URL, or start the demo first.")
+        _give_up("The database does not answer. Check DATABASE_URL, or start the demo first.")
     except sqlalchemy.exc.ProgrammingError:
-        _give_up("The database lacks tables this needs. Create them with: fullon-graphql db init")
+        _give_up("The database lacks required tables. Create them with: fullon-graphql db init")
     raise typer.Exit(1)
 
 

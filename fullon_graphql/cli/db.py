@@ -1,4 +1,4 @@
-"""`fullon-graphql db`: the databases, from creation to examination."""
+"""`fullon-graphql db`: creating, upgrading and checking the databases."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from fullon_graphql.models import doctor as examination
 from fullon_graphql.models import migrate
 from fullon_graphql.models.doctor import Severity
 
-app = typer.Typer(help="The databases: create, upgrade, examine.", no_args_is_help=True)
+app = typer.Typer(help="Create, upgrade and check the databases.", no_args_is_help=True)
 
 COLOURS = {Severity.BREAKS: "red", Severity.DEGRADES: "yellow", Severity.HARMLESS: "dim"}
 
 
 @app.command()
 def init() -> None:
-    """Create both databases and every table that is absent. What exists is left as it is."""
+    """Create missing databases and tables. Existing ones are not altered."""
     with _settings() as settings:
         for name in migrate.create_databases(settings.database_url, settings.ohlcv_database_url):
             typer.echo(f"Created database {name}.")
@@ -34,7 +34,7 @@ def init() -> None:
 
 @app.command()
 def upgrade() -> None:
-    """Create the tables that are absent, and bring our own up to date."""
+    """Create missing tables, and migrate the tables of the schema fullon_graphql."""
     with _settings() as settings:
         migrate.upgrade(settings.database_url)
     typer.echo("The tables are up to date.")
@@ -42,13 +42,13 @@ def upgrade() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Compare the database with what we expect of it; exit with 1 when something would break."""
+    """Compare the database with the expected one. Exits with 1 if a difference breaks something."""
     with _settings() as settings:
         differences = examination.inspect(settings.database_url)
     if not differences:
-        typer.echo("The database is exactly as expected.")
+        typer.echo("The database is as expected.")
         return
-    table = Table("severity", "where", "what", "consequence")
+    table = Table("severity", "object", "difference", "consequence")
     for found in differences:
         cells = (found.severity.name.lower(), found.where, found.what, found.consequence)
         table.add_row(*map(escape, cells), style=COLOURS[found.severity])
@@ -59,21 +59,21 @@ def doctor() -> None:
 
 @app.command("install-feed")
 def install_feed() -> None:
-    """Have PostgreSQL tell of changes in orders, trades and logs, so that clients can follow them.
+    """Install the change feed: triggers that record changes of orders, trades and logs for subscriptions.
 
-    Adds one trigger to each of these tables and alters nothing else. Does what `upgrade` does first.
+    Runs `upgrade` first, then adds one trigger to each of these tables. Nothing else is altered.
     """
     with _settings() as settings:
         tables = migrate.install_feed(settings.database_url)
     for name in tables:
-        typer.echo(f"Changes of {name} are told from now on.")
+        typer.echo(f"Changes of {name} are recorded.")
     if not tables:
-        typer.echo("The changes of every table that can be followed are told already.")
+        typer.echo("The change feed is already installed.")
 
 
 @app.command()
-def url(ohlcv: Annotated[bool, typer.Option("--ohlcv", help="The candle store's instead.")] = False) -> None:
-    """Print the database's address for psql and the like, its password included."""
+def url(ohlcv: Annotated[bool, typer.Option("--ohlcv", help="URL of the candle store.")] = False) -> None:
+    """Print the URL of the database, including its password, e.g. for psql."""
     with _settings() as settings:
         address = make_url(settings.ohlcv_database_url if ohlcv else settings.database_url)
     typer.echo(address.set(drivername="postgresql").render_as_string(hide_password=False))
@@ -81,7 +81,7 @@ def url(ohlcv: Annotated[bool, typer.Option("--ohlcv", help="The candle store's 
 
 @contextmanager
 def _settings() -> Iterator[Settings]:
-    """The settings for one command. What is wrong with them, or with PostgreSQL, becomes one line and exit code 1."""
+    """The settings of one command. An error in them or of PostgreSQL is one line and exit code 1."""
     try:
         yield load_settings()
     except (OSError, SQLAlchemyError, ValueError) as error:

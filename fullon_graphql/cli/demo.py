@@ -1,4 +1,4 @@
-"""`fullon-graphql demo`: the whole platform in one command, on engines and data of its own."""
+"""`fullon-graphql demo`: the whole platform in one command, with its own engines and data."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ console = Console(highlight=False)
 def demo(
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port on 127.0.0.1.")] = 8000,
 ) -> None:
-    """Start PostgreSQL, Redis, a simulated market and the server on demo data; Ctrl-C ends all of it."""
+    """Start PostgreSQL, Redis, a simulated market and the server with demo data. Ctrl-C stops all of them."""
     try:
         with suppress(KeyboardInterrupt), listening_socket("127.0.0.1", port) as listening:
             _run(listening)
@@ -52,7 +52,7 @@ def demo(
     except SystemExit as ended:
         if ended.code != 128 + signal.SIGTERM:
             raise
-    console.print("Stopped; everything is kept for the next start.")
+    console.print("Stopped. The data is kept for the next start.")
 
 
 def _run(listening: socket) -> None:
@@ -62,12 +62,12 @@ def _run(listening: socket) -> None:
         with console.status("Preparing tables and demo data …"):
             install_feed(settings.database_url)
             asyncio.run(_load_data(settings))
-        with _findable(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with _published(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listening))
 
 
 def _settings(found: Engines, host: str, port: int) -> Settings:
-    """The environment's settings on the demo's own engines, with the simulated market behind the real daemons."""
+    """The environment's settings with the demo's engines and the simulated market."""
     return Settings(
         log_level="WARNING" if "LOG_LEVEL" not in os.environ else load_settings().log_level,
         demo=True,
@@ -83,7 +83,7 @@ def _settings(found: Engines, host: str, port: int) -> Settings:
 
 
 def _own_secret(path: Path) -> str:
-    """A secret of this demo alone, kept so that its tokens survive a restart."""
+    """The demo's secret, stored so that its tokens survive a restart."""
     if not path.exists():
         path.touch(mode=0o600)
         path.write_text(token_urlsafe(32))
@@ -101,8 +101,8 @@ async def _load_data(settings: Settings) -> None:
 
 
 @contextmanager
-def _findable(settings: Settings) -> Iterator[None]:
-    """Let other commands with the same FULLON_HOME find this demo while it runs."""
+def _published(settings: Settings) -> Iterator[None]:
+    """Publish the demo's settings to commands with the same FULLON_HOME while it runs."""
     write_demo_env(
         demo_env_file(),
         {
@@ -121,8 +121,8 @@ def _findable(settings: Settings) -> Iterator[None]:
 
 
 async def _serve(settings: Settings, listening: socket) -> None:
-    """The server, and beside it what the platform's own programs would do."""
-    server = _DemoServer(uvicorn_config(create_app(settings), settings), lambda: _say_where(settings))
+    """Run the server and the simulated traders."""
+    server = _DemoServer(uvicorn_config(create_app(settings), settings), lambda: _print_addresses(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     database = Database.connect(settings.database_url, "trading", settings)
@@ -140,7 +140,7 @@ async def _serve(settings: Settings, listening: socket) -> None:
         await redis.aclose()
         await database.close()
     if not server.started:
-        raise EngineError("The server did not start; the log above says why.")
+        raise EngineError("The server did not start. The log above has the reason.")
 
 
 async def _build_pages(server: _DemoServer) -> None:
@@ -151,7 +151,7 @@ async def _build_pages(server: _DemoServer) -> None:
 
 
 class _DemoServer(uvicorn.Server):
-    """Says when it is ready, and leaves signals to the demo, which has more to end than a server."""
+    """Calls `ready` after the start, and leaves signals to the demo, which has more to stop than the server."""
 
     def __init__(self, config: uvicorn.Config, say_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -169,15 +169,15 @@ class _DemoServer(uvicorn.Server):
             self.ready.set()
 
 
-def _say_where(settings: Settings) -> None:
+def _print_addresses(settings: Settings) -> None:
     server = f"{settings.host}:{settings.port}"
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_row("The desk: prices, bots, accounts", f"http://{server}/desk")
-    table.add_row("GraphiQL, and the graph over HTTP", f"http://{server}/graphql")
+    table.add_row("GraphiQL, and GraphQL over HTTP", f"http://{server}/graphql")
     table.add_row("Subscriptions (graphql-transport-ws)", f"ws://{server}/graphql")
     table.add_row("REST", f"http://{server}/docs")
     table.add_row("Health", f"http://{server}/health")
     table.add_row("Demo logins", ", ".join(person.mail for person in PEOPLE))
     table.add_row("Password of all three", PASSWORD)
     console.print(table)
-    console.print("Ready. Ctrl-C ends it.")
+    console.print("Ready. Press Ctrl-C to stop.")

@@ -1,4 +1,4 @@
-"""`fullon-graphql explain`: how a query is answered, step by step."""
+"""`fullon-graphql explain`: the execution of a query, step by step."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rich.tree import Tree
 from fullon_graphql.cli.connection import with_database
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput
+from fullon_graphql.errors import BadUserInput, shortened
 
 
 def explain(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A document with one query.")],
-    mail: Annotated[str | None, typer.Option("--as", help="Whose query it is; the administrator's, else.")] = None,
-    variables: Annotated[str, typer.Option(help="Values of its variables, as a JSON object.")] = "{}",
+    mail: Annotated[str | None, typer.Option("--as", help="Mail of the caller; default ADMIN_MAIL.")] = None,
+    variables: Annotated[str, typer.Option(help="Values of the variables, as a JSON object.")] = "{}",
 ) -> None:
-    """Run a query and print how it was answered: by a plan or not and why, SQL, Redis commands, time per step."""
+    """Run a query and print its execution: plan or reference and the reason, SQL, Redis commands, time per step."""
 
     async def explained(database: Database, settings: Settings) -> dict[str, Any]:
         return await _explained(database, settings, mail or settings.admin_mail, file.read_text(), _read(variables))
@@ -36,14 +36,14 @@ def _read(variables: str) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise BadUserInput(f"--variables is not JSON: {error}.") from error
     if not isinstance(values, dict):
-        raise BadUserInput(f"--variables takes a JSON object; {variables} came.")
+        raise BadUserInput(f"--variables must be a JSON object; got {shortened(variables)}.")
     return values
 
 
 async def _explained(
     database: Database, settings: Settings, mail: str, query: str, variables: dict[str, Any]
 ) -> dict[str, Any]:
-    """The report on a query that is run in this process, over the stores that the settings name."""
+    """The report on a query that is run in this process on the stores of the settings."""
     from fullon_graphql.app import worker
     from fullon_graphql.context import Context
     from fullon_graphql.engine.operations import OperationExecutor, Request
@@ -55,7 +55,7 @@ async def _explained(
         request = Request(query, variables=variables, read_only=True)
         response = await OperationExecutor(make_graph().core).run(request, Context(parts, caller), explain=True)
     if response.not_allowed:
-        raise BadUserInput("Only queries are explained: anything else would really be done.")
+        raise BadUserInput("Only queries can be explained: a mutation would be executed.")
     answer = orjson.loads(response.body)
     if "errors" in answer:
         raise BadUserInput(answer["errors"][0]["message"])
@@ -64,7 +64,7 @@ async def _explained(
 
 
 def _tree(report: dict[str, Any]) -> Tree:
-    why = f", because of this: {report['reason']}" if report["reason"] else ""
+    why = f", reason: {report['reason']}" if report["reason"] else ""
     tree = Tree(Text(f"{report['execution']}, {report['milliseconds']} ms{why}"))
     for step in report["steps"]:
         branch = tree.add(_line(step))

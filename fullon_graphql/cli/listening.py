@@ -1,4 +1,4 @@
-"""The listening socket of a server, taken before anything slow is started."""
+"""The listening socket of a server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A listening socket, taken before anything slow is started. A port that is busy is one line and exit code 1."""
+    """A listening socket, opened before anything slow starts. A busy port is one line and exit code 1."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""`fullon-graphql ohlcv`: recordings into the candle store."""
+"""`fullon-graphql ohlcv`: import of recordings into the candle store."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from fullon_graphql.database import Database
 from fullon_graphql.errors import FullonError
 from fullon_graphql.ohlcv import importing
 from fullon_graphql.ohlcv.csvfile import OnProgress
-from fullon_graphql.ohlcv.importing import Imported
+from fullon_graphql.ohlcv.importing import ImportResult
 from fullon_graphql.ohlcv.timeframes import Timeframe
 
-app = typer.Typer(name="ohlcv", help="Fill the candle store from recordings (CSV or CSV.gz).", no_args_is_help=True)
+app = typer.Typer(name="ohlcv", help="Import recordings (CSV or CSV.gz) into the candle store.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
-Exchange = Annotated[str, typer.Option(help="Exchange the recording is from, e.g. kraken.", show_default=False)]
-Symbol = Annotated[str, typer.Option(help="Symbol as the platform spells it, e.g. BTC/USD.", show_default=False)]
+Exchange = Annotated[str, typer.Option(help="Exchange of the recording, e.g. kraken.", show_default=False)]
+Symbol = Annotated[str, typer.Option(help="Symbol in the platform's spelling, e.g. BTC/USD.", show_default=False)]
 
-_Import = Callable[[Database, OnProgress], Awaitable[Imported]]
+_Import = Callable[[Database, OnProgress], Awaitable[ImportResult]]
 
 
 @app.command()
 def import_trades(file: File, exchange: Exchange, symbol: Symbol) -> None:
-    """Add trades: columns time_ms, trade_id, side, price, volume. Running it again changes nothing."""
+    """Import trades: columns time_ms, trade_id, side, price, volume. A second import changes nothing."""
     _run(
         (exchange, symbol),
         lambda database, show: importing.import_trades(database, file, exchange, symbol, on_progress=show),
@@ -48,9 +48,9 @@ def import_candles(
     file: File,
     exchange: Exchange,
     symbol: Symbol,
-    timeframe: Annotated[Timeframe, typer.Option(help="Length of the recorded candles.")] = Timeframe.M1,
+    timeframe: Annotated[Timeframe, typer.Option(help="Timeframe of the recorded candles.")] = Timeframe.M1,
 ) -> None:
-    """Add candles: columns time_ms, open, high, low, close, volume. Running it again changes nothing."""
+    """Import candles: columns time_ms, open, high, low, close, volume. A second import changes nothing."""
     _run(
         (exchange, symbol),
         lambda database, show: importing.import_candles(
@@ -60,7 +60,7 @@ def import_candles(
 
 
 def _run(instrument: tuple[str, str], import_file: _Import) -> None:
-    """Import, then one summary line. An expected error becomes one line and exit code 1."""
+    """Import and print one summary line. An expected error is one line and exit code 1."""
     started = time.monotonic()
     try:
         imported = asyncio.run(_import(instrument, import_file, load_settings()))
@@ -69,7 +69,7 @@ def _run(instrument: tuple[str, str], import_file: _Import) -> None:
         raise typer.Exit(1) from error
     except (OSError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
         typer.secho(
-            f"The candle database cannot be reached ({error}). Check OHLCV_DATABASE_URL, or start the demo first.",
+            f"The candle database does not answer ({error}). Check OHLCV_DATABASE_URL, or start the demo first.",
             fg="red",
             err=True,
         )
@@ -77,22 +77,22 @@ def _run(instrument: tuple[str, str], import_file: _Import) -> None:
     typer.echo(_summary(imported, time.monotonic() - started))
 
 
-async def _import(instrument: tuple[str, str], import_file: _Import, settings: Settings) -> Imported:
-    """Import, and tell those who listen to the instrument's candles."""
+async def _import(instrument: tuple[str, str], import_file: _Import, settings: Settings) -> ImportResult:
+    """Import, and announce it to subscribers of the instrument's candles."""
     imported = await _with_progress(import_file, settings)
     redis = connect(settings.redis_url, settings, "import")
     try:
-        with suppress(RedisError, OSError):  # the candles are stored, and listeners look for themselves
+        with suppress(RedisError, OSError):  # the candles are stored, and subscribers poll as well
             await announce(redis, [instrument])
     finally:
         await redis.aclose()
     return imported
 
 
-async def _with_progress(import_file: _Import, settings: Settings) -> Imported:
+async def _with_progress(import_file: _Import, settings: Settings) -> ImportResult:
     database = Database.connect(settings.ohlcv_database_url, "import", settings)
     try:
-        with Progress(console=Console(stderr=True), transient=True) as bar:  # standard output is for the summary
+        with Progress(console=Console(stderr=True), transient=True) as bar:  # standard output has the summary only
             reading, storing = bar.add_task("Reading", total=None), bar.add_task("Storing", total=None, visible=False)
 
             def show(done: int, total: int) -> None:
@@ -104,7 +104,7 @@ async def _with_progress(import_file: _Import, settings: Settings) -> Imported:
         await database.close()
 
 
-def _summary(imported: Imported, seconds: float) -> str:
+def _summary(imported: ImportResult, seconds: float) -> str:
     corrected = f" ({imported.corrected:,} of them corrected)" if imported.corrected else ""
     return (
         f"{imported.read:,} rows read: {imported.new:,} new, "

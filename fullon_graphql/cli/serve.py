@@ -18,11 +18,11 @@ from fullon_graphql.server.uvicorn_config import Workers, uvicorn_config
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on; else HOST, else 127.0.0.1.")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; else PORT, else 8000.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes; services run in one of them.")] = 1,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default HOST or 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; default PORT or 8000.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
 ) -> None:
-    """Serve the graph, REST and health with the stores that the environment names."""
+    """Serve GraphQL, REST and health with the stores that the settings name."""
     settings = _checked_settings()
     configure_logging(settings)
     address = (settings.host if host is None else host, settings.port if port is None else port)
@@ -31,7 +31,7 @@ def serve(
         config = uvicorn_config("fullon_graphql.app:app_from_environment", settings, factory=True, workers=workers)
         server = uvicorn.Server(config)
         if workers == 1:
-            signal.signal(signal.SIGTERM, _ended)
+            signal.signal(signal.SIGTERM, _exit_cleanly)
             server.run(sockets=[listening])
         else:
             Workers(config, sockets=[listening]).run()
@@ -39,13 +39,13 @@ def serve(
         raise typer.Exit(3)
 
 
-def _ended(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Who is told to end, and has done so in order, has not failed. uvicorn hands the signal on when it is done."""
+def _exit_cleanly(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Exit with 0 after SIGTERM. uvicorn raises the signal again when its orderly shutdown is complete."""
     raise SystemExit(0)
 
 
 def _checked_settings() -> Settings:
-    """The settings; what is wrong with them is said here, once, and not by every worker."""
+    """The settings. An error in them is reported here once, not by every worker."""
     try:
         settings = load_settings()
         refuse_insecure_secret(settings)

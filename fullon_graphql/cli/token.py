@@ -1,4 +1,4 @@
-"""`fullon-graphql token`: an access token for scripts and for trying things out."""
+"""`fullon-graphql token`: an access token for scripts and experiments."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.user_admin import active_account
 
 
-def token(mail: Annotated[str, typer.Argument(help="The mail of an active account.")]) -> None:
-    """Print an access token for an account. Whoever has it is that account until it expires."""
+def token(mail: Annotated[str, typer.Argument(help="Mail of an active account.")]) -> None:
+    """Print an access token of an account. It gives full access to the account until it expires."""
 
     async def opened(database: Database, settings: Settings) -> str:
         refuse_insecure_secret(settings)

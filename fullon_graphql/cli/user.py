@@ -1,4 +1,4 @@
-"""`fullon-graphql user`: accounts, from the command line. Passwords are never arguments: those show in `ps`."""
+"""`fullon-graphql user`: accounts. Passwords are never arguments, which `ps` would show."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from fullon_graphql.database import Database
 from fullon_graphql.models import Role
 from fullon_graphql.services.user_admin import all_accounts, create_account, set_password
 
-app = typer.Typer(help="Accounts: create, give a new password, list.", no_args_is_help=True)
+app = typer.Typer(help="Create accounts, set passwords, list accounts.", no_args_is_help=True)
 
-Mail = Annotated[str, typer.Argument(help="The mail the account signs in with.")]
+Mail = Annotated[str, typer.Argument(help="Mail of the account.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
@@ -27,10 +27,10 @@ def create(
     mail: Mail,
     name: Annotated[str, typer.Option(help="First name.")] = "",
     lastname: Annotated[str, typer.Option(help="Last name.")] = "",
-    admin: Annotated[bool, typer.Option("--admin", help="Make it an administrator.")] = False,
+    admin: Annotated[bool, typer.Option("--admin", help="Give the account the role of administrator.")] = False,
     password_stdin: PasswordStdin = False,
 ) -> None:
-    """Create an active account; asks for its password."""
+    """Create an active account. Prompts for its password."""
     password = _password(password_stdin)
     role = Role.ADMIN if admin else Role.USER
     uid = with_database(
@@ -41,10 +41,10 @@ def create(
 
 @app.command()
 def passwd(mail: Mail, password_stdin: PasswordStdin = False) -> None:
-    """Give an account a new password and end all its sessions."""
+    """Set the password of an account and end all its sessions."""
     password = _password(password_stdin)
     with_database(lambda database, settings: _change_password(database, settings, mail, password))
-    typer.echo(f"Changed the password of {mail}; all its sessions have ended.")
+    typer.echo(f"Changed the password of {mail} and ended all its sessions.")
 
 
 @app.command("list")

@@ -1,1 +1,1 @@
-"""The candle store: what it is called in the database, how it is written, imported, resampled and read."""
+"""The candle store: names in the database, writing, importing, resampling and reading."""

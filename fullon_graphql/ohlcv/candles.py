@@ -1,4 +1,4 @@
-"""A bar, and many bars column by column."""
+"""One bar, and many bars as columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Candle(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CandleColumns:
-    """Bars in ascending order as lists of one length; `time` is in unix milliseconds."""
+    """Bars in ascending order, as lists of equal length; `time` is in unix milliseconds."""
 
     time: list[float]
     open: list[float]
@@ -39,26 +39,26 @@ class CandleColumns:
 
     @property
     def length(self) -> int:
-        """How many bars there are."""
+        """Number of bars."""
         return len(self.time)
 
     def reversed(self) -> CandleColumns:
-        """The same bars the other way round."""
+        """The same bars in reverse order."""
         columns = (self.time, self.open, self.high, self.low, self.close, self.volume)
         return CandleColumns(*(column[::-1] for column in columns))
 
     def bars(self) -> Bars:
-        """The same bars as a sequence that makes each of them only when it is looked at."""
+        """The same bars as a lazy sequence."""
         return Bars(self)
 
     def rows(self) -> list[Candle]:
-        """The same bars one by one."""
+        """The same bars as a list."""
         times = (datetime.fromtimestamp(milliseconds / 1000, UTC) for milliseconds in self.time)
         return list(map(Candle, times, self.open, self.high, self.low, self.close, self.volume))
 
 
 class Bars(Sequence[Candle]):
-    """Bars one by one, over columns. Written as JSON they are never made at all."""
+    """A sequence of bars over columns. JSON is written from the columns, without a `Candle` per bar."""
 
     def __init__(self, columns: CandleColumns) -> None:
         self._columns = columns
@@ -79,17 +79,17 @@ class Bars(Sequence[Candle]):
         return iter(self._columns.rows())
 
     def json_column(self, name: str) -> Sequence[Any]:
-        """One field of every bar as JSON has it; times as ISO 8601 text.
+        """The JSON values of one field of every bar; times as ISO 8601 text.
 
         Raises:
-            ValueError: a number is not finite, which JSON cannot say.
+            ValueError: a number is not finite.
         """
         column: list[float] = getattr(self._columns, name)
         if not math.isfinite(sum(column)):  # finite only where every number is
-            raise ValueError(f"{name} holds a number that JSON cannot say")
+            raise ValueError(f"{name} holds a number that is not finite")
         return list(map(_iso_time, column)) if name == "time" else column
 
 
-@lru_cache(maxsize=100_000)  # charts ask for the same minutes again and again
+@lru_cache(maxsize=100_000)  # charts read the same minutes repeatedly
 def _iso_time(milliseconds: float) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

@@ -1,4 +1,4 @@
-"""A recording on disk: CSV or CSV.gz with a header, read in blocks so that its size does not matter."""
+"""A recording on disk: CSV or CSV.gz with a header, read in blocks of constant size."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from fullon_graphql.errors import BadUserInput
+from fullon_graphql.errors import BadUserInput, shortened
 
 OnProgress = Callable[[int, int], None]
-"""Is told how many bytes of the file have been read, and of how many."""
+"""Called with the number of bytes read and the size of the file."""
 
 _BLOCK: Final = 1 << 18
 _LONGEST_HEADER: Final = 4096
@@ -22,7 +22,7 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 class CsvFile:
-    """An open recording: its header, then the bytes of its rows."""
+    """An open recording: the header, then the bytes of the rows."""
 
     def __init__(self, path: Path, raw: BinaryIO, text: BinaryIO, on_progress: OnProgress) -> None:
         self.name = path.name
@@ -32,7 +32,7 @@ class CsvFile:
     @classmethod
     @contextmanager
     def open(cls, path: Path, on_progress: OnProgress) -> Iterator[CsvFile]:
-        """Open `path`; whether it is compressed is seen from its first bytes."""
+        """Open `path`; the first bytes show whether it is compressed."""
         with path.open("rb") as raw:
             if raw.peek(len(_GZIP)).startswith(_GZIP):
                 with gzip.open(raw) as text:
@@ -41,16 +41,16 @@ class CsvFile:
                 yield cls(path, raw, raw, on_progress)
 
     async def header(self, expected: Sequence[str]) -> list[str]:
-        """The column names in the file's own order.
+        """The column names in the order of the file.
 
         Raises:
-            BadUserInput: they are not those `expected`.
+            BadUserInput: the names differ from those `expected`.
         """
         line = await asyncio.to_thread(self._read, self._text.readline, _LONGEST_HEADER)
         names = [name.strip() for name in next(csv.reader([line.decode("utf-8-sig", "replace")]), [])]
         if len(names) != len(expected) or set(names) != set(expected):
             raise BadUserInput(
-                f"{self.name}, line 1: the header must name {', '.join(expected)}; came {', '.join(names)!r}."
+                f"{self.name}, line 1: the header must name {', '.join(expected)}; got {shortened(', '.join(names))}."
             )
         return names
 

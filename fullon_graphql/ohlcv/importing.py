@@ -1,4 +1,4 @@
-"""Recordings into the candle store: all of a file, or, where one row is bad, nothing.
+"""Import of recordings into the candle store: the whole file, or nothing if one row is bad.
 
 PostgreSQL parses the file (COPY into a temporary table), checks its rows and stores them.
 """
@@ -25,7 +25,7 @@ from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
 from fullon_graphql.ohlcv.writer import REPLACE_CANDLE, create_candles, create_trades
 
 _TIMEOUT: Final = 3600.0
-"""Seconds one statement of an import may take: a file of years takes longer than a request may."""
+"""Seconds one statement of an import may take: a file of several years takes longer than a request may."""
 _END_OF_TIME: Final = 32_503_680_000_000  # the year 3000: times in microseconds lie beyond it
 
 _TRADE: Final = {
@@ -46,12 +46,12 @@ _CANDLE: Final = {
 _TIME: Final = "to_timestamp(time_ms / CAST(1000 AS double precision))"
 
 _Check = tuple[str, str]
-"""When a row is bad, and the text that says why: two SQL expressions."""
+"""Two SQL expressions: the condition of a bad row, and the text that gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import did: rows read, of these new ones, and ones that replaced other values."""
+class ImportResult:
+    """Result of an import: number of rows read, of new rows, and of rows that replaced other values."""
 
     read: int
     new: int
@@ -59,7 +59,7 @@ class Imported:
 
     @property
     def already_there(self) -> int:
-        """Rows that were in the store before, with the same values or others."""
+        """Number of rows that were already stored, with the same or other values."""
         return self.read - self.new
 
 
@@ -68,17 +68,17 @@ def _silent(_done: int, _all: int) -> None: ...
 
 async def import_trades(
     database: Database, path: Path, exchange: str, symbol: str, *, on_progress: OnProgress = _silent
-) -> Imported:
+) -> ImportResult:
     """Add the trades of a CSV file (`time_ms, trade_id, side, price, volume`; may be gzipped) to the store.
 
-    A trade that is there already (same time and trade id) is left as it is. Tables are created where absent.
+    A trade that is already stored (same time and trade id) stays unchanged. Missing tables are created.
 
     Raises:
-        BadUserInput: a row is bad; the message has its line in the file. Nothing has been changed then.
+        BadUserInput: a row is bad; the message names its line in the file. Nothing is stored then.
     """
     table = quoted(schema_name(exchange), trades_table(symbol))
     async with _recording(database, path, _TRADE, _TRADE_CHECKS, on_progress) as (driver, read):
-        async with database.transaction() as connection:  # of its own: creating locks others out until it commits
+        async with database.transaction() as connection:  # separate: creation holds a lock until its commit
             await create_trades(connection, exchange, symbol)
         status = await driver.execute(
             f"""
@@ -88,7 +88,7 @@ async def import_trades(
             """,  # no conflict target: an older table may be unique in its time alone
             timeout=_TIMEOUT,
         )
-    return Imported(read, _count(status), corrected=0)
+    return ImportResult(read, _count(status), corrected=0)
 
 
 async def import_candles(
@@ -99,17 +99,17 @@ async def import_candles(
     *,
     timeframe: Timeframe = Timeframe.M1,
     on_progress: OnProgress = _silent,
-) -> Imported:
+) -> ImportResult:
     """Add the candles of a CSV file (`time_ms, open, high, low, close, volume`; may be gzipped) to the store.
 
-    A candle that is there already is replaced. Tables are created where absent, one per timeframe.
+    A candle that is already stored is replaced. Missing tables are created, one per timeframe.
 
     Raises:
-        BadUserInput: a row is bad; the message has its line in the file. Nothing has been changed then.
+        BadUserInput: a row is bad; the message names its line in the file. Nothing is stored then.
     """
     table = quoted(schema_name(exchange), candles_table(symbol, timeframe))
     async with _recording(database, path, _CANDLE, _candle_checks(timeframe), on_progress) as (driver, read):
-        async with database.transaction() as connection:  # of its own: creating locks others out until it commits
+        async with database.transaction() as connection:  # separate: creation holds a lock until its commit
             await create_candles(connection, exchange, symbol, timeframe)
         [(new, corrected)] = await driver.fetch(
             f"""
@@ -120,19 +120,19 @@ async def import_candles(
                 RETURNING xmax = 0 AS new
             )
             SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM written
-            """,  # a row that was there has the number of this transaction in xmax
+            """,  # a replaced row has this transaction's id in xmax
             timeout=_TIMEOUT,
         )
-    return Imported(read, new, corrected)
+    return ImportResult(read, new, corrected)
 
 
 @asynccontextmanager
 async def _recording(
     database: Database, path: Path, columns: dict[str, str], checks: Sequence[_Check], on_progress: OnProgress
 ) -> AsyncIterator[tuple[asyncpg.Connection, int]]:
-    """A transaction with the checked rows of the file in a temporary table `recording`; and how many there are.
+    """A transaction with the checked rows of the file in a temporary table `recording`, and their number.
 
-    Given is the driver's own connection, which can COPY and has a timeout per statement.
+    Yields the driver's connection, which supports COPY and a timeout per statement.
     """
     definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     create = f"""
@@ -164,9 +164,9 @@ async def _load(
 
 
 def _place(error: asyncpg.PostgresError) -> str:
-    """Where COPY stumbled, e.g. `line 17, column price`; it has not seen the header."""
+    """Position of COPY's error, e.g. `line 17, column price`. COPY does not count the header."""
     place = re.search(r"line (\d+)(, column \w+)?", str(error.context))
-    return f"line {int(place[1]) + 1}{place[2] or ''}" if place else "somewhere"
+    return f"line {int(place[1]) + 1}{place[2] or ''}" if place else "unknown line"
 
 
 async def _check(driver: asyncpg.Connection, name: str, checks: Sequence[_Check]) -> None:
@@ -211,7 +211,10 @@ _TRADE_CHECKS: Final[Sequence[_Check]] = [
 
 def _candle_checks(timeframe: Timeframe) -> list[_Check]:
     if timeframe.width is None:
-        raise BadUserInput("Months cannot be imported: they are computed from shorter candles.", field="timeframe")
+        raise BadUserInput(
+            "Months cannot be imported: they are computed from shorter candles. Import daily or shorter candles.",
+            field="timeframe",
+        )
     width, origin = timeframe.width.total_seconds() * 1000, ORIGIN.timestamp() * 1000
     return [
         *_number_checks(_CANDLE),

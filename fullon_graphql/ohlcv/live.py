@@ -1,4 +1,4 @@
-"""From stored bars and live prices to what a listener is told. No clock of its own, no input, no output."""
+"""From stored bars and live prices to the updates of a subscriber. No clock, no I/O."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.timeframes import Timeframe
 
 WATCHED: Final = 500
-"""The most closed bars that are compared with the store time and again."""
+"""Maximum number of closed bars that are compared with the store at each look."""
 
 WATCHED_MINUTES: Final = 10_000
-"""About as many stored minutes may be read for that: of longer bars fewer are compared, though never less than two."""
+"""Maximum number of stored minutes read for that: fewer bars of longer timeframes, but at least two."""
 
 
 class Update(NamedTuple):
-    """A bar as it is now. `closed` bars have the values of the store."""
+    """The current state of a bar. `closed` bars have the values of the store."""
 
     candle: Candle
     closed: bool
 
 
 class LiveBars:
-    """The newest bars of one instrument and timeframe, as a listener has been told of them.
+    """The newest bars of one instrument and timeframe, as delivered to a subscriber.
 
-    A bar is closed once the store is complete beyond its end, and tells what is stored; a closed bar whose stored
-    values are others later is told again. The newest bar that is not closed is *forming*: what the store has of it
-    already, and the prices that have been seen since. Prices have no volume, so its volume is that of the stored part.
+    A bar is closed once the store is complete beyond its end, and has the stored values; it is delivered again if they
+    change. The newest bar that is not closed is *forming*: its stored part and the prices seen since. Prices have no
+    volume, so the volume of a forming bar is that of the stored part.
 
-    Of the closed bars that were told the newest `kept` are remembered. `since` is the start of the oldest bar that is
-    still compared with the store; None for all there are.
+    The newest `kept` delivered bars are remembered. `since` is the start of the oldest bar that is still compared with
+    the store; None for all.
     """
 
     def __init__(self, timeframe: Timeframe, kept: int) -> None:
@@ -44,26 +44,26 @@ class LiveBars:
         self._stored: Candle | None = None
         self._live: Candle | None = None
         self._live_time: datetime | None = None
-        self._told: Candle | None = None
+        self._delivered: Candle | None = None
 
     @property
-    def untold(self) -> bool:
-        """True before the first look."""
+    def is_new(self) -> bool:
+        """True before the first `update_stored`."""
         return self._complete_until is None
 
-    def look(self, bars: Sequence[Candle], complete_until: datetime) -> Iterator[Update]:
-        """What is new in the store: `bars` are all that start at or after `since`, in order.
+    def update_stored(self, bars: Sequence[Candle], complete_until: datetime) -> Iterator[Update]:
+        """Apply stored bars and return those to deliver: `bars` are all that start at or after `since`, in order.
 
-        They must have been read after it was known that the store is complete until `complete_until`. A bar counts as
-        told when it is taken from the iterator.
+        They must have been read after the store was known to be complete until `complete_until`. A bar counts as
+        delivered when it is taken from the iterator.
         """
         self._complete_until = max(self._complete_until or complete_until, complete_until)
         self._boundary = boundary = self._timeframe.bucket_start(self._complete_until)
         self._stored = next((bar for bar in reversed(bars) if bar.time >= boundary), None)
         return self._closes([bar for bar in bars if bar.time < boundary])
 
-    def price(self, time: datetime, price: float) -> None:
-        """Take in what was paid at `time`. A price older than the last one says nothing new."""
+    def add_price(self, time: datetime, price: float) -> None:
+        """Apply a price paid at `time`. A price older than the last one is ignored."""
         if self._live_time and time < self._live_time:
             return
         self._live_time = time
@@ -75,17 +75,17 @@ class LiveBars:
             self._live = Candle(start, price, price, price, price, volume=0.0)
 
     def forming(self) -> list[Update]:
-        """The forming bar, where it is not as it was told last."""
+        """The forming bar, if it differs from the last delivered one."""
         bar = self._forming()
-        if bar is None or bar == self._told:
+        if bar is None or bar == self._delivered:
             return []
-        self._told = bar
+        self._delivered = bar
         return [Update(bar, closed=False)]
 
-    def told(self, last: int) -> list[Update]:
-        """What has been told so far, as it is now: the newest `last` closed bars in order, and the forming one."""
+    def delivered(self, last: int) -> list[Update]:
+        """The delivered state: the newest `last` closed bars in order, and the forming bar."""
         closed = [Update(self._closed[time], closed=True) for time in sorted(self._closed)[-last:]]
-        forming = self._told if self._told and not self._is_closed(self._told) else None
+        forming = self._delivered if self._delivered and not self._is_closed(self._delivered) else None
         return [*closed, Update(forming, closed=False)] if forming else closed
 
     def _forming(self) -> Candle | None:
@@ -123,7 +123,7 @@ class LiveBars:
 
 
 def most_watched(timeframe: Timeframe) -> int:
-    """How many closed bars of a timeframe are compared with the store at most."""
+    """Maximum number of closed bars of a timeframe that are compared with the store."""
     width = timeframe.width
     minutes = width.total_seconds() / 60 if width else 31 * 24 * 60
     return int(min(WATCHED, max(2, WATCHED_MINUTES // minutes)))

@@ -1,8 +1,8 @@
-"""From rows of a source to bars of a timeframe, in SQL.
+"""SQL that computes bars of a timeframe from the rows of a source.
 
 The statements take the parameters start, end, now (times or null) and count (an integer), so that their text depends
-on the source, the timeframe and the kind of question alone. Inside them every time is a `timestamp` in UTC; a bar
-belongs to [start, end) where its bucket start does.
+only on the source, the timeframe and the kind of window. Inside them every time is a `timestamp` in UTC; a bar belongs
+to [start, end) if its bucket start does.
 """
 
 # ruff: noqa: S608  # names come quoted from naming.py, values are bound
@@ -16,7 +16,7 @@ from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
 
 
 def newest_row(source: Source) -> str:
-    """The time of the newest row of all; null where there is none."""
+    """The time of the newest row; null without rows."""
     return f"""SELECT {_utc(source, 'max("timestamp")')} AS time FROM {source.name}"""
 
 
@@ -26,10 +26,10 @@ def oldest_bars(source: Source, timeframe: Timeframe) -> str:
 
 
 def newest_bars(source: Source, timeframe: Timeframe) -> str:
-    """The last `count` bars of the range that exist, however far they lie apart, newest first."""
+    """The last `count` existing bars of the range, newest first; empty buckets do not count."""
     if source.timeframe is timeframe or not source.indexed:
         return _edge_bars(source, timeframe, "DESC", rows=_enough_rows(source, timeframe))
-    # One index probe per bar steps over whatever is empty; only the rows of the bars found are read.
+    # One index probe per bar skips empty buckets; only rows of the found bars are read.
     bucket = _bucket(timeframe, _utc(source))
     return f"""
         WITH RECURSIVE newest (time, position) AS (
@@ -53,10 +53,10 @@ def newest_bars(source: Source, timeframe: Timeframe) -> str:
 
 
 def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
-    """The first (or, with `newest`, the last) `count` bars of the range where every bucket has one.
+    """The first (or, with `newest`, the last) `count` bars of the range, without gaps.
 
-    An empty bucket repeats the close before it with volume 0. The first is that of the first row of all; the last is
-    that of the newest row, or where `end` is given the last before it, as far as `now`.
+    An empty bucket repeats the close before it with volume 0. The series starts at the first row and ends at the newest
+    row, or with `end` at the last bucket before it, but not after `now`.
     """
     step = _step(timeframe)
     first, after = (_stored(source, f"(SELECT {edge} FROM edges)") for edge in ("lo", f"hi + {step}"))
@@ -98,14 +98,14 @@ def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
 
 def _edge_bars(source: Source, timeframe: Timeframe, direction: str, rows: str | None = None) -> str:
     rows = rows or f"{source.name} WHERE {_range(source, timeframe)}"
-    time = '"timestamp"' if source.timeframe is timeframe else "time"  # the column has the index, the bucket none
+    time = '"timestamp"' if source.timeframe is timeframe else "time"  # the column is indexed, the bucket is not
     return f"{_bars(source, timeframe, rows)} ORDER BY {time} {direction} LIMIT CAST(:count AS integer)"
 
 
 def _enough_rows(source: Source, timeframe: Timeframe) -> str | None:
-    """The newest candles of a source, as many as `count` bars can be made of at most.
+    """The newest candles of a source, the maximum number that `count` bars consist of.
 
-    Without an index (on most views) sorting once is cheaper than probes that would each read everything.
+    Without an index (on most views) one sort is cheaper than probes that each read everything.
     """
     if source.timeframe is None or source.timeframe.width is None:
         return None
@@ -167,10 +167,10 @@ def _step(timeframe: Timeframe) -> str:
 
 
 def _utc(source: Source, time: str = '"timestamp"') -> str:
-    """A time of the source, as UTC without a zone."""
+    """A time of the source as UTC without a zone."""
     return f"{time} AT TIME ZONE 'UTC'" if source.aware else time
 
 
 def _stored(source: Source, utc: str) -> str:
-    """The other way round: a UTC time as the source stores it, so that its index serves the comparison."""
+    """A UTC time as the source stores it, so that its index serves the comparison."""
     return f"({utc}) AT TIME ZONE 'UTC'" if source.aware else f"({utc})"

@@ -1,4 +1,4 @@
-"""Which tables and views hold a symbol's prices: looked up in PostgreSQL's catalogue, never assumed, never created."""
+"""The tables and views with a symbol's prices, found in PostgreSQL's catalogue. Nothing is assumed or created."""
 
 # ruff: noqa: S608  # names come quoted from naming.py, values are bound
 
@@ -17,10 +17,10 @@ from fullon_graphql.ohlcv.naming import candles_table, candles_view, quoted, sch
 from fullon_graphql.ohlcv.timeframes import Timeframe
 
 _REMEMBERED_FOR: Final = 60.0
-"""Seconds until a symbol is looked up anew, so that a better source that has appeared since is taken."""
+"""Seconds until a symbol is looked up again, to find sources created since."""
 
 _Key = tuple[str, str]
-"""Schema and trades table: what all spellings of a symbol share."""
+"""Schema and trades table: equal for all spellings of a symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,9 @@ class Market:
 class Source:
     """A table or view that bars can be read from.
 
-    `timeframe` is that of its candles, None for trades. `aware` tells whether its times carry a zone (else they are
-    UTC); `indexed`, whether the newest row before a time is found without reading the rest; `computed`, whether its
-    newest candle is made of trades, so that more of them may come. `order` are the columns that put its rows in the
-    order they happened.
+    `timeframe` is that of its candles, None for trades. `aware`: its times carry a zone (else they are UTC).
+    `indexed`: an index finds the newest row before a time. `computed`: its newest candle is computed from trades and
+    may still change. `order`: the columns that sort its rows in order of time.
     """
 
     name: str
@@ -50,19 +49,19 @@ class Source:
     order: tuple[str, ...]
 
     def makes(self, timeframe: Timeframe) -> bool:
-        """True where bars of `timeframe` can be made of this source."""
+        """True if bars of `timeframe` can be computed from this source."""
         return self.timeframe is None or timeframe.consists_of(self.timeframe)
 
 
 class Catalogue:
-    """The sources of each symbol, remembered for a minute; what was not found is asked for again every time."""
+    """The sources of each symbol, cached for a minute. A symbol without sources is looked up every time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._known: dict[_Key, tuple[float, tuple[Source, ...]]] = {}
 
     async def find(self, markets: Iterable[Market]) -> dict[Market, tuple[Source, ...]]:
-        """The sources that hold rows, best first, for each of `markets` that has any table; empty where all are.
+        """The sources with rows, in order of preference, for each of `markets` that has a table.
 
         A view of one-minute candles comes before the table of them, then trades, then coarser candles.
         """
@@ -77,7 +76,7 @@ class Catalogue:
         return {market: known[key] for market, key in keys.items() if key in known}
 
     def forget(self) -> None:
-        """Look everything up anew, because a table that was known has gone."""
+        """Drop the cache: a known table is missing."""
         self._known.clear()
 
     async def _discover(self, symbols: Mapping[_Key, str]) -> dict[_Key, tuple[Source, ...]]:
@@ -114,24 +113,24 @@ _LOOKUP: Final = text("""
     JOIN pg_namespace n ON n.nspname = wanted.schema
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
     JOIN pg_attribute t ON t.attrelid = c.oid AND t.attname = 'timestamp'
-""")  # a column of a view is updatable where it passes a table's column through, with that table's index
+""")  # a view's column is updatable if it passes a table's column through, with its index
 
 
 def _key(market: Market) -> _Key | None:
     try:
         return schema_name(market.exchange), trades_table(market.symbol)
     except BadUserInput:
-        return None  # what cannot be named has no tables
+        return None  # an invalid name has no tables
 
 
 def _tables(symbol: str) -> list[str]:
-    """What may exist of a symbol, the best first."""
+    """Possible tables and views of a symbol, in order of preference."""
     names = [candles_view(symbol), candles_table(symbol), trades_table(symbol)]
     return names + [candles_table(symbol, coarser) for coarser in _COARSER]
 
 
 def _source(row: Row[Any]) -> Source | None:
-    """The source that a row of the catalogue describes, or None where its columns are not those of one."""
+    """The source described by a row of the catalogue; None if required columns are missing."""
     name, columns = quoted(row.schema, row.name), set(row.columns)
     if row.name.endswith("_trades"):
         if not columns >= _TRADE_COLUMNS:
@@ -146,7 +145,7 @@ def _source(row: Row[Any]) -> Source | None:
 
 
 def _order(row: Row[Any]) -> tuple[str, ...]:
-    """Many trades share a millisecond: then the exchange's number counts, and without one the order of insertion."""
+    """Trades of one millisecond are sorted by the exchange's trade id, and without one by order of insertion."""
     order = ['"timestamp"']
     if "ord" in row.columns:
         order.append("CASE WHEN ord ~ '^[0-9]+$' THEN CAST(ord AS numeric) END")

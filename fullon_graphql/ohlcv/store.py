@@ -1,4 +1,4 @@
-"""Reading candles: one statement per call, whatever the timeframe, from whichever source the symbol has."""
+"""Reading candles: one statement per call for any timeframe, number of symbols and kind of source."""
 
 # ruff: noqa: S608  # the statements are built in resampling.py from quoted names, values are bound
 
@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeVar, overload
+from typing import Any, Final, TypeVar
 
 import asyncpg
 
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, FullonError, NotFound
+from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
 from fullon_graphql.ohlcv import resampling, stored
-from fullon_graphql.ohlcv.candles import Candle, CandleColumns
+from fullon_graphql.ohlcv.candles import CandleColumns
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -24,16 +24,16 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 T = TypeVar("T")
 
 MAX_BARS: Final = 50_000
-"""The most bars one answer may have."""
+"""Maximum number of bars of one answer."""
 
 
 Kind = tuple[bool, bool]
-"""Whether gaps are filled, and whether the newest bars are wanted."""
+"""Whether gaps are filled, and whether the newest bars are selected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which bars are wanted: those that start in [start, end), of these the `last` newest, gaps filled or not.
+    """A selection of bars: those that start in [start, end), of these the newest `last`, with gaps filled or not.
 
     Times without a zone are UTC.
 
@@ -49,100 +49,47 @@ class Window:
     def __post_init__(self) -> None:
         start, end = _aware(self.start), _aware(self.end)
         if start and end and start >= end:
-            raise BadUserInput(f"from must be before to; came {start:%FT%TZ} and {end:%FT%TZ}.", field="from")
+            raise BadUserInput(f"from must be before to; got {start:%FT%TZ} and {end:%FT%TZ}.", field="from")
         if self.last is not None and not 1 <= self.last <= MAX_BARS:
-            raise BadUserInput(f"last must be between 1 and {MAX_BARS}; came {self.last}.", field="last")
+            raise BadUserInput(f"last must be between 1 and {MAX_BARS}; got {self.last}.", field="last")
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What the statements of resampling.py ask for; one bar more than allowed shows that there are too many."""
+        """Parameters of the statements of resampling.py. One bar more than allowed is read to detect an excess."""
         count = self.last or MAX_BARS + 1
         return {"start": _aware(self.start), "end": _aware(self.end), "now": datetime.now(UTC), "count": count}
 
     @property
     def kind(self) -> Kind:
-        """What of it shows in the statement's text."""
+        """The part of the window on which the statement's text depends."""
         return self.fill, self.last is not None
 
 
 class CandleStore:
-    """The candles of every exchange and symbol in one database. Reads only: nothing is ever created."""
+    """The candles of every exchange and symbol in one database. Reads only; creates nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._catalogue = Catalogue(database)
 
-    @overload
     async def candles(
-        self,
-        exchange: str,
-        symbol: str,
-        timeframe: Timeframe,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        last: int | None = None,
-        fill: bool = False,
-        columns: Literal[False] = False,
-    ) -> list[Candle]: ...
-
-    @overload
-    async def candles(
-        self,
-        exchange: str,
-        symbol: str,
-        timeframe: Timeframe,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        last: int | None = None,
-        fill: bool = False,
-        columns: Literal[True],
-    ) -> CandleColumns: ...
-
-    async def candles(
-        self,
-        exchange: str,
-        symbol: str,
-        timeframe: Timeframe,
-        *,
-        start: datetime | None = None,
-        end: datetime | None = None,
-        last: int | None = None,
-        fill: bool = False,
-        columns: bool = False,
-    ) -> list[Candle] | CandleColumns:
-        """The bars that start in [start, end), oldest first; with `last`, the newest so many of them.
-
-        With `fill`, empty buckets repeat the last close with volume 0: never before the first bar of the series, and
-        at the end up to `end` (but not into the future) or, without it, up to the newest bar.
-
-        A symbol whose tables are empty or only hold bars too coarse for `timeframe` has no bars.
-
-        Raises:
-            NotFound: there is no table for the symbol.
-            BadUserInput: impossible bounds, or more than MAX_BARS bars.
-        """
-        window = Window(start, end, last, fill)
-        [answer] = await self.candles_many([Market(exchange, symbol)], timeframe, window)
-        if isinstance(answer, FullonError):
-            raise answer
-        return answer if columns else answer.rows()
-
-    async def candles_many(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window
     ) -> list[CandleColumns | FullonError]:
-        """The same bars of many symbols in one statement, in the order of `markets`.
+        """The bars of many symbols in one statement, oldest first, in the order of `markets`.
 
-        A symbol that cannot be answered has its error in its place, as data loaders expect it.
+        With `fill`, empty buckets repeat the last close with volume 0: never before the first bar of the series, and
+        at the end up to `end` (but not into the future) or, without it, up to the newest bar. A symbol whose tables
+        are empty or have only bars too coarse for `timeframe` has no bars.
+
+        A symbol without tables, or with more than MAX_BARS bars, has its error in its place, as data loaders expect.
         """
         return await self._retried(lambda: self._answer(markets, timeframe, window))
 
     async def newest_trades(self, market: Market, limit: int) -> list[Trade]:
-        """The newest `limit` trades, oldest first; none where only candles are stored.
+        """The newest `limit` trades, oldest first; empty if only candles are stored.
 
         Raises:
-            NotFound: there is no table for the symbol.
+            NotFound: the symbol has no table.
         """
         return await self._retried(lambda: self._trades(market, stored.newest_trades, {"count": limit}))
 
@@ -153,12 +100,12 @@ class CandleStore:
             BadUserInput: start is after end.
         """
         if start > end:
-            raise BadUserInput(f"start must not be after end; came {start:%FT%TZ} and {end:%FT%TZ}.", field="start")
+            raise BadUserInput(f"start must not be after end; got {start:%FT%TZ} and {end:%FT%TZ}.", field="start")
         bounds = {"start": start, "end": end, "count": limit}
         return await self._retried(lambda: self._trades(market, stored.trades_between, bounds))
 
     async def extents(self, market: Market) -> list[Extent]:
-        """What is stored of a symbol, the best source first. Raises as `newest_trades` does."""
+        """The period of each source of a symbol, the preferred source first. Raises as `newest_trades` does."""
         return await self._retried(lambda: self._extents(market))
 
     async def stored(self, markets: Sequence[Market]) -> set[Market]:
@@ -166,7 +113,7 @@ class CandleStore:
         return set(await self._catalogue.find(markets))
 
     async def _retried(self, read: Callable[[], Awaitable[T]]) -> T:
-        """A table that was known may have gone since: then everything is looked up anew, once."""
+        """Read, and once more with a fresh catalogue if a known table is missing."""
         try:
             return await read()
         except asyncpg.UndefinedTableError:
@@ -198,10 +145,10 @@ class CandleStore:
         ]
 
     async def complete_until(self, market: Market, timeframe: Timeframe) -> datetime | None:
-        """Until when everything that bars of `timeframe` are made of is stored; None where nothing is.
+        """The time until which all rows that make bars of `timeframe` are stored; None without rows.
 
-        Rows are taken to come in the order of time, and a candle when it is over. Of trades, and of a view over them,
-        more may come in the newest minute.
+        Rows are assumed to be written in order of time, and a candle when it is over. Trades, and views over them, may
+        still change in the newest minute.
         """
         try:
             return await self._complete_until(market, timeframe)
@@ -240,7 +187,7 @@ class CandleStore:
 
 
 def _best(candidates: Sequence[Source], timeframe: Timeframe) -> Source | None:
-    """The first source, of the best ones first, that bars of `timeframe` can be made of."""
+    """The first of the ordered sources that makes bars of `timeframe`."""
     return next((source for source in candidates if source.makes(timeframe)), None)
 
 
@@ -264,8 +211,8 @@ def _bars_of(source: Source, timeframe: Timeframe, fill: bool, newest: bool) -> 
 def _as_columns(bars: str, key: int) -> str:
     """All bars in one row, each column as the bytes of its doubles.
 
-    An array would say of each number how long it is, and the driver would read them one by one: half of the time that
-    500 bars take. NaN stands for what is missing, so that no column is ever shorter than the others.
+    An array would carry the length of each number, and the driver would decode them one by one: half of the time for
+    500 bars. NaN replaces null, so that all columns have the same length.
     """
     numbers = ["date_part('epoch', time) * 1000", "open", "high", "low", "close", "volume"]
     columns = (f"string_agg(float8send(coalesce(CAST({number} AS float8), 'NaN')), '')" for number in numbers)
@@ -277,14 +224,14 @@ def _columns(row: asyncpg.Record) -> CandleColumns | FullonError:
     if bars.time[1:] and bars.time[0] > bars.time[-1]:
         bars = bars.reversed()
     if bars.length > MAX_BARS:
-        return BadUserInput(f"More than {MAX_BARS} bars; ask for a shorter range, a longer timeframe or `last`.")
+        return BadUserInput(f"More than {MAX_BARS} bars. Request a shorter range, a longer timeframe, or `last`.")
     return bars
 
 
 def _doubles(column: bytes | None) -> list[float]:
-    """The numbers of a column; nothing where there was nothing to put together."""
+    """The numbers of a column; empty for null."""
     return list(struct.unpack(f">{len(column) // 8}d", column)) if column else []
 
 
 def _unknown(market: Market) -> NotFound:
-    return NotFound(f"There are no candles of {market.symbol!r} on {market.exchange!r}.")
+    return NotFound(f"No candles of {shortened(market.symbol)} on {shortened(market.exchange)}.")

@@ -1,4 +1,4 @@
-"""What lies in a source as it is: its trades, and from when to when there is anything."""
+"""Statements that read the raw trades of a source, and the period that a source covers."""
 
 # ruff: noqa: S608  # names come quoted from naming.py, values are bound
 
@@ -12,7 +12,7 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 
 
 class Trade(NamedTuple):
-    """One trade of anybody. `time` is UTC, `volume` in base currency; `side` and `type` as its writer spelt them."""
+    """One public trade. `time` is UTC, `volume` in base currency; `side` and `type` as stored."""
 
     time: datetime
     price: float
@@ -22,7 +22,7 @@ class Trade(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """From when to when a source has rows (UTC). `timeframe` is that of its candles, None for trades."""
+    """Period of a source's rows (UTC). `timeframe` is that of its candles, None for trades."""
 
     timeframe: Timeframe | None
     oldest: datetime
@@ -49,13 +49,13 @@ def trades_between(source: Source) -> str:
 
 
 def extent(source: Source, key: int) -> str:
-    """When the first and the last row were."""
+    """The times of the first and the last row."""
     first, last = _time(source, 'min("timestamp")'), _time(source, 'max("timestamp")')
     return f"SELECT {key} AS key, {first} AS oldest, {last} AS newest FROM {source.name}"
 
 
 def _columns(source: Source) -> str:
-    # Older tables may lack side or type: as JSON, what is absent is null.
+    # Older tables may lack side or type: through JSON a missing column is null.
     further = "to_jsonb(trade) ->> 'side' AS side, to_jsonb(trade) ->> 'type' AS type"
     return f"""{_time(source, '"timestamp"')} AS time, price, volume, {further}"""
 

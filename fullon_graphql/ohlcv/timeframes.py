@@ -1,4 +1,4 @@
-"""How long a bar is, and where it begins.
+"""Lengths of bars, and the alignment of their starts.
 
 Buckets are aligned in UTC as TimescaleDB aligns them: fixed widths count from Monday 2000-01-03, so weeks begin on
 Monday and three-day bars keep their phase; months begin on the first.
@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Final
 
 ORIGIN: Final = datetime(2000, 1, 3, tzinfo=UTC)
-"""The bucket start every fixed width is counted from."""
+"""The bucket start from which every fixed width is counted."""
 
 
 class Timeframe(StrEnum):
-    """The bar lengths of the platform: names as in the graph, values as REST and the exchanges spell them."""
+    """The bar lengths of the platform: names as in GraphQL, values as in REST and on the exchanges."""
 
     M1 = "1m"
     M3 = "3m"
@@ -35,28 +35,28 @@ class Timeframe(StrEnum):
 
     @property
     def width(self) -> timedelta | None:
-        """The length of every bar, or None for months, which differ."""
+        """The length of a bar; None for months, whose length varies."""
         unit = _UNITS.get(self.value[-1])
         return unit and int(self.value[:-1]) * unit
 
     def bucket_start(self, time: datetime) -> datetime:
-        """The start (UTC) of the bar that `time`, an aware datetime, falls into."""
+        """The start (UTC) of the bar that contains `time`, an aware datetime."""
         utc = time.astimezone(UTC)
         if self.width is None:
             return utc.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         return utc - (utc - ORIGIN) % self.width
 
     def next_bucket(self, start: datetime) -> datetime:
-        """The bucket start that follows the bucket start `start`."""
+        """The bucket start after the bucket start `start`."""
         if self.width is None:
             return self.bucket_start(start + timedelta(days=31))
         return start + self.width
 
     def consists_of(self, part: Timeframe) -> bool:
-        """True where each bar of this timeframe is made of whole bars of `part`."""
+        """True if each bar of this timeframe consists of whole bars of `part`."""
         if part.width is None:
             return self is part
-        return not (self.width or timedelta(days=1)) % part.width  # months are made of whole days
+        return not (self.width or timedelta(days=1)) % part.width  # months consist of whole days
 
 
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}

@@ -1,4 +1,4 @@
-"""Making candle tables and filling them. Only imports and the candle daemon do; readers never create anything.
+"""Creating and filling candle tables, for imports and the candle daemon. Readers never create anything.
 
 Every function works inside the caller's transaction.
 """
@@ -20,7 +20,7 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 _TRADES: Final = """
     "timestamp" timestamptz NOT NULL, price double precision NOT NULL, volume double precision NOT NULL,
     side text NOT NULL, type text NOT NULL, ord text NOT NULL DEFAULT '', PRIMARY KEY ("timestamp", ord)
-"""  # many trades share a millisecond: only the exchange's trade id (`ord`) tells them apart
+"""  # many trades share a millisecond: only the exchange's trade id (`ord`) distinguishes them
 _CANDLES: Final = """
     "timestamp" timestamptz PRIMARY KEY, open double precision NOT NULL, high double precision NOT NULL,
     low double precision NOT NULL, close double precision NOT NULL, vol double precision NOT NULL
@@ -33,18 +33,18 @@ REPLACE_CANDLE: Final = """
     WHERE (stored.open, stored.high, stored.low, stored.close, stored.vol)
         IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.vol)
 """
-"""Ends an `INSERT INTO … AS stored`: the newer bar wins, and an equal one writes nothing."""
+"""The end of an `INSERT INTO … AS stored`: a newer bar replaces the stored one, an equal one writes nothing."""
 
 
 async def create_trades(connection: AsyncConnection, exchange: str, symbol: str) -> str:
-    """Make sure the trades table of `symbol` exists; its quoted name."""
+    """Create the trades table of `symbol` if it is missing; returns its quoted name."""
     return await _create(connection, schema_name(exchange), trades_table(symbol), _TRADES)
 
 
 async def create_candles(
     connection: AsyncConnection, exchange: str, symbol: str, timeframe: Timeframe = Timeframe.M1
 ) -> str:
-    """Make sure the candle table of `symbol` exists; its quoted name. Months have no fixed width and no table."""
+    """Create the candle table of `symbol` if it is missing; returns its quoted name. Months have no table."""
     return await _create(connection, schema_name(exchange), candles_table(symbol, timeframe), _CANDLES)
 
 
@@ -55,10 +55,10 @@ async def upsert_candles(
     candles: Iterable[Candle],
     timeframe: Timeframe = Timeframe.M1,
 ) -> int:
-    """Store `candles`, replacing all values of those already there; how many rows were written.
+    """Store `candles`, replacing stored ones; returns the number of rows written.
 
-    The table must exist. Of two bars with one time the later in `candles` wins; a bar equal to the stored one is not
-    written again.
+    The table must exist. Of two bars with the same time the later in `candles` wins; a bar equal to the stored one is
+    not written.
     """
     newest = {candle.time: candle for candle in candles}
     columns = zip(*newest.values(), strict=True) if newest else [()] * len(Candle._fields)
@@ -81,7 +81,7 @@ async def _create(connection: AsyncConnection, schema: str, table: str, columns:
     name = quoted(schema, table)
     exists = await connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": name})
     if not exists:
-        await connection.execute(_LOCK)  # two that create at once would collide inside the catalogue
+        await connection.execute(_LOCK)  # concurrent creation would collide in the catalogue
         await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
         await connection.execute(text(f"CREATE TABLE IF NOT EXISTS {name} ({columns})"))
     return name

@@ -1,1 +1,1 @@
-"""The REST face: thin routers over the service functions, and the one place that renders errors for it."""
+"""The REST API: thin routers over the service functions, and the one place that renders its errors."""

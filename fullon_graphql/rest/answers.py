@@ -1,4 +1,4 @@
-"""What routes answer with: JSON as it is, written once; and what the documentation says of errors."""
+"""Response bodies of routes: JSON serialized once by orjson, and the documented form of an error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from pydantic import BaseModel, Field
 
 
 class Json(JSONResponse):
-    """Anything orjson can write. Times carry their offset; a number that JSON cannot say is null.
+    """A body serialized by orjson. Times carry their UTC offset; NaN and infinity are null.
 
-    A route that answers with this is not validated against its `response_model` a second time: that one is for the
-    documentation, and a test holds the two together.
+    FastAPI does not validate it against `response_model`, which only documents the route; a test compares the two.
     """
 
     def render(self, content: Any) -> bytes:
@@ -28,28 +27,30 @@ def _plain(value: object) -> float:
 
 
 class ErrorDetail(BaseModel):
-    """What a program can act on."""
+    """The part of an error that a program acts on."""
 
-    code: str = Field(description="The same codes as in the graph.", examples=["NOT_FOUND"])
-    message: str = Field(description="A sentence for people.")
-    service: str | None = Field(description="The store or daemon that does not answer, with SERVICE_UNAVAILABLE.")
-    timestamp: str = Field(description="When it happened, UTC.")
-    request_id: str = Field(description="What the log calls this request.")
-    retry_after: int | None = Field(description="Seconds to wait, with RATE_LIMITED.")
+    code: str = Field(description="Error code, the same as in GraphQL.", examples=["NOT_FOUND"])
+    message: str = Field(description="Message for people.")
+    service: str | None = Field(description="Store or daemon that does not answer, for SERVICE_UNAVAILABLE.")
+    timestamp: str = Field(description="Time of the error, UTC.")
+    request_id: str = Field(description="Id of the request, as in the log and in the header `x-request-id`.")
+    retry_after: int | None = Field(
+        description="Seconds to wait before the next attempt, for RATE_LIMITED and SERVICE_UNAVAILABLE."
+    )
 
 
 class Error(BaseModel):
-    """Every error of every route."""
+    """The body of every error response."""
 
-    detail: Any = Field(description="The sentence once more; a list of what is wrong where the request is malformed.")
+    detail: Any = Field(description="The message, or FastAPI's list of problems if the request is malformed.")
     error: ErrorDetail
 
 
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    401: {"model": Error, "description": "Nobody is signed in, or the credential is no longer good."},
-    403: {"model": Error, "description": "The account lacks the role, or the credential the scope."},
-    404: {"model": Error, "description": "There is no such thing, or it is somebody else's."},
-    422: {"model": Error, "description": "A value cannot be served; the message names it."},
-    503: {"model": Error, "description": "A store does not answer at the moment."},
+    401: {"model": Error, "description": "The credential is missing, invalid, expired or revoked."},
+    403: {"model": Error, "description": "The account lacks the role, or the credential lacks the scope."},
+    404: {"model": Error, "description": "The row does not exist or belongs to another user."},
+    422: {"model": Error, "description": "A value is invalid; the message names it."},
+    503: {"model": Error, "description": "A store does not answer."},
 }
-"""What any route may answer instead."""
+"""Error responses that every route may give."""

@@ -1,4 +1,4 @@
-"""What routes are handed: the process' long-lived parts, and who asks."""
+"""FastAPI dependencies: the worker, the caller, the principal and market data."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from fullon_graphql.context import Worker
 from fullon_graphql.services.candles import MarketData
 
 
-def _process(request: Request) -> Worker:
+def _worker(request: Request) -> Worker:
     worker: Worker = request.state.worker
     return worker
 
 
-# They let people sign in on the documentation's page; who asks is read from the headers as everywhere else.
-SIGNING_IN = [
+# For the sign-in form of the documentation page only; `_caller` reads the headers itself.
+SECURITY_SCHEMES = [
     Security(OAuth2PasswordBearer("/api/v1/auth/login", scheme_name="Access token", auto_error=False)),
     Security(APIKeyHeader(name="X-API-Key", scheme_name="API key", auto_error=False)),
 ]
 
 
-async def _caller(request: Request, worker: Annotated[Worker, Depends(_process)]) -> Caller:
+async def _caller(request: Request, worker: Annotated[Worker, Depends(_worker)]) -> Caller:
     headers = request.headers
     credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
     return await worker.authenticator.identify(credential)
@@ -35,15 +35,15 @@ def _principal(caller: Annotated[Caller, Depends(_caller)]) -> Principal:
     return signed_in(caller)
 
 
-WorkerDep = Annotated[Worker, Depends(_process)]
+WorkerDep = Annotated[Worker, Depends(_worker)]
 CallerDep = Annotated[Caller, Depends(_caller)]
-"""Who asks, or nobody: the services refuse whom they must."""
+"""The caller, anonymous if no credential came; the services check access."""
 
 
 def _market_data(worker: WorkerDep, caller: CallerDep) -> MarketData:
     return MarketData(worker.candles, worker.database, caller)
 
 
-TheMarketData = Annotated[MarketData, Depends(_market_data)]
-ThePrincipal = Annotated[Principal, Depends(_principal)]
-"""Who is signed in; anybody else is answered 401."""
+MarketDataDep = Annotated[MarketData, Depends(_market_data)]
+PrincipalDep = Annotated[Principal, Depends(_principal)]
+"""The signed-in caller; the answer is 401 for an anonymous one."""

@@ -1,4 +1,4 @@
-"""Errors as REST clients see them: FastAPI's `detail`, which the platform's clients read, and what programs need."""
+"""Error responses of REST: FastAPI's `detail`, which the platform's clients read, and `error` for programs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ log = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI) -> None:
-    """Have every exception of a route rendered here, and what FastAPI refuses by itself."""
-    # What `Exception` alone catches the server logs as a crash; a store that is away is none.
+    """Register the handlers for exceptions of routes and for requests that FastAPI rejects."""
+    # The server logs a crash for what the handler of `Exception` alone catches; a store that is down is not one.
     for kind in (FullonError, OSError, SQLAlchemyError, RedisError, Exception):
         app.add_exception_handler(kind, _render)
-    app.add_exception_handler(HTTPException, _render_refusal)  # type: ignore[arg-type]  # it is called with these only
+    app.add_exception_handler(HTTPException, _render_refusal)  # type: ignore[arg-type]  # Starlette calls it with this class only
     app.add_exception_handler(RequestValidationError, _render_invalid)  # type: ignore[arg-type]  # as above
 
 
@@ -37,15 +37,15 @@ async def _render(request: Request, exception: Exception) -> JSONResponse:
 
 
 async def _render_refusal(request: Request, refusal: HTTPException) -> JSONResponse:
-    """What the router says by itself: no such path, or another method."""
+    """Render a rejection by the router: unknown path or method."""
     error = NotFound(refusal.detail) if refusal.status_code == NotFound.status else BadUserInput(refusal.detail)
     return _response(request, error, refusal.status_code, refusal.detail, refusal.headers)
 
 
 async def _render_invalid(request: Request, invalid: RequestValidationError) -> JSONResponse:
-    """What a route cannot take. `detail` is FastAPI's list, without the values: one of them may be a password."""
-    detail = [{name: one[name] for name in ("loc", "msg", "type")} for one in invalid.errors()]
-    error = BadUserInput("; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in detail))
+    """Render a malformed request. `detail` is FastAPI's list without the values: one of them may be a password."""
+    detail = [{name: problem[name] for name in ("loc", "msg", "type")} for problem in invalid.errors()]
+    error = BadUserInput("; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in detail))
     return _response(request, error, error.status, detail, None)
 
 

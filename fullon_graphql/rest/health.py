@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and how is each part: for load balancers and for people."""
+"""Liveness, readiness and the state of every store and service."""
 
 from __future__ import annotations
 
@@ -16,37 +16,39 @@ from sqlalchemy import text
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, Timing
 from fullon_graphql.rest.dependencies import WorkerDep
-from fullon_graphql.rest.services import Statuses, by_name
+from fullon_graphql.rest.services import ServiceReports, reports_by_name
 
-PATIENCE = 2.0
-"""Seconds a part may take to answer before it counts as down."""
+TIMEOUT_SECONDS = 2.0
+"""Seconds a store may take to answer before it counts as down."""
 
 SERVICE: Final = "fullon_graphql"
 
 router = APIRouter(prefix="/health", tags=["health"])
-door = APIRouter(tags=["health"])
+root_router = APIRouter(tags=["health"])
 
 
-class Part(BaseModel):
-    """One store behind the graph."""
+class StoreStatus(BaseModel):
+    """State of one store."""
 
     status: Literal["up", "down"]
-    milliseconds: float = Field(description="How long its answer took, or how long was waited in vain.")
+    milliseconds: float = Field(description="Time until the answer, or until the check gave up.")
 
 
 class Health(BaseModel):
-    """The whole, and each part."""
+    """Overall state, and the state of every store and service."""
 
     status: Literal["healthy", "degraded"]
     service: str
     version: str
-    parts: dict[str, Part]
-    services: dict[str, str] = Field(description="State of each background service; empty while Redis is down.")
-    issues: list[str] = Field(description="A sentence on each part that is down and each service that has failed.")
+    parts: dict[str, StoreStatus]
+    services: dict[str, str] = Field(
+        description="State of every background service by name; empty while Redis is down."
+    )
+    issues: list[str] = Field(description="One sentence for each store that is down and each service that has failed.")
 
 
-class Check(BaseModel):
-    """What one look at everything has found. Nothing is restarted by it: services restart themselves."""
+class CheckResult(BaseModel):
+    """Result of one check of everything. It restarts nothing: services restart themselves."""
 
     timestamp: AwareDatetime
     checks_performed: list[str]
@@ -55,34 +57,34 @@ class Check(BaseModel):
     overall_status: Literal["healthy", "degraded"]
 
 
-class Checked(BaseModel):
-    """That the check was done, and what it found."""
+class CheckResponse(BaseModel):
+    """A completed check."""
 
     status: Literal["completed"]
-    result: Check
+    result: CheckResult
 
 
 class Monitoring(BaseModel):
-    """There is no monitor that looks at intervals: whoever asks has everything looked at."""
+    """State of the platform's periodic monitor, which does not exist here: every request checks everything."""
 
     enabled: Literal[False]
     is_running: Literal[False]
     check_interval_seconds: None
-    last_check: AwareDatetime = Field(description="Now: this answer is it.")
+    last_check: AwareDatetime = Field(description="Time of this answer.")
     next_check: None
 
 
 class AutoRestart(BaseModel):
-    """A service that fails is started again by itself, for as long as it is not stopped."""
+    """Restart policy: a failed service is restarted until an administrator stops it."""
 
     enabled: Literal[True]
-    cooldown_seconds: float = Field(description="The longest pause; after the first failures it is shorter.")
-    max_restarts_per_hour: None = Field(description="There is no limit but the pause.")
+    cooldown_seconds: float = Field(description="Longest pause before a restart; shorter after the first failures.")
+    max_restarts_per_hour: None = Field(description="Always null: only the pause limits restarts.")
     services_to_monitor: list[ServiceName]
 
 
-class Monitor(BaseModel):
-    """What is true of what the platform's monitor tells. It counts nothing, so there are no metrics."""
+class MonitorStatus(BaseModel):
+    """The answer of `/health` in the form of the platform's monitor."""
 
     status: Literal["healthy", "degraded"]
     monitoring: Monitoring
@@ -92,8 +94,8 @@ class Monitor(BaseModel):
     recent_actions: list[str] = Field(description="Always empty.")
 
 
-class Readiness(BaseModel):
-    """Where things are."""
+class Index(BaseModel):
+    """Addresses of the server's entry points."""
 
     service: str
     version: str
@@ -103,49 +105,49 @@ class Readiness(BaseModel):
     api: str
 
 
-@router.get("/live", summary="Does the process answer?")
+@router.get("/live", summary="Liveness")
 async def live() -> dict[str, str]:
-    """Always 200: who can ask this has an answer."""
+    """Always 200 while the process runs. Checks no store."""
     return {"status": "alive"}
 
 
-@router.get("/ready", summary="Can it serve?", responses={503: {"description": "A store is down."}})
-async def ready(worker: WorkerDep, response: Response) -> dict[str, Part]:
-    """200 with every store up, else 503; the body names the one that is down."""
-    parts = await _parts(worker)
-    if any(part.status == "down" for part in parts.values()):
+@router.get("/ready", summary="Readiness", responses={503: {"description": "A store is down."}})
+async def ready(worker: WorkerDep, response: Response) -> dict[str, StoreStatus]:
+    """200 if every store answers, else 503; the body names those that are down."""
+    stores = await _stores(worker)
+    if any(store.status == "down" for store in stores.values()):
         response.status_code = 503
-    return parts
+    return stores
 
 
-@router.get("", summary="How is each part?")
+@router.get("", summary="State of stores and services")
 async def health(worker: WorkerDep) -> Health:
-    """Always 200, as the platform's monitors expect; `status` tells."""
-    parts = await _parts(worker)
-    services = await _states(worker) if parts["redis"].status == "up" else {}
-    issues = _issues(parts, services)
+    """Always 200, as the platform's monitors expect; `status` is `degraded` if anything is down."""
+    stores = await _stores(worker)
+    services = await _service_states(worker) if stores["redis"].status == "up" else {}
+    issues = _issues(stores, services)
     return Health(
         status="degraded" if issues else "healthy",
         service=SERVICE,
         version=version("fullon-graphql"),
-        parts=parts,
+        parts=stores,
         services=services,
         issues=issues,
     )
 
 
-@router.get("/services", summary="How is each service?", responses={503: {"description": "Redis is down."}})
-async def states(worker: WorkerDep) -> Statuses:
-    """As administrators see them, without reasons."""
-    statuses = by_name(await worker.services.statuses())
-    return Statuses(services={name: one.model_copy(update={"error": None}) for name, one in statuses.items()})
+@router.get("/services", summary="State of every service", responses={503: {"description": "Redis is down."}})
+async def list_services(worker: WorkerDep) -> ServiceReports:
+    """The states that administrators see, without the reasons of failures."""
+    statuses = reports_by_name(await worker.services.statuses())
+    return ServiceReports(services={name: one.model_copy(update={"error": None}) for name, one in statuses.items()})
 
 
-@router.get("/monitor", summary="What would a monitor say?")
-async def monitor(worker: WorkerDep) -> Monitor:
-    """What `/health` finds, in the words of the platform's monitor."""
+@router.get("/monitor", summary="State in the form of the platform's monitor")
+async def monitor(worker: WorkerDep) -> MonitorStatus:
+    """The answer of `/health` in the form of the platform's monitor."""
     seen = await health(worker)
-    return Monitor(
+    return MonitorStatus(
         status=seen.status,
         monitoring=Monitoring(
             enabled=False, is_running=False, check_interval_seconds=None, last_check=datetime.now(UTC), next_check=None
@@ -162,24 +164,24 @@ async def monitor(worker: WorkerDep) -> Monitor:
     )
 
 
-@router.post("/check", summary="Look at everything now")
-async def check(worker: WorkerDep) -> Checked:
-    """What `/health` looks at with every request anyway, in the words of the platform's monitor."""
+@router.post("/check", summary="Check everything now")
+async def check(worker: WorkerDep) -> CheckResponse:
+    """The check of `/health` in the form of the platform's monitor."""
     seen = await health(worker)
-    result = Check(
+    result = CheckResult(
         timestamp=datetime.now(UTC),
         checks_performed=[*seen.parts, *seen.services],
         issues_found=seen.issues,
         recovery_actions=[],
         overall_status=seen.status,
     )
-    return Checked(status="completed", result=result)
+    return CheckResponse(status="completed", result=result)
 
 
-@door.get("/", summary="What is this?")
-async def root() -> Readiness:
-    """Where to go on."""
-    return Readiness(
+@root_router.get("/", summary="Entry points")
+async def root() -> Index:
+    """Paths of the server's entry points."""
+    return Index(
         service=SERVICE,
         version=version("fullon-graphql"),
         graphql="/graphql",
@@ -189,12 +191,12 @@ async def root() -> Readiness:
     )
 
 
-def _issues(parts: dict[str, Part], services: dict[str, str]) -> list[str]:
-    down = [f"{name} does not answer" for name, part in parts.items() if part.status == "down"]
+def _issues(stores: dict[str, StoreStatus], services: dict[str, str]) -> list[str]:
+    down = [f"{name} does not answer" for name, store in stores.items() if store.status == "down"]
     return down + [f"Service {name} has failed" for name, state in services.items() if state == ServiceState.FAILED]
 
 
-async def _parts(worker: Worker) -> dict[str, Part]:
+async def _stores(worker: Worker) -> dict[str, StoreStatus]:
     checks: dict[str, Callable[[], Awaitable[object]]] = {
         "postgres": lambda: worker.database.row(text("SELECT 1")),
         "ohlcv": lambda: worker.ohlcv_database.row(text("SELECT 1")),
@@ -203,16 +205,16 @@ async def _parts(worker: Worker) -> dict[str, Part]:
     return dict(zip(checks, await asyncio.gather(*map(_check, checks.values())), strict=True))
 
 
-async def _check(ask: Callable[[], Awaitable[object]]) -> Part:
+async def _check(ask: Callable[[], Awaitable[object]]) -> StoreStatus:
     start = perf_counter()
     status: Literal["up", "down"] = "up"
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await ask()
-    except Exception:  # whatever the reason, the part is down; reasons are for the log, not for strangers
+    except Exception:  # the store is down for any reason; the reason is not for strangers
         status = "down"
-    return Part(status=status, milliseconds=round((perf_counter() - start) * 1000, 2))
+    return StoreStatus(status=status, milliseconds=round((perf_counter() - start) * 1000, 2))
 
 
-async def _states(worker: Worker) -> dict[str, str]:
+async def _service_states(worker: Worker) -> dict[str, str]:
     return {status.name.value: status.state.value for status in await worker.services.statuses()}

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: counts and times of this worker, nothing about anybody."""
+"""`GET /metrics`: this worker's counters and timings for Prometheus, without personal data."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from fullon_graphql.rest.dependencies import WorkerDep
 
 
 def router(metrics: Metrics) -> APIRouter:
-    """`GET /metrics` over one application's metrics."""
+    """Router with `GET /metrics` for one application's metrics."""
     routes = APIRouter(tags=["health"])
 
-    @routes.get("/metrics", summary="What has been counted?", response_class=Response)
-    async def read(worker: WorkerDep) -> Response:
-        """Prometheus' text format. Every worker counts for itself, and the one that is asked answers."""
+    @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+    async def get_metrics(worker: WorkerDep) -> Response:
+        """Prometheus' text format. Each worker counts for itself; the worker that gets the request answers."""
         metrics.topics.set(worker.hub.topics)
         metrics.listeners.set(worker.hub.listeners)
         return Response(metrics.text(), media_type=CONTENT_TYPE)

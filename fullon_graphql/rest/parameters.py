@@ -1,4 +1,4 @@
-"""The kinds of values that routes take from paths and queries, each with its bounds."""
+"""Types of path and query parameters, each with its bounds."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from fullon_graphql.schema.support.scalars import parse_time
 
 MAX_PAGE: Final = 1_000
 MAX_KEY: Final = 2**31 - 1
-"""The platform's keys are four-byte integers."""
+"""The largest key: the platform's keys are 4-byte integers."""
 
 Key = Annotated[int, Field(ge=0, le=MAX_KEY, examples=[1])]
-"""The key of a row."""
+"""Key of a row."""
 
-Small = Annotated[int, Field(ge=0, le=2**15 - 1)]
-"""A count or a number of digits, as the platform stores them in two bytes."""
+SmallInt = Annotated[int, Field(ge=0, le=2**15 - 1)]
+"""A 2-byte integer, as the platform stores counts and numbers of digits."""
 
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
-"""Text that PostgreSQL and Redis can compare with."""
+"""Text that PostgreSQL accepts: it has no NUL character."""
 
-Exchange = Annotated[Name, Field(description="Name of an exchange.", examples=["kraken"])]
+ExchangeName = Annotated[Name, Field(description="Name of an exchange.", examples=["kraken"])]
 SymbolName = Annotated[
     Name,
     Field(
-        description="Instrument in the exchange's spelling; `/` and `:` as they are or percent-encoded.",
+        description="Symbol in the exchange's spelling; `/` and `:` raw or percent-encoded.",
         examples=["BTC/USD"],
     ),
 ]
@@ -38,25 +38,25 @@ Time = Annotated[
     datetime,
     BeforeValidator(parse_time),
     WithJsonSchema({"type": "string", "format": "date-time"}),
-    Field(description="ISO 8601 with an offset from UTC; a time without one is refused."),
+    Field(description="ISO 8601 with a UTC offset; a time without one is rejected."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a list."""
+    """Limit and offset of a list."""
 
     limit: int
     offset: int
 
-    def of(self, query: Select[Any]) -> Select[Any]:
+    def apply(self, query: Select[Any]) -> Select[Any]:
         """The query's rows on this page."""
         return query.limit(self.limit).offset(self.offset)
 
 
 def _page(
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="At most so many rows.")] = 100,
-    offset: Annotated[int, Query(ge=0, le=MAX_KEY, description="Pass over so many rows first.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Maximum number of rows.")] = 100,
+    offset: Annotated[int, Query(ge=0, le=MAX_KEY, description="Number of rows to skip.")] = 0,
 ) -> Page:
     return Page(limit, offset)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fullon_graphql.rest import services, sessions
 from fullon_graphql.rest.answers import ERRORS
 from fullon_graphql.rest.cache import accounts, bot_status, live_orders, market, processes, tickers
-from fullon_graphql.rest.dependencies import SIGNING_IN
+from fullon_graphql.rest.dependencies import SECURITY_SCHEMES
 from fullon_graphql.rest.ohlcv import candles, discovery, market_trades
 from fullon_graphql.rest.orm import (
     api_keys,
@@ -30,22 +30,22 @@ _SIGNED_IN = [
     candles.router,
     market_trades.router,
     discovery.router,
-    tickers.cache,
-    accounts.cache,
-    live_orders.cache,
-    bot_status.cache,
-    market.cache,
-    processes.cache,
-    users.orm,
-    api_keys.orm,
-    bots.orm,
-    exchanges.orm,
-    strategies.orm,
-    symbols.orm,
-    orders.orm,
-    trades.orm,
-    trade_statistics.orm,
-    views.orm,
+    tickers.router,
+    accounts.router,
+    live_orders.router,
+    bot_status.router,
+    market.router,
+    processes.router,
+    users.router,
+    api_keys.router,
+    bots.router,
+    exchanges.router,
+    strategies.router,
+    symbols.router,
+    orders.router,
+    trades.router,
+    trade_statistics.router,
+    views.router,
 ]
 for _router in _SIGNED_IN:
-    api.include_router(_router, dependencies=SIGNING_IN)
+    api.include_router(_router, dependencies=SECURITY_SCHEMES)

@@ -1,6 +1,6 @@
-"""Rows of a visible query as REST shows them: objects of column names, without what is secret.
+"""Rows of a service's query as JSON objects by column name, without secret columns.
 
-A route says which rows; that nobody sees more than is theirs, the service's query has seen to.
+The service's query carries the access rule; a route only narrows it.
 """
 
 from __future__ import annotations
@@ -20,54 +20,54 @@ from fullon_graphql.models.base import Base, is_secret
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.parameters import Page
 
-Further = Sequence[ColumnElement[Any]]
-"""Columns of other tables beside those of the row, labelled: scalar subqueries, never joins."""
+ExtraColumns = Sequence[ColumnElement[Any]]
+"""Labelled columns from other tables beside those of the row: scalar subqueries, never joins."""
 
 
-async def listed(worker: Worker, query: Select[Any], page: Page, *order: Any, further: Further = ()) -> Json:
-    """One page of the rows, in `order` and then by key: no row is passed over from page to page, or met twice."""
+async def list_rows(worker: Worker, query: Select[Any], page: Page, *order: Any, extra: ExtraColumns = ()) -> Json:
+    """One page of the rows, in `order` and then by key, so that pages neither skip nor repeat a row."""
     keys = inspect(_model(query)).primary_key
-    return Json(await of_model(worker, page.of(query.order_by(*order, *keys)), further))
+    return Json(await fetch_rows(worker, page.apply(query.order_by(*order, *keys)), extra))
 
 
-async def one(worker: Worker, query: Select[Any], *, further: Further = ()) -> Json:
+async def get_row(worker: Worker, query: Select[Any], *, extra: ExtraColumns = ()) -> Json:
     """The row.
 
     Raises:
-        NotFound: there is none that one may see.
+        NotFound: no row is visible to the caller.
     """
-    return Json(await found(worker, query, further))
+    return Json(await find_row(worker, query, extra))
 
 
-async def found(worker: Worker, query: Select[Any], further: Further = ()) -> dict[str, Any]:
-    """The row as an object. Raises as `one` does."""
-    rows = await of_model(worker, query.limit(1), further)
+async def find_row(worker: Worker, query: Select[Any], extra: ExtraColumns = ()) -> dict[str, Any]:
+    """The row as an object. Raises as `get_row` does."""
+    rows = await fetch_rows(worker, query.limit(1), extra)
     if not rows:
         raise NotFound(f"There is no such {_model(query).__name__}.")
     return rows[0]
 
 
-async def of_model(worker: Worker, query: Select[Any], further: Further = ()) -> list[dict[str, Any]]:
-    """The rows of a query of one table as objects, with `further` columns."""
-    rows = await worker.database.rows(shown(query, further))
+async def fetch_rows(worker: Worker, query: Select[Any], extra: ExtraColumns = ()) -> list[dict[str, Any]]:
+    """The rows of a query of one table as objects, with `extra` columns."""
+    rows = await worker.database.rows(select_visible(query, extra))
     return [dict(row._mapping) for row in rows]  # SQLAlchemy's documented name
 
 
-def shown(query: Select[Any], further: Further = ()) -> Select[Any]:
-    """The query with every column that is no secret, and with `further` ones."""
-    return query.with_only_columns(*_columns(_model(query)), *further)
+def select_visible(query: Select[Any], extra: ExtraColumns = ()) -> Select[Any]:
+    """The query with every column that is not secret, and with `extra` ones."""
+    return query.with_only_columns(*_columns(_model(query)), *extra)
 
 
 @cache
-def row_model(model: type[Base], **further: Any) -> type[BaseModel]:
-    """What a row of `model` looks like, for the documentation; `further` columns by name, with their types."""
+def row_model(model: type[Base], **extra: Any) -> type[BaseModel]:
+    """The documented form of a row of `model`; `extra` columns by name with their types."""
     columns = {column.key: _type(column) if not column.nullable else _type(column) | None for column in _columns(model)}
-    fields: dict[str, Any] = {name: (kind, ...) for name, kind in (columns | further).items()}
+    fields: dict[str, Any] = {name: (kind, ...) for name, kind in (columns | extra).items()}
     return create_model(model.__name__, __doc__=model.__doc__, **fields)
 
 
-def rows_of(*models: Any) -> Any:
-    """A list of rows of one of `models`, for the documentation."""
+def list_of(*models: Any) -> Any:
+    """The documented form of a list of rows of one of `models`."""
     return Union[tuple(GenericAlias(list, (model,)) for model in models)]  # noqa: UP007  # made at run time
 
 

@@ -1,4 +1,4 @@
-"""Background services over REST, for administrators, as the platform's clients command them."""
+"""Control of background services over REST, for administrators, as the platform's clients use it."""
 
 from __future__ import annotations
 
@@ -13,89 +13,93 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
-from fullon_graphql.rest.orm.changes import TheChanges
+from fullon_graphql.rest.orm.changes import ChangesDep
 from fullon_graphql.services import services
 from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 router = APIRouter(prefix="/services", tags=["services"])
 
-Name = Annotated[ServiceName, Path(description="Which service.")]
-_AT_WORK = {ServiceState.STARTING, ServiceState.RUNNING, ServiceState.FAILED}
-"""What has been started; a failed one is tried again and again until it is stopped."""
+ServicePath = Annotated[ServiceName, Path(description="Name of the service.")]
+_STARTED = {ServiceState.STARTING, ServiceState.RUNNING, ServiceState.FAILED}
+"""States of a started service; a failed one is retried until it is stopped."""
 
 
-class Status(BaseModel):
-    """What is true of a service, on whichever worker it runs."""
+class ServiceReport(BaseModel):
+    """State of a service, independent of the process that runs it."""
 
     service: ServiceName
-    status: Literal["running", "stopped"] = Field(description="Whether it has been started.")
-    is_running: bool = Field(description="Whether it does its work at this moment.")
-    state: ServiceState = Field(description="The same more exactly.")
+    status: Literal["running", "stopped"] = Field(
+        description="`running` if the service has been started, even while it is failing."
+    )
+    is_running: bool = Field(description="True if the service does its work at this moment.")
+    state: ServiceState = Field(description="Exact state.")
     started_at: AwareDatetime | None
     heartbeat_at: AwareDatetime | None
-    error: str | None = Field(description="Why it failed last.")
+    error: str | None = Field(description="Reason of the last failure.")
 
 
-class Statuses(BaseModel):
-    """All services by name."""
+class ServiceReports(BaseModel):
+    """Every service by name."""
 
-    services: dict[ServiceName, Status]
+    services: dict[ServiceName, ServiceReport]
 
 
-class Done(BaseModel):
-    """What was done."""
+class ServiceAction(BaseModel):
+    """Result of a command."""
 
     service: ServiceName
     status: Literal["started", "stopped", "restarted"]
-    state: ServiceState = Field(description="What came of it: a service may fail to start.")
+    state: ServiceState = Field(description="State after the command; `failed` if the service could not start.")
 
 
-@router.get("", summary="How are all services?")
-async def statuses(worker: WorkerDep, caller: CallerDep) -> Statuses:
-    """All of them by name."""
-    return Statuses(services=by_name(await services.statuses(worker.services, caller)))
+@router.get("", summary="List services")
+async def list_services(worker: WorkerDep, caller: CallerDep) -> ServiceReports:
+    """Every service by name."""
+    return ServiceReports(services=reports_by_name(await services.statuses(worker.services, caller)))
 
 
-@router.get("/{name}/status", summary="How is this service?")
-async def status(worker: WorkerDep, caller: CallerDep, name: Name) -> Status:
-    """What is true of it now."""
-    return described(await services.status(worker.services, caller, name))
+@router.get("/{name}/status", summary="Get a service")
+async def get_service(worker: WorkerDep, caller: CallerDep, name: ServicePath) -> ServiceReport:
+    """Its current state."""
+    return to_report(await services.status(worker.services, caller, name))
 
 
-@router.post("/{name}/start", summary="Start it", responses={400: {"description": "It is already running."}})
-async def start(worker: WorkerDep, caller: CallerDep, changes: TheChanges, name: Name) -> Done:
-    """Answers once it runs, or has failed to."""
-    if await _is_at_work(worker, caller, name):
+@router.post(
+    "/{name}/start", summary="Start a service", responses={400: {"description": "The service is already running."}}
+)
+async def start_service(worker: WorkerDep, caller: CallerDep, changes: ChangesDep, name: ServicePath) -> ServiceAction:
+    """Answers once the service runs or has failed to start."""
+    if await _is_started(worker, caller, name):
         raise HTTPException(400, f"ServiceName.{name.name} is already running")
-    return await changes.answered("startService", {"name": name}, lambda write: services.start(write, name), _started)
+    return await changes.perform("startService", {"name": name}, lambda write: services.start(write, name), _started)
 
 
-@router.post("/{name}/stop", summary="Stop it", responses={400: {"description": "It is not running."}})
-async def stop(worker: WorkerDep, caller: CallerDep, changes: TheChanges, name: Name) -> Done:
-    """Answers once it has stopped."""
-    if not await _is_at_work(worker, caller, name):
+@router.post("/{name}/stop", summary="Stop a service", responses={400: {"description": "The service is not running."}})
+async def stop_service(worker: WorkerDep, caller: CallerDep, changes: ChangesDep, name: ServicePath) -> ServiceAction:
+    """Answers once the service has stopped."""
+    if not await _is_started(worker, caller, name):
         raise HTTPException(400, f"ServiceName.{name.name} is not running")
-    return await changes.answered("stopService", {"name": name}, lambda write: services.stop(write, name), _stopped)
+    return await changes.perform("stopService", {"name": name}, lambda write: services.stop(write, name), _stopped)
 
 
-@router.post("/{name}/restart", summary="Stop it where it runs, and start it")
-async def restart(changes: TheChanges, name: Name) -> Done:
-    """Answers once it runs again, or has failed to."""
-    return await changes.answered(
+@router.post("/{name}/restart", summary="Restart a service")
+async def restart_service(changes: ChangesDep, name: ServicePath) -> ServiceAction:
+    """Stops the service if it runs, then starts it. Answers once it runs or has failed to start."""
+    return await changes.perform(
         "restartService", {"name": name}, lambda write: services.restart(write, name), _restarted
     )
 
 
-def by_name(statuses: list[ServiceStatus]) -> dict[ServiceName, Status]:
-    """Statuses by the name of the service."""
-    return {status.name: described(status) for status in statuses}
+def reports_by_name(statuses: list[ServiceStatus]) -> dict[ServiceName, ServiceReport]:
+    """REST reports by the name of the service."""
+    return {status.name: to_report(status) for status in statuses}
 
 
-def described(status: ServiceStatus) -> Status:
-    """The status as REST says it, in the platform's two words and in ours."""
-    return Status(
+def to_report(status: ServiceStatus) -> ServiceReport:
+    """The REST report of a status, with the platform's two words beside the exact state."""
+    return ServiceReport(
         service=status.name,
-        status="running" if status.state in _AT_WORK else "stopped",
+        status="running" if status.state in _STARTED else "stopped",
         is_running=status.is_running,
         state=status.state,
         started_at=status.started_at,
@@ -104,10 +108,10 @@ def described(status: ServiceStatus) -> Status:
     )
 
 
-def _done(status: Literal["started", "stopped", "restarted"]) -> Callable[[UnitOfWork, Key], Awaitable[Done]]:
-    async def answer(write: UnitOfWork, name: Key) -> Done:
+def _done(status: Literal["started", "stopped", "restarted"]) -> Callable[[UnitOfWork, Key], Awaitable[ServiceAction]]:
+    async def answer(write: UnitOfWork, name: Key) -> ServiceAction:
         service = await write.services.status(ServiceName(str(name)))
-        return Done(service=service.name, status=status, state=service.state)
+        return ServiceAction(service=service.name, status=status, state=service.state)
 
     return answer
 
@@ -115,5 +119,5 @@ def _done(status: Literal["started", "stopped", "restarted"]) -> Callable[[UnitO
 _started, _stopped, _restarted = _done("started"), _done("stopped"), _done("restarted")
 
 
-async def _is_at_work(worker: Worker, caller: Caller, name: ServiceName) -> bool:
-    return (await services.status(worker.services, caller, name)).state in _AT_WORK
+async def _is_started(worker: Worker, caller: Caller, name: ServiceName) -> bool:
+    return (await services.status(worker.services, caller, name)).state in _STARTED

@@ -9,22 +9,22 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import BaseModel, Field
 
-from fullon_graphql.rest.dependencies import ThePrincipal, WorkerDep
+from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
 class Token(BaseModel):
-    """What a client goes on with after it has signed in."""
+    """Tokens of a new session."""
 
     access_token: str = Field(description="Send it as `Authorization: Bearer <token>`.")
     token_type: str = Field(description="Always `bearer`.")
-    expires_in: int = Field(description="Seconds until the access token ends.")
-    refresh_token: str = Field(description="For the GraphQL mutation `refreshToken`; good for one use.")
+    expires_in: int = Field(description="Seconds until the access token expires.")
+    refresh_token: str = Field(description="For the GraphQL mutation `refreshToken`; valid once.")
 
 
 class Verified(BaseModel):
-    """Whose token it is."""
+    """The account behind a credential."""
 
     user_id: int
     username: str
@@ -34,7 +34,7 @@ class Verified(BaseModel):
 
 @router.post("/login", summary="Sign in with mail and password")
 async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], request: Request, worker: WorkerDep) -> Token:
-    """A form with `username` (the mail) and `password`; a one-time code, where one is needed, in `client_secret`."""
+    """A form with `username` (the mail), `password` and, if the account uses one-time codes, `client_secret`."""
     signed = await worker.sessions.login(
         form.username,
         form.password,
@@ -50,7 +50,7 @@ async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], request: 
     )
 
 
-@router.get("/verify", summary="Whose token is this?")
-async def verify(principal: ThePrincipal) -> Verified:
-    """The account behind the credential that came with the request."""
+@router.get("/verify", summary="Get the account behind the credential")
+async def verify(principal: PrincipalDep) -> Verified:
+    """The account behind the credential of this request."""
     return Verified(user_id=principal.uid, username=principal.mail, email=principal.mail, is_active=True)

@@ -30,7 +30,7 @@ async def of_markets(
         Unauthenticated: nobody is signed in.
     """
     signed_in(caller)
-    return await store.candles_many(markets, timeframe, window)
+    return await store.candles(markets, timeframe, window)
 
 
 class MarketData:

@@ -66,7 +66,7 @@ class Prices(Mailbox):
     def take(self, ticker: cache.Ticker | None) -> None:
         """Add the price of a ticker, where there is one."""
         if ticker:
-            self._bars.price(datetime.fromtimestamp(ticker.time, UTC), ticker.price)
+            self._bars.add_price(datetime.fromtimestamp(ticker.time, UTC), ticker.price)
 
 
 @dataclass
@@ -112,7 +112,7 @@ class Chart:
                 await asyncio.sleep(self.pause)
 
     def state(self) -> Sequence[CandleUpdate]:
-        return [_object(update) for update in self._bars.told(self.last)]
+        return [_object(update) for update in self._bars.delivered(self.last)]
 
     async def _first(self) -> datetime | None:
         """The start of the first bar that is wanted; None where there are none yet and all are.
@@ -140,9 +140,9 @@ class Chart:
         try:
             await self._read_price()
             complete_until = await self._complete_until()
-            return self._bars.look(await self._stored_bars(), complete_until)
+            return self._bars.update_stored(await self._stored_bars(), complete_until)
         except Exception as error:
-            if self._bars.untold or not isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout):
+            if self._bars.is_new or not isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout):
                 raise
             log.warning("candles.not_read", exchange=self.market.exchange, symbol=self.market.symbol, error=repr(error))
             return iter(())

@@ -23,20 +23,20 @@ async def _log(settings: Settings, database: Database, monkeypatch: pytest.Monke
 
 
 async def verify() -> Result:
-    """In a thread: a command brings its own event loop."""
+    """Run in a thread: a command starts its own event loop."""
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, ["verify"]))
 
 
-async def test_a_log_in_order_is_called_so_with_its_last_seal(database: Database) -> None:
+async def test_verify_prints_the_hash_of_the_last_row_of_an_intact_log(database: Database) -> None:
     result = await verify()
     sealed = await database.row(text("SELECT hash FROM fullon_graphql.audit_log WHERE seq = 3"))
     assert sealed is not None
     assert (result.exit_code, result.output) == (
-        0, f"The audit log is in order: 3 rows, the last one sealed as {sealed.hash}.\n",
+        0, f"The audit log is intact: 3 rows, hash of the last row {sealed.hash}.\n",
     )  # fmt: skip
 
 
-async def test_the_first_row_that_was_tampered_with_is_named(database: Database) -> None:
+async def test_verify_names_the_first_changed_row(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(text("UPDATE fullon_graphql.audit_log SET before = '{}' WHERE seq = 2"))
     result = await verify()

@@ -30,13 +30,13 @@ def test_init_creates_both_databases_and_every_table(settings: Settings, environ
         assert fetch(ohlcv_url, "SELECT 1")
 
 
-def test_init_on_what_exists_creates_nothing(environment: Environment) -> None:
+def test_init_alters_no_existing_table(environment: Environment) -> None:
     done = _db("init", environment)
 
     assert (done.returncode, done.stdout) == (0, "The tables are up to date.\n")
 
 
-def test_upgrade_brings_an_existing_database_up_to_date(settings: Settings, environment: Environment) -> None:
+def test_upgrade_migrates_an_existing_database(settings: Settings, environment: Environment) -> None:
     with absent_database(settings) as url:
         create_databases(url)
 
@@ -44,10 +44,10 @@ def test_upgrade_brings_an_existing_database_up_to_date(settings: Settings, envi
         assert doctor.inspect(url) == []
 
 
-def test_doctor_is_content_with_a_database_of_our_own(environment: Environment) -> None:
+def test_doctor_accepts_a_migrated_database(environment: Environment) -> None:
     done = _db("doctor", environment)
 
-    assert (done.returncode, done.stdout) == (0, "The database is exactly as expected.\n")
+    assert (done.returncode, done.stdout) == (0, "The database is as expected.\n")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_doctor_is_content_with_a_database_of_our_own(environment: Environment) 
         ("ALTER TABLE orders DROP leverage", 1, "breaks orders.leverage"),
     ],
 )
-def test_doctor_fails_only_when_something_would_break(
+def test_doctor_fails_only_on_breaking_differences(
     settings: Settings, environment: Environment, statement: str, code: int, words: str
 ) -> None:
     with absent_database(settings) as url:
@@ -73,21 +73,21 @@ def test_doctor_fails_only_when_something_would_break(
     assert words in " ".join(done.stdout.replace("│", " ").split())
 
 
-def test_install_feed_says_what_it_has_done(settings: Settings, environment: Environment) -> None:
+def test_install_feed_reports_the_installed_triggers(settings: Settings, environment: Environment) -> None:
     with absent_database(settings) as url:
         create_databases(url)
         execute(url, "CREATE TABLE orders (order_id serial PRIMARY KEY, uid int)")
 
         first, second = (_db("install-feed", environment | {"DATABASE_URL": url}) for _ in range(2))
 
-    assert (first.returncode, first.stdout) == (0, "Changes of public.orders are told from now on.\n"), first.stderr
+    assert (first.returncode, first.stdout) == (0, "Changes of public.orders are recorded.\n"), first.stderr
     assert (second.returncode, second.stdout) == (
         0,
-        "The changes of every table that can be followed are told already.\n",
+        "The change feed is already installed.\n",
     )
 
 
-def test_install_feed_gives_way_to_whoever_writes_for_long(settings: Settings, environment: Environment) -> None:
+def test_install_feed_gives_up_behind_a_long_transaction(settings: Settings, environment: Environment) -> None:
     async def installing_while_somebody_writes(url: str) -> subprocess.CompletedProcess[str]:
         writer = await asyncpg.connect(url)
         try:
@@ -106,7 +106,7 @@ def test_install_feed_gives_way_to_whoever_writes_for_long(settings: Settings, e
     assert "lock timeout" in done.stderr
 
 
-def test_url_prints_an_address_that_other_programs_can_use(environment: Environment) -> None:
+def test_url_is_accepted_by_other_programs(environment: Environment) -> None:
     addresses = {
         "DATABASE_URL": "postgresql+asyncpg://me:p%40ss@db:5433/one",
         "OHLCV_DATABASE_URL": "postgresql://me@db/two",
@@ -124,7 +124,7 @@ def test_url_prints_an_address_that_other_programs_can_use(environment: Environm
         ("not an address", "Could not parse"),
     ],
 )
-def test_an_unreachable_database_is_one_line_and_exit_code_1(
+def test_unreachable_database_is_one_line_and_exit_code_1(
     environment: Environment, command: str, url: str, reason: str
 ) -> None:
     done = _db(command, environment | {"DATABASE_URL": url})
@@ -136,7 +136,7 @@ def test_an_unreachable_database_is_one_line_and_exit_code_1(
     assert "hidden" not in done.stderr
 
 
-def test_a_missing_database_is_named(settings: Settings, environment: Environment) -> None:
+def test_missing_database_is_named(settings: Settings, environment: Environment) -> None:
     with absent_database(settings) as url:
         done = _db("doctor", environment | {"DATABASE_URL": url})
 

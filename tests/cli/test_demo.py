@@ -1,4 +1,4 @@
-"""The demo from outside: one command starts everything, and nothing of it stays behind."""
+"""The demo as a process: one command starts everything, and it leaves no process behind."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ import psutil
 import pytest
 
 PATIENCE = 90
-"""Seconds after which something hangs. No measure of speed: the first start loads data on whatever machine this is."""
+"""Seconds after which a step counts as hanging. Not a measure of speed: the first start loads data."""
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One data folder for all tests: filling it is what takes long."""
+    """One data folder for all tests: filling it takes long."""
     return tmp_path_factory.mktemp("demo") / "home"
 
 
 @dataclass
 class Demo:
-    """A running demo, the address it has printed, and every process it has started."""
+    """A running demo, its printed address, and every process it has started."""
 
     process: asyncio.subprocess.Process
     url: str
@@ -44,7 +44,7 @@ class Demo:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     async def end(self, number: signal.Signals) -> str:
-        """Its last words after a signal."""
+        """Send a signal and return the last output."""
         assert self.process.stdout is not None
         self.process.send_signal(number)
         async with asyncio.timeout(PATIENCE):
@@ -67,7 +67,7 @@ def environment(home: Path) -> dict[str, str]:
 
 @asynccontextmanager
 async def demo(home: Path) -> AsyncIterator[Demo]:
-    """A demo on `home` that says it is ready. One that the block leaves running is told to end."""
+    """A ready demo on `home`, terminated at the end of the block."""
     started = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "fullon_graphql.cli", "demo", "--port", "0",
@@ -101,7 +101,7 @@ async def run(home: Path, *words: str) -> tuple[int | None, str, str]:
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that have not ended. Orphans whose new parent does not care stay zombies; they have ended."""
+    """The processes that have not ended. Orphaned zombies have ended."""
     return [one for one in processes if one.is_running() and _told(one.status) not in {None, psutil.STATUS_ZOMBIE}]
 
 
@@ -110,14 +110,14 @@ def names(processes: list[psutil.Process]) -> set[str | None]:
 
 
 def _told(ask: Callable[[], str]) -> str | None:
-    """What a process says of itself; None where it ends just then, as PostgreSQL's workers do."""
+    """A fact about a process; None if it has just ended, as PostgreSQL's workers do."""
     try:
         return ask()
     except psutil.NoSuchProcess:
         return None
 
 
-async def test_one_command_starts_everything_and_ctrl_c_ends_it(home: Path, tmp_path: Path) -> None:
+async def test_demo_starts_everything_and_ctrl_c_stops_it(home: Path, tmp_path: Path) -> None:
     async with demo(home) as running:
         engines = running.engines
         assert names(engines) >= {"postgres", "redis-server"}
@@ -159,7 +159,7 @@ async def test_one_command_starts_everything_and_ctrl_c_ends_it(home: Path, tmp_
     print(f"first start: {running.seconds:.1f} s")  # noqa: T201  # a figure for people, with -s
 
 
-async def test_what_a_killed_run_leaves_behind_is_taken_over_with_its_data(home: Path) -> None:
+async def test_demo_takes_over_engines_and_data_of_a_killed_run(home: Path) -> None:
     async with demo(home) as first:
         orders = await count_orders(first, home)
         left = first.engines
@@ -176,7 +176,7 @@ async def test_what_a_killed_run_leaves_behind_is_taken_over_with_its_data(home:
     print(f"start: {first.seconds:.1f} s, after a crash: {second.seconds:.1f} s")  # noqa: T201  # as above
 
 
-async def test_without_a_demo_commands_say_in_one_line_that_there_is_none(tmp_path: Path) -> None:
+async def test_commands_without_a_demo_fail_with_one_line(tmp_path: Path) -> None:
     for words in (("user", "list"), ("db", "doctor")):
         code, _, err = await run(tmp_path, *words)
         assert code == 1

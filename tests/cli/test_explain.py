@@ -1,4 +1,4 @@
-"""`fullon-graphql explain`, over the stores of this worker."""
+"""`fullon-graphql explain` on the stores of the tests."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def _environment(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 async def explain(folder: Path, text: str, *options: str) -> Result:
-    """In a thread: a command brings its own event loop."""
+    """Run in a thread: a command starts its own event loop."""
     file = folder / "operation.graphql"
     file.write_text(text)
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, ["explain", str(file), *options]))
 
 
 @pytest.mark.usefixtures("platform")
-async def test_a_query_is_shown_as_a_tree_of_steps(tmp_path: Path) -> None:
+async def test_explain_prints_a_tree_of_steps(tmp_path: Path) -> None:
     result = await explain(tmp_path, BOTS, "--variables", '{"first": 2}')
     assert result.exit_code == 0, result.output
     lines = [line.lstrip("│├└─ ") for line in result.output.splitlines()]
@@ -42,14 +42,14 @@ async def test_a_query_is_shown_as_a_tree_of_steps(tmp_path: Path) -> None:
     steps = [line.partition(":")[0] for line in lines[1:] if " ms" in line]
     assert steps == ["parse", "validate", "plan", "compile bots", "statement bots", "batch ticker"]
     assert any(line.startswith("SELECT") for line in lines)
-    assert lines[-1] == "HMGET tickers:kraken"  # and not how the connection was opened before
+    assert lines[-1] == "HMGET tickers:kraken"  # without the commands that opened the connection
     assert not [line for line in lines if line.startswith(("CLIENT", "PING", "AUTH"))]
     assert "keys 1" in result.output
     assert NONCE not in result.output
 
 
 @pytest.mark.usefixtures("platform")
-async def test_it_is_the_query_of_whoever_is_named(tmp_path: Path) -> None:
+async def test_explain_runs_as_the_named_caller(tmp_path: Path) -> None:
     query = "{ bot(botId: 1) { name } }"
     for options, answered in (([], "plan, "), (["--as", "user2@fullon"], "plan, "), (["--as", "user3@fullon"], "")):
         result = await explain(tmp_path, query, *options)
@@ -58,7 +58,7 @@ async def test_it_is_the_query_of_whoever_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("platform")
-async def test_what_the_reference_answers_says_why(tmp_path: Path) -> None:
+async def test_explain_prints_the_reason_of_a_fallback(tmp_path: Path) -> None:
     result = await explain(tmp_path, "{ __schema { queryType { name } } }")
     assert result.exit_code == 0
     assert "reference, " in result.output
@@ -78,7 +78,7 @@ async def test_what_the_reference_answers_says_why(tmp_path: Path) -> None:
         (BOTS, ["--as", "nobody@fullon"], "There is no active account for nobody@fullon."),
     ],
 )
-async def test_what_cannot_be_explained_is_one_line_and_exit_code_one(
+async def test_invalid_query_is_one_line_and_exit_code_1(
     tmp_path: Path, text: str, options: list[str], said: str
 ) -> None:
     result = await explain(tmp_path, text, *options)
@@ -88,9 +88,7 @@ async def test_what_cannot_be_explained_is_one_line_and_exit_code_one(
 
 
 @pytest.mark.usefixtures("platform")
-async def test_an_explanation_takes_no_part_in_running_services(
-    tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_explain_runs_no_services(tmp_path: Path, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SERVICES_TO_AUTO_START", '["ticker"]')
     result = await explain(tmp_path, "{ services { state } }")
     assert result.exit_code == 0, result.output

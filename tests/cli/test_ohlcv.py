@@ -14,7 +14,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from tests.ohlcv.filling import write
+from tests.ohlcv.filling import read_candles, write
 
 TRADES = "time_ms,trade_id,side,price,volume\n1570752011620,1,sell,2,23\n1570752011620,2,buy,3,5\n"
 CANDLES = "time_ms,open,high,low,close,volume\n1570752000000,2,3,1,2,5\n"
@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
 
 
 async def run(*arguments: str | Path) -> Result:
-    """In a thread: a command brings its own event loop."""
+    """Run in a thread: a command starts its own event loop."""
     words = [str(argument) for argument in arguments]
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, words))
 
@@ -45,19 +45,19 @@ async def test_trades_are_imported_and_counted(ohlcv_database: Database, file: P
     assert re.fullmatch(r"2 rows read: 2 new, 0 already there; \d+\.\d s\.\n", first.stdout)
     again = await run("import-trades", file, "--exchange", "kraken", "--symbol", "BTC/USD:BTC")
     assert again.stdout.startswith("2 rows read: 0 new, 2 already there;")
-    [bar] = await CandleStore(ohlcv_database).candles("kraken", "BTC/USD:BTC", Timeframe.M1)
+    [bar] = await read_candles(CandleStore(ohlcv_database), "kraken", "BTC/USD:BTC", Timeframe.M1)
     assert (bar.open, bar.close, bar.volume) == (2, 3, 28)
 
 
-async def test_candles_are_one_minute_long_unless_said_otherwise(ohlcv_database: Database, file: Path) -> None:
+async def test_import_candles_defaults_to_one_minute(ohlcv_database: Database, file: Path) -> None:
     write(file, CANDLES)
     for symbol, *options in (["ONE"], ["FIVE", "--timeframe", "5m"]):
         result = await run("import-candles", file, "--exchange", "kraken", "--symbol", symbol, *options)
         assert result.exit_code == 0, result.output
     store = CandleStore(ohlcv_database)
-    assert len(await store.candles("kraken", "ONE", Timeframe.M1)) == 1
-    assert len(await store.candles("kraken", "FIVE", Timeframe.M1)) == 0
-    assert len(await store.candles("kraken", "FIVE", Timeframe.M5)) == 1
+    assert len(await read_candles(store, "kraken", "ONE", Timeframe.M1)) == 1
+    assert len(await read_candles(store, "kraken", "FIVE", Timeframe.M1)) == 0
+    assert len(await read_candles(store, "kraken", "FIVE", Timeframe.M5)) == 1
 
 
 async def test_corrected_candles_are_counted(file: Path) -> None:
@@ -67,7 +67,7 @@ async def test_corrected_candles_are_counted(file: Path) -> None:
     assert result.stdout.startswith("1 rows read: 0 new, 1 already there (1 of them corrected);")
 
 
-async def test_a_bad_row_is_one_line_and_exit_code_1(file: Path) -> None:
+async def test_bad_row_is_one_line_and_exit_code_1(file: Path) -> None:
     write(file, f"{TRADES}1570752011621,3,sell,2,-1\n")
     result = await run("import-trades", file, "--exchange", "kraken", "--symbol", "GOLD")
     assert result.exit_code == 1
@@ -75,21 +75,21 @@ async def test_a_bad_row_is_one_line_and_exit_code_1(file: Path) -> None:
     assert "recording.csv, line 4: volume must not be negative, it is -1." in result.stderr.splitlines()
 
 
-async def test_a_store_that_cannot_be_reached_is_one_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unreachable_store_is_one_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OHLCV_DATABASE_URL", f"postgresql:///candles?host={file.parent}")
     write(file, TRADES)
     result = await run("import-trades", file, "--exchange", "kraken", "--symbol", "GOLD")
     assert result.exit_code == 1
-    assert "The candle database cannot be reached" in result.stderr
+    assert "The candle database does not answer" in result.stderr
     assert "OHLCV_DATABASE_URL" in result.stderr
 
 
-async def test_a_missing_file_is_a_usage_error(file: Path) -> None:
+async def test_missing_file_is_a_usage_error(file: Path) -> None:
     result = await run("import-trades", file, "--exchange", "kraken", "--symbol", "GOLD")
     assert result.exit_code == 2
 
 
-async def test_who_listens_to_the_candles_is_told(file: Path, redis: Redis) -> None:
+async def test_import_notifies_subscribers(file: Path, redis: Redis) -> None:
     write(file, CANDLES)
     channel = keys.candle_writes("kraken", "BTC/USD")
     async with redis.pubsub() as pubsub:
@@ -101,9 +101,7 @@ async def test_who_listens_to_the_candles_is_told(file: Path, redis: Redis) -> N
     assert (message["channel"], message["data"]) == (channel, "0")
 
 
-async def test_candles_are_imported_although_redis_is_not_there(
-    file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_import_succeeds_without_redis(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/nobody.sock")
     write(file, CANDLES)
     imported = await run("import-candles", file, "--exchange", "kraken", "--symbol", "BTC/USD")

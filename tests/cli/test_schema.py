@@ -9,7 +9,7 @@ from fullon_graphql.cli import app
 COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 
 
-def test_the_committed_schema_is_the_one_in_the_code() -> None:
+def test_committed_schema_equals_the_code() -> None:
     printed = CliRunner().invoke(app, ["schema"])
     assert printed.exit_code == 0, printed.output
     assert COMMITTED.read_text() == printed.stdout, "The schema has changed: look at it, then run `make schema`."

@@ -1,4 +1,4 @@
-"""`serve` refuses what cannot go well, in one line."""
+"""`serve` rejects invalid settings in one line, and replaces workers."""
 
 from __future__ import annotations
 
@@ -24,26 +24,24 @@ async def run(environment: dict[str, str], *options: str) -> tuple[int | None, s
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("secret", [None, "", "too short", "insecure-development-secret-do-not-use"])
-async def test_a_server_does_not_start_with_a_secret_that_anybody_knows_or_guesses(
-    environment: dict[str, str], secret: str | None, workers: str
-) -> None:
+async def test_serve_rejects_insecure_secrets(environment: dict[str, str], secret: str | None, workers: str) -> None:
     del environment["JWT_SECRET_KEY"]
     changed = environment if secret is None else environment | {"JWT_SECRET_KEY": secret}
     code, said = await run(changed, "--workers", workers)
     assert code == 1
     assert len(said.strip().splitlines()) == 1, said
     assert "JWT_SECRET_KEY" in said
-    assert "too short" not in said.replace("too short to", "")  # what was set is not repeated
+    assert "too short" not in said.replace("too short to", "")  # the secret is not repeated
 
 
-async def test_a_setting_that_cannot_be_is_named(environment: dict[str, str]) -> None:
+async def test_serve_names_an_invalid_setting(environment: dict[str, str]) -> None:
     code, said = await run(environment | {"DB_POOL_SIZE": "many"})
     assert code == 1
     assert "pool_size" in said.lower()
     assert "Traceback" not in said
 
 
-async def test_workers_share_one_address_and_one_that_dies_is_replaced_even_while_it_starts(
+async def test_killed_worker_is_replaced_even_while_it_starts(
     environment: dict[str, str],
 ) -> None:
     async with running(environment, "/health/ready", "--workers", "2") as server:
@@ -62,7 +60,7 @@ async def test_workers_share_one_address_and_one_that_dies_is_replaced_even_whil
 
 
 async def other_than(known: Sequence[psutil.Process], parent: psutil.Process) -> psutil.Process:
-    """The worker that is new, once there is one."""
+    """Wait for a new worker."""
     async with asyncio.timeout(30):
         while not (new := set(workers(parent)) - set(known)):
             await asyncio.sleep(0.05)
@@ -70,12 +68,12 @@ async def other_than(known: Sequence[psutil.Process], parent: psutil.Process) ->
 
 
 def workers(parent: psutil.Process) -> list[psutil.Process]:
-    """The processes that serve, without the helpers that Python's multiprocessing starts beside them."""
+    """The worker processes, without the helpers of multiprocessing."""
     return [child for child in parent.children() if serves(child)]
 
 
 def serves(child: psutil.Process) -> bool:
     try:
         return child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
-    except psutil.NoSuchProcess:  # it ended while we looked
+    except psutil.NoSuchProcess:  # it has just ended
         return False

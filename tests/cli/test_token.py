@@ -26,13 +26,13 @@ def _environment(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 async def run(mail: str) -> Result:
-    """In a thread: a command brings its own event loop."""
+    """Run in a thread: a command starts its own event loop."""
     app = typer.Typer()
     app.command()(token)
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, [mail]))
 
 
-async def test_the_printed_token_is_the_account(database: Database, redis: Redis) -> None:
+async def test_printed_token_authenticates_the_account(database: Database, redis: Redis) -> None:
     uid = await create_account(database, "a@fullon", "secret")
     result = await run("a@fullon")
     assert result.exit_code == 0, result.output
@@ -40,13 +40,13 @@ async def test_the_printed_token_is_the_account(database: Database, redis: Redis
     assert (await sessions.identify_token(result.output.strip())).uid == uid
 
 
-async def test_an_account_that_is_not_there_is_one_line(database: Database) -> None:
+async def test_missing_account_is_one_line(database: Database) -> None:
     result = await run("nobody@fullon")
     assert result.exit_code == 1
     assert result.output.strip() == "There is no active account for nobody@fullon."
 
 
-async def test_the_public_default_secret_signs_nothing(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_default_secret_signs_no_token(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await create_account(database, "a@fullon", "secret")
     monkeypatch.delenv("JWT_SECRET_KEY")
     result = await run("a@fullon")

@@ -22,13 +22,11 @@ def _environment(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 async def run(*arguments: str, typed: str = "") -> Result:
-    """In a thread: a command brings its own event loop."""
+    """Run in a thread: a command starts its own event loop."""
     return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments, input=typed))
 
 
-async def test_create_asks_twice_and_makes_an_account_that_can_sign_in(
-    database: Database, redis: Redis, settings: Settings
-) -> None:
+async def test_create_prompts_twice_for_the_password(database: Database, redis: Redis, settings: Settings) -> None:
     result = await run("create", "new@fullon", "--name", "Ada", "--admin", typed="hidden-one\nhidden-one\n")
     assert result.exit_code == 0, result.output
     assert "hidden-one" not in result.output
@@ -48,20 +46,20 @@ async def test_passwd_reads_a_password_from_standard_input(
         await sessions.login("a@fullon", "first")
 
 
-async def test_a_second_account_for_one_mail_is_one_line_and_exit_code_one(database: Database) -> None:
+async def test_duplicate_mail_is_one_line_and_exit_code_1(database: Database) -> None:
     await run("create", "a@fullon", "--password-stdin", typed="first\n")
     result = await run("create", "a@fullon", "--password-stdin", typed="first\n")
     assert result.exit_code == 1
     assert result.output.strip() == "There is an account for a@fullon already."
 
 
-async def test_an_empty_standard_input_sets_no_password(database: Database) -> None:
+async def test_empty_standard_input_sets_no_password(database: Database) -> None:
     result = await run("create", "a@fullon", "--password-stdin")
     assert result.exit_code == 1
     assert await all_accounts(database) == []
 
 
-async def test_list_shows_accounts_and_no_secret(database: Database) -> None:
+async def test_list_shows_accounts_without_secrets(database: Database) -> None:
     await run("create", "a@fullon", "--password-stdin", typed="first\n")
     result = await run("list")
     assert result.exit_code == 0, result.output
@@ -69,15 +67,15 @@ async def test_list_shows_accounts_and_no_secret(database: Database) -> None:
     assert "$2b$" not in result.output
 
 
-async def test_an_unreachable_database_is_one_line_and_exit_code_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unreachable_database_is_one_line_and_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://someone:hidden@127.0.0.1:1/none")
     result = await run("list")
     assert result.exit_code == 1
-    assert "cannot be reached" in result.output
+    assert "does not answer" in result.output
     assert "hidden" not in result.output
 
 
 @pytest.mark.parametrize("command", ["create", "passwd"])
-async def test_a_password_is_no_argument(command: str) -> None:
+async def test_password_is_never_an_argument(command: str) -> None:
     result = await run(command, "a@fullon", "--password", "visible")
     assert result.exit_code == 2

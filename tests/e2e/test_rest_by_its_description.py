@@ -1,4 +1,4 @@
-"""REST asked whatever its own description allows, by schemathesis: it never breaks, and answers as it says."""
+"""Requests drawn by schemathesis from the OpenAPI document: no route fails, and each answers as documented."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.signing_in import SignIn
 
-# The same questions in every run: what is drawn depends on the description alone.
+# Deterministic: the drawn requests depend on the OpenAPI document only.
 ALWAYS_ALIKE = settings(
     derandomize=True, database=None, deadline=None, max_examples=6, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -24,7 +24,7 @@ ALWAYS_ALIKE = settings(
 
 
 def ask(operation: Any, headers: dict[str, str]) -> None:
-    """Put drawn requests to one route: those it describes, and those it must refuse."""
+    """Send drawn requests to one route: valid and invalid ones."""
 
     @ALWAYS_ALIKE
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
@@ -37,7 +37,7 @@ def ask(operation: Any, headers: dict[str, str]) -> None:
     whatever_is_allowed()
 
 
-async def test_no_route_breaks_and_each_answers_as_it_is_described(server: Server, sign_in: SignIn) -> None:
+async def test_every_route_conforms_to_openapi(server: Server, sign_in: SignIn) -> None:
     headers = bearer(await sign_in(TRADER))
     schema = await asyncio.to_thread(openapi.from_url, f"{server.url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
@@ -48,7 +48,7 @@ async def test_no_route_breaks_and_each_answers_as_it_is_described(server: Serve
     assert broken == []
 
 
-async def test_everything_in_the_description_says_what_it_is(server: Server) -> None:
+async def test_everything_in_openapi_has_a_description(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
         assert (await client.get("/docs")).status_code == 200
@@ -69,6 +69,6 @@ def undescribed(operation: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/orm/bots", "/api/v1/ohlcv/exchanges", "/api/v1/cache/tickers/kraken"])
-async def test_market_data_too_is_for_those_who_sign_in(server: Server, path: str) -> None:
+async def test_market_data_requires_authentication(server: Server, path: str) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         assert (await client.get(path)).status_code == 401

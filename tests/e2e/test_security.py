@@ -1,4 +1,4 @@
-"""Who may see and do what, through the wire: the codes of the contract, and nothing that gives anything away."""
+"""Access rules over HTTP: the codes of the contract, without leaks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOGIN = "mutation ($mail: String!, $password: String!) { login(mail: $mail, pass
 PASSWORD = "correct horse battery"
 
 FOREIGN = ["user3@fullon", "777", "foreign", "$2b$", "JBSWY3DPEHPK3PXP"]
-"""What only the other person, or nobody at all, may read."""
+"""Values that no caller, or only another user, may read."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ async def change(database: Database, uid: int, **values: Any) -> None:
 
 
 async def refused(server: Server, token: str) -> None:
-    """Return once the token is good no more."""
+    """Wait until the token is rejected."""
     async with asyncio.timeout(10):
         while codes(await server.post(ME, bearer(token))) != ["UNAUTHENTICATED"]:
             await asyncio.sleep(0.05)
@@ -58,9 +58,7 @@ def codes(response: httpx.Response) -> list[str]:
     return [error["extensions"]["code"] for error in response.json().get("errors", [])]
 
 
-async def test_every_reason_not_to_let_somebody_in_sounds_the_same(
-    server: Server, platform: Database, redis: Redis
-) -> None:
+async def test_failed_logins_do_not_reveal_the_reason(server: Server, platform: Database, redis: Redis) -> None:
     await set_password(platform, redis, "user3@fullon", PASSWORD)
     await change(platform, OTHER, active=False)
     attempts: list[dict[str, Any]] = [
@@ -77,7 +75,7 @@ async def test_every_reason_not_to_let_somebody_in_sounds_the_same(
     assert (await server.post(LOGIN, mail="user2@fullon", password=PASSWORD)).json()["data"]["login"]["accessToken"]
 
 
-async def test_no_token_but_our_own_is_anybody(server: Server, settings: Settings, sign_in: SignIn) -> None:
+async def test_forged_tokens_are_rejected(server: Server, settings: Settings, sign_in: SignIn) -> None:
     good = await sign_in(TRADER)
     claims = jwt.decode(good, options={"verify_signature": False})
     secret = settings.jwt_secret_key.get_secret_value()
@@ -110,7 +108,7 @@ async def test_no_token_but_our_own_is_anybody(server: Server, settings: Setting
 
 
 def hs512(claims: dict[str, Any], secret: str) -> str:
-    """A token that is signed with our own secret, but not in our way."""
+    """A token signed with our secret and another algorithm."""
     signed = f"{b64({'alg': 'HS512', 'typ': 'JWT'})}.{b64(claims)}"
     return f"{signed}.{unpadded(hmac.digest(secret.encode(), signed.encode(), 'sha512'))}"
 
@@ -123,8 +121,8 @@ def unpadded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-async def test_nobody_reads_anything_without_signing_in(server: Server, platform: Database) -> None:
-    """One question of every kind, through the wire; tests/schema/test_visibility.py asks every field."""
+async def test_every_root_field_requires_authentication(server: Server, platform: Database) -> None:
+    """One operation of every kind; tests/schema/test_visibility.py covers every field."""
     questions = [
         "me { uid }", "users { nodes { uid } }", "user(uid: 2) { uid }", "bots { totalCount }", "bot(botId: 1) { name }",
         "orders { totalCount }", "order(orderId: 1) { price }", "catExchanges { name }", "symbols { totalCount }",
@@ -142,7 +140,7 @@ async def test_nobody_reads_anything_without_signing_in(server: Server, platform
         assert codes(await server.post(f"mutation {{ {change} }}")) == ["UNAUTHENTICATED"]
 
 
-async def test_only_administrators_control_services(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_service_control_requires_admin(server: Server, sign_in: SignIn, redis: Redis) -> None:
     trader = bearer(await sign_in(TRADER))
     for question in (
         "{ services { state } }", "{ service(name: TICKER) { state } }", "mutation { startService(name: TICKER) { state } }",
@@ -156,7 +154,7 @@ async def test_only_administrators_control_services(server: Server, sign_in: Sig
     assert services["data"]["services"] == [{"name": n, "state": "STOPPED"} for n in ("TICKER", "OHLCV", "ACCOUNT")]
 
 
-async def test_what_is_somebody_elses_is_not_there_by_any_way(server: Server, sign_in: SignIn) -> None:
+async def test_foreign_rows_are_unreachable_by_key(server: Server, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     by_key = "query ($key: Int!) {{ {}: $key) {{ __typename }} }}"
     by_id = ("query ($key: ID!) { node(id: $key) { id } }", "query ($key: ID!) { nodes(ids: [$key]) { id } }")
@@ -178,10 +176,8 @@ async def test_what_is_somebody_elses_is_not_there_by_any_way(server: Server, si
         assert not [secret for secret in FOREIGN if secret in answers[0].text]
 
 
-async def test_lists_and_relations_hold_nothing_of_anybody_else(
-    server: Server, sign_in: SignIn, platform: Database
-) -> None:
-    # An order on somebody else's bot and account, and a bot on somebody else's account: the platform forbids neither.
+async def test_lists_and_relations_contain_own_rows_only(server: Server, sign_in: SignIn, platform: Database) -> None:
+    # An order on another user's bot and account, and a bot on another user's account: the platform allows both.
     await add(platform, models.Order, order(50, 6, TRADER, ex_id=30))
     await add(platform, models.BotExchange, {"bot_id": 2, "ex_id": 30})
     everything = """{
@@ -203,7 +199,7 @@ async def test_lists_and_relations_hold_nothing_of_anybody_else(
     assert not [secret for secret in FOREIGN[3:] if secret in administrator.text]
 
 
-async def test_a_token_ends_with_its_account_and_with_its_session(
+async def test_token_is_revoked_with_its_account_and_session(
     server: Server, sign_in: SignIn, platform: Database
 ) -> None:
     token, second = await sign_in(TRADER), await sign_in(TRADER)
@@ -214,7 +210,7 @@ async def test_a_token_ends_with_its_account_and_with_its_session(
     await refused(server, second)
 
 
-async def test_a_refresh_token_is_good_for_one_use_and_for_nothing_else(server: Server) -> None:
+async def test_refresh_token_is_valid_once_and_only_for_renewal(server: Server) -> None:
     login = LOGIN.replace("accessToken", "accessToken refreshToken tokenType expiresAt user { uid }")
     signed = (await server.ask(login, mail="user2@fullon", password=PASSWORD))["data"]["login"]
     assert (signed["tokenType"], signed["user"]) == ("bearer", {"uid": TRADER})
@@ -223,11 +219,11 @@ async def test_a_refresh_token_is_good_for_one_use_and_for_nothing_else(server: 
     renewed = (await server.ask(renew, current=signed["refreshToken"]))["data"]["refreshToken"]
     assert (await server.ask(ME, renewed["accessToken"]))["data"]["me"]["uid"] == TRADER
     assert codes(await server.post(renew, current=signed["refreshToken"])) == ["UNAUTHENTICATED"]
-    await refused(server, renewed["accessToken"])  # it is in two hands, so the session has ended
+    await refused(server, renewed["accessToken"])  # reuse has ended the session
     assert codes(await server.post(renew, current="x")) == ["UNAUTHENTICATED"]
 
 
-async def test_an_api_key_does_what_its_scopes_say(server: Server, platform: Database) -> None:
+async def test_api_key_scopes_are_enforced(server: Server, platform: Database) -> None:
     given = {"read": generate_key(), "write": generate_key(), "read,admin": generate_key()}
     await add(
         platform,
@@ -244,14 +240,12 @@ async def test_an_api_key_does_what_its_scopes_say(server: Server, platform: Dat
         "read,admin": [[], [], ["BAD_USER_INPUT"]],
     }
     users = await server.post("{ users { totalCount } }", {"x-api-key": given["read"]})
-    assert users.json()["data"] == {
-        "users": {"totalCount": 1}
-    }  # an administrator's key without the scope sees its owner
+    assert users.json()["data"] == {"users": {"totalCount": 1}}  # without the scope `admin` the key sees its owner only
     for unknown in (generate_key(), stored_form(given["read"]), "short", ""):
         assert codes(await server.post(ME, {"x-api-key": unknown})) == ["UNAUTHENTICATED"]
 
 
-async def test_mutations_are_not_run_by_links(server: Server, sign_in: SignIn) -> None:
+async def test_mutations_are_rejected_over_get(server: Server, sign_in: SignIn) -> None:
     async with httpx.AsyncClient(base_url=server.url, headers=bearer(await sign_in(TRADER)), timeout=60) as client:
         answer = await client.get("/graphql", params={"query": "mutation { logout }"})
         assert answer.status_code == 405

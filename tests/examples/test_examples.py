@@ -1,4 +1,4 @@
-"""The examples, each run as its docstring says, against a real server with the demo's data."""
+"""Every example, run as in its docstring against a server with the demo's data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 async def run(server: Server, name: str, *arguments: str) -> list[str]:
-    """The lines that an example prints; one that fails fails the test with what it said."""
+    """The output of an example, by lines."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(EXAMPLES / name), *arguments,
         env=os.environ | {"FULLON_URL": server.url, "PYTHONIOENCODING": "utf-8"},
@@ -37,7 +37,7 @@ async def run(server: Server, name: str, *arguments: str) -> list[str]:
     return text.splitlines()
 
 
-async def test_somebody_learns_who_they_are(demo: Server) -> None:
+async def test_who_am_i_prints_the_account(demo: Server) -> None:
     lines = await run(demo, "01_who_am_i.py")
     assert lines[0] == "Tomas Trader <trader@fullon>, user 2"
     assert lines[1].endswith("owner of 7 bots")
@@ -45,13 +45,13 @@ async def test_somebody_learns_who_they_are(demo: Server) -> None:
     assert (await run(demo, "01_who_am_i.py", "admin@fullon"))[0] == "Ada Admin <admin@fullon>, administrator 1"
 
 
-async def test_a_wrong_password_ends_an_example_with_the_code_of_the_error(demo: Server) -> None:
+async def test_wrong_password_prints_the_error_code(demo: Server) -> None:
     with pytest.raises(AssertionError, match="UNAUTHENTICATED: Invalid credentials"):
         await run(demo, "01_who_am_i.py", "trader@fullon", "wrong")
 
 
-async def test_bots_are_shown_with_their_orders_and_live_prices(demo: Server) -> None:
-    await run(demo, "04_streaming_tickers.py", "2", "kraken")  # since then there are live prices
+async def test_bots_are_printed_with_orders_and_live_prices(demo: Server) -> None:
+    await run(demo, "04_streaming_tickers.py", "2", "kraken")  # wait for live prices
     lines = await run(demo, "02_bots_and_prices.py", "other@fullon")
     assert [line for line in lines if "orders so far" in line] == [
         "bitcoin hayden trades, 300 orders so far",
@@ -64,7 +64,7 @@ async def test_bots_are_shown_with_their_orders_and_live_prices(demo: Server) ->
     assert len([line for line in lines[1:4] if order.fullmatch(line)]) == 3, lines[1:4]
 
 
-async def test_candles_are_drawn_from_the_highest_price_down(demo: Server) -> None:
+async def test_candle_chart_is_drawn(demo: Server) -> None:
     title, *chart = await run(demo, "03_candle_chart.py", "bitmex", "BTC/USD:BTC", "H4")
     assert title == "BTC/USD:BTC on bitmex: 60 bars of H4"
     prices = [float(line[:12]) for line in chart]
@@ -74,26 +74,26 @@ async def test_candles_are_drawn_from_the_highest_price_down(demo: Server) -> No
     assert all(any(row[bar] != " " for row in bars) for bar in range(60))
 
 
-async def test_tickers_stream_until_so_many_frames_have_come(demo: Server) -> None:
+async def test_streaming_tickers_prints_the_requested_frames(demo: Server) -> None:
     lines = await run(demo, "04_streaming_tickers.py", "3", "kraken")
     assert [line.split()[0] for line in lines] == ["1", "2", "3"]
     assert re.fullmatch(r"  3(  [A-Z]+/USD \d+\.\d\d)+", lines[2]), lines[2]
 
 
-async def test_prices_come_by_http_as_well(demo: Server) -> None:
+async def test_prices_over_sse_are_printed(demo: Server) -> None:
     lines = await run(demo, "09_prices_by_http.py", "3", "kraken", "BTC/USD")
     assert [line.split()[0] for line in lines] == ["1", "2", "3"]
     assert re.fullmatch(r"  3  BTC/USD  \d+\.\d\d", lines[2]), lines[2]
 
 
-async def test_an_administrator_stops_a_service_and_starts_it_again(demo: Server) -> None:
+async def test_service_control_stops_and_starts_a_service(demo: Server) -> None:
     lines = await run(demo, "05_service_control.py", "ACCOUNT")
     assert [line.split()[0] for line in lines] == ["TICKER", "OHLCV", "ACCOUNT", "ACCOUNT", "ACCOUNT"]
     assert lines[3] == "ACCOUNT  STOPPED"
     assert lines[4].startswith("ACCOUNT  RUNNING  in ")
 
 
-async def test_a_trader_sees_what_trades_amounted_to(demo: Server) -> None:
+async def test_trade_analytics_are_printed(demo: Server) -> None:
     total, *parts = await run(demo, "06_trade_analytics.py", "36500")
     figures = re.compile(
         r".{28} +(\d+) closed +(\d+%|-) won +(\d+\.\d\d|-) factor +(-?\d+\.\d\d|-)(  no price for .+)?"
@@ -105,7 +105,7 @@ async def test_a_trader_sees_what_trades_amounted_to(demo: Server) -> None:
     assert all("(live)" in line or "(dry)" in line for line in bots)
 
 
-async def test_the_views_are_shown_with_their_figures(demo: Server) -> None:
+async def test_dashboard_views_are_printed(demo: Server) -> None:
     lines = await run(demo, "07_dashboard_views.py", "5000")
     views = [line for line in lines if not line.startswith(" ")]
     assert views == [
@@ -116,7 +116,7 @@ async def test_the_views_are_shown_with_their_figures(demo: Server) -> None:
     assert figures["winRate"].startswith("0.")
 
 
-async def test_a_bot_lives_from_its_first_try_to_its_end(demo: Server) -> None:
+async def test_bot_is_created_and_deleted(demo: Server) -> None:
     lines = await run(demo, "08_life_of_a_bot.py")
     assert [line.split(":")[0] for line in lines] == [
         "tried", "made", "equipped", "listens", "active", "ordered", "then", "deleted",
@@ -128,13 +128,13 @@ async def test_a_bot_lives_from_its_first_try_to_its_end(demo: Server) -> None:
     assert lines[6:] == ["then:     canceled", "deleted:  True"]
 
 
-async def test_both_faces_give_one_answer(demo: Server) -> None:
+async def test_rest_and_graphql_give_the_same_answer(demo: Server) -> None:
     *bots, verdict = await run(demo, "11_both_faces.py")
     assert len(bots) == 7
     assert verdict == "GraphQL: 1 request. REST: 8 requests. The same answer: yes"
 
 
-async def test_the_catalogue_is_shown_with_its_prices(demo: Server) -> None:
+async def test_exchange_catalogue_is_printed_with_prices(demo: Server) -> None:
     lines = await run(demo, "10_exchange_catalogue.py", "ETH")
     exchanges = {"kraken": 3, "bitmex": 3, "binance": 4}
     assert [line for line in lines if line.endswith("instruments")] == [
@@ -147,16 +147,16 @@ async def test_the_catalogue_is_shown_with_its_prices(demo: Server) -> None:
     assert all(instrument.fullmatch(line) for line in shown), shown
 
 
-async def test_a_strategy_is_shown_and_a_change_of_it_tried(demo: Server) -> None:
+async def test_strategy_is_printed_and_dry_run_changes_nothing(demo: Server) -> None:
     lines = await run(demo, "12_strategies.py", "3", "5")
     params = "rsi_entry 40, rsi_exit 60, rsi_period 14"
     assert lines[:2] == ["perpetual short", "  rsi_hayden_short with leverage 3"]
     assert lines[2:4] == [f"    template:   {params}", f"    parameters: {params}"]
-    assert lines[4].startswith("    listens to: BTC/USD:BTC on bitmex, ")
+    assert lines[4].startswith("    follows:    BTC/USD:BTC on bitmex, ")
     assert lines[-1] == "leverage tried: 5, still stored: 3"
 
 
-async def test_losing_trades_are_found_worst_first_over_all_pages(demo: Server) -> None:
+async def test_losing_trades_are_sorted_over_all_pages(demo: Server) -> None:
     *trades, total = await run(demo, "13_losing_trades.py", "36500", "7")
     assert total == f"{len(trades)} trades lost money in 36500 days"
     assert len(trades) > 7
@@ -171,7 +171,7 @@ ORDER = """mutation {
 }"""
 
 
-async def test_orders_are_followed_over_a_broken_connection_without_a_hole(demo: Server) -> None:
+async def test_orders_are_complete_over_a_broken_connection(demo: Server) -> None:
     token, ordered, followed = await demo.token("trader@fullon", PASSWORD), list[int](), asyncio.Event()
 
     async def trade() -> None:
@@ -181,7 +181,7 @@ async def test_orders_are_followed_over_a_broken_connection_without_a_hole(demo:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(trade())
         lines = await run(demo, "14_orders_without_a_hole.py", "4")
-        followed.set()  # and what is being ordered comes to its end: it may have been seen already
+        followed.set()  # the current order completes: it may have been seen
     seen = [int(line.split()[1]) for line in lines if line.startswith("CREATED")]
     assert len(seen) == 8
     first = ordered.index(seen[0])

@@ -10,7 +10,7 @@ from fullon_graphql.ohlcv.store import CandleStore
 
 @pytest.fixture
 def store(ohlcv_database: Database) -> CandleStore:
-    """A reader that knows nothing yet."""
+    """A reader with an empty catalogue."""
     return CandleStore(ohlcv_database)
 
 

@@ -1,16 +1,19 @@
-"""Putting prices into the store, for tests."""
+"""Helpers that write prices into the candle store and read them back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
 from fullon_graphql.database import Database
-from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.errors import FullonError
+from fullon_graphql.ohlcv.candles import Candle, CandleColumns
+from fullon_graphql.ohlcv.sources import Market
+from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.writer import create_candles, create_trades, upsert_candles
 
@@ -29,8 +32,31 @@ def flat(time: datetime, price: float = 1.0, volume: float = 1.0) -> Candle:
 
 
 def minutes(*offsets: int, start: datetime = NOON) -> list[Candle]:
-    """Candles so many minutes after `start`; the price tells which one it is."""
+    """Candles so many minutes after `start`; the price is the offset."""
     return [flat(start + timedelta(minutes=offset), price=float(offset)) for offset in offsets]
+
+
+async def read_columns(
+    store: CandleStore,
+    exchange: str,
+    symbol: str,
+    timeframe: Timeframe,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    last: int | None = None,
+    fill: bool = False,
+) -> CandleColumns:
+    [answer] = await store.candles([Market(exchange, symbol)], timeframe, Window(start, end, last, fill))
+    if isinstance(answer, FullonError):
+        raise answer
+    return answer
+
+
+async def read_candles(
+    store: CandleStore, exchange: str, symbol: str, timeframe: Timeframe, **window: Any
+) -> list[Candle]:
+    return (await read_columns(store, exchange, symbol, timeframe, **window)).rows()
 
 
 async def put_candles(
@@ -57,5 +83,5 @@ async def run(database: Database, statement: str) -> None:
 
 
 def write(file: Path, content: str | bytes) -> None:
-    """A recording on disk; lone surrogates stand for bytes that are no UTF-8."""
+    """Write a recording; lone surrogates stand for bytes that are not UTF-8."""
     file.write_bytes(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))

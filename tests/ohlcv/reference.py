@@ -1,4 +1,4 @@
-"""Resampling, windows and filling in plain Python: slow, obvious, and nothing shared with the SQL but the buckets."""
+"""Resampling, windows and filling in plain Python. It shares only the buckets with the SQL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 
 
 def resampled(rows: Sequence[Candle], timeframe: Timeframe) -> list[Candle]:
-    """Bars of `timeframe` from rows in the order they happened."""
+    """Bars of `timeframe` from rows in order of time."""
     return [
         _bar(start, list(group)) for start, group in groupby(rows, key=lambda row: timeframe.bucket_start(row.time))
     ]
@@ -38,7 +38,7 @@ def _bar(start: datetime, rows: list[Candle]) -> Candle:
 
 
 def _filled(bars: list[Candle], timeframe: Timeframe, end: datetime | None, now: datetime) -> list[Candle]:
-    """Every bucket from the first bar on: to the newest bar before `end`, or further to `end` itself, until now."""
+    """Every bucket from the first bar to the newest, or to `end`, but not after now."""
     existing = {bar.time: bar for bar in bars if end is None or bar.time < end}
     if not existing:
         return []

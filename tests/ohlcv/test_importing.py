@@ -12,10 +12,10 @@ from sqlalchemy import text
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, NotFound
-from fullon_graphql.ohlcv.importing import Imported, import_candles, import_trades
+from fullon_graphql.ohlcv.importing import ImportResult, import_candles, import_trades
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, run, write
+from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, read_candles, run, write
 
 TRADES = "time_ms,trade_id,side,price,volume\n"
 CANDLES = "time_ms,open,high,low,close,volume\n"
@@ -32,36 +32,36 @@ def file(tmp_path: Path) -> Path:
 # ---------------------------------------------------------------- the recordings
 
 
-async def test_recorded_trades_give_exactly_the_recorded_candles(
+async def test_recorded_trades_give_the_recorded_candles(
     ohlcv_database: Database, store: CandleStore, recordings: Path
 ) -> None:
     trades, candles = recordings / "xrp-eth-trades.csv.gz", recordings / "xrp-eth-candles-1m.csv.gz"
-    assert await import_trades(ohlcv_database, trades, "binance", "XRP/ETH") == Imported(10_063, 10_063, 0)
-    assert await import_candles(ohlcv_database, candles, "kraken", "XRP/ETH") == Imported(1_995, 1_995, 0)
-    made = await store.candles("binance", "XRP/ETH", Timeframe.M1)
+    assert await import_trades(ohlcv_database, trades, "binance", "XRP/ETH") == ImportResult(10_063, 10_063, 0)
+    assert await import_candles(ohlcv_database, candles, "kraken", "XRP/ETH") == ImportResult(1_995, 1_995, 0)
+    made = await read_candles(store, "binance", "XRP/ETH", Timeframe.M1)
     assert len(made) == 1_995
-    assert made == await store.candles("kraken", "XRP/ETH", Timeframe.M1)
+    assert made == await read_candles(store, "kraken", "XRP/ETH", Timeframe.M1)
 
 
 async def test_importing_twice_changes_nothing(ohlcv_database: Database, store: CandleStore, recordings: Path) -> None:
     trades, candles = recordings / "xrp-eth-trades.csv.gz", recordings / "xrp-eth-candles-1m.csv.gz"
     await import_trades(ohlcv_database, trades, "binance", "XRP/ETH")
     await import_candles(ohlcv_database, candles, "kraken", "XRP/ETH")
-    before = await store.candles("binance", "XRP/ETH", Timeframe.M1)
-    assert await import_trades(ohlcv_database, trades, "binance", "XRP/ETH") == Imported(10_063, 0, 0)
-    assert await import_candles(ohlcv_database, candles, "kraken", "XRP/ETH") == Imported(1_995, 0, 0)
-    assert await store.candles("binance", "XRP/ETH", Timeframe.M1) == before
+    before = await read_candles(store, "binance", "XRP/ETH", Timeframe.M1)
+    assert await import_trades(ohlcv_database, trades, "binance", "XRP/ETH") == ImportResult(10_063, 0, 0)
+    assert await import_candles(ohlcv_database, candles, "kraken", "XRP/ETH") == ImportResult(1_995, 0, 0)
+    assert await read_candles(store, "binance", "XRP/ETH", Timeframe.M1) == before
     assert await ohlcv_database.row(text("SELECT count(*) FROM binance.xrp_eth_trades")) == (10_063,)
 
 
-async def test_recorded_five_minute_candles_serve_five_minutes_and_more(
+async def test_recorded_five_minute_candles_serve_longer_timeframes(
     ohlcv_database: Database, store: CandleStore, recordings: Path
 ) -> None:
     candles = recordings / "eth-btc-candles-5m.csv.gz"
     imported = await import_candles(ohlcv_database, candles, "binance", "ETH/BTC", timeframe=Timeframe.M5)
-    assert imported == Imported(5_760, 5_760, 0)
-    fives = await store.candles("binance", "ETH/BTC", Timeframe.M5)
-    days = await store.candles("binance", "ETH/BTC", Timeframe.D1)
+    assert imported == ImportResult(5_760, 5_760, 0)
+    fives = await read_candles(store, "binance", "ETH/BTC", Timeframe.M5)
+    days = await read_candles(store, "binance", "ETH/BTC", Timeframe.D1)
     assert len(fives) == 5_760
     assert len(days) == 21
     assert sum(day.volume for day in days) == pytest.approx(sum(five.volume for five in fives), rel=1e-12)
@@ -71,26 +71,26 @@ async def test_recorded_five_minute_candles_serve_five_minutes_and_more(
 # ---------------------------------------------------------------- what is kept
 
 
-async def test_two_trades_in_one_millisecond_are_both_kept(
+async def test_two_trades_of_one_millisecond_are_both_stored(
     ohlcv_database: Database, store: CandleStore, file: Path
 ) -> None:
     write(file, f"{TRADES}{T0},10,Sell,3,1\n{T0},9,buy,2,1\n{T0},10,sell,3,1\n")
-    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == Imported(3, 2, 0)
-    [bar] = await store.candles("kraken", "GOLD", Timeframe.M1)
+    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == ImportResult(3, 2, 0)
+    [bar] = await read_candles(store, "kraken", "GOLD", Timeframe.M1)
     assert (bar.open, bar.close, bar.volume) == (2, 3, 2)
     sides = await ohlcv_database.rows(text("SELECT DISTINCT side, type FROM kraken.gold_trades ORDER BY side"))
     assert [tuple(row) for row in sides] == [("buy", "market"), ("sell", "market")]
 
 
-async def test_other_values_replace_a_candle(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
+async def test_import_replaces_a_changed_candle(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 1))
     write(file, f"{CANDLES}{T0},7,8,6,7.5,2\n{T0 + 60_000},1,1,1,1,1\n{T0 + 120_000},2,2,2,2,1\n")
-    assert await import_candles(ohlcv_database, file, "kraken", "GOLD") == Imported(3, 1, 1)
-    bars = await store.candles("kraken", "GOLD", Timeframe.M1)
+    assert await import_candles(ohlcv_database, file, "kraken", "GOLD") == ImportResult(3, 1, 1)
+    bars = await read_candles(store, "kraken", "GOLD", Timeframe.M1)
     assert [bar.close for bar in bars] == [7.5, 1, 2]
 
 
-async def test_a_trades_table_of_older_making_is_no_obstacle(ohlcv_database: Database, file: Path) -> None:
+async def test_import_into_an_older_trades_table_succeeds(ohlcv_database: Database, file: Path) -> None:
     await run(ohlcv_database, "CREATE SCHEMA kraken")
     await run(
         ohlcv_database,
@@ -98,7 +98,7 @@ async def test_a_trades_table_of_older_making_is_no_obstacle(ohlcv_database: Dat
         "volume float8 NOT NULL, side text NOT NULL, type text NOT NULL, ord text)",
     )
     write(file, f"{TRADES}{T0},1,buy,2,1\n{T0},2,buy,3,1\n{T0 + 1},3,buy,4,1\n")
-    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == Imported(3, 2, 0)
+    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == ImportResult(3, 2, 0)
     rows = await ohlcv_database.rows(text('SELECT "timestamp", ord FROM kraken.gold_trades ORDER BY 1'))
     naive = NOON.replace(tzinfo=None)
     assert [tuple(row) for row in rows] == [(naive, "1"), (naive + timedelta(milliseconds=1), "3")]
@@ -113,7 +113,7 @@ async def test_a_trades_table_of_older_making_is_no_obstacle(ohlcv_database: Dat
         max_size=20,
     )
 )
-async def test_every_millisecond_and_digit_arrives(
+async def test_import_keeps_every_millisecond_and_digit(
     ohlcv_database: Database, tmp_path: Path, rows: dict[tuple[int, int], tuple[float, float]]
 ) -> None:
     file = tmp_path / "any.csv"
@@ -130,10 +130,10 @@ async def test_every_millisecond_and_digit_arrives(
 # ---------------------------------------------------------------- how the file is written
 
 
-async def test_columns_may_come_in_any_order(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
+async def test_columns_may_have_any_order(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
     write(file, f"volume,price,time_ms,side,trade_id\n5,2,{T0},buy,1\n")
     await import_trades(ohlcv_database, file, "kraken", "GOLD")
-    assert await store.candles("kraken", "GOLD", Timeframe.M1) == [flat(NOON, 2, 5)]
+    assert await read_candles(store, "kraken", "GOLD", Timeframe.M1) == [flat(NOON, 2, 5)]
 
 
 PLAIN = f'"time_ms","open","high","low","close","volume"\n{T0},0,0,0,0,1\n"{T0 + 60_000}",1,1,1,1,1'.encode()
@@ -151,17 +151,17 @@ PLAIN = f'"time_ms","open","high","low","close","volume"\n{T0},0,0,0,0,1\n"{T0 +
     ],
     ids=["plain", "last line ended", "from Windows", "with a mark", "compressed", "compressed with a mark"],
 )
-async def test_files_of_every_make_are_read(
+async def test_common_csv_dialects_are_read(
     ohlcv_database: Database, store: CandleStore, file: Path, content: bytes
 ) -> None:
     write(file, content)
     await import_candles(ohlcv_database, file, "kraken", "GOLD")
-    assert await store.candles("kraken", "GOLD", Timeframe.M1) == minutes(0, 1)
+    assert await read_candles(store, "kraken", "GOLD", Timeframe.M1) == minutes(0, 1)
 
 
-async def test_a_file_without_rows_is_no_error(ohlcv_database: Database, file: Path) -> None:
+async def test_file_without_rows_is_accepted(ohlcv_database: Database, file: Path) -> None:
     write(file, TRADES)
-    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == Imported(0, 0, 0)
+    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == ImportResult(0, 0, 0)
 
 
 async def test_progress_ends_with_the_whole_file(ohlcv_database: Database, file: Path) -> None:
@@ -200,14 +200,14 @@ async def test_progress_ends_with_the_whole_file(ohlcv_database: Database, file:
         (f"{T0},\udcff,buy,2,1", "line 3: invalid byte sequence"),
     ],
 )
-async def test_a_bad_trade_is_refused_by_its_line_and_nothing_is_changed(
+async def test_bad_trade_is_reported_by_line_and_nothing_is_stored(
     ohlcv_database: Database, store: CandleStore, file: Path, row: str, complaint: str
 ) -> None:
     write(file, f"{TRADES}{GOOD_TRADE}{row}\n{GOOD_TRADE}")
     with pytest.raises(BadUserInput, match=f"^recording.csv, {complaint}"):
         await import_trades(ohlcv_database, file, "kraken", "GOLD")
     with pytest.raises(NotFound):
-        await store.candles("kraken", "GOLD", Timeframe.M1)
+        await read_candles(store, "kraken", "GOLD", Timeframe.M1)
 
 
 @pytest.mark.parametrize(
@@ -223,17 +223,17 @@ async def test_a_bad_trade_is_refused_by_its_line_and_nothing_is_changed(
         (f"{T0 + 60_000},2,3,1,,5", "line 3: close is missing"),
     ],
 )
-async def test_a_bad_candle_is_refused_by_its_line_and_nothing_is_changed(
+async def test_bad_candle_is_reported_by_line_and_nothing_is_stored(
     ohlcv_database: Database, store: CandleStore, file: Path, row: str, complaint: str
 ) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0))
     write(file, f"{CANDLES}{GOOD_CANDLE}{row}\n")
     with pytest.raises(BadUserInput, match=f"^recording.csv, {complaint}"):
         await import_candles(ohlcv_database, file, "kraken", "GOLD")
-    assert await store.candles("kraken", "GOLD", Timeframe.M1) == minutes(0)
+    assert await read_candles(store, "kraken", "GOLD", Timeframe.M1) == minutes(0)
 
 
-async def test_the_line_of_a_bad_row_is_right_deep_inside_a_file(ohlcv_database: Database, file: Path) -> None:
+async def test_line_number_of_a_bad_row_is_right_in_a_long_file(ohlcv_database: Database, file: Path) -> None:
     good = [f"{T0 + n},{n},buy,2,1\n" for n in range(30_000)]
     write(file, "".join([TRADES, *good, f"{T0},x,buy,2,-1\n", *good]))
     with pytest.raises(BadUserInput, match="line 30002: volume"):
@@ -244,28 +244,28 @@ async def test_the_line_of_a_bad_row_is_right_deep_inside_a_file(ohlcv_database:
 
 
 @pytest.mark.parametrize("header", ["", "time_ms,open\n", CANDLES, "time_ms,trade_id,side,price,volume,price\n"])
-async def test_another_header_is_refused(ohlcv_database: Database, file: Path, header: str) -> None:
+async def test_other_header_is_rejected(ohlcv_database: Database, file: Path, header: str) -> None:
     write(file, header + GOOD_TRADE)
-    with pytest.raises(BadUserInput, match="line 1: the header must name time_ms, trade_id, side, price, volume; came"):
+    with pytest.raises(BadUserInput, match="line 1: the header must name time_ms, trade_id, side, price, volume; got"):
         await import_trades(ohlcv_database, file, "kraken", "GOLD")
 
 
-async def test_a_file_cut_short_is_refused(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
+async def test_truncated_file_is_rejected(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
     rows = "".join(f"{T0 + n},{n},buy,2,{n}\n" for n in range(20_000))
     write(file, gzip.compress((TRADES + rows).encode())[:-500])
     with pytest.raises(BadUserInput, match=r"recording\.csv is damaged and cannot be decompressed"):
         await import_trades(ohlcv_database, file, "kraken", "GOLD")
     with pytest.raises(NotFound):
-        await store.candles("kraken", "GOLD", Timeframe.M1)
+        await read_candles(store, "kraken", "GOLD", Timeframe.M1)
 
 
-async def test_months_are_not_imported(ohlcv_database: Database, file: Path) -> None:
+async def test_import_rejects_months(ohlcv_database: Database, file: Path) -> None:
     write(file, CANDLES)
     with pytest.raises(BadUserInput, match="Months cannot be imported"):
         await import_candles(ohlcv_database, file, "kraken", "GOLD", timeframe=Timeframe.MN1)
 
 
-async def test_an_import_leaves_the_connection_as_it_was(ohlcv_database: Database, file: Path) -> None:
+async def test_import_resets_the_connection(ohlcv_database: Database, file: Path) -> None:
     for _ in range(3):
         write(file, f"{TRADES}{GOOD_TRADE}")
         await import_trades(ohlcv_database, file, "kraken", "GOLD")
@@ -275,9 +275,9 @@ async def test_an_import_leaves_the_connection_as_it_was(ohlcv_database: Databas
     assert await ohlcv_database.row(text("SELECT to_regclass('recording')")) == (None,)
 
 
-async def test_an_import_adds_to_what_is_there(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
+async def test_import_keeps_existing_rows(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
     await put_trades(ohlcv_database, "GOLD", [Trade(NOON, 1, 1, "0")])
     write(file, f"{TRADES}{GOOD_TRADE}")
-    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == Imported(1, 1, 0)
-    [bar] = await store.candles("kraken", "GOLD", Timeframe.M1)
+    assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == ImportResult(1, 1, 0)
+    [bar] = await read_candles(store, "kraken", "GOLD", Timeframe.M1)
     assert (bar.open, bar.close, bar.volume) == (1, 2, 2)

@@ -1,4 +1,4 @@
-"""What a listener is told of bars, whatever order prices and stored minutes come in."""
+"""Updates of live bars for any order of prices and stored minutes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def longer(stored: dict[int, Candle]) -> list[Candle]:
 
 
 @given(st.lists(STORE | PRICE | LOOK, max_size=60))
-def test_the_closed_bars_are_the_stored_ones_and_the_forming_one_is_possible(
+def test_closed_bars_equal_stored_bars(
     steps: list[tuple[str, int, float]],
 ) -> None:
     bars, stored = LiveBars(Timeframe.M5, kept=10), dict[int, Candle]()
@@ -46,10 +46,10 @@ def test_the_closed_bars_are_the_stored_ones_and_the_forming_one_is_possible(
         if what == "store":
             [stored[when]] = [flat(NOON + timedelta(minutes=when), price)]
         elif what == "price":
-            bars.price(NOON + timedelta(seconds=when), price)
+            bars.add_price(NOON + timedelta(seconds=when), price)
         else:
             complete = max(complete, when)
-            told += bars.look(longer(stored), NOON + timedelta(minutes=complete))
+            told += bars.update_stored(longer(stored), NOON + timedelta(minutes=complete))
         told += bars.forming()
     boundary = NOON + timedelta(minutes=complete // 5 * 5)
     closed = [update.candle for update in told if update.closed]
@@ -57,20 +57,20 @@ def test_the_closed_bars_are_the_stored_ones_and_the_forming_one_is_possible(
     assert all(before != after for before, after in pairwise(closed))
     for bar, _ in told:
         assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
-    assert [update for update in bars.told(10) if update.closed] == [
+    assert [update for update in bars.delivered(10) if update.closed] == [
         Update(bar, closed=True) for bar in longer(stored) if bar.time < boundary
     ]
-    assert not list(bars.look(longer(stored), boundary)), "what has been told is told again"
+    assert not list(bars.update_stored(longer(stored), boundary)), "delivered bars are delivered again"
     assert not bars.forming()
 
 
 @given(st.lists(st.tuples(st.integers(0, 600), WHOLE), min_size=1))
-def test_the_forming_bar_is_that_of_the_prices_in_order_of_time(prices: list[tuple[int, float]]) -> None:
+def test_forming_bar_follows_prices_in_order_of_time(prices: list[tuple[int, float]]) -> None:
     bars = LiveBars(Timeframe.M1, kept=1)
     told: list[Candle] = []
     taken: list[tuple[int, float]] = []
     for second, price in prices:
-        bars.price(NOON + timedelta(seconds=second), price)
+        bars.add_price(NOON + timedelta(seconds=second), price)
         told += [update.candle for update in bars.forming()]
         if not taken or second >= taken[-1][0]:
             taken.append((second, price))
@@ -80,27 +80,27 @@ def test_the_forming_bar_is_that_of_the_prices_in_order_of_time(prices: list[tup
     assert [bar.time for bar in told] == sorted(bar.time for bar in told)
 
 
-def test_a_stored_minute_knows_the_close_better_than_a_price_before_its_end() -> None:
+def test_stored_close_takes_precedence_over_older_prices() -> None:
     bars = LiveBars(Timeframe.M5, kept=1)
-    bars.price(NOON + timedelta(seconds=50), 3)
-    list(bars.look(minutes(0), NOON + timedelta(minutes=1)))
+    bars.add_price(NOON + timedelta(seconds=50), 3)
+    list(bars.update_stored(minutes(0), NOON + timedelta(minutes=1)))
     assert [update.candle.close for update in bars.forming()] == [0]
-    bars.price(NOON + timedelta(seconds=60), 2)
+    bars.add_price(NOON + timedelta(seconds=60), 2)
     assert [update.candle.close for update in bars.forming()] == [2]
 
 
-def test_only_the_newest_bars_are_compared_and_no_more_are_kept_than_asked_for() -> None:
+def test_only_the_newest_bars_are_compared_and_kept() -> None:
     bars = LiveBars(Timeframe.M1, kept=WATCHED + 10)
     for last in range(100, WATCHED + 100, 100):
-        list(bars.look(minutes(*range(last - 100, last)), NOON + timedelta(minutes=last)))
+        list(bars.update_stored(minutes(*range(last - 100, last)), NOON + timedelta(minutes=last)))
     assert bars.since is None
-    list(bars.look(minutes(*range(WATCHED, WATCHED + 100)), NOON + timedelta(minutes=WATCHED + 100)))
+    list(bars.update_stored(minutes(*range(WATCHED, WATCHED + 100)), NOON + timedelta(minutes=WATCHED + 100)))
     assert bars.since == NOON + timedelta(minutes=100)
-    assert len(bars.told(10**6)) == WATCHED + 10
+    assert len(bars.delivered(10**6)) == WATCHED + 10
 
 
 @pytest.mark.parametrize(
     ("timeframe", "bars"), [("M1", 500), ("H1", 166), ("D1", 6), ("W1", 2), ("MN1", 2)]
 )  # fmt: skip
-def test_of_longer_bars_fewer_are_compared(timeframe: str, bars: int) -> None:
+def test_fewer_bars_of_longer_timeframes_are_compared(timeframe: str, bars: int) -> None:
     assert most_watched(Timeframe[timeframe]) == bars

@@ -1,4 +1,4 @@
-"""What SQL makes of random prices, held against plain Python."""
+"""Resampling in SQL compared with plain Python on random prices."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ GOLD = Market("kraken", "GOLD")
 
 on_one_database = settings(
     max_examples=25,
-    deadline=None,  # a busy machine is no bug
-    suppress_health_check=[HealthCheck.function_scoped_fixture],  # every example empties its table itself
+    deadline=None,  # a busy machine is not a failure
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # every example empties its table
 )
 
-whole = st.integers(0, 1000).map(float)  # sums of whole numbers are exact, whatever their order
+whole = st.integers(0, 1000).map(float)  # sums of whole numbers are exact in any order
 instants = st.integers(0, 15_000_000) | st.integers(12_600_000, 12_600_300)  # minutes: decades apart, or neighbours
 
 
@@ -63,7 +63,7 @@ def windows(draw: st.DrawFn, rows: list[Candle]) -> Window:
 
 
 async def bars(store: CandleStore, timeframe: Timeframe, window: Window) -> list[Candle]:
-    [answer] = await store.candles_many([GOLD], timeframe, window)
+    [answer] = await store.candles([GOLD], timeframe, window)
     assert isinstance(answer, CandleColumns)
     return answer.rows()
 
@@ -75,9 +75,7 @@ async def replace(database: Database, rows: list[Candle]) -> None:
 
 @on_one_database
 @given(data=st.data())
-async def test_every_timeframe_is_what_python_makes_of_the_minutes(
-    ohlcv_database: Database, data: st.DataObject
-) -> None:
+async def test_every_timeframe_equals_the_python_reference(ohlcv_database: Database, data: st.DataObject) -> None:
     rows = data.draw(candles())
     window = data.draw(windows(rows))
     await replace(ohlcv_database, rows)
@@ -89,7 +87,7 @@ async def test_every_timeframe_is_what_python_makes_of_the_minutes(
 
 @on_one_database
 @given(data=st.data())
-async def test_a_source_without_index_gives_the_same_bars(ohlcv_database: Database, data: st.DataObject) -> None:
+async def test_source_without_index_gives_the_same_bars(ohlcv_database: Database, data: st.DataObject) -> None:
     rows = data.draw(candles())
     window = data.draw(windows(rows))
     await replace(ohlcv_database, rows)
@@ -102,7 +100,7 @@ async def test_a_source_without_index_gives_the_same_bars(ohlcv_database: Databa
 
 @on_one_database
 @given(data=st.data())
-async def test_filled_bars_are_what_python_fills(ohlcv_database: Database, data: st.DataObject) -> None:
+async def test_filled_bars_equal_the_python_reference(ohlcv_database: Database, data: st.DataObject) -> None:
     rows = data.draw(candles())
     bounds = data.draw(windows(rows))
     window = Window(bounds.start, bounds.end, bounds.last, fill=True)
@@ -117,7 +115,7 @@ async def test_filled_bars_are_what_python_fills(ohlcv_database: Database, data:
 
 @on_one_database
 @given(rows=candles())
-async def test_no_timeframe_loses_volume_or_extremes(ohlcv_database: Database, rows: list[Candle]) -> None:
+async def test_every_timeframe_keeps_volume_and_extremes(ohlcv_database: Database, rows: list[Candle]) -> None:
     await replace(ohlcv_database, rows)
     store = CandleStore(ohlcv_database)
     for timeframe in Timeframe:
@@ -130,7 +128,7 @@ async def test_no_timeframe_loses_volume_or_extremes(ohlcv_database: Database, r
 
 @on_one_database
 @given(rows=candles(), last=st.integers(1, 50))
-async def test_the_last_bars_are_the_tail_of_all(ohlcv_database: Database, rows: list[Candle], last: int) -> None:
+async def test_last_bars_are_the_tail_of_all_bars(ohlcv_database: Database, rows: list[Candle], last: int) -> None:
     await replace(ohlcv_database, rows)
     store = CandleStore(ohlcv_database)
     for timeframe in Timeframe:
@@ -139,9 +137,7 @@ async def test_the_last_bars_are_the_tail_of_all(ohlcv_database: Database, rows:
 
 @on_one_database
 @given(rows=candles())
-async def test_filled_bars_follow_each_other_and_keep_those_that_exist(
-    ohlcv_database: Database, rows: list[Candle]
-) -> None:
+async def test_filled_bars_are_contiguous_and_keep_existing_bars(ohlcv_database: Database, rows: list[Candle]) -> None:
     await replace(ohlcv_database, rows)
     store = CandleStore(ohlcv_database)
     for timeframe in (Timeframe.D1, Timeframe.W1, Timeframe.MN1):
@@ -156,8 +152,8 @@ async def test_filled_bars_follow_each_other_and_keep_those_that_exist(
 
 @on_one_database
 @given(data=st.data())
-async def test_bars_of_trades_are_those_of_their_order(ohlcv_database: Database, data: st.DataObject) -> None:
-    """Trade ids are numbers of different length, and share milliseconds as often as not."""
+async def test_bars_of_trades_follow_the_order_of_trades(ohlcv_database: Database, data: st.DataObject) -> None:
+    """Trade ids are numbers of different lengths, and trades often share a millisecond."""
     ids = sorted(data.draw(st.sets(st.integers(0, 10**22) | st.integers(5, 15), min_size=1, max_size=40)))
     steps = [data.draw(st.sampled_from([0, 0, 1, 59_000, 10**7, 10**10])) for _ in ids]
     times = [NOON + timedelta(milliseconds=passed) for passed in itertools.accumulate(steps)]
@@ -174,9 +170,7 @@ async def test_bars_of_trades_are_those_of_their_order(ohlcv_database: Database,
             assert await bars(store, timeframe, Window(last=last)) == expected, timeframe
 
 
-async def test_trades_whose_ids_are_no_numbers_keep_the_order_of_insertion(
-    ohlcv_database: Database, store: CandleStore
-) -> None:
+async def test_trades_without_numeric_ids_keep_insertion_order(ohlcv_database: Database, store: CandleStore) -> None:
     before = [Trade(NOON - timedelta(hours=1, seconds=n), 9, 1, f"id-{n}") for n in range(2000)]
     together = [Trade(NOON, price, 1, name) for price, name in ((1, "c"), (2, "a"), (3, "b"))]
     await put_trades(ohlcv_database, "GOLD", before + together)
@@ -186,7 +180,7 @@ async def test_trades_whose_ids_are_no_numbers_keep_the_order_of_insertion(
 
 @pytest.fixture
 async def new_york(ohlcv_database: Database) -> AsyncIterator[Database]:
-    """The same database, seen by a session in another time zone."""
+    """The same database with sessions in another time zone."""
     zone = {"server_settings": {"timezone": "America/New_York"}, "timeout": 10}
     engine = create_async_engine(ohlcv_database.engine.url, connect_args=zone)
     address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -196,7 +190,7 @@ async def new_york(ohlcv_database: Database) -> AsyncIterator[Database]:
 
 
 @pytest.mark.parametrize("fill", [False, True])
-async def test_the_time_zone_of_a_session_moves_no_bucket(
+async def test_session_time_zone_does_not_shift_buckets(
     ohlcv_database: Database, new_york: Database, fill: bool
 ) -> None:
     await replace(ohlcv_database, [flat(NOON + timedelta(minutes=97 * step)) for step in range(500)])
@@ -208,7 +202,7 @@ async def test_the_time_zone_of_a_session_moves_no_bucket(
 
 
 @pytest.mark.parametrize("timeframe", Timeframe)
-async def test_the_newest_bars_are_found_through_the_index(ohlcv_database: Database, timeframe: Timeframe) -> None:
+async def test_newest_bars_use_the_index(ohlcv_database: Database, timeframe: Timeframe) -> None:
     await put_candles(ohlcv_database, "GOLD", [])
     await run(
         ohlcv_database,

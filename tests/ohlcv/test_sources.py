@@ -11,124 +11,122 @@ from fullon_graphql.ohlcv.sources import Catalogue, Market
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from tests.conftest import Count
-from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, run
+from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, read_candles, run
 
 M1, M5, H1 = Timeframe.M1, Timeframe.M5, Timeframe.H1
 COLUMNS = "open float8, high float8, low float8, close float8"
 
 
-async def test_a_view_comes_before_the_candles_and_these_before_the_trades(
-    ohlcv_database: Database, store: CandleStore
-) -> None:
+async def test_view_precedes_candles_and_candles_precede_trades(ohlcv_database: Database, store: CandleStore) -> None:
     await put_trades(ohlcv_database, "GOLD", [Trade(NOON, 3, 1, "1")])
-    assert await store.candles("kraken", "GOLD", M1) == [flat(NOON, 3)]
+    assert await read_candles(store, "kraken", "GOLD", M1) == [flat(NOON, 3)]
     await put_candles(ohlcv_database, "GOLD", [flat(NOON, 2)])
-    assert await CandleStore(ohlcv_database).candles("kraken", "GOLD", M1) == [flat(NOON, 2)]
+    assert await read_candles(CandleStore(ohlcv_database), "kraken", "GOLD", M1) == [flat(NOON, 2)]
     await run(
         ohlcv_database,
         'CREATE VIEW kraken.gold_candles1m_view AS SELECT "timestamp", 1.0::float8 AS open, 1.0::float8 AS high, '
         "1.0::float8 AS low, 1.0::float8 AS close, vol FROM kraken.gold_candles1m",
     )
-    assert await CandleStore(ohlcv_database).candles("kraken", "GOLD", M1) == [flat(NOON, 1)]
+    assert await read_candles(CandleStore(ohlcv_database), "kraken", "GOLD", M1) == [flat(NOON, 1)]
 
 
-async def test_an_empty_source_leaves_the_word_to_the_next(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_empty_source_is_skipped(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", [])
     await run(
         ohlcv_database,
         "CREATE MATERIALIZED VIEW kraken.gold_candles1m_view AS SELECT * FROM kraken.gold_candles1m",
     )
     await put_trades(ohlcv_database, "GOLD", [Trade(NOON, 3, 1, "1")])
-    assert await store.candles("kraken", "GOLD", M1) == [flat(NOON, 3)]
+    assert await read_candles(store, "kraken", "GOLD", M1) == [flat(NOON, 3)]
 
 
 async def test_a_symbol_without_tables_is_not_found(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0))
     with pytest.raises(NotFound, match="'SILVER' on 'kraken'"):
-        await store.candles("kraken", "SILVER", M1)
+        await read_candles(store, "kraken", "SILVER", M1)
     with pytest.raises(NotFound, match="'GOLD' on 'bitmex'"):
-        await store.candles("bitmex", "GOLD", M1)
+        await read_candles(store, "bitmex", "GOLD", M1)
 
 
 @pytest.mark.parametrize(("exchange", "symbol"), [("public", "dry"), ("kraken", "A\x00"), ("", "GOLD"), ("kraken", "")])
-async def test_what_cannot_be_a_market_is_not_found(
+async def test_invalid_names_are_not_found(
     store: CandleStore, ohlcv_database: Database, exchange: str, symbol: str
 ) -> None:
     await run(ohlcv_database, 'CREATE TABLE public.dry_trades ("timestamp" timestamp, price float8, volume float8)')
     await run(ohlcv_database, "INSERT INTO public.dry_trades VALUES (now(), 1, 1)")
     with pytest.raises(NotFound):
-        await store.candles(exchange, symbol, M1)
+        await read_candles(store, exchange, symbol, M1)
 
 
 async def test_empty_tables_have_no_bars(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", [])
-    assert await store.candles("kraken", "GOLD", M1) == []
-    assert await store.candles("kraken", "GOLD", H1, last=5, fill=True) == []
+    assert await read_candles(store, "kraken", "GOLD", M1) == []
+    assert await read_candles(store, "kraken", "GOLD", H1, last=5, fill=True) == []
 
 
 async def test_reading_creates_nothing(ohlcv_database: Database, store: CandleStore) -> None:
     relations = text("SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname !~ '^pg'")
     before = await ohlcv_database.row(relations)
     with pytest.raises(NotFound):
-        await store.candles("kraken", "GOLD", M1)
+        await read_candles(store, "kraken", "GOLD", M1)
     assert await ohlcv_database.row(relations) == before
 
 
-async def test_what_was_missing_is_found_once_it_is_there(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_created_table_is_found(ohlcv_database: Database, store: CandleStore) -> None:
     with pytest.raises(NotFound):
-        await store.candles("kraken", "GOLD", M1)
+        await read_candles(store, "kraken", "GOLD", M1)
     await put_candles(ohlcv_database, "GOLD", [])
-    assert await store.candles("kraken", "GOLD", M1) == []
+    assert await read_candles(store, "kraken", "GOLD", M1) == []
     await put_candles(ohlcv_database, "GOLD", minutes(0))
-    assert await store.candles("kraken", "GOLD", M1) == minutes(0)
+    assert await read_candles(store, "kraken", "GOLD", M1) == minutes(0)
 
 
-async def test_a_table_that_has_gone_is_noticed(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_dropped_table_is_detected(ohlcv_database: Database, store: CandleStore) -> None:
     await put_trades(ohlcv_database, "GOLD", [Trade(NOON, 3, 1, "1")])
     await put_candles(ohlcv_database, "GOLD", minutes(0))
-    assert await store.candles("kraken", "GOLD", M1) == minutes(0)
+    assert await read_candles(store, "kraken", "GOLD", M1) == minutes(0)
     await run(ohlcv_database, "DROP TABLE kraken.gold_candles1m")
-    assert await store.candles("kraken", "GOLD", M1) == [flat(NOON, 3)]
+    assert await read_candles(store, "kraken", "GOLD", M1) == [flat(NOON, 3)]
     await run(ohlcv_database, "DROP TABLE kraken.gold_trades")
     with pytest.raises(NotFound):
-        await store.candles("kraken", "GOLD", M1)
+        await read_candles(store, "kraken", "GOLD", M1)
 
 
-async def test_a_known_symbol_costs_one_statement(
+async def test_cached_symbol_costs_one_statement(
     ohlcv_database: Database, store: CandleStore, statements: Count
 ) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 1, 90))
-    await store.candles("kraken", "GOLD", M1)
+    await read_candles(store, "kraken", "GOLD", M1)
     for question in ({}, {"last": 2}, {"fill": True}, {"last": 2, "fill": True}):
         with statements() as seen:
-            await store.candles("kraken", "gold", H1, **question)
+            await read_candles(store, "kraken", "gold", H1, **question)
         assert len(seen) == 1
 
 
 async def test_coarser_candles_serve_their_multiples(ohlcv_database: Database, store: CandleStore) -> None:
     bars = [flat(NOON + timedelta(minutes=5 * step), price=step) for step in range(24)]
     await put_candles(ohlcv_database, "GOLD", bars, M5)
-    assert await store.candles("kraken", "GOLD", M5) == bars
-    hours = await store.candles("kraken", "GOLD", H1)
+    assert await read_candles(store, "kraken", "GOLD", M5) == bars
+    hours = await read_candles(store, "kraken", "GOLD", H1)
     assert [(bar.open, bar.close, bar.volume) for bar in hours] == [(0, 11, 12), (12, 23, 12)]
-    assert await store.candles("kraken", "GOLD", M1) == []
+    assert await read_candles(store, "kraken", "GOLD", M1) == []
 
 
 async def test_finer_sources_come_before_coarser_candles(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", [flat(NOON, price=5)], M5)
     await put_trades(ohlcv_database, "GOLD", [Trade(NOON, 3, 1, "1")])
-    assert await store.candles("kraken", "GOLD", M5) == [flat(NOON, 3)]
+    assert await read_candles(store, "kraken", "GOLD", M5) == [flat(NOON, 3)]
 
 
-async def test_tables_of_other_columns_are_no_source(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_tables_with_other_columns_are_ignored(ohlcv_database: Database, store: CandleStore) -> None:
     await run(ohlcv_database, "CREATE SCHEMA kraken")
     await run(ohlcv_database, 'CREATE TABLE kraken.gold_trades ("timestamp" timestamptz, note text)')
     await run(ohlcv_database, f"CREATE TABLE kraken.gold_candles1m (time timestamptz, {COLUMNS}, vol float8)")
     with pytest.raises(NotFound):
-        await store.candles("kraken", "GOLD", M1)
+        await read_candles(store, "kraken", "GOLD", M1)
 
 
-async def test_what_is_indexed_is_seen(ohlcv_database: Database) -> None:
+async def test_index_is_detected(ohlcv_database: Database) -> None:
     await put_candles(ohlcv_database, "A", minutes(0))
     await run(ohlcv_database, "CREATE VIEW kraken.a_candles1m_view AS SELECT * FROM kraken.a_candles1m")
     await run(ohlcv_database, "CREATE TABLE kraken.b_candles1m AS SELECT * FROM kraken.a_candles1m")

@@ -11,7 +11,7 @@ from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import MAX_BARS, CandleStore, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from tests.conftest import Count
-from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, run
+from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, read_candles, read_columns, run
 
 M1, H1, D1 = Timeframe.M1, Timeframe.H1, Timeframe.D1
 
@@ -22,19 +22,19 @@ def at(minute: int) -> datetime:
 
 async def test_from_is_inclusive_and_to_is_exclusive(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 1, 2, 3))
-    assert await store.candles("kraken", "GOLD", M1, start=at(1), end=at(3)) == minutes(1, 2)
+    assert await read_candles(store, "kraken", "GOLD", M1, start=at(1), end=at(3)) == minutes(1, 2)
 
 
-async def test_a_bar_belongs_to_the_range_in_which_it_starts(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_bar_belongs_to_the_range_of_its_start(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 59, 60, 119, 120))
-    bars = await store.candles("kraken", "GOLD", H1, start=at(1), end=at(61))
+    bars = await read_candles(store, "kraken", "GOLD", H1, start=at(1), end=at(61))
     assert [(bar.time, bar.open, bar.close, bar.volume) for bar in bars] == [(at(60), 60, 119, 2)]
 
 
-async def test_last_counts_bars_that_exist_however_far_apart(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_last_counts_existing_bars_only(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 1, 5000, 900_000))
-    assert await store.candles("kraken", "GOLD", M1, last=3) == minutes(1, 5000, 900_000)
-    days = await store.candles("kraken", "GOLD", D1, last=2)
+    assert await read_candles(store, "kraken", "GOLD", M1, last=3) == minutes(1, 5000, 900_000)
+    days = await read_candles(store, "kraken", "GOLD", D1, last=2)
     assert [(bar.time, bar.close) for bar in days] == [
         (D1.bucket_start(at(5000)), 5000),
         (D1.bucket_start(at(900_000)), 900_000),
@@ -43,64 +43,64 @@ async def test_last_counts_bars_that_exist_however_far_apart(ohlcv_database: Dat
 
 async def test_last_stays_inside_the_range(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 1, 2, 3, 4))
-    assert await store.candles("kraken", "GOLD", M1, start=at(2), end=at(4), last=9) == minutes(2, 3)
+    assert await read_candles(store, "kraken", "GOLD", M1, start=at(2), end=at(4), last=9) == minutes(2, 3)
 
 
 async def test_filling_repeats_the_last_close_without_volume(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(5, 8))
     filled = [*minutes(5), flat(at(6), 5, 0), flat(at(7), 5, 0), *minutes(8)]
-    assert await store.candles("kraken", "GOLD", M1, fill=True) == filled
-    assert await store.candles("kraken", "GOLD", M1, fill=True, start=at(0)) == filled
+    assert await read_candles(store, "kraken", "GOLD", M1, fill=True) == filled
+    assert await read_candles(store, "kraken", "GOLD", M1, fill=True, start=at(0)) == filled
 
 
 async def test_filling_carries_the_close_from_before_the_range(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 8))
-    bars = await store.candles("kraken", "GOLD", M1, fill=True, start=at(6), end=at(8))
+    bars = await read_candles(store, "kraken", "GOLD", M1, fill=True, start=at(6), end=at(8))
     assert bars == [flat(at(6), 0, 0), flat(at(7), 0, 0)]
 
 
-async def test_filling_reaches_to_the_end_of_the_range(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_filling_reaches_the_end_of_the_range(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0))
-    bars = await store.candles("kraken", "GOLD", M1, fill=True, end=at(3))
+    bars = await read_candles(store, "kraken", "GOLD", M1, fill=True, end=at(3))
     assert bars == [*minutes(0), flat(at(1), 0, 0), flat(at(2), 0, 0)]
-    assert await store.candles("kraken", "GOLD", M1, fill=True, start=at(1)) == []
+    assert await read_candles(store, "kraken", "GOLD", M1, fill=True, start=at(1)) == []
 
 
 async def test_filling_stops_at_the_present(ohlcv_database: Database, store: CandleStore) -> None:
     before = M1.bucket_start(datetime.now(UTC))
     await put_candles(ohlcv_database, "GOLD", [flat(before - timedelta(minutes=3))])
-    bars = await store.candles("kraken", "GOLD", M1, fill=True, end=before + timedelta(days=1))
+    bars = await read_candles(store, "kraken", "GOLD", M1, fill=True, end=before + timedelta(days=1))
     assert before <= bars[-1].time <= M1.bucket_start(datetime.now(UTC))
     assert [bar.volume for bar in bars] == [1] + [0] * (len(bars) - 1)
 
 
 async def test_filling_before_the_first_bar_gives_nothing(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(9))
-    assert await store.candles("kraken", "GOLD", M1, fill=True, end=at(8)) == []
+    assert await read_candles(store, "kraken", "GOLD", M1, fill=True, end=at(8)) == []
 
 
-async def test_the_close_carried_on_is_that_of_the_last_trade(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_carried_close_is_that_of_the_last_trade(ohlcv_database: Database, store: CandleStore) -> None:
     await put_trades(ohlcv_database, "GOLD", [Trade(at(0), 1, 1, "9"), Trade(at(0), 2, 1, "10")])
-    bars = await store.candles("kraken", "GOLD", M1, fill=True, start=at(1), end=at(2))
+    bars = await read_candles(store, "kraken", "GOLD", M1, fill=True, start=at(1), end=at(2))
     assert bars == [flat(at(1), 2, 0)]
 
 
-async def test_a_table_emptied_meanwhile_has_no_close_to_repeat(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_emptied_table_has_no_filled_bars(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0))
-    assert await store.candles("kraken", "GOLD", M1) == minutes(0)
+    assert await read_candles(store, "kraken", "GOLD", M1) == minutes(0)
     await run(ohlcv_database, "TRUNCATE kraken.gold_candles1m")
-    assert await store.candles("kraken", "GOLD", M1, fill=True, start=at(0), end=at(9)) == []
+    assert await read_candles(store, "kraken", "GOLD", M1, fill=True, start=at(0), end=at(9)) == []
 
 
 async def test_filled_bars_count_for_last(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 8))
-    assert await store.candles("kraken", "GOLD", M1, fill=True, last=2) == [flat(at(7), 0, 0), *minutes(8)]
+    assert await read_candles(store, "kraken", "GOLD", M1, fill=True, last=2) == [flat(at(7), 0, 0), *minutes(8)]
 
 
 async def test_months_are_filled_month_by_month(ohlcv_database: Database, store: CandleStore) -> None:
     first, last = datetime(2023, 12, 31, 23, 59, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
     await put_candles(ohlcv_database, "GOLD", [flat(first, 1), flat(last, 2)])
-    bars = await store.candles("kraken", "GOLD", Timeframe.MN1, fill=True)
+    bars = await read_candles(store, "kraken", "GOLD", Timeframe.MN1, fill=True)
     assert [(f"{bar.time:%Y-%m-%d}", bar.close) for bar in bars] == [
         ("2023-12-01", 1),
         ("2024-01-01", 1),
@@ -111,32 +111,33 @@ async def test_months_are_filled_month_by_month(ohlcv_database: Database, store:
 
 async def test_columns_are_the_same_bars(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 1, 7))
-    columns = await store.candles("kraken", "GOLD", M1, columns=True)
+    columns = await read_columns(store, "kraken", "GOLD", M1)
     assert columns.time == [at(minute).timestamp() * 1000 for minute in (0, 1, 7)]
     assert columns.length == 3
     assert columns.rows() == minutes(0, 1, 7)
 
 
-async def test_no_bars_are_empty_columns(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_columns_are_empty_without_bars(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0))
-    columns = await store.candles("kraken", "GOLD", M1, start=at(1), columns=True)
+    columns = await read_columns(store, "kraken", "GOLD", M1, start=at(1))
     assert columns == CandleColumns.empty()
 
 
-async def test_times_of_any_zone_and_none_mean_the_same(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_window_accepts_times_of_any_zone(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 1))
     for start in (at(1), at(1).replace(tzinfo=None), at(1).astimezone(timezone(timedelta(hours=-7)))):
-        assert await store.candles("kraken", "GOLD", M1, start=start) == minutes(1)
+        assert await read_candles(store, "kraken", "GOLD", M1, start=start) == minutes(1)
 
 
 @pytest.mark.parametrize("fill", [False, True])
 @pytest.mark.parametrize("timeframe", Timeframe)
-async def test_the_ends_of_the_calendar_are_bounds_like_others(
+async def test_window_accepts_the_ends_of_the_calendar(
     ohlcv_database: Database, store: CandleStore, timeframe: Timeframe, fill: bool
 ) -> None:
     old = datetime(2024, 3, 4, tzinfo=UTC)
     await put_candles(ohlcv_database, "GOLD", [flat(old)])
-    bars = await store.candles(
+    bars = await read_candles(
+        store,
         "kraken",
         "GOLD",
         timeframe,
@@ -152,18 +153,18 @@ async def test_the_ends_of_the_calendar_are_bounds_like_others(
 @pytest.mark.parametrize(
     ("question", "complaint"),
     [
-        ({"last": 0}, "last must be between 1 and 50000; came 0"),
-        ({"last": MAX_BARS + 1}, "last must be between 1 and 50000; came 50001"),
+        ({"last": 0}, "last must be between 1 and 50000; got 0"),
+        ({"last": MAX_BARS + 1}, "last must be between 1 and 50000; got 50001"),
         ({"start": at(1), "end": at(1)}, "from must be before to"),
         ({"start": at(1).replace(tzinfo=None), "end": at(0)}, "from must be before to"),
     ],
 )
-async def test_impossible_bounds_are_refused(question: dict[str, datetime | int], complaint: str) -> None:
+async def test_impossible_bounds_are_rejected(question: dict[str, datetime | int], complaint: str) -> None:
     with pytest.raises(BadUserInput, match=complaint):
         Window(**question)  # type: ignore[arg-type]  # one dictionary for all kinds of bounds
 
 
-async def test_too_many_bars_are_refused(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_too_many_bars_are_rejected(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", [])
     await run(
         ohlcv_database,
@@ -172,19 +173,19 @@ async def test_too_many_bars_are_refused(ohlcv_database: Database, store: Candle
     )
     for fill in (False, True):
         with pytest.raises(BadUserInput, match="50000"):
-            await store.candles("kraken", "GOLD", M1, fill=fill)
-        most = await store.candles("kraken", "GOLD", M1, fill=fill, end=at(MAX_BARS + 1), columns=True)
+            await read_candles(store, "kraken", "GOLD", M1, fill=fill)
+        most = await read_columns(store, "kraken", "GOLD", M1, fill=fill, end=at(MAX_BARS + 1))
         assert most.length == MAX_BARS
-        newest = await store.candles("kraken", "GOLD", M1, fill=fill, last=MAX_BARS, columns=True)
+        newest = await read_columns(store, "kraken", "GOLD", M1, fill=fill, last=MAX_BARS)
         assert newest.length == MAX_BARS
-    assert len(await store.candles("kraken", "GOLD", H1)) == 834
+    assert len(await read_candles(store, "kraken", "GOLD", H1)) == 834
 
 
-async def test_a_gap_too_long_to_fill_is_refused(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_gap_too_long_to_fill_is_rejected(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0, 90_000_000))
     with pytest.raises(BadUserInput, match="50000"):
-        await store.candles("kraken", "GOLD", M1, fill=True)
-    assert len(await store.candles("kraken", "GOLD", M1, fill=True, last=MAX_BARS)) == MAX_BARS
+        await read_candles(store, "kraken", "GOLD", M1, fill=True)
+    assert len(await read_candles(store, "kraken", "GOLD", M1, fill=True, last=MAX_BARS)) == MAX_BARS
 
 
 async def test_many_symbols_are_read_in_one_statement(
@@ -194,11 +195,11 @@ async def test_many_symbols_are_read_in_one_statement(
     await put_trades(ohlcv_database, "C/D", [Trade(at(3), 7, 2, "1")])
     await put_candles(ohlcv_database, "EMPTY", [])
     markets = [Market("kraken", symbol) for symbol in ("C/D", "none", "A/B", "EMPTY", "C/D")]
-    await store.candles_many(markets[:1] + markets[2:3], M1, Window())
+    await store.candles(markets[:1] + markets[2:3], M1, Window())
     with statements() as seen:
-        assert len(await store.candles_many(markets[:1] + markets[2:3], M1, Window(last=2))) == 2
+        assert len(await store.candles(markets[:1] + markets[2:3], M1, Window(last=2))) == 2
     assert len(seen) == 1
-    trades, nothing, candles, empty, again = await store.candles_many(markets, M1, Window(last=2))
+    trades, nothing, candles, empty, again = await store.candles(markets, M1, Window(last=2))
     assert isinstance(nothing, NotFound)
     assert [bars.rows() for bars in (trades, candles, empty, again) if isinstance(bars, CandleColumns)] == [
         [flat(at(3), 7, 2)],
@@ -208,16 +209,16 @@ async def test_many_symbols_are_read_in_one_statement(
     ]
 
 
-async def test_the_store_is_complete_until_the_end_of_its_newest_candle(
-    ohlcv_database: Database, store: CandleStore
-) -> None:
+async def test_complete_until_is_the_end_of_the_newest_candle(ohlcv_database: Database, store: CandleStore) -> None:
     market = Market("kraken", "GOLD")
     assert await store.complete_until(market, Timeframe.H1) is None
     await put_candles(ohlcv_database, "GOLD", minutes(0, 7))
     assert await store.complete_until(market, Timeframe.H1) == NOON + timedelta(minutes=8)
 
 
-async def test_more_trades_may_come_in_the_newest_minute(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_complete_until_excludes_the_newest_minute_of_trades(
+    ohlcv_database: Database, store: CandleStore
+) -> None:
     await put_trades(ohlcv_database, "GOLD", [Trade(NOON + timedelta(seconds=125), 1, 1, "1")])
     assert await store.complete_until(Market("kraken", "GOLD"), Timeframe.M1) == NOON + timedelta(minutes=2)
     await run(

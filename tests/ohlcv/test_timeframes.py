@@ -13,13 +13,13 @@ ANY = st.sampled_from(Timeframe)
 
 
 @given(ANY, TIMES)
-def test_a_time_lies_in_its_bucket(timeframe: Timeframe, time: datetime) -> None:
+def test_time_lies_in_its_bucket(timeframe: Timeframe, time: datetime) -> None:
     start = timeframe.bucket_start(time)
     assert start <= time < timeframe.next_bucket(start)
 
 
 @given(ANY, TIMES)
-def test_a_bucket_starts_where_it_starts(timeframe: Timeframe, time: datetime) -> None:
+def test_bucket_start_is_idempotent(timeframe: Timeframe, time: datetime) -> None:
     start = timeframe.bucket_start(time)
     following = timeframe.next_bucket(start)
     assert timeframe.bucket_start(start) == start
@@ -28,7 +28,7 @@ def test_a_bucket_starts_where_it_starts(timeframe: Timeframe, time: datetime) -
 
 
 @given(ANY, ANY, TIMES)
-def test_a_bar_consists_of_whole_bars_of_its_parts(whole: Timeframe, part: Timeframe, time: datetime) -> None:
+def test_bar_consists_of_whole_parts(whole: Timeframe, part: Timeframe, time: datetime) -> None:
     if whole.consists_of(part):
         start = whole.bucket_start(time)
         assert part.bucket_start(start) == start
@@ -46,12 +46,12 @@ def test_a_bar_consists_of_whole_bars_of_its_parts(whole: Timeframe, part: Timef
         (Timeframe.MN1, "2024-05-01"),
     ],
 )
-def test_buckets_lie_as_timescale_puts_them(timeframe: Timeframe, start: str) -> None:
+def test_buckets_are_aligned_as_in_timescaledb(timeframe: Timeframe, start: str) -> None:
     time = datetime(2024, 5, 16, 13, 47, 11, 500, UTC)
     assert timeframe.bucket_start(time) == datetime.fromisoformat(start).replace(tzinfo=UTC)
 
 
-def test_a_time_of_another_zone_has_the_same_bucket() -> None:
+def test_bucket_does_not_depend_on_the_zone() -> None:
     time = datetime(2024, 5, 1, 1, tzinfo=timezone(timedelta(hours=3)))
     assert Timeframe.MN1.bucket_start(time) == datetime(2024, 4, 1, tzinfo=UTC)
 
@@ -63,5 +63,5 @@ def test_a_time_of_another_zone_has_the_same_bucket() -> None:
         (Timeframe.MN1, {"1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "1M"}),
     ],
 )
-def test_what_bars_can_be_made_of(whole: Timeframe, parts: set[str]) -> None:
+def test_timeframe_consists_of_its_divisors(whole: Timeframe, parts: set[str]) -> None:
     assert {part.value for part in Timeframe if whole.consists_of(part)} == parts

@@ -1,4 +1,4 @@
-"""The same question over GraphQL and over REST has the same answer: one service stands behind both."""
+"""GraphQL and REST give the same answer to the same question."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CASES: list[tuple[str, str, str]] = [
      "open high low close"),
     ("services#services", "{ services { ROW } }", "isRunning startedAt error"),
 ]  # fmt: skip
-"""A route (after `#`, the part of its answer), a query, and the fields that are compared, in the graph's spelling."""
+"""A route (after `#`, the part of its answer), a query, and the compared fields in GraphQL's spelling."""
 
 
 @pytest.fixture
@@ -54,7 +54,9 @@ async def _live(redis: Redis, ohlcv_database: Database) -> None:
 
 
 @pytest.mark.parametrize(("route", "query", "fields"), CASES)
-async def test_both_faces_answer_alike(rest: Rest, graph: GraphClient, route: str, query: str, fields: str) -> None:
+async def test_rest_and_graphql_answer_alike(
+    rest: Rest, graph: GraphClient, route: str, query: str, fields: str
+) -> None:
     for uid in (TRADER, OTHER, ADMIN):
         await compare(rest, graph, uid, route, query, fields)
 
@@ -85,7 +87,7 @@ def rows(data: Any) -> Iterator[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """Times as such, and words in one letter case: the graph has one spelling for sides and roles, the tables have several."""
+    """Parsed times, and words in lower case: GraphQL has one spelling of sides and roles, the tables have several."""
     if not isinstance(value, str):
         return value
     try:

@@ -1,4 +1,4 @@
-"""Health: what load balancers and people are told while all is well, and while a store is away."""
+"""Health routes while every store answers, and while one is down."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def get(server: Server, path: str) -> httpx.Response:
         return await client.get(path)
 
 
-async def test_all_is_well(server: Server) -> None:
+async def test_health_reports_every_store_and_service(server: Server) -> None:
     assert (await get(server, "/health/live")).json() == {"status": "alive"}
     ready = await get(server, "/health/ready")
     assert ready.status_code == 200
@@ -41,7 +41,7 @@ async def test_all_is_well(server: Server) -> None:
     assert (await get(server, "/")).json()["service"] == "fullon_graphql"
 
 
-async def test_a_check_says_what_it_looked_at_and_found(server: Server) -> None:
+async def test_check_lists_what_was_checked(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         checked = (await client.post("/health/check")).json()
     assert checked["status"] == "completed"
@@ -54,7 +54,7 @@ async def test_a_check_says_what_it_looked_at_and_found(server: Server) -> None:
     }
 
 
-async def test_the_monitors_page_says_that_there_is_none_and_what_is_true(server: Server) -> None:
+async def test_monitor_reports_that_no_periodic_monitor_runs(server: Server) -> None:
     page = (await get(server, "/health/monitor")).json()
     assert page["monitoring"].pop("last_check")
     assert page == {
@@ -69,9 +69,7 @@ async def test_the_monitors_page_says_that_there_is_none_and_what_is_true(server
 
 
 @pytest.mark.parametrize("part", DOWN)
-async def test_a_store_that_is_away_is_named_and_the_rest_goes_on(
-    start_server: StartServer, settings: Settings, part: str
-) -> None:
+async def test_health_names_the_store_that_is_down(start_server: StartServer, settings: Settings, part: str) -> None:
     async with start_server("/health/live", **DOWN[part]) as server:
         ready = await get(server, "/health/ready")
         assert ready.status_code == 503

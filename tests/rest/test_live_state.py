@@ -1,4 +1,4 @@
-"""What the platform's programs leave in Redis, over REST: looked at by those who may, and left where it is."""
+"""Live state of the platform's programs over REST: access rules, and reading without consuming."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fixtures.rows import ADMIN, OTHER, TRADER
 TIME = "2026-01-01T00:00:00+00:00"
 
 
-async def test_a_report_is_found_by_the_exchanges_id_and_by_the_platforms(rest: Rest, redis: Redis) -> None:
+async def test_order_status_is_found_by_either_id(rest: Rest, redis: Redis) -> None:
     trader = await rest.as_(TRADER)
     await redis.hset(keys.order_status(20), "O1", json.dumps({"status": "filled", "volume": 1.5, "timestamp": TIME}))
     await redis.hset(keys.order_status("kraken"), "40", json.dumps({"status": "New", "ex_id": 20}))
@@ -28,14 +28,14 @@ async def test_a_report_is_found_by_the_exchanges_id_and_by_the_platforms(rest: 
     assert [order["key"] for order in await trader.get(f"cache/orders/{TRADER}/orders")] == ["40", "O1"]
 
 
-async def test_a_queue_is_looked_at_and_stays(rest: Rest, redis: Redis) -> None:
+async def test_reading_an_order_queue_does_not_consume_it(rest: Rest, redis: Redis) -> None:
     trader = await rest.as_(TRADER)
     await redis.rpush(keys.new_orders("1"), "A", "B")
     expected = {"queue_name": "new_orders:1", "size": 2, "ex_order_ids": ["A", "B"]}
     assert await trader.get("cache/orders/1/queue") == await trader.get("cache/orders/1/queue") == expected
 
 
-async def test_queues_are_counted_for_those_whose_orders_they_answer(rest: Rest, redis: Redis) -> None:
+async def test_queue_sizes_include_own_orders_only(rest: Rest, redis: Redis) -> None:
     for order_id, answers in {"1": ["A", "B"], "2": ["C"], "41": ["D"], "own-name": ["E"], "9" * 18: ["F"]}.items():
         await redis.rpush(keys.new_orders(order_id), *answers)
     trader = await rest.as_(TRADER)
@@ -49,12 +49,12 @@ async def test_queues_are_counted_for_those_whose_orders_they_answer(rest: Rest,
     assert await redis.llen(keys.new_orders("1")) == 2
 
 
-async def test_without_queues_nothing_waits(rest: Rest) -> None:
+async def test_queue_status_is_empty_without_queues(rest: Rest) -> None:
     trader = await rest.as_(TRADER)
     assert await trader.get("cache/orders/queue/status") == {"queue_name": "new_orders", "size": 0, "queues": []}
 
 
-async def test_bots_are_heard_by_their_owners(rest: Rest, redis: Redis) -> None:
+async def test_bot_status_is_visible_to_the_owner(rest: Rest, redis: Redis) -> None:
     said = {"0": {"status": "running", "symbol": "BTC/USD", "timestamp": TIME}}
     await redis.hset(keys.BOT_STATUS, mapping={"1": json.dumps(said), "2": "{broken", "6": json.dumps(said)})
     trader = await rest.as_(TRADER)
@@ -64,16 +64,18 @@ async def test_bots_are_heard_by_their_owners(rest: Rest, redis: Redis) -> None:
     assert await trader.get(f"cache/bots/{TRADER}/bots") == [status]
 
 
-async def test_a_blocked_instrument_names_the_bot(rest: Rest, redis: Redis) -> None:
+async def test_blocked_instrument_names_the_bot(rest: Rest, redis: Redis) -> None:
     await redis.hset(keys.BLOCKED_EXCHANGES, mapping={"20:BTC/USD": "1", "30:GOLD": "6"})
     trader = await rest.as_(TRADER)
     assert await trader.get("cache/bots/kraken/BTC/USD/blocked") == {
         "exchange": "kraken", "symbol": "BTC/USD", "is_blocked": True, "blocked_by": [1]
     }  # fmt: skip
-    assert (await trader.get("cache/bots/kraken/GOLD/blocked"))["is_blocked"] is False  # on somebody else's account
+    assert (await trader.get("cache/bots/kraken/GOLD/blocked"))[
+        "is_blocked"
+    ] is False  # blocked on another user's account
 
 
-async def test_waiting_trades_and_bars_are_looked_at_and_stay(rest: Rest, redis: Redis) -> None:
+async def test_reading_cached_trades_and_bars_does_not_consume_them(rest: Rest, redis: Redis) -> None:
     trader = await rest.as_(TRADER)
     await redis.rpush(keys.trades("bitmex", "BTC/USD:BTC"), '{"price": 1}', "{broken", '{"price": 2}')
     await redis.set(keys.trades_status("bitmex"), TIME)
@@ -88,7 +90,7 @@ async def test_waiting_trades_and_bars_are_looked_at_and_stay(rest: Rest, redis:
     }  # fmt: skip
 
 
-async def test_processes_are_shown_to_administrators(rest: Rest, redis: Redis) -> None:
+async def test_processes_require_admin(rest: Rest, redis: Redis) -> None:
     ticker = Process(ProcessType.TICK, "ticker_daemon", {"a": 1})
     await processes.register(redis, [ticker])
     await processes.update(redis, [ticker], ProcessStatus.RUNNING, "fine")
@@ -107,12 +109,12 @@ async def test_processes_are_shown_to_administrators(rest: Rest, redis: Redis) -
 @pytest.mark.parametrize(
     "path", ["orders/41/status", "orders/41/queue", f"orders/{OTHER}/orders", "bots/6/status", f"bots/{OTHER}/bots"]
 )
-async def test_what_is_foreign_is_not_found(rest: Rest, path: str) -> None:
+async def test_live_state_of_foreign_rows_is_not_found(rest: Rest, path: str) -> None:
     assert await (await rest.as_(TRADER)).refused(f"cache/{path}") == (404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize(
     "path", ["trades/kraken/GOLD", "ohlcv/GOLD/1m", "bots/kraken/GOLD/blocked", "processes/status", "orders/queue/size"]
 )
-async def test_nobody_looks_without_signing_in(rest: Rest, path: str) -> None:
+async def test_live_state_requires_authentication(rest: Rest, path: str) -> None:
     assert await rest.nobody.refused(f"cache/{path}") == (401, "UNAUTHENTICATED")

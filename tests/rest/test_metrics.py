@@ -1,4 +1,4 @@
-"""Metrics: what was counted, of one application, with nothing in it about anybody."""
+"""`GET /metrics`: counters of one application, without personal data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def samples(text: str) -> Samples:
     }
 
 
-async def test_executions_their_reasons_and_what_was_remembered_are_counted(server: Server, sign_in: SignIn) -> None:
+async def test_executions_fallbacks_and_cache_hits_are_counted(server: Server, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     for query in ("{ bots { nodes { name } } }",) * 3 + ("{ bot(botId: 6) { name } }", "{", "{ nothing }"):
         await server.post(query, trader)
@@ -55,8 +55,8 @@ async def test_executions_their_reasons_and_what_was_remembered_are_counted(serv
     assert found["stage_seconds_sum", "statement"] > 0
 
 
-async def test_open_sockets_and_what_they_listen_to_are_shown(server: Server, sign_in: SignIn) -> None:
-    await until_live(server, sockets=0, hub_topics=1, hub_listeners=1)  # a worker hears of revoked credentials itself
+async def test_open_sockets_and_topics_are_counted(server: Server, sign_in: SignIn) -> None:
+    await until_live(server, sockets=0, hub_topics=1, hub_listeners=1)  # the worker itself subscribes to revocations
     async with socket(server, bearer(await sign_in(TRADER))) as opened:
         await opened.sign_in()
         await opened.subscribe("1", 'subscription { tickers(exchange: "kraken") { price } }')
@@ -80,7 +80,7 @@ async def until_live(server: Server, **wanted: float) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_labels_are_words_of_ours_alone(server: Server, sign_in: SignIn) -> None:
+async def test_labels_never_contain_client_input(server: Server, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     for query in ("query Secret { secret: bot(botId: 424242) { hidden: name } }", "{ unknownField }", "{ @@ }"):
         await server.post(query, trader)
@@ -89,7 +89,7 @@ async def test_labels_are_words_of_ours_alone(server: Server, sign_in: SignIn) -
     assert not [word for word in ("secret", "hidden", "424242", "unknownfield", "@", "user2") if word in text]
 
 
-def test_every_application_counts_for_itself(settings: Settings) -> None:
+def test_each_application_has_its_own_metrics(settings: Settings) -> None:
     assert create_app(settings) is not create_app(settings)
     one, other = Metrics(), Metrics()
     applications = [rest_application(settings, numbers, ConnectionRegistry(settings)) for numbers in (one, other)]

@@ -1,4 +1,4 @@
-"""What the platform's clients read under `/api/v1/orm`, route by route."""
+"""Every read route under `/api/v1/orm`."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ OBJECTS: list[tuple[str, dict[str, Any]]] = [
     ("symbols/1", {"symbol_id": 1, "symbol": "BTC/USD", "decimals": 8}),
     ("symbols/decimals?symbol=BTC%2FUSD", {"decimals": 8, "price_decimals": 8, "quantity_decimals": 8}),
 ]  # fmt: skip
-"""Route, and some of what it answers the trader."""
+"""Route, and a part of its answer to the trader."""
 
 ROUTES = [route for route, _, _ in LISTS] + [route for route, _ in OBJECTS]
 
@@ -87,16 +87,16 @@ FOREIGN = [
     "strategies/bot-strategies/61", "orders/41", "orders/by-bot?bot_id=6", "trades/bot?bot_id=6",
     "trades/by-bot?bot_id=6&trade_type=live",
 ]  # fmt: skip
-"""Routes about what is somebody else's."""
+"""Routes of another user's rows."""
 
 
 @pytest.mark.parametrize(("route", "key", "values"), LISTS)
-async def test_a_list_has_its_rows_in_order(rest: Rest, route: str, key: str, values: list[Any]) -> None:
+async def test_lists_are_ordered(rest: Rest, route: str, key: str, values: list[Any]) -> None:
     rows = await (await rest.as_(TRADER)).get(f"orm/{route}")
     assert [row[key] for row in rows] == values
 
 
-async def test_a_slash_at_the_end_changes_nothing(rest: Rest) -> None:
+async def test_trailing_slash_is_ignored(rest: Rest) -> None:
     trader = await rest.as_(TRADER)
     for route in ROUTES:
         path, mark, query = route.partition("?")
@@ -104,24 +104,24 @@ async def test_a_slash_at_the_end_changes_nothing(rest: Rest) -> None:
 
 
 @pytest.mark.parametrize(("route", "expected"), OBJECTS)
-async def test_an_object_has_its_columns(rest: Rest, route: str, expected: dict[str, Any]) -> None:
+async def test_objects_have_their_columns(rest: Rest, route: str, expected: dict[str, Any]) -> None:
     answer = await (await rest.as_(TRADER)).get(f"orm/{route}")
     assert {name: answer[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize("route", FOREIGN)
-async def test_what_is_foreign_is_not_found_as_what_is_not_there(rest: Rest, route: str) -> None:
+async def test_foreign_rows_are_not_found(rest: Rest, route: str) -> None:
     assert await (await rest.as_(TRADER)).refused(f"orm/{route}") == (404, "NOT_FOUND")
     assert await (await rest.as_(TRADER)).refused(f"orm/{re.sub(r'[0-9]+', '777', route)}") == (404, "NOT_FOUND")
     assert (await (await rest.as_(ADMIN)).send("GET", f"orm/{route}")).status_code == 200
 
 
-async def test_nobody_reads_anything_without_signing_in(rest: Rest) -> None:
+async def test_every_route_requires_authentication(rest: Rest) -> None:
     for route in ROUTES:
         assert await rest.nobody.refused(f"orm/{route}") == (401, "UNAUTHENTICATED")
 
 
-async def test_secrets_are_in_no_row_and_settings_are_for_administrators(rest: Rest) -> None:
+async def test_rows_have_no_secrets_and_settings_require_admin(rest: Rest) -> None:
     trader, admin = await rest.as_(TRADER), await rest.as_(ADMIN)
     assert not {"password", "f2a"} & (await trader.get("orm/users/me")).keys()
     assert "key" not in (await trader.get("orm/api_keys/me"))[0]
@@ -132,14 +132,14 @@ async def test_secrets_are_in_no_row_and_settings_are_for_administrators(rest: R
     ]
 
 
-async def test_an_administrator_sees_all_but_has_only_his_own(rest: Rest) -> None:
+async def test_admin_sees_all_rows_but_owns_only_theirs(rest: Rest) -> None:
     admin = await rest.as_(ADMIN)
     assert [row["bot_id"] for row in await admin.get("orm/bots/by-user", user_id=OTHER)] == [6]
     assert [row["uid"] for row in await admin.get("orm/users")] == [ADMIN, TRADER, OTHER]
     assert await admin.get("orm/exchanges/user-exchanges") == await admin.get("orm/strategies/user-strategies") == []
 
 
-async def test_details_are_a_bot_with_what_belongs_to_it(rest: Rest) -> None:
+async def test_bot_details_contain_its_lists(rest: Rest) -> None:
     trader = await rest.as_(TRADER)
     details = await trader.get("orm/bots/1/details")
     assert details["name"] == "bot 1"
@@ -151,7 +151,7 @@ async def test_details_are_a_bot_with_what_belongs_to_it(rest: Rest) -> None:
     ]
 
 
-async def test_a_log_is_read_from_its_end(rest: Rest, database: Database) -> None:
+async def test_bot_log_is_newest_first(rest: Rest, database: Database) -> None:
     trader = await rest.as_(TRADER)
     assert await trader.get("orm/bots/5/last-log") is None
     line = {"bot_id": 5, "feed_num": 1, "ex_id": 20, "symbol": "BTC/USD", "position": 0.5}
@@ -165,7 +165,7 @@ async def test_a_log_is_read_from_its_end(rest: Rest, database: Database) -> Non
     assert (last["message"], last["position"], last["timestamp"]) == ("line 2", 0.5, "2026-01-02T00:00:00+00:00")
 
 
-async def test_closed_orders_are_not_open_in_any_spelling(rest: Rest, database: Database) -> None:
+async def test_open_orders_exclude_every_spelling_of_closed(rest: Rest, database: Database) -> None:
     spelt = ("Filled", "canceled", "CANCELLED", "Rejected", "New", "pending")
     await add(database, models.Order, *(order(501 + i, 5, TRADER, status=status) for i, status in enumerate(spelt)))
     rows = await (await rest.as_(TRADER)).get("orm/orders/open", bot_id=5)
@@ -177,13 +177,13 @@ async def test_closed_orders_are_not_open_in_any_spelling(rest: Rest, database: 
     ["bots?limit=0", "bots?limit=1001", "bots?offset=-1", "bots/x", "bots/99999999999", "orders/by-bot",
      "orders/history?start_date=2026-01-01T00:00:00", "trades/bot?bot_id=1&trade_type=wet", "symbols/search", "symbols/search?q=%00"],
 )  # fmt: skip
-async def test_what_cannot_be_served_is_the_clients_fault(rest: Rest, route: str) -> None:
+async def test_invalid_parameters_are_422(rest: Rest, route: str) -> None:
     assert await (await rest.as_(TRADER)).refused(f"orm/{route}") == (422, "BAD_USER_INPUT")
 
 
-async def test_a_list_costs_one_statement_however_long(rest: Rest, statements: Count) -> None:
+async def test_a_list_of_any_length_costs_one_statement(rest: Rest, statements: Count) -> None:
     trader = await rest.as_(TRADER)
     for limit in (1, 40):
         with statements() as seen:
             await trader.get("orm/orders", limit=limit)
-        assert len([sql for sql in seen if "sessions" not in sql]) == 1  # who asks is remembered for a moment only
+        assert len([sql for sql in seen if "sessions" not in sql]) == 1  # the cache of identities is short-lived

@@ -1,4 +1,4 @@
-"""Background services over REST, as the platform's clients command them."""
+"""Control of background services over REST."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ async def send(server: Server, token: str, method: str, path: str) -> httpx.Resp
         return await client.request(method, f"/api/v1/services{path}")
 
 
-async def test_a_service_is_started_restarted_and_stopped(server: Server, sign_in: SignIn) -> None:
+async def test_service_is_started_restarted_and_stopped(server: Server, sign_in: SignIn) -> None:
     admin = await sign_in(ADMIN)
     services = (await send(server, admin, "GET", "")).json()["services"]
     assert services.keys() == {"ticker", "ohlcv", "account"}
@@ -44,10 +44,10 @@ async def test_a_service_is_started_restarted_and_stopped(server: Server, sign_i
         ("POST", "/ticker/restart"),
     ],
 )
-async def test_services_are_for_administrators(rest: Rest, method: str, path: str) -> None:
+async def test_services_require_admin(rest: Rest, method: str, path: str) -> None:
     assert (await rest.nobody.send(method, f"services{path}")).status_code == 401
     assert (await (await rest.as_(TRADER)).send(method, f"services{path}")).status_code == 403
 
 
-async def test_a_service_nobody_knows_is_malformed(rest: Rest) -> None:
+async def test_unknown_service_is_rejected(rest: Rest) -> None:
     assert await (await rest.as_(ADMIN)).refused("services/health_monitor/status") == (422, "BAD_USER_INPUT")

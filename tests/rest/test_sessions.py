@@ -1,4 +1,4 @@
-"""Signing in over REST, as the platform's own clients do it."""
+"""Signing in over REST, as the platform's clients do it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def login(server: Server, password: str = PASSWORD, **further: str) -> htt
 
 
 def check_error(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The error that programs act on is whole, whatever `detail` says beside it."""
+    """Check that `error` is complete, and return the body."""
     assert response.status_code == status
     body: dict[str, Any] = response.json()
     assert body["error"].keys() == {"code", "message", "service", "timestamp", "request_id", "retry_after"}
@@ -41,7 +41,7 @@ def check_error(response: httpx.Response, status: int, code: str) -> dict[str, A
     return body
 
 
-async def test_a_form_signs_in_and_the_token_says_whose_it_is(server: Server) -> None:
+async def test_login_form_returns_a_valid_token(server: Server) -> None:
     response = await login(server)
     assert response.status_code == 200
     token = response.json()
@@ -54,7 +54,7 @@ async def test_a_form_signs_in_and_the_token_says_whose_it_is(server: Server) ->
     assert (await server.ask(renew, current=token["refresh_token"]))["data"]["refreshToken"] == {"user": {"uid": 1}}
 
 
-async def test_a_wrong_password_is_answered_as_the_platform_does(server: Server) -> None:
+async def test_login_with_wrong_password_is_401(server: Server) -> None:
     response = await login(server, "wrong")
     body = check_error(response, 401, "UNAUTHENTICATED")
     assert body["detail"] == body["error"]["message"] == "Invalid credentials"
@@ -62,17 +62,17 @@ async def test_a_wrong_password_is_answered_as_the_platform_does(server: Server)
 
 
 @pytest.mark.parametrize("token", [None, "garbage"])
-async def test_nobody_is_verified_without_a_good_token(server: Server, token: str | None) -> None:
+async def test_verify_requires_a_valid_token(server: Server, token: str | None) -> None:
     response = await send(server, "GET", VERIFY, headers=bearer(token))
     check_error(response, 401, "UNAUTHENTICATED")
     assert response.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_guesser_is_told_when_to_come_back(start_server: StartServer) -> None:
+async def test_repeated_wrong_passwords_are_rate_limited(start_server: StartServer) -> None:
     async with start_server(LOGIN_LIMIT="2 per minute") as server:
         for _ in range(2):
             check_error(await login(server, "wrong"), 401, "UNAUTHENTICATED")
-        response = await login(server)  # the right password, too late
+        response = await login(server)  # the right password is refused as well
         body = check_error(response, 429, "RATE_LIMITED")
         assert body["error"]["retry_after"] == int(response.headers["retry-after"])
         assert 1 <= body["error"]["retry_after"] <= 60
@@ -81,7 +81,7 @@ async def test_a_guesser_is_told_when_to_come_back(start_server: StartServer) ->
         assert (extensions["code"], 1 <= extensions["retryAfter"] <= 60) == ("RATE_LIMITED", True)
 
 
-async def test_what_is_no_form_is_the_clients_fault(server: Server) -> None:
+async def test_login_without_a_form_is_422(server: Server) -> None:
     body = {"username": MAIL, "password": PASSWORD}
     check_error(await send(server, "POST", LOGIN, json=body), 422, "BAD_USER_INPUT")
     missing = check_error(await send(server, "POST", LOGIN, data={"username": MAIL}), 422, "BAD_USER_INPUT")
@@ -92,7 +92,7 @@ async def test_what_is_no_form_is_the_clients_fault(server: Server) -> None:
     assert PASSWORD not in wrong.text
 
 
-async def test_what_is_not_there_has_the_same_shape_of_answer(server: Server) -> None:
+async def test_unknown_path_has_the_common_error_body(server: Server) -> None:
     check_error(await send(server, "GET", "/api/v1/nothing"), 404, "NOT_FOUND")
     response = await send(server, "GET", LOGIN)
     assert response.status_code == 405

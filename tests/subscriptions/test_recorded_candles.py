@@ -29,6 +29,7 @@ from fullon_graphql.subscriptions.candles import Chart
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.shared import shared
+from tests.ohlcv.filling import read_candles
 
 MARKET = Market("binance", "XRP/ETH")
 INSTRUMENT = (MARKET.exchange, MARKET.symbol)
@@ -113,13 +114,13 @@ async def test_the_closed_bars_of_a_stream_are_those_of_the_table_each_once_and_
         group.create_task(replay(ohlcv_database, redis, recorded, clock))
     for timeframe, task in zip(timeframes, listening, strict=True):
         told = task.result()
-        assert closed(told) == await graph.worker.candles.candles(*INSTRUMENT, timeframe), timeframe
+        assert closed(told) == await read_candles(graph.worker.candles, *INSTRUMENT, timeframe), timeframe
         assert any(not update.closed for update in told), f"nothing of {timeframe} was seen while it was forming"
         for update in told:
             bar = update.candle
             assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
 
-    stored = await graph.worker.candles.candles(*INSTRUMENT, Timeframe.M15)
+    stored = await read_candles(graph.worker.candles, *INSTRUMENT, Timeframe.M15)
     for place in (0, 1, len(stored) // 2, len(stored) - 1):
         chart = Chart(context, MARKET, Timeframe.M15, start=stored[place].time, clock=clock)
         assert closed(await listen(chart, len(stored) - place)) == stored[place:]

@@ -1,4 +1,4 @@
-"""Live balances and positions of exchange accounts over REST: one's own."""
+"""Live balances and positions of the caller's exchange accounts over REST."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.context import Worker
 from fullon_graphql.models import CatExchange, Exchange, User
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
+from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
-from fullon_graphql.rest.rows import found
+from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
 
-cache = APIRouter(prefix="/cache/accounts", tags=["cache"])
+router = APIRouter(prefix="/cache/accounts", tags=["cache"])
 
 
 class CachedBalance(BaseModel):
-    """What an account holds of one currency."""
+    """Balance of one currency on one account."""
 
     ex_id: int
     currency: str
@@ -33,7 +33,7 @@ class CachedBalance(BaseModel):
 
 
 class CachedPosition(BaseModel):
-    """What an account holds of one instrument: `volume` in base currency, below zero for a short."""
+    """Position of one account: `volume` in base currency, negative for a short position."""
 
     ex_id: int
     exchange: str = Field(description="Name of the exchange.")
@@ -48,41 +48,41 @@ class CachedPosition(BaseModel):
 
 
 class AccountStatus(BaseModel):
-    """What is known of one account."""
+    """State of one account."""
 
     ex_id: int
     name: str
     exchange: str
     active: bool
-    currencies: int = Field(description="Of how many currencies it holds anything.")
-    positions: int = Field(description="How many positions are open.")
-    updated_at: AwareDatetime | None = Field(description="When its balances were last written.")
+    currencies: int = Field(description="Number of currencies with a balance.")
+    positions: int = Field(description="Number of open positions.")
+    updated_at: AwareDatetime | None = Field(description="Time of the last update of its balances.")
 
 
-@cache.get("/summary", response_model=list[AccountStatus], summary="How are my accounts?")
-async def summary(worker: WorkerDep, principal: ThePrincipal) -> Json:
-    """One's own, by key; an administrator's too are only his own here."""
-    return Json(await _statuses(worker, principal, principal.uid))
+@router.get("/summary", response_model=list[AccountStatus], summary="Get the state of my accounts")
+async def get_my_account_states(worker: WorkerDep, principal: PrincipalDep) -> Json:
+    """The caller's own accounts, also for administrators, ordered by `ex_id`."""
+    return Json(await _states(worker, principal, principal.uid))
 
 
-@cache.get("/{user_id}/status", response_model=list[AccountStatus], summary="How are somebody's accounts?")
-async def status(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
-    """By key."""
-    return Json(await _statuses(worker, caller, user_id))
+@router.get("/{user_id}/status", response_model=list[AccountStatus], summary="Get the state of a user's accounts")
+async def get_account_states(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
+    """Ordered by `ex_id`."""
+    return Json(await _states(worker, caller, user_id))
 
 
-@cache.get("/{user_id}/balances", response_model=list[CachedBalance], summary="What do their accounts hold?")
-async def balances(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
-    """By account and currency."""
-    owned = await accounts_of(worker, caller, user_id)
+@router.get("/{user_id}/balances", response_model=list[CachedBalance], summary="List a user's balances")
+async def list_balances(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
+    """Ordered by account and currency."""
+    owned = await accounts_of_user(worker, caller, user_id)
     held = await accounts.read_balances(worker.redis, list(owned))
     return Json([_balance(balance) for ex_id in owned for balance in sorted(held[ex_id], key=lambda b: b.currency)])
 
 
-@cache.get("/{user_id}/positions", response_model=list[CachedPosition], summary="What positions are open?")
-async def positions(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
-    """By account and symbol."""
-    owned = await accounts_of(worker, caller, user_id)
+@router.get("/{user_id}/positions", response_model=list[CachedPosition], summary="List a user's positions")
+async def list_positions(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
+    """Ordered by account and symbol."""
+    owned = await accounts_of_user(worker, caller, user_id)
     held = await accounts.read_positions(worker.redis, list(owned))
     return Json(
         [
@@ -93,8 +93,8 @@ async def positions(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
     )
 
 
-async def _statuses(worker: Worker, caller: Caller, user_id: int) -> list[dict[str, Any]]:
-    owned = await accounts_of(worker, caller, user_id)
+async def _states(worker: Worker, caller: Caller, user_id: int) -> list[dict[str, Any]]:
+    owned = await accounts_of_user(worker, caller, user_id)
     held = await accounts.read_balances(worker.redis, list(owned))
     opened = await accounts.read_positions(worker.redis, list(owned))
     return [
@@ -102,15 +102,19 @@ async def _statuses(worker: Worker, caller: Caller, user_id: int) -> list[dict[s
         | {
             "currencies": len(held[ex_id]),
             "positions": len(opened[ex_id]),
-            "updated_at": max((one.updated_at for one in held[ex_id] if one.updated_at), default=None),
+            "updated_at": max((balance.updated_at for balance in held[ex_id] if balance.updated_at), default=None),
         }
         for ex_id, account in owned.items()
     ]
 
 
-async def accounts_of(worker: Worker, caller: Caller, user_id: int) -> dict[int, dict[str, Any]]:
-    """The accounts of somebody by key; of somebody else they are not found, as that person is not."""
-    await found(worker, visible(User, caller).where(User.uid == user_id))
+async def accounts_of_user(worker: Worker, caller: Caller, user_id: int) -> dict[int, dict[str, Any]]:
+    """A user's accounts by `ex_id`.
+
+    Raises:
+        NotFound: the user is not visible to the caller.
+    """
+    await find_row(worker, visible(User, caller).where(User.uid == user_id))
     query = (
         visible(Exchange, caller)
         .where(Exchange.uid == user_id)

@@ -1,4 +1,4 @@
-"""Orders as the exchange daemons last reported them, over REST: one's own. Nothing is taken out of a queue."""
+"""Orders as the exchange daemons last reported them, over REST. Reading does not consume a queue."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from fullon_graphql.context import Worker
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Order
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.cache.accounts import accounts_of
+from fullon_graphql.rest.cache.accounts import accounts_of_user
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
-from fullon_graphql.rest.rows import found
+from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
 
-cache = APIRouter(prefix="/cache/orders", tags=["cache"])
+router = APIRouter(prefix="/cache/orders", tags=["cache"])
 
-_PLATFORMS: Final = re.compile(r"[1-9][0-9]{0,17}")
-"""A local order id that may be the key of an order."""
+_ORDER_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
+"""A local order id that can be the key of an order."""
 
 
 class LiveOrder(BaseModel):
-    """A daemon's last word on an order."""
+    """Last report of a daemon about an order."""
 
-    key: str = Field(description="The exchange's id of the order or, before it has one, the platform's.")
+    key: str = Field(description="The exchange's id of the order, or the platform's before the exchange has given one.")
     ex_id: int
     symbol: str | None
     status: str | None
@@ -47,75 +47,75 @@ class LiveOrder(BaseModel):
 
 
 class OrderQueue(BaseModel):
-    """What waits for the program that placed an order."""
+    """Queue of answers for the program that placed an order."""
 
     queue_name: str
     size: int
-    ex_order_ids: list[str] = Field(description="The exchange's ids that came as answers, oldest first.")
+    ex_order_ids: list[str] = Field(description="The exchange's order ids in the queue, oldest first.")
 
 
 class QueueSize(BaseModel):
-    """How much waits in all queues one may see, taken together."""
+    """Total size of the queues visible to the caller."""
 
     queue_name: str
     size: int
 
 
 class Queues(QueueSize):
-    """The same, and each queue in which anything waits."""
+    """Total size, and each queue that is not empty."""
 
     queues: list[QueueSize]
 
 
-@cache.get("/queue/size", response_model=QueueSize, summary="How many answers wait?")
-async def queue_size(worker: WorkerDep, caller: CallerDep) -> Json:
-    """For one's own orders; for administrators everybody's."""
-    return Json(_together(await _queue_sizes(worker, caller)))
+@router.get("/queue/size", response_model=QueueSize, summary="Get the total size of the order queues")
+async def get_queue_size(worker: WorkerDep, caller: CallerDep) -> Json:
+    """Queues of the caller's orders; every queue for administrators."""
+    return Json(_total(await _queue_sizes(worker, caller)))
 
 
-@cache.get("/queue/status", response_model=Queues, summary="Which answers wait?")
-async def queue_status(worker: WorkerDep, caller: CallerDep) -> Json:
-    """By queue: each order has its own."""
+@router.get("/queue/status", response_model=Queues, summary="List the order queues")
+async def list_queues(worker: WorkerDep, caller: CallerDep) -> Json:
+    """One queue per order."""
     sizes = await _queue_sizes(worker, caller)
     queues = [{"queue_name": keys.new_orders(order_id), "size": size} for order_id, size in sizes.items()]
-    return Json(_together(sizes) | {"queues": queues})
+    return Json(_total(sizes) | {"queues": queues})
 
 
-@cache.get("/{order_id}/status", response_model=LiveOrder, summary="What has become of an order?")
-async def status(worker: WorkerDep, caller: CallerDep, order_id: Key) -> Json:
-    """404 too where no daemon has said anything of it."""
+@router.get("/{order_id}/status", response_model=LiveOrder, summary="Get the live status of an order")
+async def get_order_status(worker: WorkerDep, caller: CallerDep, order_id: Key) -> Json:
+    """404 also if no daemon has reported about the order."""
     order = await _order(worker, caller, order_id)
     [reported] = await live.read(worker.redis, [(order["ex_id"], order["exchange"])])
     names = {order["ex_order_id"], str(order_id)}
-    newest = next((one for one in reported if one.key in names), None)
+    newest = next((order for order in reported if order.key in names), None)
     if newest is None:
-        raise NotFound(f"Nothing has been reported of order {order_id}.")
+        raise NotFound(f"No daemon has reported about order {order_id}.")
     return Json(newest)
 
 
-@cache.get("/{order_id}/queue", response_model=OrderQueue, summary="Which answers wait for whoever placed it?")
-async def queue(worker: WorkerDep, caller: CallerDep, order_id: Key) -> Json:
-    """They go on waiting."""
+@router.get("/{order_id}/queue", response_model=OrderQueue, summary="Get the queue of an order")
+async def get_queue(worker: WorkerDep, caller: CallerDep, order_id: Key) -> Json:
+    """Reading does not consume the queue."""
     await _order(worker, caller, order_id)
     [waiting] = await live.read_queues(worker.redis, [str(order_id)])
     return Json({"queue_name": f"new_orders:{order_id}", "size": len(waiting), "ex_order_ids": waiting})
 
 
-@cache.get("/{user_id}/orders", response_model=list[LiveOrder], summary="What is reported of somebody's orders?")
-async def of_person(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
-    """By account and key."""
-    owned = await accounts_of(worker, caller, user_id)
+@router.get("/{user_id}/orders", response_model=list[LiveOrder], summary="List the live orders of a user")
+async def list_live_orders(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
+    """Ordered by account and key."""
+    owned = await accounts_of_user(worker, caller, user_id)
     reported = await live.read(worker.redis, [(ex_id, account["exchange"]) for ex_id, account in owned.items()])
     return Json([order for orders_ in reported for order in orders_])
 
 
 async def _queue_sizes(worker: Worker, caller: Caller) -> dict[str, int]:
-    """By local order id; those which programs have made up themselves are shown to administrators alone."""
+    """Queue sizes by local order id. Ids that are not keys of orders are shown to administrators only."""
     principal = signed_in(caller)
     sizes = await live.read_queue_sizes(worker.redis)
     if principal.admin:
         return sizes
-    numbers = [int(order_id) for order_id in sizes if _PLATFORMS.fullmatch(order_id)]
+    numbers = [int(order_id) for order_id in sizes if _ORDER_ID.fullmatch(order_id)]
     query = (
         visible(Order, caller)
         .where(Order.order_id == any_(literal(numbers, ARRAY(BigInteger))))
@@ -125,9 +125,9 @@ async def _queue_sizes(worker: Worker, caller: Caller) -> dict[str, int]:
     return {order_id: size for order_id, size in sizes.items() if order_id in own}
 
 
-def _together(sizes: Mapping[str, int]) -> dict[str, Any]:
+def _total(sizes: Mapping[str, int]) -> dict[str, Any]:
     return {"queue_name": "new_orders", "size": sum(sizes.values())}
 
 
 async def _order(worker: Worker, caller: Caller, order_id: int) -> dict[str, Any]:
-    return await found(worker, visible(Order, caller).where(Order.order_id == order_id))
+    return await find_row(worker, visible(Order, caller).where(Order.order_id == order_id))

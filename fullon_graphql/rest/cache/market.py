@@ -1,4 +1,4 @@
-"""Trades and bars on their way between the platform's programs, over REST. Nothing is taken away from them."""
+"""Queued trades and cached bars of the platform's programs, over REST. Reading does not consume them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pydantic import AwareDatetime, BaseModel, Field
 from fullon_graphql.cache import market
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import ThePrincipal, WorkerDep
-from fullon_graphql.rest.parameters import MAX_PAGE, Exchange, SymbolName
+from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
+from fullon_graphql.rest.parameters import MAX_PAGE, ExchangeName, SymbolName
 
-cache = APIRouter(prefix="/cache", tags=["cache"])
+router = APIRouter(prefix="/cache", tags=["cache"])
 
-Count = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many, the newest.")]
+Count = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Maximum number, the newest.")]
 
 
 class TradeQueue(BaseModel):
@@ -23,13 +23,13 @@ class TradeQueue(BaseModel):
 
     exchange: str
     symbol: str
-    size: int = Field(description="How many wait.")
-    last_pushed: AwareDatetime | None = Field(description="When the last one of the exchange came.")
-    trades: list[Any] = Field(description="The newest, oldest first, as their writer wrote them.")
+    size: int = Field(description="Number of waiting trades.")
+    last_pushed: AwareDatetime | None = Field(description="Time of the last trade of the exchange, on any symbol.")
+    trades: list[Any] = Field(description="The newest trades, oldest first, as their writer stored them.")
 
 
 class CachedBars(BaseModel):
-    """Bars that a program of the platform has put by."""
+    """Bars that a program of the platform has cached."""
 
     symbol: str
     timeframe: Timeframe
@@ -37,20 +37,22 @@ class CachedBars(BaseModel):
     bars: list[Any] = Field(description="`[time, open, high, low, close, volume]`, oldest first.")
 
 
-@cache.get("/trades/{exchange}/{symbol:path}", response_model=TradeQueue, summary="Which trades wait to be stored?")
-async def trades(
-    worker: WorkerDep, _signed_in: ThePrincipal, exchange: Exchange, symbol: SymbolName, limit: Count = 100
+@router.get(
+    "/trades/{exchange}/{symbol:path}", response_model=TradeQueue, summary="Get the trade queue of an instrument"
+)
+async def get_trade_queue(
+    worker: WorkerDep, _signed_in: PrincipalDep, exchange: ExchangeName, symbol: SymbolName, limit: Count = 100
 ) -> Json:
-    """They go on waiting: this is a look at the queue."""
+    """Reading does not consume the queue."""
     queue = await market.read_trades(worker.redis, exchange, symbol, limit)
     named = {"exchange": exchange, "symbol": symbol}
     return Json(named | {"size": queue.size, "last_pushed": queue.last_pushed, "trades": queue.trades})
 
 
-@cache.get("/ohlcv/{symbol:path}/{timeframe}", response_model=CachedBars, summary="Which bars are put by?")
-async def bars(
-    worker: WorkerDep, _signed_in: ThePrincipal, symbol: SymbolName, timeframe: Timeframe, limit: Count = 10
+@router.get("/ohlcv/{symbol:path}/{timeframe}", response_model=CachedBars, summary="Get cached bars of an instrument")
+async def get_cached_bars(
+    worker: WorkerDep, _signed_in: PrincipalDep, symbol: SymbolName, timeframe: Timeframe, limit: Count = 10
 ) -> Json:
-    """Of whichever exchange wrote last: the platform's key has none in it. See `/ohlcv/candles` for certainty."""
+    """Bars of the exchange that wrote last: the platform's key names no exchange. `/ohlcv/candles` is exact."""
     found = await market.read_bars(worker.redis, symbol, timeframe, limit)
     return Json({"symbol": symbol, "timeframe": timeframe, "count": len(found), "bars": found})

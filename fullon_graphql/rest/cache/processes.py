@@ -1,4 +1,4 @@
-"""The platform's running processes over REST, for administrators."""
+"""Running processes of the platform over REST, for administrators."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Name
 from fullon_graphql.services import processes
 
-cache = APIRouter(prefix="/cache/processes", tags=["cache"])
+router = APIRouter(prefix="/cache/processes", tags=["cache"])
 
 A_YEAR = 366 * 24 * 60
 
 
 class Running(BaseModel):
-    """What a process says about itself."""
+    """Last report of a process."""
 
     process_id: str
     process_type: ProcessType
@@ -33,9 +33,9 @@ class Running(BaseModel):
 
 
 class ProcessHealth(BaseModel):
-    """The processes of the last hour in numbers."""
+    """Counts of the processes of the last hour."""
 
-    healthy: bool = Field(description="Whether none of them hangs or reports an error.")
+    healthy: bool = Field(description="True if no process is stale or reports an error.")
     total_processes: int
     by_type: dict[str, int]
     by_status: dict[str, int]
@@ -43,25 +43,27 @@ class ProcessHealth(BaseModel):
     error_processes: int
 
 
-@cache.get("/status", response_model=list[Running], summary="Which processes run?")
-async def running(
-    process: WorkerDep,
+@router.get("/status", response_model=list[Running], summary="List running processes")
+async def list_processes(
+    worker: WorkerDep,
     caller: CallerDep,
-    process_type: Annotated[ProcessType | None, Query(description="Only those of this type.")] = None,
-    component: Annotated[Name | None, Query(description="Only that of this component.")] = None,
-    since_minutes: Annotated[int, Query(ge=1, le=A_YEAR, description="Heard of within so many minutes.")] = 5,
+    process_type: Annotated[ProcessType | None, Query(description="Only processes of this type.")] = None,
+    component: Annotated[Name | None, Query(description="Only processes of this component.")] = None,
+    since_minutes: Annotated[
+        int, Query(ge=1, le=A_YEAR, description="Only processes with a heartbeat in the last so many minutes.")
+    ] = 5,
 ) -> Json:
-    """Those heard of last come first."""
-    reports = await processes.running(process.redis, caller, process_type, component, since_minutes)
+    """Ordered by heartbeat, newest first."""
+    reports = await processes.running(worker.redis, caller, process_type, component, since_minutes)
     named = {"process_id": "id", "process_type": "type"}
     fields = {name: named.get(name, name) for name in Running.model_fields}
     return Json([{name: getattr(report, field) for name, field in fields.items()} for report in reports])
 
 
-@cache.get("/health", response_model=ProcessHealth, summary="How are they, taken together?")
-async def health(process: WorkerDep, caller: CallerDep) -> Json:
-    """Of the last hour; silent for ten minutes is stale."""
-    found = await processes.health(process.redis, caller)
+@router.get("/health", response_model=ProcessHealth, summary="Get the health of all processes")
+async def get_process_health(worker: WorkerDep, caller: CallerDep) -> Json:
+    """Processes of the last hour. A process without a heartbeat for ten minutes is stale."""
+    found = await processes.health(worker.redis, caller)
     return Json(
         {
             "healthy": found.healthy,

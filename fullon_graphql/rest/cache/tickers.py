@@ -1,4 +1,4 @@
-"""Live tickers over REST: read, never written."""
+"""Live tickers over REST, read-only."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fullon_graphql.errors import NotFound
 from fullon_graphql.models import CatExchange
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
-from fullon_graphql.rest.parameters import Exchange, SymbolName
+from fullon_graphql.rest.parameters import ExchangeName, SymbolName
 from fullon_graphql.services import tickers
 from fullon_graphql.services.access import visible
 
-cache = APIRouter(prefix="/cache/tickers", tags=["cache"])
+router = APIRouter(prefix="/cache/tickers", tags=["cache"])
 
 
 class Prices(BaseModel):
-    """What the exchange said. `volume` is in base currency, everything else in quote currency."""
+    """Prices of a ticker in quote currency; `volume` is in base currency."""
 
     price: float
     bid: float | None
@@ -30,7 +30,7 @@ class Prices(BaseModel):
     volume: float | None
     change: float | None
     percentage: float | None
-    time: float = Field(description="When it said so, in unix seconds.")
+    time: float = Field(description="Time of the ticker, in unix seconds.")
 
 
 class CachedTicker(BaseModel):
@@ -39,8 +39,8 @@ class CachedTicker(BaseModel):
     exchange: str
     symbol: str
     ticker: Prices
-    cached_at: AwareDatetime = Field(description="When the exchange said so.")
-    cache_hit: bool = Field(description="Always true: what is not there is answered 404.")
+    cached_at: AwareDatetime = Field(description="Time of the ticker.")
+    cache_hit: bool = Field(description="Always true: a missing ticker is 404.")
 
 
 class CachedTickers(BaseModel):
@@ -52,35 +52,35 @@ class CachedTickers(BaseModel):
 
 
 class Freshness(BaseModel):
-    """How live an exchange's tickers are."""
+    """Age of an exchange's tickers."""
 
-    tickers: int = Field(description="How many there are.")
-    newest: AwareDatetime | None = Field(description="When the last one came.")
+    tickers: int = Field(description="Number of tickers.")
+    newest: AwareDatetime | None = Field(description="Time of the newest ticker.")
 
 
-@cache.get("/health", response_model=dict[str, Freshness], summary="How live are the prices?")
-async def health(worker: WorkerDep, caller: CallerDep) -> Json:
-    """By exchange, of all that the catalogue names."""
+@router.get("/health", response_model=dict[str, Freshness], summary="Get the age of tickers by exchange")
+async def get_ticker_health(worker: WorkerDep, caller: CallerDep) -> Json:
+    """Every exchange of the catalogue."""
     query = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
     names = [row.name for row in await worker.database.rows(query)]
     found = await tickers.of_exchanges(worker.redis, caller, names) if names else []
     return Json({name: _freshness(known) for name, known in zip(names, found, strict=True)})
 
 
-@cache.get("/{exchange}", response_model=CachedTickers, summary="All tickers of an exchange")
-async def of_exchange(worker: WorkerDep, caller: CallerDep, exchange: Exchange) -> Json:
-    """By symbol; none where nothing has been heard of it."""
+@router.get("/{exchange}", response_model=CachedTickers, summary="List the tickers of an exchange")
+async def list_tickers(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
+    """Ordered by symbol; empty for an exchange without tickers."""
     found = await tickers.of_exchange(worker.redis, caller, exchange)
     return Json({"exchange": exchange, "count": len(found), "tickers": [_as_json(ticker) for ticker in found]})
 
 
-@cache.get("/{exchange}/{symbol:path}", response_model=CachedTicker, summary="The ticker of an instrument")
-async def of_instrument(worker: WorkerDep, caller: CallerDep, exchange: Exchange, symbol: SymbolName) -> Json:
-    """The newest. `BTC-USD` finds `BTC/USD` where there is no `BTC-USD`."""
+@router.get("/{exchange}/{symbol:path}", response_model=CachedTicker, summary="Get the ticker of an instrument")
+async def get_ticker(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName, symbol: SymbolName) -> Json:
+    """The newest ticker. `BTC-USD` means `BTC/USD` if there is no `BTC-USD`."""
     spellings = [symbol, symbol.replace("-", "/", 1)]
     found = await tickers.of_exchange(worker.redis, caller, exchange, spellings)
     if not found:
-        raise NotFound(f"There is no ticker of {symbol!r} on {exchange!r}.")
+        raise NotFound(f"No ticker of {symbol!r} on {exchange!r}.")
     return Json(_as_json(found[0]))
 
 

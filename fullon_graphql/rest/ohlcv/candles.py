@@ -1,4 +1,4 @@
-"""Candles over REST, as the platform's clients ask for them."""
+"""Candles over REST, on the platform's paths."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import TheMarketData
-from fullon_graphql.rest.ohlcv.envelope import Envelope, enveloped
-from fullon_graphql.rest.parameters import Exchange, SymbolName, Time
+from fullon_graphql.rest.dependencies import MarketDataDep
+from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list
+from fullon_graphql.rest.parameters import ExchangeName, SymbolName, Time
 
 router = APIRouter(prefix="/ohlcv", tags=["ohlcv"])
 
@@ -44,7 +44,7 @@ class Candles(Envelope):
 
 
 class Timeseries(Envelope):
-    """The same with the platform's other name for the list."""
+    """Bars in ascending order, under the platform's name for charts."""
 
     exchange: str
     symbol: str
@@ -54,77 +54,75 @@ class Timeseries(Envelope):
     generation_time_ms: float | None = Field(None, description="Always null, as on the platform.")
 
 
-Fill = Annotated[
-    bool, Query(description="Put a bar with the last close and no volume where there was no trade in between.")
-]
+Fill = Annotated[bool, Query(description="Fill empty buckets with a bar of the last close and volume 0.")]
 Start = Annotated[Time, Query(description="Bars that start at or after this time.")]
 End = Annotated[Time, Query(description="Bars that start at or before this time.")]
 
 
 @router.get(
-    "/candles/{exchange}/{symbol:path}/{timeframe}/range", response_model=Candles, summary="The bars between two times"
+    "/candles/{exchange}/{symbol:path}/{timeframe}/range", response_model=Candles, summary="List candles of a period"
 )
-async def between(
-    data: TheMarketData,
-    exchange: Exchange,
+async def list_candles_between(
+    data: MarketDataDep,
+    exchange: ExchangeName,
     symbol: SymbolName,
     timeframe: Timeframe,
     start_time: Start,
     end_time: End,
-    limit: Annotated[int | None, Query(ge=1, le=MAX_BARS, description="Only the newest so many of them.")] = None,
+    limit: Annotated[int | None, Query(ge=1, le=MAX_BARS, description="Only the newest so many bars.")] = None,
     fill: Fill = False,
 ) -> Json:
-    """All of them, both times included; 422 beyond 50 000."""
+    """Bars that start within the period, both ends included; 422 if there are more than 50 000."""
     window = Window(start_time, _just_after(end_time), limit, fill)
     bars = await data.candles(Market(exchange, symbol), timeframe, window)
-    return _answer("candles", bars, exchange, symbol, timeframe, start_time=start_time, end_time=end_time, limit=limit)
+    return _response(
+        "candles", bars, exchange, symbol, timeframe, start_time=start_time, end_time=end_time, limit=limit
+    )
 
 
-@router.get("/candles/{exchange}/{symbol:path}/{timeframe}", response_model=Candles, summary="The newest bars")
-async def newest(
-    data: TheMarketData,
-    exchange: Exchange,
+@router.get("/candles/{exchange}/{symbol:path}/{timeframe}", response_model=Candles, summary="List the newest candles")
+async def list_newest_candles(
+    data: MarketDataDep,
+    exchange: ExchangeName,
     symbol: SymbolName,
     timeframe: Timeframe,
-    limit: Annotated[int, Query(ge=1, le=5_000, description="How many.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=5_000, description="Maximum number of bars.")] = 100,
     fill: Fill = False,
 ) -> Json:
-    """The newest that exist, however many buckets are empty in between."""
+    """The newest existing bars; empty buckets do not count."""
     bars = await data.candles(Market(exchange, symbol), timeframe, Window(last=limit, fill=fill))
-    return _answer("candles", bars, exchange, symbol, timeframe, limit=limit)
+    return _response("candles", bars, exchange, symbol, timeframe, limit=limit)
 
 
-@router.get(
-    "/timeseries/{exchange}/{symbol:path}/ohlcv", response_model=Timeseries, summary="Bars for a chart, without gaps"
-)
-async def timeseries(
-    data: TheMarketData,
-    exchange: Exchange,
+@router.get("/timeseries/{exchange}/{symbol:path}/ohlcv", response_model=Timeseries, summary="List candles for a chart")
+async def list_timeseries(
+    data: MarketDataDep,
+    exchange: ExchangeName,
     symbol: SymbolName,
     start_time: Start,
     end_time: End,
     timeframe: Annotated[Timeframe, Query(description="Length of the bars.")] = Timeframe.M1,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="Only the newest so many of them.")] = 100,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Only the newest so many bars.")] = 100,
     fill: Fill = True,
 ) -> Json:
-    """The bars between two times, both included, gaps filled unless `fill` says otherwise."""
+    """Bars that start within the period, both ends included; gaps are filled by default."""
     window = Window(start_time, _just_after(end_time), limit, fill)
     bars = await data.candles(Market(exchange, symbol), timeframe, window)
     nulls = {"trades_processed": None, "generation_time_ms": None}
     bounds = {"start_time": start_time, "end_time": end_time, "limit": limit}
-    return _answer("ohlcv", bars, exchange, symbol, timeframe, **bounds, **nulls)
+    return _response("ohlcv", bars, exchange, symbol, timeframe, **bounds, **nulls)
 
 
 def _just_after(time: datetime) -> datetime:
-    """The end of a window that includes `time`: windows end before theirs."""
+    """The exclusive end of a window that includes `time`."""
     return min(time, _LATEST) + _INSTANT
 
 
-def _answer(name: str, bars: CandleColumns, exchange: str, symbol: str, timeframe: Timeframe, **further: Any) -> Json:
+def _response(name: str, bars: CandleColumns, exchange: str, symbol: str, timeframe: Timeframe, **extra: Any) -> Json:
     times = bars.bars().json_column("time")
     columns = (times, bars.open, bars.high, bars.low, bars.close, bars.volume)
     rows = [
         {"timestamp": time, "open": open_, "high": high, "low": low, "close": close, "vol": volume}
         for time, open_, high, low, close, volume in zip(*columns, strict=True)
     ]
-    return enveloped(name, rows, exchange=exchange, symbol=symbol, timeframe=timeframe, **further)
+    return wrap_list(name, rows, exchange=exchange, symbol=symbol, timeframe=timeframe, **extra)

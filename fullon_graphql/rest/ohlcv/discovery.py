@@ -1,4 +1,4 @@
-"""What market data there is: exchanges, their instruments, and what is stored of each."""
+"""Catalogue of market data: exchanges, their instruments, and the stored data of each."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from fullon_graphql.models import CatExchange, Symbol
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, TheMarketData, WorkerDep
-from fullon_graphql.rest.ohlcv.envelope import Envelope, enveloped
-from fullon_graphql.rest.parameters import Exchange, Name, PageParams, SymbolName
-from fullon_graphql.rest.rows import of_model, one, row_model
+from fullon_graphql.rest.dependencies import CallerDep, MarketDataDep, WorkerDep
+from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list
+from fullon_graphql.rest.parameters import ExchangeName, Name, PageParams, SymbolName
+from fullon_graphql.rest.rows import fetch_rows, get_row, row_model
 from fullon_graphql.services import symbols
 from fullon_graphql.services.access import visible
 
@@ -32,7 +32,7 @@ class Exchanges(Envelope):
 
 
 class Instruments(Envelope):
-    """Instruments of one exchange, or those a search has found."""
+    """Instruments of one exchange, or of a search."""
 
     exchange: str | None = None
     symbols: list[row_model(Symbol)]  # type: ignore[valid-type]  # made from the table's columns
@@ -43,21 +43,21 @@ class ExchangeInfo(BaseModel):
 
     exchange: str
     cat_ex_id: int
-    symbols: int = Field(description="How many instruments are catalogued.")
-    timeframes: list[Timeframe] = Field(description="Lengths of bars that can be asked for.")
+    symbols: int = Field(description="Number of instruments in the catalogue.")
+    timeframes: list[Timeframe] = Field(description="Available timeframes.")
 
 
 class ExchangeStatus(BaseModel):
-    """How much of an exchange is there."""
+    """How much data of an exchange is stored."""
 
     exchange: str
-    symbols: int = Field(description="How many instruments are catalogued.")
-    stored: int = Field(description="Of how many of them there are candles or trades.")
-    status: str = Field(description="`active` where anything is stored, else `empty`.")
+    symbols: int = Field(description="Number of instruments in the catalogue.")
+    stored: int = Field(description="Number of instruments with stored candles or trades.")
+    status: str = Field(description="`active` if any data is stored, else `empty`.")
 
 
 class Validity(BaseModel):
-    """Whether an exchange is known."""
+    """Whether an exchange is in the catalogue."""
 
     exchange: str
     valid: bool
@@ -67,31 +67,31 @@ class Stored(BaseModel):
     """One table or view of an instrument."""
 
     kind: str = Field(description="`trades` or `candles`.")
-    timeframe: Timeframe | None = Field(description="Length of the stored candles; null for trades.")
+    timeframe: Timeframe | None = Field(description="Timeframe of the stored candles; null for trades.")
     oldest: AwareDatetime
     newest: AwareDatetime
 
 
 class Metadata(BaseModel):
-    """What is stored of an instrument."""
+    """Stored data of an instrument."""
 
     exchange: str
     symbol: str
-    sources: list[Stored] = Field(description="The best first: that is what bars are made of.")
+    sources: list[Stored] = Field(description="Tables and views in order of precedence.")
 
 
-@router.get("/exchanges", response_model=Exchanges, summary="Which exchanges are there?")
-async def exchanges(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
-    """The catalogue's, by name."""
+@router.get("/exchanges", response_model=Exchanges, summary="List exchanges")
+async def list_exchanges(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
+    """The catalogue, ordered by name."""
     query = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
-    names = [row.name for row in await worker.database.rows(page.of(query))]
+    names = [row.name for row in await worker.database.rows(page.apply(query))]
     total = await _count(worker, visible(CatExchange, caller))
-    return enveloped("exchanges", names, limit=page.limit, offset=page.offset, total_available=total)
+    return wrap_list("exchanges", names, limit=page.limit, offset=page.offset, total_available=total)
 
 
-@router.get("/exchanges/{exchange}/info", response_model=ExchangeInfo, summary="What is this exchange?")
-async def exchange_info(worker: WorkerDep, caller: CallerDep, exchange: Exchange) -> Json:
-    """Its key, and what can be asked of it."""
+@router.get("/exchanges/{exchange}/info", response_model=ExchangeInfo, summary="Get an exchange")
+async def get_exchange(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
+    """Its key, number of instruments and available timeframes."""
     found = await _exchange(worker, caller, exchange)
     count = await _count(worker, symbols.on_exchange(caller, exchange))
     return Json(
@@ -99,9 +99,13 @@ async def exchange_info(worker: WorkerDep, caller: CallerDep, exchange: Exchange
     )
 
 
-@router.get("/exchanges/{exchange}/status", response_model=ExchangeStatus, summary="How much of it is stored?")
-async def exchange_status(worker: WorkerDep, caller: CallerDep, data: TheMarketData, exchange: Exchange) -> Json:
-    """How many instruments are catalogued, and of how many there is anything."""
+@router.get(
+    "/exchanges/{exchange}/status", response_model=ExchangeStatus, summary="Get the storage status of an exchange"
+)
+async def get_exchange_status(
+    worker: WorkerDep, caller: CallerDep, data: MarketDataDep, exchange: ExchangeName
+) -> Json:
+    """Number of instruments in the catalogue, and of those with stored data."""
     await _exchange(worker, caller, exchange)
     names = symbols.on_exchange(caller, exchange).with_only_columns(Symbol.symbol)
     markets = [Market(exchange, row.symbol) for row in await worker.database.rows(names)]
@@ -110,33 +114,35 @@ async def exchange_status(worker: WorkerDep, caller: CallerDep, data: TheMarketD
     return Json({"exchange": exchange, "symbols": len(markets), "stored": stored, "status": status})
 
 
-@router.get("/exchanges/{exchange}/validate", response_model=Validity, summary="Is this exchange known?")
-async def validate(worker: WorkerDep, caller: CallerDep, exchange: Exchange) -> Json:
-    """Always 200; `valid` tells."""
+@router.get("/exchanges/{exchange}/validate", response_model=Validity, summary="Check the name of an exchange")
+async def validate_exchange(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
+    """Always 200; `valid` is true for an exchange of the catalogue."""
     found = await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange))
     return Json({"exchange": exchange, "valid": found is not None})
 
 
-@router.get("/exchanges/{exchange}/symbols", response_model=Instruments, summary="Which instruments has it?")
-async def instruments(worker: WorkerDep, caller: CallerDep, exchange: Exchange, page: PageParams) -> Json:
-    """The catalogue's, by name."""
+@router.get("/exchanges/{exchange}/symbols", response_model=Instruments, summary="List the instruments of an exchange")
+async def list_instruments(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName, page: PageParams) -> Json:
+    """The catalogue, ordered by name."""
     await _exchange(worker, caller, exchange)
-    return await _found(worker, symbols.on_exchange(caller, exchange), page, exchange)
+    return await _list_symbols(worker, symbols.on_exchange(caller, exchange), page, exchange)
 
 
 @router.get(
-    "/exchanges/{exchange}/symbols/{symbol:path}/info", response_model=row_model(Symbol), summary="What is this one?"
+    "/exchanges/{exchange}/symbols/{symbol:path}/info", response_model=row_model(Symbol), summary="Get an instrument"
 )
-async def instrument_info(worker: WorkerDep, caller: CallerDep, exchange: Exchange, symbol: SymbolName) -> Json:
-    """Its row in the catalogue."""
-    return await one(worker, symbols.on_exchange(caller, exchange).where(Symbol.symbol == symbol))
+async def get_instrument(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName, symbol: SymbolName) -> Json:
+    """The row of the catalogue."""
+    return await get_row(worker, symbols.on_exchange(caller, exchange).where(Symbol.symbol == symbol))
 
 
 @router.get(
-    "/exchanges/{exchange}/symbols/{symbol:path}/metadata", response_model=Metadata, summary="What is stored of it?"
+    "/exchanges/{exchange}/symbols/{symbol:path}/metadata",
+    response_model=Metadata,
+    summary="Get the stored data of an instrument",
 )
-async def metadata(data: TheMarketData, exchange: Exchange, symbol: SymbolName) -> Json:
-    """Its tables, and from when to when they reach."""
+async def get_instrument_metadata(data: MarketDataDep, exchange: ExchangeName, symbol: SymbolName) -> Json:
+    """Its tables and views, and the period that each covers."""
     extents = await data.extents(Market(exchange, symbol))
     sources = [
         {"kind": "candles" if extent.timeframe else "trades", **extent._asdict()}  # a named tuple's documented method
@@ -145,30 +151,32 @@ async def metadata(data: TheMarketData, exchange: Exchange, symbol: SymbolName) 
     return Json({"exchange": exchange, "symbol": symbol, "sources": sources})
 
 
-@router.get("/symbols/search", response_model=Instruments, summary="Which instruments are called like this?")
-async def search(
+@router.get("/symbols/search", response_model=Instruments, summary="Search instruments")
+async def search_instruments(
     worker: WorkerDep,
     caller: CallerDep,
     page: PageParams,
     q: Annotated[Name, Query(description="Any part of the name, in any letter case.", examples=["btc"])],
-    exchange: Annotated[Name | None, Query(description="Only those of this exchange.", examples=["kraken"])] = None,
+    exchange: Annotated[
+        Name | None, Query(description="Only instruments of this exchange.", examples=["kraken"])
+    ] = None,
 ) -> Json:
-    """By name."""
+    """Ordered by name."""
     among = symbols.on_exchange(caller, exchange) if exchange else visible(Symbol, caller)
-    return await _found(worker, among.where(Symbol.symbol.icontains(q, autoescape=True)), page, exchange)
+    return await _list_symbols(worker, among.where(Symbol.symbol.icontains(q, autoescape=True)), page, exchange)
 
 
 async def _exchange(worker: Worker, caller: Caller, exchange: str) -> dict[str, Any]:
     found = await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange))
     if found is None:
-        raise NotFound(f"There is no exchange {exchange!r}.")
+        raise NotFound(f"No exchange is named {exchange!r}.")
     return dict(found._mapping)  # SQLAlchemy's documented name
 
 
-async def _found(worker: Worker, query: Select[Any], page: PageParams, exchange: str | None) -> Json:
-    rows = await of_model(worker, page.of(query.order_by(Symbol.symbol, Symbol.symbol_id)))
+async def _list_symbols(worker: Worker, query: Select[Any], page: PageParams, exchange: str | None) -> Json:
+    rows = await fetch_rows(worker, page.apply(query.order_by(Symbol.symbol, Symbol.symbol_id)))
     bounds = {"limit": page.limit, "offset": page.offset, "total_available": await _count(worker, query)}
-    return enveloped("symbols", rows, exchange=exchange, **bounds)
+    return wrap_list("symbols", rows, exchange=exchange, **bounds)
 
 
 async def _count(worker: Worker, query: Select[Any]) -> int:

@@ -1,4 +1,4 @@
-"""The envelope in which the platform's market data comes."""
+"""The envelope around lists of market data, as the platform's clients expect it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from fullon_graphql.rest.answers import Json
 
 
 class Envelope(BaseModel):
-    """What stands around every list of market data."""
+    """Fields around every list of market data."""
 
-    success: bool = Field(description="Always true: a failure has another status and another body.")
+    success: bool = Field(description="Always true: a failure has another status and body.")
     message: str | None = Field(description="Always null.")
-    timestamp: AwareDatetime = Field(description="When this was answered.")
-    count: int = Field(description="How many there are in the list.")
+    timestamp: AwareDatetime = Field(description="Time of the answer.")
+    count: int = Field(description="Length of the list.")
     offset: int | None = None
     limit: int | None = None
-    total_available: int | None = Field(None, description="How many there are altogether, where that is known.")
+    total_available: int | None = Field(None, description="Total number, if known.")
     start_time: AwareDatetime | None = None
     end_time: AwareDatetime | None = None
 
 
-def enveloped(name: str, items: Sequence[Any], **further: Any) -> Json:
-    """`items` under `name` in the envelope."""
+def wrap_list(name: str, items: Sequence[Any], **extra: Any) -> Json:
+    """The response with `items` under `name` in the envelope."""
     absent = dict.fromkeys(("offset", "limit", "total_available", "start_time", "end_time"))
     head = {"success": True, "message": None, "timestamp": datetime.now(UTC), name: items, "count": len(items)}
-    return Json(head | absent | further)
+    return Json(head | absent | extra)

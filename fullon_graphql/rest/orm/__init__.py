@@ -1,1 +1,1 @@
-"""`/api/v1/orm`: people, bots, orders and the rest of the platform's tables."""
+"""`/api/v1/orm`: users, bots, orders and the other tables of the platform."""

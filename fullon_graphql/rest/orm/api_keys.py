@@ -1,4 +1,4 @@
-"""API keys over REST: one's own, and the key itself only once."""
+"""API keys of the caller over REST. The key itself is shown once."""
 
 from __future__ import annotations
 
@@ -7,39 +7,43 @@ from pydantic import BaseModel, Field
 
 from fullon_graphql.models import ApiKey
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import ThePrincipal, WorkerDep
-from fullon_graphql.rest.orm.changes import TheChanges, as_arguments, given
+from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
+from fullon_graphql.rest.orm.changes import ChangesDep, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, Time
-from fullon_graphql.rest.rows import listed, row_model, rows_of
+from fullon_graphql.rest.rows import list_of, list_rows, row_model
 from fullon_graphql.services import api_keys
 from fullon_graphql.services.access import visible
 
-orm = APIRouter(prefix="/orm/api_keys", tags=["api keys"])
+router = APIRouter(prefix="/orm/api_keys", tags=["api keys"])
 
 Row = row_model(ApiKey)
 NewRow = row_model(ApiKey, key=str | None)
 
 
 class NewKey(BaseModel):
-    """A key to be made."""
+    """Input for a new API key."""
 
     name: str = Field(examples=["laptop"])
     description: str | None = None
-    scopes: str | list[str] = Field("read", description="Of `read`, `write` and `admin`.", examples=["read,write"])
-    expires_at: Time | None = Field(None, description="When it ends; never unless given.")
+    scopes: str | list[str] = Field(
+        "read",
+        description="Any of `read`, `write` and `admin`, as a list or separated by commas.",
+        examples=["read,write"],
+    )
+    expires_at: Time | None = Field(None, description="Expiry; without it the key does not expire.")
 
 
-@orm.get("/me", response_model=rows_of(Row), summary="My keys")
-async def mine(worker: WorkerDep, principal: ThePrincipal, page: PageParams) -> Json:
-    """By key of the row."""
-    return await listed(worker, visible(ApiKey, principal).where(ApiKey.uid == principal.uid), page)
+@router.get("/me", response_model=list_of(Row), summary="List my API keys")
+async def list_my_keys(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
+    """Ordered by `api_key_id`."""
+    return await list_rows(worker, visible(ApiKey, principal).where(ApiKey.uid == principal.uid), page)
 
 
-@orm.post("/me", response_model=NewRow, summary="Make a key of one's own")
-async def create(changes: TheChanges, key: NewKey) -> Json:
-    """The new row with the `key` itself, which is shown this once: a repetition has null in its place."""
+@router.post("/me", response_model=NewRow, summary="Create an API key for oneself")
+async def create_key(changes: ChangesDep, key: NewKey) -> Json:
+    """The new row with `key`, which is shown only here: a repeated request answers null in its place."""
     scopes = key.scopes.split(",") if isinstance(key.scopes, str) else key.scopes
-    return await changes.row(
+    return await changes.perform_row(
         "createApiKey",
         as_arguments(key),
         lambda write: api_keys.create(write, given(key, "scopes"), scopes),
@@ -48,10 +52,10 @@ async def create(changes: TheChanges, key: NewKey) -> Json:
     )
 
 
-@orm.patch("/{api_key_id}/deactivate", response_model=Row, summary="Switch a key off")
-async def deactivate(changes: TheChanges, api_key_id: Key) -> Json:
-    """For good; within a second it is refused."""
-    return await changes.row(
+@router.patch("/{api_key_id}/deactivate", response_model=Row, summary="Deactivate an API key")
+async def deactivate_key(changes: ChangesDep, api_key_id: Key) -> Json:
+    """Permanent. The key is rejected within one second."""
+    return await changes.perform_row(
         "deactivateApiKey",
         {"api_key_id": api_key_id},
         lambda write: api_keys.deactivate(write, api_key_id),

@@ -1,4 +1,4 @@
-"""Bots over REST, with what belongs to them."""
+"""Bots over REST, with their accounts, strategies, feeds, logs and statistics."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm import exchanges as exchange_routes
 from fullon_graphql.rest.orm import strategies as strategy_routes
-from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, given
-from fullon_graphql.rest.orm.scopes import TheCurrency
+from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
+from fullon_graphql.rest.orm.scopes import CurrencyParam
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key, PageParams
-from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
+from fullon_graphql.rest.rows import fetch_rows, find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import bots
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import order_statistics, trade_statistics
@@ -29,21 +29,21 @@ from fullon_graphql.services.analytics.order_statistics import OrderStatistics
 from fullon_graphql.services.analytics.trade_statistics import TradeStatistics
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-orm = APIRouter(prefix="/orm/bots", tags=["bots"])
+router = APIRouter(prefix="/orm/bots", tags=["bots"])
 
 Row = row_model(Bot)
 Log = row_model(BotLog)
 Details = create_model(
     "BotDetails",
     __base__=Row,
-    exchanges=(rows_of(exchange_routes.Row), ...),
-    strategies=(rows_of(strategy_routes.Row), ...),
-    feeds=(rows_of(strategy_routes.FeedRow), ...),
+    exchanges=(list_of(exchange_routes.Row), ...),
+    strategies=(list_of(strategy_routes.Row), ...),
+    feeds=(list_of(strategy_routes.FeedRow), ...),
 )
 
 
 class BotStatistics(BaseModel):
-    """What a bot has done, in numbers."""
+    """Statistics of one bot: live trades, simulated trades and orders."""
 
     bot_id: int
     live: TradeStatistics
@@ -51,73 +51,77 @@ class BotStatistics(BaseModel):
     orders: OrderStatistics
 
 
-@orm.get("", response_model=rows_of(Row), summary="All bots one may see")
-async def everything(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
-    """By key."""
-    return await listed(worker, visible(Bot, caller), page)
+@router.get("", response_model=list_of(Row), summary="List bots")
+async def list_bots(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
+    """The caller's bots, for administrators all bots, ordered by `bot_id`."""
+    return await list_rows(worker, visible(Bot, caller), page)
 
 
-@orm.get("/by-user", response_model=rows_of(Row), summary="Somebody's bots")
-async def by_user(
+@router.get("/by-user", response_model=list_of(Row), summary="List a user's bots")
+async def list_bots_of_user(
     worker: WorkerDep,
     caller: CallerDep,
     page: PageParams,
-    user_id: Annotated[Key, Query(description="Key of the person.")],
-    active_only: Annotated[bool, Query(description="Leave out those that are switched off.")] = False,
+    user_id: Annotated[Key, Query(description="`uid` of the owner.")],
+    active_only: Annotated[bool, Query(description="Only active bots.")] = False,
 ) -> Json:
-    """By key; those of somebody else are not seen."""
+    """Ordered by `bot_id`. Empty for another user's bots, unless the caller is an administrator."""
     query = visible(Bot, caller).where(Bot.uid == user_id)
-    return await listed(worker, query.where(Bot.active) if active_only else query, page)
+    return await list_rows(worker, query.where(Bot.active) if active_only else query, page)
 
 
-@orm.get("/{bot_id}", response_model=Row, summary="One bot")
-async def bot(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
-    """Its row."""
-    return await one(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+@router.get("/{bot_id}", response_model=Row, summary="Get a bot")
+async def get_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
+    """The row."""
+    return await get_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
 
 
-@orm.get("/{bot_id}/details", response_model=Details, summary="One bot with its accounts, strategies and feeds")
-async def details(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
-    """Its row, and three lists by key."""
+@router.get("/{bot_id}/details", response_model=Details, summary="Get a bot with accounts, strategies and feeds")
+async def get_bot_details(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
+    """The row and three lists, each ordered by key."""
     row = await _bot(worker, caller, bot_id)
     return Json(
         row
         | {
-            "exchanges": await of_model(worker, _exchanges(caller, bot_id).order_by(Exchange.ex_id)),
-            "strategies": await of_model(
-                worker, _strategies(caller, bot_id).order_by(Strategy.str_id), strategy_routes.FURTHER
+            "exchanges": await fetch_rows(worker, _exchanges(caller, bot_id).order_by(Exchange.ex_id)),
+            "strategies": await fetch_rows(
+                worker, _strategies(caller, bot_id).order_by(Strategy.str_id), strategy_routes.EXTRAS
             ),
-            "feeds": await of_model(
-                worker, _feeds(caller, bot_id).order_by(Feed.feed_id), strategy_routes.FURTHER_OF_FEED
+            "feeds": await fetch_rows(
+                worker, _feeds(caller, bot_id).order_by(Feed.feed_id), strategy_routes.FEED_EXTRAS
             ),
         }
     )
 
 
-@orm.get("/{bot_id}/exchanges", response_model=rows_of(exchange_routes.Row), summary="The accounts it may trade on")
-async def accounts_of(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
-    """By key."""
+@router.get(
+    "/{bot_id}/exchanges", response_model=list_of(exchange_routes.Row), summary="List a bot's exchange accounts"
+)
+async def list_accounts_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
+    """The accounts that the bot may trade on, ordered by `ex_id`."""
     await _bot(worker, caller, bot_id)
-    return await listed(worker, _exchanges(caller, bot_id), page)
+    return await list_rows(worker, _exchanges(caller, bot_id), page)
 
 
-@orm.get("/{bot_id}/strategies", response_model=rows_of(strategy_routes.Row), summary="Its strategies")
-async def strategies_of(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
-    """By key."""
+@router.get("/{bot_id}/strategies", response_model=list_of(strategy_routes.Row), summary="List a bot's strategies")
+async def list_strategies_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
+    """Ordered by `str_id`."""
     await _bot(worker, caller, bot_id)
-    return await listed(worker, _strategies(caller, bot_id), page, further=strategy_routes.FURTHER)
+    return await list_rows(worker, _strategies(caller, bot_id), page, extra=strategy_routes.EXTRAS)
 
 
-@orm.get("/{bot_id}/feeds", response_model=rows_of(strategy_routes.FeedRow), summary="What its strategies follow")
-async def feeds_of(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
-    """By key."""
+@router.get("/{bot_id}/feeds", response_model=list_of(strategy_routes.FeedRow), summary="List a bot's feeds")
+async def list_feeds_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
+    """The feeds of all its strategies, ordered by `feed_id`."""
     await _bot(worker, caller, bot_id)
-    return await listed(worker, _feeds(caller, bot_id), page, further=strategy_routes.FURTHER_OF_FEED)
+    return await list_rows(worker, _feeds(caller, bot_id), page, extra=strategy_routes.FEED_EXTRAS)
 
 
-@orm.get("/{bot_id}/stats", response_model=BotStatistics, summary="What its orders and trades amounted to")
-async def statistics(worker: WorkerDep, caller: CallerDep, bot_id: Key, currency: TheCurrency = "USD") -> Json:
-    """Live trades, simulated ones, and orders."""
+@router.get("/{bot_id}/stats", response_model=BotStatistics, summary="Get statistics of a bot")
+async def get_bot_statistics(
+    worker: WorkerDep, caller: CallerDep, bot_id: Key, currency: CurrencyParam = "USD"
+) -> Json:
+    """Statistics of its live trades, simulated trades and orders."""
     await _bot(worker, caller, bot_id)
     live, dry = (Scope(kind, bot_ids=(bot_id,)) for kind in (TradeKind.LIVE, TradeKind.DRY))
     stores = (worker.database, worker.redis, caller)
@@ -131,66 +135,68 @@ async def statistics(worker: WorkerDep, caller: CallerDep, bot_id: Key, currency
     )
 
 
-@orm.get("/{bot_id}/actions", response_model=rows_of(Log), summary="What it wrote last")
-async def actions(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
-    """Lines of its log, newest first."""
+@router.get("/{bot_id}/actions", response_model=list_of(Log), summary="List a bot's log")
+async def list_bot_log(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
+    """Log lines, newest first."""
     await _bot(worker, caller, bot_id)
-    return await listed(worker, visible(BotLog, caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc())
+    return await list_rows(
+        worker, visible(BotLog, caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc()
+    )
 
 
-@orm.get("/{bot_id}/last-log", response_model=Log | None, summary="The last line it wrote")
-async def last_log(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
-    """Null where it has written none."""
+@router.get("/{bot_id}/last-log", response_model=Log | None, summary="Get the newest log line of a bot")
+async def get_last_log(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
+    """Null if the bot has written none."""
     await _bot(worker, caller, bot_id)
     newest = visible(BotLog, caller).where(BotLog.bot_id == bot_id).order_by(BotLog.timestamp.desc()).limit(1)
-    return Json(next(iter(await of_model(worker, newest)), None))
+    return Json(next(iter(await fetch_rows(worker, newest)), None))
 
 
 class NewBot(BaseModel):
-    """A bot to be made."""
+    """Input for a new bot."""
 
     name: str = Field(max_length=50, examples=["grid"])
-    active: bool = Field(False, description="Whether it shall work at once.")
-    dry_run: bool = Field(True, description="Whether it only simulates its trades.")
-    uid: Key | None = Field(None, description="Oneself; bots are made for nobody else.")
+    active: bool = Field(False, description="True if the bot starts at once.")
+    dry_run: bool = Field(True, description="True if the bot only simulates its trades.")
+    uid: Key | None = Field(None, description="`uid` of the caller; another one is rejected.")
 
 
 class BotChanges(BaseModel):
-    """What becomes different of a bot; what is left out stays."""
+    """Changes of a bot; omitted fields keep their values."""
 
     name: str | None = Field(None, max_length=50)
     active: bool | None = None
     dry_run: bool | None = None
 
 
-@orm.post("", response_model=Row, status_code=201, summary="Make a bot of one's own")
-async def create(changes: TheChanges, bot: NewBot) -> Json:
-    """The new row."""
+@router.post("", response_model=Row, status_code=201, summary="Create a bot")
+async def create_bot(changes: ChangesDep, bot: NewBot) -> Json:
+    """The new row; the caller owns the bot."""
 
-    async def made(write: UnitOfWork) -> int:
+    async def create(write: UnitOfWork) -> int:
         if bot.uid not in {None, write.principal.uid}:
-            raise BadUserInput(f"A bot is made for oneself, {write.principal.uid}; {bot.uid} came.", field="uid")
+            raise BadUserInput(f"uid must be your own, {write.principal.uid}; got {bot.uid}.", field="uid")
         return await bots.create(write, bot.model_dump(exclude={"uid"}))
 
-    return await changes.row("createBot", as_arguments(bot), made, Bot, status=201)
+    return await changes.perform_row("createBot", as_arguments(bot), create, Bot, status=201)
 
 
-@orm.patch("/{bot_id}", response_model=Row, summary="Rename a bot, switch it on or off, or let it simulate")
-async def change(changes: TheChanges, bot_id: Key, bot: BotChanges) -> Json:
-    """The row as it is now."""
+@router.patch("/{bot_id}", response_model=Row, summary="Update a bot")
+async def update_bot(changes: ChangesDep, bot_id: Key, bot: BotChanges) -> Json:
+    """The updated row."""
     arguments = {"bot_id": bot_id} | as_arguments(bot)
-    return await changes.row("updateBot", arguments, lambda write: bots.change(write, bot_id, given(bot)), Bot)
+    return await changes.perform_row("updateBot", arguments, lambda write: bots.change(write, bot_id, given(bot)), Bot)
 
 
-@orm.delete("/{bot_id}", response_model=Done, summary="Delete a bot")
-async def remove(changes: TheChanges, bot_id: Key) -> Json:
-    """With its strategies, feeds and logs; its orders and trades stay. One with simulations is a CONFLICT."""
-    return await changes.gone("deleteBot", {"bot_id": bot_id}, lambda write: bots.remove(write, bot_id))
+@router.delete("/{bot_id}", response_model=Done, summary="Delete a bot")
+async def delete_bot(changes: ChangesDep, bot_id: Key) -> Json:
+    """Deletes its strategies, feeds and logs too; its orders and trades stay. 409 if the bot has simulations."""
+    return await changes.perform_delete("deleteBot", {"bot_id": bot_id}, lambda write: bots.remove(write, bot_id))
 
 
 async def _bot(worker: Worker, caller: Caller, bot_id: int) -> dict[str, object]:
-    """Raises `NotFound` for a foreign bot, as for one that is not there: an empty list would be another answer."""
-    return await found(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    """The bot's row. Raises `NotFound` if it is not visible, so that its lists are not empty but 404."""
+    return await find_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
 
 
 def _exchanges(caller: Caller, bot_id: int) -> Select[tuple[Exchange]]:

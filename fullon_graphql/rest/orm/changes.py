@@ -1,4 +1,4 @@
-"""Changes over REST: the same ones as the graph's mutations, audited under the same names."""
+"""Changes over REST: the same as the GraphQL mutations, and audited under the same names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.models import Base
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
-from fullon_graphql.rest.rows import Further, shown
+from fullon_graphql.rest.rows import ExtraColumns, select_visible
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import ChangeExecutor, ChangeRequest, Key, UnitOfWork
 
@@ -23,14 +23,14 @@ Change = Callable[[UnitOfWork], Awaitable[Key]]
 
 
 class Done(BaseModel):
-    """That something is no more."""
+    """Result of a deletion."""
 
-    success: bool = Field(description="Always true: a failure has another status and another body.")
+    success: bool = Field(description="Always true: a failure has another status and body.")
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Changes in the name of whoever asks."""
+    """Performs changes in the name of the caller."""
 
     writes: ChangeExecutor
     caller: Caller
@@ -38,50 +38,50 @@ class Changes:
     idempotency_key: str | None
     check_only: bool
 
-    async def row(
+    async def perform_row(
         self,
         operation: str,
         arguments: Mapping[str, Any],
         change: Change,
         model: type[Base],
         *,
-        further: Further = (),
+        extra: ExtraColumns = (),
         once: str | None = None,
         status: int = 200,
     ) -> Json:
-        """Perform `change`; the answer is the row of `model` with the key that it returns, as reads show it.
+        """Perform `change` and answer with the row of `model` under the key it returns, as reads show it.
 
-        With `once`, that field carries the secret which only the first answer may.
+        `once` names the field of the secret that only the first answer carries.
         """
 
         async def answer(write: UnitOfWork, key: Key) -> dict[str, Any]:
             query = visible(model, write.principal)
             [column] = inspect(model).primary_key
-            [row] = (await write.connection.execute(shown(query.where(column == key), further))).all()
+            [row] = (await write.connection.execute(select_visible(query.where(column == key), extra))).all()
             secret = {once: write.shown_once} if once else {}
             return dict(row._mapping) | secret  # SQLAlchemy's documented name
 
-        return Json(await self.answered(operation, arguments, change, answer), status)
+        return Json(await self.perform(operation, arguments, change, answer), status)
 
-    async def gone(self, operation: str, arguments: Mapping[str, Any], change: Change) -> Json:
-        """Perform a `change` that leaves nothing to be shown."""
+    async def perform_delete(self, operation: str, arguments: Mapping[str, Any], change: Change) -> Json:
+        """Perform a `change` that leaves no row."""
 
         async def answer(_write: UnitOfWork, _key: Key) -> dict[str, Any]:
             return {"success": True}
 
-        return Json(await self.answered(operation, arguments, change, answer))
+        return Json(await self.perform(operation, arguments, change, answer))
 
-    async def answered(
+    async def perform(
         self,
         operation: str,
         arguments: Mapping[str, Any],
         change: Change,
         answer: Callable[[UnitOfWork, Key], Awaitable[T]],
     ) -> T:
-        """Perform `change`; what `answer` makes of the key it gives."""
-        return await self.writes.perform(self._intent(operation, arguments), change, answer)
+        """Perform `change` and answer with what `answer` returns for its key."""
+        return await self.writes.perform(self._request(operation, arguments), change, answer)
 
-    def _intent(self, operation: str, arguments: Mapping[str, Any]) -> ChangeRequest:
+    def _request(self, operation: str, arguments: Mapping[str, Any]) -> ChangeRequest:
         return ChangeRequest(self.caller, operation, arguments, self.request_id, self.idempotency_key, self.check_only)
 
 
@@ -94,25 +94,25 @@ def _changes(
         Header(
             min_length=1,
             max_length=200,
-            description="Any text of your own, e.g. a UUID. Repeating the change with the same key and input answers"
-            " as the first time and changes nothing; other input with it is a CONFLICT.",
+            description="Any text, e.g. a UUID. A repeated request with the same key and input gets the first answer"
+            " and changes nothing; the same key with other input is a CONFLICT.",
         ),
     ] = None,
     check_only: Annotated[
-        bool, Query(description="Check everything and answer what would be, and write nothing.")
+        bool, Query(description="Validate the change and answer with its result, but write nothing.")
     ] = False,
 ) -> Changes:
     return Changes(worker.writes, caller, request.scope["request_id"], idempotency_key, check_only)
 
 
-TheChanges = Annotated[Changes, Depends(_changes)]
+ChangesDep = Annotated[Changes, Depends(_changes)]
 
 
 def given(body: BaseModel, *but: str) -> dict[str, Any]:
-    """What a client has filled in, without the fields named `but`."""
+    """The fields that the client has set, except those named `but`."""
     return body.model_dump(exclude_unset=True, exclude=set(but))
 
 
 def as_arguments(body: BaseModel) -> dict[str, Any]:
-    """The whole input as JSON can carry it: what a repetition must agree with."""
+    """The whole input as JSON: a repeated request with the same idempotency key must be equal."""
     return body.model_dump(mode="json", exclude_unset=True)

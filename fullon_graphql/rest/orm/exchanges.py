@@ -1,4 +1,4 @@
-"""Exchanges over REST: the catalogue, and people's accounts on them."""
+"""Exchanges over REST: the catalogue, and users' accounts on them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from fullon_graphql.models import CatExchange, CatExchangeParam, Exchange, Symbol
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
-from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, given
+from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, PageParams
-from fullon_graphql.rest.rows import found, listed, of_model, one, row_model, rows_of
+from fullon_graphql.rest.rows import fetch_rows, find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import cat_exchanges, exchanges
 from fullon_graphql.services.access import visible
 
-orm = APIRouter(prefix="/orm/exchanges", tags=["exchanges"])
+router = APIRouter(prefix="/orm/exchanges", tags=["exchanges"])
 
 Row = row_model(Exchange)
 Catalogued = row_model(CatExchange)
@@ -24,71 +24,73 @@ Setting = row_model(CatExchangeParam, value=str | None)
 
 
 class ExchangeId(BaseModel):
-    """The key of an account."""
+    """Key of an account."""
 
     exchange_id: int = Field(description="`ex_id` of the account.")
 
 
 class CatalogId(BaseModel):
-    """The key of a catalogued exchange."""
+    """Key of an exchange in the catalogue."""
 
     cat_ex_id: int
 
 
-@orm.get("/catalog", response_model=rows_of(Catalogued), summary="Which exchanges are there?")
-async def catalog(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
-    """By key."""
-    return await listed(worker, visible(CatExchange, caller), page)
+@router.get("/catalog", response_model=list_of(Catalogued), summary="List exchanges")
+async def list_exchanges(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
+    """The catalogue, ordered by `cat_ex_id`."""
+    return await list_rows(worker, visible(CatExchange, caller), page)
 
 
-@orm.get("/catalog/{cat_ex_id}/params", response_model=rows_of(Setting), summary="The settings of an exchange")
-async def params(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key) -> Json:
-    """By name. Values may be secret: for all but administrators they are null."""
-    await found(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
+@router.get("/catalog/{cat_ex_id}/params", response_model=list_of(Setting), summary="List the settings of an exchange")
+async def list_exchange_params(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key) -> Json:
+    """Ordered by name. Values may be secret: they are null unless the caller is an administrator."""
+    await find_row(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
     query = visible(CatExchangeParam, caller).where(CatExchangeParam.cat_ex_id == cat_ex_id)
-    rows = await of_model(worker, query.order_by(CatExchangeParam.name))
+    rows = await fetch_rows(worker, query.order_by(CatExchangeParam.name))
     keys = [(row["cat_ex_id"], row["name"]) for row in rows]
     values = await cat_exchanges.param_values(worker.database, caller, keys) if keys else []
     return Json([row | {"value": value} for row, value in zip(rows, values, strict=True)])
 
 
-@orm.get(
-    "/catalog/{cat_ex_id}/symbols", response_model=rows_of(row_model(Symbol)), summary="The instruments of an exchange"
+@router.get(
+    "/catalog/{cat_ex_id}/symbols",
+    response_model=list_of(row_model(Symbol)),
+    summary="List the instruments of an exchange",
 )
-async def symbols_of(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key, page: PageParams) -> Json:
-    """By key."""
-    await found(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
-    return await listed(worker, visible(Symbol, caller).where(Symbol.cat_ex_id == cat_ex_id), page)
+async def list_symbols_of_exchange(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key, page: PageParams) -> Json:
+    """Ordered by `symbol_id`."""
+    await find_row(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
+    return await list_rows(worker, visible(Symbol, caller).where(Symbol.cat_ex_id == cat_ex_id), page)
 
 
-@orm.get("/user-exchanges", response_model=rows_of(Row), summary="My accounts")
-async def mine(worker: WorkerDep, principal: ThePrincipal, page: PageParams) -> Json:
-    """By key; an administrator's too are only his own here."""
-    return await listed(worker, visible(Exchange, principal).where(Exchange.uid == principal.uid), page)
+@router.get("/user-exchanges", response_model=list_of(Row), summary="List my accounts")
+async def list_my_accounts(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
+    """The caller's own accounts, also for administrators, ordered by `ex_id`."""
+    return await list_rows(worker, visible(Exchange, principal).where(Exchange.uid == principal.uid), page)
 
 
-@orm.get("/user-exchanges/{ex_id}", response_model=Row, summary="One account")
-async def account(worker: WorkerDep, caller: CallerDep, ex_id: Key) -> Json:
-    """Its row."""
-    return await one(worker, visible(Exchange, caller).where(Exchange.ex_id == ex_id))
+@router.get("/user-exchanges/{ex_id}", response_model=Row, summary="Get an account")
+async def get_account(worker: WorkerDep, caller: CallerDep, ex_id: Key) -> Json:
+    """The row."""
+    return await get_row(worker, visible(Exchange, caller).where(Exchange.ex_id == ex_id))
 
 
-@orm.get("/id-by-name", response_model=ExchangeId, summary="Which of my accounts is called this?")
-async def id_by_name(
-    worker: WorkerDep, principal: ThePrincipal, name: Annotated[Name, Query(description="Name of the account.")]
+@router.get("/id-by-name", response_model=ExchangeId, summary="Find my account by name")
+async def find_account_id(
+    worker: WorkerDep, principal: PrincipalDep, name: Annotated[Name, Query(description="Name of the account.")]
 ) -> Json:
-    """The oldest of that name: on two exchanges, two accounts may share one."""
+    """The oldest account of that name: accounts on different exchanges may share a name."""
     query = visible(Exchange, principal).where(Exchange.uid == principal.uid, Exchange.name == name)
-    row = await found(worker, query.order_by(Exchange.ex_id))
+    row = await find_row(worker, query.order_by(Exchange.ex_id))
     return Json({"exchange_id": row["ex_id"]})
 
 
-@orm.get("/catalog-id", response_model=CatalogId, summary="Which exchange is called this?")
-async def catalog_id(
+@router.get("/catalog-id", response_model=CatalogId, summary="Find an exchange by name")
+async def find_exchange_id(
     worker: WorkerDep, caller: CallerDep, exchange_name: Annotated[Name, Query(description="Name of the exchange.")]
 ) -> Json:
     """Its key in the catalogue."""
-    row = await found(worker, visible(CatExchange, caller).where(CatExchange.name == exchange_name))
+    row = await find_row(worker, visible(CatExchange, caller).where(CatExchange.name == exchange_name))
     return Json({"cat_ex_id": row["cat_ex_id"]})
 
 
@@ -96,26 +98,26 @@ IsTest = AliasChoices("test", "is_testnet")
 
 
 class NewAccount(BaseModel):
-    """An account to be made. Its credentials are kept elsewhere: what is sent of them is not looked at."""
+    """Input for a new account. Credentials of the exchange are stored elsewhere and ignored here."""
 
     cat_ex_id: Key
     name: str = Field(examples=["main"])
-    test: bool = Field(False, validation_alias=IsTest, description="Whether it is the exchange's sandbox.")
+    test: bool = Field(False, validation_alias=IsTest, description="True for the exchange's sandbox.")
     active: bool = True
 
 
 class AccountChanges(BaseModel):
-    """What becomes different of an account; what is left out stays."""
+    """Changes of an account; omitted fields keep their values."""
 
     name: str | None = None
     test: bool | None = Field(None, validation_alias=IsTest)
     active: bool | None = None
 
 
-@orm.post("/user-exchanges", response_model=Row, status_code=201, summary="Make an account of one's own")
-async def create(changes: TheChanges, account: NewAccount) -> Json:
+@router.post("/user-exchanges", response_model=Row, status_code=201, summary="Create an account for oneself")
+async def create_account(changes: ChangesDep, account: NewAccount) -> Json:
     """The new row."""
-    return await changes.row(
+    return await changes.perform_row(
         "createExchange",
         as_arguments(account),
         lambda write: exchanges.create(write, account.model_dump()),
@@ -124,10 +126,10 @@ async def create(changes: TheChanges, account: NewAccount) -> Json:
     )
 
 
-@orm.patch("/user-exchanges/{ex_id}", response_model=Row, summary="Rename an account, or switch it on or off")
-async def change(changes: TheChanges, ex_id: Key, account: AccountChanges) -> Json:
-    """The row as it is now."""
-    return await changes.row(
+@router.patch("/user-exchanges/{ex_id}", response_model=Row, summary="Update an account")
+async def update_account(changes: ChangesDep, ex_id: Key, account: AccountChanges) -> Json:
+    """The updated row."""
+    return await changes.perform_row(
         "updateExchange",
         {"ex_id": ex_id} | as_arguments(account),
         lambda write: exchanges.change(write, ex_id, given(account)),
@@ -135,7 +137,9 @@ async def change(changes: TheChanges, ex_id: Key, account: AccountChanges) -> Js
     )
 
 
-@orm.delete("/user-exchanges/{ex_id}", response_model=Done, summary="Delete an account")
-async def remove(changes: TheChanges, ex_id: Key) -> Json:
-    """Its orders and trades stay. One with a history of balances is a CONFLICT."""
-    return await changes.gone("deleteExchange", {"ex_id": ex_id}, lambda write: exchanges.remove(write, ex_id))
+@router.delete("/user-exchanges/{ex_id}", response_model=Done, summary="Delete an account")
+async def delete_account(changes: ChangesDep, ex_id: Key) -> Json:
+    """Its orders and trades stay. 409 if the account has a history of balances."""
+    return await changes.perform_delete(
+        "deleteExchange", {"ex_id": ex_id}, lambda write: exchanges.remove(write, ex_id)
+    )

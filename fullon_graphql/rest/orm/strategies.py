@@ -1,4 +1,4 @@
-"""Strategies over REST: templates, and those at work in bots."""
+"""Strategies over REST: the templates of the catalogue, and the strategies of bots."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from fullon_graphql.models import (
     Symbol,
 )
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
-from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, given
-from fullon_graphql.rest.parameters import Key, PageParams, Small
-from fullon_graphql.rest.rows import Further, found, listed, one, row_model, rows_of
+from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
+from fullon_graphql.rest.parameters import Key, PageParams, SmallInt
+from fullon_graphql.rest.rows import ExtraColumns, find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import strategies
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-orm = APIRouter(prefix="/orm/strategies", tags=["strategies"])
+router = APIRouter(prefix="/orm/strategies", tags=["strategies"])
 
-FURTHER: Final[Further] = (
+EXTRAS: Final[ExtraColumns] = (
     select(CatStrategy.name).where(CatStrategy.cat_str_id == Strategy.cat_str_id).scalar_subquery().label("name"),
     func.coalesce(
         select(func.json_object_agg(StrategyParam.name, StrategyParam.value))
@@ -40,8 +40,8 @@ FURTHER: Final[Further] = (
         func.json_build_object(),
     ).label("parameters"),
 )
-"""What the platform's clients look for in a strategy: the name of its template, and its parameters as one object."""
-FURTHER_OF_FEED: Final[Further] = (
+"""Columns that the platform's clients expect: the template's name, and the parameters as one object."""
+FEED_EXTRAS: Final[ExtraColumns] = (
     select(Symbol.symbol).where(Symbol.symbol_id == Feed.symbol_id).scalar_subquery().label("symbol"),
     select(CatExchange.name)
     .join(Symbol, Symbol.cat_ex_id == CatExchange.cat_ex_id)
@@ -49,7 +49,7 @@ FURTHER_OF_FEED: Final[Further] = (
     .scalar_subquery()
     .label("exchange"),
 )
-"""What a feed follows, by name."""
+"""Symbol and exchange of a feed, by name."""
 
 Row = row_model(Strategy, name=str, parameters=dict[str, str])
 FeedRow = row_model(Feed, symbol=str, exchange=str)
@@ -57,53 +57,55 @@ Template = row_model(CatStrategy)
 Parameter = row_model(CatStrategyParam)
 
 
-@orm.get("/catalog", response_model=rows_of(Template), summary="Which templates are there?")
-async def catalog(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
-    """By key."""
-    return await listed(worker, visible(CatStrategy, caller), page)
+@router.get("/catalog", response_model=list_of(Template), summary="List strategy templates")
+async def list_templates(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
+    """The catalogue, ordered by `cat_str_id`."""
+    return await list_rows(worker, visible(CatStrategy, caller), page)
 
 
-@orm.get("/catalog/{cat_str_id}", response_model=Template, summary="One template")
-async def template(worker: WorkerDep, caller: CallerDep, cat_str_id: Key) -> Json:
-    """Its row."""
-    return await one(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
+@router.get("/catalog/{cat_str_id}", response_model=Template, summary="Get a strategy template")
+async def get_template(worker: WorkerDep, caller: CallerDep, cat_str_id: Key) -> Json:
+    """The row."""
+    return await get_row(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
 
 
-@orm.get("/catalog/{cat_str_id}/params", response_model=rows_of(Parameter), summary="What one may set in it")
-async def params(worker: WorkerDep, caller: CallerDep, cat_str_id: Key, page: PageParams) -> Json:
-    """By name."""
-    await found(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
+@router.get(
+    "/catalog/{cat_str_id}/params", response_model=list_of(Parameter), summary="List the parameters of a template"
+)
+async def list_template_params(worker: WorkerDep, caller: CallerDep, cat_str_id: Key, page: PageParams) -> Json:
+    """Ordered by name."""
+    await find_row(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
     query = visible(CatStrategyParam, caller).where(CatStrategyParam.cat_str_id == cat_str_id)
-    return await listed(worker, query, page)
+    return await list_rows(worker, query, page)
 
 
-@orm.get("/bot-strategies", response_model=rows_of(Row), summary="The strategies of a bot")
-async def of_bot(
+@router.get("/bot-strategies", response_model=list_of(Row), summary="List the strategies of a bot")
+async def list_strategies_of_bot(
     worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: Annotated[Key, Query(description="Key of the bot.")]
 ) -> Json:
-    """By key."""
-    await found(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
-    return await listed(worker, visible(Strategy, caller).where(Strategy.bot_id == bot_id), page, further=FURTHER)
+    """Ordered by `str_id`."""
+    await find_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    return await list_rows(worker, visible(Strategy, caller).where(Strategy.bot_id == bot_id), page, extra=EXTRAS)
 
 
-@orm.get("/bot-strategies/{str_id}", response_model=Row, summary="One strategy")
-async def strategy(worker: WorkerDep, caller: CallerDep, str_id: Key) -> Json:
-    """Its row, with the name of its template and its parameters."""
-    return await one(worker, visible(Strategy, caller).where(Strategy.str_id == str_id), further=FURTHER)
+@router.get("/bot-strategies/{str_id}", response_model=Row, summary="Get a strategy")
+async def get_strategy(worker: WorkerDep, caller: CallerDep, str_id: Key) -> Json:
+    """The row with its template's name and its parameters."""
+    return await get_row(worker, visible(Strategy, caller).where(Strategy.str_id == str_id), extra=EXTRAS)
 
 
-@orm.get("/user-strategies", response_model=rows_of(Row), summary="The strategies of all my bots")
-async def mine(worker: WorkerDep, principal: ThePrincipal, page: PageParams) -> Json:
-    """By key; an administrator's too are only his own here."""
+@router.get("/user-strategies", response_model=list_of(Row), summary="List the strategies of my bots")
+async def list_my_strategies(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
+    """The strategies of the caller's own bots, also for administrators, ordered by `str_id`."""
     own: Any = visible(Bot, principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
-    return await listed(worker, visible(Strategy, principal).where(Strategy.bot_id.in_(own)), page, further=FURTHER)
+    return await list_rows(worker, visible(Strategy, principal).where(Strategy.bot_id.in_(own)), page, extra=EXTRAS)
 
 
 LongInteger = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class StrategyChanges(BaseModel):
-    """What becomes different of a strategy; what is left out stays. It has neither a name nor a switch of its own."""
+    """Changes of a strategy; omitted fields keep their values. The name is the template's."""
 
     take_profit: float | None = None
     stop_loss: float | None = None
@@ -113,58 +115,60 @@ class StrategyChanges(BaseModel):
     size_pct: float | None = None
     size: float | None = None
     size_currency: str | None = None
-    pre_load_bars: Small | None = None
-    feeds: Small | None = Field(None, description="How many feeds it needs.")
+    pre_load_bars: SmallInt | None = None
+    feeds: SmallInt | None = Field(None, description="Number of feeds that the strategy needs.")
     pairs: bool | None = None
     parameters: dict[str, str | bool | LongInteger | float] | None = Field(
         None,
-        description="All parameters by name: stored as text, in place of those there are.",
+        description="All parameters by name, stored as text. They replace the present ones.",
         examples=[{"rsi": "60"}],
     )
 
 
 class NewStrategy(StrategyChanges):
-    """A template put to work in a bot, with the template's values but for those given."""
+    """Input for a new strategy of a bot; omitted fields have the template's values."""
 
     bot_id: Key
     cat_str_id: Key
 
 
-@orm.post("/bot-strategies", response_model=Row, status_code=201, summary="Put a template to work in a bot")
-async def create(changes: TheChanges, strategy: NewStrategy) -> Json:
-    """The new row; parameters that are not given have the template's values."""
-    return await changes.row(
+@router.post("/bot-strategies", response_model=Row, status_code=201, summary="Add a strategy to a bot")
+async def create_strategy(changes: ChangesDep, strategy: NewStrategy) -> Json:
+    """The new row; omitted parameters have the template's values."""
+    return await changes.perform_row(
         "createStrategy",
         as_arguments(strategy),
         lambda write: strategies.create(write, given(strategy, "parameters"), _params(strategy)),
         Strategy,
-        further=FURTHER,
+        extra=EXTRAS,
         status=201,
     )
 
 
-@orm.put("/bot-strategies/{str_id}", response_model=Row, summary="Change a strategy")
-async def change(changes: TheChanges, str_id: Key, strategy: StrategyChanges) -> Json:
-    """The row as it is now."""
+@router.put("/bot-strategies/{str_id}", response_model=Row, summary="Update a strategy")
+async def update_strategy(changes: ChangesDep, str_id: Key, strategy: StrategyChanges) -> Json:
+    """The updated row."""
 
-    async def changed(write: UnitOfWork) -> int:
+    async def change(write: UnitOfWork) -> int:
         await strategies.change(write, str_id, given(strategy, "parameters"))
         if strategy.parameters is not None:
             await strategies.set_params(write, str_id, _params(strategy))
         return str_id
 
     arguments = {"str_id": str_id} | as_arguments(strategy)
-    return await changes.row("updateStrategy", arguments, changed, Strategy, further=FURTHER)
+    return await changes.perform_row("updateStrategy", arguments, change, Strategy, extra=EXTRAS)
 
 
-@orm.delete("/bot-strategies/{str_id}", response_model=Done, summary="Take a strategy out of its bot")
-async def remove(changes: TheChanges, str_id: Key) -> Json:
-    """With its parameters and feeds."""
-    return await changes.gone("deleteStrategy", {"str_id": str_id}, lambda write: strategies.remove(write, str_id))
+@router.delete("/bot-strategies/{str_id}", response_model=Done, summary="Delete a strategy")
+async def delete_strategy(changes: ChangesDep, str_id: Key) -> Json:
+    """Deletes its parameters and feeds too."""
+    return await changes.perform_delete(
+        "deleteStrategy", {"str_id": str_id}, lambda write: strategies.remove(write, str_id)
+    )
 
 
 def _params(strategy: StrategyChanges) -> list[Mapping[str, str]]:
-    """The table holds text; what is no text is written as JSON has it."""
+    """The table stores text; other values are stored as JSON."""
     return [
         {"name": name, "value": value if isinstance(value, str) else orjson.dumps(value).decode()}
         for name, value in (strategy.parameters or {}).items()

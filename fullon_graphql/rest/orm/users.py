@@ -1,4 +1,4 @@
-"""People over REST: oneself, and for administrators everybody."""
+"""Users over REST: the caller, and for administrators every user."""
 
 from __future__ import annotations
 
@@ -7,39 +7,39 @@ from pydantic import BaseModel, Field
 
 from fullon_graphql.models import User
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
-from fullon_graphql.rest.orm.changes import Done, TheChanges, as_arguments, given
+from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams
-from fullon_graphql.rest.rows import listed, one, row_model, rows_of
+from fullon_graphql.rest.rows import get_row, list_of, list_rows, row_model
 from fullon_graphql.services import users
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-orm = APIRouter(prefix="/orm/users", tags=["users"])
+router = APIRouter(prefix="/orm/users", tags=["users"])
 
 Row = row_model(User)
 
 
-@orm.get("/me", response_model=Row, summary="Who am I?")
-async def me(worker: WorkerDep, principal: ThePrincipal) -> Json:
-    """The account that is signed in."""
-    return await one(worker, visible(User, principal).where(User.uid == principal.uid))
+@router.get("/me", response_model=Row, summary="Get the signed-in user")
+async def get_me(worker: WorkerDep, principal: PrincipalDep) -> Json:
+    """The row of the signed-in user."""
+    return await get_row(worker, visible(User, principal).where(User.uid == principal.uid))
 
 
-@orm.get("", response_model=rows_of(Row), summary="Everybody one may see")
-async def everybody(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
-    """By key; for those who are no administrators, themselves."""
-    return await listed(worker, visible(User, caller), page)
+@router.get("", response_model=list_of(Row), summary="List users")
+async def list_users(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
+    """Ordered by `uid`: every user for administrators, only the caller otherwise."""
+    return await list_rows(worker, visible(User, caller), page)
 
 
-@orm.get("/{uid}", response_model=Row, summary="Somebody")
-async def somebody(worker: WorkerDep, caller: CallerDep, uid: Key) -> Json:
-    """Anybody else is not found, unless an administrator asks."""
-    return await one(worker, visible(User, caller).where(User.uid == uid))
+@router.get("/{uid}", response_model=Row, summary="Get a user")
+async def get_user(worker: WorkerDep, caller: CallerDep, uid: Key) -> Json:
+    """404 for another user, unless the caller is an administrator."""
+    return await get_row(worker, visible(User, caller).where(User.uid == uid))
 
 
 class Profile(BaseModel):
-    """What becomes different of somebody; what is left out stays."""
+    """Changes of a user; omitted fields keep their values."""
 
     name: str | None = None
     lastname: str | None = None
@@ -48,7 +48,7 @@ class Profile(BaseModel):
 
 
 class AccountChanges(Profile):
-    """The same, and what only administrators change."""
+    """Changes of a user, with the fields that only administrators may change."""
 
     mail: str | None = None
     role: str | None = Field(None, examples=["USER"])
@@ -58,16 +58,16 @@ class AccountChanges(Profile):
 
 
 class NewUser(AccountChanges):
-    """An account to be made."""
+    """Input for a new user."""
 
     mail: str = Field(examples=["trader@example.org"])
     password: str
 
 
-@orm.post("", response_model=Row, status_code=201, summary="Make an account, as administrator")
-async def create(changes: TheChanges, user: NewUser) -> Json:
+@router.post("", response_model=Row, status_code=201, summary="Create a user (administrators)")
+async def create_user(changes: ChangesDep, user: NewUser) -> Json:
     """The new row."""
-    return await changes.row(
+    return await changes.perform_row(
         "createUser",
         as_arguments(user),
         lambda write: users.create(write, given(user, "password"), user.password),
@@ -76,20 +76,20 @@ async def create(changes: TheChanges, user: NewUser) -> Json:
     )
 
 
-@orm.put("/{uid}", response_model=Row, summary="Change oneself or, as administrator, anybody")
-async def change(changes: TheChanges, uid: Key, user: AccountChanges) -> Json:
-    """The row as it is now. Who is no administrator changes name and particulars; the rest is left as it is."""
+@router.put("/{uid}", response_model=Row, summary="Update a user")
+async def update_user(changes: ChangesDep, uid: Key, user: AccountChanges) -> Json:
+    """The updated row. Without the role of administrator only the fields of the profile change; others are ignored."""
 
-    async def changed(write: UnitOfWork) -> int:
+    async def change(write: UnitOfWork) -> int:
         if write.principal.admin:
             return await users.change(write, uid, given(user))
         await write.find(User, uid)
         return await users.change_profile(write, user.model_dump(exclude_unset=True, include=set(Profile.model_fields)))
 
-    return await changes.row("updateUser", {"uid": uid} | as_arguments(user), changed, User)
+    return await changes.perform_row("updateUser", {"uid": uid} | as_arguments(user), change, User)
 
 
-@orm.delete("/{uid}", response_model=Done, summary="Delete an account, as administrator")
-async def delete(changes: TheChanges, uid: Key) -> Json:
-    """With bots, exchange accounts and API keys; 409 where it has simulations or balances of the past."""
-    return await changes.gone("deleteUser", {"uid": uid}, lambda write: users.remove(write, uid))
+@router.delete("/{uid}", response_model=Done, summary="Delete a user (administrators)")
+async def delete_user(changes: ChangesDep, uid: Key) -> Json:
+    """Deletes bots, exchange accounts and API keys too; 409 if the user has simulations or a history of balances."""
+    return await changes.perform_delete("deleteUser", {"uid": uid}, lambda write: users.remove(write, uid))

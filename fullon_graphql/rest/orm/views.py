@@ -1,6 +1,6 @@
-"""The platform's views over REST: figures about bots, trades and balances, each null where there is nothing to say.
+"""The platform's views over REST: figures about bots, trades and balances, null without data.
 
-Formulas and units are those of the services, and of `docs/analytics.md`.
+`docs/analytics.md` has the formulas and units.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from fastapi import APIRouter, Query
 
 from fullon_graphql.models import User
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, ThePrincipal, WorkerDep
-from fullon_graphql.rest.orm.scopes import TheCurrency, TheScope
+from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.orm.scopes import CurrencyParam, ScopeDep
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key
-from fullon_graphql.rest.rows import found
+from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import bot_dashboard, performance, portfolio, trade_statistics, user_summary
 from fullon_graphql.services.analytics.bot_dashboard import BotDashboard
@@ -24,60 +24,60 @@ from fullon_graphql.services.analytics.portfolio import Portfolio
 from fullon_graphql.services.analytics.trade_statistics import TradeStatistics
 from fullon_graphql.services.analytics.user_summary import UserSummary
 
-orm = APIRouter(prefix="/orm/views", tags=["views"])
+router = APIRouter(prefix="/orm/views", tags=["views"])
 
 
-@orm.get("/bot-dashboard/{user_id}", response_model=BotDashboard, summary="Somebody's bots in numbers")
-async def dashboard(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
-    """How many bots, orders and trades there are."""
-    await found(worker, visible(User, caller).where(User.uid == user_id))
+@router.get("/bot-dashboard/{user_id}", response_model=BotDashboard, summary="Get a user's bot dashboard")
+async def get_bot_dashboard(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
+    """Numbers of bots, orders and trades."""
+    await find_row(worker, visible(User, caller).where(User.uid == user_id))
     return Json(await bot_dashboard.of_owner(worker.database, caller, user_id))
 
 
-@orm.get("/trading-overview", response_model=TradeStatistics, summary="What was traded, and how well")
-async def trading_overview(
-    worker: WorkerDep, caller: CallerDep, scope: TheScope, currency: TheCurrency = "USD"
+@router.get("/trading-overview", response_model=TradeStatistics, summary="Get the trading overview")
+async def get_trading_overview(
+    worker: WorkerDep, caller: CallerDep, scope: ScopeDep, currency: CurrencyParam = "USD"
 ) -> Json:
-    """`success_rate` is the win rate under the name that the platform's clients look for."""
+    """Statistics of trades. `success_rate` is the win rate under the platform's name."""
     figures = await trade_statistics.overall(worker.database, worker.redis, caller, scope, currency)
     return Json(as_json(figures))
 
 
-@orm.get("/performance-metrics", response_model=Performance, summary="How well the trades did")
-@orm.get("/risk-metrics", response_model=Performance, summary="What was at risk in the trades")
-async def performance_metrics(
+@router.get("/performance-metrics", response_model=Performance, summary="Get performance metrics")
+@router.get("/risk-metrics", response_model=Performance, summary="Get risk metrics")
+async def get_performance_metrics(
     worker: WorkerDep,
     caller: CallerDep,
-    scope: TheScope,
-    currency: TheCurrency = "USD",
+    scope: ScopeDep,
+    currency: CurrencyParam = "USD",
     capital: Annotated[
-        float | None, Query(gt=0, lt=1e300, description="What there was before the first trade, for fractions of it.")
+        float | None, Query(gt=0, lt=1e300, description="Capital before the first trade, the base of fractions.")
     ] = None,
 ) -> Json:
     """Win rate, profit factor, Sharpe ratio, drawdown, value at risk."""
     return Json(await performance.of_trades(worker.database, worker.redis, caller, scope, currency, capital))
 
 
-@orm.get("/user-summary", response_model=UserSummary, summary="What somebody has, and won today")
-async def summary(
+@router.get("/user-summary", response_model=UserSummary, summary="Get a user's summary")
+async def get_user_summary(
     worker: WorkerDep,
-    principal: ThePrincipal,
-    user_id: Annotated[Key | None, Query(description="Whose; one's own unless given.")] = None,
-    currency: TheCurrency = "USD",
+    principal: PrincipalDep,
+    user_id: Annotated[Key | None, Query(description="`uid` of the user; the caller by default.")] = None,
+    currency: CurrencyParam = "USD",
 ) -> Json:
-    """Balances and open positions at the prices of now."""
+    """Balances and open positions at current prices."""
     uid = principal.uid if user_id is None else user_id
     return Json(await user_summary.of_person(worker.database, worker.redis, principal, uid, currency))
 
 
-@orm.get("/portfolio-stats", response_model=Portfolio, summary="What somebody's accounts hold, and what it is worth")
-async def portfolio_stats(
+@router.get("/portfolio-stats", response_model=Portfolio, summary="Get a user's portfolio")
+async def get_portfolio(
     worker: WorkerDep,
-    principal: ThePrincipal,
-    user_id: Annotated[Key | None, Query(description="Whose; one's own unless given.")] = None,
+    principal: PrincipalDep,
+    user_id: Annotated[Key | None, Query(description="`uid` of the user; the caller by default.")] = None,
     ex_id: Annotated[Key | None, Query(description="Only this account.")] = None,
-    currency: TheCurrency = "USD",
+    currency: CurrencyParam = "USD",
 ) -> Json:
-    """At the prices of now."""
+    """Holdings of the user's accounts, valued at current prices."""
     uid = principal.uid if user_id is None else user_id
     return Json(await portfolio.of_accounts(worker.database, worker.redis, principal, currency, uid, ex_id))

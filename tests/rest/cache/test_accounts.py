@@ -1,4 +1,4 @@
-"""Live balances and positions over REST: one's own, and nobody else's."""
+"""Live balances and positions of own accounts over REST."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def _held(redis: Redis) -> None:
     await accounts.write(redis, balances, {20: [Position(20, "BTC/USD", -2.0, 6.0, 3.0)]}, NOW)
 
 
-async def test_balances_and_positions_are_those_of_ones_own_accounts(rest: Rest) -> None:
+async def test_balances_and_positions_are_of_own_accounts(rest: Rest) -> None:
     trader = await rest.as_(TRADER)
     balances = await trader.get(f"cache/accounts/{TRADER}/balances")
     assert balances == [
@@ -45,7 +45,7 @@ async def test_balances_and_positions_are_those_of_ones_own_accounts(rest: Rest)
 
 
 @pytest.mark.parametrize("what", ["balances", "positions", "status"])
-async def test_a_foreign_person_is_not_found_and_an_administrator_finds_all(rest: Rest, what: str) -> None:
+async def test_accounts_of_foreign_users_require_admin(rest: Rest, what: str) -> None:
     path = f"cache/accounts/{OTHER}/{what}"
     assert await (await rest.as_(TRADER)).refused(path) == (404, "NOT_FOUND")
     assert await (await rest.as_(ADMIN)).get(path) == await (await rest.as_(OTHER)).get(path)

@@ -20,7 +20,7 @@ async def trader(rest: Rest, redis: Redis) -> RestClient:
     return await rest.as_(TRADER)
 
 
-async def test_all_tickers_of_an_exchange_are_in_order(trader: RestClient) -> None:
+async def test_tickers_of_an_exchange_are_sorted_by_symbol(trader: RestClient) -> None:
     answer = await trader.get("cache/tickers/bitmex")
     assert (answer["exchange"], answer["count"]) == ("bitmex", 2)
     assert [ticker["symbol"] for ticker in answer["tickers"]] == ["A-B", "BTC/USD:BTC"]
@@ -28,7 +28,7 @@ async def test_all_tickers_of_an_exchange_are_in_order(trader: RestClient) -> No
 
 
 @pytest.mark.parametrize("symbol", ["BTC/USD", "BTC%2FUSD", "BTC-USD", "BTC/USD/"])
-async def test_one_ticker_is_found_however_its_symbol_is_spelt(trader: RestClient, symbol: str) -> None:
+async def test_ticker_is_found_by_every_spelling_of_the_symbol(trader: RestClient, symbol: str) -> None:
     assert await trader.get(f"cache/tickers/kraken/{symbol}") == {
         "exchange": "kraken",
         "symbol": "BTC/USD",
@@ -39,12 +39,12 @@ async def test_one_ticker_is_found_however_its_symbol_is_spelt(trader: RestClien
     }  # fmt: skip
 
 
-async def test_a_dash_that_belongs_to_a_symbol_stays(trader: RestClient) -> None:
+async def test_symbol_with_a_dash_takes_precedence(trader: RestClient) -> None:
     assert (await trader.get("cache/tickers/bitmex/A-B"))["symbol"] == "A-B"
     assert await trader.refused("cache/tickers/bitmex/NOBODY") == (404, "NOT_FOUND")
 
 
-async def test_it_is_told_how_live_the_prices_are(trader: RestClient) -> None:
+async def test_ticker_health_has_the_newest_time_by_exchange(trader: RestClient) -> None:
     assert await trader.get("cache/tickers/health") == {
         "bitmex": {"tickers": 2, "newest": "2023-11-14T22:13:20+00:00"},
         "kraken": {"tickers": 1, "newest": "2023-11-14T22:13:20.500000+00:00"},

@@ -1,4 +1,4 @@
-"""Candles and trades of the market over REST, in the platform's envelope."""
+"""Candles and public trades over REST, in the platform's envelope."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def times(bars: list[dict[str, Any]]) -> list[int]:
 
 
 @pytest.mark.usefixtures("market")
-async def test_the_newest_bars_come_in_the_envelope(trader: RestClient) -> None:
+async def test_newest_candles_are_in_the_envelope(trader: RestClient) -> None:
     answer = await trader.get("ohlcv/candles/kraken/BTC/USD/1m", limit=2)
     assert answer.keys() == ENVELOPE | {"candles", "exchange", "symbol", "timeframe"}
     assert (answer["success"], answer["message"], answer["count"], answer["limit"]) == (True, None, 2, 2)
@@ -49,14 +49,14 @@ async def test_the_newest_bars_come_in_the_envelope(trader: RestClient) -> None:
 
 @pytest.mark.usefixtures("market")
 @pytest.mark.parametrize("symbol", ["BTC/USD", "BTC%2FUSD", "btc/usd"])
-async def test_a_symbol_is_found_raw_and_encoded(trader: RestClient, symbol: str) -> None:
+async def test_symbol_may_be_raw_or_percent_encoded(trader: RestClient, symbol: str) -> None:
     answer = await trader.get(f"ohlcv/candles/kraken/{symbol}/5m")
     assert times(answer["candles"]) == [0]
     assert answer["candles"][0]["vol"] == 3
 
 
 @pytest.mark.usefixtures("market")
-async def test_both_ends_of_a_range_are_in_it(trader: RestClient) -> None:
+async def test_range_includes_both_ends(trader: RestClient) -> None:
     bounds = {"start_time": "2024-03-04T12:01:00Z", "end_time": "2024-03-04T13:04:00+01:00"}
     answer = await trader.get("ohlcv/candles/kraken/BTC/USD/1m/range", **bounds)
     assert times(answer["candles"]) == [1, 4]
@@ -66,7 +66,7 @@ async def test_both_ends_of_a_range_are_in_it(trader: RestClient) -> None:
 
 
 @pytest.mark.usefixtures("market")
-async def test_a_timeseries_has_no_gaps_unless_it_is_asked_for_them(trader: RestClient) -> None:
+async def test_timeseries_is_filled_by_default(trader: RestClient) -> None:
     bounds = {"start_time": "2024-03-04T11:00:00Z", "end_time": "2024-03-04T12:05:00Z"}
     answer = await trader.get("ohlcv/timeseries/kraken/BTC/USD/ohlcv", **bounds)
     assert times(answer["ohlcv"]) == [0, 1, 2, 3, 4, 5]
@@ -80,7 +80,7 @@ async def test_a_timeseries_has_no_gaps_unless_it_is_asked_for_them(trader: Rest
 
 
 @pytest.mark.usefixtures("market")
-async def test_trades_come_in_the_order_they_happened(trader: RestClient) -> None:
+async def test_trades_are_in_ascending_order(trader: RestClient) -> None:
     answer = await trader.get("ohlcv/trades/kraken/GOLD")
     assert answer.keys() == ENVELOPE | {"trades", "exchange", "symbol"}
     assert answer["trades"][0] == {
@@ -91,9 +91,7 @@ async def test_trades_come_in_the_order_they_happened(trader: RestClient) -> Non
     assert [trade["price"] for trade in newest["trades"]] == [2.0, 3.0]
 
 
-async def test_trades_of_older_tables_without_zone_or_side_are_read(
-    trader: RestClient, ohlcv_database: Database
-) -> None:
+async def test_trades_of_tables_without_zone_or_side_are_read(trader: RestClient, ohlcv_database: Database) -> None:
     await run(ohlcv_database, "CREATE SCHEMA bitmex")
     await run(
         ohlcv_database, "CREATE TABLE bitmex.old_trades (timestamp timestamp PRIMARY KEY, price float8, volume float8)"
@@ -107,7 +105,7 @@ async def test_trades_of_older_tables_without_zone_or_side_are_read(
 @pytest.mark.parametrize(
     "route", ["trades/{}", "trades/{}/range", "candles/{}/1h", "candles/{}/1h/range", "timeseries/{}/ohlcv"]
 )
-async def test_what_is_catalogued_is_empty_and_what_nobody_knows_is_not_found(trader: RestClient, route: str) -> None:
+async def test_catalogued_instrument_is_empty_and_unknown_one_not_found(trader: RestClient, route: str) -> None:
     assert (await trader.get(f"ohlcv/{route}".format("bitmex/BTC/USD:BTC"), **DAY))["count"] == 0
     assert await trader.refused(f"ohlcv/{route}".format("kraken/NOBODY"), **DAY) == (404, "NOT_FOUND")
     assert await trader.refused(f"ohlcv/{route}".format("public/orders"), **DAY) == (404, "NOT_FOUND")
@@ -124,17 +122,17 @@ async def test_what_is_catalogued_is_empty_and_what_nobody_knows_is_not_found(tr
      ("trades/kraken/GOLD/range", DAY | {"end_time": "2020-01-01T00:00:00Z"}),
      ("trades/kraken/GOLD/range", DAY | {"start_time": "yesterday"}), ("symbols/search", {}), ("symbols/search", {"q": "x", "limit": 1001})],
 )  # fmt: skip
-async def test_what_cannot_be_served_is_the_clients_fault(trader: RestClient, path: str, wrong: dict[str, Any]) -> None:
+async def test_invalid_parameters_are_422(trader: RestClient, path: str, wrong: dict[str, Any]) -> None:
     assert await trader.refused(f"ohlcv/{path}", **wrong) == (422, "BAD_USER_INPUT")
 
 
-async def test_the_end_of_time_is_an_end_like_any_other(trader: RestClient) -> None:
+async def test_range_may_end_at_the_largest_time(trader: RestClient) -> None:
     eternity = {"start_time": "0001-01-01T00:00:00Z", "end_time": "9999-12-31T23:59:59.999999Z"}
     assert (await trader.get("ohlcv/candles/kraken/GOLD/1m/range", **eternity))["candles"] == []
 
 
 @pytest.mark.usefixtures("market")
-async def test_what_there_is_can_be_discovered(trader: RestClient) -> None:
+async def test_discovery_lists_exchanges_and_instruments(trader: RestClient) -> None:
     exchanges = await trader.get("ohlcv/exchanges")
     assert (exchanges["exchanges"], exchanges["total_available"]) == (["bitmex", "kraken"], 2)
     assert (await trader.get("ohlcv/exchanges", limit=1, offset=1))["exchanges"] == ["kraken"]
@@ -155,7 +153,7 @@ async def test_what_there_is_can_be_discovered(trader: RestClient) -> None:
 
 
 @pytest.mark.usefixtures("market")
-async def test_metadata_says_what_is_stored_from_when_to_when(trader: RestClient) -> None:
+async def test_metadata_has_the_period_of_each_source(trader: RestClient) -> None:
     assert (await trader.get("ohlcv/exchanges/kraken/symbols/BTC/USD/metadata"))["sources"] == [
         {"kind": "candles", "timeframe": "1m",
          "oldest": "2024-03-04T12:00:00+00:00", "newest": "2024-03-04T12:04:00+00:00"}
@@ -168,5 +166,5 @@ async def test_metadata_says_what_is_stored_from_when_to_when(trader: RestClient
 
 
 @pytest.mark.parametrize("path", ["info", "status", "symbols", "symbols/GOLD/info", "symbols/GOLD/metadata"])
-async def test_an_exchange_nobody_knows_is_not_found(trader: RestClient, path: str) -> None:
+async def test_unknown_exchange_is_not_found(trader: RestClient, path: str) -> None:
     assert await trader.refused(f"ohlcv/exchanges/mtgox/{path}") == (404, "NOT_FOUND")

@@ -1,4 +1,4 @@
-"""What the platform's clients change under `/api/v1/orm`."""
+"""Changes under `/api/v1/orm`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refused(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["code"]
 
 
-async def test_a_bots_life(trader: RestClient) -> None:
+async def test_bot_is_created_updated_and_deleted(trader: RestClient) -> None:
     made = await trader.send("POST", "orm/bots/", json={"name": "grid", "active": True, "dry_run": True, "uid": TRADER})
     assert made.status_code == 201
     bot = made.json()
@@ -40,13 +40,13 @@ async def test_a_bots_life(trader: RestClient) -> None:
     assert await trader.refused(path) == (404, "NOT_FOUND")
 
 
-async def test_a_bot_is_made_for_oneself_with_a_name(trader: RestClient) -> None:
+async def test_create_bot_requires_own_uid_and_a_name(trader: RestClient) -> None:
     assert refused(await trader.send("POST", "orm/bots", json={"name": "x", "uid": 3})) == (422, "BAD_USER_INPUT")
     assert refused(await trader.send("POST", "orm/bots", json={"name": " "})) == (422, "BAD_USER_INPUT")
     assert refused(await trader.send("POST", "orm/bots", json={})) == (422, "BAD_USER_INPUT")
 
 
-async def test_an_order_finds_its_account_through_the_exchange(trader: RestClient) -> None:
+async def test_create_order_finds_the_account_by_exchange(trader: RestClient) -> None:
     made = await trader.send("POST", "orm/orders/", json=ORDER | {"status": "New"})
     assert made.status_code == 201
     order = made.json()
@@ -63,7 +63,7 @@ async def test_an_order_finds_its_account_through_the_exchange(trader: RestClien
     [({"bot_id": 6}, 404), ({"bot_id": 2}, 422), ({"ex_id": 30}, 404), ({"cat_ex_id": None}, 422), ({"volume": 0}, 422),
      ({"side": "hold"}, 422), ({"symbol": "NOBODY"}, 422), ({"order_type": "limit"}, 422), ({"status": "dreamt"}, 422)],
 )  # fmt: skip
-async def test_an_order_that_cannot_be_is_not_stored(
+async def test_create_order_rejects_invalid_input(
     trader: RestClient, database: Database, wrong: dict[str, Any], status: int
 ) -> None:
     assert (await trader.send("POST", "orm/orders", json=ORDER | wrong)).status_code == status
@@ -75,13 +75,13 @@ async def test_an_order_that_cannot_be_is_not_stored(
     [("PATCH", "bots/6", {"name": "mine"}), ("DELETE", "bots/6", None), ("PATCH", "orders/41/status", {"status": "canceled"}),
      ("PATCH", "trades/101", {"roi": 1}), ("DELETE", "trades/101", None)],
 )  # fmt: skip
-async def test_what_is_foreign_is_not_found(
+async def test_changes_of_foreign_rows_are_not_found(
     trader: RestClient, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     assert refused(await trader.send(method, f"orm/{path}", json=body)) == (404, "NOT_FOUND")
 
 
-async def test_a_repetition_by_key_changes_nothing_and_a_check_neither(trader: RestClient, database: Database) -> None:
+async def test_idempotent_repeat_and_check_only_write_nothing(trader: RestClient, database: Database) -> None:
     bots = await count(database, Bot)
     key = {"Idempotency-Key": "one"}
     first = await trader.send("POST", "orm/bots", json={"name": "grid"}, headers=key)
@@ -93,13 +93,13 @@ async def test_a_repetition_by_key_changes_nothing_and_a_check_neither(trader: R
     assert await count(database, Bot) == bots + 1
 
 
-async def test_a_change_is_audited_under_the_mutations_name(trader: RestClient, database: Database) -> None:
+async def test_change_is_audited_under_the_name_of_the_mutation(trader: RestClient, database: Database) -> None:
     response = await trader.send("PATCH", "orm/bots/1", json={"name": "renamed"})
     [entry] = await database.rows(select(AuditEntry.operation, AuditEntry.uid, AuditEntry.request_id))
     assert tuple(entry) == ("updateBot", TRADER, response.headers["x-request-id"])
 
 
-async def test_an_accounts_life(trader: RestClient) -> None:
+async def test_account_is_created_updated_and_deleted(trader: RestClient) -> None:
     body = {"cat_ex_id": 1, "name": "second", "api_key": "K", "api_secret": "S", "is_testnet": True}
     made = await trader.send("POST", "orm/exchanges/user-exchanges", json=body)
     assert made.status_code == 201
@@ -113,7 +113,7 @@ async def test_an_accounts_life(trader: RestClient) -> None:
     assert refused(await trader.send("DELETE", path)) == (404, "NOT_FOUND")
 
 
-async def test_a_strategys_life(trader: RestClient) -> None:
+async def test_strategy_is_created_updated_and_deleted(trader: RestClient) -> None:
     body = {"bot_id": 2, "cat_str_id": 1, "name": "mine", "parameters": {"rsi_upper": 70, "on": True}, "active": True}
     made = await trader.send("POST", "orm/strategies/bot-strategies", json=body)
     assert made.status_code == 201
@@ -129,21 +129,21 @@ async def test_a_strategys_life(trader: RestClient) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"feeds": 2**70}, {"feeds": -1}, {"parameters": {"a": [1]}}, {"cat_str_id": 777}, {"bot_id": 6}]
 )
-async def test_a_strategy_that_cannot_be_is_refused(trader: RestClient, wrong: dict[str, Any]) -> None:
+async def test_create_strategy_rejects_invalid_input(trader: RestClient, wrong: dict[str, Any]) -> None:
     body = {"bot_id": 2, "cat_str_id": 1} | wrong
     assert (await trader.send("POST", "orm/strategies/bot-strategies", json=body)).status_code in {404, 422}
 
 
-async def test_a_parameter_beyond_all_measure_is_kept_as_a_number(trader: RestClient) -> None:
+async def test_huge_strategy_parameter_is_stored_as_a_number(trader: RestClient) -> None:
     body = {"bot_id": 2, "cat_str_id": 2, "parameters": {"huge": 2**70}}
     made = await trader.send("POST", "orm/strategies/bot-strategies", json=body)
     assert float(made.json()["parameters"]["huge"]) == 2.0**70
 
 
-async def test_an_api_key_is_shown_once_and_works_until_it_is_switched_off(trader: RestClient, rest: Rest) -> None:
+async def test_api_key_is_shown_once_and_valid_until_deactivated(trader: RestClient, rest: Rest) -> None:
     body = {"name": "phone", "description": "d", "scopes": "read,write", "expires_at": "2999-01-01T00:00:00Z"}
     made = await trader.send("POST", "orm/api_keys/me", json=body)
-    assert made.status_code == 200  # as the platform's clients expect it
+    assert made.status_code == 200  # the platform's clients expect 200
     key = made.json()
     assert (key["scopes"], key["is_active"], key["uid"]) == ("read,write", True, TRADER)
     assert "key" not in (await trader.get("orm/api_keys/me"))[-1]
@@ -157,9 +157,12 @@ async def test_an_api_key_is_shown_once_and_works_until_it_is_switched_off(trade
     assert refused(await trader.send("PATCH", "orm/api_keys/31/deactivate")) == (404, "NOT_FOUND")
 
 
-async def test_a_simulated_trade_is_noted_on_the_bots_account(trader: RestClient) -> None:
+async def test_create_dry_trade_uses_the_account_of_the_bot(trader: RestClient) -> None:
     body = {"bot_id": 1, "symbol": "BTC/USD", "side": "buy", "volume": 0.5, "price": 10, "order_type": "market"}
-    assert refused(await trader.send("POST", "orm/trades/dry", json=body)) == (422, "BAD_USER_INPUT")  # it has two
+    assert refused(await trader.send("POST", "orm/trades/dry", json=body)) == (
+        422,
+        "BAD_USER_INPUT",
+    )  # the bot has two accounts
     made = await trader.send("POST", "orm/trades/dry", json=body | {"ex_id": 20})
     assert (made.status_code, made.json()["cost"], made.json()["ex_id"]) == (201, 5.0, 20)
     assert refused(await trader.send("POST", "orm/trades/dry", json=body | {"bot_id": 6})) == (404, "NOT_FOUND")
@@ -169,7 +172,7 @@ LIVE = {"ex_trade_id": "T1001", "ex_order_id": "O2", "symbol": "BTC/USD", "side"
         "order_type": "market"}  # fmt: skip
 
 
-async def test_a_live_trades_life(trader: RestClient) -> None:
+async def test_live_trade_is_created_updated_and_deleted(trader: RestClient) -> None:
     made = await trader.send("POST", "orm/trades/live", json=LIVE | {"ex_id": 20})
     assert made.status_code == 201, made.text
     trade = made.json()
@@ -184,7 +187,7 @@ async def test_a_live_trades_life(trader: RestClient) -> None:
     assert refused(await trader.send("DELETE", path)) == (404, "NOT_FOUND")
 
 
-async def test_a_live_trade_finds_its_account_through_a_bot_with_only_one(rest: Rest, trader: RestClient) -> None:
+async def test_create_live_trade_finds_the_account_by_bot(rest: Rest, trader: RestClient) -> None:
     other = await rest.as_(OTHER)
     assert (await other.send("POST", "orm/trades/live", json=LIVE | {"bot_id": 6})).json()["ex_id"] == 30
     two = await trader.send("POST", "orm/trades/live", json=LIVE | {"bot_id": 1})
@@ -193,7 +196,7 @@ async def test_a_live_trade_finds_its_account_through_a_bot_with_only_one(rest: 
     assert refused(await trader.send("POST", "orm/trades/live", json=LIVE)) == (422, "BAD_USER_INPUT")
 
 
-async def test_a_bots_trade_is_simulated_unless_it_is_said_to_be_live(trader: RestClient) -> None:
+async def test_trade_of_bot_is_simulated_by_default(trader: RestClient) -> None:
     body = LIVE | {"bot_id": 1, "ex_id": 20}
     dry = await trader.send("POST", "orm/trades/bot", json=body)
     assert (dry.status_code, dry.json()["bot_id"], "ex_trade_id" in dry.json()) == (201, 1, False)
@@ -205,7 +208,7 @@ async def test_a_bots_trade_is_simulated_unless_it_is_said_to_be_live(trader: Re
     assert "ex_trade_id" in incomplete.json()["error"]["message"]
 
 
-async def test_the_catalogue_is_changed_by_administrators(trader: RestClient, rest: Rest) -> None:
+async def test_changes_of_the_catalogue_require_admin(trader: RestClient, rest: Rest) -> None:
     admin = await rest.as_(ADMIN)
     body = {"symbol": "ETH/USD", "cat_ex_id": 1, "base_asset": "ETH", "quote_asset": "USD", "price_decimals": 2,
             "quantity_decimals": 8, "active": True}  # fmt: skip
@@ -220,7 +223,7 @@ async def test_the_catalogue_is_changed_by_administrators(trader: RestClient, re
     assert (await admin.send("DELETE", f"orm/symbols/{symbol['symbol_id']}")).json() == {"success": True}
 
 
-async def test_people_change_themselves_and_administrators_everybody(trader: RestClient, rest: Rest) -> None:
+async def test_users_update_themselves_and_admins_update_all(trader: RestClient, rest: Rest) -> None:
     own = await trader.send("PUT", f"orm/users/{TRADER}", json={"name": "New", "role": "ADMIN"})
     assert (own.json()["name"], own.json()["role"]) == ("New", "USER")
     assert refused(await trader.send("PUT", "orm/users/3", json={"name": "New"})) == (404, "NOT_FOUND")
@@ -233,7 +236,7 @@ async def test_people_change_themselves_and_administrators_everybody(trader: Res
     assert refused(await trader.send("POST", "orm/users", json=body)) == (403, "FORBIDDEN")
 
 
-async def test_administrators_delete_whom_nothing_stands_against(trader: RestClient, rest: Rest) -> None:
+async def test_delete_user_requires_admin_and_no_history(trader: RestClient, rest: Rest) -> None:
     admin = await rest.as_(ADMIN)
     made = await admin.send("POST", "orm/users", json={"mail": "new@fullon", "password": "correct horse battery"})
     path = f"orm/users/{made.json()['uid']}"

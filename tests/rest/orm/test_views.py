@@ -1,4 +1,4 @@
-"""The platform's views and statistics over REST: the same figures as the graph's, under the names clients look for."""
+"""The platform's views and statistics over REST: the figures of GraphQL under the platform's names."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ROUTES: list[tuple[str, set[str]]] = [
 
 
 @pytest.mark.parametrize(("route", "names"), ROUTES)
-async def test_clients_find_the_names_they_look_for(rest: Rest, route: str, names: set[str]) -> None:
+async def test_views_have_the_names_of_the_platform(rest: Rest, route: str, names: set[str]) -> None:
     assert names <= (await (await rest.as_(TRADER)).get(f"orm/{route}")).keys()
     assert await rest.nobody.refused(f"orm/{route}") == (401, "UNAUTHENTICATED")
 
 
-async def test_figures_are_about_ones_own_rows(rest: Rest) -> None:
+async def test_figures_include_own_rows_only(rest: Rest) -> None:
     trader, other, admin = [await rest.as_(uid) for uid in (TRADER, OTHER, ADMIN)]
     for path, name, mine, theirs in (
         ("orders/stats", "total_orders", 40, 5), ("trades/stats", "total_trades", 9, 4), ("trades/stats?kind=dry", "total_trades", 6, 3)
@@ -52,7 +52,7 @@ async def test_figures_are_about_ones_own_rows(rest: Rest) -> None:
     "route",
     [f"views/bot-dashboard/{OTHER}", f"views/user-summary?user_id={OTHER}", "bots/6/stats", "views/bot-dashboard/777"],
 )
-async def test_what_is_foreign_is_not_found(rest: Rest, route: str) -> None:
+async def test_views_of_foreign_users_are_not_found(rest: Rest, route: str) -> None:
     assert await (await rest.as_(TRADER)).refused(f"orm/{route}") == (404, "NOT_FOUND")
 
 
@@ -66,7 +66,7 @@ def camel(name: str) -> str:
     [("views/performance-metrics", "performanceMetrics", ["win_rate", "profit_factor", "sharpe_ratio", "closed_trades"]),
      ("views/risk-metrics", "riskMetrics", ["value_at_risk", "max_drawdown", "risk_score"])],
 )  # fmt: skip
-async def test_rest_and_the_graph_give_the_same_figures(
+async def test_views_equal_those_of_graphql(
     rest: Rest, graph: GraphClient, route: str, field: str, names: list[str]
 ) -> None:
     answer: dict[str, Any] = await (await rest.as_(TRADER)).get(f"orm/{route}")

@@ -1,12 +1,12 @@
-"""A path of REST means the same with a slash at its end: the platform's clients write some of them so."""
+"""REST paths with a trailing slash, which some of the platform's clients send."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class Slashes:
-    """Takes the slash off, so that nobody is redirected: a client that follows 307 may lose its body or its header."""
+class StripTrailingSlash:
+    """ASGI middleware that removes the trailing slash. A redirect could cost the client its body or its credential."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
