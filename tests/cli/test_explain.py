@@ -72,9 +72,9 @@ async def test_explain_prints_the_reason_of_a_fallback(tmp_path: Path) -> None:
         ("{", [], "Syntax Error"),
         ("{ nothing }", [], "Cannot query field 'nothing'"),
         ("{ bot(botId: 99) { name } }", [], "No Bot with key 99."),
-        ("mutation { startService(name: TICKER) { state } }", [], "Only queries are explained"),
+        ("mutation { startService(name: TICKER) { state } }", [], "Only queries can be explained"),
         (BOTS, ["--variables", "{"], "--variables is not JSON"),
-        (BOTS, ["--variables", "[1]"], "--variables takes a JSON object"),
+        (BOTS, ["--variables", "[1]"], "--variables must be a JSON object"),
         (BOTS, ["--as", "nobody@fullon"], "There is no active account for nobody@fullon."),
     ],
 )
