@@ -30,7 +30,7 @@ from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
-from fullon_graphql.services.writing.executor import ChangeExecutor, UnitOfWork
+from fullon_graphql.services.writing.executor import ChangeExecutor
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,26 @@ class Context:
     address: str | None = None
     user_agent: str | None = None
     loaders: dict[Hashable, Any] = field(default_factory=dict)
-    unit_of_work: UnitOfWork | None = None
-    """The change that is under way, while a mutation runs; see `engine/fields/mutations.py`."""
-
-    @property
-    def write(self) -> UnitOfWork:
-        """The change that is under way."""
-        assert self.unit_of_work is not None, "only mutations declared by `change` have one"
-        return self.unit_of_work
 
     @property
     def database(self) -> Database:
         """Where people, bots and orders are."""
         return self.worker.database
+
+    @property
+    def redis(self) -> redis.asyncio.Redis:
+        """Where live state is."""
+        return self.worker.redis
+
+    @property
+    def candles(self) -> CandleStore:
+        """Where candles and public trades are."""
+        return self.worker.candles
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the process."""
+        return self.worker.settings
 
     def fork(self) -> Context:
         """The same caller, nothing loaded: for the next operation on this socket."""

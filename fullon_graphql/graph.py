@@ -28,7 +28,6 @@ from fullon_graphql.resolvers.candles import CandleQueries
 from fullon_graphql.resolvers.cat_exchanges import CatExchangeMutations, CatExchangeQueries
 from fullon_graphql.resolvers.cat_strategies import CatStrategyMutations, CatStrategyQueries
 from fullon_graphql.resolvers.dry_trades import DryTradeMutations, DryTradeQueries
-from fullon_graphql.resolvers.exchange_history import ExchangeHistoryQueries
 from fullon_graphql.resolvers.exchanges import ExchangeMutations, ExchangeQueries
 from fullon_graphql.resolvers.feeds import FeedMutations, FeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
@@ -51,20 +50,16 @@ from fullon_graphql.schema.api_keys import ApiKey
 from fullon_graphql.schema.audit import AuditEntry
 from fullon_graphql.schema.bot_logs import BotLog
 from fullon_graphql.schema.bots import Bot
-from fullon_graphql.schema.cat_exchange_params import CatExchangeParam
-from fullon_graphql.schema.cat_exchanges import CatExchange
-from fullon_graphql.schema.cat_strategies import CatStrategy
-from fullon_graphql.schema.cat_strategy_params import CatStrategyParam
+from fullon_graphql.schema.cat_exchanges import CatExchange, CatExchangeParam
+from fullon_graphql.schema.cat_strategies import CatStrategy, CatStrategyParam
 from fullon_graphql.schema.dry_trades import DryTrade
-from fullon_graphql.schema.exchange_history import ExchangeHistory
-from fullon_graphql.schema.exchanges import Exchange
+from fullon_graphql.schema.exchanges import Exchange, ExchangeHistory
 from fullon_graphql.schema.feeds import Feed
 from fullon_graphql.schema.orders import Order
 from fullon_graphql.schema.sessions import Session
 from fullon_graphql.schema.simulations import Simulation
-from fullon_graphql.schema.strategies import Strategy
-from fullon_graphql.schema.strategy_params import StrategyParam
-from fullon_graphql.schema.support.nodes import find_represented, represented_ids
+from fullon_graphql.schema.strategies import Strategy, StrategyParam
+from fullon_graphql.schema.support.nodes import find, represented
 from fullon_graphql.schema.support.scalars import SCALARS
 from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.trades import Trade
@@ -120,7 +115,6 @@ class Query(
     TradeQueries,
     DryTradeQueries,
     ExchangeQueries,
-    ExchangeHistoryQueries,
     CatExchangeQueries,
     CatStrategyQueries,
     SymbolQueries,
@@ -184,7 +178,7 @@ class Graph(Schema):
         """What each representation stands for, found together."""
         if len(representations) > MAX_PAGE_SIZE:
             raise BadUserInput(f"{len(representations)} representations came; it takes at most {MAX_PAGE_SIZE}.")
-        found = [find_represented(info, representation) for representation in representations]
+        found = [_find_represented(info, representation) for representation in representations]
         return cast("list[FederationAny]", found)  # graphql-core awaits them together
 
     @property
@@ -212,10 +206,16 @@ def make_graph() -> Graph:
     return graph
 
 
+async def _find_represented(info: Info, representation: FederationAny) -> Any:
+    return await find(info, represented(representation))  # raises for this representation alone
+
+
 def _declare_entities(schema: GraphQLSchema) -> None:
     """Strawberry makes `_entities` itself; tell plans how it names the rows it asks for."""
     assert schema.query_type is not None, "it has been given one"
-    schema.query_type.fields["_entities"].extensions["strawberry-definition"].metadata = {NODES: represented_ids}
+    schema.query_type.fields["_entities"].extensions["strawberry-definition"].metadata = {
+        NODES: lambda arguments: [represented(one) for one in arguments["representations"]]
+    }
 
 
 def _leave_out_null_defaults(schema: GraphQLSchema) -> None:

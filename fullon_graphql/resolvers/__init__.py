@@ -1,1 +1,1 @@
-"""The roots of queries and mutations: one file per entity; each unpacks arguments, calls a service and wraps."""
+"""The roots of queries and mutations, one file per entity: they read arguments, call a service and wrap its result."""

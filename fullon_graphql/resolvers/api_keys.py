@@ -6,10 +6,9 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given, row_of
-from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
+from fullon_graphql.engine.fields.root import root_connection, root_row
 from fullon_graphql.schema.api_keys import ApiKey, CreateApiKeyInput, CreatedApiKey
 from fullon_graphql.schema.support.arguments import WhichApiKey
 from fullon_graphql.services import api_keys
@@ -19,19 +18,12 @@ from fullon_graphql.services.writing.executor import Key, UnitOfWork
 @strawberry.type
 class ApiKeyQueries:
     api_keys: Connection[ApiKey] = root_connection(
-        "The API keys you may see, by number: your own, or all as administrator.", ApiKey
+        "The API keys you may see, by number: your own, or all for administrators.", ApiKey
     )
-
-    @strawberry.field(
-        description="The API key with this key; NOT_FOUND where there is none you may see.", metadata=by_key(ApiKey)
-    )
-    async def api_key(
-        self, info: Info, api_key_id: Annotated[int, strawberry.argument(description="Number of the API key.")]
-    ) -> ApiKey | None:
-        return await one_row(info.context, ApiKey, api_key_id)
+    api_key: ApiKey | None = root_row("The API key with this number; null if there is none you may see.", ApiKey)
 
 
-NewApiKey = Annotated[CreateApiKeyInput, strawberry.argument(name="input", description="The key.")]
+NewApiKey = Annotated[CreateApiKeyInput, strawberry.argument(name="input", description="The API key.")]
 
 
 async def _shown(write: UnitOfWork, key: Key) -> CreatedApiKey:
@@ -40,10 +32,10 @@ async def _shown(write: UnitOfWork, key: Key) -> CreatedApiKey:
 
 @strawberry.type
 class ApiKeyMutations:
-    @change(CreatedApiKey, "Make an API key for yourself.", _shown)
-    async def create_api_key(self, info: Info, api_key: NewApiKey) -> int:
-        return await api_keys.create(info.context.write, given(api_key, "scopes"), api_key.scopes)
+    @change(CreatedApiKey, "Create an API key of your own.", _shown)
+    async def create_api_key(self, write: UnitOfWork, api_key: NewApiKey) -> int:
+        return await api_keys.create(write, given(api_key, "scopes"), api_key.scopes)
 
-    @change(ApiKey, "Switch an API key off for good; within a second it is refused.")
-    async def deactivate_api_key(self, info: Info, api_key_id: WhichApiKey) -> int:
-        return await api_keys.deactivate(info.context.write, api_key_id)
+    @change(ApiKey, "Deactivate an API key permanently. It is refused within a second.")
+    async def deactivate_api_key(self, write: UnitOfWork, api_key_id: WhichApiKey) -> int:
+        return await api_keys.deactivate(write, api_key_id)

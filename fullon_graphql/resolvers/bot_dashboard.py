@@ -1,8 +1,6 @@
-"""Queries about how much bots do."""
+"""Queries for counts over bots."""
 
 from __future__ import annotations
-
-from typing import cast
 
 import strawberry
 
@@ -14,7 +12,7 @@ from fullon_graphql.services.analytics import bot_dashboard
 
 @strawberry.type
 class BotDashboardQueries:
-    @strawberry.field(description="How many bots you may see, and how much they did.")
+    @strawberry.field(description="Counts of the bots you may see, and of their orders and trades.")
     async def bot_dashboard(self, info: Info, uid: OfPerson = None) -> BotDashboard:
         found = await bot_dashboard.of_owner(info.context.database, info.context.caller, uid)
-        return cast("BotDashboard", found)
+        return BotDashboard.from_record(found)

@@ -1,4 +1,4 @@
-"""Queries about what bots write."""
+"""Queries about log lines of bots."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ from fullon_graphql.schema.bot_logs import BotLog
 @strawberry.type
 class BotLogQueries:
     bot_logs: Connection[BotLog] = root_connection(
-        "What the bots you may see have written, by bot and time: your own bots, or all as administrator.", BotLog
+        "Log lines of the bots you may see, by bot and time: your own bots, or all for administrators.", BotLog
     )

@@ -27,8 +27,8 @@ from fullon_graphql.services.candles import MarketData
 @strawberry.type
 class CandleQueries:
     @strawberry.field(
-        description="Bars of one instrument in ascending order; empty where none are stored, NOT_FOUND where neither"
-        " the catalogue nor the candle store knows it."
+        description="Bars of one instrument in ascending order; empty if none are stored. NOT_FOUND if neither the"
+        " catalogue nor the candle store knows the instrument."
     )
     async def candles(
         self,
@@ -44,7 +44,7 @@ class CandleQueries:
         market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill))
         return cast("list[Candle]", (await _bars(info.context, market, timeframe, window)).bars())
 
-    @strawberry.field(description="The same bars column by column: far fewer bytes, and what charts want.")
+    @strawberry.field(description="The same bars as columns: a much smaller answer, in the form that charts need.")
     async def candle_columns(
         self,
         info: Info,

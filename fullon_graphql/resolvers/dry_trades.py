@@ -6,28 +6,23 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given
-from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
+from fullon_graphql.engine.fields.root import root_connection, root_row
 from fullon_graphql.schema.dry_trades import CreateDryTradeInput, DryTrade
 from fullon_graphql.services import dry_trades
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 @strawberry.type
 class DryTradeQueries:
     dry_trades: Connection[DryTrade] = root_connection(
-        "The simulated trades you may see, by key: your own, or all as administrator.", DryTrade
+        "The simulated trades you may see, by key: your own, or all for administrators.", DryTrade
     )
 
-    @strawberry.field(
-        description="The simulated trade with this key; NOT_FOUND where there is none you may see.",
-        metadata=by_key(DryTrade),
+    dry_trade: DryTrade | None = root_row(
+        "The simulated trade with this key; null if there is none you may see.", DryTrade
     )
-    async def dry_trade(
-        self, info: Info, trade_id: Annotated[int, strawberry.argument(description="Key of the simulated trade.")]
-    ) -> DryTrade | None:
-        return await one_row(info.context, DryTrade, trade_id)
 
 
 NewDryTrade = Annotated[CreateDryTradeInput, strawberry.argument(name="input", description="The trade.")]
@@ -35,6 +30,6 @@ NewDryTrade = Annotated[CreateDryTradeInput, strawberry.argument(name="input", d
 
 @strawberry.type
 class DryTradeMutations:
-    @change(DryTrade, "Note a trade that a bot only simulated.")
-    async def create_dry_trade(self, info: Info, trade: NewDryTrade) -> int:
-        return await dry_trades.create(info.context.write, given(trade))
+    @change(DryTrade, "Store a trade that a bot has simulated.")
+    async def create_dry_trade(self, write: UnitOfWork, trade: NewDryTrade) -> int:
+        return await dry_trades.create(write, given(trade))

@@ -1,8 +1,6 @@
-"""Queries about what became of orders."""
+"""Queries for statistics of orders."""
 
 from __future__ import annotations
-
-from typing import cast
 
 import strawberry
 
@@ -15,7 +13,7 @@ from fullon_graphql.services.analytics.ledger import Period, Scope
 
 @strawberry.type
 class OrderStatisticsQueries:
-    @strawberry.field(description="What became of the orders you may see.")
+    @strawberry.field(description="Counts of the orders you may see, by outcome.")
     async def order_statistics(
         self,
         info: Info,
@@ -30,4 +28,4 @@ class OrderStatisticsQueries:
         period = Period(from_, to, days)
         scope = Scope(period=period, uid=uid, ex_id=ex_id, symbol=symbol, bot_ids=bots(bot_id))
         found = await order_statistics.of_orders(info.context.database, info.context.caller, scope)
-        return cast("OrderStatistics", found)
+        return OrderStatistics.from_record(found)

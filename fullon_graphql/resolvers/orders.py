@@ -6,20 +6,21 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given
-from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
+from fullon_graphql.engine.fields.root import root_connection, root_row
 from fullon_graphql.schema.orders import CreateOrderInput, Order
 from fullon_graphql.schema.support.arguments import EXPECTED_TIMESTAMP, WhichOrder
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import orders
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 NewOrder = Annotated[CreateOrderInput, strawberry.argument(name="input", description="The order.")]
 Status = Annotated[
     str,
     strawberry.argument(
-        description="`pending`, `open`, `partially_filled`, `filled`, `canceled` (or `cancelled`) or `rejected`."
+        description="New status: `pending`, `open`, `partially_filled`, `filled`, `canceled` (or `cancelled`) or"
+        " `rejected`."
     ),
 ]
 ExpectedTimestamp = Annotated[DateTime | None, strawberry.argument(description=EXPECTED_TIMESTAMP)]
@@ -28,35 +29,31 @@ ExpectedTimestamp = Annotated[DateTime | None, strawberry.argument(description=E
 @strawberry.type
 class OrderQueries:
     orders: Connection[Order] = root_connection(
-        "The orders you may see, by key: your own, or all as administrator.", Order
+        "The orders you may see, by key: your own, or all for administrators.", Order
     )
 
-    @strawberry.field(
-        description="The order with this key; NOT_FOUND where there is none you may see.", metadata=by_key(Order)
-    )
-    async def order(self, info: Info, order_id: WhichOrder) -> Order | None:
-        return await one_row(info.context, Order, order_id)
+    order: Order | None = root_row("The order with this key; null if there is none you may see.", Order)
 
 
 @strawberry.type
 class OrderMutations:
     @change(
         Order,
-        "Store an order with the status `New`. It is the platform's daemons that bring it to the exchange.",
+        "Store an order with the status `New`. The platform's daemons send it to the exchange.",
     )
-    async def create_order(self, info: Info, order: NewOrder) -> int:
-        return await orders.create(info.context.write, given(order))
+    async def create_order(self, write: UnitOfWork, order: NewOrder) -> int:
+        return await orders.create(write, given(order))
 
     @change(
         Order,
-        "Move an order on. A step may be left out, none is taken back, and `filled`, `canceled` and `rejected` are the"
-        " end: CONFLICT.",
+        "Set the status of an order. CONFLICT for a step back, and for any change of an order that is `filled`,"
+        " `canceled` or `rejected`.",
     )
     async def update_order_status(
-        self, info: Info, order_id: WhichOrder, status: Status, expected_timestamp: ExpectedTimestamp = None
+        self, write: UnitOfWork, order_id: WhichOrder, status: Status, expected_timestamp: ExpectedTimestamp = None
     ) -> int:
-        return await orders.set_status(info.context.write, order_id, status, expected_timestamp)
+        return await orders.set_status(write, order_id, status, expected_timestamp)
 
-    @change(Order, "Mark an order as canceled; CONFLICT where it has been filled or rejected.")
-    async def cancel_order(self, info: Info, order_id: WhichOrder) -> int:
-        return await orders.cancel(info.context.write, order_id)
+    @change(Order, "Mark an order as canceled. CONFLICT if it is filled or rejected.")
+    async def cancel_order(self, write: UnitOfWork, order_id: WhichOrder) -> int:
+        return await orders.cancel(write, order_id)

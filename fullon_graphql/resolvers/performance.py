@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import strawberry
 
@@ -27,14 +27,15 @@ from fullon_graphql.services.analytics.ledger import Period, Scope, TradeKind
 
 
 async def _performance(context: Context, scope: Scope, currency: str) -> Any:
-    return await performance.of_trades(context.database, context.worker.redis, context.caller, scope, currency)
+    found = await performance.of_trades(context.database, context.redis, context.caller, scope, currency)
+    return PerformanceMetrics.from_record(found)
 
 
 @strawberry.type
 class PerformanceQueries:
-    performance_metrics: PerformanceMetrics = over_trades("How well the trades you may see did.", _performance)
+    performance_metrics: PerformanceMetrics = over_trades("Performance of the trades you may see.", _performance)
 
-    @strawberry.field(description="What was at risk in the trades you may see.")
+    @strawberry.field(description="Risk of the trades you may see.")
     async def risk_metrics(
         self,
         info: Info,
@@ -50,5 +51,6 @@ class PerformanceQueries:
         capital: Capital = None,
     ) -> RiskMetrics:
         scope = Scope(kind, Period(from_, to, days), uid, ex_id, symbol, bots(bot_id))
-        stores, caller = (info.context.database, info.context.worker.redis), info.context.caller
-        return cast("RiskMetrics", await performance.of_trades(*stores, caller, scope, currency, capital))
+        context = info.context
+        found = await performance.of_trades(context.database, context.redis, context.caller, scope, currency, capital)
+        return RiskMetrics.from_record(found)

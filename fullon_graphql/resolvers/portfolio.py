@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import strawberry
 
 from fullon_graphql.context import Info
@@ -14,10 +12,10 @@ from fullon_graphql.services.analytics import portfolio
 
 @strawberry.type
 class PortfolioQueries:
-    @strawberry.field(description="What the exchange accounts you may see hold, what it is worth and how it is spread.")
+    @strawberry.field(description="Value and distribution of the balances of the exchange accounts you may see.")
     async def portfolio_stats(
         self, info: Info, uid: OfPerson = None, ex_id: OfAccount = None, currency: Currency = "USD"
     ) -> PortfolioStats:
-        stores = info.context.database, info.context.worker.redis
-        found = await portfolio.of_accounts(*stores, info.context.caller, currency, uid, ex_id)
-        return cast("PortfolioStats", found)
+        context = info.context
+        found = await portfolio.of_accounts(context.database, context.redis, context.caller, currency, uid, ex_id)
+        return PortfolioStats.from_record(found)

@@ -11,30 +11,26 @@ from fullon_graphql.context import Info
 from fullon_graphql.schema.processes import Process, SystemHealth
 from fullon_graphql.services import processes
 
-Kind = Annotated[
-    ProcessType | None, strawberry.argument(name="type", description="Only this kind; all of them unless given.")
-]
-Component = Annotated[
-    str | None, strawberry.argument(description="Only what takes care of this, e.g. `ticker_daemon`, as it is spelled.")
-]
+Kind = Annotated[ProcessType | None, strawberry.argument(name="type", description="Restrict to this kind.")]
+Component = Annotated[str | None, strawberry.argument(description="Restrict to this component, e.g. `ticker_daemon`.")]
 SinceMinutes = Annotated[
-    int | None, strawberry.argument(description="Only what gave a sign of life in these last minutes.")
+    int | None, strawberry.argument(description="Restrict to processes with a heartbeat in the last N minutes.")
 ]
 
 
 @strawberry.type
 class ProcessQueries:
     @strawberry.field(
-        description="The platform's running processes, newest sign of life first; what has been silent for a day is"
-        " forgotten. Administrators only."
+        description="The platform's processes by descending heartbeat; a process without a heartbeat for a day is left"
+        " out. Administrators only."
     )
     async def processes(
         self, info: Info, type_: Kind = None, component: Component = None, since_minutes: SinceMinutes = None
     ) -> list[Process]:
         context = info.context
         found = await processes.running(context.worker.redis, context.caller, type_, component, since_minutes)
-        return [Process.of(report) for report in found]
+        return [Process.from_record(report) for report in found]
 
-    @strawberry.field(description="How the platform's processes are, taken together. Administrators only.")
+    @strawberry.field(description="Summary of the platform's processes. Administrators only.")
     async def system_health(self, info: Info) -> SystemHealth:
-        return SystemHealth.of(await processes.health(info.context.worker.redis, info.context.caller))
+        return SystemHealth.from_record(await processes.health(info.context.worker.redis, info.context.caller))

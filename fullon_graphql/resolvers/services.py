@@ -18,42 +18,42 @@ class ServiceQueries:
     @strawberry.field(description="All background services. Administrators only.")
     async def services(self, info: Info) -> list[Service]:
         found = await services.statuses(info.context.worker.services, info.context.caller)
-        return [Service.of(status) for status in found]
+        return [Service.from_record(status) for status in found]
 
     @strawberry.field(description="One background service. Administrators only.")
     async def service(self, info: Info, name: WhichService) -> Service:
-        return Service.of(await services.status(info.context.worker.services, info.context.caller, name))
+        return Service.from_record(await services.status(info.context.worker.services, info.context.caller, name))
 
 
 async def _status(write: UnitOfWork, name: Key) -> Service:
-    return Service.of(await write.services.status(ServiceName(str(name))))
+    return Service.from_record(await write.services.status(ServiceName(str(name))))
 
 
 @strawberry.type
 class ServiceMutations:
     @change(
         Service,
-        "Start a service on whichever worker is free; answers once it is RUNNING, or FAILED with the reason. Starting a"
-        " running one changes nothing. Administrators only.",
+        "Start a service on any available host. Answers when the service is RUNNING, or FAILED with the reason."
+        " Starting a running service has no effect. Administrators only.",
         _status,
     )
-    async def start_service(self, info: Info, name: WhichService) -> str:
-        return await services.start(info.context.write, name)
+    async def start_service(self, write: UnitOfWork, name: WhichService) -> str:
+        return await services.start(write, name)
 
     @change(
         Service,
-        "Stop a service wherever it runs; answers once it is STOPPED. Stopping a stopped one changes nothing."
-        " Administrators only.",
+        "Stop a service on whichever host it runs. Answers when the service is STOPPED. Stopping a stopped service has"
+        " no effect. Administrators only.",
         _status,
     )
-    async def stop_service(self, info: Info, name: WhichService) -> str:
-        return await services.stop(info.context.write, name)
+    async def stop_service(self, write: UnitOfWork, name: WhichService) -> str:
+        return await services.stop(write, name)
 
     @change(
         Service,
-        "Stop a service where it runs, then start it; answers once it is RUNNING, or FAILED with the reason."
+        "Stop a service and start it again. Answers when the service is RUNNING, or FAILED with the reason."
         " Administrators only.",
         _status,
     )
-    async def restart_service(self, info: Info, name: WhichService) -> str:
-        return await services.restart(info.context.write, name)
+    async def restart_service(self, write: UnitOfWork, name: WhichService) -> str:
+        return await services.restart(write, name)

@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import strawberry
 
+from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given
+from fullon_graphql.engine.fields.relation import find_one
 from fullon_graphql.engine.fields.root import ONE, root_connection
-from fullon_graphql.engine.reference.loaders import load_one
-from fullon_graphql.errors import NotFound
 from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName, WhichSymbol
 from fullon_graphql.schema.symbols import CreateSymbolInput, Symbol, UpdateSymbolInput
 from fullon_graphql.schema.tickers import INSTRUMENT
 from fullon_graphql.services import symbols
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 @strawberry.type
 class SymbolQueries:
-    symbols: Connection[Symbol] = root_connection("The catalogued instruments of all exchanges, by key.", Symbol)
+    symbols: Connection[Symbol] = root_connection("The instruments of all exchanges in the catalogue, by key.", Symbol)
 
     @strawberry.field(
-        description="The instrument of this name on this exchange; NOT_FOUND where there is none.",
+        description="The instrument with this name on this exchange; null if the catalogue has none.",
         metadata={ONE: INSTRUMENT},
     )
     async def symbol(self, info: Info, exchange: ExchangeName, symbol: SymbolName) -> Symbol | None:
-        found: Symbol | None = await load_one(info.context, INSTRUMENT, (exchange, symbol))
-        if found is None:
-            raise NotFound(f"No symbol {symbol!r} on exchange {exchange!r}.")
-        return found
+        signed_in(info.context.caller)
+        return cast("Symbol | None", await find_one(info, INSTRUMENT, (exchange, symbol)))
 
 
 NewSymbol = Annotated[CreateSymbolInput, strawberry.argument(name="input", description="The instrument.")]
 SymbolChanges = Annotated[
-    UpdateSymbolInput, strawberry.argument(name="input", description="The instrument, and what changes.")
+    UpdateSymbolInput, strawberry.argument(name="input", description="The instrument and its changes.")
 ]
 
 
 @strawberry.type
 class SymbolMutations:
     @change(Symbol, "Add an instrument to the catalogue. Administrators only.")
-    async def create_symbol(self, info: Info, symbol: NewSymbol) -> int:
-        return await symbols.create(info.context.write, given(symbol))
+    async def create_symbol(self, write: UnitOfWork, symbol: NewSymbol) -> int:
+        return await symbols.create(write, given(symbol))
 
     @change(Symbol, "Change an instrument of the catalogue. Administrators only.")
-    async def update_symbol(self, info: Info, symbol: SymbolChanges) -> int:
-        return await symbols.change(info.context.write, symbol.symbol_id, given(symbol, "symbol_id"))
+    async def update_symbol(self, write: UnitOfWork, symbol: SymbolChanges) -> int:
+        return await symbols.change(write, symbol.symbol_id, given(symbol, "symbol_id"))
 
-    @change(bool, "Delete an instrument, with the feeds that follow it. Administrators only.")
-    async def delete_symbol(self, info: Info, symbol_id: WhichSymbol) -> bool:
-        return await symbols.remove(info.context.write, symbol_id)
+    @change(bool, "Delete an instrument with its feeds. Administrators only.")
+    async def delete_symbol(self, write: UnitOfWork, symbol_id: WhichSymbol) -> bool:
+        return await symbols.remove(write, symbol_id)

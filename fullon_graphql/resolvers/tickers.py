@@ -12,17 +12,17 @@ from fullon_graphql.services import tickers
 
 @strawberry.type
 class TickerQueries:
-    @strawberry.field(description="The live ticker of one instrument; null where none has been seen.")
+    @strawberry.field(description="The live ticker of one instrument; null if there is none.")
     async def ticker(self, info: Info, exchange: ExchangeName, symbol: SymbolName) -> Ticker | None:
         context = info.context
         [found] = await tickers.of_instruments(context.worker.redis, context.caller, [(exchange, symbol)])
-        return Ticker.of(found) if found else None
+        return Ticker.from_record(found) if found else None
 
     @strawberry.field(
-        description="Live tickers of one exchange: those of `symbols` in that order, or all, by symbol. An instrument"
-        " without a ticker is left out."
+        description="Live tickers of one exchange: those of `symbols` in the given order, or all by symbol. Instruments"
+        " without a ticker are left out."
     )
     async def tickers(self, info: Info, exchange: ExchangeName, symbols: SymbolNames = None) -> list[Ticker]:
         context = info.context
         found = await tickers.of_exchange(context.worker.redis, context.caller, exchange, symbols)
-        return [Ticker.of(ticker) for ticker in found]
+        return [Ticker.from_record(ticker) for ticker in found]

@@ -1,8 +1,6 @@
-"""Queries about what trades amounted to."""
+"""Queries for statistics of trades."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import strawberry
 
@@ -13,16 +11,25 @@ from fullon_graphql.services.analytics import trade_statistics
 from fullon_graphql.services.analytics.ledger import Scope
 
 
-async def _overall(context: Context, scope: Scope, currency: str) -> Any:
-    return await trade_statistics.overall(context.database, context.worker.redis, context.caller, scope, currency)
+async def _statistics(context: Context, scope: Scope, currency: str) -> TradeStatistics:
+    found = await trade_statistics.overall(context.database, context.redis, context.caller, scope, currency)
+    return TradeStatistics.from_record(found)
 
 
-async def _by_symbol(context: Context, scope: Scope, currency: str) -> Any:
-    return await trade_statistics.by_symbol(context.database, context.worker.redis, context.caller, scope, currency)
+async def _by_symbol(context: Context, scope: Scope, currency: str) -> list[SymbolStatistics]:
+    found = await trade_statistics.by_symbol(context.database, context.redis, context.caller, scope, currency)
+    return [SymbolStatistics.from_record(each) for each in found]
+
+
+async def _overview(context: Context, scope: Scope, currency: str) -> TradingOverview:
+    found = await trade_statistics.overall(context.database, context.redis, context.caller, scope, currency)
+    return TradingOverview.from_record(found)
 
 
 @strawberry.type
 class TradeStatisticsQueries:
-    trade_statistics: TradeStatistics = over_trades("What the trades you may see amounted to.", _overall)
-    symbol_statistics: list[SymbolStatistics] = over_trades("The same for each instrument, by name.", _by_symbol)
-    trading_overview: TradingOverview = over_trades("The trades you may see at a glance.", _overall)
+    trade_statistics: TradeStatistics = over_trades("Statistics of the trades you may see.", _statistics)
+    symbol_statistics: list[SymbolStatistics] = over_trades(
+        "The same statistics per instrument, by symbol.", _by_symbol
+    )
+    trading_overview: TradingOverview = over_trades("Summary of the trades you may see.", _overview)

@@ -6,50 +6,42 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given
-from fullon_graphql.engine.fields.root import by_key, one_row, root_connection
+from fullon_graphql.engine.fields.root import root_connection, root_row
 from fullon_graphql.schema.support.arguments import WhichTrade
 from fullon_graphql.schema.trades import CreateTradeInput, Trade, UpdateTradeInput
 from fullon_graphql.services import trades
+from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 @strawberry.type
 class TradeQueries:
     trades: Connection[Trade] = root_connection(
-        "The live trades you may see, by key: your own, or all as administrator.", Trade
+        "The live trades you may see, by key: your own, or all for administrators.", Trade
     )
 
-    @strawberry.field(
-        description="The trade with this key; NOT_FOUND where there is none you may see.", metadata=by_key(Trade)
-    )
-    async def trade(
-        self, info: Info, trade_id: Annotated[int, strawberry.argument(description="Key of the trade.")]
-    ) -> Trade | None:
-        return await one_row(info.context, Trade, trade_id)
+    trade: Trade | None = root_row("The trade with this key; null if there is none you may see.", Trade)
 
 
 NewTrade = Annotated[CreateTradeInput, strawberry.argument(name="input", description="The trade.")]
-TradeChanges = Annotated[
-    UpdateTradeInput, strawberry.argument(name="input", description="The trade, and what changes.")
-]
+TradeChanges = Annotated[UpdateTradeInput, strawberry.argument(name="input", description="The trade and its changes.")]
 
 
 @strawberry.type
 class TradeMutations:
     @change(
         Trade,
-        "Note a trade that an exchange has reported. One that is stored already is answered as it is; CONFLICT where"
+        "Store a trade reported by an exchange. If it is already stored, the stored trade is returned, or CONFLICT if"
         " the two differ.",
     )
-    async def create_trade(self, info: Info, trade: NewTrade) -> int:
-        return await trades.create(info.context.write, given(trade))
+    async def create_trade(self, write: UnitOfWork, trade: NewTrade) -> int:
+        return await trades.create(write, given(trade))
 
-    @change(Trade, "Set what is computed of a trade: its result, its fees, the position after it.")
-    async def update_trade(self, info: Info, trade: TradeChanges) -> int:
-        return await trades.change(info.context.write, trade.trade_id, given(trade, "trade_id"))
+    @change(Trade, "Set the computed values of a trade: result, fees and the position after it.")
+    async def update_trade(self, write: UnitOfWork, trade: TradeChanges) -> int:
+        return await trades.change(write, trade.trade_id, given(trade, "trade_id"))
 
-    @change(bool, "Delete a trade. Its order stays.")
-    async def delete_trade(self, info: Info, trade_id: WhichTrade) -> bool:
-        return await trades.remove(info.context.write, trade_id)
+    @change(bool, "Delete a trade. Its order is kept.")
+    async def delete_trade(self, write: UnitOfWork, trade_id: WhichTrade) -> bool:
+        return await trades.remove(write, trade_id)

@@ -1,8 +1,8 @@
-"""Queries about what a person has."""
+"""Queries for the summary of a user."""
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 import strawberry
 
@@ -15,13 +15,17 @@ from fullon_graphql.services.analytics import user_summary
 
 @strawberry.type
 class UserSummaryQueries:
-    @strawberry.field(description="What a person has and lately won; NOT_FOUND where there is none you may see.")
+    @strawberry.field(
+        description="Current value of a user's exchange accounts, and the results of the last 24 hours. NOT_FOUND if"
+        " there is no such user you may see."
+    )
     async def user_summary(
         self,
         info: Info,
-        uid: Annotated[int | None, strawberry.argument(description="Key of the person; yourself unless given.")] = None,
+        uid: Annotated[int | None, strawberry.argument(description="`uid` of the user; yourself by default.")] = None,
         currency: Currency = "USD",
     ) -> UserSummary:
-        stores, caller = (info.context.database, info.context.worker.redis), info.context.caller
-        whose = signed_in(caller).uid if uid is None else uid
-        return cast("UserSummary", await user_summary.of_person(*stores, caller, whose, currency))
+        context = info.context
+        whose = signed_in(context.caller).uid if uid is None else uid
+        found = await user_summary.of_person(context.database, context.redis, context.caller, whose, currency)
+        return UserSummary.from_record(found)

@@ -1,4 +1,4 @@
-"""Queries and mutations about people."""
+"""Queries and mutations about users."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given
-from fullon_graphql.engine.fields.root import ONE, by_key, one_row, root_connection
+from fullon_graphql.engine.fields.root import ONE, one_row, root_connection, root_row
 from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.support.arguments import WhichUser
 from fullon_graphql.schema.users import CreateUserInput, TotpEnrolment, UpdateProfileInput, UpdateUserInput, User
@@ -20,35 +20,27 @@ from fullon_graphql.services.signing_in import totp
 from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 MYSELF = relation("User", "caller_uid", models.User.uid)
-"""From the caller to their own row."""
+"""From the caller to the caller's own row."""
 
 
 @strawberry.type
 class UserQueries:
     users: Connection[User] = root_connection(
-        "The people you may see, by key: yourself, or all as administrator.", User
+        "The users you may see, by key: yourself, or all for administrators.", User
     )
 
-    @strawberry.field(description="The person who is signed in.", metadata={ONE: MYSELF})
+    @strawberry.field(description="The signed-in user.", metadata={ONE: MYSELF})
     async def me(self, info: Info) -> User:
         return await one_row(info.context, User, signed_in(info.context.caller).uid)
 
-    @strawberry.field(
-        description="The person with this key; NOT_FOUND where there is none you may see.", metadata=by_key(User)
-    )
-    async def user(
-        self, info: Info, uid: Annotated[int, strawberry.argument(description="Key of the account.")]
-    ) -> User | None:
-        return await one_row(info.context, User, uid)
+    user: User | None = root_row("The user with this key; null if there is none you may see.", User)
 
 
-Profile = Annotated[UpdateProfileInput, strawberry.argument(name="input", description="What changes.")]
-NewUser = Annotated[CreateUserInput, strawberry.argument(name="input", description="The account.")]
-UserChanges = Annotated[
-    UpdateUserInput, strawberry.argument(name="input", description="The account, and what changes.")
-]
-CurrentPassword = Annotated[str, strawberry.argument(description="The password until now.")]
-NewPassword = Annotated[str, strawberry.argument(description="The password from now on, of at most 72 bytes.")]
+Profile = Annotated[UpdateProfileInput, strawberry.argument(name="input", description="The changes.")]
+NewUser = Annotated[CreateUserInput, strawberry.argument(name="input", description="The user.")]
+UserChanges = Annotated[UpdateUserInput, strawberry.argument(name="input", description="The user and its changes.")]
+CurrentPassword = Annotated[str, strawberry.argument(description="Current password.")]
+NewPassword = Annotated[str, strawberry.argument(description="New password, at most 72 bytes.")]
 Code = Annotated[str, strawberry.argument(description="A current one-time code.")]
 
 
@@ -60,51 +52,55 @@ async def _seed(write: UnitOfWork, _key: Key) -> TotpEnrolment:
 @strawberry.type
 class UserMutations:
     @change(User, "Change your own name, phone or identity document.")
-    async def update_profile(self, info: Info, profile: Profile) -> int:
+    async def update_profile(self, write: UnitOfWork, profile: Profile) -> int:
         values = given(profile, "expected_timestamp")
-        return await users.change_profile(info.context.write, values, profile.expected_timestamp)
+        return await users.change_profile(write, values, profile.expected_timestamp)
 
-    @change(bool, "Replace your password. All your other sessions end.")
-    async def change_password(self, info: Info, current_password: CurrentPassword, new_password: NewPassword) -> bool:
-        return await users.change_password(info.context.write, current_password, new_password)
+    @change(bool, "Change your password. All your other sessions end.")
+    async def change_password(
+        self, write: UnitOfWork, current_password: CurrentPassword, new_password: NewPassword
+    ) -> bool:
+        return await users.change_password(write, current_password, new_password)
 
     @change(
         TotpEnrolment,
-        "Begin to protect your account with one-time codes. Nothing changes until `confirmTotp` has seen one.",
+        "Start to enable one-time codes for your sign-in. Nothing changes until `confirmTotp` has accepted a code.",
         _seed,
     )
-    async def enrol_totp(self, info: Info) -> int:
-        return await totp.enrol(info.context.write)
+    async def enrol_totp(self, write: UnitOfWork) -> int:
+        return await totp.enrol(write)
 
-    @change(User, "From now on your account asks for one-time codes when you sign in.")
-    async def confirm_totp(self, info: Info, code: Code) -> int:
-        return await totp.confirm(info.context.write, code)
+    @change(User, "Enable one-time codes for your sign-in.")
+    async def confirm_totp(self, write: UnitOfWork, code: Code) -> int:
+        return await totp.confirm(write, code)
 
-    @change(User, "From now on your account asks for no one-time codes.")
-    async def disable_totp(self, info: Info, code: Code) -> int:
-        return await totp.disable(info.context.write, code)
+    @change(User, "Disable one-time codes for your sign-in.")
+    async def disable_totp(self, write: UnitOfWork, code: Code) -> int:
+        return await totp.disable(write, code)
 
-    @change(User, "Make an account. Administrators only.")
-    async def create_user(self, info: Info, user: NewUser) -> int:
-        return await users.create(info.context.write, given(user, "password"), user.password)
+    @change(User, "Create a user. Administrators only.")
+    async def create_user(self, write: UnitOfWork, user: NewUser) -> int:
+        return await users.create(write, given(user, "password"), user.password)
 
-    @change(User, "Change an account; another role, or none, ends its sessions. Administrators only.")
-    async def update_user(self, info: Info, user: UserChanges) -> int:
+    @change(
+        User, "Change a user. A change of the role or a deactivation ends the user's sessions. Administrators only."
+    )
+    async def update_user(self, write: UnitOfWork, user: UserChanges) -> int:
         values = given(user, "uid", "expected_timestamp")
-        return await users.change(info.context.write, user.uid, values, user.expected_timestamp)
+        return await users.change(write, user.uid, values, user.expected_timestamp)
 
-    @change(User, "Deactivate an account: its sessions end, and it can no longer sign in. Administrators only.")
-    async def deactivate_user(self, info: Info, uid: WhichUser) -> int:
-        return await users.change(info.context.write, uid, {"active": False})
+    @change(User, "Deactivate a user: all sessions end, and the user cannot sign in. Administrators only.")
+    async def deactivate_user(self, write: UnitOfWork, uid: WhichUser) -> int:
+        return await users.change(write, uid, {"active": False})
 
-    @change(User, "Let a deactivated account sign in again. Administrators only.")
-    async def activate_user(self, info: Info, uid: WhichUser) -> int:
-        return await users.change(info.context.write, uid, {"active": True})
+    @change(User, "Activate a deactivated user. Administrators only.")
+    async def activate_user(self, write: UnitOfWork, uid: WhichUser) -> int:
+        return await users.change(write, uid, {"active": True})
 
     @change(
         bool,
-        "Delete an account with its bots, exchange accounts and API keys; orders and trades stay. CONFLICT where"
-        " simulations or balances of the past stand against it: deactivate it instead. Administrators only.",
+        "Delete a user with the bots, exchange accounts and API keys; orders and trades are kept. CONFLICT if there are"
+        " simulations or past balances: deactivate the user instead. Administrators only.",
     )
-    async def delete_user(self, info: Info, uid: WhichUser) -> bool:
-        return await users.remove(info.context.write, uid)
+    async def delete_user(self, write: UnitOfWork, uid: WhichUser) -> bool:
+        return await users.remove(write, uid)

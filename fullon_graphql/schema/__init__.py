@@ -1,1 +1,1 @@
-"""The GraphQL types: one file per entity, columns and relations declared once, a description on everything."""
+"""The GraphQL types: one file per entity, with its columns, relations, inputs and events; no I/O."""

@@ -15,23 +15,25 @@ from fullon_graphql.schema.support.scalars import DateTime
 
 @entity(models.AuditEntry)
 class AuditEntry(Node):
-    """One change: who made it, of what, from what to what. Administrators only."""
+    """One change that was made through the graph or REST. Administrators only."""
 
-    seq: int = column("Its number: 1, 2, 3 and so on, without a gap.")
-    time: DateTime = column("When it was made.", filterable=True)
-    uid: int = column("Key of the person who made it.")
-    credential: str = column("What they signed in with: `session:<id>` or `api_key:<number>`.")
-    operation: str = column("Name of the mutation, e.g. `createBot`; also where it came over REST.", filterable=True)
-    entity: str = column("What was changed, e.g. `Bot`.", filterable=True)
+    seq: int = column("Number of the entry: 1, 2, 3 and so on without gaps.")
+    time: DateTime = column("Time of the change.", filterable=True)
+    uid: int = column("`uid` of the user who made the change.")
+    credential: str = column("Credential of the request: `session:<id>` or `api_key:<number>`.")
+    operation: str = column("Name of the mutation, e.g. `createBot`; the same name for REST.", filterable=True)
+    entity: str = column("Type of the changed row, e.g. `Bot`.", filterable=True)
     row_key: str = column("Key of the changed row.", models.AuditEntry.key, filterable=True)
-    input_digest: str = column("SHA-256 of the operation and its input, in hex.")
-    before: JSON | None = column("The row before, by column and without secrets; null where it is new.")
-    after: JSON | None = column("The row after; null where it is deleted.")
-    request_id: str = column("The request's `x-request-id`.", filterable=True)
-    previous_hash: str = column("Hash of the entry before it; zeros in the first one.")
-    hash: str = column("SHA-256 over `previousHash` and all of the above, in hex.")
+    input_digest: str = column("SHA-256 of the operation and its input, as hexadecimal digits.")
+    before: JSON | None = column("The row before the change, by column, without secrets; null for a new row.")
+    after: JSON | None = column("The row after the change; null for a deleted row.")
+    request_id: str = column("`x-request-id` of the request.", filterable=True)
+    previous_hash: str = column("`hash` of the previous entry; zeros for the first entry.")
+    hash: str = column("SHA-256 over `previousHash` and the other fields, as hexadecimal digits.")
 
 
-@strawberry.type(description="What happened to the audit log: an entry is only ever CREATED, unless somebody tampers.")
+@strawberry.type(
+    description="A new entry of the audit log. Any other kind than CREATED means that the log was altered."
+)
 class AuditEvent(RowEvent):
-    audit_entry: AuditEntry | None = changed_row(AuditEntry, "The entry; null once it is gone.")
+    audit_entry: AuditEntry | None = changed_row(AuditEntry, "The entry; null if it has been deleted.")

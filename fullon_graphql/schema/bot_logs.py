@@ -1,4 +1,4 @@
-"""What bots write."""
+"""Log lines of bots."""
 
 from __future__ import annotations
 
@@ -20,35 +20,34 @@ from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT, TICKER_OF_INSTR
 
 @entity(models.BotLog)
 class BotLog(Node):
-    """One line a bot wrote about one of its feeds. Equal lines of one moment are one line."""
+    """A line that a bot has written about one of its feeds. Equal lines with the same time appear once."""
 
     bot_id: int = column("Key of the bot.")
     feed_num: int = column("Number of the feed within the bot's strategy, from 0.")
     ex_id: int = column("Key of the exchange account the bot traded on.")
     exchange: str | None = column(
-        "Name of the exchange, e.g. `kraken`; null where the account is gone.", exchange_of_account(models.BotLog)
+        "Name of the exchange, e.g. `kraken`; null if the exchange account no longer exists.",
+        exchange_of_account(models.BotLog),
     )
     symbol: str = column("Instrument in the exchange's spelling, e.g. `BTC/USD`.")
-    position: float = column("Size of the bot's position, in base currency, below zero for a short one.")
-    message: str = column("What the bot wrote, in lower case.")
-    timestamp: DateTime = column("When the bot wrote it.")
+    position: float = column("Size of the bot's position in base currency; negative for a short position.")
+    message: str = column("Text of the line, in lower case.")
+    timestamp: DateTime = column("Time at which the line was written.")
 
     bot: BotRef = to_one("The bot.", relation("Bot", "bot_id", models.Bot.bot_id))
     account: ExchangeRef | None = to_one(
-        "The exchange account the bot traded on; null where that is gone.",
+        "The exchange account the bot traded on; null if it no longer exists.",
         relation("Exchange", "ex_id", models.Exchange.ex_id),
     )
     instrument: SymbolRef | None = to_one(
-        "The catalogued instrument; null where the catalogue has none.", INSTRUMENT_OF_ACCOUNT
+        "The instrument in the catalogue; null if it is not catalogued.", INSTRUMENT_OF_ACCOUNT
     )
 
-    ticker: TickerRef | None = batched(
-        "The instrument's live ticker; null where none has been seen.", TICKER_OF_INSTRUMENT
-    )
+    ticker: TickerRef | None = batched("Live ticker of the instrument; null if there is none.", TICKER_OF_INSTRUMENT)
 
 
-@strawberry.type(description="What happened to a line of a log, transaction by transaction.")
+@strawberry.type(description="A committed change of a log line.")
 class BotLogEvent(RowEvent):
     bot_log: BotLog | None = changed_row(
-        BotLog, "The line as it is when the event is sent, which may be later; null once it is gone."
+        BotLog, "The line as stored when the event is sent, which can be newer than the event; null if it is deleted."
     )

@@ -1,48 +1,26 @@
-"""What bots say about themselves while they run."""
+"""Live status of bots."""
 
 from __future__ import annotations
-
-from typing import Any, cast
 
 import strawberry
 from strawberry.scalars import JSON
 
-from fullon_graphql.cache import bots
-from fullon_graphql.context import Context
 from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
+from fullon_graphql.services import live
 
 
-@strawberry.type(description="What a running bot last said about one of its feeds.")
-class BotStatus:
+@strawberry.type(description="The latest status that a running bot has published for one of its feeds.")
+class BotStatus(FromRecord):
     bot_id: int = strawberry.field(description="Key of the bot.")
     feed_num: int | None = strawberry.field(description="Number of the feed within the bot's strategy, from 0.")
-    status: str | None = strawberry.field(description="What the bot is doing, in its own words.")
+    status: str | None = strawberry.field(description="Status text, as the bot writes it.")
     symbol: str | None = strawberry.field(description="Instrument in the exchange's spelling.")
-    period: str | None = strawberry.field(description="Unit of the feed's bars, in the bot's words.")
-    performance: float | None = strawberry.field(description="How the bot rates its result so far, in its own unit.")
-    timestamp: DateTime | None = strawberry.field(description="When it said so.")
-    data: JSON = strawberry.field(description="All that it said: bots may say more than the fields above.")
-
-    @classmethod
-    def of(cls, status: bots.FeedStatus) -> BotStatus:
-        """The GraphQL object of a cached status."""
-        return cls(
-            bot_id=status.bot_id,
-            feed_num=status.feed_num,
-            status=status.status,
-            symbol=status.symbol,
-            period=status.period,
-            performance=status.performance,
-            timestamp=DateTime(status.timestamp) if status.timestamp else None,
-            data=cast("Any", status.data),
-        )
+    period: str | None = strawberry.field(description="Unit of the feed's bars, as the bot writes it.")
+    performance: float | None = strawberry.field(description="The bot's result so far, in the bot's own unit.")
+    timestamp: DateTime | None = strawberry.field(description="Time of this status.")
+    data: JSON = strawberry.field(description="The complete published status; it can have more entries than this type.")
 
 
-async def _of_bots(context: Context, keys: list[tuple[int]]) -> list[list[BotStatus]]:
-    found = await bots.read_statuses(context.worker.redis, [bot_id for (bot_id,) in keys])
-    return [[BotStatus.of(status) for status in statuses] for statuses in found]
-
-
-STATUS_OF_BOT = Batch(("bot_id",), _of_bots)
-"""What a bot says, by feed number."""
+STATUS_OF_BOT = Batch(("bot_id",), live.statuses_of_bots, build=BotStatus.from_record)

@@ -1,4 +1,4 @@
-"""People's accounts on exchanges."""
+"""Exchange accounts of users, with their past balances."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
 from fullon_graphql.schema.live_orders import LIVE_ORDERS_OF_ACCOUNT, LiveOrder
 from fullon_graphql.schema.positions import POSITIONS_OF_ACCOUNT, Position
 from fullon_graphql.schema.support.claims import BLOCKS_OF_ACCOUNT, OPENINGS_OF_ACCOUNT, Claim
-from fullon_graphql.schema.support.inputs import expected_timestamp, needed, optional
+from fullon_graphql.schema.support.inputs import expected_timestamp, optional, required
 from fullon_graphql.schema.support.nodes import Node
 from fullon_graphql.schema.support.references import (
     BotRef,
     DryTradeRef,
     ExchangeHistoryRef,
+    ExchangeRef,
     OrderRef,
     TradeRef,
     UserRef,
@@ -33,68 +34,85 @@ _ON_ACCOUNT = Join(models.BotExchange, models.BotExchange.bot_id == models.Bot.b
 
 @entity(models.Exchange)
 class Exchange(Node):
-    """One person's account on one exchange. Its credentials are not part of the graph."""
+    """An account of a user on an exchange. Its credentials are not part of the graph."""
 
-    ex_id: int = column("Key of the account.")
-    uid: int = column("Key of the owner.")
+    ex_id: int = column("Key of the exchange account.")
+    uid: int = column("`uid` of the owner.")
     cat_ex_id: int = column("Key of the exchange in the catalogue.")
-    exchange_name: str = column(
-        "Name of that exchange, e.g. `kraken`.", exchange_name(models.Exchange), filterable=True
-    )
-    name: str = column("Name given by the owner.", filterable=True)
+    exchange_name: str = column("Name of the exchange, e.g. `kraken`.", exchange_name(models.Exchange), filterable=True)
+    name: str = column("Name chosen by the owner.", filterable=True)
     test: bool = column("True for the exchange's sandbox.", filterable=True)
-    active: bool = column("True while the platform watches and trades on it.", filterable=True)
-    timestamp: DateTime = column("When the account was added.", filterable=True)
+    active: bool = column("True if the platform monitors the account and trades on it.", filterable=True)
+    timestamp: DateTime = column("Time of creation.", filterable=True)
 
     catalog: CatExchange = to_one(
-        "The exchange it is an account on.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id)
+        "The exchange in the catalogue.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id)
     )
     user: UserRef = to_one("The owner.", relation("User", "uid", models.User.uid))
     bots: list[BotRef] = to_many(
-        "The bots that trade on it, by key.", relation("Bot", "ex_id", models.BotExchange.ex_id, _ON_ACCOUNT)
+        "The bots that trade on this account, by key.",
+        relation("Bot", "ex_id", models.BotExchange.ex_id, _ON_ACCOUNT),
     )
-    # By the owner as well, who comes first in the index of each of these tables.
+    # The owner is compared too: `uid` is the first column of the index of each of these tables.
     orders: Connection[OrderRef] = connection(
-        "Orders placed on it, by key.", relation("Order", ("uid", "ex_id"), (models.Order.uid, models.Order.ex_id))
+        "Orders placed on this account, by key.",
+        relation("Order", ("uid", "ex_id"), (models.Order.uid, models.Order.ex_id)),
     )
     trades: Connection[TradeRef] = connection(
-        "Live trades made on it, by key.", relation("Trade", ("uid", "ex_id"), (models.Trade.uid, models.Trade.ex_id))
+        "Live trades on this account, by key.",
+        relation("Trade", ("uid", "ex_id"), (models.Trade.uid, models.Trade.ex_id)),
     )
     dry_trades: Connection[DryTradeRef] = connection(
-        "Simulated trades on it, by key.",
+        "Simulated trades on this account, by key.",
         relation("DryTrade", ("uid", "ex_id"), (models.DryTrade.uid, models.DryTrade.ex_id)),
     )
     history: Connection[ExchangeHistoryRef] = connection(
-        "What it has held, oldest first; give `last` for the newest.",
+        "Past balances, oldest first; use `last` for the newest.",
         relation("ExchangeHistory", "ex_id", models.ExchangeHistory.ex_id),
     )
 
     balances: list[Balance] = batched(
-        "Live balances, one per currency; empty where the account daemon has written none.", BALANCES_OF_ACCOUNT
+        "Live balances, one per currency; empty until the account daemon has written them.", BALANCES_OF_ACCOUNT
     )
-    positions: list[Position] = batched(
-        "Live positions, one per instrument; empty where there are none.", POSITIONS_OF_ACCOUNT
-    )
+    positions: list[Position] = batched("Live positions, one per instrument.", POSITIONS_OF_ACCOUNT)
     live_orders: list[LiveOrder] = batched(
-        "What the exchange last said about its orders, by the exchange's id of them; finished ones stay for a while.",
+        "The exchange's latest reports about orders of this account, by the exchange's order id. Reports about finished"
+        " orders are kept for some time.",
         LIVE_ORDERS_OF_ACCOUNT,
     )
-    blocks: list[Claim] = batched("Instruments that one bot keeps others away from, by symbol.", BLOCKS_OF_ACCOUNT)
-    openings: list[Claim] = batched("Instruments in which a position is just being opened.", OPENINGS_OF_ACCOUNT)
+    blocks: list[Claim] = batched("Instruments that one bot has blocked for others, by symbol.", BLOCKS_OF_ACCOUNT)
+    openings: list[Claim] = batched("Instruments in which a bot is opening a position.", OPENINGS_OF_ACCOUNT)
 
 
-@strawberry.input(description="A new account on an exchange. Its credentials are no part of the graph.")
+@entity(models.ExchangeHistory)
+class ExchangeHistory(Node):
+    """A past balance of one currency on an exchange account. Equal entries appear once."""
+
+    ex_id: int = column("Key of the exchange account.")
+    user_id: int = column("`uid` of the owner.")
+    currency: str = column("The currency, e.g. `USD`.")
+    balance: float = column("The balance, in that currency.")
+    comment: str | None = column("Comment of the program that stored the entry.")
+    timestamp: DateTime = column("Time of the balance.")
+
+    account: ExchangeRef | None = to_one(
+        "The exchange account; null if you may not see it.", relation("Exchange", "ex_id", models.Exchange.ex_id)
+    )
+    user: UserRef = to_one("The owner.", relation("User", "user_id", models.User.uid))
+
+
+@strawberry.input(description="A new exchange account. Its credentials are not part of the graph.")
 class CreateExchangeInput:
-    cat_ex_id: int = needed("Key of the exchange in the catalogue.")
-    name: str = needed("At most 50 characters, unique among the owner's accounts on this exchange.")
+    cat_ex_id: int = required("Key of the exchange in the catalogue.")
+    name: str = required("At most 50 characters, unique among the owner's accounts on this exchange.")
     test: bool | None = optional("True for the exchange's sandbox.", False)
-    active: bool | None = optional("True to let the platform watch and trade on it at once.", True)
+    active: bool | None = optional("If true, the platform monitors the account and trades on it at once.", True)
 
 
-@strawberry.input(description="What is to change of an account. What is left out, or null, stays as it is.")
+@strawberry.input(description="Changes of an exchange account. A field that is omitted or null keeps its value.")
 class UpdateExchangeInput:
-    ex_id: int = needed("Key of the account.")
-    name: str | None = optional("Its new name.")
+    ex_id: int = required("Key of the exchange account.")
+    name: str | None = optional("New name.")
     test: bool | None = optional("Whether it is the exchange's sandbox.")
-    active: bool | None = optional("Whether the platform watches and trades on it.")
+    active: bool | None = optional("Whether the platform monitors the account and trades on it.")
     expected_timestamp: DateTime | None = expected_timestamp()

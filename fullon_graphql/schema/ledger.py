@@ -1,4 +1,4 @@
-"""What fields over trades and orders are asked with: which book, whose, of which period, in which currency."""
+"""Arguments of statistics over trades and orders: kind, owner, period and currency."""
 
 from __future__ import annotations
 
@@ -14,50 +14,51 @@ from fullon_graphql.services.analytics.ledger import MOST_DAYS, Period, Scope, T
 
 described(
     TradeKind,
-    "Which trades.",
+    "Kind of trades.",
     {
-        TradeKind.LIVE: "Those that were made on exchanges.",
-        TradeKind.DRY: "Those that bots in dry run only simulated.",
+        TradeKind.LIVE: "Trades executed on exchanges.",
+        TradeKind.DRY: "Trades simulated by bots in dry run.",
     },
 )
 
-Kind = Annotated[TradeKind, strawberry.argument(description="Live trades, or simulated ones.")]
-From = Annotated[
-    DateTime | None, strawberry.argument(name="from", description="Only what happened at or after this time.")
-]
-To = Annotated[DateTime | None, strawberry.argument(description="Only what happened before this time.")]
+Kind = Annotated[TradeKind, strawberry.argument(description="Kind of trades: live or simulated.")]
+From = Annotated[DateTime | None, strawberry.argument(name="from", description="Restrict to this time or later.")]
+To = Annotated[DateTime | None, strawberry.argument(description="Restrict to before this time.")]
 Days = Annotated[
     int | None,
-    strawberry.argument(description=f"Only the last so many days (1 to {MOST_DAYS}), instead of `from`."),
+    strawberry.argument(description=f"Restrict to the last N days (1 to {MOST_DAYS}); use either `days` or `from`."),
 ]
-OfBot = Annotated[int | None, strawberry.argument(description="Only what this bot did.")]
-OfAccount = Annotated[int | None, strawberry.argument(description="Only on this exchange account.")]
+OfBot = Annotated[int | None, strawberry.argument(description="Restrict to this bot.")]
+OfAccount = Annotated[int | None, strawberry.argument(description="Restrict to this exchange account.")]
 OfSymbol = Annotated[
-    str | None, strawberry.argument(description="Only this instrument, in the exchange's spelling, e.g. `BTC/USD`.")
+    str | None,
+    strawberry.argument(description="Restrict to this instrument, in the exchange's spelling, e.g. `BTC/USD`."),
 ]
 OfPerson = Annotated[
     int | None,
     strawberry.argument(
-        description="Only what belongs to this person: for administrators, who otherwise get everybody's together."
+        description="Restrict to this user. For administrators; without it they get the figures of all users together."
     ),
 ]
 Currency = Annotated[
     str,
     strawberry.argument(
-        description="What money is given in, e.g. `USD`. Other currencies are converted at the prices of now."
+        description="Currency of the amounts, e.g. `USD`. Other currencies are converted at current prices."
     ),
 ]
 Capital = Annotated[
     float | None,
-    strawberry.argument(description="What there was before the first trade, in `currency`, for fractions of it."),
+    strawberry.argument(
+        description="Capital before the first trade, in `currency`; needed for results that are fractions of it."
+    ),
 ]
 
-UNPRICED = "Currencies for which no live ticker gives a price: where there is one, money as a whole is null."
-IN = "What money is given in."
+UNPRICED = "Currencies that have no price in the live tickers. If there are any, the affected amounts are null."
+IN = "Currency of the amounts."
 
 
 def over_trades(description: str, answer: Callable[[Context, Scope, str], Awaitable[Any]]) -> Any:
-    """A root field over the trades in a scope, with figures in a currency."""
+    """A root field for statistics of the trades in a scope, with amounts in a currency."""
 
     async def resolve(
         root: Any,
@@ -79,5 +80,5 @@ def over_trades(description: str, answer: Callable[[Context, Scope, str], Awaita
 
 
 def bots(bot_id: int | None) -> tuple[int, ...] | None:
-    """One bot as a scope wants it."""
+    """The argument `botId` as a scope takes it."""
     return None if bot_id is None else (bot_id,)

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import strawberry
 
-
-@strawberry.type(description="How many orders have a status.")
-class StatusCount:
-    status: str = strawberry.field(description="The status in lower case, otherwise as the platform spells it.")
-    count: int = strawberry.field(description="How many orders.")
+from fullon_graphql.schema.support.records import FromRecord
 
 
-@strawberry.type(description="What became of orders. Statuses count alike in any letter case.")
-class OrderStatistics:
-    total_orders: int = strawberry.field(description="How many orders there are.")
-    open_orders: int = strawberry.field(description="Those that are neither filled, canceled nor rejected.")
-    filled_orders: int = strawberry.field(description="Those that are filled.")
-    canceled_orders: int = strawberry.field(description="Those that are canceled, in either spelling.")
-    rejected_orders: int = strawberry.field(description="Those the exchange has rejected.")
-    buys: int = strawberry.field(description="Those that buy.")
-    sells: int = strawberry.field(description="Those that sell.")
+@strawberry.type(description="The number of orders with one status.")
+class StatusCount(FromRecord):
+    status: str = strawberry.field(description="The status, in lower case.")
+    count: int = strawberry.field(description="Number of orders.")
+
+
+@strawberry.type(description="Counts of orders by outcome. The letter case of a status is ignored.")
+class OrderStatistics(FromRecord):
+    total_orders: int = strawberry.field(description="Number of orders.")
+    open_orders: int = strawberry.field(description="Number of orders that are not filled, canceled or rejected.")
+    filled_orders: int = strawberry.field(description="Number of filled orders.")
+    canceled_orders: int = strawberry.field(description="Number of canceled orders (`canceled` or `cancelled`).")
+    rejected_orders: int = strawberry.field(description="Number of orders that the exchange rejected.")
+    buys: int = strawberry.field(description="Number of buy orders.")
+    sells: int = strawberry.field(description="Number of sell orders.")
     fill_rate: float | None = strawberry.field(
-        description="`filled / (filled + canceled + rejected)`, from 0 to 1; null where none has ended."
+        description="`filled / (filled + canceled + rejected)`, from 0 to 1; null if none has ended."
     )
-    by_status: list[StatusCount] = strawberry.field(description="The number of every status there is, by its name.")
+    by_status: list[StatusCount] = strawberry.field(description="Number of orders per status, by status.")

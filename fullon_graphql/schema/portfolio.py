@@ -5,43 +5,44 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.schema.ledger import IN
+from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
 
 
-@strawberry.type(description="All that is held of one currency.")
-class AssetAllocation:
+@strawberry.type(description="The total holding of one currency.")
+class AssetAllocation(FromRecord):
     currency: str = strawberry.field(description="The currency, e.g. `BTC`.")
-    total: float = strawberry.field(description="How much of it is held, in itself.")
+    total: float = strawberry.field(description="Amount held, in this currency.")
     price: float | None = strawberry.field(
-        description="What one unit is worth in the portfolio's currency, by a live ticker between the two or by way of"
-        " one other currency; null where there is none."
+        description="Price of one unit in the portfolio's currency, from a live ticker of the two currencies or through"
+        " one other currency; null if there is none."
     )
     value: float | None = strawberry.field(description="`total * price`; null without a price.")
     weight: float | None = strawberry.field(
-        description="`value / totalValue`, from 0 to 1; null where the total is not known."
+        description="`value / totalValue`, from 0 to 1; null if the total is unknown."
     )
 
 
-@strawberry.type(description="Live balances of active exchange accounts, sandboxes aside, and what they are worth.")
-class PortfolioStats:
+@strawberry.type(description="Value of the live balances of active exchange accounts, without sandboxes.")
+class PortfolioStats(FromRecord):
     currency: str = strawberry.field(description=IN)
-    accounts: int = strawberry.field(description="How many exchange accounts are looked at.")
+    accounts: int = strawberry.field(description="Number of exchange accounts.")
     accounts_without_balance: list[int] = strawberry.field(
-        description="Keys of those that are empty, or that nobody has read from the exchange yet."
+        description="Keys of the exchange accounts that are empty or have not been read from the exchange yet."
     )
-    total_assets: int = strawberry.field(description="How many currencies are held.")
+    total_assets: int = strawberry.field(description="Number of currencies held.")
     total_value: float | None = strawberry.field(
-        description="What they are worth together; null where one of them has no price, or nothing is known."
+        description="Total value; null if a currency has no price or no balance is known."
     )
-    priced_value: float = strawberry.field(description="What those with a price are worth together.")
+    priced_value: float = strawberry.field(description="Total value of the currencies that have a price.")
     asset_allocation: list[AssetAllocation] = strawberry.field(
-        description="The currencies, the most valuable first, those without a price last."
+        description="The currencies by descending value; those without a price come last."
     )
     diversification_score: float | None = strawberry.field(
-        description="1 - the sum of squared weights (Herfindahl-Hirschman): 0 where all is in one currency, towards 1"
-        " the more evenly it is spread; null where a weight is not known."
+        description="1 - the sum of squared weights (Herfindahl-Hirschman index): 0 for a single currency, closer to 1"
+        " the more evenly the value is distributed; null if a weight is unknown."
     )
-    unpriced: list[str] = strawberry.field(description="Currencies that are held and have no price.")
+    unpriced: list[str] = strawberry.field(description="Currencies that are held but have no price.")
     prices_as_of: DateTime | None = strawberry.field(
-        description="When the oldest ticker was seen that priced something; null where none was needed."
+        description="Time of the oldest ticker used for a price; null if none was needed."
     )

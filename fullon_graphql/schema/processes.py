@@ -9,80 +9,85 @@ from strawberry.scalars import JSON
 
 from fullon_graphql.cache.processes import ProcessType, Report
 from fullon_graphql.schema.support.enums import described
+from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import processes
 
 described(
     ProcessType,
-    "The kinds of process the platform has.",
+    "Kind of a process of the platform.",
     {
         ProcessType.TICK: "Collects tickers.",
         ProcessType.OHLCV: "Collects candles and public trades.",
         ProcessType.BOT: "Runs a bot.",
-        ProcessType.ACCOUNT: "Watches exchange accounts.",
-        ProcessType.ORDER: "Places and follows orders.",
-        ProcessType.BOT_STATUS_SERVICE: "Collects what bots say about themselves.",
+        ProcessType.ACCOUNT: "Monitors exchange accounts.",
+        ProcessType.ORDER: "Places and tracks orders.",
+        ProcessType.BOT_STATUS_SERVICE: "Collects the status of bots.",
         ProcessType.CRAWLER: "Reads sources outside the exchanges.",
-        ProcessType.USER_TRADES_SERVICE: "Collects people's own trades.",
+        ProcessType.USER_TRADES_SERVICE: "Collects the trades of users.",
     },
 )
 
 
-@strawberry.type(description="A running part of the platform, as it describes itself.")
-class Process:
-    process_id: str = strawberry.field(description="`type:component:unix time of the start`.")
-    type: ProcessType = strawberry.field(description="Its kind.")
-    component: str = strawberry.field(description="What it takes care of, e.g. `ticker_daemon` or `kraken:BTC/USD`.")
-    params: JSON = strawberry.field(description="What it was started with.")
-    status: str | None = strawberry.field(
-        description="`starting`, `running`, `processing`, `idle`, `error` or `stopped`; null where it says nothing."
+@strawberry.type(description="A running process of the platform, as reported by itself.")
+class Process(FromRecord):
+    process_id: str = strawberry.field(description="Identifier: `type:component:start time in Unix seconds`.")
+    type: ProcessType = strawberry.field(description="Kind of the process.")
+    component: str = strawberry.field(
+        description="What the process works on, e.g. `ticker_daemon` or `kraken:BTC/USD`."
     )
-    message: str | None = strawberry.field(description="What it last said about what it does.")
-    created_at: DateTime | None = strawberry.field(description="When it was started.")
-    updated_at: DateTime | None = strawberry.field(description="When it last changed what it says.")
-    heartbeat_at: DateTime = strawberry.field(description="Its last sign of life.")
-    is_stale: bool = strawberry.field(description="True where that is more than ten minutes ago: it may hang.")
+    params: JSON = strawberry.field(description="Parameters of the start.")
+    status: str | None = strawberry.field(
+        description="`starting`, `running`, `processing`, `idle`, `error` or `stopped`; null if not reported."
+    )
+    message: str | None = strawberry.field(description="Latest status message.")
+    created_at: DateTime | None = strawberry.field(description="Time of the start.")
+    updated_at: DateTime | None = strawberry.field(description="Time of the latest change of the record.")
+    heartbeat_at: DateTime = strawberry.field(description="Time of the last heartbeat.")
+    is_stale: bool = strawberry.field(description="True if the last heartbeat is more than ten minutes ago.")
 
     @classmethod
-    def of(cls, report: Report) -> Process:
-        """The GraphQL object of a report."""
+    def from_record(cls, record: Report) -> Process:
+        """The object of a record."""
         return cls(
-            process_id=report.id,
-            type=report.type,
-            component=report.component,
-            params=cast("Any", report.params),
-            status=report.status,
-            message=report.message,
-            created_at=DateTime(report.created_at) if report.created_at else None,
-            updated_at=DateTime(report.updated_at) if report.updated_at else None,
-            heartbeat_at=DateTime(report.heartbeat),
-            is_stale=processes.is_stale(report),
+            process_id=record.id,
+            type=record.type,
+            component=record.component,
+            params=cast("Any", record.params),
+            status=record.status,
+            message=record.message,
+            created_at=DateTime(record.created_at) if record.created_at else None,
+            updated_at=DateTime(record.updated_at) if record.updated_at else None,
+            heartbeat_at=DateTime(record.heartbeat),
+            is_stale=processes.is_stale(record),
         )
 
 
-@strawberry.type(description="How many processes there are of one kind or status.")
+@strawberry.type(description="The number of processes of one kind or status.")
 class Tally:
     name: str = strawberry.field(description="The kind or status.")
-    count: int = strawberry.field(description="How many there are.")
+    count: int = strawberry.field(description="Number of processes.")
 
 
-@strawberry.type(description="How the platform's processes of the last hour are, taken together.")
-class SystemHealth:
-    healthy: bool = strawberry.field(description="True where nothing hangs and nothing reports an error.")
-    total_processes: int = strawberry.field(description="All processes that gave a sign of life.")
-    stale_processes: int = strawberry.field(description="Those whose last one is more than ten minutes ago.")
-    error_processes: int = strawberry.field(description="Those that report an error.")
-    by_type: list[Tally] = strawberry.field(description="How many there are of each kind, by name.")
-    by_status: list[Tally] = strawberry.field(description="How many have each status, by name.")
+@strawberry.type(description="Summary of the platform's processes of the last hour.")
+class SystemHealth(FromRecord):
+    healthy: bool = strawberry.field(description="True if no process is stale and none reports an error.")
+    total_processes: int = strawberry.field(description="Number of processes with a heartbeat.")
+    stale_processes: int = strawberry.field(
+        description="Number of processes whose last heartbeat is more than ten minutes ago."
+    )
+    error_processes: int = strawberry.field(description="Number of processes that report an error.")
+    by_type: list[Tally] = strawberry.field(description="Number of processes per kind, by kind.")
+    by_status: list[Tally] = strawberry.field(description="Number of processes per status, by status.")
 
     @classmethod
-    def of(cls, health: processes.Health) -> SystemHealth:
-        """The GraphQL object of the numbers."""
+    def from_record(cls, record: processes.Health) -> SystemHealth:
+        """The object of the counts."""
         return cls(
-            healthy=health.healthy,
-            total_processes=health.total,
-            stale_processes=health.stale,
-            error_processes=health.failing,
-            by_type=[Tally(name=name, count=count) for name, count in sorted(health.by_type.items())],
-            by_status=[Tally(name=name, count=count) for name, count in sorted(health.by_status.items())],
+            healthy=record.healthy,
+            total_processes=record.total,
+            stale_processes=record.stale,
+            error_processes=record.failing,
+            by_type=[Tally(name=name, count=count) for name, count in sorted(record.by_type.items())],
+            by_status=[Tally(name=name, count=count) for name, count in sorted(record.by_status.items())],
         )

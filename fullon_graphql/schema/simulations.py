@@ -15,11 +15,11 @@ from fullon_graphql.schema.support.references import BotRef
 
 @entity(models.Simulation)
 class Simulation(Node):
-    """The result of one simulated run of a bot."""
+    """The result of a simulated run of a bot."""
 
-    num: int = column("Key of the run.")
+    num: int = column("Key of the simulated run.")
     bot_id: int = column("Key of the bot.")
     name: str = column("Name of the run, unique within the bot.")
     json: JSON | None = column("The result, as the simulator wrote it.")
 
-    bot: BotRef = to_one("The bot that was simulated.", relation("Bot", "bot_id", models.Bot.bot_id))
+    bot: BotRef = to_one("The simulated bot.", relation("Bot", "bot_id", models.Bot.bot_id))

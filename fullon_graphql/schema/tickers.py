@@ -8,14 +8,14 @@ import strawberry
 
 from fullon_graphql import models
 from fullon_graphql.cache import tickers as cache
-from fullon_graphql.context import Context
 from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.fields.relation import to_one
 from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.engine.model.relations import Join, relation
+from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.references import SymbolRef
 from fullon_graphql.schema.support.scalars import DateTime
-from fullon_graphql.services import tickers
+from fullon_graphql.services import live
 
 INSTRUMENT = relation(
     "Symbol",
@@ -23,7 +23,7 @@ INSTRUMENT = relation(
     (models.CatExchange.name, models.Symbol.symbol),
     Join(models.CatExchange, models.CatExchange.cat_ex_id == models.Symbol.cat_ex_id),
 )
-"""From the names by which tickers and clients know an instrument to its row."""
+"""From the name of an exchange and of an instrument to the instrument's row."""
 
 INSTRUMENT_OF_ACCOUNT = relation(
     "Symbol",
@@ -31,59 +31,45 @@ INSTRUMENT_OF_ACCOUNT = relation(
     (models.Exchange.ex_id, models.Symbol.symbol),
     Join(models.Exchange, models.Exchange.cat_ex_id == models.Symbol.cat_ex_id),
 )
-"""From an account and what its exchange calls an instrument to the instrument's row."""
+"""From an exchange account and the name of an instrument to the instrument's row."""
 
 
 @same_for_everybody
-@strawberry.type(description="What an exchange last said about one instrument. Prices are in quote currency.")
-class Ticker:
-    exchange: str = strawberry.field(description="Lower-case name of the exchange.")
+@strawberry.type(description="The latest ticker of one instrument. Prices are in quote currency.")
+class Ticker(FromRecord):
+    exchange: str = strawberry.field(description="Name of the exchange, in lower case.")
     symbol: str = strawberry.field(description="Instrument in the exchange's spelling.")
-    price: float = strawberry.field(description="The current price.")
-    bid: float | None = strawberry.field(description="Best price somebody buys at.")
-    ask: float | None = strawberry.field(description="Best price somebody sells at.")
+    price: float = strawberry.field(description="Current price.")
+    bid: float | None = strawberry.field(description="Best bid price.")
+    ask: float | None = strawberry.field(description="Best ask price.")
     last: float | None = strawberry.field(description="Price of the last trade.")
-    volume: float | None = strawberry.field(description="Volume traded in the exchange's window, in base currency.")
-    change: float | None = strawberry.field(description="Change of the price over that window.")
-    percentage: float | None = strawberry.field(description="The same change in per cent.")
-    spread: float | None = strawberry.field(description="`ask - bid`; null where a side is missing.")
-    time: DateTime = strawberry.field(description="When the exchange said it.")
-    age_ms: float = strawberry.field(description="Milliseconds since then, when this answer was made.")
+    volume: float | None = strawberry.field(description="Volume in base currency over the exchange's time window.")
+    change: float | None = strawberry.field(description="Change of the price over that time window.")
+    percentage: float | None = strawberry.field(description="Change of the price in percent.")
+    spread: float | None = strawberry.field(description="`ask - bid`; null if either is missing.")
+    time: DateTime = strawberry.field(description="Time of the ticker.")
+    age_ms: float = strawberry.field(description="Age of the ticker at the time of the answer, in milliseconds.")
 
-    instrument: SymbolRef | None = to_one("The catalogued instrument; null where the catalogue has none.", INSTRUMENT)
+    instrument: SymbolRef | None = to_one("The instrument in the catalogue; null if it is not catalogued.", INSTRUMENT)
 
     @classmethod
-    def of(cls, ticker: cache.Ticker) -> Ticker:
-        """The GraphQL object of a cached ticker."""
+    def from_record(cls, record: cache.Ticker) -> Ticker:
+        """The object of a ticker in the cache."""
         return cls(
-            exchange=ticker.exchange,
-            symbol=ticker.symbol,
-            price=ticker.price,
-            bid=ticker.bid,
-            ask=ticker.ask,
-            last=ticker.last,
-            volume=ticker.volume,
-            change=ticker.change,
-            percentage=ticker.percentage,
-            spread=ticker.spread,
-            time=DateTime(datetime.fromtimestamp(ticker.time, UTC)),
-            age_ms=ticker.age_ms(),
+            exchange=record.exchange,
+            symbol=record.symbol,
+            price=record.price,
+            bid=record.bid,
+            ask=record.ask,
+            last=record.last,
+            volume=record.volume,
+            change=record.change,
+            percentage=record.percentage,
+            spread=record.spread,
+            time=DateTime(datetime.fromtimestamp(record.time, UTC)),
+            age_ms=record.age_ms(),
         )
 
 
-async def _of_instruments(context: Context, instruments: list[tuple[str | None, str]]) -> list[Ticker | None]:
-    # Where the account is gone there is no exchange; nothing has tickers under that name.
-    named = [(exchange or "", symbol) for exchange, symbol in instruments]
-    found = await tickers.of_instruments(context.worker.redis, context.caller, named)
-    return [Ticker.of(ticker) if ticker else None for ticker in found]
-
-
-async def _of_exchanges(context: Context, exchanges: list[tuple[str]]) -> list[list[Ticker]]:
-    found = await tickers.of_exchanges(context.worker.redis, context.caller, [exchange for (exchange,) in exchanges])
-    return [[Ticker.of(ticker) for ticker in of_exchange] for of_exchange in found]
-
-
-TICKER_OF_INSTRUMENT = Batch(("exchange", "symbol"), _of_instruments)
-"""The ticker of what names its instrument as tickers do; null where none has been seen."""
-TICKERS_OF_EXCHANGE = Batch(("name",), _of_exchanges)
-"""All tickers of a catalogued exchange, by symbol."""
+TICKER_OF_INSTRUMENT = Batch(("exchange", "symbol"), live.tickers_of_instruments, build=Ticker.from_record)
+TICKERS_OF_EXCHANGE = Batch(("name",), live.tickers_of_exchanges, build=Ticker.from_record)

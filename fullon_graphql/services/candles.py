@@ -10,12 +10,13 @@ from fullon_graphql.auth.principal import Caller, signed_in
 from fullon_graphql.database import Database
 from fullon_graphql.errors import FullonError, NotFound
 from fullon_graphql.models import Symbol
-from fullon_graphql.ohlcv.candles import CandleColumns
+from fullon_graphql.ohlcv.candles import Bars, CandleColumns
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services import symbols
+from fullon_graphql.services.sources import Sources
 from fullon_graphql.services.writing.checks import has_only_storable
 
 T = TypeVar("T")
@@ -31,6 +32,23 @@ async def of_markets(
     """
     signed_in(caller)
     return await store.candles(markets, timeframe, window)
+
+
+async def columns_of_instruments(
+    sources: Sources, keys: Sequence[tuple[str, str]], timeframe: Timeframe, window: Window
+) -> list[CandleColumns | FullonError]:
+    """The bars of each (exchange, symbol), in one statement; empty for an instrument without stored candles."""
+    markets = [Market(exchange, symbol) for exchange, symbol in keys]
+    found = await of_markets(sources.candles, sources.caller, markets, timeframe, window)
+    return [CandleColumns.empty() if isinstance(bars, NotFound) else bars for bars in found]
+
+
+async def bars_of_instruments(
+    sources: Sources, keys: Sequence[tuple[str, str]], timeframe: Timeframe, window: Window
+) -> list[Bars | FullonError]:
+    """The same, bar by bar."""
+    found = await columns_of_instruments(sources, keys, timeframe, window)
+    return [columns if isinstance(columns, FullonError) else columns.bars() for columns in found]
 
 
 class MarketData:

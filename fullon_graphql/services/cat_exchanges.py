@@ -15,6 +15,7 @@ from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import CatExchange, CatExchangeParam
 from fullon_graphql.services import params
 from fullon_graphql.services.access import may_read
+from fullon_graphql.services.sources import Sources
 from fullon_graphql.services.writing.checks import storable
 from fullon_graphql.services.writing.executor import UnitOfWork
 
@@ -80,6 +81,11 @@ async def param_values(database: Database, caller: Caller, keys: Sequence[tuple[
     rows = await database.rows(select(*key, CatExchangeParam.value).where(tuple_(*key).in_(keys)))
     found = {(row.cat_ex_id, row.name): row.value for row in rows}
     return [found.get(key) for key in keys]
+
+
+async def values_of_params(sources: Sources, keys: Sequence[tuple[int, str]]) -> list[str | None]:
+    """The value of each parameter, as `param_values` answers it."""
+    return await param_values(sources.database, sources.caller, keys)
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

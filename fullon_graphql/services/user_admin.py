@@ -18,6 +18,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Conflict, NotFound
 from fullon_graphql.models import Role, Session, User
 from fullon_graphql.services.signing_in.revocation import announce
+from fullon_graphql.services.sources import Sources
 
 MAIL_LENGTH = 80
 NAME_LENGTH = 50
@@ -39,6 +40,11 @@ class Account:
 def is_administrator(settings: Settings, mail: str, role: str) -> bool:
     """The role says so, or the mail is the one the platform is configured with."""
     return role == Role.ADMIN or mail == settings.admin_mail
+
+
+async def are_administrators(sources: Sources, keys: Sequence[tuple[str, str]]) -> list[bool]:
+    """Whether each (mail, role) is one of an administrator."""
+    return [is_administrator(sources.settings, mail, role) for mail, role in keys]
 
 
 def check_mail(mail: str) -> None:

@@ -13,6 +13,7 @@ from fullon_graphql.engine.fields.root import one_row
 from fullon_graphql.schema.balances import Balance
 from fullon_graphql.schema.exchanges import Exchange
 from fullon_graphql.schema.positions import Position
+from fullon_graphql.services.live import HeldPosition
 from fullon_graphql.streaming.pace import MaxRate, pause_of
 from fullon_graphql.streaming.sources import streamed
 from fullon_graphql.streaming.states import States
@@ -25,7 +26,7 @@ def _balances(
 ) -> States[int, list[cache.Balance], list[Balance]]:
     async def allowed() -> Callable[[list[cache.Balance]], list[Balance]]:
         await one_row(context, Exchange, ex_id)
-        return lambda held: list(map(Balance.of, held))
+        return lambda held: list(map(Balance.from_record, held))
 
     return States(context.worker.watches.balances, ex_id, allowed, pause_of(max_rate))
 
@@ -35,7 +36,7 @@ def _positions(
 ) -> States[int, list[cache.Position], list[Position]]:
     async def allowed() -> Callable[[list[cache.Position]], list[Position]]:
         account = await one_row(context, Exchange, ex_id)
-        return lambda taken: [Position.of(position, account.exchange_name) for position in taken]
+        return lambda taken: [Position.from_record(HeldPosition(position, account.exchange_name)) for position in taken]
 
     return States(context.worker.watches.positions, ex_id, allowed, pause_of(max_rate))
 

@@ -24,7 +24,7 @@ def _bot_status(
 ) -> States[int, list[FeedStatus], list[BotStatus]]:
     async def allowed() -> Callable[[list[FeedStatus]], list[BotStatus]]:
         await one_row(context, Bot, bot_id)
-        return lambda statuses: list(map(BotStatus.of, statuses))
+        return lambda statuses: list(map(BotStatus.from_record, statuses))
 
     return States(context.worker.watches.bots, bot_id, allowed, pause_of(max_rate))
 

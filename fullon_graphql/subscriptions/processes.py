@@ -18,7 +18,7 @@ from fullon_graphql.streaming.states import States
 def _processes(context: Context, max_rate: MaxRate = None) -> States[None, list[Report], list[Process]]:
     async def allowed() -> Callable[[list[Report]], list[Process]]:
         administrator(context.caller)
-        return lambda reports: list(map(Process.of, reports))
+        return lambda reports: list(map(Process.from_record, reports))
 
     return States(context.worker.watches.processes, None, allowed, pause_of(max_rate))
 

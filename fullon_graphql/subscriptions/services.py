@@ -35,10 +35,10 @@ class Statuses:
                 for status in statuses:
                     if self.name in (None, status.name) and self._is_new(status):
                         self.told[status.name] = status
-                        yield Service.of(status)
+                        yield Service.from_record(status)
 
     def state(self) -> list[Service]:
-        return [Service.of(status) for status in self.told.values()]
+        return [Service.from_record(status) for status in self.told.values()]
 
     def _is_new(self, status: ServiceStatus) -> bool:
         last = self.told.get(status.name)

@@ -108,7 +108,7 @@ class TickerSubscriptions:
 
 
 def _objects(found: Iterable[cache.Ticker]) -> list[Ticker]:
-    return [Ticker.of(ticker) for ticker in found]
+    return [Ticker.from_record(ticker) for ticker in found]
 
 
 def _is_newer(ticker: cache.Ticker, known: cache.Ticker | None) -> bool:

@@ -57,7 +57,7 @@ async def test_errors_of_queries_and_subscriptions_are_those_of_graphql_and_have
     async with start_apollo(
         server,
         token=await sign_in(TRADER),
-        queries=["{ me { uid } }", "{ bot(botId: 6) { name } }", "{ nonsense }"],
+        queries=["{ me { uid } }", "{ userSummary(uid: 3) { uid } }", "{ nonsense }"],
         subscriptions=["subscription { positions(exId: 30) { symbol } }"],
     ) as client:
         assert await client.hear_of("answer") == {"me": {"__typename": "User", "uid": TRADER}}

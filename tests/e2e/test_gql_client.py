@@ -24,7 +24,7 @@ from tests.fixtures.signing_in import SignIn
 
 ME = gql("{ me { uid } }")
 RENAME = "mutation ($name: String!) { updateBot(input: {botId: 1, name: $name}) { name } }"
-FOREIGN = gql("{ bot(botId: 6) { name } }")
+FOREIGN = gql("{ userSummary(uid: 3) { uid } }")
 
 
 def http(server: Server, token: str) -> HTTPXAsyncTransport:

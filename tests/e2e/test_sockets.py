@@ -155,7 +155,7 @@ async def test_errors_on_a_socket_have_the_codes_they_have_everywhere(server: Se
         ("subscription { nothing }", {}, "GRAPHQL_VALIDATION_FAILED"),
         ("subscription ($n: Float) { ticker(exchange: \"k\", symbol: \"s\", maxRate: $n) { price } }", {"n": 0}, "BAD_USER_INPUT"),
         ("subscription ($n: Float) { ticker(exchange: \"k\", symbol: \"s\", maxRate: $n) { price } }", {"n": "x"}, "BAD_USER_INPUT"),
-        ("{ bot(botId: 6) { name } }", {}, "NOT_FOUND"),
+        ("{ userSummary(uid: 3) { uid } }", {}, "NOT_FOUND"),
         ("{ services { name } }", {}, "FORBIDDEN"),
         ("{", {}, "GRAPHQL_PARSE_FAILED"),
     ]  # fmt: skip

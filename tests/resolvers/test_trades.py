@@ -140,5 +140,5 @@ async def test_what_is_computed_changes_and_what_is_left_out_stays(trader: Graph
 
 async def test_a_deleted_trade_is_gone_and_its_order_stays(trader: GraphClient) -> None:
     assert await trader.data("mutation { deleteTrade(tradeId: 2) }") == {"deleteTrade": True}
-    assert (await trader.ask("{ trade(tradeId: 2) { tradeId } }")).codes == ["NOT_FOUND"]
+    assert await trader.data("{ trade(tradeId: 2) { tradeId } }") == {"trade": None}
     assert (await trader.data("{ order(orderId: 2) { orderId } }"))["order"] == {"orderId": 2}

@@ -1,1 +1,1 @@
-"""The fields that schema types and roots are written with."""
+"""The fields with which schema types and roots are written."""

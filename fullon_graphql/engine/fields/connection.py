@@ -1,42 +1,51 @@
-"""Relay connections: one generic shape for every list of rows that can grow."""
+"""Relay connections: one generic shape for every list of rows that can grow, and the one field that pages them."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
-from fullon_graphql.engine.lists.pages import Slice, cursor_of
-from fullon_graphql.engine.model.entities import entity_of
+from fullon_graphql.context import Context, Info
+from fullon_graphql.engine.fields.filter_inputs import searching
+from fullon_graphql.engine.lists.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Slice, cursor_of
+from fullon_graphql.engine.model.entities import entity_of, required_entity
 
 T = TypeVar("T")
 
 First = Annotated[
-    int | None, strawberry.argument(description="How many rows from the front: 50 unless asked, 1000 at most.")
+    int | None,
+    strawberry.argument(
+        description=f"Number of rows from the start of the list: {DEFAULT_PAGE_SIZE} by default, {MAX_PAGE_SIZE} at"
+        " most."
+    ),
 ]
-After = Annotated[str | None, strawberry.argument(description="Only rows behind the one with this cursor.")]
-Last = Annotated[int | None, strawberry.argument(description="How many rows from the back, instead of `first`.")]
-Before = Annotated[str | None, strawberry.argument(description="Only rows in front of the one with this cursor.")]
+After = Annotated[str | None, strawberry.argument(description="Return only rows after the row with this cursor.")]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description="Number of rows from the end of the list; use either `first` or `last`."),
+]
+Before = Annotated[str | None, strawberry.argument(description="Return only rows before the row with this cursor.")]
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="The position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="True where rows follow the last one of this page.")
-    has_previous_page: bool = strawberry.field(description="True where rows precede the first one of this page.")
-    start_cursor: str | None = strawberry.field(description="Cursor of the first row; null on an empty page.")
+    has_next_page: bool = strawberry.field(description="True if rows follow the last row of this page.")
+    has_previous_page: bool = strawberry.field(description="True if rows precede the first row of this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first row; null for an empty page.")
     end_cursor: str | None = strawberry.field(
-        description="Cursor of the last row: give it as `after` to get the next page; null on an empty page."
+        description="Cursor of the last row; pass it as `after` to get the next page. Null for an empty page."
     )
 
 
-@strawberry.type(description="A row and its place in the list.")
+@strawberry.type(description="A row and its position in the list.")
 class Edge(Generic[T]):
-    cursor: str = strawberry.field(description="Opaque place of this row, for `after` and `before`.")
+    cursor: str = strawberry.field(description="Opaque position of this row, for `after` and `before`.")
     node: T = strawberry.field(description="The row.")
 
 
-@strawberry.type(description="One page of a list, with what is needed to ask for the next.")
+@strawberry.type(description="One page of a list, with the cursors to request the next one.")
 class Connection(Generic[T]):
     slice: strawberry.Private[Slice[Any]]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
@@ -45,11 +54,11 @@ class Connection(Generic[T]):
     def edges(self) -> list[Edge[T]]:
         return [Edge(cursor=self._cursor(row), node=row) for row in self.slice.rows]
 
-    @strawberry.field(description="The rows of this page alone, for clients that need no cursor per row.")
+    @strawberry.field(description="The rows of this page, without a cursor per row.")
     def nodes(self) -> list[T]:
         return self.slice.rows
 
-    @strawberry.field(description="Whether and where the list goes on.")
+    @strawberry.field(description="The position of this page in the list.")
     def page_info(self) -> PageInfo:
         rows = self.slice.rows
         return PageInfo(
@@ -60,10 +69,44 @@ class Connection(Generic[T]):
         )
 
     @strawberry.field(
-        description="How many rows the whole list has, as filtered. Costs a count, so ask only where it is shown."
+        description="Number of rows in the whole list after filtering. It runs a count in the database; select it only"
+        " if you show it."
     )
     async def total_count(self) -> int:
         return await self.count()
 
     def _cursor(self, row: object) -> str:
         return cursor_of(entity_of(type(row)), self.slice.order, row)
+
+
+Rows = Callable[[Context, Any, Page], Awaitable[Sequence[Any]]]
+"""Reads the rows of a page below a parent (None for a root field), as `Page.cut` finds them."""
+Count = Callable[[Context, Any, Page], Awaitable[int]]
+"""Counts the rows below a parent that the page's filter accepts."""
+
+
+def paged(description: str, target: str, rows: Rows, count: Count, metadata: dict[object, object]) -> Any:
+    """A connection field over the entity called `target`, with the arguments for paging, filter and order."""
+
+    async def resolve(
+        root: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter_: Any = None,
+        order_by: Any = None,
+    ) -> Any:
+        page = Page.read(
+            required_entity(target),
+            first=first, after=after, last=last, before=before, filter_=filter_, order_by=order_by,
+        )  # fmt: skip
+
+        async def total() -> int:
+            return await count(info.context, root, page)
+
+        return Connection(slice=page.arrange(await rows(info.context, root, page)), count=total)
+
+    resolve.__annotations__ |= searching(target)
+    return strawberry.field(resolver=resolve, description=description, metadata=metadata)

@@ -1,4 +1,4 @@
-"""Inputs: the types of `filter` and `orderBy`, made for every entity from its columns."""
+"""The input types of `filter` and `orderBy`, generated for every entity from its columns."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.lazy_type import LazyType
 from strawberry.utils.str_converters import to_camel_case
 
+from fullon_graphql.engine.lists.filters import MOST_VALUES
 from fullon_graphql.engine.lists.ordering import SortDirection
-from fullon_graphql.engine.model.entities import Entity, entity_named
+from fullon_graphql.engine.model.entities import Entity, required_entity
 
-_OPERATORS: Final = {
-    "eq": "Equal to this.",
-    "ne": "Anything but this; rows without a value too.",
-    "in": "Equal to one of these, 1000 at most; to nothing where there are none.",
-    "lt": "Less than this.",
-    "lte": "Less than this or equal.",
-    "gt": "Greater than this.",
-    "gte": "Greater than this or equal.",
-    "like": r"Like this pattern: `%` is any text, `_` one character, `\` takes the meaning from these. Case matters.",
-    "isNull": "True for rows without a value, false for rows with one.",
+_OPERATORS: Final[Mapping[str, str]] = {
+    "eq": "Equal to this value.",
+    "ne": "Not equal to this value; includes rows without a value.",
+    "in": f"Equal to one of these values, {MOST_VALUES} at most. An empty list matches no row.",
+    "lt": "Less than this value.",
+    "lte": "Less than or equal to this value.",
+    "gt": "Greater than this value.",
+    "gte": "Greater than or equal to this value.",
+    "like": r"Matches this pattern, case-sensitive: `%` is any text, `_` one character, `\` escapes both.",
+    "isNull": "True matches rows without a value, false rows with a value.",
 }
 _ORDERED: Final = ("eq", "ne", "in", "lt", "lte", "gt", "gte", "isNull")
 _KINDS: Final[Mapping[Any, tuple[str, Iterable[str]]]] = {
@@ -36,17 +37,17 @@ _KINDS: Final[Mapping[Any, tuple[str, Iterable[str]]]] = {
     bool: ("BooleanFilter", ("eq", "ne", "isNull")),
 }
 
-strawberry.enum(SortDirection, description="Which end a list begins at. Rows without a value stand at the end anyway.")
+strawberry.enum(SortDirection, description="Direction of an order. Rows without a value are last in both directions.")
 for _value, _description in zip(
     SortDirection.__strawberry_definition__.values,  # type: ignore[attr-defined]  # put there by the call above
-    ("Smallest, oldest or first by alphabet.", "Greatest, newest or last by alphabet."),
+    ("Ascending: smallest, oldest or alphabetically first.", "Descending: greatest, newest or alphabetically last."),
     strict=True,
 ):
     _value.description = _description
 
 
 class _Field(NamedTuple):
-    """A field of an input: its type and what is said about it."""
+    """The type and the description of an input field."""
 
     type: Any
     description: str
@@ -57,25 +58,24 @@ def searching(target: str) -> dict[str, Any]:
     return {
         "filter_": Annotated[
             _optional(_Generated(target, "filter")),
-            strawberry.argument(name="filter", description="Only rows of which this holds."),
+            strawberry.argument(name="filter", description="Return only rows that match this filter."),
         ],
         "order_by": Annotated[
             _optional(list[_Generated(target, "order")]),  # type: ignore[misc]  # a type that is made later
             strawberry.argument(
-                description="By what the list is ordered, most important first; by key unless asked, and where equal."
+                description="Order of the list, most significant column first. The key is the default and the last"
+                " tie-break."
             ),
         ],
     }
 
 
 class _Generated(LazyType[Any, Any]):
-    """An input of an entity, made when the schema is, and all entities are there."""
+    """An input of an entity, generated with the schema, when all entities are declared."""
 
     def resolve_type(self) -> type[Any]:
-        """The input, the same one each time."""
-        entity = entity_named(self.type_name)
-        if entity is None:
-            raise LookupError(f"No entity is called {self.type_name!r}; is its module imported by graph.py?")
+        """The input type; always the same object."""
+        entity = required_entity(self.type_name)
         return _filter_of(entity) if self.module == "filter" else _order_of(entity)
 
 
@@ -88,11 +88,11 @@ def _filter_of(entity: Entity) -> type[Any]:
     }
     return _input(
         f"{entity.name}Filter",
-        f"Which rows of {entity.name} are asked for. All that is said here must hold.",
+        f"Filter for rows of {entity.name}. All conditions must match.",
         {
-            "and": _Field(list[itself], "All of these hold."),  # type: ignore[valid-type]  # made when the schema is
-            "or": _Field(list[itself], "At least one of these holds; nothing where there are none."),  # type: ignore[valid-type]  # the same
-            "not": _Field(itself, "This does not hold."),
+            "and": _Field(list[itself], "All of these match."),  # type: ignore[valid-type]  # made when the schema is
+            "or": _Field(list[itself], "At least one of these matches. An empty list matches no row."),  # type: ignore[valid-type]  # the same
+            "not": _Field(itself, "This does not match."),
             **columns,
         },
     )
@@ -102,7 +102,7 @@ def _filter_of(entity: Entity) -> type[Any]:
 def _order_of(entity: Entity) -> type[Any]:
     columns = _searchable(entity)
     field = Enum(f"{entity.name}OrderField", {name.upper(): name for name in columns})  # type: ignore[misc]  # by columns
-    strawberry.enum(field, description=f"What rows of {entity.name} can be ordered by.")
+    strawberry.enum(field, description=f"Columns by which rows of {entity.name} can be ordered.")
     for value, (_, description) in zip(
         field.__strawberry_definition__.values,  # type: ignore[attr-defined]  # put there by the call above
         columns.values(),
@@ -111,14 +111,14 @@ def _order_of(entity: Entity) -> type[Any]:
         value.description = description
     return _input(
         f"{entity.name}Order",
-        f"One column that rows of {entity.name} are ordered by.",
-        {"field": _Field(field, "Which column."), "direction": _Field(SortDirection, "Which end comes first.")},
+        f"A column by which rows of {entity.name} are ordered.",
+        {"field": _Field(field, "The column."), "direction": _Field(SortDirection, "The direction.")},
         required={"field": ..., "direction": SortDirection.ASC},
     )
 
 
 def _searchable(entity: Entity) -> dict[str, tuple[Any, str]]:
-    """The columns that can be searched by, those of which there is a kind of filter: type and description."""
+    """Type and description of the searchable columns for whose type there is a filter."""
     fields = {field.python_name: field for field in entity.graph_type.__strawberry_definition__.fields}
     found = {name: (_plain(fields[name].type), fields[name].description or "") for name in entity.searchable}
     return {name: column for name, column in found.items() if _has_kind(column[0])}
@@ -130,7 +130,7 @@ def _has_kind(type_: Any) -> bool:
 
 @cache
 def _kind(type_: Any) -> type[Any]:
-    """The input by which a column of this type is compared."""
+    """The input that compares a column of this type."""
     if isinstance(type_, StrawberryEnumDefinition):
         return _comparing(f"{type_.name}Filter", type_.wrapped_cls, ("eq", "ne", "in", "isNull"))
     if _is_time(type_):
@@ -141,13 +141,13 @@ def _kind(type_: Any) -> type[Any]:
 def _comparing(name: str, type_: Any, operators: Iterable[str]) -> type[Any]:
     types = {"in": list[type_], "isNull": bool}
     fields = {one: _Field(types.get(one, type_), _OPERATORS[one]) for one in operators}
-    return _input(name, "How a value compares. All that is said here must hold.", fields)
+    return _input(name, "Conditions for a value. All must match.", fields)
 
 
 def _input(
     name: str, description: str, fields: Mapping[str, _Field], required: Mapping[str, Any] | None = None
 ) -> type[Any]:
-    """An input that reaches resolvers as graphql-core has coerced it, and plans alike: a mapping by GraphQL names."""
+    """An input that resolvers and plans receive as graphql-core coerced it: a mapping by GraphQL names."""
     defaults = required or {}
     body: dict[str, Any] = {
         "__annotations__": {

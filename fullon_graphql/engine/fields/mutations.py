@@ -1,7 +1,8 @@
-"""Mutations that change rows: declared once with what they answer, each with `idempotencyKey` and `dryRun`.
+"""Mutations that change rows, each with the arguments `idempotencyKey` and `dryRun`.
 
-The resolver of such a field calls a service with `info.context.write` and returns the key that the service answers.
-The field itself answers the row with that key, read in the same transaction: also in a dry run, before it is undone.
+The resolver of such a field takes `write`, the open unit of work, calls a service with it and returns the key of the
+changed row. The field answers the row with that key, read in the same transaction; a dry run reads it before the
+rollback.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.extensions import FieldExtension
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import ReservedName, StrawberryResolver
 
 from fullon_graphql.context import Info
 from fullon_graphql.engine.model.entities import entity_of
@@ -30,33 +32,41 @@ _COMMON: Final = (
         "idempotency_key",
         None,
         StrawberryAnnotation(str | None),
-        description="Any text of your own, e.g. a UUID. Repeating the change with the same key and input answers as the"
-        " first time and changes nothing; other input with it is a CONFLICT.",
+        description="A text that identifies this change, e.g. a UUID. A repetition with the same key and input returns"
+        " the first answer and changes nothing; the same key with other input is a CONFLICT.",
         default=None,
     ),
     StrawberryArgument(
         "dry_run",
         None,
         StrawberryAnnotation(bool | None),
-        description="True checks everything and answers what would be, and writes nothing.",
+        description="If true, the change is checked and its result is returned, but nothing is written.",
         default=False,
     ),
 )
 
 
-def change(type_: Any, description: str, answer: Answer | None = None) -> Any:
-    """A mutation that answers `type_`: an entity's row, `bool`, or whatever `answer` makes of the key."""
+def change(
+    type_: Any, description: str, answer: Answer | None = None
+) -> Callable[[Callable[..., Awaitable[Key]]], Any]:
+    """Declare a resolver as a mutation that answers `type_`: an entity's row, `bool`, or what `answer` returns."""
     performed = Performed(answer or (_true if type_ is bool else row_of(type_)))
-    return strawberry.mutation(graphql_type=type_, description=description, extensions=[performed])
+
+    def declare(resolver: Callable[..., Awaitable[Key]]) -> Any:
+        return strawberry.mutation(
+            _ChangeResolver(resolver), graphql_type=type_, description=description, extensions=[performed]
+        )
+
+    return declare
 
 
 def given(values: object, *but: str) -> dict[str, Any]:
-    """The fields that a client has filled in of an input, by Python name, as values that JSON and SQL can carry."""
+    """The fields of an input that the client has set, by Python name, as values for JSON and SQL."""
     return {name: value for name, value in _plain(values).items() if name not in but}
 
 
 def row_of(type_: type[Any]) -> Answer:
-    """Answers the row of `type_` with the key, as it is seen in the write's transaction."""
+    """An answer that reads the row of `type_` with the returned key in the unit of work's transaction."""
     entity = entity_of(type_)
 
     async def read(write: UnitOfWork, key: Key) -> Any:
@@ -70,14 +80,20 @@ def row_of(type_: type[Any]) -> Answer:
     return read
 
 
+class _ChangeResolver(StrawberryResolver[Any]):
+    """A resolver whose parameter `write` is the unit of work and no argument of the field."""
+
+    RESERVED_PARAMSPEC = (*StrawberryResolver.RESERVED_PARAMSPEC, ReservedName("write"))
+
+
 class Performed(FieldExtension):
-    """Runs the resolver inside a write."""
+    """Runs the resolver inside a unit of work."""
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
     def apply(self, field: StrawberryField) -> None:
-        """Add the arguments that every change has."""
+        """Add the arguments that every mutation of this kind has."""
         own = [argument for argument in field.arguments if argument not in _COMMON]
         field.arguments = [*own, *_COMMON]
 
@@ -90,21 +106,19 @@ class Performed(FieldExtension):
         dry_run: bool | None = False,
         **kwargs: Any,
     ) -> Any:
-        """What the change answers, once it is committed (or undone)."""
+        """The answer of the mutation, after the commit or rollback."""
         context = info.context
-        intent = ChangeRequest(
+        request = ChangeRequest(
             context.caller, info.field_name, _plain(kwargs), context.request_id, idempotency_key, bool(dry_run)
         )
 
         async def run(write: UnitOfWork) -> Key:
-            context.unit_of_work = write
-            return await next_(source, info, **kwargs)
+            return await next_(source, info, write=write, **kwargs)
 
         try:
-            return await context.worker.writes.perform(intent, run, self._answer)
+            return await context.worker.writes.perform(request, run, self._answer)
         finally:
-            context.unit_of_work = None
-            context.forget()  # what was loaded before may be otherwise now
+            context.forget()  # rows loaded before the change may be out of date
 
 
 async def _true(_write: UnitOfWork, _key: Key) -> bool:
@@ -112,7 +126,7 @@ async def _true(_write: UnitOfWork, _key: Key) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """An argument without Strawberry: inputs as dictionaries of what was given, enums by their value."""
+    """An argument without Strawberry's types: inputs as dictionaries of the fields that were set, enums by value."""
     if is_dataclass(value):
         value = {field.name: getattr(value, field.name) for field in fields(value)}
     match value:

@@ -1,91 +1,98 @@
-"""Root fields over entities: a connection over all rows the caller may see, and one row by its key."""
+"""Root fields over entities: a connection over all rows the caller may see, all of them, and one row by its key."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import inspect
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeVar
 
 import strawberry
 from sqlalchemy import func
 
+from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context, Info
-from fullon_graphql.engine.fields.connection import After, Before, Connection, First, Last
-from fullon_graphql.engine.fields.filter_inputs import searching
-from fullon_graphql.engine.lists import opaque_ids
+from fullon_graphql.engine.fields.connection import paged
+from fullon_graphql.engine.fields.relation import find_one
 from fullon_graphql.engine.lists.filters import narrowed
 from fullon_graphql.engine.lists.pages import Page
-from fullon_graphql.engine.model.entities import Entity, entity_of
-from fullon_graphql.engine.model.relations import Relation
-from fullon_graphql.engine.reference.loaders import identity, load_entity
+from fullon_graphql.engine.model.entities import entity_of
+from fullon_graphql.engine.reference.loaders import identity, load_one
 from fullon_graphql.errors import NotFound
 
 T = TypeVar("T")
 
 ROOT = "root"
-"""Where a root connection's entity type stands in its Strawberry metadata."""
+"""Metadata key of the entity type of a root connection."""
 ALL = "all"
-"""Where the entity type of a root field that lists all its rows stands."""
+"""Metadata key of the entity type of a root field that lists all its rows."""
 ONE = "one"
-"""Where the relation from a root field's arguments (or from `caller_uid`) to its row stands."""
+"""Metadata key of the relation from a root field's arguments (or from `caller_uid`) to its row."""
 NODES = "nodes"
-"""Where the function stands that reads global ids from the arguments of a root field over all types."""
-
-
-def by_key(type_: type[Any]) -> dict[object, Relation]:
-    """The metadata of a root field whose arguments are the key of the row it answers."""
-    return {ONE: identity(entity_of(type_))}
+"""Metadata key of the function that reads global ids from the arguments of a root field over all types."""
 
 
 def root_connection(description: str, type_: type[Any]) -> Any:
     """A root field that is a Relay connection over every row of `type_` the caller may see."""
     entity = entity_of(type_)
 
-    async def resolve(
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter_: Any = None,
-        order_by: Any = None,
-    ) -> Any:
-        page = Page.read(entity, first=first, after=after, last=last, before=before, filter_=filter_, order_by=order_by)
-        rows = await _rows(info.context, entity, page)
+    async def rows(context: Context, _root: None, page: Page) -> Sequence[Any]:
+        statement = page.cut(entity.rows(context.caller), entity)
+        return [entity.build(row) for row in await context.database.rows(statement)]
 
-        async def count() -> int:
-            return await _count(info.context, entity, page)
+    async def count(context: Context, _root: None, page: Page) -> int:
+        found = narrowed(entity.visible(context.caller), entity, page.filter)
+        total = func.count().label("total")
+        row = await context.database.row(found.with_only_columns(total, maintain_column_froms=True))
+        return int(row.total) if row else 0
 
-        return Connection(slice=page.arrange(rows), count=count)
+    return paged(description, entity.name, rows, count, {ROOT: type_})
 
-    resolve.__annotations__ |= searching(entity.name)
-    return strawberry.field(resolver=resolve, description=description, metadata={ROOT: type_})
+
+def root_list(description: str, type_: type[Any]) -> Any:
+    """A root field for every row of `type_` the caller may see, by key; for lists that stay short."""
+    entity = entity_of(type_)
+
+    async def resolve(info: Info) -> Any:
+        statement = entity.rows(info.context.caller).order_by(*entity.key)
+        return [entity.build(row) for row in await info.context.database.rows(statement)]
+
+    return strawberry.field(resolver=resolve, description=description, metadata={ALL: type_})
+
+
+def root_row(description: str, type_: type[Any]) -> Any:
+    """A root field for the row of `type_` with a key; its arguments are the key columns with their descriptions.
+
+    Null if there is no such row that the caller may see.
+    """
+    relation = identity(entity_of(type_))
+
+    async def resolve(info: Info, **key: Any) -> Any:
+        signed_in(info.context.caller)
+        return await find_one(info, relation, tuple(key[name] for name in relation.local))
+
+    resolve.__signature__ = _signature(type_, relation.local)  # type: ignore[attr-defined]  # read by inspect.signature
+    return strawberry.field(resolver=resolve, description=description, metadata={ONE: relation})
+
+
+def _signature(type_: type[Any], names: Sequence[str]) -> inspect.Signature:
+    """The parameters of a resolver that takes `info` and the columns `names` of `type_`."""
+    columns = {field.python_name: field for field in type_.__strawberry_definition__.fields}
+    parameters = [inspect.Parameter("info", inspect.Parameter.KEYWORD_ONLY, annotation=Info)]
+    for name in names:
+        column = columns[name]
+        described: Any = Annotated[column.type, strawberry.argument(description=column.description)]
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=described))
+    return inspect.Signature(parameters)
 
 
 async def one_row(context: Context, type_: type[T], *key: object) -> T:
     """The row of `type_` with this key.
 
     Raises:
-        NotFound: there is none, or it is not the caller's to see.
+        NotFound: there is none that the caller may see.
     """
     entity = entity_of(type_)
-    found: T | None = await load_entity(context, entity, key) if opaque_ids.fits(key, entity.key) else None
+    found: T | None = await load_one(context, identity(entity), key)
     if found is None:
         raise NotFound(f"No {entity.name} with key {', '.join(map(str, key))}.")
     return found
-
-
-async def all_rows(context: Context, type_: type[T]) -> list[T]:
-    """Every row of `type_` the caller may see, by key: for lists that stay short."""
-    entity = entity_of(type_)
-    statement = entity.rows(context.caller).order_by(*entity.key)
-    return [entity.build(row) for row in await context.database.rows(statement)]
-
-
-async def _rows(context: Context, entity: Entity, page: Page) -> list[Any]:
-    statement = page.cut(entity.rows(context.caller), entity)
-    return [entity.build(row) for row in await context.database.rows(statement)]
-
-
-async def _count(context: Context, entity: Entity, page: Page) -> int:
-    rows = narrowed(entity.visible(context.caller), entity, page.filter)
-    row = await context.database.row(rows.with_only_columns(func.count().label("total"), maintain_column_froms=True))
-    return int(row.total) if row else 0

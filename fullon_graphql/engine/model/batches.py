@@ -1,11 +1,12 @@
-"""Batches: fields whose values come from another store, or from the process, for many parents at a time.
+"""Batches: fields whose values come from another store, fetched for many parents at a time.
 
-A batch is declared once: the parent's fields that make its key, and the function that answers many keys. The
-reference execution collects keys in a loader; a plan takes them out of the rows that PostgreSQL has answered.
+A batch is declared once: the parent's fields that make its key, and the fetcher in `services/` that answers many keys.
+The reference execution collects keys in a loader; a plan reads them from the rows that PostgreSQL has returned.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,42 +18,60 @@ from fullon_graphql.engine.model.entities import Key
 from fullon_graphql.engine.reference.loaders import loader
 
 BATCH = "batch"
-"""Where a field's `Batch` stands in its Strawberry metadata."""
+"""Metadata key of a field's `Batch`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """From the columns `local` of parents to one value each.
 
-    `load(context, keys, **arguments)` answers in the order of its keys, which are distinct; an exception in the place
-    of a value is that parent's error. Its arguments are what `read` makes of the field's own.
+    `fetch(context, keys, **arguments)` answers one value per key, in the order of its keys, which are distinct; an
+    exception in place of a value is the error of that parent. `parse` converts the field's arguments for it. `build`
+    makes the GraphQL object of a fetched record; without it records are passed on.
     """
 
     local: tuple[str, ...]
-    load: Callable[..., Awaitable[Sequence[Any]]]
-    read: Callable[..., dict[str, Any]] = dict
+    fetch: Callable[..., Awaitable[Sequence[Any]]]
+    parse: Callable[..., dict[str, Any]] | None = None
+    build: Callable[[Any], Any] | None = None
 
     @property
-    def loader(self) -> str:
-        """The function that answers, for people: `module.function`."""
-        return f"{self.load.__module__}.{self.load.__qualname__}"
+    def fetcher(self) -> str:
+        """The name of the fetcher for people: `module.function`."""
+        return f"{self.fetch.__module__}.{self.fetch.__qualname__}"
 
-    async def of(self, context: Context, parent: object, **arguments: Any) -> Any:
-        """The value of one parent, loaded together with those of all parents that are asked alike."""
-        read = self.read(**arguments)
+    def arguments(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The fetcher's arguments, made of the field's own."""
+        return self.parse(**given) if self.parse else {}
 
-        async def fetch(keys: list[Key]) -> Sequence[Any]:
-            return await self.load(context, keys, **read)
+    async def values(self, context: Context, keys: Sequence[Key], arguments: dict[str, Any]) -> list[Any]:
+        """The value of each key, in one call of the fetcher."""
+        return [self._built(found) for found in await self.fetch(context, keys, **arguments)]
 
-        name = ("batch", self, tuple(read.items()))
+    async def value(self, context: Context, parent: object, given: dict[str, Any]) -> Any:
+        """The value of one parent, fetched together with those of all parents with the same arguments."""
+        arguments = self.arguments(given)
 
+        async def fetch(keys: list[Key]) -> list[Any]:
+            return await self.values(context, keys, arguments)
+
+        name = ("batch", self, tuple(arguments.items()))
         return await loader(context, name, fetch).load(tuple(getattr(parent, local) for local in self.local))
+
+    def _built(self, found: Any) -> Any:
+        if self.build is None or found is None or isinstance(found, BaseException):
+            return found
+        return [self.build(record) for record in found] if type(found) is list else self.build(found)
 
 
 def batched(description: str, batch: Batch) -> Any:
-    """A field without arguments that is answered by `batch`."""
+    """A field that is answered by `batch`; its arguments are the parameters of `batch.parse`."""
 
-    async def resolve(root: Any, info: Info) -> Any:
-        return await batch.of(info.context, root)
+    async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
+        return await batch.value(info.context, root, arguments)
 
+    own = [parameter for name, parameter in inspect.signature(resolve).parameters.items() if name != "arguments"]
+    parsed = inspect.signature(batch.parse, eval_str=True).parameters.values() if batch.parse else ()
+    named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *parsed)]
+    resolve.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # read by inspect.signature
     return strawberry.field(resolver=resolve, description=description, metadata={BATCH: batch})

@@ -105,8 +105,20 @@ def entity(
 
 
 def entity_named(name: str) -> Entity | None:
-    """The entity behind a GraphQL type name, or None where the name is no entity's."""
+    """The entity behind a GraphQL type name, or None if no entity has this name."""
     return _entities.get(name)
+
+
+def required_entity(name: str) -> Entity:
+    """The entity behind a GraphQL type name.
+
+    Raises:
+        LookupError: there is none; usually its module is not imported by `graph.py`.
+    """
+    found = entity_named(name)
+    if found is None:
+        raise LookupError(f"No entity is called {name!r}; is its module imported by graph.py?")
+    return found
 
 
 def entity_of(type_: type[Any]) -> Entity:

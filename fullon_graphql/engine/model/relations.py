@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.engine.lists.filters import Filter, narrowed
 from fullon_graphql.engine.lists.pages import Page
-from fullon_graphql.engine.model.entities import Entity, Key, entity_named
+from fullon_graphql.engine.model.entities import Entity, Key, required_entity
 
 Attribute = InstrumentedAttribute[Any]
 
@@ -50,10 +50,7 @@ class Relation:
     @property
     def target(self) -> Entity:
         """The entity the relation leads to."""
-        found = entity_named(self.target_name)
-        if found is None:
-            raise LookupError(f"No entity is called {self.target_name!r}; is its module imported by graph.py?")
-        return found
+        return required_entity(self.target_name)
 
     def key_from(self, parent: object) -> Key | None:
         """The values to follow from `parent`, or None where one of them is null: then the relation is empty."""

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
-from graphql import GraphQLSchema, OperationDefinitionNode, OperationType
+from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, is_non_null_type
 from graphql.execution.values import VariableValues
 
 from fullon_graphql.auth.principal import Principal, Scope
@@ -24,6 +24,7 @@ from fullon_graphql.engine.fields.root import ALL, NODES, ONE, ROOT
 from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.model.entities import Entity, Key, entity_named, entity_of
+from fullon_graphql.engine.model.global_ids import Reference
 from fullon_graphql.engine.model.relations import Relation
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.projection import projection
@@ -36,6 +37,7 @@ from fullon_graphql.engine.trace import Trace
 
 Answer = Callable[[Run], Awaitable[bytes]]
 """How the value of one root field is made."""
+NULL: Final = b"null"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,21 +144,23 @@ def _constant(text: bytes) -> Answer:
 
 
 def _one(relation: Relation, selection: Selection) -> Answer:
-    """The row that the field's arguments, or the caller, lead to."""
+    """The row that the field's arguments, or the caller, lead to; null if there is none."""
+    required = is_non_null_type(selection.type)
     subtree = RowTree(selection.key, row_of(relation.target, selection.children))
 
     async def answer(run: Run) -> bytes:
         arguments = {**selection.arguments(run.variables), CALLER: run.caller.uid}
         key = tuple(arguments.get(name) for name in relation.local)
-        if not opaque_ids.fits(key, relation.remote):
-            raise Fallback("no key that any row could have", "row")
-        return await subtree.one(run, relation, key)
+        found = await subtree.one(run, relation, key) if opaque_ids.fits(key, relation.remote) else None
+        if found is None and required:
+            raise Fallback("a required row does not exist", "row")
+        return found or NULL
 
     return answer
 
 
-def _nodes(read: Callable[[Mapping[str, Any]], list[str]], selection: Selection) -> Answer:
-    """Rows of any type by their global ids: one statement for each type there is among them."""
+def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selection: Selection) -> Answer:
+    """Rows of any type by their global ids, null for each that does not exist: one statement per type."""
     subtrees = {
         name: RowTree(selection.key, row_of(entity, children))
         for name, children in selection.possible.items()
@@ -164,33 +168,20 @@ def _nodes(read: Callable[[Mapping[str, Any]], list[str]], selection: Selection)
     }
 
     async def answer(run: Run) -> bytes:
-        places = [_place(node_id) for node_id in read(selection.arguments(run.variables))]
+        places = read(selection.arguments(run.variables))
         if len(places) > MAX_PAGE_SIZE:
             raise Fallback("more ids than are allowed", "input")
-        found: dict[tuple[str, Key], bytes] = {}
-        for entity in dict.fromkeys(entity for entity, _ in places):
-            asked = list(dict.fromkeys(key for other, key in places if other is entity))
+        keys: dict[Entity, list[Key]] = {}
+        for entity, key in dict.fromkeys(place for place in places if place):
+            keys.setdefault(entity, []).append(key)
+        found: dict[Reference | None, bytes] = {}
+        for entity, asked in keys.items():
             rows = await subtrees[entity.name].many(run, identity(entity), asked)
-            found |= {(entity.name, key): text for key, text in rows.items()}
-        texts = [found.get((entity.name, key)) for entity, key in places]
-        if None in texts:
-            raise Fallback("no such row", "row")
-        one = b",".join(text for text in texts if text is not None)
-        return one if selection.is_single else b"[%b]" % one
+            found |= {(entity, key): text for key, text in rows.items()}
+        texts = b",".join(found.get(place, NULL) for place in places)
+        return texts if selection.is_single else b"[%b]" % texts
 
     return answer
-
-
-def _place(node_id: str) -> tuple[Entity, Key]:
-    try:
-        name, *parts = opaque_ids.decode(node_id)
-    except ValueError:
-        raise Fallback("no id of this graph", "row") from None
-    entity = entity_named(name) if isinstance(name, str) else None
-    key = opaque_ids.read(parts, entity.key) if entity else None
-    if entity is None or key is None:
-        raise Fallback("no id of this graph", "row")
-    return entity, key
 
 
 def _resolved(selection: Selection) -> Answer:

@@ -151,8 +151,8 @@ async def load_distinct(
     if not distinct:
         return {}
     started = perf_counter()
-    values = await batch.load(run.context, distinct, **batch.read(**site.arguments(run.variables)))
-    run.trace.step("batch", site.key, started, keys=len(distinct), loader=batch.loader)
+    values = await batch.values(run.context, distinct, batch.arguments(dict(site.arguments(run.variables))))
+    run.trace.step("batch", site.key, started, keys=len(distinct), loader=batch.fetcher)
     if any(isinstance(value, BaseException) for value in values):
         raise Fallback("a value has an error", "value")
     return dict(zip(distinct, values, strict=True))

@@ -86,18 +86,18 @@ class RowTree:
     async def everything(self, run: Run) -> bytes:
         """All there is to see: the connection, or the array of all rows."""
         written, values = self._prepare(run, None)
-        [answer] = await self._fill(run, written, [await self._text(run, written, values)])
+        text = await self._text(run, written, values)
+        assert text is not None, "an aggregate always has a row"
+        [answer] = await self._fill(run, written, [text])
         return answer
 
-    async def one(self, run: Run, relation: Relation, key: Key) -> bytes:
-        """The row that the relation leads to from `key`.
-
-        Raises:
-            Unplanned: there is none to see.
-        """
+    async def one(self, run: Run, relation: Relation, key: Key) -> bytes | None:
+        """The row that the relation leads to from `key`, or None if the caller may see none."""
         written, values = self._prepare(run, relation)
         values |= {f"key{i}": value for i, value in enumerate(key)}
         text = await self._text(run, written, values)
+        if text is None:
+            return None
         [answer] = await self._fill(run, written, [text])
         return answer
 
@@ -146,12 +146,10 @@ class RowTree:
         holes = ((hole, projection(hole.site.type, hole.site.children, related)) for hole in assembly.holes)
         return PreparedStatement(statement, tuple(holes))
 
-    async def _text(self, run: Run, written: PreparedStatement, values: dict[str, Any]) -> str:
+    async def _text(self, run: Run, written: PreparedStatement, values: dict[str, Any]) -> str | None:
         started = perf_counter()
         text = await run.context.database.text(written.statement.text, *written.statement.values(values))
         run.trace.step("statement", self.name, started, sql=written.sql, characters=len(text or ""))
-        if text is None:
-            raise Fallback("no such row", "row")
         return text
 
     async def _fill(self, run: Run, written: PreparedStatement, texts: Sequence[str]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""What every stream of changes has in common."""
+"""The fields that the events of all row streams have."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from fullon_graphql.services.change_feed.table import ChangeKind
 
 described(
     ChangeKind,
-    "What happened to a row.",
+    "Kind of a row change.",
     {
-        ChangeKind.CREATED: "It is new, or new to its owner.",
-        ChangeKind.UPDATED: "It was written again.",
-        ChangeKind.DELETED: "It is gone, or belongs to somebody else now.",
+        ChangeKind.CREATED: "The row was created, or its ownership moved to you.",
+        ChangeKind.UPDATED: "The row was updated.",
+        ChangeKind.DELETED: "The row was deleted, or its ownership moved away from you.",
     },
 )
 
 
 @strawberry.type
 class RowEvent:
-    """What happened to a row: the fields that the event of every entity has."""
+    """A committed change of a row."""
 
     cursor: str = strawberry.field(
-        description="Give the newest one that came as `after`, and the stream goes on with what follows it."
+        description="Position of the event. Pass the newest one as `after` to resume the stream after it."
     )
-    kind: ChangeKind = strawberry.field(description="What happened to the row.")
+    kind: ChangeKind = strawberry.field(description="Kind of the change.")
     key: strawberry.Private[Key | None]
-    """The key of the row; None where it is gone."""
+    """The key of the row; None if it is deleted."""
 
 
 @dataclass(frozen=True, eq=False)
 class ToChangedRow(Relation):
-    """From an event to the row with its key."""
+    """From an event to its row."""
 
     def key_from(self, parent: object) -> Key | None:
-        """The key of the row, or None where it is gone."""
+        """The key of the row, or None if it is deleted."""
         assert isinstance(parent, RowEvent)
         return parent.key
 
 
 def changed_row(type_: type[Any], description: str) -> Any:
-    """The field of an event that is the row, as it is by then and as far as it is the caller's to see."""
+    """The field of an event for its row, as stored when the event is sent; null if the caller may not see it."""
     entity = entity_of(type_)
     return to_one(description, ToChangedRow(entity.name, entity.key_names, entity.key))

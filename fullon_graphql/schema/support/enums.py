@@ -1,4 +1,4 @@
-"""Python enums as GraphQL enums. Those of lower layers know nothing of GraphQL, so they are described here."""
+"""Descriptions for Python enums of lower layers, which do not know GraphQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ E = TypeVar("E", bound=Enum)
 
 
 def described(enum: type[E], description: str, values: Mapping[E, str]) -> None:
-    """Declare `enum` a GraphQL enum with the names of its members, and a description on it and on each of them."""
+    """Declare `enum` as a GraphQL enum with a description for it and for each member."""
     strawberry.enum(enum, description=description)
     definition: StrawberryEnumDefinition = cast("Any", enum).__strawberry_definition__
     for value in definition.values:

@@ -1,4 +1,4 @@
-"""Fields of inputs, described in one line each."""
+"""Fields of input types."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import strawberry
 from fullon_graphql.schema.support.arguments import EXPECTED_TIMESTAMP
 
 
-def needed(description: str) -> Any:
-    """A field that must be given."""
+def required(description: str) -> Any:
+    """A field that must be set."""
     return strawberry.field(description=description)
 
 
 def optional(description: str, default: Any = strawberry.UNSET, name: str | None = None) -> Any:
-    """A field that may be left out; without a default the resolver then knows that it was."""
+    """A field that may be omitted; without a default it is then UNSET."""
     return strawberry.field(description=description, default=default, name=name)
 
 
 def expected_timestamp() -> Any:
-    """The precondition of a change."""
+    """The precondition of an update."""
     return strawberry.field(description=EXPECTED_TIMESTAMP, default=None)
 
 
-@strawberry.input(description="One parameter: a name and a text, whatever the strategy or exchange reads it as.")
+@strawberry.input(description="A parameter: a name and a value as text.")
 class ParamInput:
-    name: str = needed("Its name, unique among those it comes with.")
-    value: str = needed("Its value, always as text.")
+    name: str = required("Name, unique in its list.")
+    value: str = required("Value as text.")

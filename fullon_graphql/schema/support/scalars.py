@@ -1,4 +1,4 @@
-"""Scalars of the contract."""
+"""Scalars."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ DateTime = NewType("DateTime", datetime)
 
 
 def parse_time(value: object) -> datetime:
-    """The UTC time behind an ISO 8601 text with an offset.
+    """The UTC time of an ISO 8601 string with an offset.
 
     Raises:
-        BadUserInput: it is no such text, or it names no offset.
+        BadUserInput: the value is not such a string, or it has no offset.
     """
     if not isinstance(value, str):
-        raise BadUserInput(f"A DateTime is an ISO 8601 text such as 2026-01-31T12:00:00Z; {value!r} came.")
+        raise BadUserInput(f"A DateTime is an ISO 8601 string such as 2026-01-31T12:00:00Z; got {value!r}.")
     try:
         parsed = datetime.fromisoformat(value)
         aware = parsed.tzinfo is not None
         return _in_utc(parsed) if aware else _refuse_naive(value)
     except (ValueError, OverflowError) as error:
-        message = f"A DateTime is an ISO 8601 text such as 2026-01-31T12:00:00Z; {value[:40]!r} came."
+        message = f"A DateTime is an ISO 8601 string such as 2026-01-31T12:00:00Z; got {value[:40]!r}."
         raise BadUserInput(message) from error
 
 
@@ -43,18 +43,18 @@ def _refuse_naive(value: str) -> datetime:
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
     description=(
-        "ISO 8601 with an explicit UTC offset, always +00:00 on output; any offset is accepted on input, a time"
-        " without one is refused."
+        "ISO 8601 date and time with a UTC offset: always +00:00 on output, any offset on input. A time without an"
+        " offset is an error."
     ),
     serialize=format_time,
     parse_value=parse_time,
 )
 UUID_TEXT: ScalarDefinition = strawberry.scalar(
     name="UUID",
-    description="A UUID as text: 32 hexadecimal digits in five groups, lower case on output.",
+    description="A UUID as a string: 32 hexadecimal digits in five groups, lower case on output.",
     specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
     serialize=str,
     parse_value=UUID,
 )
 SCALARS: dict[object, ScalarDefinition] = {DateTime: DATE_TIME, UUID: UUID_TEXT}
-"""What the schema's configuration maps to scalars."""
+"""The Python types that the schema maps to scalars."""

@@ -14,8 +14,18 @@ from sqlalchemy import ColumnElement, Row, Select, Subquery, func, select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.services.analytics import prices
-from fullon_graphql.services.analytics.ledger import Scope, TradeKind, book, divided, in_currency, only_priced, unpriced
+from fullon_graphql.services.analytics.ledger import (
+    Period,
+    Scope,
+    TradeKind,
+    book,
+    divided,
+    in_currency,
+    only_priced,
+    unpriced,
+)
 from fullon_graphql.services.analytics.prices import Rates
+from fullon_graphql.services.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,22 @@ async def by_bot(database: Database, caller: Caller, scope: Scope, rates: Rates)
     rows = await database.rows(_statement(entries, rates, entries.c.bot_id))
     nothing = TradeStatistics(scope.kind, rates.currency)
     return defaultdict(lambda: nothing, {row.of: _statistics(scope, rates, row) for row in rows})
+
+
+async def of_bots(
+    sources: Sources, keys: Sequence[tuple[int, bool]], kind: TradeKind | None, period: Period, currency: str
+) -> list[TradeStatistics]:
+    """The statistics of each bot (key, dry run): of simulated trades for one in dry run, unless a kind is given.
+
+    One statement for each kind of trades, and one for the prices.
+    """
+    rates = (await prices.read(sources.database, sources.redis, sources.caller)).rates(currency)
+    kinds = {key: kind or (TradeKind.DRY if key[1] else TradeKind.LIVE) for key in keys}
+    found = {}
+    for each in dict.fromkeys(kinds.values()):
+        scope = Scope(each, period, bot_ids=[bot_id for (bot_id, _), its in kinds.items() if its is each])
+        found[each] = await by_bot(sources.database, sources.caller, scope, rates)
+    return [found[its][bot_id] for (bot_id, _), its in kinds.items()]
 
 
 def _statement(entries: Subquery, rates: Rates, *of: ColumnElement[Any]) -> Select[Any]:

@@ -20,6 +20,7 @@ from fullon_graphql.services.analytics import prices
 from fullon_graphql.services.analytics.ledger import Period, Scope, book
 from fullon_graphql.services.analytics.portfolio import portfolio
 from fullon_graphql.services.analytics.prices import Prices, Rates
+from fullon_graphql.services.sources import Sources
 from fullon_graphql.services.wallets import Wallet
 
 DAY = timedelta(hours=24)
@@ -74,6 +75,12 @@ async def of_people(
     return [
         _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, {}), seen, rates) for uid in uids
     ]
+
+
+async def of_users(sources: Sources, keys: Sequence[tuple[int]], currency: str) -> list[UserSummary]:
+    """The summary of each user, as `of_people` answers it."""
+    uids = [uid for (uid,) in keys]
+    return await of_people(sources.database, sources.redis, sources.caller, uids, currency)
 
 
 def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], seen: Prices, rates: Rates) -> UserSummary:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,7 @@ from fullon_graphql.models import Session, User
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.signing_in.throttle import Throttle
 from fullon_graphql.services.signing_in.used_codes import use_code
+from fullon_graphql.services.sources import Sources
 from fullon_graphql.services.user_admin import MAIL_LENGTH, is_administrator
 from fullon_graphql.services.writing.executor import UnitOfWork
 
@@ -52,6 +54,11 @@ def alive() -> ColumnElement[bool]:
 def names(caller: Caller, session_id: UUID | str) -> bool:
     """Whether `caller` asks in this session."""
     return isinstance(caller, Principal) and caller.credential == f"{_CREDENTIAL}{session_id}"
+
+
+async def are_current(sources: Sources, keys: Sequence[tuple[UUID | str]]) -> list[bool]:
+    """Whether each session is the one of the caller's credential."""
+    return [names(sources.caller, session_id) for (session_id,) in keys]
 
 
 async def end(write: UnitOfWork, session_id: UUID) -> str:
