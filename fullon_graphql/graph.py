@@ -1,4 +1,4 @@
-"""The schema: every entity's part of the three roots, put together. A new entity adds its classes here."""
+"""The schema, composed from the root fields of every entity. A new entity adds its classes here."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from typing import Any, cast
 
 import strawberry
 from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, Undefined
-from strawberry.extensions import AddValidationRules
 from strawberry.federation import Schema
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.errors import RenderErrors
 from fullon_graphql.engine.fields.root import NODES
-from fullon_graphql.engine.isolation import OwnContext
-from fullon_graphql.engine.limits import DepthLimit
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
@@ -98,7 +94,7 @@ ENTITIES = [
     Symbol,
     AuditEntry,
 ]
-"""The types a federated gateway may ask for by key."""
+"""The types that a federated gateway may request by key."""
 
 
 @strawberry.type(description="What can be asked.")
@@ -172,10 +168,10 @@ class Subscription(
 
 
 class Graph(Schema):
-    """The federated schema, with entities that fail alone, and quiet: Strawberry would log every client's error."""
+    """The federated schema. An entity of `_entities` that fails does not fail the others."""
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
-        """What each representation stands for, found together."""
+        """The row of each representation, loaded in one batch."""
         if len(representations) > MAX_PAGE_SIZE:
             raise BadUserInput(f"{len(representations)} representations came; it takes at most {MAX_PAGE_SIZE}.")
         found = [_find_represented(info, representation) for representation in representations]
@@ -186,17 +182,13 @@ class Graph(Schema):
         """The same schema as graphql-core has it."""
         return self._schema
 
-    def process_errors(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: `RenderErrors` logs what is ours to mend, once and with the request's id."""
-
 
 def make_graph() -> Graph:
-    """The schema with everything that happens around an operation."""
+    """Build the schema."""
     graph = Graph(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        extensions=[OwnContext, RenderErrors, lambda: AddValidationRules([DepthLimit])],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version="2.9",
         types=ENTITIES,
@@ -211,15 +203,15 @@ async def _find_represented(info: Info, representation: FederationAny) -> Any:
 
 
 def _declare_entities(schema: GraphQLSchema) -> None:
-    """Strawberry makes `_entities` itself; tell plans how it names the rows it asks for."""
-    assert schema.query_type is not None, "it has been given one"
+    """Declare to plans how `_entities`, which Strawberry defines, identifies rows."""
+    assert schema.query_type is not None, "make_graph passes one"
     schema.query_type.fields["_entities"].extensions["strawberry-definition"].metadata = {
         NODES: lambda arguments: [represented(one) for one in arguments["representations"]]
     }
 
 
 def _leave_out_null_defaults(schema: GraphQLSchema) -> None:
-    """Python writes an optional argument or input field as `= None`; in GraphQL that is no default at all."""
+    """Remove null defaults: `= None` in Python means an optional argument or input field without a default."""
     for type_ in schema.type_map.values():
         match type_:
             case GraphQLObjectType():

@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class LRUCache(Generic[K, V]):
-    """At most `size` entries."""
+    """Keeps the `size` entries that were used last."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -24,7 +24,7 @@ class LRUCache(Generic[K, V]):
         return found
 
     def put(self, key: K, value: V) -> V:
-        """Store `value`, and return it."""
+        """Store `value` and return it; the entry used least recently is evicted beyond the size."""
         self._entries[key] = value
         self._entries.move_to_end(key)
         if len(self._entries) > self._size:

@@ -1,4 +1,4 @@
-"""Documents: what clients send as `query`, parsed and validated once."""
+"""Documents: the `query` of requests, parsed and validated once."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ from fullon_graphql.engine.trace import Trace
 from fullon_graphql.lru import LRUCache
 
 MAX_TOKENS = 5_000
-"""The most words and signs one document may have; more is an attack on the parser."""
+"""The most tokens one document may have; this bounds the time that parsing takes."""
 
 RULES = (*specified_rules, DepthLimit)
-"""What GraphQL demands of a document, and what we do."""
+"""The rules of the GraphQL specification, and ours."""
 
 
 @dataclass(eq=False)
 class Document:
-    """A parsed document. With `errors` it must not be executed; `node` is None where it could not even be parsed."""
+    """A parsed document. With `errors` it must not be executed; `node` is None if it could not be parsed."""
 
     node: DocumentNode | None
     errors: list[GraphQLError]
     operations: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
     fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
     conditions: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
-    """By operation, the variables that decide which fields are there."""
+    """The variables in `@include` and `@skip`, by operation."""
     plans: LRUCache[Any, Any] = field(default_factory=lambda: LRUCache(32))
-    """What planning made of it, by operation and values of its conditions."""
+    """Its plans and fallbacks, by operation and values of the condition variables."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
-        """The operation called `name`, or the only one; None where that is not clear."""
+        """The operation called `name`, or without a name the only one; None if there is no such operation."""
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         return self.operations.get(name) if name is not None else None
 
 
 class DocumentCache:
-    """The documents seen last, by their text."""
+    """The documents used last, by their text."""
 
     def __init__(self, schema: GraphQLSchema, size: int = 1_000) -> None:
         self._schema = schema
         self._seen: LRUCache[str, Document] = LRUCache(size)
 
     def read(self, text: str, trace: Trace) -> Document:
-        """The document behind `text`."""
+        """The document with this text."""
         return self._seen.get(text) or self._seen.put(text, self._make(text, trace))
 
     def _make(self, text: str, trace: Trace) -> Document:

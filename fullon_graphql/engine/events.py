@@ -1,7 +1,7 @@
-"""Events: a subscription that may be run, and what each of its events looks like to a client.
+"""Events: a valid subscription, and the responses to its events.
 
-As with queries there are two executions that must not be told apart: the event written by a projection, and
-graphql-core for what projections do not know and for every error.
+As with queries there are two executions with the same result: a projection writes the event, and graphql-core executes
+what projections do not support, and every event with an error.
 """
 
 from __future__ import annotations
@@ -32,8 +32,7 @@ from fullon_graphql.engine.documents import Document
 from fullon_graphql.engine.errors import body
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.plans import variant
-from fullon_graphql.engine.planned.projection import Project, projection
-from fullon_graphql.engine.planned.row_trees import Run, related
+from fullon_graphql.engine.planned.row_trees import Project, Run, projection
 from fullon_graphql.engine.planned.selections import Selection, select
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput
@@ -44,38 +43,38 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """What one variant of a subscription asks of each event."""
+    """How the events of one variant of a subscription are executed."""
 
     root: Selection
     """Its one field."""
     project: Project | None
-    """How an event is written; None where the reference has to do it."""
+    """Writes events; None if the reference has to execute them."""
     for_everybody: bool
-    """True where nothing in it depends on who asks."""
+    """True if no selected value depends on the caller."""
     root_variables: Mapping[str, str]
-    """Of the root field's arguments, which are variables that stand nowhere else: an event does not depend on them."""
+    """The root field's arguments whose value is a variable that is used nowhere else: events do not depend on it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Subscription:
-    """A subscription, its document and its variables in order."""
+    """A subscription whose document and variables are valid."""
 
     schema: GraphQLSchema
     document: Document
     operation: OperationDefinitionNode
     given: Mapping[str, Any]
-    """The variables as they came."""
+    """The variables as the client sent them."""
     variables: VariableValues
     shape: Shape
     metrics: Metrics
 
     async def answers(self, context: Context, events: Sequence[object]) -> list[bytes]:
-        """The response to each of some events that came together, as JSON text with data, errors or both.
+        """The JSON response to each of the events.
 
-        What they lead to is found together, and anew with each call.
+        Rows and values of all events are loaded together; nothing is remembered between calls.
         """
         planned = await self._planned(context.fork(), events)
-        if planned is None and len(events) > 1:  # one of them may be why
+        if planned is None and len(events) > 1:  # a single event may be the cause
             return [answer for event in events for answer in await self.answers(context, [event])]
         self.metrics.events.add("reference" if planned is None else "plan", len(events))
         if planned is not None:
@@ -88,7 +87,7 @@ class Subscription:
         try:
             values = await self.shape.project(Run(context, self.variables, Trace()), events)
             return [orjson.dumps({"data": {self.shape.root.key: value}}) for value in values]
-        except Exception:  # whatever it is, the reference meets it too, and reports it
+        except Exception:  # the reference meets the same error and reports it
             return None
 
     async def _reference(self, context: Context, event: object) -> ExecutionResult:
@@ -107,10 +106,10 @@ class Subscription:
 def shape(
     schema: GraphQLSchema, document: Document, operation: OperationDefinitionNode, variables: VariableValues
 ) -> Shape:
-    """The shape of a subscription; made once for each combination of conditions, remembered with the document.
+    """The shape of a subscription; built once for each combination of conditions, remembered with the document.
 
     Raises:
-        BadUserInput: nothing is selected.
+        BadUserInput: a condition has no value, or nothing is selected.
     """
     key, truth = variant(document, operation, variables)
     found = document.plans.get(("events", key))
@@ -133,7 +132,7 @@ def _make(
 
 def _projection(root: Selection) -> Project | None:
     try:
-        return projection(root.type, root.children, related)
+        return projection(root.type, root.children)
     except Fallback:
         return None
 
@@ -151,7 +150,7 @@ def _root_variables(root: Selection, document: Document) -> dict[str, str]:
 
 
 class _VariableFinder(Visitor):
-    """How often variables stand in a document, besides where they are declared."""
+    """Counts the uses of each variable in a document, apart from its declaration."""
 
     def __init__(self) -> None:
         super().__init__()

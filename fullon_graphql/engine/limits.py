@@ -1,4 +1,4 @@
-"""How much one operation may ask for, judged from its document alone."""
+"""Limits on the size of one operation, checked on its document."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from graphql import (
 from fullon_graphql.errors import QueryTooComplex
 
 DEEPEST: Final = 20
-"""Levels of fields one operation may have. GraphiQL's own question about the schema has 13."""
+"""The most levels of fields in one operation. GraphiQL's introspection query has 13."""
 
 
 class DepthLimit(ValidationRule):
-    """Every level can multiply the rows below it by a page's size, so there is an end to levels."""
+    """Limits the levels of fields: every level can multiply the rows below it by a page's size."""
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
         self._fragments: dict[str, int] = {}
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
-        """Judge one operation."""
+        """Report an operation that is too deep."""
         depth = self._depth(node.selection_set)
         if depth > DEEPEST:
-            message = f"This operation is {depth} levels deep; {DEEPEST} are allowed. Ask in several operations."
+            message = f"This operation is {depth} levels deep; {DEEPEST} are allowed. Split it into several operations."
             self.report_error(GraphQLError(message, node, original_error=QueryTooComplex(message)))
 
     def _depth(self, selection_set: SelectionSetNode | None) -> int:
@@ -48,7 +48,7 @@ class DepthLimit(ValidationRule):
 
     def _fragment(self, name: str) -> int:
         if name not in self._fragments:
-            self._fragments[name] = 0  # ends fragments that contain themselves, which another rule reports
+            self._fragments[name] = 0  # ends the recursion of cyclic fragments, which another rule reports
             fragment = self.context.get_fragment(name)
             if isinstance(fragment, FragmentDefinitionNode):
                 self._fragments[name] = self._depth(fragment.selection_set)

@@ -1,4 +1,4 @@
-"""Operations: the one way in which a query or mutation is run, planned where that can be and by graphql-core else."""
+"""Operations: executes queries and mutations, by a plan if there is one and by graphql-core otherwise."""
 
 from __future__ import annotations
 
@@ -37,42 +37,42 @@ from fullon_graphql.observability.metrics import Metrics, hit_or_miss
 log = structlog.get_logger(__name__)
 
 MAX_ERRORS: Final = 50
-"""How many of a request's variables are told what is wrong with them."""
+"""The most errors about variables that one response reports."""
 
 
 class Request(NamedTuple):
-    """What a client asks: a document, the name of one of its operations, and values for its variables."""
+    """A GraphQL request: a document, the name of one of its operations, and its variables."""
 
     query: str
     operation_name: str | None = None
     variables: Mapping[str, Any] = {}
     read_only: bool = False
-    """True where only queries may be run, as with GET."""
+    """True if only queries may be executed, as with GET."""
     explain: bool = False
-    """True where the client would like to know how the answer came about."""
+    """True if the client asks for `extensions.explain`."""
 
 
 class Response(NamedTuple):
-    """The JSON body; `executed` is False where nothing was run because the request itself is no good."""
+    """The JSON body; `executed` is False if the request was refused before execution."""
 
     body: bytes
     executed: bool
     not_allowed: bool = False
-    """True for what is sent with GET and needs POST."""
+    """True if the request came with GET and needs POST."""
 
 
 @contextmanager
-def _overheard(trace: Trace) -> Iterator[None]:
+def _recorded(trace: Trace) -> Iterator[None]:
     with cache.overheard(trace.redis), database.overheard(trace.sql):
         yield
 
 
-_UNHEARD: Final = nullcontext()
+_UNRECORDED: Final = nullcontext()
 _NO_VARIABLES: Final = VariableValues({}, {})
 
 
 class GraphQLErrors(Exception):
-    """What is wrong with a subscription, or has ended it, as clients are told."""
+    """The errors that refuse or end a subscription, as clients see them."""
 
     def __init__(self, errors: Sequence[GraphQLFormattedError]) -> None:
         super().__init__(errors)
@@ -81,13 +81,12 @@ class GraphQLErrors(Exception):
 
 @dataclass
 class OperationExecutor:
-    """Runs operations of one schema, and remembers their documents and plans."""
+    """Executes operations of one schema, and remembers their documents and plans."""
 
     schema: GraphQLSchema
     planning: bool = True
-    """False runs everything by the reference: for tests that hold the two against each other."""
+    """False executes everything by the reference, for tests that compare the two executions."""
     metrics: Metrics = field(default_factory=Metrics)
-    """Where it counts."""
 
     def __post_init__(self) -> None:
         self.documents = DocumentCache(self.schema)
@@ -95,30 +94,30 @@ class OperationExecutor:
     async def run(
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
     ) -> Response:
-        """The answer to a request; `trace`, and with `explain` the client too, learns how it came about."""
+        """The response to a request. The steps are added to `trace`, and to the response if `explain` is True."""
         trace = trace or Trace()
         document = self.documents.read(request.query, trace)
-        with _overheard(trace) if explain else _UNHEARD:
+        with _recorded(trace) if explain else _UNRECORDED:
             response = _refusal(document, request, context) or await self._answer(document, request, context, trace)
         _count(self.metrics, trace, executed=response.executed)
         return _explained(response, trace) if explain and response.executed else response
 
     def is_subscription(self, request: Request) -> bool:
-        """True for what is listened to; everything else is run."""
+        """True if the request's operation is a subscription."""
         operation = self.documents.read(request.query, Trace()).operation(request.operation_name)
         return operation is not None and operation.operation is OperationType.SUBSCRIPTION
 
     def subscription(self, request: Request, context: Context) -> Subscription:
-        """The subscription that is asked for.
+        """The subscription of a request for which `is_subscription` is True.
 
         Raises:
-            GraphQLErrors: its document or its variables are no good.
+            GraphQLErrors: its document or its variables are invalid.
         """
         document = self.documents.read(request.query, Trace())
         if document.errors:
             raise GraphQLErrors(formatted(document.errors, context.request_id, before_execution=True))
         operation = document.operation(request.operation_name)
-        assert operation is not None, "asked before"
+        assert operation is not None, "checked by is_subscription"
         variables = self._variables(operation, request)
         if not isinstance(variables, VariableValues):
             raise GraphQLErrors(formatted(variables, context.request_id, before_execution=False))
@@ -127,7 +126,7 @@ class OperationExecutor:
 
     async def _answer(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         operation = document.operation(request.operation_name)
-        assert operation is not None, "refused before"
+        assert operation is not None, "refused by _refusal"
         variables = self._variables(operation, request)
         if not isinstance(variables, VariableValues):
             return _error_response(variables, context, before_execution=False)
@@ -137,7 +136,7 @@ class OperationExecutor:
         started = perf_counter()
         result = await self._reference(document, request, context.fork())
         trace.step("reference", "", started)
-        if trace.failure and not result.errors:  # else the reference has met, and logged, the same
+        if trace.failure and not result.errors:  # otherwise the reference has logged the same error
             log.warning("plan.failed", exc_info=trace.failure)
         return Response(body(result, context.request_id), executed=True)
 
@@ -161,8 +160,8 @@ class OperationExecutor:
             if not self.planning:
                 raise Fallback("planning is off")
             return await plans.execute(self.schema, document, operation, variables, context, trace)
-        except Fallback as refusal:
-            trace.fall_back(refusal.kind, str(refusal))
+        except Fallback as fallback:
+            trace.fall_back(fallback.kind, str(fallback))
         except FullonError as error:
             trace.fall_back("error", f"{error.code} is for the reference to report")
         except Exception as error:
@@ -171,7 +170,7 @@ class OperationExecutor:
         return None
 
     async def _reference(self, document: Document, request: Request, context: Context) -> ExecutionResult:
-        assert document.node is not None, "refused before"
+        assert document.node is not None, "refused by _refusal"
         result = execute(
             self.schema,
             document.node,
@@ -183,7 +182,7 @@ class OperationExecutor:
 
 
 def _refusal(document: Document, request: Request, context: Context) -> Response | None:
-    """The answer to what cannot be run, or None."""
+    """The response to a request that cannot be executed, or None."""
     if document.errors:
         return _error_response(document.errors, context, before_execution=True)
     operation = document.operation(request.operation_name)
@@ -193,8 +192,8 @@ def _refusal(document: Document, request: Request, context: Context) -> Response
         )
     if operation.operation is OperationType.SUBSCRIPTION:
         return _bad_request(
-            "Subscriptions are served at this same address over WebSocket (graphql-transport-ws), or by HTTP to who"
-            " accepts text/event-stream or multipart/mixed;subscriptionSpec=1.0."
+            "Subscriptions are served at this address over WebSocket (graphql-transport-ws), or over HTTP if the"
+            " request accepts text/event-stream or multipart/mixed;subscriptionSpec=1.0."
         )
     if request.read_only and operation.operation is not OperationType.QUERY:
         return _bad_request("Only queries may be sent with GET; use POST.")._replace(not_allowed=True)

@@ -1,4 +1,4 @@
-"""What one execution did, step by step: for `explain`, and for metrics."""
+"""Traces: the steps of one execution, for `explain` and for metrics."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fullon_graphql.engine.planned.fallback import Kind
 Stage = Literal[
     "identify", "parse", "validate", "plan", "compile", "statement", "batch", "resolve", "write", "reference"
 ]
-"""What a step can be. Parsing, validating, planning and compiling are there only where nothing was remembered."""
+"""The kinds of steps. Parse, validate, plan and compile occur only if the result was not remembered."""
 
 Fallback = Kind | Literal["error", "failure"]
-"""What `Unplanned` names, an expected error, or a bug."""
+"""The kind of a `Fallback`, an expected error, or a failure of the planner."""
 
 
 class Step(NamedTuple):
-    """Something that was done; `seconds` without those of the steps inside it."""
+    """One step; `seconds` excludes the steps inside it."""
 
     stage: Stage
     name: str
@@ -33,47 +33,47 @@ class Step(NamedTuple):
 
 @dataclass
 class Trace:
-    """The steps of one operation, in the order of their ends."""
+    """The steps of one operation, in the order in which they ended."""
 
     started: float = field(default_factory=perf_counter)
     steps: list[Step] = field(default_factory=list)
     stages: set[Stage] = field(default_factory=set)
-    """What has been done at least once."""
+    """The stages with at least one step."""
     reason: str | None = None
-    """Why the reference execution answered, if it did."""
+    """Why the reference executed the operation; None if a plan did."""
     fallback: Fallback | None = None
-    """The same in one of few words."""
+    """The kind of that reason."""
     failure: Exception | None = None
-    """What ended a plan that should have succeeded."""
+    """The unexpected exception that ended a plan."""
     redis: list[str] = field(default_factory=list)
-    """Redis commands since the last step, where somebody listens to them."""
+    """Redis commands since the last step, if they are recorded."""
     sql: list[str] = field(default_factory=list)
-    """SQL that is not a plan's own since the last step, where somebody listens to it."""
+    """SQL since the last step apart from the plan's own, if it is recorded."""
 
     def step(self, stage: Stage, name: str, started: float, **facts: Any) -> None:
-        """Note something that began at `started` (of `perf_counter`) and has ended now."""
+        """Add a step that began at `started` (seconds of `perf_counter`) and ends now."""
         inside = 0.0
-        for earlier in reversed(self.steps):  # in the order of their ends: those inside come last
+        for earlier in reversed(self.steps):  # steps inside this one ended last
             if earlier.started < started:
                 break
             inside += earlier.seconds
-        for kind, heard in (("redis", self.redis), ("statements", self.sql)):
-            if heard:
-                facts[kind] = heard.copy()
-                heard.clear()
+        for kind, recorded in (("redis", self.redis), ("statements", self.sql)):
+            if recorded:
+                facts[kind] = recorded.copy()
+                recorded.clear()
         self.stages.add(stage)
         self.steps.append(Step(stage, name, started, perf_counter() - started - inside, facts))
 
     def fall_back(self, fallback: Fallback, reason: str) -> None:
-        """Note why the reference execution has to answer."""
+        """Record why the reference has to execute the operation."""
         self.fallback, self.reason = fallback, reason
 
     def made(self, *stages: Stage) -> bool:
-        """True where one of these was done: nothing that is remembered could take its place."""
+        """True if one of these stages was executed instead of being remembered."""
         return not self.stages.isdisjoint(stages)
 
     def report(self) -> dict[str, Any]:
-        """The same as JSON values, fit for the client that asked for it."""
+        """The trace as JSON values for the client."""
         return {
             "execution": "reference" if self.fallback else "plan",
             "reason": self.reason,

@@ -1,21 +1,17 @@
-"""Sources: what a subscription field listens to, declared once for every way in which it is run.
+"""Sources: what a subscription field listens to.
 
-A field of `Subscription` is a function that opens a source for the caller, from the field's arguments. Whoever asks
-alike shares one source (`sharing.py`); stock GraphQL execution, one source for each client, works as well.
+A field of `Subscription` declares a function that opens a source for a caller, from the field's arguments. Equal
+requests share one source: see `registry.py`.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar
 
 import strawberry
-
-from fullon_graphql.auth.principal import signed_in
-from fullon_graphql.context import Context, Info
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -95,25 +91,11 @@ def streamed(
     """
     stream = Stream(open_, cursor, order, key)
 
-    async def resolve(info: Info, **arguments: Any) -> AsyncGenerator[Any, None]:
-        signed_in(info.context.caller)
-        return _one_by_one(info.context, stream.open(info.context, **arguments))
+    def declared() -> None:
+        """Carries the field's arguments to Strawberry; never called, the stream registry opens the source."""
 
     signature = inspect.signature(open_)
-    first, *others = signature.parameters.values()
-    info = first.replace(name="info", annotation=Info)
-    resolve.__signature__ = signature.replace(parameters=[info, *others])  # type: ignore[attr-defined]  # `inspect` reads it
-    resolve.__module__ = open_.__module__  # whose names its annotations are made of
-    return strawberry.subscription(resolver=resolve, description=description, metadata={SOURCE: stream})
-
-
-async def _one_by_one(context: Context, source: Source[Any]) -> AsyncGenerator[Any, None]:
-    """The events of one source for one client, each of them with fresh loaders."""
-    try:
-        async with aclosing(source.events()) as events:
-            async for event in events:
-                context.forget()
-                yield event
-    except Exception as error:  # whatever it is, the client is told, coded and masked like any other
-        # graphql-core raises an exception it is given as a value, so it takes the way of all errors.
-        yield cast("Any", error)
+    _context, *arguments = signature.parameters.values()
+    declared.__signature__ = signature.replace(parameters=arguments)  # type: ignore[attr-defined]  # `inspect` reads it
+    declared.__module__ = open_.__module__  # the annotations are resolved in its namespace
+    return strawberry.subscription(resolver=declared, description=description, metadata={SOURCE: stream})

@@ -28,7 +28,7 @@ from fullon_graphql.engine.lists import opaque_ids
 
 DEPTH = 5
 CHANGING = {"ageMs", "sdl"}
-"""Fields that answer differently from one moment to the next, or at great length."""
+"""Fields whose values change over time or are very long."""
 
 CURSORS = [
     opaque_ids.encode("after", "Order", 7),
@@ -88,12 +88,12 @@ OPERANDS: dict[str, list[Any]] = {
     "Boolean": [True, False],
     "DateTime": ["2026-01-01T00:00:00Z", "2001-01-01T00:00:00.123456+01:00", "2099-01-01T00:00:00Z"],
 }
-"""What rows are compared with, by scalar."""
+"""Operands of filters, by scalar."""
 
 
 @dataclass
 class Operation:
-    """An operation as text, and values for its variables."""
+    """An operation as text with its variables."""
 
     text: str
     variables: dict[str, Any]
@@ -101,7 +101,7 @@ class Operation:
 
 @dataclass
 class Drawing:
-    """One operation while it is being drawn."""
+    """The state of drawing one operation."""
 
     schema: GraphQLSchema
     draw: Any
@@ -131,7 +131,7 @@ class Drawing:
 
     def field(self, parent: GraphQLObjectType | GraphQLInterfaceType, name: str, depth: int) -> str:
         definition: GraphQLField = parent.fields[name]
-        # Fields of one name may be merged only where their arguments are the same: an alias of one's own is safe.
+        # Fields with one response key must have equal arguments; a unique alias avoids conflicts.
         alias = f"{self.name('a')}: " if definition.args or self.chance(4) else ""
         return f"{alias}{name}{self.arguments(definition)}{self.directive()}{self.below(definition, depth)}"
 
@@ -210,7 +210,7 @@ class Drawing:
         return self.some(*VALUES[name])
 
     def operand(self, type_: GraphQLInputType, depth: int) -> Any:
-        """A value of an input, or of what it consists of; few of them are refused."""
+        """A value of an input type or of one of its fields; few of them are invalid."""
         if isinstance(type_, GraphQLNonNull):
             return self.operand(type_.of_type, depth)
         if isinstance(type_, GraphQLList):
@@ -254,7 +254,7 @@ def literal(value: Any, type_: GraphQLInputType) -> str:
 
 
 def in_order(value: Any) -> Any:
-    """JSON values in which the order of an object's keys makes a difference, as it does to those who read them."""
+    """JSON values in which the order of an object's keys is significant."""
     if isinstance(value, dict):
         return [(key, in_order(inner)) for key, inner in value.items()]
     return [in_order(inner) for inner in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The stages of planning one by one, for their tests."""
+"""The stages of planning, for their tests."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def document(schema: Graph, text: str) -> Document:
 
 
 def selected(schema: Graph, text: str, **conditions: bool) -> tuple[Selection, ...]:
-    """The root fields of an operation, under these values of its conditions."""
+    """The root fields of an operation for these values of its condition variables."""
     found = document(schema, text)
     [operation] = found.operations.values()
     return select(schema.core, operation, found.fragments, conditions)
 
 
 async def add_strangers(database: Database) -> None:
-    """Rows that lead to somebody else's, or to nobody: orders of one person by another's bot, of a person who is gone."""
+    """Add rows that reference rows of other users or missing ones."""
     await add(database, models.Order, order(70, 1, OTHER, ex_id=20), order(71, 6, TRADER, ex_id=30), order(72, 2, 99))
     await add(database, models.BotExchange, {"bot_id": 6, "ex_id": 20}, {"bot_id": 2, "ex_id": 30})
     await add(database, models.Exchange, {"ex_id": 31, "uid": OTHER, "cat_ex_id": 2, "name": "more"})
@@ -42,7 +42,7 @@ async def add_strangers(database: Database) -> None:
 async def run(
     graph: GraphClient, text: str, operations: OperationExecutor | None = None, **variables: Any
 ) -> tuple[Trace, Any]:
-    """How an operation was executed, and its answer."""
+    """The trace and the response of an operation."""
     trace = Trace()
     runner = operations or OperationExecutor(graph.graph.core)
     context = Context(graph.worker, caller=graph.caller, request_id="tests")

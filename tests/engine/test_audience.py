@@ -1,4 +1,4 @@
-"""Which answers are everybody's, and which depend on who asks."""
+"""Audience: results that are the same for all signed-in callers, and results that depend on the caller."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ TICKER = 'ticker(exchange: "kraken", symbol: "GOLD")'
         ("positions(exId: 1) { symbol }", False),
     ],
 )  # fmt: skip
-def test_only_what_depends_on_nobody_is_for_everybody(graph: GraphClient, selection: str, expected: bool) -> None:
+def test_selection_is_for_everybody_if_no_value_depends_on_the_caller(
+    graph: GraphClient, selection: str, expected: bool
+) -> None:
     operations = OperationExecutor(graph.graph.core)
     context = Context(graph.worker, caller=principal(1))
     subscription = operations.subscription(Request(f"subscription {{ {selection} }}"), context)

@@ -1,4 +1,4 @@
-"""What one request costs: statements and round trips do not grow with the rows."""
+"""Cost of one request: the number of statements and round trips does not depend on the number of rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACROSS_ALL_STORES = """query ($bots: Int!, $orders: Int!) {
 }"""
 
 
-async def test_users_to_tickers_cost_the_same_for_few_rows_and_for_many(
+async def test_number_of_statements_does_not_depend_on_the_number_of_rows(
     graph: GraphClient, redis: Redis, statements: Count, redis_calls: Count
 ) -> None:
     await tickers.write(redis, [Ticker("kraken", "BTC/USD", 101.0, 1.0)])
@@ -36,7 +36,7 @@ async def test_users_to_tickers_cost_the_same_for_few_rows_and_for_many(
         orders.append([o for u in data["users"]["nodes"] for b in u["bots"]["nodes"] for o in b["orders"]["nodes"]])
     assert [len(found) for found in orders] == [2, 45]
     assert all(order["ticker"] == {"price": 101.0} for found in orders for order in found)
-    # One statement each for users, bots, orders, their counts and instruments; one trip for all tickers.
+    # One statement each for users, bots, orders, their counts and instruments; one round trip for all tickers.
     assert costs == [(5, 1), (5, 1)]
 
 
@@ -50,18 +50,18 @@ COSTS = {
     "{ exchanges(first: $n) { nodes { history(last: $n) { nodes { balance } } bots { name } trades { totalCount } } } }": (1, 0),
     "{ catExchanges { params { name value } symbols(first: $n) { nodes { feeds { totalCount } } } } }": (2, 0),
 }  # fmt: skip
-"""Per operation: SQL statements and Redis commands of its plan, however many rows there are."""
+"""By operation: the number of SQL statements and Redis commands of its plan."""
 
 
 @pytest.mark.parametrize(("query", "cost"), COSTS.items(), ids=lambda value: str(value)[:40])
 @pytest.mark.parametrize("rows", [1, 50])
-async def test_an_operation_costs_what_the_table_says(
+async def test_operation_costs_the_listed_statements_and_commands(
     graph: GraphClient, statements: Count, query: str, cost: tuple[int, int], rows: int
 ) -> None:
     operations = OperationExecutor(graph.graph.core)
     context = Context(graph.worker, caller=principal(ADMIN, admin=True))
     commands: list[str] = []
-    with statements() as sql, overheard(commands):  # and not what the services do meanwhile
+    with statements() as sql, overheard(commands):  # commands of this task, without those of background tasks
         response = await operations.run(Request(query.replace("$n", str(rows))), context, Trace())
     assert b'"errors"' not in response.body
     assert (len(sql), len(commands)) == cost

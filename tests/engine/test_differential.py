@@ -48,7 +48,7 @@ CALLERS: list[Caller] = [
 
 @pytest.fixture
 async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> None:
-    """Something of everything, also of what should not be."""
+    """Rows of every entity, including invalid ones."""
     await add(platform, models.Order, order(60, 77, OTHER, side="hold", price=None, symbol="gone"))
     await add(platform, models.Order, order(61, 6, OTHER, volume=float("nan"), ex_order_id='"\\u0001\n'))
     await add_strangers(platform)
@@ -69,7 +69,7 @@ async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> N
         )
 
 
-# graphql-core leaves coroutines unawaited where the error of a sibling has decided the answer before.
+# graphql-core leaves coroutines unawaited if an error of a sibling has determined the response.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.usefixtures("world")
 @settings(
@@ -78,11 +78,11 @@ async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> N
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(operation=operations(SCHEMA), callers=st.lists(st.sampled_from(CALLERS), min_size=1, max_size=2))
-async def test_every_operation_is_answered_alike(
+async def test_both_executions_give_the_same_response_to_any_operation(
     graph: GraphClient, operation: Operation, callers: list[Caller]
 ) -> None:
     request = Request(operation.text, variables=operation.variables)
-    for caller in callers:  # the second meets what is remembered of the first
+    for caller in callers:  # later callers use what is remembered of earlier ones
         await _check(graph, request, caller)
 
 
@@ -96,13 +96,13 @@ async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
     assert trace.failure is None or "errors" in reference, trace.failure
     event("answered by a plan" if by_plan else "left to the reference")
     assert in_order(planned.get("data")) == in_order(reference.get("data"))
-    if by_plan:  # else which of several errors ends up in the place of one null is chance
+    if by_plan:  # otherwise it is undefined which of several errors explains a null
         assert planned == reference
 
 
 @pytest.mark.usefixtures("world")
-async def test_what_the_reference_must_report_is_never_answered_by_a_plan(graph: GraphClient) -> None:
-    """Enum values that do not exist, numbers JSON cannot say, and rows that are gone, deep in a tree."""
+async def test_invalid_values_deep_in_a_tree_fall_back(graph: GraphClient) -> None:
+    """Unknown enum values, numbers without a JSON form, and missing rows."""
     for text in (
         "{ orders(last: 3) { nodes { side } } }",
         "{ bots(first: 1) { nodes { orders(last: 1) { nodes { volume } } } } }",

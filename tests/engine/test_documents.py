@@ -1,4 +1,4 @@
-"""Documents are parsed and validated once, and only so many are kept."""
+"""Documents: parsed and validated once, and bounded in number."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def stages(documents: DocumentCache, text: str) -> list[str]:
     return [step.stage for step in trace.steps]
 
 
-def test_a_document_is_parsed_and_validated_once(schema: Graph) -> None:
+def test_document_is_parsed_and_validated_once(schema: Graph) -> None:
     documents = DocumentCache(schema.core)
     assert stages(documents, "{ me { uid } }") == ["parse", "validate"]
     assert stages(documents, "{ me { uid } }") == []
     assert documents.read("{ me { uid } }", Trace()) is documents.read("{ me { uid } }", Trace())
 
 
-def test_a_document_that_is_no_good_is_remembered_too(schema: Graph) -> None:
+def test_invalid_document_is_remembered(schema: Graph) -> None:
     documents = DocumentCache(schema.core)
     for text in ("{", "{ nothing }"):
         assert stages(documents, text)
@@ -30,7 +30,7 @@ def test_a_document_that_is_no_good_is_remembered_too(schema: Graph) -> None:
         assert documents.read(text, Trace()).errors
 
 
-def test_the_document_that_was_not_asked_for_longest_is_forgotten_first(schema: Graph) -> None:
+def test_least_recently_used_document_is_evicted_first(schema: Graph) -> None:
     documents = DocumentCache(schema.core, size=2)
     first, second, third = "{ a: __typename }", "{ b: __typename }", "{ c: __typename }"
     for text in (first, second, first, third):
@@ -39,7 +39,7 @@ def test_the_document_that_was_not_asked_for_longest_is_forgotten_first(schema: 
     assert stages(documents, second) != []
 
 
-def test_what_has_too_many_words_is_refused_before_it_is_parsed(schema: Graph) -> None:
+def test_document_with_too_many_tokens_is_refused(schema: Graph) -> None:
     documents = DocumentCache(schema.core)
     allowed = documents.read("{" + " __typename" * (MAX_TOKENS - 2) + "}", Trace())
     refused = documents.read("{" + " __typename" * (MAX_TOKENS - 1) + "}", Trace())
@@ -48,18 +48,18 @@ def test_what_has_too_many_words_is_refused_before_it_is_parsed(schema: Graph) -
     assert str(MAX_TOKENS) in refused.errors[0].message
 
 
-def test_what_nests_too_deeply_is_refused(schema: Graph) -> None:
+def test_deeply_nested_document_is_refused(schema: Graph) -> None:
     deep = "{ me " + "{ bots { nodes { user " * 1000 + "{ uid }" + "}}}" * 1000 + " }"
     assert DocumentCache(schema.core).read(deep, Trace()).errors
 
 
-def test_the_only_operation_needs_no_name(schema: Graph) -> None:
+def test_only_operation_needs_no_name(schema: Graph) -> None:
     document = DocumentCache(schema.core).read("query One { __typename }", Trace())
     assert document.operation(None) is document.operation("One") is document.operations["One"]
     assert document.operation("Other") is None
 
 
-def test_one_of_several_operations_is_asked_for_by_name(schema: Graph) -> None:
+def test_one_of_several_operations_is_selected_by_name(schema: Graph) -> None:
     document = DocumentCache(schema.core).read("query A { __typename } query B { ...F } fragment F on Query { x: __typename }", Trace())  # fmt: skip
     assert document.operation("B") is document.operations["B"]
     assert document.operation(None) is None
@@ -67,5 +67,5 @@ def test_one_of_several_operations_is_asked_for_by_name(schema: Graph) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "# nothing", "fragment F on Query { __typename }"])
-def test_a_document_without_an_operation_has_none(schema: Graph, text: str) -> None:
+def test_document_without_an_operation_has_none(schema: Graph, text: str) -> None:
     assert DocumentCache(schema.core).read(text, Trace()).operation(None) is None

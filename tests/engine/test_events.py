@@ -1,4 +1,4 @@
-"""Events: those that come together are written as the reference writes each of them, at the cost of one."""
+"""Events: a batch of events is executed at the cost of one, with the responses of the reference."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Stage:
 
     async def planned(self, events: Sequence[RowEvent]) -> list[Any]:
         answers = await self.subscription._planned(self.context.fork(), events)
-        assert answers is not None, "left to the reference"
+        assert answers is not None, "executed by the reference"
         return [in_order(orjson.loads(answer)) for answer in answers]
 
     async def by_reference(self, events: Sequence[RowEvent]) -> list[Any]:
@@ -79,11 +79,11 @@ def stage(graph: GraphClient, caller: Principal, query: str) -> Stage:
 
 
 async def events_of(database: Database, row: type[Any], event: type[RowEvent]) -> list[RowEvent]:
-    """One about each row there is, whosever it is; one whose row is gone, and one that is told twice."""
+    """An event for each row of any owner, one for a deleted row, and a repeated one."""
     entity = entity_of(row)
     rows = await database.rows(entity.rows(ADMINISTRATOR).order_by(*entity.key))
     keys = [entity.key_of(entity.build(each)) for each in rows]
-    assert keys, f"there is no {entity.name} to tell of"
+    assert keys, f"no {entity.name} in the database"
     return [
         event(cursor=f"1-{number:x}", kind=ChangeKind.UPDATED, key=key)
         for number, key in enumerate([*keys, None, keys[0]])
@@ -100,37 +100,35 @@ async def _something_of_everything(graph: GraphClient, platform: Database, redis
     ("name", "caller"),
     [(name, caller) for name in STREAMS for caller in CALLERS if name != "audit log" or caller == "administrator"],
 )
-async def test_events_that_come_together_are_written_as_the_reference_writes_each(
+async def test_batch_of_events_has_the_responses_of_the_reference(
     graph: GraphClient, platform: Database, name: str, caller: str
 ) -> None:
     row, event, query = STREAMS[name]
-    told = stage(graph, CALLERS[caller], query)
+    staged = stage(graph, CALLERS[caller], query)
     events = await events_of(platform, row, event)
-    assert await told.planned(events) == await told.by_reference(events)
+    assert await staged.planned(events) == await staged.by_reference(events)
 
 
-async def test_one_event_that_has_an_error_leaves_the_others_as_they_are(
-    graph: GraphClient, platform: Database
-) -> None:
+async def test_error_of_one_event_does_not_affect_the_others(graph: GraphClient, platform: Database) -> None:
     row, event, query = STREAMS["orders"]
-    told = stage(graph, ADMINISTRATOR, query)
+    staged = stage(graph, ADMINISTRATOR, query)
     events = await events_of(platform, row, event)
     async with platform.transaction() as connection:
         await connection.exec_driver_sql("UPDATE orders SET side = 'hold' WHERE order_id = 1")
-    answers = [orjson.loads(answer) for answer in await told.subscription.answers(told.context, events)]
-    assert [in_order(answer) for answer in answers] == await told.by_reference(events)
+    answers = [orjson.loads(answer) for answer in await staged.subscription.answers(staged.context, events)]
+    assert [in_order(answer) for answer in answers] == await staged.by_reference(events)
     assert ["errors" in answer for answer in answers] == [event.key in {events[0].key} for event in events]
 
 
-async def test_many_events_cost_as_many_statements_as_one(
+async def test_batch_of_events_costs_the_statements_of_one(
     graph: GraphClient, platform: Database, statements: Count, redis_calls: Count
 ) -> None:
     row, event, query = STREAMS["orders"]
-    told = stage(graph, principal(TRADER), query)
+    staged = stage(graph, principal(TRADER), query)
     events = await events_of(platform, row, event)
     costs = []
     for count in (1, 10):
         with statements() as sql, redis_calls() as calls:
-            assert len(await told.subscription.answers(told.context, events[:count])) == count
+            assert len(await staged.subscription.answers(staged.context, events[:count])) == count
         costs.append((len(sql), len([call for call in calls if "HMGET" in call])))
     assert costs == [(1, 1), (1, 1)]

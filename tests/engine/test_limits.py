@@ -1,4 +1,4 @@
-"""How much one operation may ask for."""
+"""Limits on the size of one operation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMA = make_graph().core
 
 
 def nested(levels: int) -> str:
-    """A document of so many levels of fields."""
+    """A document with this many levels of fields."""
     return (
         "{ me {"
         + " user: bots { nodes { user {" * ((levels - 2) // 3)
@@ -32,25 +32,25 @@ def codes(text: str) -> list[str]:
     return [error.code for error in found if isinstance(error, QueryTooComplex)]
 
 
-def test_levels_have_an_end() -> None:
+def test_operation_with_too_many_levels_is_refused() -> None:
     assert codes(nested(DEEPEST)) == []
     assert codes(nested(DEEPEST + 3)) == ["QUERY_TOO_COMPLEX"]
 
 
-def test_fragments_hide_no_level() -> None:
+def test_levels_in_fragments_count() -> None:
     spread = nested(DEEPEST).replace(" uid ", " ...F ")
     assert codes(spread + " fragment F on User { bots { totalCount } }") == ["QUERY_TOO_COMPLEX"]
 
 
-def test_fragments_that_contain_themselves_end() -> None:
+def test_cyclic_fragments_are_refused() -> None:
     assert DocumentCache(SCHEMA).read("{ me { ...F } } fragment F on User { ...F }", Trace()).errors
 
 
-def test_tools_may_ask_about_the_schema() -> None:
+def test_introspection_query_is_within_the_limits() -> None:
     assert DocumentCache(SCHEMA).read(get_introspection_query(), Trace()).errors == []
 
 
 @pytest.mark.usefixtures("platform")
-async def test_sockets_have_the_same_limit(graph: GraphClient) -> None:
+async def test_too_deep_operation_is_answered_with_query_too_complex(graph: GraphClient) -> None:
     answer = await graph.as_(principal(TRADER)).ask(nested(DEEPEST + 3))
     assert answer.codes == ["QUERY_TOO_COMPLEX"]

@@ -1,4 +1,4 @@
-"""Operations: what a plan answers, what is left to the reference and why, and what is explained to whom."""
+"""Operations: plans, fallbacks to the reference and their reasons, and explanations."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ BOT = "{ bot(botId: 2) { name } }"
         (principal(TRADER), BOT, None, None),
         (principal(OTHER), BOT, "row", "no such row"),
         (principal(TRADER), "{ bot(botId: -2147483648) { name } }", "row", "no such row"),
-        (principal(TRADER), '{ node(id: "x") { id } }', "row", "no id of this graph"),
-        (Anonymous(), BOT, "caller", "nobody is signed in"),
+        (principal(TRADER), '{ node(id: "x") { id } }', "row", "not an id of this graph"),
+        (Anonymous(), BOT, "caller", "the caller is anonymous"),
         (principal(TRADER), "mutation { logout }", "operation", "a mutation"),
         (principal(TRADER), "{ __schema { queryType { name } } }", "operation", "Query.__schema belongs to introspection"),
         (principal(TRADER), "{ bots(first: -1) { totalCount } }", "error", "BAD_USER_INPUT is for the reference to report"),
         (principal(TRADER), "{ services { name } }", "error", "FORBIDDEN is for the reference to report"),
     ],
 )  # fmt: skip
-async def test_what_is_left_to_the_reference_says_why(
+async def test_fallback_to_the_reference_has_a_reason(
     graph: GraphClient, caller: Caller, query: str, fallback: str | None, reason: str | None
 ) -> None:
     trace, _ = await run(graph.as_(caller), query)
@@ -49,7 +49,7 @@ async def test_what_is_left_to_the_reference_says_why(
     assert trace.made("reference") is (fallback is not None)
 
 
-async def test_a_plan_that_breaks_is_logged_and_the_reference_answers(
+async def test_failing_plan_is_logged_and_the_reference_answers(
     graph: GraphClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> bytes:
@@ -63,7 +63,7 @@ async def test_a_plan_that_breaks_is_logged_and_the_reference_answers(
     assert [entry["event"] for entry in logged] == ["plan.failed"]
 
 
-async def test_what_breaks_either_way_is_logged_once(graph: GraphClient, platform: Database) -> None:
+async def test_failure_of_both_executions_is_logged_once(graph: GraphClient, platform: Database) -> None:
     async with platform.transaction() as connection:
         await connection.execute(text("ALTER TABLE bots RENAME COLUMN active TO motive"))
     try:
@@ -109,7 +109,7 @@ async def test_a_refused_operation_is_not_executed(graph: GraphClient) -> None:
         assert response.not_allowed is request.read_only
 
 
-async def test_so_many_wrong_variables_are_told_and_no_more(graph: GraphClient) -> None:
+async def test_errors_of_variables_are_limited(graph: GraphClient) -> None:
     count = MAX_ERRORS + 20
     names = [f"$v{number}: Int!" for number in range(count)]
     fields = [f"a{number}: bot(botId: $v{number}) {{ name }}" for number in range(count)]
@@ -128,7 +128,7 @@ async def explained(graph: GraphClient, operations: OperationExecutor, query: st
     return orjson.loads(response.body)["extensions"]["explain"]
 
 
-async def test_an_explanation_has_every_step_with_its_sql_and_redis_commands(graph: GraphClient, redis: Redis) -> None:
+async def test_explanation_has_every_step_with_its_sql_and_redis_commands(graph: GraphClient, redis: Redis) -> None:
     await tickers.write(redis, [Ticker("kraken", "BTC/USD", 101, 1)])
     operations, trader = OperationExecutor(graph.graph.core), graph.as_(principal(TRADER))
     report = await explained(trader, operations, EXPLAINED)
@@ -149,28 +149,28 @@ async def test_an_explanation_has_every_step_with_its_sql_and_redis_commands(gra
     assert steps["resolve", "tickers"]["redis"] == ["HGETALL tickers:kraken"]
 
 
-async def test_an_explanation_says_what_was_remembered(graph: GraphClient) -> None:
+async def test_explanation_names_what_was_remembered(graph: GraphClient) -> None:
     operations, trader = OperationExecutor(graph.graph.core), graph.as_(principal(TRADER))
     first, second = [await explained(trader, operations, EXPLAINED) for _ in range(2)]
     assert first["remembered"] == {"document": False, "plan": False}
     assert second["remembered"] == {"document": True, "plan": True}
 
 
-async def test_an_explanation_of_the_reference_says_why_it_answered(graph: GraphClient) -> None:
+async def test_explanation_of_the_reference_has_a_reason(graph: GraphClient) -> None:
     report = await explained(graph.as_(principal(OTHER)), OperationExecutor(graph.graph.core), BOT)
     assert (report["execution"], report["reason"]) == ("reference", "no such row")
     assert report["steps"][-1]["kind"] == "reference"
     assert [sql.split()[0] for sql in report["steps"][-1]["statements"]] == ["SELECT"]
 
 
-async def test_an_explanation_shows_the_sql_of_other_stores(graph: GraphClient) -> None:
+async def test_explanation_contains_the_sql_of_other_stores(graph: GraphClient) -> None:
     query = '{ candles(exchange: "kraken", symbol: "BTC/USD", timeframe: M1, last: 1) { close } }'
     report = await explained(graph.as_(principal(TRADER)), OperationExecutor(graph.graph.core), query)
     [resolved] = [step for step in report["steps"] if step["kind"] == "resolve"]
-    assert any("pg_class" in sql for sql in resolved["statements"])  # where its tables are looked up
+    assert any("pg_class" in sql for sql in resolved["statements"])  # looks up the tables of the candle store
 
 
-async def test_an_explanation_shows_neither_the_nonce_nor_values(graph: GraphClient) -> None:
+async def test_explanation_contains_neither_the_nonce_nor_values(graph: GraphClient) -> None:
     query = "query ($mail: String!, $secret: String!) { login(mail: $mail, password: $secret) { accessToken } }"
     operations = OperationExecutor(graph.graph.core)
     report = await explained(graph.as_(principal(TRADER)), operations, EXPLAINED)
@@ -178,11 +178,11 @@ async def test_an_explanation_shows_neither_the_nonce_nor_values(graph: GraphCli
     login = Request(query.replace("query", "mutation", 1), variables={"mail": "user2@fullon", "secret": "a-secret"})
     response = await operations.run(login, Context(graph.worker), explain=True)
     shown = orjson.loads(response.body)["extensions"]["explain"]
-    assert shown["reason"] in {"a mutation", "nobody is signed in"}
+    assert shown["reason"] in {"a mutation", "the caller is anonymous"}
     assert "a-secret" not in str(shown)
 
 
-async def test_nothing_is_explained_unasked(graph: GraphClient) -> None:
+async def test_response_is_not_explained_unless_requested(graph: GraphClient) -> None:
     for query in (BOT, "{ services { name } }"):
         _, answer = await run(graph.as_(principal(TRADER)), query)
         assert "extensions" not in answer

@@ -1,4 +1,4 @@
-"""Plans answer as the reference does: named cases, one for each feature of the planner."""
+"""Plans give the same response as the reference: one named case for each feature of the planner."""
 
 from __future__ import annotations
 
@@ -112,30 +112,30 @@ CASES = {
     " { id value } strategies { totalCount } } feeds { feedId order symbol { symbol } bot { name } strategy { strId } } } feeds { period } } }"
     " strategies { nodes { strId bot { name } } } catStrategies { nodes { name pairs } } }",
     "simulations": "{ bots { nodes { simulations { num name json bot { botId } } } } simulations { totalCount } }",
-    "keys of programs": "{ users { nodes { apiKeys { apiKeyId name scopes isActive expiresAt createdAt user { uid } } } } }",
+    "API keys": "{ users { nodes { apiKeys { apiKeyId name scopes isActive expiresAt createdAt user { uid } } } } }",
     "sessions": "{ sessions(filter: {active: {eq: true}}, orderBy: [{field: CREATED_AT}]) { totalCount edges { cursor node { id"
     " sessionId uid active current expiresAt revokedAt userAgent user { mail } } } pageInfo { endCursor } } }",
     "settings of exchanges": "{ catExchanges { params { id name value exchange { name } } accounts { nodes { name } } } }",
-    "what hangs on accounts": "{ exchanges { nodes { name bots { name } orders(first: 2) { totalCount nodes { orderId } }"
+    "relations of accounts": "{ exchanges { nodes { name bots { name } orders(first: 2) { totalCount nodes { orderId } }"
     " trades(last: 1) { nodes { tradeId } } dryTrades { totalCount } } } }",
-    "what hangs on instruments": "{ symbols { nodes { symbol orders(first: 1) { totalCount } feeds { nodes { feedId } } } } }",
+    "relations of instruments": "{ symbols { nodes { symbol orders(first: 1) { totalCount } feeds { nodes { feedId } } } } }",
     "logs": "{ bots { nodes { logs(first: 2) { totalCount nodes { id message position timestamp feedNum exchange bot { name }"
     " account { name } instrument { symbol } ticker { price } } edges { cursor } pageInfo { endCursor hasNextPage } } } }"
     " botLogs(last: 4) { totalCount nodes { message } } }",
     "histories": "{ exchanges { nodes { history { totalCount edges { cursor node { id balance currency comment timestamp } } } } }"
     " exchangeHistory(first: 3) { totalCount nodes { account { name } user { mail } } pageInfo { endCursor } } }",
-    "what bots say": "{ bots { nodes { name status { feedNum status performance data timestamp } blocks { symbol account { name }"
+    "status of bots": "{ bots { nodes { name status { feedNum status performance data timestamp } blocks { symbol account { name }"
     " instrument { base } } openings { since bot { name } } } } }",
     "live orders and claims": "{ exchanges { nodes { liveOrders { exOrderId status timestamp order { orderId bot { name } } }"
     " blocks { botId bot { name } } openings { symbol account { exId } } } } }",
-    "nobody's": "{ services { name } }",
+    "anonymous": "{ services { name } }",
 }  # fmt: skip
 
 
 async def answers(
     graph: GraphClient, request: Request, planning: OperationExecutor | None = None
 ) -> tuple[Trace, Any, Any]:
-    """How planning went, what it answered, and what the reference does."""
+    """The trace and the response of the planned execution, and the response of the reference."""
     schema, trace, found = graph.graph.core, Trace(), []
     for operations, into in (
         (planning or OperationExecutor(schema), trace),
@@ -149,13 +149,13 @@ async def answers(
 
 
 def comparable(body: Any) -> Any:
-    """The body with its errors by path: in which order several come is chance."""
+    """The body with sorted errors; the order of several errors is not defined."""
     return in_order(body.get("data")), sorted(body.get("errors", []), key=str)
 
 
 @pytest.fixture
 async def live(platform: Database, redis: Redis) -> None:
-    """Something in Redis to be asked for, and rows that lead to somebody else's."""
+    """Live data in Redis, and rows that reference rows of other users."""
     await add_strangers(platform)
     await tickers.write(
         redis, [Ticker("kraken", "BTC/USD", 101, 10, bid=100.5, ask=101.25), Ticker("kraken", "GOLD", 7, 1)]
@@ -177,7 +177,7 @@ async def live(platform: Database, redis: Redis) -> None:
     "caller", [principal(TRADER), principal(OTHER), principal(ADMIN, admin=True)], ids=lambda c: c.mail
 )
 @pytest.mark.parametrize("query", CASES.values(), ids=CASES.keys())
-async def test_a_plan_answers_as_the_reference_does(graph: GraphClient, query: str, caller: Principal) -> None:
+async def test_plan_and_reference_give_the_same_response(graph: GraphClient, query: str, caller: Principal) -> None:
     _, planned, reference = await answers(graph.as_(caller), Request(query))
     assert planned == reference
 
@@ -185,9 +185,9 @@ async def test_a_plan_answers_as_the_reference_does(graph: GraphClient, query: s
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize(
     "name",
-    [name for name in CASES if not name.startswith(("a row that", "bad", "a bad", "nobody"))],
+    [name for name in CASES if not name.startswith(("a row that", "bad", "a bad", "anonymous"))],
 )
-async def test_it_is_really_planned(graph: GraphClient, name: str) -> None:
+async def test_case_is_executed_by_a_plan(graph: GraphClient, name: str) -> None:
     trace, _, _ = await answers(graph.as_(principal(TRADER)), Request(CASES[name]))
     assert trace.reason is None
 
@@ -199,7 +199,9 @@ VARIABLES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("variables", VARIABLES, ids=str)
-async def test_variables_and_conditions_are_understood_alike(graph: GraphClient, variables: dict[str, Any]) -> None:
+async def test_variables_and_conditions_have_the_same_effect_in_both_executions(
+    graph: GraphClient, variables: dict[str, Any]
+) -> None:
     query = """query ($first: Int, $last: Int, $more: Boolean! = true) {
         bots(first: $first, last: $last) { nodes { name @include(if: $more) botId @skip(if: $more)
           orders(first: $first) @include(if: $more) { totalCount } ... @skip(if: $more) { id } } } }"""
@@ -232,8 +234,8 @@ REMEMBERED = {
 
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("query", REMEMBERED.values(), ids=REMEMBERED.keys())
-async def test_what_is_remembered_answers_nobody_and_nothing_else(graph: GraphClient, query: str) -> None:
-    """One document for callers of every class and pages of every shape, one after the other."""
+async def test_remembered_plans_never_serve_another_caller_or_page(graph: GraphClient, query: str) -> None:
+    """One document for callers of every class and pages of every shape in turn."""
     place = opaque_ids.encode("after", "Order", 17)
     pages: list[dict[str, Any]] = [
         {}, {"first": 2}, {"last": 2}, {"first": 2, "after": place}, {"last": 2, "before": place},

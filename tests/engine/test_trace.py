@@ -1,4 +1,4 @@
-"""Traces: who has answered, what was done, and how long each step took."""
+"""Traces: the execution, its steps and their durations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from time import perf_counter
 from fullon_graphql.engine.trace import Trace
 
 
-def test_a_step_within_a_step_counts_once() -> None:
+def test_nested_step_is_excluded_from_the_outer_duration() -> None:
     trace = Trace()
     outer = perf_counter() - 3
     inner = perf_counter() - 2
@@ -17,7 +17,7 @@ def test_a_step_within_a_step_counts_once() -> None:
     assert seconds == {"inside": 2, "around": 1}
 
 
-def test_commands_and_statements_belong_to_the_step_that_ends_next() -> None:
+def test_commands_and_statements_are_reported_by_the_step_that_ends_next() -> None:
     trace = Trace()
     trace.redis += ["HMGET a", "HGETALL b"]
     trace.sql.append("SELECT 1")
@@ -27,7 +27,7 @@ def test_commands_and_statements_belong_to_the_step_that_ends_next() -> None:
     assert [step.facts for step in trace.steps] == [first, {}]
 
 
-def test_a_report_says_what_was_remembered() -> None:
+def test_report_names_what_was_remembered() -> None:
     new, again, other_shape = Trace(), Trace(), Trace()
     for stage in ("parse", "validate", "plan", "compile"):
         new.step(stage, "", perf_counter())
@@ -37,7 +37,7 @@ def test_a_report_says_what_was_remembered() -> None:
     assert other_shape.report()["remembered"] == {"document": True, "plan": False}
 
 
-def test_a_report_says_who_answered_and_why() -> None:
+def test_report_names_the_execution_and_the_reason() -> None:
     trace = Trace()
     assert (trace.report()["execution"], trace.report()["reason"]) == ("plan", None)
     trace.fall_back("operation", "a mutation")

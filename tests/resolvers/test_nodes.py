@@ -133,7 +133,7 @@ async def test_fifty_representations_take_one_statement_per_type(graph: GraphCli
     with statements() as sql:
         data = await admin.data(ENTITIES, of=of)
     assert [entity["__typename"] for entity in data["_entities"]] == [one["__typename"] for one in of]
-    assert len(sql) == len(EVERY_TYPE) + 1  # and one for the bots of the orders
+    assert len(sql) == len(EVERY_TYPE)
 
 
 async def test_more_than_a_thousand_representations_are_refused(graph: GraphClient) -> None:

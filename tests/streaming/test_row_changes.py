@@ -253,5 +253,4 @@ async def test_an_event_leads_to_the_rest_of_the_graph_however_many_there_are(
         "ticker": {"last": 99.5},
         "instrument": {"symbol": "BTC/USD", "candles": [{"close": 98}]},
     }
-    # for each event anew, where nobody shares it: the order, the bot, its owner, the instrument, the candles
-    assert costs == [5, 5 * 5]
+    assert costs == [2, 2]  # the orders with everything in the same database, and the candles

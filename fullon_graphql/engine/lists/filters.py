@@ -1,8 +1,8 @@
-"""Filters: which rows of a list are asked for.
+"""Filters: conditions on the rows of a list.
 
-What came is read into a *shape* (which columns are compared, how, and how that is combined), which decides the text
-of a statement, and into values, which are its parameters. The logic has two values: no comparison holds for a null,
-but for `ne`, and `not` finds exactly the other rows.
+An argument is parsed into a *shape* (columns, comparisons and their combination), which determines the text of a
+statement, and into values, which are its parameters. The logic has two values: a null satisfies no comparison except
+`ne`, and `not` selects exactly the remaining rows.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from fullon_graphql.errors import BadUserInput
 from fullon_graphql.services.writing.checks import has_only_storable
 
 DEEPEST: Final = 10
-"""How deep `and`, `or` and `not` may stand in one another."""
+"""The most levels of `and`, `or` and `not`."""
 MOST_PARTS: Final = 200
-"""How many comparisons and combinations one filter may have."""
+"""The most comparisons and combinations in one filter."""
 MOST_VALUES: Final = 1000
-"""How many values `in` takes."""
+"""The most values of one `in`."""
 
 Shape = tuple[Any, ...]
-"""`("and" | "or" | "not", shape, …)`, or a column and how it is compared: `("status", "eq")`."""
+"""`("and" | "or" | "not", shape, …)`, or a column and its comparison: `("status", "eq")`."""
 
 _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
     "eq": operator.eq,
@@ -61,7 +61,7 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter of one entity's rows. With a `prefix`, its values are parameters of that name and a number."""
+    """A filter of one entity's rows. With a `prefix`, its values are parameters named by the prefix and a number."""
 
     shape: Shape
     values: tuple[Any, ...] = ()
@@ -69,17 +69,17 @@ class Filter:
 
     @classmethod
     def read(cls, entity: Entity, given: Mapping[str, Any]) -> Filter:
-        """The filter that a coerced argument asks for.
+        """The filter of a coerced argument.
 
         Raises:
-            BadUserInput: a null in it, too much of it, or a value that PostgreSQL cannot compare with.
+            BadUserInput: it contains a null, is too large, or has a value that PostgreSQL cannot compare.
         """
-        reading = _Reading(entity)
-        shape = reading.group(given, 1)
-        return cls(shape, tuple(reading.values))
+        parser = _Parser(entity)
+        shape = parser.group(given, 1)
+        return cls(shape, tuple(parser.values))
 
     def condition(self, entity: Entity) -> ColumnElement[bool]:
-        """The filter in SQL, over the entity's own columns."""
+        """The filter in SQL over the entity's columns."""
         return self._condition(entity, self.shape, count())
 
     def _condition(self, entity: Entity, shape: Shape, places: Iterator[int]) -> ColumnElement[bool]:
@@ -108,26 +108,26 @@ class Filter:
 
 
 def narrowed(statement: Select[Any], entity: Entity, filter_: Filter | None) -> Select[Any]:
-    """`statement` with only the rows of `entity` that the filter lets through."""
+    """`statement` restricted to the rows of `entity` that match the filter."""
     return statement.where(filter_.condition(entity)) if filter_ else statement
 
 
 @dataclass
-class _Reading:
-    """One filter while it is read."""
+class _Parser:
+    """Parses one filter: collects its values and counts its parts."""
 
     entity: Entity
     values: list[Any] = field(default_factory=list)
     parts: int = 0
 
     def group(self, given: Mapping[str, Any], depth: int) -> Shape:
-        """All that one input object says."""
+        """The shape of one input object: all its fields must hold."""
         if depth > DEEPEST:
-            raise _refusal(f"`filter` goes more than {DEEPEST} levels deep; say it with fewer.")
+            raise _refusal(f"`filter` goes more than {DEEPEST} levels deep; simplify it.")
         return ("and", *(self.part(name, value, depth) for name, value in given.items()))
 
     def part(self, name: str, value: Any, depth: int) -> Shape:
-        """What stands under one name: a combination, or how a column is compared."""
+        """The shape of one field: a combination, or the comparisons of a column."""
         if value is None:
             raise _refusal(f"`{name}` is null in `filter`. Leave it out, or ask for rows without a value by `isNull`.")
         if name in {"and", "or"}:
@@ -138,14 +138,14 @@ class _Reading:
         return ("and", *(self.counted(self.comparison(column, how, operand)) for how, operand in value.items()))
 
     def counted(self, shape: Shape) -> Shape:
-        """The shape, unless there are too many by now."""
+        """Count the shape and return it."""
         self.parts += 1
         if self.parts > MOST_PARTS:
-            raise _refusal(f"`filter` has more than {MOST_PARTS} parts; for many values of one column there is `in`.")
+            raise _refusal(f"`filter` has more than {MOST_PARTS} parts; use `in` for many values of one column.")
         return shape
 
     def comparison(self, name: str, how: str, operand: Any) -> Shape:
-        """How one column is compared, its value put with the others."""
+        """The shape of one comparison; its value is appended to `values`."""
         if operand is None:
             raise _refusal(f"`{how}` is null in `filter`. Leave it out, or ask for rows without a value by `isNull`.")
         if how == "isNull":
@@ -161,23 +161,23 @@ class _Reading:
 
 
 def _stored_value(column: ColumnElement[Any], value: Any) -> Any:
-    """The value as the column has it."""
+    """The value in the column's Python type."""
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, str) and not has_only_storable(value):
-        raise _refusal("A text in `filter` has a character that no row can have: NUL, or half of one.")
+        raise _refusal("A string in `filter` contains NUL or a lone surrogate, which no row can contain.")
     return Decimal(str(value)) if stored(column).python_type is Decimal else value
 
 
 def _pattern(text: str) -> str:
-    r"""A pattern of `like`, which PostgreSQL refuses where a lone `\` ends it."""
+    r"""A pattern of `like`; PostgreSQL refuses one that ends with an unescaped `\`."""
     if not has_only_storable(text) or (len(text) - len(text.rstrip("\\"))) % 2:
-        raise _refusal(r"The pattern of `like` has a NUL, or ends with a `\` that takes no meaning from anything.")
+        raise _refusal(r"The pattern of `like` contains a NUL, or ends with a `\` that escapes nothing.")
     return text
 
 
 def _compared_as(column: ColumnElement[Any]) -> Any:
-    """The type of a value beside the column: as wide as can be, so that nothing is cut or out of range."""
+    """The type of a value compared with the column: the widest of its kind, so that no value is out of range."""
     if isinstance(column.type, Integer):
         return BigInteger()
     return Text() if isinstance(column.type, String) else column.type

@@ -1,8 +1,8 @@
-"""Opaque identifiers: the global `id` of a row and the cursor of its place in a list.
+"""Opaque identifiers: the global `id` of a row and the cursor of its position in a list.
 
-Both are URL-safe base64 over a JSON array, e.g. `["Order",17]`. What JSON has no exact form for is a text in it: times
-as the graph writes them, floats as the hexadecimal digits of their eight bytes, numerics without trailing zeros.
-Clients must not read them; we check every part of what comes back, because anybody can make one up.
+Both are URL-safe base64 of a JSON array, e.g. `["Order",17]`. Values without an exact JSON form are strings in it:
+times in the graph's format, floats as the hexadecimal digits of their eight bytes, numerics without trailing zeros.
+Clients must not interpret them. Every part of an identifier from a client is checked, because it may be forged.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _DIGITS = re.compile(r"-?\d+(\.\d+)?|NaN")
 
 
 def encode(*parts: object) -> str:
-    """An opaque text for `parts`: JSON values, or what columns hold."""
+    """The identifier of `parts`: JSON values or values of columns."""
     json = orjson.dumps([_WRITTEN.get(type(part), _as_it_is)(part) for part in parts])
     return base64.urlsafe_b64encode(json).rstrip(b"=").decode()
 
 
 def decode(text: str) -> list[Any]:
-    """The parts behind an opaque text, as JSON values: `read` makes of them what columns hold.
+    """The parts of an identifier as JSON values; `read` converts them to values of columns.
 
     Raises:
-        ValueError: the text is not one of ours.
+        ValueError: the text is not an identifier of this graph.
     """
     if len(text) > _LONGEST:
         raise ValueError("too long")
@@ -54,12 +54,12 @@ def decode(text: str) -> list[Any]:
     except (UnicodeEncodeError, binascii.Error, orjson.JSONDecodeError) as error:
         raise ValueError("not an identifier of this graph") from error
     if not isinstance(parts, list):
-        raise ValueError("not an identifier of this graph")  # noqa: TRY004  # what came is a text of the wrong content
+        raise ValueError("not an identifier of this graph")  # noqa: TRY004  # the argument's type is right, its content is not
     return parts
 
 
 def read(parts: Sequence[Any], columns: Sequence[Expression]) -> tuple[Any, ...] | None:
-    """The values of `columns` that decoded `parts` stand for; None where they could not stand there."""
+    """The values of `columns` for decoded `parts`; None if they do not fit."""
     with suppress(ValueError, OverflowError):
         values = tuple(map(_read, parts, columns))
         return values if len(parts) == len(columns) and fits(values, columns) else None
@@ -67,12 +67,12 @@ def read(parts: Sequence[Any], columns: Sequence[Expression]) -> tuple[Any, ...]
 
 
 def fits(values: Sequence[Any], columns: Sequence[Expression]) -> bool:
-    """True where `values` could stand in `columns`: as many, of the right kind, and in PostgreSQL's range."""
+    """True if `values` can be stored in `columns`: same number, right types, in PostgreSQL's range."""
     return len(values) == len(columns) and all(map(_value_fits, values, columns))
 
 
 def as_json(column: ColumnElement[Any], *, nullable: bool = False) -> ColumnElement[str]:
-    """The SQL that writes a column as `encode` writes its values."""
+    """The SQL that writes a column's values as `encode` does."""
     json: ColumnElement[str] = cast(func.to_json(_exact(column)), Text)
     return func.coalesce(json, literal_column("'null'", Text)) if nullable else json
 
@@ -98,14 +98,14 @@ def _value_fits(value: object, column: Expression) -> bool:
 
 
 def _read(part: object, column: Expression) -> Any:
-    """The Python value behind a part; what is of a wrong kind stays as it is, and does not fit."""
+    """The Python value of a part; one of a wrong type is returned unchanged and does not fit."""
     kind, _ = _kind(column)
     return _READ[kind](part) if kind in _READ and isinstance(part, str) else part
 
 
 @cache  # asked with every request, and a column takes its time to tell its type
 def _kind(column: Expression) -> tuple[type[Any], int]:
-    """The Python type of a column's values, and for integers how many bits they have beside the sign."""
+    """The Python type of a column's values and, for integers, the number of bits without the sign."""
     type_ = stored(column)
     return type_.python_type, next((bits for kind, bits in _INTEGER_BITS if isinstance(type_, kind)), 0)
 

@@ -1,7 +1,6 @@
-"""Orders: in which order a list is, and where a place in it begins and ends.
+"""Ordering: the order of a list, and the rows before and after a position in it.
 
-Rows without a value stand at the end, whichever direction. The key decides between rows that are equal otherwise, so
-every row has one place.
+Nulls sort last in both directions. The key is the last criterion, so every row has a unique position.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from fullon_graphql.engine.model.entities import Entity, Key
 
 
 class SortDirection(Enum):
-    """Which end a list begins at."""
+    """The direction of a sort."""
 
     ASC = "ASC"
     DESC = "DESC"
@@ -26,25 +25,25 @@ class SortDirection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """One column that a list is ordered by."""
+    """One column of an order."""
 
     name: str
     descending: bool = False
 
 
 class Columns(Protocol):
-    """Columns by name: an entity's own, or those of a subquery."""
+    """Columns by name, of an entity or of a subquery."""
 
     def __getitem__(self, name: str, /) -> Any:
-        """The column of this name."""
+        """The column with this name."""
 
 
 Order = tuple[By, ...]
-"""Every column of an order, those of the key included; empty for the order by key alone, which lists have unasked."""
+"""All columns of an order including the key; empty for the default order, by key alone."""
 
 
 def read(entity: Entity, given: Sequence[Mapping[str, Any]] | None) -> Order:
-    """The order that a coerced argument asks for. Of a column named twice, the first counts."""
+    """The order of a coerced argument. If a column occurs twice, the first occurrence counts."""
     asked = [By(one["field"].value, one["direction"] is SortDirection.DESC) for one in given or ()]
     found: dict[str, By] = {}
     for by in (*asked, *_by_key(entity)):
@@ -54,23 +53,23 @@ def read(entity: Entity, given: Sequence[Mapping[str, Any]] | None) -> Order:
 
 
 def name(entity: Entity, order: Order) -> str:
-    """What a list in this order is called in its cursors."""
+    """The name of a list in this order, as part of its cursors."""
     columns = ", ".join(f"{by.name} {'desc' if by.descending else 'asc'}" for by in order)
     return f"{entity.name} by {columns}" if order else entity.name
 
 
 def columns(entity: Entity, order: Order) -> tuple[ColumnElement[Any], ...]:
-    """The expressions whose values make a place in the list."""
+    """The expressions whose values identify a position in the list."""
     return tuple(entity.columns[by.name] for by in entire(entity, order))
 
 
 def entire(entity: Entity, order: Order) -> Order:
-    """The order with the columns it has unasked."""
+    """The order with the key's columns if it is the default order."""
     return order or _by_key(entity)
 
 
 def sorting(entity: Entity, order: Order, rows: Columns, *, backward: bool) -> list[ColumnElement[Any]]:
-    """What ORDER BY says over `rows`, for the list or for its reverse."""
+    """The ORDER BY of the list over `rows`, reversed if `backward`."""
     return [
         _sorted(rows[by.name], by.descending != backward, is_nullable(entity.columns[by.name]), backward)
         for by in entire(entity, order)
@@ -78,12 +77,12 @@ def sorting(entity: Entity, order: Order, rows: Columns, *, backward: bool) -> l
 
 
 def beyond(entity: Entity, order: Order, place: Key, *, before: bool) -> ColumnElement[bool]:
-    """The rows after `place`, or before it."""
+    """The condition for rows after `place` or, if `before`, for rows before it."""
     parts = list(zip(entire(entity, order), columns(entity, order), place, strict=True))
     directions = {by.descending for by, _, _ in parts}
     if len(directions) > 1 or any(is_nullable(column) for _, column, _ in parts):
         return _beyond(parts, before)
-    # One comparison of rows, for which PostgreSQL needs one range of an index.
+    # A row comparison, which PostgreSQL answers with one range of an index.
     left = tuple_(*(column for _, column, _ in parts))
     right = tuple_(*(_bound(column, value) for _, column, value in parts))
     return left < right if before != directions.pop() else left > right

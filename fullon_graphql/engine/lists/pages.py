@@ -1,7 +1,7 @@
-"""Pages of a list: keyset paging as Relay's connections describe it.
+"""Pages: keyset pagination of Relay connections.
 
-A cursor holds what the row it stands on is ordered by, so a page costs one index range however deep it lies, and rows
-that are inserted or deleted meanwhile shift nothing. It belongs to the list and its order, whatever the filter.
+A cursor contains the row's values of the ordering columns. A page therefore costs one index range at any depth, and
+rows inserted or deleted meanwhile do not shift it. A cursor is valid for one list in one order with any filter.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of a list is asked for: `size` rows after/before a place, from the front or from the back.
+    """A part of a list: `size` rows after or before a cursor, from the front or (`backward`) from the back.
 
-    The list is of the rows that `filter` lets through, in `order`.
+    The list contains the rows that match `filter`, in `order`.
     """
 
     size: int = DEFAULT_PAGE_SIZE
@@ -50,11 +50,10 @@ class Page:
         filter_: Mapping[str, Any] | None = None,
         order_by: Sequence[Mapping[str, Any]] | None = None,
     ) -> Page:
-        """The page that the arguments of a connection ask for.
+        """The page for the arguments of a connection.
 
         Raises:
-            BadUserInput: both ends at once, a size out of range, a cursor that is not of this list, or a filter that
-                cannot be.
+            BadUserInput: both `first` and `last`, a size out of range, a cursor of another list, or an invalid filter.
         """
         if first is not None and last is not None:
             raise BadUserInput("Give `first` or `last`, not both.", field="last")
@@ -74,9 +73,9 @@ class Page:
     def cut(
         self, statement: Select[Any], entity: Entity, *, ahead: int = 1, one_parent: bool = False, places: bool = False
     ) -> Select[Any]:
-        """`statement` reduced to this page's rows, and one more that tells whether the list goes on.
+        """`statement` restricted to this page's rows and `ahead` further ones, which show whether a next page exists.
 
-        With `one_parent`, the statement finds the rows of one parent; with `places`, each row says which one it is.
+        With `one_parent` the statement selects the rows of one parent; with `places` each row has its number.
         """
         statement = narrowed(statement, entity, self.filter)
         if self.after is not None:
@@ -86,13 +85,13 @@ class Page:
         size = self.size + ahead if ahead else self.size
         if not one_parent:
             return self._sorted(statement, entity, entity.columns, places=places).limit(size)
-        if len(entity.key) > 1:  # of tables without a key of their own: the row is its key
+        if len(entity.key) > 1:  # association tables: the key is most of the row
             found = _fence(statement)
             return self._sorted(select(found), entity, found.c, places=places).limit(size)
         return self._looked_up(statement, entity, size, places=places)
 
     def _looked_up(self, statement: Select[Any], entity: Entity, size: int, *, places: bool) -> Select[Any]:
-        """The page of one parent: sorted by its rows' keys alone, and only those on it are read whole."""
+        """The page of one parent: keys alone are sorted, and only rows on the page are read in full."""
         names = dict.fromkeys([*(by.name for by in ordering.entire(entity, self.order)), *entity.key_names])
         places_of = (entity.columns[name].label(name) for name in names)
         found = _fence(statement.with_only_columns(*places_of, maintain_column_froms=True))
@@ -108,7 +107,7 @@ class Page:
         return statement.order_by(*order)
 
     def arrange(self, found: Sequence[Item]) -> Slice[Item]:
-        """The rows of this page in list order, from what `cut` found."""
+        """The page's rows in list order, from the rows that `cut` selected."""
         rows = list(found[: self.size])
         more = len(found) > self.size
         if self.backward:
@@ -119,7 +118,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Slice(Generic[Item]):
-    """The rows of one page in list order, and whether the list goes on at either end."""
+    """The rows of one page in list order, and whether there are rows before and after them."""
 
     rows: list[Item]
     order: Order
@@ -147,9 +146,9 @@ def _read_cursor(entity: Entity, order: Order, text: str | None, field: str) -> 
 
 
 def _fence(statement: Select[Any]) -> FromClause:
-    """The same rows, found before anything is done with them.
+    """The same rows as a subquery that PostgreSQL evaluates first.
 
-    With a limit PostgreSQL would rather walk the key's index through the whole table than find the rows of one parent
-    by theirs and sort these few: a parent without any rows would read all of everybody's. OFFSET 0 keeps it from that.
+    With a limit PostgreSQL may scan the key's index through the whole table instead of selecting the few rows of one
+    parent and sorting them; for a parent without rows it would read the whole table. OFFSET 0 prevents that.
     """
     return statement.offset(literal_column("0")).lateral()

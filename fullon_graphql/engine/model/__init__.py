@@ -1,1 +1,1 @@
-"""What a GraphQL type declares: columns, entities, relations and batches."""
+"""Declarations of GraphQL types: columns, entities, relations and batches."""

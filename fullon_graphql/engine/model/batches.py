@@ -23,11 +23,11 @@ BATCH = "batch"
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """From the columns `local` of parents to one value each.
+    """One value for each parent, by the parent's columns `local`.
 
-    `fetch(context, keys, **arguments)` answers one value per key, in the order of its keys, which are distinct; an
-    exception in place of a value is the error of that parent. `parse` converts the field's arguments for it. `build`
-    makes the GraphQL object of a fetched record; without it records are passed on.
+    `fetch(context, keys, **arguments)` returns one value per key, in the order of its distinct keys; an exception in
+    place of a value is the error of that parent. `parse` converts the field's arguments for it. `build` makes the
+    GraphQL object of a fetched record; without it records are passed on.
     """
 
     local: tuple[str, ...]

@@ -11,19 +11,19 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
 COLUMN = "column"
-"""Where a field's `Column` stands in its Strawberry metadata."""
+"""The key of a field's `Column` in its Strawberry metadata."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """The expression behind a field; without one, the table's column of the field's name."""
+    """The SQL expression of a field; by default the table's column with the field's name."""
 
     sql: ColumnElement[Any] | InstrumentedAttribute[Any] | None = None
     filterable: bool = False
-    """True where lists can be searched by it although no index of its table has it."""
+    """True if lists can be filtered by it although no index contains it."""
 
     def expression(self, table: type[Any], name: str) -> ColumnElement[Any]:
-        """The SQL both executions select for the field called `name`."""
+        """The SQL that both executions select for the field called `name`."""
         if self.sql is not None:
             return self.sql
         column: ColumnElement[Any] = getattr(table, name)
@@ -36,21 +36,21 @@ def column(
     *,
     filterable: bool = False,
 ) -> Any:
-    """A field read from the row: the column of the same name, or `sql`.
+    """A field that is read from the row: the column with the same name, or `sql`.
 
-    Lists can be filtered and ordered by it where its column stands in a key or an index of the table, or where it is
-    declared `filterable`. What is personal must not be: who may not read a value could still find it by asking.
+    Lists can be filtered and ordered by it if its column is in a key or an index of the table, or if it is
+    `filterable`. Personal data must not be filterable: filters would reveal values that the caller may not read.
     """
     return strawberry.field(description=description, metadata={COLUMN: Column(sql, filterable)})
 
 
 def upper(attribute: InstrumentedAttribute[str]) -> ColumnElement[str]:
-    """A text column in capitals: for enums that the platform stores in any letter case."""
+    """A text column in upper case, for enums that the platform stores in any case."""
     return func.upper(attribute, type_=attribute.type)
 
 
 def is_indexed(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> bool:
-    """True for a column that stands in a key, a constraint or an index of its table."""
+    """True for a column that is part of a key, a constraint or an index of its table."""
     if not isinstance(expression, InstrumentedAttribute):
         return False
     [column] = expression.property.columns
@@ -60,10 +60,10 @@ def is_indexed(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> b
 
 
 def is_nullable(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> bool:
-    """False where the table promises a value; of what is computed nothing is known."""
+    """False for a NOT NULL column; True for other columns and for computed expressions."""
     return not isinstance(expression, InstrumentedAttribute) or bool(expression.property.columns[0].nullable)
 
 
 def stored(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Any:
-    """The type in the database, beneath what Python makes of it."""
+    """The database type of an expression, without its Python type decorator."""
     return expression.type.impl if isinstance(expression.type, TypeDecorator) else expression.type

@@ -1,7 +1,7 @@
 """Entities: GraphQL types whose rows live in one PostgreSQL table.
 
-An entity names its model. The model has the key of a row, `services/access.py` the access rule. Everything that finds
-rows (relations, connections, `node`, `_entities`) starts from here, so no path leads around the rule.
+An entity names its model; the model has the key of a row, `services/access.py` the access rule. Relations, connections,
+`node` and `_entities` select rows through it, so no path bypasses the access rule.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from fullon_graphql.services.access import visible
 
 T = TypeVar("T", bound=type)
 Key = tuple[Any, ...]
-"""The values that identify one row, or the values a relation is followed by."""
+"""The values that identify one row, or that a relation is joined by."""
 
 
 @dataclass(frozen=True, eq=False)
 class Entity:
-    """What the executions know about one type. `graph_type` makes its instances: one per row, fields by column name."""
+    """One declared entity. `graph_type` is the class of its objects: one per row, with fields by column name."""
 
     name: str
     graph_type: type[Any]
@@ -49,7 +49,7 @@ class Entity:
 
     @cached_property
     def graphql_names(self) -> Mapping[str, str]:
-        """The Python name behind each GraphQL name of a column."""
+        """The Python name of each column by its GraphQL name."""
         return {to_camel_case(name): name for name in self.columns}
 
     @cached_property
@@ -77,7 +77,7 @@ class Entity:
 
     def build(self, row: Row[Any]) -> Any:
         """The GraphQL object of one row of `rows` (further columns of the row are ignored)."""
-        values = row._mapping  # SQLAlchemy's documented name
+        values = row._mapping  # a documented attribute of SQLAlchemy
         return self.graph_type(**{name: values[name] for name in self.columns})
 
     def key_of(self, instance: object) -> Key:
@@ -92,7 +92,7 @@ _entities: dict[str, Entity] = {}
 def entity(
     table: type[Base],
 ) -> Callable[[T], T]:
-    """Declare a class a federated GraphQL type over `table`; its docstring is the type's description."""
+    """Class decorator: a federated GraphQL type over `table`, described by the class's docstring."""
 
     def declare(cls: T) -> T:
         graph_type = strawberry.federation.type(keys=["id"], description=inspect.getdoc(cls))(cls)
@@ -105,7 +105,7 @@ def entity(
 
 
 def entity_named(name: str) -> Entity | None:
-    """The entity behind a GraphQL type name, or None if no entity has this name."""
+    """The entity with this GraphQL type name, or None."""
     return _entities.get(name)
 
 
@@ -122,5 +122,5 @@ def required_entity(name: str) -> Entity:
 
 
 def entity_of(type_: type[Any]) -> Entity:
-    """The entity declared by a class."""
+    """The entity that a class declares."""
     return _entities[type_.__name__]

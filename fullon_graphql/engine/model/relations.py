@@ -1,8 +1,8 @@
-"""Relations: where a field leads from one entity to rows of another.
+"""Relations: from the rows of one entity to rows of another.
 
-A relation is declared once, on the GraphQL type. It says by which columns the target is joined and nothing about
-who sees the rows: that is the target's service alone. This module also writes the one statement shape in which the
-reference execution follows a relation for any number of parents.
+A relation is declared once, on the GraphQL type. It names the columns that join the target; which rows the caller
+sees is decided by the target's service alone. This module also builds the statement in which the reference execution
+follows a relation for any number of parents.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from fullon_graphql.engine.model.entities import Entity, Key, required_entity
 Attribute = InstrumentedAttribute[Any]
 
 RELATION = "relation"
-"""Where a field's `Relation` stands in its Strawberry metadata."""
+"""The key of a field's `Relation` in its Strawberry metadata."""
 
 
 @dataclass(frozen=True, eq=False)
 class Join:
-    """A table between the relation's two ends, and how the target's rows hang on it."""
+    """An association table between the relation's two ends, and its join condition with the target."""
 
     table: type[Any]
     on: ColumnElement[bool]
@@ -36,9 +36,9 @@ class Join:
 
 @dataclass(frozen=True, eq=False)
 class Relation:
-    """From the columns `local` of a parent to the rows of `target` whose columns `remote` hold the same values.
+    """From the columns `local` of a parent to the rows of `target` with the same values in the columns `remote`.
 
-    `first` where nothing keeps those values unique and yet one row is meant: the first by key.
+    `first` selects only the first row by key, for columns that are not unique.
     """
 
     target_name: str
@@ -53,12 +53,12 @@ class Relation:
         return required_entity(self.target_name)
 
     def key_from(self, parent: object) -> Key | None:
-        """The values to follow from `parent`, or None where one of them is null: then the relation is empty."""
+        """The values of `parent` to join by, or None if one is null: the relation is then empty."""
         values = tuple(getattr(parent, name) for name in self.local)
         return None if None in values else values
 
     def matches(self, caller: Caller) -> Select[Any]:
-        """All rows of the target that `caller` may see, joined so that `remote` can be compared."""
+        """All rows of the target that `caller` may see, joined with the association table if there is one."""
         statement = self.target.rows(caller)
         return statement.join(self.join.table, self.join.on) if self.join else statement
 
@@ -71,7 +71,7 @@ def relation(
     *,
     first: bool = False,
 ) -> Relation:
-    """A `Relation`, with single columns written without parentheses."""
+    """A `Relation`; single columns may be given without a tuple."""
     return Relation(
         target,
         local if isinstance(local, tuple) else (local,),
@@ -82,15 +82,15 @@ def relation(
 
 
 PLACE = "parent_place"
-"""Label of the parent's place among the keys, from 1 on, beside the target's columns."""
+"""Label of the column with the parent's position among the keys, from 1."""
 PARENT = "parent_{}"
-"""Name of one of the parent's values, by position."""
+"""Name of one of the parent's values, by its position in the key."""
 
 
 def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page | None) -> Select[Any]:
-    """The target's rows for every parent key at once, each parent with its own page.
+    """The target's rows for all parent keys in one statement, each parent with its own page.
 
-    The statement's text does not depend on how many keys there are: they travel as one array per column.
+    The statement's text does not depend on the number of keys: they are passed as one array per column.
     """
     parents = _parents(relation, keys)
     matches = _of_parent(relation, caller)
@@ -100,7 +100,7 @@ def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page
 
 
 def counts(relation: Relation, caller: Caller, keys: Sequence[Key], filter_: Filter | None = None) -> Select[Any]:
-    """How many rows of the relation the filter lets through, for every parent key at once."""
+    """The number of matching rows of the relation for all parent keys in one statement."""
     parents = _parents(relation, keys)
     counted = (
         narrowed(_of_parent(relation, caller), relation.target, filter_)
@@ -120,7 +120,7 @@ def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
 
 
 def _of_parent(relation: Relation, caller: Caller) -> Select[Any]:
-    """The target's rows of the parent at hand, named in text: inside a subquery SQLAlchemy would add the parents."""
+    """The target's rows of the current parent, referenced as text; SQLAlchemy would add the parents to the FROM."""
     parents = (literal_column(f'parent."{PARENT.format(i)}"', one.type) for i, one in enumerate(relation.remote))
     return relation.matches(caller).where(
         *(remote == parent for remote, parent in zip(relation.remote, parents, strict=True))

@@ -1,4 +1,4 @@
-"""Times as text: the one form in which they leave, in answers and inside of identifiers."""
+"""The text format of times, in responses and in identifiers."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 
 
 def format_time(value: datetime) -> str:
-    """ISO 8601 in UTC with offset, as PostgreSQL's `to_json` writes it: no more digits of a second than needed."""
+    """ISO 8601 in UTC with an offset, like `to_json` of PostgreSQL: no trailing zeros."""
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     text = aware.replace(tzinfo=None).isoformat()
     return f"{text.rstrip('0') if '.' in text else text}+00:00"
 
 
 def read_time(text: str) -> datetime:
-    """The UTC time behind an ISO 8601 text with an offset.
+    """The UTC time of an ISO 8601 text with an offset.
 
     Raises:
-        ValueError: it is no such text, or it names no offset.
-        OverflowError: it is outside of the years 1 to 9999 in UTC.
+        ValueError: the text is malformed or has no offset.
+        OverflowError: the time is outside the years 1 to 9999 in UTC.
     """
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:

@@ -1,17 +1,17 @@
-"""The planner's way of saying: leave this one to the reference execution."""
+"""Fallback: the signal that an operation has to be executed by the reference."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 Kind = Literal["caller", "input", "operation", "row", "value"]
-"""What it is about: who asks, what they gave, what they ask for, a row that is not there, a value nobody can say."""
+"""The cause: the caller, an argument, the operation itself, a missing row, or a value that JSON cannot represent."""
 
 
-class Fallback(Exception):  # no error: an operation that is executed the other way
-    """Something here is not planned, or met something at run time that the reference must report; says what.
+class Fallback(Exception):  # control flow, not an error
+    """The planner does not support the operation, or execution met something that the reference has to report.
 
-    The reason names fields and types of the schema only, never what a client sent.
+    The reason names fields and types of the schema only, never client input.
     """
 
     def __init__(self, reason: str, kind: Kind = "operation") -> None:

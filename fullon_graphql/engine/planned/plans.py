@@ -1,8 +1,8 @@
 """Plans: an operation compiled once, then answered as bytes.
 
-Last stage of planning, and the whole planned execution: each root field is a subtree of rows or what its own resolver
-answers, and the pieces are joined. Whatever a plan does not know, and every error, it leaves to the reference
-execution by raising `Unplanned`.
+Last stage of planning, and the whole planned execution: each root field is a row tree, or the projection of what its
+resolver returns, and the pieces are joined. What a plan does not support, and every error, is left to the reference
+execution by raising `Fallback`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from fullon_graphql.engine.model.entities import Entity, Key, entity_named, enti
 from fullon_graphql.engine.model.global_ids import Reference
 from fullon_graphql.engine.model.relations import Relation
 from fullon_graphql.engine.planned.fallback import Fallback
-from fullon_graphql.engine.planned.projection import projection
-from fullon_graphql.engine.planned.row_trees import RowTree, Run, related
+from fullon_graphql.engine.planned.row_trees import RowTree, Run, projection
 from fullon_graphql.engine.planned.rows import paged_of, row_of
 from fullon_graphql.engine.planned.selections import Selection, condition_variables, select
 from fullon_graphql.engine.planned.sql import CALLER
@@ -36,13 +35,13 @@ from fullon_graphql.engine.reference.loaders import identity
 from fullon_graphql.engine.trace import Trace
 
 Answer = Callable[[Run], Awaitable[bytes]]
-"""How the value of one root field is made."""
+"""Produces the JSON text of one root field."""
 NULL: Final = b"null"
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The root fields of one variant of an operation: response key and answer."""
+    """The root fields of one variant of an operation, each with its response key."""
 
     roots: tuple[tuple[str, Answer], ...]
 
@@ -63,11 +62,11 @@ async def execute(
     """The `data` of an operation as JSON text.
 
     Raises:
-        Unplanned: the reference execution has to answer, or to report an error.
+        Fallback: the reference execution has to answer, or to report an error.
     """
     if not isinstance(context.caller, Principal):
-        raise Fallback("nobody is signed in", "caller")
-    if Scope.READ not in context.caller.scopes:  # services check it too, but not everything asks one
+        raise Fallback("the caller is anonymous", "caller")
+    if Scope.READ not in context.caller.scopes:  # some root fields call no service
         raise Fallback("the credential may not read", "caller")
     return await plan(schema, document, operation, variables, trace).execute(Run(context, variables, trace))
 
@@ -79,10 +78,10 @@ def plan(
     variables: VariableValues,
     trace: Trace,
 ) -> Plan:
-    """The plan of an operation under the given conditions; made once, remembered with the document.
+    """The plan of an operation under the given conditions; compiled once, remembered with the document.
 
     Raises:
-        Unplanned: something in it has to be executed by the reference.
+        Fallback: something in it has to be executed by the reference.
     """
     key, truth = variant(document, operation, variables)
     made = document.plans.get(key)
@@ -92,13 +91,13 @@ def plan(
         trace.step("plan", operation.name.value if operation.name else "", started)
     if isinstance(made, Fallback):
         raise Fallback(str(made), made.kind)
-    return made  # type: ignore[no-any-return]  # plans and refusals are kept in one place
+    return made  # type: ignore[no-any-return]  # plans and fallbacks share one cache
 
 
 def variant(
     document: Document, operation: OperationDefinitionNode, variables: VariableValues
 ) -> tuple[Hashable, dict[str, Any]]:
-    """What a plan of the document is remembered by: the operation and the values of the variables in conditions."""
+    """The cache key of a plan (the operation and the values of its condition variables), and those values by name."""
     name = operation.name.value if operation.name else None
     names = document.conditions.get(name)
     if names is None:
@@ -117,8 +116,8 @@ def _make(
             raise Fallback("a condition without a value", "input")
         roots = select(schema, operation, document.fragments, truth)
         return Plan(tuple((selection.key, _answer(selection)) for selection in roots))
-    except Fallback as refusal:
-        return refusal
+    except Fallback as fallback:
+        return fallback
 
 
 def _answer(selection: Selection) -> Answer:
@@ -144,14 +143,14 @@ def _constant(text: bytes) -> Answer:
 
 
 def _one(relation: Relation, selection: Selection) -> Answer:
-    """The row that the field's arguments, or the caller, lead to; null if there is none."""
+    """The row identified by the field's arguments or by the caller; null if there is none."""
     required = is_non_null_type(selection.type)
-    subtree = RowTree(selection.key, row_of(relation.target, selection.children))
+    row_tree = RowTree(selection.key, row_of(relation.target, selection.children))
 
     async def answer(run: Run) -> bytes:
         arguments = {**selection.arguments(run.variables), CALLER: run.caller.uid}
         key = tuple(arguments.get(name) for name in relation.local)
-        found = await subtree.one(run, relation, key) if opaque_ids.fits(key, relation.remote) else None
+        found = await row_tree.one(run, relation, key) if opaque_ids.fits(key, relation.remote) else None
         if found is None and required:
             raise Fallback("a required row does not exist", "row")
         return found or NULL
@@ -160,8 +159,8 @@ def _one(relation: Relation, selection: Selection) -> Answer:
 
 
 def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selection: Selection) -> Answer:
-    """Rows of any type by their global ids, null for each that does not exist: one statement per type."""
-    subtrees = {
+    """Rows of any type by their global ids, null for each that does not exist, with one statement per type."""
+    row_trees = {
         name: RowTree(selection.key, row_of(entity, children))
         for name, children in selection.possible.items()
         if (entity := entity_named(name))
@@ -170,13 +169,13 @@ def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selectio
     async def answer(run: Run) -> bytes:
         places = read(selection.arguments(run.variables))
         if len(places) > MAX_PAGE_SIZE:
-            raise Fallback("more ids than are allowed", "input")
+            raise Fallback("more ids than allowed", "input")
         keys: dict[Entity, list[Key]] = {}
         for entity, key in dict.fromkeys(place for place in places if place):
             keys.setdefault(entity, []).append(key)
         found: dict[Reference | None, bytes] = {}
         for entity, asked in keys.items():
-            rows = await subtrees[entity.name].many(run, identity(entity), asked)
+            rows = await row_trees[entity.name].many(run, identity(entity), asked)
             found |= {(entity, key): text for key, text in rows.items()}
         texts = b",".join(found.get(place, NULL) for place in places)
         return texts if selection.is_single else b"[%b]" % texts
@@ -185,11 +184,11 @@ def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selectio
 
 
 def _resolved(selection: Selection) -> Answer:
-    """What the field's own resolver answers, written by a projection."""
+    """What the field's own resolver returns, written by a projection."""
     if selection.declared.base_resolver is None:
         raise Fallback(f"{selection.node.name.value} has no resolver")
     resolver: Any = selection.declared.base_resolver.wrapped_func
-    project = projection(selection.type, selection.children, related)
+    project = projection(selection.type, selection.children)
 
     async def answer(run: Run) -> bytes:
         started = perf_counter()
@@ -207,6 +206,6 @@ def _resolved(selection: Selection) -> Answer:
 
 
 class PlainInfo(NamedTuple):
-    """What a resolver that is called without graphql-core finds in `info`."""
+    """The `info` of a resolver that is called without graphql-core."""
 
     context: Context

@@ -1,33 +1,49 @@
-"""Subtrees: a part of an operation that one SQL statement answers, ready to run for any values.
+"""Row trees: the parts of an operation that one SQL statement answers, and how values from other stores are written.
 
-A statement's text depends on the class of the caller and on the shape of its pages; each combination is written once
-and remembered. What the statement leaves open is filled in from other stores, in one batch per hole.
+A statement's text depends on the class of the caller and on the shape of its pages; each combination is compiled once
+and remembered. Placeholders in what it answers are filled from other stores, in one batch per placeholder. What other
+stores answer (tickers, balances, candles) are Python objects of GraphQL types without a table: a *projection* writes
+them as JSON values, by code generated for what is selected of them. Such objects may lead to rows again, so the two
+are one module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
+from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import orjson
+from graphql import (
+    GraphQLEnumType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    get_named_type,
+    get_nullable_type,
+)
 from graphql.execution.values import VariableValues
 
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context
 from fullon_graphql.engine.lists.pages import Page
-from fullon_graphql.engine.model.entities import Key
-from fullon_graphql.engine.model.relations import Relation
+from fullon_graphql.engine.model.batches import BATCH, Batch
+from fullon_graphql.engine.model.entities import Key, entity_named
+from fullon_graphql.engine.model.relations import RELATION, Relation
 from fullon_graphql.engine.planned.fallback import Fallback
-from fullon_graphql.engine.planned.projection import Project, load_distinct, projection
-from fullon_graphql.engine.planned.rows import Paged, Placeholder, Row
+from fullon_graphql.engine.planned.rows import Paged, Placeholder, Row, row_of
 from fullon_graphql.engine.planned.selections import Selection
 from fullon_graphql.engine.planned.sql import (
     CALLER,
+    ERROR_MARKER,
     PLACEHOLDER,
-    TRAP,
     PageShape,
     Statement,
     StatementBuilder,
@@ -40,24 +56,24 @@ from fullon_graphql.engine.trace import Trace
 from fullon_graphql.lru import LRUCache
 
 BETWEEN = b"\0"
-"""Between several texts that are filled together: no JSON text contains it."""
+"""Separates texts that are filled together; no JSON text contains it."""
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedStatement:
-    """A statement, and the holes in what it answers with how each is written."""
+    """A compiled statement, and the placeholders in its answer with the projection of each."""
 
     statement: Statement
-    holes: tuple[tuple[Placeholder, Project], ...]
+    placeholders: tuple[tuple[Placeholder, Project], ...]
 
     @cached_property
     def sql(self) -> str:
-        """The statement as it may be shown."""
+        """The statement's text as `explain` shows it."""
         return public_text(self.statement)
 
 
 class Run(NamedTuple):
-    """What every step of one execution needs to know."""
+    """One execution of a plan: its context, variables and trace."""
 
     context: Context
     variables: VariableValues
@@ -65,18 +81,18 @@ class Run(NamedTuple):
 
     @property
     def caller(self) -> Principal:
-        """Who is signed in; nothing is planned for anybody else."""
-        assert isinstance(self.context.caller, Principal), "checked before anything is run"
+        """The signed-in caller; operations of anonymous callers are not planned."""
+        assert isinstance(self.context.caller, Principal), "checked by plans.execute"
         return self.context.caller
 
 
 @dataclass(frozen=True, eq=False)
 class RowTree:
-    """A tree of rows, or a connection, called `name` in the response."""
+    """A row or a connection with everything selected below it; `name` is its response key."""
 
     name: str
     tree: Row | Paged
-    written: LRUCache[Any, PreparedStatement] = field(default_factory=lambda: LRUCache(32))
+    prepared: LRUCache[Any, PreparedStatement] = field(default_factory=lambda: LRUCache(32))
 
     @cached_property
     def pages(self) -> tuple[Paged, ...]:
@@ -84,33 +100,33 @@ class RowTree:
         return tuple(_connections(self.tree))
 
     async def everything(self, run: Run) -> bytes:
-        """All there is to see: the connection, or the array of all rows."""
-        written, values = self._prepare(run, None)
-        text = await self._text(run, written, values)
+        """The connection, or the array of all rows that the caller may see."""
+        prepared, values = self._prepare(run, None)
+        text = await self._text(run, prepared, values)
         assert text is not None, "an aggregate always has a row"
-        [answer] = await self._fill(run, written, [text])
+        [answer] = await self._fill(run, prepared, [text])
         return answer
 
     async def one(self, run: Run, relation: Relation, key: Key) -> bytes | None:
         """The row that the relation leads to from `key`, or None if the caller may see none."""
-        written, values = self._prepare(run, relation)
+        prepared, values = self._prepare(run, relation)
         values |= {f"key{i}": value for i, value in enumerate(key)}
-        text = await self._text(run, written, values)
+        text = await self._text(run, prepared, values)
         if text is None:
             return None
-        [answer] = await self._fill(run, written, [text])
+        [answer] = await self._fill(run, prepared, [text])
         return answer
 
     async def many(self, run: Run, relation: Relation, keys: Sequence[Key]) -> dict[Key, bytes]:
-        """The row that the relation leads to from each of the keys that lead to one, in one statement."""
+        """The row that the relation leads to from each key, in one statement; keys that lead to none are missing."""
         if not keys:
             return {}
-        written, values = self._prepare(run, relation, by_keys=True)
+        prepared, values = self._prepare(run, relation, by_keys=True)
         values |= {f"keys{i}": [key[i] for key in keys] for i in range(len(relation.remote))}
         started = perf_counter()
-        records = await run.context.database.records(written.statement.text, *written.statement.values(values))
-        run.trace.step("statement", self.name, started, sql=written.sql, rows=len(records))
-        filled = await self._fill(run, written, [text for _, text in records])
+        records = await run.context.database.records(prepared.statement.text, *prepared.statement.values(values))
+        run.trace.step("statement", self.name, started, sql=prepared.sql, rows=len(records))
+        filled = await self._fill(run, prepared, [text for _, text in records])
         return {keys[place - 1]: text for (place, _), text in zip(records, filled, strict=True)}
 
     def _prepare(
@@ -123,77 +139,64 @@ class RowTree:
             shapes.append(PageShape.of(page))
             values |= page_values(number, page)
         shape = (run.caller.admin, run.caller.scopes, relation, by_keys, *shapes)
-        written = self.written.get(shape)
-        if written is None:
+        prepared = self.prepared.get(shape)
+        if prepared is None:
             started = perf_counter()
-            written = self.written.put(shape, self._write(run.caller, shapes, relation, by_keys=by_keys))
+            prepared = self.prepared.put(shape, self._compile(run.caller, shapes, relation, by_keys=by_keys))
             run.trace.step("compile", self.name, started)
-        return written, values
+        return prepared, values
 
-    def _write(
+    def _compile(
         self, caller: Principal, shapes: Sequence[PageShape], relation: Relation | None, *, by_keys: bool
     ) -> PreparedStatement:
-        assembly = StatementBuilder(caller, shapes)
+        builder = StatementBuilder(caller, shapes)
         tree = self.tree
         if isinstance(tree, Paged):
-            statement = compiled(assembly.paged(tree))
+            statement = compiled(builder.paged(tree))
         elif relation is None:
-            statement = compiled(assembly.everything(tree))
+            statement = compiled(builder.everything(tree))
         elif by_keys:
-            statement = compiled(assembly.by_keys(relation, tree), several=True)
+            statement = compiled(builder.by_keys(relation, tree), several=True)
         else:
-            statement = compiled(assembly.one(relation, tree))
-        holes = ((hole, projection(hole.site.type, hole.site.children, related)) for hole in assembly.holes)
-        return PreparedStatement(statement, tuple(holes))
+            statement = compiled(builder.one(relation, tree))
+        placeholders = ((one, projection(one.site.type, one.site.children)) for one in builder.placeholders)
+        return PreparedStatement(statement, tuple(placeholders))
 
-    async def _text(self, run: Run, written: PreparedStatement, values: dict[str, Any]) -> str | None:
+    async def _text(self, run: Run, prepared: PreparedStatement, values: dict[str, Any]) -> str | None:
         started = perf_counter()
-        text = await run.context.database.text(written.statement.text, *written.statement.values(values))
-        run.trace.step("statement", self.name, started, sql=written.sql, characters=len(text or ""))
+        text = await run.context.database.text(prepared.statement.text, *prepared.statement.values(values))
+        run.trace.step("statement", self.name, started, sql=prepared.sql, characters=len(text or ""))
         return text
 
-    async def _fill(self, run: Run, written: PreparedStatement, texts: Sequence[str]) -> list[bytes]:
-        """The texts with their holes filled: all between them is passed on as PostgreSQL wrote it."""
+    async def _fill(self, run: Run, prepared: PreparedStatement, texts: Sequence[str]) -> list[bytes]:
+        """The texts with their placeholders filled; everything else stays as PostgreSQL wrote it."""
         answer = texts[0].encode() if len(texts) == 1 else BETWEEN.join(text.encode() for text in texts)
-        if TRAP in answer or has_not_finite(answer):
+        if ERROR_MARKER in answer or has_not_finite(answer):
             raise Fallback("a value that the reference has to report", "value")
-        if written.holes:
-            answer = await _filled(run, written, answer)
+        if prepared.placeholders:
+            answer = await _filled(run, prepared, answer)
         return answer.split(BETWEEN) if texts else []
 
 
-async def _filled(run: Run, written: PreparedStatement, answer: bytes) -> bytes:
+async def _filled(run: Run, prepared: PreparedStatement, answer: bytes) -> bytes:
     pieces = PLACEHOLDER.split(answer)
     places = list(zip(pieces[1::3], pieces[2::3], strict=True))
     values: dict[tuple[bytes, bytes], bytes] = {}
-    for number, (hole, project) in enumerate(written.holes):
+    for number, (placeholder, project) in enumerate(prepared.placeholders):
         name = b"%d" % number
         asked = list(dict.fromkeys(key for index, key in places if index == name))
         if asked:
-            found = await _values(run, hole, project, asked)
+            found = await _values(run, placeholder, project, asked)
             values |= {(name, key): value for key, value in zip(asked, found, strict=True)}
     pieces[1::3] = [values[place] for place in places]
     del pieces[2::3]
     return b"".join(pieces)
 
 
-async def _values(run: Run, hole: Placeholder, project: Project, texts: Sequence[bytes]) -> list[bytes]:
+async def _values(run: Run, placeholder: Placeholder, project: Project, texts: Sequence[bytes]) -> list[bytes]:
     keys = [tuple(orjson.loads(orjson.loads(b'"%b"' % text))) for text in texts]
-    found = await load_distinct(run, hole.batch, hole.site, keys)
+    found = await load_distinct(run, placeholder.batch, placeholder.site, keys)
     return [orjson.dumps(value) for value in await project(run, [found[key] for key in keys])]
-
-
-def related(relation: Relation, selection: Selection, row: Row) -> Project:
-    """How objects that are no entities lead back to rows: all of theirs in one statement."""
-    subtree = RowTree(selection.key, row)
-
-    async def project(run: Run, parents: Sequence[object]) -> list[Any]:
-        keys = [relation.key_from(parent) for parent in parents]
-        found = await subtree.many(run, relation, list(dict.fromkeys(key for key in keys if key is not None)))
-        texts = [None if key is None else found.get(key) for key in keys]
-        return [None if text is None else orjson.Fragment(text) for text in texts]
-
-    return project
 
 
 def _page(paged: Paged, variables: VariableValues) -> Page:
@@ -201,9 +204,247 @@ def _page(paged: Paged, variables: VariableValues) -> Page:
 
 
 def _connections(tree: Paged | Row) -> list[Paged]:
-    """The connections of a tree, in the order in which the statement comes to them."""
+    """The connections of a tree, in the order in which `StatementBuilder` compiles them."""
     if isinstance(tree, Paged):
-        below = [part.row for _, part in tree.keys if part.row]
+        below = [member.row for _, member in tree.keys if member.row]
         return [tree, *(paged for row in below for paged in _connections(row))]
-    inner = (part if isinstance(part, Paged) else getattr(part, "row", None) for _, part in tree.keys)
-    return [paged for part in inner if part is not None for paged in _connections(part)]
+    inner = (member if isinstance(member, Paged) else getattr(member, "row", None) for _, member in tree.keys)
+    return [paged for member in inner if member is not None for paged in _connections(member)]
+
+
+Project: TypeAlias = Callable[[Run, Sequence[Any]], Awaitable[list[Any]]]
+"""Turns many values into JSON values, in their order."""
+
+
+@runtime_checkable
+class Columnar(Protocol):
+    """A list of objects that is stored by column, so that JSON can be written without creating the objects."""
+
+    def json_column(self, name: str) -> Sequence[Any]:
+        """The JSON values of the field `name` of every object."""
+
+
+def projection(type_: GraphQLOutputType, selections: tuple[Selection, ...]) -> Project:
+    """The projection of values of `type_`; `selections` are the selected fields if it is an object type.
+
+    Raises:
+        Fallback: a selected field has its own resolver function.
+    """
+    if isinstance(type_, GraphQLNonNull):
+        return _required(projection(type_.of_type, selections))
+    if isinstance(type_, GraphQLList):
+        return _list(type_.of_type, selections)
+    return _optional(_single(type_, selections))
+
+
+def _single(type_: GraphQLOutputType, selections: tuple[Selection, ...]) -> Project:
+    if isinstance(type_, GraphQLObjectType):
+        return _object(type_, selections)
+    write = _leaf(type_)
+
+    async def project(_run: Run, values: Sequence[Any]) -> list[Any]:
+        return [write(value) for value in values]
+
+    return project
+
+
+def _object(type_: GraphQLObjectType, selections: tuple[Selection, ...]) -> Project:
+    later = [_later(selection) for selection in selections if not _is_plain(selection)]
+    write = _generated(type_.name, selections)
+
+    async def project(run: Run, values: Sequence[Any]) -> list[Any]:
+        written = write(values)
+        for fill in later:
+            await fill(run, values, written)
+        return written
+
+    return project
+
+
+def _is_plain(selection: Selection) -> bool:
+    return selection.field is None or selection.declared.is_basic_field
+
+
+def _generated(type_name: str, selections: Sequence[Selection]) -> Callable[[Sequence[Any]], list[dict[str, Any]]]:
+    """Code that reads the plain fields of many objects in one expression.
+
+    Fields from other stores are null in it and filled afterwards, so the keys keep the order of the selection.
+    """
+    writers: dict[str, Callable[[Any], Any]] = {}
+    items = []
+    for number, selection in enumerate(selections):
+        if selection.field is None:
+            items.append(f"{selection.key!r}: {type_name!r}")
+        elif not selection.declared.is_basic_field:
+            items.append(f"{selection.key!r}: None")
+        else:
+            writers[f"w{number}"] = _value_writer(selection.type, selection.children)
+            items.append(f"{selection.key!r}: w{number}(v.{selection.declared.python_name})")
+    # Response keys are GraphQL names and the fields Python names, so the expression contains no client text.
+    return eval(f"lambda values: [{{{', '.join(items)}}} for v in values]", writers)  # type: ignore[no-any-return]  # noqa: S307
+
+
+def _later(selection: Selection) -> Callable[..., Awaitable[None]]:
+    """Adds a field from another store to objects that have been written without it."""
+    project = _elsewhere(selection)
+
+    async def fill(run: Run, values: Sequence[Any], written: list[dict[str, Any]]) -> None:
+        for target, answer in zip(written, await project(run, values), strict=True):
+            target[selection.key] = answer
+
+    return fill
+
+
+def _elsewhere(selection: Selection) -> Project:
+    metadata = selection.declared.metadata
+    if BATCH in metadata:
+        return _batched(metadata[BATCH], selection, projection(selection.type, selection.children))
+    if RELATION in metadata and isinstance(get_nullable_type(selection.type), GraphQLObjectType):
+        relation: Relation = metadata[RELATION]
+        found = _rows_of(relation, selection)
+        return _required(found) if isinstance(selection.type, GraphQLNonNull) else found
+    raise Fallback(f"{selection.parent.name}.{selection.node.name.value} has its own resolver function")
+
+
+def _batched(batch: Batch, selection: Selection, project: Project) -> Project:
+    async def batched(run: Run, values: Sequence[Any]) -> list[Any]:
+        keys = [tuple(getattr(value, name) for name in batch.local) for value in values]
+        found = await load_distinct(run, batch, selection, keys)
+        return await project(run, [found[key] for key in keys])
+
+    return batched
+
+
+async def load_distinct(
+    run: Run, batch: Batch, site: Selection, keys: Sequence[tuple[Any, ...]]
+) -> dict[tuple[Any, ...], Any]:
+    """The batch's value for each distinct key, with the arguments of the field at `site`.
+
+    Raises:
+        Fallback: one of the values is an error, which the reference execution reports.
+    """
+    distinct = list(dict.fromkeys(keys))
+    if not distinct:
+        return {}
+    started = perf_counter()
+    values = await batch.values(run.context, distinct, batch.arguments(dict(site.arguments(run.variables))))
+    run.trace.step("batch", site.key, started, keys=len(distinct), loader=batch.fetcher)
+    if any(isinstance(value, BaseException) for value in values):
+        raise Fallback("a value has an error", "value")
+    return dict(zip(distinct, values, strict=True))
+
+
+def _list(type_: GraphQLOutputType, selections: tuple[Selection, ...]) -> Project:
+    inner = projection(type_, selections)
+    write_columns = _columnar(type_, selections)
+
+    async def project(run: Run, values: Sequence[Any]) -> list[Any]:
+        if write_columns and all(isinstance(value, Columnar) for value in values):
+            return [write_columns(value) for value in values]
+        flat = await inner(run, list(chain.from_iterable(value or () for value in values)))
+        rest = iter(flat)
+        return [None if value is None else [next(rest) for _ in value] for value in values]
+
+    return project
+
+
+def _columnar(
+    type_: GraphQLOutputType, selections: tuple[Selection, ...]
+) -> Callable[[Columnar], list[dict[str, Any]]] | None:
+    """Code that writes objects from their columns; None if anything but plain fields is selected."""
+    if not selections or any(s.field is None or not s.declared.is_basic_field for s in selections):
+        return None
+    if not isinstance(get_named_type(type_), GraphQLObjectType):
+        return None
+    items = ", ".join(f"{selection.key!r}: c{number}" for number, selection in enumerate(selections))
+    names = "".join(f"c{number}, " for number in range(len(selections)))
+    # Response keys are GraphQL names, so the expression contains no client text.
+    write = eval(f"lambda columns: [{{{items}}} for {names} in zip(*columns)]")  # noqa: S307
+    fields = [selection.declared.python_name for selection in selections]
+    return lambda value: write([value.json_column(name) for name in fields])
+
+
+def _value_writer(type_: GraphQLOutputType, children: tuple[Selection, ...] = ()) -> Callable[[Any], Any]:
+    """The writer of one plain value. It falls back on a null in a non-null field and on NaN and infinity."""
+    required = isinstance(type_, GraphQLNonNull)
+    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    if isinstance(inner, GraphQLList):
+        item = inner.of_type
+        return _floats if get_named_type(item).name == "Float" else _list_writer(_value_writer(item, children))
+    write_value = _part_writer(inner, children) if isinstance(inner, GraphQLObjectType) else _leaf(inner)
+
+    def write(value: Any) -> Any:
+        if value is not None:
+            return write_value(value)
+        if required:
+            raise Fallback("null in a non-null field", "value")
+        return None
+
+    return write
+
+
+def _part_writer(type_: GraphQLObjectType, selections: tuple[Selection, ...]) -> Callable[[Any], Any]:
+    """The writer of an object inside another object, if only plain fields of it are selected."""
+    elsewhere = [selection for selection in selections if not _is_plain(selection)]
+    if elsewhere or entity_named(type_.name):
+        raise Fallback(f"{type_.name} is nested in another object and leads to other stores")
+    write = _generated(type_.name, selections)
+    return lambda value: write([value])[0]
+
+
+def _list_writer(write_item: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: [write_item(item) for item in value]
+
+
+def _floats(values: list[float]) -> list[float]:
+    """A column of numbers; their sum is finite only if every number is."""
+    if not math.isfinite(sum(values)):
+        raise Fallback("a number that JSON cannot represent", "value")
+    return values
+
+
+def _leaf(type_: GraphQLOutputType) -> Callable[[Any], Any]:
+    if isinstance(type_, GraphQLEnumType):
+        return lambda value: value.name if isinstance(value, Enum) else type_.serialize(value)
+    if isinstance(type_, GraphQLScalarType):
+        return _finite if type_.name == "Float" else type_.serialize
+    raise Fallback(f"{type_} is neither an enum nor a scalar")
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(value):
+        raise Fallback("a number that JSON cannot represent", "value")
+    return float(value)
+
+
+def _required(project: Project) -> Project:
+    async def checked(run: Run, values: Sequence[Any]) -> list[Any]:
+        if any(value is None for value in values):
+            raise Fallback("null in a non-null field", "value")
+        written = await project(run, values)
+        if any(value is None for value in written):
+            raise Fallback("null in a non-null field", "value")
+        return written
+
+    return checked
+
+
+def _optional(project: Project) -> Project:
+    async def skipping(run: Run, values: Sequence[Any]) -> list[Any]:
+        there = iter(await project(run, [value for value in values if value is not None]))
+        return [None if value is None else next(there) for value in values]
+
+    return skipping
+
+
+def _rows_of(relation: Relation, selection: Selection) -> Project:
+    """The rows that objects without a table lead to, for all objects in one statement."""
+    row_tree = RowTree(selection.key, row_of(relation.target, selection.children))
+
+    async def project(run: Run, parents: Sequence[object]) -> list[Any]:
+        keys = [relation.key_from(parent) for parent in parents]
+        found = await row_tree.many(run, relation, list(dict.fromkeys(key for key in keys if key is not None)))
+        texts = [None if key is None else found.get(key) for key in keys]
+        return [None if text is None else orjson.Fragment(text) for text in texts]
+
+    return project

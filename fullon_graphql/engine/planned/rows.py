@@ -1,7 +1,6 @@
-"""Parts: what each key of an entity's JSON object is made of.
+"""Rows: the members of an entity's JSON object, read from the columns, relations and batches that its type declares.
 
-Second stage of planning. It reads the declarations that the types carry (columns, relations, batches) and knows no
-entity by name, so a new entity needs nothing here.
+Second stage of planning. It knows no entity by name, so a new entity needs no change here.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class Id:
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """A column. `choices` are the names of an enum; `required` where the graph promises a value."""
+    """A column. `choices` are the names of an enum; `required` is True if the GraphQL field is non-null."""
 
     name: str
     required: bool
@@ -57,17 +56,17 @@ class Many:
 
 @dataclass(frozen=True, eq=False)
 class Paged:
-    """A connection, of a relation or (without one) of everything visible."""
+    """A connection over the rows of a relation or, without one, over all visible rows."""
 
     relation: Relation | None
     entity: Entity
     site: Selection
-    keys: tuple[tuple[str, PagedPart], ...]
+    keys: tuple[tuple[str, ConnectionMember], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class PagedPart:
-    """A key of a connection: `name` is the field; edges and nodes have a row, edges and pageInfo keys of their own."""
+class ConnectionMember:
+    """A field of a connection: `edges` and `nodes` have a row; `edges` and `pageInfo` have keys of their own."""
 
     name: str
     row: Row | None = None
@@ -76,13 +75,13 @@ class PagedPart:
 
 @dataclass(frozen=True, eq=False)
 class Placeholder:
-    """A value from elsewhere, to be filled in by `batch` once the rows are there."""
+    """A value from another store, filled in by `batch` once the rows have been read."""
 
     batch: Batch
     site: Selection
 
 
-Part = TypeName | Id | Value | One | Many | Paged | Placeholder
+Member = TypeName | Id | Value | One | Many | Paged | Placeholder
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,24 +89,26 @@ class Row:
     """The JSON object of one row of an entity."""
 
     entity: Entity
-    keys: tuple[tuple[str, Part], ...]
+    keys: tuple[tuple[str, Member], ...]
 
 
 def row_of(entity: Entity, selections: tuple[Selection, ...]) -> Row:
-    """The parts of what is selected of an entity.
+    """The JSON object of the fields selected of an entity.
 
     Raises:
-        Unplanned: a field is neither a column, a relation nor a batch.
+        Fallback: a field is neither a column, a relation nor a batch.
     """
-    return Row(entity, tuple((selection.key, _part(entity, selection)) for selection in selections))
+    return Row(entity, tuple((selection.key, _member(entity, selection)) for selection in selections))
 
 
 def paged_of(relation: Relation | None, entity: Entity, site: Selection) -> Paged:
-    """The parts of a connection over `entity`."""
-    return Paged(relation, entity, site, tuple((child.key, _paged_part(entity, child)) for child in site.children))
+    """The JSON object of a connection over `entity`."""
+    return Paged(
+        relation, entity, site, tuple((child.key, _connection_member(entity, child)) for child in site.children)
+    )
 
 
-def _part(entity: Entity, selection: Selection) -> Part:
+def _member(entity: Entity, selection: Selection) -> Member:
     if selection.field is None:
         return TypeName()
     metadata = selection.declared.metadata
@@ -120,10 +121,10 @@ def _part(entity: Entity, selection: Selection) -> Part:
         return Placeholder(metadata[BATCH], selection)
     if selection.node.name.value == "id":
         return Id()
-    raise Fallback(f"{entity.name}.{selection.node.name.value} is resolved by a function of its own")
+    raise Fallback(f"{entity.name}.{selection.node.name.value} has its own resolver function")
 
 
-def _related(relation: Relation, selection: Selection, *, required: bool) -> Part:
+def _related(relation: Relation, selection: Selection, *, required: bool) -> Member:
     target = relation.target
     named = get_named_type(selection.type)
     if named.name != target.name:
@@ -133,17 +134,17 @@ def _related(relation: Relation, selection: Selection, *, required: bool) -> Par
     return One(relation, row, required) if type_ is named else Many(relation, row)
 
 
-def _paged_part(entity: Entity, selection: Selection) -> PagedPart:
+def _connection_member(entity: Entity, selection: Selection) -> ConnectionMember:
     name = selection.node.name.value
     if name == "nodes":
-        return PagedPart(name, row_of(entity, selection.children))
+        return ConnectionMember(name, row_of(entity, selection.children))
     if name == "edges":
         nodes = [child for child in selection.children if child.node.name.value == "node"]
         if len(nodes) > 1:
             raise Fallback("edges with several nodes")
         row = row_of(entity, nodes[0].children) if nodes else None
-        return PagedPart(name, row, _names(selection))
-    return PagedPart(name, None, _names(selection))
+        return ConnectionMember(name, row, _names(selection))
+    return ConnectionMember(name, None, _names(selection))
 
 
 def _names(selection: Selection) -> tuple[tuple[str, str], ...]:

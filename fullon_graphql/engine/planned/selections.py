@@ -1,7 +1,7 @@
-"""Selections: an operation with fragments, directives and repetitions resolved, as a tree of response keys.
+"""Selections: an operation as a tree of response keys, with fragments and directives resolved.
 
-First stage of planning. Which fields are there may depend on variables through `@include` and `@skip`; one tree is
-made for each combination of those.
+First stage of planning. The tree depends on the variables in `@include` and `@skip`; one is built for each combination
+of their values.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TYPENAME = "__typename"
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """One key of the response: a field, its arguments as written, and what is selected below it."""
+    """One response key: a field, its arguments, and the selections below it."""
 
     key: str
     parent: GraphQLObjectType
@@ -53,7 +53,7 @@ class Selection:
     node: FieldNode
     children: tuple[Selection, ...]
     possible: Mapping[str, tuple[Selection, ...]]
-    """What is selected of each type that an interface or union can be; empty for every other type."""
+    """The selections of each possible type of an interface or union; empty for other types."""
 
     @property
     def type(self) -> GraphQLOutputType:
@@ -63,7 +63,7 @@ class Selection:
 
     @property
     def is_single(self) -> bool:
-        """False where its value is a list."""
+        """False if its value is a list."""
         return not is_list_type(get_nullable_type(self.type))
 
     @cached_property
@@ -72,18 +72,18 @@ class Selection:
         assert self.field is not None, "only __typename has no field"
         declared = self.field.extensions.get("strawberry-definition")
         if not isinstance(declared, StrawberryField):
-            raise Fallback(f"{self.parent.name}.{self.node.name.value} is not declared by us")
+            raise Fallback(f"{self.parent.name}.{self.node.name.value} is not declared in the schema package")
         return declared
 
     def arguments(self, variables: VariableValues) -> Mapping[str, Any]:
-        """The field's arguments by Python name, coerced; those not given are left out."""
+        """The field's coerced arguments by Python name, without those that are not given."""
         if not self.node.arguments:
             return {}
         return self._read(variables) if self._varies else self._constant
 
     @cached_property
     def _varies(self) -> bool:
-        """True where its arguments depend on variables."""
+        """True if its arguments depend on variables."""
         finder = _VariableFinder()
         for argument in self.node.arguments or ():
             visit(argument, finder)
@@ -111,7 +111,7 @@ def select(
     fragments: Mapping[str, FragmentDefinitionNode],
     conditions: Mapping[str, bool],
 ) -> tuple[Selection, ...]:
-    """The tree of an operation's root fields, where `conditions` are the values of the variables in its directives."""
+    """The selections of an operation; `conditions` are the values of the variables in `@include` and `@skip`."""
     root = schema.get_root_type(operation.operation)
     if root is None:
         raise Fallback(f"there is no {operation.operation.value} in this schema")
@@ -121,7 +121,7 @@ def select(
 def condition_variables(
     operation: OperationDefinitionNode, fragments: Iterable[FragmentDefinitionNode]
 ) -> tuple[str, ...]:
-    """Names of the variables that directives of the document depend on."""
+    """The names of the variables in the document's directives, sorted."""
     finder = _ConditionFinder()
     visit(operation, finder)
     for fragment in fragments:
@@ -136,7 +136,7 @@ class _Selecting:
     conditions: Mapping[str, bool]
 
     def below(self, parent: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> tuple[Selection, ...]:
-        """The selections of one object type, fields of the same response key merged."""
+        """The selections of one object type, with fields of the same response key merged."""
         merged: dict[str, list[FieldNode]] = {}
         for selection_set in sets:
             for node in self._fields(parent, selection_set):

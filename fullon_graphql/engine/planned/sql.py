@@ -1,12 +1,12 @@
-"""Statements: a tree of rows as one SQL statement that PostgreSQL answers with JSON text.
+"""SQL: a row tree as one statement that PostgreSQL answers with JSON text.
 
-Third stage of planning. Every level is a lateral subquery over its service's visibility query, so the rule about who
-sees a row is the same object in both executions. The text depends on the shape of the question only; values (the
-caller, pages, keys) are parameters.
+Third stage of planning. Every level is a lateral subquery over its service's visibility query, so both executions
+apply the same access rule. The text depends on the shape of the operation only; values (the caller, pages, keys) are
+parameters.
 
-What PostgreSQL cannot or must not decide is marked in the text: a *hole* carries the key of a value from elsewhere,
-a *trap* stands where the reference execution has an error to report (a null where none may be, an enum value that
-does not exist). Both begin with a nonce of this process, so nothing that is stored can pass for one.
+Two kinds of marks in the JSON text are replaced or refused afterwards: a *placeholder* carries the key of a value from
+another store; an *error marker* takes the place of a value that the reference execution has to report (a null in a
+non-null field, an unknown enum value). Both begin with a nonce of this process, so no stored text can imitate them.
 """
 
 from __future__ import annotations
@@ -46,17 +46,17 @@ from fullon_graphql.engine.model.columns import is_nullable, stored
 from fullon_graphql.engine.model.entities import Entity
 from fullon_graphql.engine.model.relations import Relation
 from fullon_graphql.engine.planned.fallback import Fallback
-from fullon_graphql.engine.planned.rows import Id, Many, One, Paged, PagedPart, Placeholder, Row, TypeName, Value
+from fullon_graphql.engine.planned.rows import ConnectionMember, Id, Many, One, Paged, Placeholder, Row, TypeName, Value
 
 NONCE: Final = token_hex(8)
-TRAP: Final = rf"\u0001{NONCE}!".encode()
-"""How a trap looks in JSON text."""
+ERROR_MARKER: Final = rf"\u0001{NONCE}!".encode()
+"""An error marker as JSON text."""
 PLACEHOLDER: Final = re.compile(rf'"\\u0001{NONCE}:(\d+):((?:[^"\\]|\\.)*)"'.encode())
-"""A hole in JSON text: its number, and its key as escaped JSON."""
+"""A placeholder as JSON text: its number, and its key as escaped JSON."""
 
 
 def has_not_finite(text: bytes) -> bool:
-    """True where one of these may stand in JSON text: how PostgreSQL writes the floats that JSON has no form for."""
+    """True if JSON text may contain NaN or infinity, which PostgreSQL writes as strings."""
     return b'"NaN"' in text or b'Infinity"' in text
 
 
@@ -67,37 +67,37 @@ _dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's di
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL text, and which value each of its parameters takes: a fixed one, or one of the names given at run time."""
+    """SQL text and its parameters."""
 
     text: str
     parameters: tuple[Parameter, ...]
 
     def values(self, given: dict[str, Any]) -> list[Any]:
-        """The parameters in order, as the driver wants them."""
+        """The parameters in order, as the driver takes them."""
         return [one.value(given) for one in self.parameters]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One place for a value: the one given under `name`, or a fixed one; `bound` is what its type makes of it."""
+    """One parameter: the value given under `name`, or a fixed one; `bound` converts it for the driver."""
 
     name: str | None
     fixed: Any
     bound: Callable[[Any], Any] | None
 
     def value(self, given: dict[str, Any]) -> Any:
-        """What the driver is told."""
+        """The value as the driver takes it."""
         value = self.fixed if self.name is None else given[self.name]
         return self.bound(value) if self.bound else value
 
 
 @dataclass(frozen=True)
 class PageShape:
-    """What of a page shows in the statement's text."""
+    """The properties of a page that the statement's text depends on."""
 
     backward: bool
     after: tuple[bool, ...] | None
-    """Of the values that make this place, which are not null; None where no place is given."""
+    """For each value of the cursor, True if it is not null; None without a cursor."""
     before: tuple[bool, ...] | None
     order: Order
     filter: FilterShape | None
@@ -110,7 +110,7 @@ class PageShape:
 
 
 def page_values(number: int, page: Page) -> dict[str, Any]:
-    """The parameters of the page with this number among the operation's pages."""
+    """The parameters of the page with this number in the statement."""
     values: dict[str, Any] = {f"page{number}_size": page.size}
     for side, key in (("after", page.after), ("before", page.before)):
         values |= {f"page{number}_{side}{i}": part for i, part in enumerate(key or ())}
@@ -124,19 +124,19 @@ CALLER: Final = "caller_uid"
 
 @dataclass
 class StatementBuilder:
-    """Writes one statement, for callers of one class, with pages of these shapes.
+    """Builds one statement for one class of callers and pages of the given shapes.
 
-    `holes` collects what must be filled in afterwards, in the order of their numbers.
+    `placeholders` collects the values to fill in afterwards, in the order of their numbers.
     """
 
     caller: Principal
     shapes: Sequence[PageShape]
-    holes: list[Placeholder] = field(default_factory=list)
+    placeholders: list[Placeholder] = field(default_factory=list)
     _levels: int = 0
     _pages: int = 0
 
     def __post_init__(self) -> None:
-        # A parameter in the place of the caller's key: the service compares with it as with any number.
+        # A parameter instead of the caller's uid; services compare with it as with a number.
         self.caller = replace(self.caller, uid=bindparam(CALLER, type_=Integer()))  # type: ignore[arg-type]
 
     def one(self, relation: Relation, row: Row) -> Select[Any]:
@@ -147,7 +147,7 @@ class StatementBuilder:
         return self._objects(matches, row).limit(1)
 
     def by_keys(self, relation: Relation, row: Row) -> Select[Any]:
-        """For each of the keys in the parameters keys0, keys1, …: its place, from 1 on, and its row as text."""
+        """The position (from 1) and the row as text for each key in the array parameters keys0, keys1 and so on."""
         names = [f"key_{i}" for i in range(len(relation.remote))]
         arrays = [bindparam(f"keys{i}", type_=ARRAY(column.type)) for i, column in enumerate(relation.remote)]
         parents = func.unnest(*arrays).table_valued(*names, with_ordinality="place").render_derived("parent")
@@ -159,11 +159,11 @@ class StatementBuilder:
         return select(parents.c.place, cast(found.c.json, Text)).select_from(parents.join(found, true()))
 
     def everything(self, row: Row) -> Select[Any]:
-        """All visible rows as one array, by key."""
+        """All visible rows as one array, ordered by key."""
         return self._array(row.entity.rows(self.caller), row)
 
     def paged(self, paged: Paged) -> Select[Any]:
-        """A connection over everything visible."""
+        """A connection over all visible rows."""
         return self._connection(paged, paged.entity.rows(self.caller))
 
     def _objects(self, matches: Select[Any], row: Row) -> Select[Any]:
@@ -188,34 +188,34 @@ class StatementBuilder:
         if len(row.keys) > _MOST_KEYS:
             raise Fallback(f"more than {_MOST_KEYS} keys in one object")
         arguments: list[ColumnElement[Any]] = []
-        for key, part in row.keys:
-            value, subquery = self._part(rows, row.entity, part)
+        for key, member in row.keys:
+            value, subquery = self._member(rows, row.entity, member)
             arguments += [_name(key), value]
             if subquery is not None:
                 joined = joined.outerjoin(subquery, true())
         return func.json_build_object(*arguments), joined
 
-    def _part(self, rows: FromClause, entity: Entity, part: Any) -> tuple[ColumnElement[Any], FromClause | None]:
-        match part:
+    def _member(self, rows: FromClause, entity: Entity, member: Any) -> tuple[ColumnElement[Any], FromClause | None]:
+        match member:
             case TypeName():
                 return _text(entity.name), None
             case Id():
                 return _opaque([entity.name], [opaque_ids.as_json(rows.c[name]) for name in entity.key_names]), None
             case Value():
-                return _value(entity, rows, part), None
+                return _value(entity, rows, member), None
             case Placeholder():
-                return self._hole(rows, part), None
+                return self._placeholder(rows, member), None
             case One():
-                matches = _foremost(part.relation, self._of(rows, part.relation))
-                found = self._joined(self._objects(matches, part.row))
-                return (_required(found.c.json) if part.required else found.c.json), found
+                matches = _foremost(member.relation, self._of(rows, member.relation))
+                found = self._joined(self._objects(matches, member.row))
+                return (_required(found.c.json) if member.required else found.c.json), found
             case Many():
-                found = self._joined(self._array(self._of(rows, part.relation), part.row))
+                found = self._joined(self._array(self._of(rows, member.relation), member.row))
                 return found.c.json, found
             case Paged(relation=Relation() as relation):
-                found = self._joined(self._connection(part, self._of(rows, relation)))
+                found = self._joined(self._connection(member, self._of(rows, relation)))
                 return found.c.json, found
-        raise Fallback(f"{type(part).__name__} has no SQL")
+        raise Fallback(f"{type(member).__name__} has no SQL")
 
     def _joined(self, found: Select[Any]) -> FromClause:
         self._levels += 1
@@ -225,15 +225,15 @@ class StatementBuilder:
         pairs = zip(relation.remote, relation.local, strict=True)
         return relation.matches(self.caller).where(*(remote == _outer(rows, local) for remote, local in pairs))
 
-    def _hole(self, rows: FromClause, hole: Placeholder) -> ColumnElement[Any]:
-        self.holes.append(hole)
-        key = cast(func.json_build_array(*(rows.c[name] for name in hole.batch.local)), Text)
-        return func.to_json(literal_column(f"chr(1) || '{NONCE}:{len(self.holes) - 1}:'", Text).concat(key))
+    def _placeholder(self, rows: FromClause, placeholder: Placeholder) -> ColumnElement[Any]:
+        self.placeholders.append(placeholder)
+        key = cast(func.json_build_array(*(rows.c[name] for name in placeholder.batch.local)), Text)
+        return func.to_json(literal_column(f"chr(1) || '{NONCE}:{len(self.placeholders) - 1}:'", Text).concat(key))
 
     def _connection(self, paged: Paged, matches: Select[Any]) -> Select[Any]:
         page = self._page(paged.entity)
-        names = {part.name for _, part in paged.keys}
-        looks_ahead = "pageInfo" in names  # only then is the row behind the page of interest
+        names = {member.name for _, member in paged.keys}
+        looks_ahead = "pageInfo" in names  # only pageInfo needs the row after the page
         one_parent = paged.relation is not None
         rows = self._level(
             page.cut(matches, paged.entity, ahead=int(looks_ahead), one_parent=one_parent, places=looks_ahead)
@@ -242,17 +242,17 @@ class StatementBuilder:
         view = _View(paged.entity, page, rows, inside, narrowed(matches, paged.entity, page.filter))
         arguments: list[ColumnElement[Any]] = []
         joined: FromClause = rows
-        for key, part in paged.keys:
-            value, joined = self._connection_part(part, view, joined)
+        for key, member in paged.keys:
+            value, joined = self._connection_member(member, view, joined)
             arguments += [_name(key), value]
         answer = select(func.json_build_object(*arguments).label("json"))
         if not names & {"nodes", "edges", "pageInfo"}:
             return answer
-        # One group of all rows, also where nothing that is selected gathers them.
+        # One group of all rows, even if no selected field aggregates them.
         return answer.select_from(joined).group_by(literal_column("()"))
 
     def _page(self, entity: Entity) -> Page:
-        """The next page of the operation, with parameters in the places of its values."""
+        """The next page of the operation, with parameters instead of values."""
         number, shape = self._pages, self.shapes[self._pages]
         self._pages += 1
         return Page(
@@ -264,21 +264,21 @@ class StatementBuilder:
             filter=None if shape.filter is None else Filter(shape.filter, prefix=f"page{number}_filter"),
         )
 
-    def _connection_part(
-        self, part: PagedPart, view: _View, joined: FromClause
+    def _connection_member(
+        self, member: ConnectionMember, view: _View, joined: FromClause
     ) -> tuple[ColumnElement[Any], FromClause]:
         entity, rows = view.entity, view.rows
         node: ColumnElement[Any] | None = None
-        if part.row is not None:
-            node, joined = self._object(part.row, rows, joined)
-        match part.name:
+        if member.row is not None:
+            node, joined = self._object(member.row, rows, joined)
+        match member.name:
             case "nodes":
                 return _gathered(node, view.sorting(), view.inside), joined
             case "edges":
                 values = {"cursor": view.cursor(), "node": node, "__typename": _text(f"{entity.name}Edge")}
-                return _gathered(_named(part.keys, values), view.sorting(), view.inside), joined
+                return _gathered(_named(member.keys, values), view.sorting(), view.inside), joined
             case "pageInfo":
-                return _named(part.keys, _page_info(view)), joined
+                return _named(member.keys, _page_info(view)), joined
             case "totalCount":
                 return view.total(), joined
             case _:
@@ -287,7 +287,7 @@ class StatementBuilder:
 
 @dataclass(frozen=True)
 class _View:
-    """One page of a connection: its rows, which of them are `inside` it (all, where None), and all that match."""
+    """One page of a connection: its rows, the condition for being `inside` it (None for all), and all matches."""
 
     entity: Entity
     page: Page
@@ -308,12 +308,12 @@ class _View:
         return _opaque(["after", ordering.name(self.entity, self.page.order)], list(parts))
 
     def total(self) -> ColumnElement[Any]:
-        """How many rows match, whatever the page."""
+        """The number of matches on all pages."""
         return self.matches.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
 
 
 def compiled(statement: Select[Any], *, several: bool = False) -> Statement:
-    """The statement as text for the driver: its one value as text or, with `several`, its rows as they are."""
+    """The statement as text for the driver. It answers one value as text or, with `several`, its rows."""
     found = (statement if several else select(cast(statement.scalar_subquery(), Text))).compile(dialect=_dialect)
     return Statement(str(found), tuple(_parameter(found, name) for name in found.positiontup or ()))
 
@@ -324,46 +324,46 @@ def _parameter(found: Any, name: str) -> Parameter:
 
 
 def public_text(statement: Statement) -> str:
-    """The text without the nonce, which nobody outside may know."""
+    """The text without the nonce, which must not leave the process."""
     return statement.text.replace(NONCE, "nonce")
 
 
 _GIVEN: Final = re.compile(rf"{CALLER}|page\d+_\w+|keys?\d+")
-"""Parameters whose values come with each execution."""
+"""Names of parameters whose values are given with each execution."""
 
 
 def _foremost(relation: Relation, matches: Select[Any]) -> Select[Any]:
     return matches.order_by(*relation.target.key).limit(1) if relation.first else matches
 
 
-def _value(entity: Entity, rows: FromClause, part: Value) -> ColumnElement[Any]:
-    column: ColumnElement[Any] = rows.c[part.name]
-    if part.choices is not None:
-        known = column.in_([literal_column(f"'{choice}'") for choice in sorted(part.choices)])
-        column = case((known, column), (column.is_(None), None), else_=_trap())
+def _value(entity: Entity, rows: FromClause, member: Value) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = rows.c[member.name]
+    if member.choices is not None:
+        known = column.in_([literal_column(f"'{choice}'") for choice in sorted(member.choices)])
+        column = case((known, column), (column.is_(None), None), else_=_error_marker())
     elif isinstance(stored(column), DateTime) and not stored(column).timezone:
         column = func.timezone("UTC", column)  # stored without a zone, and UTC
-    may_be_null = is_nullable(entity.columns[part.name])
-    return _required(func.to_json(column)) if may_be_null and part.required else column
+    may_be_null = is_nullable(entity.columns[member.name])
+    return _required(func.to_json(column)) if may_be_null and member.required else column
 
 
 def _outer(rows: FromClause, name: str) -> ColumnElement[Any]:
-    """A column of an enclosing level, by name: SQLAlchemy would bring the whole level in again."""
+    """A column of an enclosing level, by name; a reference would make SQLAlchemy add the level again."""
     return literal_column(f'{rows.name}."{name}"', rows.c[name].type)  # type: ignore[attr-defined]  # levels are named
 
 
 def _required(json: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.coalesce(json, func.to_json(_trap()))
+    return func.coalesce(json, func.to_json(_error_marker()))
 
 
-def _trap() -> ColumnElement[str]:
+def _error_marker() -> ColumnElement[str]:
     return literal_column(f"chr(1) || '{NONCE}!'", Text)
 
 
 def _gathered(
     json: Any, sorting: list[ColumnElement[Any]], inside: ColumnElement[bool] | None = None
 ) -> ColumnElement[Any]:
-    """All objects as one array, in their order."""
+    """All objects as one JSON array in list order."""
     gathered: Any = func.json_agg(aggregate_order_by(json, *sorting))
     return func.coalesce(gathered if inside is None else gathered.filter(inside), literal_column("'[]'::json"))
 
@@ -392,7 +392,7 @@ def _outermost(view: _View, *, first: bool) -> ColumnElement[Any]:
 
 
 def _opaque(names: list[str], values: list[ColumnElement[Any]]) -> ColumnElement[Any]:
-    """What `keys.encode` makes: URL-safe base64, without padding, of a JSON array."""
+    """The SQL of `opaque_ids.encode`: URL-safe base64, without padding, of a JSON array."""
     head = "".join(f'"{name}",' for name in names)
     json: ColumnElement[Any] = literal_column(f"'[{head}'", Text)
     for number, value in enumerate(values):
@@ -403,7 +403,7 @@ def _opaque(names: list[str], values: list[ColumnElement[Any]]) -> ColumnElement
 
 
 def _place_parameters(entity: Entity, order: Order, given: tuple[bool, ...] | None, prefix: str) -> Any:
-    """A parameter for each value of a place that is not null."""
+    """A parameter for each value of a cursor that is not null."""
     if given is None:
         return None
     columns = zip(ordering.columns(entity, order), given, strict=True)
@@ -413,7 +413,7 @@ def _place_parameters(entity: Entity, order: Order, given: tuple[bool, ...] | No
 
 
 def _named(keys: tuple[tuple[str, str], ...], values: Mapping[str, ColumnElement[Any] | None]) -> ColumnElement[Any]:
-    """A JSON object of some of `values`, under the keys that the client chose."""
+    """A JSON object of the named `values` under their response keys."""
     pairs = ((_name(key), values[name]) for key, name in keys)
     return func.json_build_object(*chain.from_iterable(pairs))
 

@@ -1,7 +1,7 @@
-"""Loaders: the reference execution of relations, batched over everything one operation asks for at a time.
+"""Loaders: the reference execution of relations, batched within one operation.
 
-They live in the context of one operation. A key asked for twice is fetched once; all keys that come up in one turn
-of the event loop share one statement.
+They live in the context of one operation. Each key is fetched once; all keys requested in one turn of the event loop
+share one statement.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ V = TypeVar("V")
 
 
 async def load_one(context: Context, relation: Relation, key: Key) -> Any | None:
-    """The first row of the relation for `key`, or None; also for a key that no row could have."""
+    """The first row of the relation for `key`, or None; also None if `key` is out of the columns' range."""
     found = await load_many(context, relation, key) if opaque_ids.fits(key, relation.remote) else []
     return found[0] if found else None
 
 
 async def load_many(context: Context, relation: Relation, key: Key, page: Page | None = None) -> list[Any]:
-    """The rows of the relation for `key` in key order; with a page, that page's rows as `Page.cut` finds them."""
+    """The rows of the relation for `key` in key order or, with a page, the rows that `Page.cut` selects."""
 
     async def fetch(asked: list[Key]) -> list[list[Any]]:
         rows = await context.database.rows(children(relation, context.caller, asked, page))
@@ -44,7 +44,7 @@ async def load_many(context: Context, relation: Relation, key: Key, page: Page |
 
 
 async def load_count(context: Context, relation: Relation, key: Key, filter_: Filter | None = None) -> int:
-    """How many rows of the relation for `key` the filter lets through."""
+    """The number of rows of the relation for `key` that match the filter."""
 
     async def fetch(asked: list[Key]) -> list[int]:
         rows = await context.database.rows(counts(relation, context.caller, asked, filter_))
@@ -54,7 +54,7 @@ async def load_count(context: Context, relation: Relation, key: Key, filter_: Fi
 
 
 async def load_entity(context: Context, entity: Entity, key: Key) -> Any | None:
-    """The row of `entity` with `key`, or None where it does not exist or is not the caller's to see."""
+    """The row of `entity` with `key`, or None if it does not exist or the caller may not see it."""
     return await load_one(context, identity(entity), key)
 
 
@@ -65,23 +65,23 @@ def identity(entity: Entity) -> Relation:
 
 
 class Loader(DataLoader[K, V]):
-    """A data loader whose answers outlive those who wait for them.
+    """A data loader whose results survive the cancellation of a waiting task.
 
-    Several fields may wait for one key. graphql-core cancels the siblings of a field whose null goes up to its parent,
-    and a cancelled wait would take the answer away from everybody else.
+    Several fields may await one key. graphql-core cancels the siblings of a field whose null propagates to its parent,
+    and an unshielded await would cancel the result for the other fields too.
     """
 
     def load(self, key: K) -> Awaitable[V]:
-        """The value of `key`, fetched together with all keys that are asked for in the same turn of the loop."""
+        """The value of `key`, fetched together with all keys requested in the same turn of the event loop."""
         return asyncio.shield(super().load(key))
 
 
 def loader(
     context: Context, name: Hashable, fetch: Callable[[list[K]], Awaitable[Sequence[V | BaseException]]]
 ) -> Loader[K, V]:
-    """The operation's loader called `name`, made with `fetch` at the first use.
+    """The operation's loader called `name`, created with `fetch` at the first use.
 
-    `fetch` answers in the order of its keys, with an exception in the place of a key that has no answer.
+    `fetch` returns values in the order of its keys, with an exception in place of a value that failed.
     """
     found = context.loaders.get(name)
     if found is None:

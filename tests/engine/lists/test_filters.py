@@ -1,4 +1,4 @@
-"""Filters and orders: what they find, what they refuse, and the laws of paging through any of them."""
+"""Filters and orders: results, refusals, and paging through any combination of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
 law = settings(
     max_examples=25,
     deadline=None,
-    phases=[Phase.generate],  # each example asks a database: making a counterexample smaller would take minutes
+    phases=[Phase.generate],  # each example queries a database; shrinking would take minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -47,7 +47,7 @@ SIDES = ("buy", "Buy", "SELL", "sell")
 
 
 def mixed(order_id: int) -> dict[str, Any]:
-    """An order that has much in common with others: nulls, equal values, any letter case, microseconds."""
+    """An order with values that are often equal: nulls, any case, microseconds."""
     return order(
         order_id,
         BOTS[order_id % 3],
@@ -63,12 +63,12 @@ def mixed(order_id: int) -> dict[str, Any]:
 
 ROWS = {key: mixed(key) for key in range(100, 140)}
 NEW = range(200, 206)
-"""Keys of orders that come while somebody walks through a list: each is mixed up with the others by its values."""
+"""Keys of orders that are inserted while a list is paged; their values spread them over the list."""
 
 
 @pytest.fixture
 async def mixture(platform: Database) -> Database:
-    """The small platform with none but mixed orders."""
+    """The small platform with only mixed orders."""
     async with platform.transaction() as connection:
         await connection.execute(delete(models.Order).where(models.Order.uid == TRADER))
     await add(platform, models.Order, *ROWS.values())
@@ -77,7 +77,7 @@ async def mixture(platform: Database) -> Database:
 
 Row = dict[str, Any]
 Question = tuple[dict[str, Any], Callable[[Row], bool]]
-"""A filter, and what it means."""
+"""A filter and its Python predicate."""
 
 NAMES = {
     "symbol": "symbol",
@@ -159,7 +159,7 @@ EXECUTIONS = pytest.mark.parametrize("planning", [True, False], ids=["planned", 
 
 
 class Asking:
-    """Asks for pages, one way of executing, by the same document each time."""
+    """Requests pages with one document and one of the executions."""
 
     def __init__(self, graph: GraphClient, query: str, planning: bool) -> None:
         self.graph, self.query, self.planning = graph.as_(principal(TRADER)), query, planning
@@ -192,7 +192,7 @@ async def walk(asking: Asking, size: int, backward: bool, meanwhile: Callable[[]
 
 
 async def nothing() -> None:
-    """What happens meanwhile, where nothing does."""
+    """Does nothing between pages."""
 
 
 def expected(question: Question | None, query: str) -> list[int]:
@@ -204,7 +204,7 @@ def expected(question: Question | None, query: str) -> list[int]:
 @LISTS
 @law
 @given(question=questions, order_by=orders_by, size=st.integers(1, 40), backward=st.booleans())
-async def test_paging_meets_every_row_of_which_the_filter_holds_once(
+async def test_paging_returns_every_matching_row_once(
     graph: GraphClient,
     mixture: Database,
     query: str,
@@ -224,7 +224,7 @@ async def test_paging_meets_every_row_of_which_the_filter_holds_once(
 
 
 def in_order(found: Iterable[int], order_by: list[dict[str, str]]) -> list[int]:
-    """The keys in the order asked for: rows without a value last, and by key where all else is equal."""
+    """The keys in the requested order: nulls last, then by key."""
     placed = sorted(found)
     for by in reversed(order_by):
         values = {key: value_of(ROWS[key], by["field"]) for key in placed}
@@ -243,7 +243,7 @@ def value_of(row: Row, field: str) -> Any:
 @LISTS
 @law
 @given(order_by=orders_by, size=st.integers(1, 15), backward=st.booleans(), coming=st.permutations(NEW))
-async def test_rows_that_come_meanwhile_neither_hide_nor_repeat_others(
+async def test_rows_inserted_while_paging_neither_hide_nor_repeat_others(
     graph: GraphClient,
     mixture: Database,
     query: str,
@@ -271,7 +271,7 @@ async def test_rows_that_come_meanwhile_neither_hide_nor_repeat_others(
 
 
 @EXECUTIONS
-async def test_a_cursor_belongs_to_its_order_and_not_to_its_filter(
+async def test_cursor_is_valid_for_its_order_with_any_filter(
     graph: GraphClient, mixture: Database, planning: bool
 ) -> None:
     asking = Asking(graph, ROOT, planning)
@@ -297,7 +297,7 @@ NAME = "Order by price desc, order_id asc"
      ("after", "Bot by price desc, order_id asc", 1.5, 7), ("after", "Order", 7)],
 )  # fmt: skip
 @pytest.mark.usefixtures("mixture")
-async def test_a_cursor_that_is_made_up_is_refused(graph: GraphClient, planning: bool, parts: tuple[Any, ...]) -> None:
+async def test_forged_cursor_is_refused(graph: GraphClient, planning: bool, parts: tuple[Any, ...]) -> None:
     operations = OperationExecutor(graph.graph.core, planning=planning)
     variables = {"after": opaque_ids.encode(*parts), "orderBy": [{"field": "PRICE", "direction": "DESC"}]}
     _, answer = await run(graph.as_(principal(TRADER)), ROOT, operations, **variables)
@@ -341,9 +341,7 @@ def nested(levels: int) -> dict[str, Any]:
     ids=lambda value: str(value)[:40],
 )
 @pytest.mark.usefixtures("mixture")
-async def test_what_a_filter_may_not_say_is_refused(
-    graph: GraphClient, planning: bool, filter_: Any, refused: bool
-) -> None:
+async def test_invalid_filter_is_refused(graph: GraphClient, planning: bool, filter_: Any, refused: bool) -> None:
     operations = OperationExecutor(graph.graph.core, planning=planning)
     _, answer = await run(graph.as_(principal(TRADER)), ROOT, operations, filter=filter_)
     errors = [error["extensions"] for error in answer.get("errors", [])]
@@ -351,7 +349,7 @@ async def test_what_a_filter_may_not_say_is_refused(
 
 
 @pytest.mark.usefixtures("mixture")
-async def test_nothing_asked_is_nothing_filtered(graph: GraphClient) -> None:
+async def test_empty_filter_matches_every_row(graph: GraphClient) -> None:
     asking = Asking(graph, ROOT, planning=True)
     for filter_, order_by in ((None, None), ({}, []), ({"and": [{}]}, [{"field": "ORDER_ID"}])):
         page = await asking.page(first=50, filter=filter_, orderBy=order_by)
@@ -362,7 +360,7 @@ async def test_nothing_asked_is_nothing_filtered(graph: GraphClient) -> None:
 
 
 @pytest.mark.usefixtures("mixture")
-async def test_texts_are_compared_exactly_and_enums_in_any_letter_case(graph: GraphClient) -> None:
+async def test_strings_are_compared_exactly_and_enums_in_any_case(graph: GraphClient) -> None:
     query = """{ a: orders(filter: {status: {eq: "open"}}) { totalCount } b: orders(filter: {status: {eq: "Open"}}) { totalCount }
         c: orders(filter: {status: {like: "o%n"}}) { totalCount } d: orders(filter: {status: {like: "O%"}}) { totalCount }
         e: orders(filter: {side: {eq: BUY}}) { totalCount } f: orders(filter: {side: {ne: BUY}}) { totalCount } }"""
@@ -388,7 +386,7 @@ async def test_numerics_are_compared_and_ordered_exactly(graph: GraphClient, mix
     assert found == [1000, 0.1, 0.1, -3]
 
 
-def test_nothing_personal_and_no_secret_can_be_searched_by(schema: Graph) -> None:
+def test_personal_data_and_secrets_are_not_searchable(schema: Graph) -> None:
     found = {
         f"{type_.name}.{name}"
         for type_ in schema.core.type_map.values()
@@ -402,7 +400,7 @@ def test_nothing_personal_and_no_secret_can_be_searched_by(schema: Graph) -> Non
 
 
 @pytest.mark.usefixtures("mixture")
-async def test_variables_may_stand_anywhere_in_a_filter_and_an_order(graph: GraphClient) -> None:
+async def test_variables_are_accepted_anywhere_in_filter_and_order(graph: GraphClient) -> None:
     query = """query ($status: String!, $ids: [Int!], $more: [OrderFilter!], $by: OrderOrderField!, $way: SortDirection! = DESC,
         $missing: Int) { orders(filter: {status: {eq: $status}, botId: {in: $ids, eq: $missing}, and: $more},
           orderBy: [{field: $by, direction: $way}, {field: PRICE}]) { nodes { orderId } } }"""
@@ -419,7 +417,7 @@ async def test_variables_may_stand_anywhere_in_a_filter_and_an_order(graph: Grap
 
 
 @pytest.mark.usefixtures("mixture")
-async def test_the_text_of_a_statement_does_not_depend_on_values_of_a_filter(graph: GraphClient) -> None:
+async def test_statement_text_does_not_depend_on_filter_values(graph: GraphClient) -> None:
     operations, trader = OperationExecutor(graph.graph.core), graph.as_(principal(TRADER))
     texts = []
     for filter_ in (
@@ -437,7 +435,7 @@ async def test_the_text_of_a_statement_does_not_depend_on_values_of_a_filter(gra
 
 
 @pytest.mark.usefixtures("mixture")
-async def test_nobody_learns_of_foreign_rows_by_filters(graph: GraphClient) -> None:
+async def test_filters_do_not_reveal_foreign_rows(graph: GraphClient) -> None:
     other = graph.as_(principal(OTHER))
     for filter_ in (
         {"uid": {"eq": TRADER}},
@@ -448,7 +446,7 @@ async def test_nobody_learns_of_foreign_rows_by_filters(graph: GraphClient) -> N
         assert answer["data"]["list"]["totalCount"] == 0
 
 
-async def test_a_page_of_one_parent_reads_no_rows_of_others(graph: GraphClient, mixture: Database) -> None:
+async def test_page_of_one_parent_reads_no_rows_of_other_parents(graph: GraphClient, mixture: Database) -> None:
     await add(mixture, models.Order, *(order(key, 6, OTHER) for key in range(1_000, 6_000)))
     async with mixture.transaction() as connection:
         await connection.execute(text("ANALYZE orders"))
@@ -460,7 +458,7 @@ async def test_a_page_of_one_parent_reads_no_rows_of_others(graph: GraphClient, 
             asked = compiled(children(of_bot, admin, [(2,)], page), several=True)
             explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {asked.text}"
             [[plan]] = await mixture.records(explain, *asked.values({}))
-            on_the_page = page.size + 1  # found by their keys, these are read once more
+            on_the_page = page.size + 1  # rows of the page are read a second time by key
             assert read_of_orders(orjson.loads(plan)[0]["Plan"]) <= len(expected(None, NESTED)) + on_the_page
 
 
@@ -469,7 +467,7 @@ def _field(name: str) -> Any:
 
 
 def read_of_orders(node: dict[str, Any]) -> float:
-    """How many rows of the table were looked at, below a node of PostgreSQL's plan."""
+    """The number of rows of the table read below a node of PostgreSQL's plan."""
     below = sum(read_of_orders(inner) for inner in node.get("Plans", []))
     if node.get("Relation Name") != "orders":
         return below
@@ -478,9 +476,7 @@ def read_of_orders(node: dict[str, Any]) -> float:
 
 @pytest.mark.parametrize("levels", [300, 900])
 @pytest.mark.usefixtures("mixture")
-async def test_a_filter_that_is_nested_without_end_is_refused_before_it_is_read(
-    graph: GraphClient, levels: int
-) -> None:
+async def test_deeply_nested_filter_is_refused_before_parsing(graph: GraphClient, levels: int) -> None:
     trader = graph.as_(principal(TRADER))
     written_out = f"{{ orders(filter: {'{not: ' * levels}{{}}{'}' * levels}) {{ totalCount }} }}"
     asked: list[tuple[str, dict[str, Any]]] = [(ROOT, {"filter": nested(levels)}), (written_out, {})]

@@ -1,4 +1,4 @@
-"""Opaque identifiers: ours come back as they were, and nothing else does any harm."""
+"""Opaque identifiers: encoding is reversible, and malformed identifiers are refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SMALL = (models.Symbol.decimals,)
 
 
 @given(st.lists(values, max_size=5))
-def test_what_was_encoded_is_what_is_decoded(parts: list[Any]) -> None:
+def test_decoding_reverses_encoding(parts: list[Any]) -> None:
     text = opaque_ids.encode(*parts)
     assert re.fullmatch("[A-Za-z0-9_-]*", text)
     assert opaque_ids.decode(text) == parts
@@ -53,18 +53,18 @@ def test_what_was_encoded_is_what_is_decoded(parts: list[Any]) -> None:
 @example("[" * 500)
 @example("W1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tbW1tb" * 10)
 @example("\ud800")
-def test_any_other_text_is_refused_or_a_list(text: str) -> None:
+def test_arbitrary_text_is_refused_or_decodes_to_a_list(text: str) -> None:
     with suppress(ValueError):
         assert isinstance(opaque_ids.decode(text), list)
 
 
-def test_an_endless_text_is_refused_before_it_is_read() -> None:
+def test_overlong_text_is_refused_before_decoding() -> None:
     with pytest.raises(ValueError, match="too long"):
         opaque_ids.decode(opaque_ids.encode("x" * 50_000))
 
 
 @pytest.mark.parametrize("good", [("BTC/USD", 1), ("", -(2**31)), ("ä", 2**31 - 1)])
-def test_values_that_could_stand_in_the_columns_fit(good: tuple[Any, ...]) -> None:
+def test_values_in_range_fit(good: tuple[Any, ...]) -> None:
     assert opaque_ids.fits(good, PLACE)
 
 
@@ -73,11 +73,11 @@ def test_values_that_could_stand_in_the_columns_fit(good: tuple[Any, ...]) -> No
     [(), ("BTC/USD",), ("BTC/USD", 1, 1), (1, "BTC/USD"), ("BTC/USD", "1"), ("BTC/USD", True), ("BTC/USD", 1.0),
      ("BTC/USD", None), (None, 1), ("nul\0", 1), ("BTC/USD", 2**31), ("BTC/USD", -(2**31) - 1), ("BTC/USD", [1])],
 )  # fmt: skip
-def test_values_that_could_not_do_not(bad: tuple[Any, ...]) -> None:
+def test_values_out_of_range_do_not_fit(bad: tuple[Any, ...]) -> None:
     assert not opaque_ids.fits(bad, PLACE)
 
 
-def test_a_small_column_holds_small_numbers() -> None:
+def test_smallint_column_takes_smallint_values_only() -> None:
     assert opaque_ids.fits([2**15 - 1], SMALL)
     assert not opaque_ids.fits([2**15], SMALL)
 
@@ -95,14 +95,14 @@ KINDS: dict[str, tuple[ColumnElement[Any], st.SearchStrategy[Any]]] = {
     "times": (column("c", DateTime(timezone=True)), st.datetimes(timezones=st.just(UTC))),
     "UUIDs": (column("c", Uuid), st.uuids()),
 }
-"""A column of each kind that a key or an order can have, and its values."""
+"""A column of each kind in keys and orders, and a strategy for its values."""
 
 by_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @by_kind
 @given(data=st.data())
-def test_values_of_every_kind_come_back_exactly(kind: str, data: st.DataObject) -> None:
+def test_values_of_every_kind_are_restored_exactly(kind: str, data: st.DataObject) -> None:
     place, values = KINDS[kind]
     value = data.draw(values)
     found = opaque_ids.read(opaque_ids.decode(opaque_ids.encode(value, None)), [place, place])
@@ -112,7 +112,7 @@ def test_values_of_every_kind_come_back_exactly(kind: str, data: st.DataObject) 
 @by_kind
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-async def test_postgresql_writes_them_as_we_do(kind: str, database: Database, data: st.DataObject) -> None:
+async def test_postgresql_encodes_like_python(kind: str, database: Database, data: st.DataObject) -> None:
     place, values = KINDS[kind]
     value = data.draw(values)
     given = literal(value, place.type)
@@ -139,5 +139,5 @@ def written(*parts: object) -> str:
      ("truth", 1), ("truth", "true"), ("UUIDs", "1"), ("UUIDs", 1), ("text", 1), ("text", ["a"]), ("text", "nul\0"),
      ("whole numbers", "1"), ("whole numbers", True), ("whole numbers", 2**63)],
 )  # fmt: skip
-def test_what_no_column_of_the_kind_could_hold_is_not_read(kind: str, part: object) -> None:
+def test_parts_of_another_kind_are_refused(kind: str, part: object) -> None:
     assert opaque_ids.read([part], [KINDS[kind][0]]) is None

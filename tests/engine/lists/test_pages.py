@@ -1,4 +1,4 @@
-"""The laws of paging, on a root list and on one inside each parent."""
+"""Paging of root lists and of lists inside each parent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("platform")
 law = settings(
     max_examples=25,
     deadline=None,
-    phases=[Phase.generate],  # each example asks a database: making a counterexample smaller would take minutes
+    phases=[Phase.generate],  # each example queries a database; shrinking would take minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -38,13 +38,13 @@ NESTED = f"query ({VARIABLES}) {{ bot(botId: 2) {{ list: orders{ARGUMENTS} {PAGE
 OWN = list(range(1, 41))
 OF_BOT_2 = list(range(1, 41, 5))
 ENDLESS = 100
-"""More rows than there are: whoever meets as many goes round in circles."""
+"""More rows than exist; a walk that returns as many has a cycle."""
 LISTS = pytest.mark.parametrize(("query", "present"), [(ROOT, OWN), (NESTED, OF_BOT_2)], ids=["root", "nested"])
 
 
 @dataclass
 class Inserting:
-    """Puts new orders of bot 2 into the list while somebody walks through it: one before each step."""
+    """Inserts a new order of bot 2 before each step of a walk through the list."""
 
     database: Database
     keys: list[int]
@@ -107,7 +107,7 @@ new_keys = st.lists(st.integers(-20, 200).filter(lambda key: key not in range(1,
 @LISTS
 @law
 @given(size=st.integers(1, 45), inserted=new_keys, way=st.sampled_from([forward, backward]))
-async def test_whoever_pages_through_a_list_meets_every_row_once_whatever_is_inserted_meanwhile(
+async def test_paging_returns_every_row_once_despite_inserts(
     graph: GraphClient, database: Database, query: str, present: list[int], size: int, inserted: list[int], way: Any
 ) -> None:
     inserting = Inserting(database, inserted)
@@ -125,7 +125,7 @@ places = st.none() | st.integers(0, 46)
 @LISTS
 @law
 @given(size=st.none() | st.integers(0, 45), from_the_back=st.booleans(), after=places, before=places)
-async def test_a_page_is_what_the_specification_of_connections_says(
+async def test_page_follows_the_relay_connection_specification(
     graph: GraphClient,
     query: str,
     present: list[int],
@@ -174,7 +174,7 @@ async def test_each_parent_has_its_own_page(graph: GraphClient) -> None:
      ({"after": opaque_ids.encode()}, "after"), ({"after": "\0"}, "after"), ({"after": "x" * 10_000}, "after")],
 )  # fmt: skip
 @pytest.mark.parametrize("query", [ROOT, NESTED], ids=["root", "nested"])
-async def test_arguments_that_make_no_page_are_refused(
+async def test_invalid_paging_arguments_are_refused(
     graph: GraphClient, query: str, arguments: dict[str, Any], field: str
 ) -> None:
     answer = await graph.as_(principal(TRADER)).ask(query, **arguments)
@@ -182,7 +182,7 @@ async def test_arguments_that_make_no_page_are_refused(
     assert answer.errors[0]["extensions"].get("field", "last") == field
 
 
-async def test_a_page_has_fifty_rows_unless_asked_and_at_most_1000(graph: GraphClient, database: Database) -> None:
+async def test_page_has_50_rows_by_default_and_at_most_1000(graph: GraphClient, database: Database) -> None:
     await add(database, models.Order, *(order(key, 6, OTHER) for key in range(1000, 2100)))
     other = graph.as_(principal(OTHER))
     assert len(ids(await page(other, ROOT))) == 50
@@ -191,12 +191,12 @@ async def test_a_page_has_fifty_rows_unless_asked_and_at_most_1000(graph: GraphC
     assert full["pageInfo"]["hasNextPage"]
 
 
-async def test_explicit_nulls_are_as_good_as_nothing(graph: GraphClient) -> None:
+async def test_null_arguments_equal_missing_ones(graph: GraphClient) -> None:
     found = await page(graph.as_(principal(TRADER)), ROOT, first=None, after=None, last=None, before=None)
     assert ids(found) == OWN
 
 
-async def test_rows_are_counted_only_where_the_count_is_selected(graph: GraphClient, statements: Count) -> None:
+async def test_rows_are_counted_only_if_total_count_is_selected(graph: GraphClient, statements: Count) -> None:
     trader = graph.as_(principal(TRADER))
     seen = {}
     for count in ("", "totalCount"):
@@ -207,14 +207,14 @@ async def test_rows_are_counted_only_where_the_count_is_selected(graph: GraphCli
     assert seen == {"": 1, "totalCount": 2}
 
 
-async def test_the_count_is_of_the_whole_list_and_not_of_the_page(graph: GraphClient) -> None:
+async def test_total_count_covers_the_whole_list(graph: GraphClient) -> None:
     query = """query ($after: String) { orders(first: 3, after: $after) { totalCount }
         bot(botId: 2) { orders(last: 1) { totalCount } } }"""
     data = await graph.as_(principal(TRADER)).data(query, after=cursor(30))
     assert data == {"orders": {"totalCount": 40}, "bot": {"orders": {"totalCount": 8}}}
 
 
-async def test_a_parent_without_rows_has_an_empty_page(graph: GraphClient, database: Database) -> None:
+async def test_parent_without_rows_has_an_empty_page(graph: GraphClient, database: Database) -> None:
     await add(database, models.Bot, {"bot_id": 7, "uid": TRADER, "name": "new", "dry_run": True})
     query = """{ bot(botId: 7) { exchanges { name }
         orders { totalCount nodes { orderId } pageInfo { hasNextPage endCursor } } } }"""

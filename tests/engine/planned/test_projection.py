@@ -1,4 +1,4 @@
-"""Projections: objects written as JSON values, or left to the reference where there is something to report."""
+"""Projections: objects written as JSON values, and values that fall back to the reference."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine.errors import body
 from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.planned.fallback import Fallback
-from fullon_graphql.engine.planned.projection import Columnar, projection
-from fullon_graphql.engine.planned.row_trees import Run, related
+from fullon_graphql.engine.planned.row_trees import Columnar, Run, projection
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import Graph
 from fullon_graphql.ohlcv.candles import CandleColumns
@@ -41,15 +40,15 @@ CANDLES = '{{ candles(exchange: "x", symbol: "y", timeframe: M1) {{ {} }} }}'
 
 
 async def write(graph: GraphClient, text: str, value: Any) -> Any:
-    """What is written of the value of an operation's only root field."""
+    """The JSON value that is written for the operation's only root field."""
     [selection] = selected(graph.graph, text)
-    project = projection(selection.type, selection.children, related)
+    project = projection(selection.type, selection.children)
     context = Context(graph.worker, caller=principal(TRADER))
     [written] = await project(Run(context, VariableValues({}, {}), Trace()), [value])
     return written
 
 
-async def test_keys_are_the_clients_in_their_order(graph: GraphClient) -> None:
+async def test_keys_are_response_keys_in_document_order(graph: GraphClient) -> None:
     written = await write(graph, TICKERS.format("z: price __typename symbol bid time a: price"), [TICKER])
     assert list(written[0].items()) == [
         ("z", 7.0), ("__typename", "Ticker"), ("symbol", "GOLD"), ("bid", None), ("time", "2026-01-01T00:00:00+00:00"),
@@ -57,23 +56,23 @@ async def test_keys_are_the_clients_in_their_order(graph: GraphClient) -> None:
     ]  # fmt: skip
 
 
-async def test_no_objects_are_an_empty_list(graph: GraphClient) -> None:
+async def test_empty_list_is_written(graph: GraphClient) -> None:
     assert await write(graph, TICKERS.format("price instrument { base }"), []) == []
 
 
-async def test_a_null_is_written_where_one_may_be(graph: GraphClient) -> None:
+async def test_null_of_a_nullable_field_is_written(graph: GraphClient) -> None:
     assert await write(graph, '{ ticker(exchange: "x", symbol: "y") { price instrument { base } } }', None) is None
 
 
 @pytest.mark.parametrize("price", [None, float("nan"), float("inf"), -float("inf")])
-async def test_a_value_that_nobody_can_say_is_left_to_the_reference(graph: GraphClient, price: Any) -> None:
+async def test_invalid_value_of_a_leaf_falls_back(graph: GraphClient, price: Any) -> None:
     with pytest.raises(Fallback) as refused:
         await write(graph, TICKERS.format("price"), [TICKER, replace(TICKER, price=price)])
     assert refused.value.kind == "value"
 
 
 @pytest.mark.parametrize("value", [None, [TICKER, None]])
-async def test_a_null_where_an_object_is_promised_is_left_to_the_reference(graph: GraphClient, value: Any) -> None:
+async def test_null_of_a_non_null_field_falls_back(graph: GraphClient, value: Any) -> None:
     with pytest.raises(Fallback, match="null"):
         await write(graph, TICKERS.format("price"), value)
 
@@ -82,7 +81,7 @@ COLUMNS = CandleColumns([0.0, 60_000.0], [1.0, 2.0], [3.0, 4.0], [0.5, 0.25], [2
 
 
 class Counted:
-    """Bars that know how often one was made of them."""
+    """Columns that count how often an object was built from them."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -96,7 +95,7 @@ class Counted:
         return iter(self._bars)
 
 
-async def test_columns_are_written_as_rows_without_making_them(graph: GraphClient) -> None:
+async def test_columns_are_written_without_building_objects(graph: GraphClient) -> None:
     bars = Counted()
     assert isinstance(bars, Columnar)
     assert isinstance(COLUMNS.bars(), Columnar)
@@ -108,18 +107,18 @@ async def test_columns_are_written_as_rows_without_making_them(graph: GraphClien
     assert bars.made == 0
 
 
-async def test_columns_of_which_more_is_asked_are_written_one_by_one(graph: GraphClient) -> None:
+async def test_columns_are_built_if_nested_fields_are_selected(graph: GraphClient) -> None:
     bars = Counted()
     written = await write(graph, CANDLES.format("__typename close"), bars)
     assert written == [{"__typename": "Candle", "close": 2.0}, {"__typename": "Candle", "close": 3.0}]
     assert bars.made > 0
 
 
-async def test_columns_of_which_nothing_is_left_are_empty_objects(graph: GraphClient) -> None:
+async def test_columns_without_selected_fields_are_empty_objects(graph: GraphClient) -> None:
     assert await write(graph, CANDLES.format("close @skip(if: true)"), Counted()) == [{}, {}]
 
 
-async def test_columns_with_a_number_that_is_none_are_left_to_the_reference(graph: GraphClient) -> None:
+async def test_columns_with_nan_or_infinity_fall_back(graph: GraphClient) -> None:
     broken = replace(COLUMNS, close=[1.0, float("nan")])
     query = '{ candleColumns(exchange: "x", symbol: "y", timeframe: M1) { time close } }'
     assert await write(graph, query, COLUMNS) == {"time": [0.0, 60_000.0], "close": [2.0, 3.0]}
@@ -131,7 +130,7 @@ UPDATE = CandleUpdate(candle=cast("Candle", COLUMNS.bars()[1]), closed=False)
 
 
 @pytest.mark.parametrize("candle", ["close t: time", "__typename close", "close @skip(if: true)"])
-async def test_an_object_that_is_part_of_another_is_written_with_it(graph: GraphClient, candle: str) -> None:
+async def test_nested_object_is_written_with_its_parent(graph: GraphClient, candle: str) -> None:
     query = f"{UPDATES} {{ closed candle {{ {candle} }} }} }}"
     told = OperationExecutor(graph.graph.core).subscription(
         Request(query), Context(graph.worker, caller=principal(TRADER))
@@ -142,22 +141,20 @@ async def test_an_object_that_is_part_of_another_is_written_with_it(graph: Graph
     assert planned[0] == body(await told._reference(context, UPDATE), "")
 
 
-async def test_a_null_in_place_of_such_an_object_is_left_to_the_reference(graph: GraphClient) -> None:
+async def test_null_of_a_non_null_nested_object_falls_back(graph: GraphClient) -> None:
     query = f"{UPDATES} {{ candle {{ close }} }} }}"
     with pytest.raises(Fallback, match="null"):
-        await write(graph, query, replace(UPDATE, candle=None))  # type: ignore[arg-type]  # what must not be
+        await write(graph, query, replace(UPDATE, candle=None))  # type: ignore[arg-type]  # an invalid value
 
 
-def test_a_field_with_a_function_of_its_own_is_left_to_the_reference(schema: Graph) -> None:
+def test_field_with_its_own_resolver_falls_back(schema: Graph) -> None:
     [selection] = selected(schema, "{ bots { totalCount } }")
     with pytest.raises(Fallback, match=r"BotConnection\.totalCount"):
-        projection(selection.type, selection.children, related)
+        projection(selection.type, selection.children)
 
 
 @pytest.mark.usefixtures("platform")
-async def test_a_batch_within_a_batch_asks_once_for_all_its_keys(
-    graph: GraphClient, redis: Redis, redis_calls: Count
-) -> None:
+async def test_nested_batch_loads_all_its_keys_at_once(graph: GraphClient, redis: Redis, redis_calls: Count) -> None:
     await tickers.write(redis, [Cached("kraken", "BTC/USD", 101, 1)])
     await accounts.write(
         redis, {}, {20: [Position(20, "BTC/USD", -2, 200, 100), Position(20, "GOLD", 1, 100, 100)],
@@ -173,5 +170,5 @@ async def test_a_batch_within_a_batch_asks_once_for_all_its_keys(
         {"marketPrice": None, "unrealizedPnl": None},
         {"marketPrice": 101.0, "unrealizedPnl": 3.0},
     ]
-    assert facts(trace, "batch", "keys") == [3, 2, 3]  # accounts, instruments, and what differs in volume
-    assert [call for call in calls if "HMGET" in call] == ["HMGET"] * 3  # others are of a process that begins
+    assert facts(trace, "batch", "keys") == [3, 2, 3]  # accounts, instruments, and positions
+    assert [call for call in calls if "HMGET" in call] == ["HMGET"] * 3  # other commands belong to start-up

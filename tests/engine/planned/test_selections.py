@@ -1,4 +1,4 @@
-"""Selections: what is asked, once fragments, directives and repetitions are resolved."""
+"""Selections: response keys after fragments, directives and repetitions are resolved."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.engine.planning import document, selected
 
 
 def shape(selections: tuple[Selection, ...]) -> dict[str, Any]:
-    """Response keys with the fields behind them, and below them the same again."""
+    """Response keys with their field names, recursively."""
     return {
         selection.key: {name: shape(children) for name, children in selection.possible.items()}
         or shape(selection.children)
@@ -25,27 +25,27 @@ def shape(selections: tuple[Selection, ...]) -> dict[str, Any]:
     }
 
 
-def test_aliases_are_keys_and_the_order_is_that_of_the_text(schema: Graph) -> None:
+def test_aliases_are_response_keys_in_document_order(schema: Graph) -> None:
     found = selected(schema, "{ b: me { z: uid mail } a: me { uid } }")
     assert shape(found) == {"b": {"z": "uid", "mail": "mail"}, "a": {"uid": "uid"}}
     assert [selection.key for selection in found] == ["b", "a"]
 
 
-def test_fields_of_one_key_are_merged_with_all_that_is_below_them(schema: Graph) -> None:
+def test_fields_with_one_response_key_are_merged_recursively(schema: Graph) -> None:
     text = "{ me { bots { nodes { name } } uid } ... { me { bots { totalCount nodes { botId name } } } } }"
     assert shape(selected(schema, text)) == {
         "me": {"bots": {"nodes": {"name": "name", "botId": "botId"}, "totalCount": "totalCount"}, "uid": "uid"}
     }
 
 
-def test_fragments_are_resolved_named_or_not_and_within_each_other(schema: Graph) -> None:
+def test_named_inline_and_nested_fragments_are_resolved(schema: Graph) -> None:
     text = """{ me { ...person ... on User { name } ... { note } ...never @include(if: false) } }
         fragment person on User { uid ...address } fragment address on User { mail }
         fragment never on User { phone }"""
     assert shape(selected(schema, text)) == {"me": {name: name for name in ("uid", "mail", "name", "note")}}
 
 
-def test_an_interface_is_selected_for_each_type_it_can_be(schema: Graph) -> None:
+def test_interface_has_selections_for_each_possible_type(schema: Graph) -> None:
     text = """{ node(id: "x") { id ... on Bot { name } ... on Node { __typename } ...order } }
         fragment order on Order { side ... on Node { again: id } }"""
     [node] = selected(schema, text)
@@ -57,7 +57,7 @@ def test_an_interface_is_selected_for_each_type_it_can_be(schema: Graph) -> None
     assert node.children == ()
 
 
-def test_a_union_is_selected_for_each_of_its_types(schema: Graph) -> None:
+def test_union_has_selections_for_each_possible_type(schema: Graph) -> None:
     text = """{ _entities(representations: []) { __typename ... on Bot { name } ... on Node { id } } }"""
     [entities] = selected(schema, text)
     found = {name: shape(children) for name, children in entities.possible.items()}
@@ -81,21 +81,19 @@ CONDITIONS = """query ($a: Boolean!, $b: Boolean!) { me {
         (False, False, ["plain", "out"]),
     ],
 )
-def test_each_combination_of_conditions_has_a_tree_of_its_own(
-    schema: Graph, *, a: bool, b: bool, keys: list[str]
-) -> None:
+def test_conditions_decide_which_fields_are_selected(schema: Graph, *, a: bool, b: bool, keys: list[str]) -> None:
     [me] = selected(schema, CONDITIONS, a=a, b=b)
     assert [child.key for child in me.children] == keys
 
 
-def test_the_variables_that_conditions_depend_on_are_found_in_fragments_too(schema: Graph) -> None:
+def test_condition_variables_include_those_of_fragments(schema: Graph) -> None:
     found = document(schema, CONDITIONS.replace("$b", "$z").replace("plain: uid", "bots(first: $n) { totalCount }")
                      .replace("($a", "($n: Int, $a"))  # fmt: skip
     [operation] = found.operations.values()
     assert condition_variables(operation, found.fragments.values()) == ("a", "z")
 
 
-def test_arguments_have_their_python_names_and_are_left_out_where_they_are_not_given(schema: Graph) -> None:
+def test_arguments_have_python_names_and_omit_those_not_given(schema: Graph) -> None:
     text = """query ($n: Int, $from: DateTime, $none: Int) { bots(first: $n, last: $none) { totalCount }
         candles(exchange: "x", symbol: "y", timeframe: H1, from: $from, fill: null) { close } me { uid } }"""
     bots, candles, me = selected(schema, text)
@@ -109,6 +107,6 @@ def test_arguments_have_their_python_names_and_are_left_out_where_they_are_not_g
 
 
 @pytest.mark.parametrize("text", ["{ __schema { types { name } } }", '{ __type(name: "Bot") { name } }'])
-def test_introspection_is_left_to_the_reference(schema: Graph, text: str) -> None:
+def test_introspection_falls_back(schema: Graph, text: str) -> None:
     with pytest.raises(Fallback, match="introspection"):
         selected(schema, text)

@@ -1,4 +1,4 @@
-"""Statements: one text per shape of a question, and nothing that is stored can pass for a sign of ours."""
+"""SQL: one text per shape of an operation, and no stored text can imitate a placeholder or an error marker."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def texts(graph: GraphClient, operations: OperationExecutor, caller: Any, 
 
 
 @pytest.mark.usefixtures("platform")
-async def test_the_text_depends_on_the_shape_of_a_question_and_not_on_its_values(graph: GraphClient) -> None:
+async def test_text_depends_on_the_shape_of_pages_and_not_on_values(graph: GraphClient) -> None:
     operations, place = OperationExecutor(graph.graph.core), opaque_ids.encode("after", "Order", 7)
     [forward] = await texts(graph, operations, principal(TRADER), first=1)
     assert await texts(graph, operations, principal(TRADER), first=20) == [forward]
@@ -47,7 +47,7 @@ async def test_the_text_depends_on_the_shape_of_a_question_and_not_on_its_values
 
 
 @pytest.mark.usefixtures("platform")
-async def test_a_text_is_written_once_per_shape(graph: GraphClient) -> None:
+async def test_statement_is_compiled_once_per_shape(graph: GraphClient) -> None:
     operations, compiled_steps = OperationExecutor(graph.graph.core), []
     for caller, first in ((TRADER, 1), (TRADER, 2), (OTHER, 3), (ADMIN, 1)):
         trace, _ = await run(graph.as_(principal(caller, admin=caller == ADMIN)), NESTED, operations, first=first)
@@ -55,7 +55,7 @@ async def test_a_text_is_written_once_per_shape(graph: GraphClient) -> None:
     assert compiled_steps == [True, False, False, True]
 
 
-def test_values_travel_as_parameters_in_the_order_of_the_text(schema: Graph) -> None:
+def test_values_are_parameters_in_the_order_of_the_text(schema: Graph) -> None:
     [orders] = selected(schema, "{ orders(first: 7) { nodes { side } } }")
     tree = paged_of(None, entity_of(orders.declared.metadata[ROOT]), orders)
     page = Page(size=7, after=(41,))
@@ -63,10 +63,10 @@ def test_values_travel_as_parameters_in_the_order_of_the_text(schema: Graph) -> 
     values = statement.values(page_values(0, page) | {"caller_uid": TRADER})
     assert sorted(values) == [TRADER, 7, 41]
     assert all(f"${number}" in statement.text for number in range(1, len(values) + 1))
-    assert "41" not in public_text(statement)  # a nonce may hold any figures
+    assert "41" not in public_text(statement)  # the nonce may contain these digits
 
 
-def test_what_is_shown_of_a_text_has_no_nonce(schema: Graph) -> None:
+def test_public_text_does_not_contain_the_nonce(schema: Graph) -> None:
     [orders] = selected(schema, "{ orders { nodes { side ticker { price } } } }")
     tree = paged_of(None, entity_of(orders.declared.metadata[ROOT]), orders)
     statement = compiled(StatementBuilder(principal(TRADER), [PageShape.of(Page())]).paged(tree))
@@ -79,7 +79,7 @@ def test_what_is_shown_of_a_text_has_no_nonce(schema: Graph) -> None:
     ["\\u0001nonce!", "\\u0001nonce:0:[1]", "\1nonce!", '\1nonce:0:["kraken", "GOLD"]', '"\1', '","x":"', "\\", "é\u2028😀", "NaN", "Infinity", 'a "NaN" b'],
     ids=ascii,
 )  # fmt: skip
-async def test_what_is_stored_comes_back_as_it_is(graph: GraphClient, platform: Database, name: str) -> None:
+async def test_stored_text_is_returned_unchanged(graph: GraphClient, platform: Database, name: str) -> None:
     await rename(platform, name)
     query = "{ bot(botId: 1) { name orders(first: 1) { nodes { ticker { price } } } } }"
     trace, answer = await run(graph.as_(principal(TRADER)), query)
@@ -88,7 +88,7 @@ async def test_what_is_stored_comes_back_as_it_is(graph: GraphClient, platform: 
 
 
 @pytest.mark.parametrize("form", ["\\u0001{}!", "\\u0001{}:0:[]", "\1{}!", "{}"])
-async def test_not_even_our_own_signs_in_a_name_change_an_answer(
+async def test_stored_text_with_the_nonce_is_returned_unchanged(
     graph: GraphClient, platform: Database, form: str
 ) -> None:
     await rename(platform, form.format(NONCE))
@@ -103,15 +103,13 @@ async def rename(database: Database, name: str) -> None:
 
 @pytest.mark.usefixtures("platform")
 @pytest.mark.parametrize(("count", "reason"), [(50, None), (51, "more than 50 keys in one object")])
-async def test_an_object_of_more_than_fifty_keys_is_left_to_the_reference(
-    graph: GraphClient, count: int, reason: str | None
-) -> None:
+async def test_object_with_more_than_fifty_keys_falls_back(graph: GraphClient, count: int, reason: str | None) -> None:
     fields = " ".join(f"k{number}: name" for number in range(count))
     trace, answer = await run(graph.as_(principal(TRADER)), f"{{ bot(botId: 2) {{ {fields} }} }}")
     assert trace.reason == reason
     assert answer == {"data": {"bot": {f"k{number}": "bot 2" for number in range(count)}}}
 
 
-def test_each_process_has_a_nonce_of_its_own_that_nobody_can_guess() -> None:
+def test_nonce_is_random_per_process() -> None:
     assert len(bytes.fromhex(NONCE)) == 8
-    assert NONCE.encode() in sql.TRAP
+    assert NONCE.encode() in sql.ERROR_MARKER

@@ -1,4 +1,4 @@
-"""Loaders share their answers."""
+"""Loaders: results shared by several fields."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from fullon_graphql.engine.reference.loaders import Loader
 
 
-async def test_an_answer_outlives_one_of_those_who_wait_for_it() -> None:
+async def test_result_survives_the_cancellation_of_one_waiter() -> None:
     asked: list[list[int]] = []
     ready = asyncio.Event()
 
