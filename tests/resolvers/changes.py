@@ -1,4 +1,4 @@
-"""One call of every mutation that changes rows, good as it stands: what all of them promise is tested on all of them."""
+"""One valid call of every mutation that changes rows; the promises of all mutations are tested with each of them."""
 
 from __future__ import annotations
 
@@ -120,4 +120,4 @@ CHANGES = {
 }
 
 UNTRIED = {"confirmTotp", "disableTotp", "startService", "stopService", "restartService"}
-"""The first two need a code of the moment, the others a worker: they are tested with accounts and with servers."""
+"""The first two need a current one-time code, the others a running service; they have tests of their own."""

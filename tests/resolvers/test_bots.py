@@ -1,4 +1,4 @@
-"""Bots as people make, change and delete them."""
+"""Mutations of bots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def trader(graph: GraphClient) -> GraphClient:
     return graph.as_(principal(TRADER))
 
 
-async def test_a_new_bot_belongs_to_whoever_made_it_and_rehearses(trader: GraphClient) -> None:
+async def test_create_bot_belongs_to_the_caller_and_is_in_dry_run(trader: GraphClient) -> None:
     made = await trader.data(
         'mutation { createBot(input: {name: "grid"}) { botId name active dryRun user { uid mail } exchanges { exId } } }'
     )
@@ -29,12 +29,12 @@ async def test_a_new_bot_belongs_to_whoever_made_it_and_rehearses(trader: GraphC
     }  # fmt: skip
 
 
-async def test_what_is_left_out_or_null_stays(trader: GraphClient) -> None:
+async def test_update_bot_keeps_omitted_and_null_fields(trader: GraphClient) -> None:
     change = "mutation { updateBot(input: {botId: 1, active: true, name: null}) { name active dryRun } }"
     assert (await trader.data(change))["updateBot"] == {"name": "bot 1", "active": True, "dryRun": False}
 
 
-async def test_several_changes_in_one_operation_see_one_another(trader: GraphClient) -> None:
+async def test_mutations_of_one_operation_see_each_others_changes(trader: GraphClient) -> None:
     answer = await trader.data(
         """mutation {
              a: attachExchange(botId: 2, exId: 21) { exchanges { exId } }
@@ -58,7 +58,7 @@ async def test_several_changes_in_one_operation_see_one_another(trader: GraphCli
         "detachExchange(botId: BOT, exId: 30) { botId }",
     ],
 )
-async def test_a_foreign_bot_is_not_found(trader: GraphClient, database: Database, change: str) -> None:
+async def test_mutations_of_a_foreign_bot_are_not_found(trader: GraphClient, database: Database, change: str) -> None:
     foreign = await trader.ask("mutation { " + change.replace("BOT", "6") + " }")
     absent = await trader.ask("mutation { " + change.replace("BOT", "99") + " }")
     assert foreign.codes == absent.codes == ["NOT_FOUND"]
@@ -66,21 +66,21 @@ async def test_a_foreign_bot_is_not_found(trader: GraphClient, database: Databas
     assert await database.row(select(Bot.name).where(Bot.bot_id == 6)) == ("foreign",)
 
 
-async def test_an_administrator_changes_anybodys_bot(graph: GraphClient) -> None:
+async def test_administrator_may_change_any_bot(graph: GraphClient) -> None:
     admin = graph.as_(principal(ADMIN, admin=True))
     answer = await admin.data('mutation { updateBot(input: {botId: 6, name: "seen to"}) { name uid } }')
     assert answer["updateBot"] == {"name": "seen to", "uid": OTHER}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 51, "nul\0"])
-async def test_a_name_that_cannot_be_is_to_blame(trader: GraphClient, name: str) -> None:
+async def test_invalid_bot_name_is_bad_user_input_with_field(trader: GraphClient, name: str) -> None:
     for change in ("createBot(input: {name: $name})", "updateBot(input: {botId: 1, name: $name})"):
         answer = await trader.ask("mutation ($name: String!) { " + change + " { botId } }", name=name)
         assert answer.codes == ["BAD_USER_INPUT"]
         assert answer.errors[0]["extensions"]["field"] == "name"
 
 
-async def test_a_bot_that_is_another_by_now_is_left_alone(trader: GraphClient, database: Database) -> None:
+async def test_update_bot_with_outdated_timestamp_is_conflict(trader: GraphClient, database: Database) -> None:
     change = """mutation ($seen: DateTime!) {
       updateBot(input: {botId: 1, name: "renamed", expectedTimestamp: $seen}) { name } }"""
     bot = (await trader.data("{ bot(botId: 1) { timestamp } }"))["bot"]
@@ -90,7 +90,7 @@ async def test_a_bot_that_is_another_by_now_is_left_alone(trader: GraphClient, d
     assert await trader.data(change, seen=bot["timestamp"]) == {"updateBot": {"name": "renamed"}}
 
 
-async def test_a_bot_with_simulations_is_not_deleted(trader: GraphClient, database: Database) -> None:
+async def test_delete_bot_with_simulations_is_conflict(trader: GraphClient, database: Database) -> None:
     await add(database, Simulation, {"num": 3, "bot_id": 2, "name": "first"})
     refused = await trader.ask("mutation { deleteBot(botId: 2) }")
     assert refused.codes == ["CONFLICT"]
@@ -99,7 +99,9 @@ async def test_a_bot_with_simulations_is_not_deleted(trader: GraphClient, databa
     assert await database.row(select(func.count()).select_from(Order).where(Order.bot_id == 5)) == (8,)
 
 
-async def test_an_account_is_attached_once_and_only_to_its_owners_bots(graph: GraphClient, trader: GraphClient) -> None:
+async def test_attach_exchange_requires_the_same_owner_and_happens_once(
+    graph: GraphClient, trader: GraphClient
+) -> None:
     assert (await trader.ask("mutation { attachExchange(botId: 1, exId: 20) { botId } }")).codes == ["CONFLICT"]
     assert (await trader.ask("mutation { attachExchange(botId: 1, exId: 30) { botId } }")).codes == ["NOT_FOUND"]
     mixed = await graph.as_(principal(ADMIN, admin=True)).ask(
@@ -109,7 +111,7 @@ async def test_an_account_is_attached_once_and_only_to_its_owners_bots(graph: Gr
     assert mixed.errors[0]["extensions"]["field"] == "exId"
 
 
-async def test_the_audit_log_says_who_changed_what_from_what_to_what(trader: GraphClient, database: Database) -> None:
+async def test_audit_entry_has_actor_row_before_and_after(trader: GraphClient, database: Database) -> None:
     await trader.data('mutation { updateBot(input: {botId: 1, name: "renamed"}) { botId } }')
     row = await database.row(select(AuditEntry))
     assert row is not None
@@ -123,7 +125,7 @@ async def test_the_audit_log_says_who_changed_what_from_what_to_what(trader: Gra
     assert row.request_id
 
 
-async def test_the_result_of_a_key_whose_bot_is_gone_is_not_found(trader: GraphClient) -> None:
+async def test_repetition_after_deletion_is_not_found(trader: GraphClient) -> None:
     create = 'mutation { createBot(input: {name: "short-lived"}, idempotencyKey: "k") { botId } }'
     bot_id = (await trader.data(create))["createBot"]["botId"]
     await trader.data("mutation ($id: Int!) { deleteBot(botId: $id) }", id=bot_id)

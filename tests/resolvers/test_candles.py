@@ -1,4 +1,4 @@
-"""Candles as the graph answers them: which names are known, which windows can be asked for."""
+"""Candles in the graph: known instruments and valid windows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ async def gold(ohlcv_database: Database, tmp_path: Path) -> list[str]:
      {"timeframe": "M5"}, {"timeframe": "H1", "fill": True}, {"timeframe": "MN1"}, {"timeframe": "W1", "last": 1},
      {"from": "2030-01-01T00:00:00Z"}, {"fill": None}],
 )  # fmt: skip
-async def test_rows_and_columns_are_the_same_bars(trader: GraphClient, gold: list[str], asked: dict[str, Any]) -> None:
+async def test_candles_and_candle_columns_have_the_same_bars(
+    trader: GraphClient, gold: list[str], asked: dict[str, Any]
+) -> None:
     data = await trader.data(ROOT, **asked)
     rows, columns = data["candles"], data["candleColumns"]
     assert columns.pop("length") == len(rows)
@@ -61,27 +63,25 @@ async def test_rows_and_columns_are_the_same_bars(trader: GraphClient, gold: lis
     assert bool(rows) is ("from" not in asked or asked["from"] < "2030")
 
 
-async def test_the_window_begins_with_from_and_ends_before_to(trader: GraphClient, gold: list[str]) -> None:
+async def test_window_includes_from_and_excludes_to(trader: GraphClient, gold: list[str]) -> None:
     data = await trader.data(ROOT, **{"from": gold[2], "to": gold[5]})
     assert [bar["time"] for bar in data["candles"]] == gold[2:5]
     elsewhere = {"from": "2024-01-01T05:32:00+05:30", "to": "2023-12-31T20:00:00-05:00"}  # the same moments
     assert await trader.data(ROOT, **elsewhere) == data
 
 
-async def test_the_last_bars_are_the_newest_however_many_minutes_are_empty(
-    trader: GraphClient, gold: list[str]
-) -> None:
+async def test_last_returns_the_newest_existing_bars(trader: GraphClient, gold: list[str]) -> None:
     data = await trader.data(ROOT, last=3)
     assert [bar["time"] for bar in data["candles"]] == gold[-3:]
 
 
-async def test_an_instrument_has_the_same_candles_by_its_row(trader: GraphClient, gold: list[str]) -> None:
+async def test_symbol_candles_equal_root_candles(trader: GraphClient, gold: list[str]) -> None:
     query = f"""{{ symbol(exchange: "kraken", symbol: "GOLD") {{
         candles(timeframe: M5) {{ {BAR} }} candleColumns(timeframe: M5) {{ length {BAR} }} }} }}"""
     assert (await trader.data(query))["symbol"] == await trader.data(ROOT, timeframe="M5")
 
 
-async def test_many_instruments_cost_as_many_statements_as_one(
+async def test_candles_of_many_instruments_take_one_statement(
     trader: GraphClient, gold: list[str], statements: Count
 ) -> None:
     costs = []
@@ -95,7 +95,7 @@ async def test_many_instruments_cost_as_many_statements_as_one(
     assert costs[0] == costs[1]
 
 
-async def test_a_catalogued_instrument_without_candles_has_none(trader: GraphClient) -> None:
+async def test_catalogued_instrument_without_candles_is_empty(trader: GraphClient) -> None:
     data = await trader.data(ROOT, symbol="BTC/USD")
     assert data["candles"] == []
     assert data["candleColumns"]["length"] == 0
@@ -103,13 +103,11 @@ async def test_a_catalogued_instrument_without_candles_has_none(trader: GraphCli
     assert [symbol["candles"] for symbol in nested["symbols"]["nodes"]] == [[], [], []]
 
 
-async def test_an_instrument_nobody_knows_is_not_found(trader: GraphClient) -> None:
+async def test_candles_of_an_unknown_instrument_are_not_found(trader: GraphClient) -> None:
     assert (await trader.ask(ROOT, symbol="NOBODY")).codes == ["NOT_FOUND"]
 
 
-async def test_stored_candles_of_an_instrument_that_is_not_catalogued_are_answered(
-    graph: GraphClient, gold: list[str]
-) -> None:
+async def test_candles_of_an_uncatalogued_instrument_are_returned(graph: GraphClient, gold: list[str]) -> None:
     data = await graph.as_(principal(TRADER)).data(ROOT)
     assert len(data["candles"]) == len(MINUTES)
 
@@ -121,7 +119,7 @@ async def test_stored_candles_of_an_instrument_that_is_not_catalogued_are_answer
      ({"from": "2024-01-01T00:00:00Z", "to": "2024-01-01T00:00:00Z"}, "from"),
      ({"fill": True, "from": "2024-01-01T00:00:00Z", "to": "2024-12-31T00:00:00Z"}, None)],
 )  # fmt: skip
-async def test_a_window_that_cannot_be_is_refused(
+async def test_invalid_window_is_bad_user_input(
     trader: GraphClient, gold: list[str], asked: dict[str, Any], field: str | None
 ) -> None:
     answer = await trader.ask(ROOT, **asked)
@@ -135,9 +133,7 @@ async def test_a_window_that_cannot_be_is_refused(
     "time",
     ["2024-01-01T00:00:00", "2024-01-01", "", "yesterday", "2024-13-01T00:00:00Z", "9999-12-31T23:59:59-14:00", 7],
 )
-async def test_a_time_without_an_offset_is_refused_as_literal_and_as_variable(
-    trader: GraphClient, gold: list[str], time: str | int
-) -> None:
+async def test_time_without_offset_is_bad_user_input(trader: GraphClient, gold: list[str], time: str | int) -> None:
     assert (await trader.ask(ROOT, **{"from": time})).codes == ["BAD_USER_INPUT"]
     written = f'"{time}"' if isinstance(time, str) else time
     query = f'{{ candles(exchange: "kraken", symbol: "GOLD", timeframe: M1, from: {written}) {{ open }} }}'

@@ -1,4 +1,4 @@
-"""What every mutation that changes rows promises."""
+"""The promises of every mutation that changes rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fixtures.rows import TRADER, add, person, session
 from tests.resolvers.changes import CHANGES, UNTRIED
 
 WITHOUT = {"login", "refreshToken", "logout"}
-"""Sessions cannot be tried out or repeated."""
+"""Mutations without `dryRun` and `idempotencyKey`."""
 
 OLD_PASSWORD = "$2b$04$9pu40bK5FcH3buyhT7JOrOoPU9mrmOK7okEPrnvDskJKI5Ljti18u"
 
@@ -39,7 +39,7 @@ async def rows_to_change(platform: Database) -> None:
 every_change = pytest.mark.parametrize("name", CHANGES)
 
 
-def test_every_mutation_is_among_those_tested_here_and_can_be_tried_and_repeated(schema: Graph) -> None:
+def test_every_mutation_is_listed_with_idempotency_key_and_dry_run(schema: Graph) -> None:
     mutation = schema.core.mutation_type
     assert mutation is not None
     assert set(mutation.fields) == CHANGES.keys() | UNTRIED | WITHOUT
@@ -50,7 +50,9 @@ def test_every_mutation_is_among_those_tested_here_and_can_be_tried_and_repeated
 
 
 @every_change
-async def test_it_changes_something_and_leaves_one_audit_row(graph: GraphClient, database: Database, name: str) -> None:
+async def test_mutation_changes_rows_and_writes_one_audit_entry(
+    graph: GraphClient, database: Database, name: str
+) -> None:
     before = await everything(database)
     await graph.as_(CHANGES[name].caller).data(CHANGES[name].document(name))
     after = await everything(database)
@@ -61,7 +63,7 @@ async def test_it_changes_something_and_leaves_one_audit_row(graph: GraphClient,
 
 
 @every_change
-async def test_a_dry_run_answers_the_same_and_leaves_every_table_as_it_was(
+async def test_dry_run_returns_the_same_answer_and_writes_nothing(
     graph: GraphClient, database: Database, name: str
 ) -> None:
     change = CHANGES[name]
@@ -73,7 +75,7 @@ async def test_a_dry_run_answers_the_same_and_leaves_every_table_as_it_was(
 
 
 @every_change
-async def test_a_repetition_answers_the_same_and_changes_nothing(
+async def test_repetition_returns_the_same_answer_and_changes_nothing(
     graph: GraphClient, database: Database, name: str
 ) -> None:
     change = CHANGES[name]
@@ -86,7 +88,7 @@ async def test_a_repetition_answers_the_same_and_changes_nothing(
 
 
 @every_change
-async def test_repetitions_at_the_same_time_happen_once(graph: GraphClient, database: Database, name: str) -> None:
+async def test_concurrent_repetitions_change_rows_once(graph: GraphClient, database: Database, name: str) -> None:
     change = CHANGES[name]
     document = change.document(name, 'idempotencyKey: "at once"')
     answers = await asyncio.gather(*(graph.as_(change.caller).data(document) for _ in range(4)))
@@ -95,7 +97,7 @@ async def test_repetitions_at_the_same_time_happen_once(graph: GraphClient, data
 
 
 @every_change
-async def test_a_key_stands_for_one_input(graph: GraphClient, database: Database, name: str) -> None:
+async def test_idempotency_key_with_other_input_is_conflict(graph: GraphClient, database: Database, name: str) -> None:
     change = CHANGES[name]
     await graph.as_(change.caller).data(change.document(name, 'idempotencyKey: "once"'))
     other = next(another for another in CHANGES if another != name and CHANGES[another].admin == change.admin)
@@ -105,7 +107,7 @@ async def test_a_key_stands_for_one_input(graph: GraphClient, database: Database
 
 
 @every_change
-async def test_it_takes_a_credential_that_may_write(graph: GraphClient, database: Database, name: str) -> None:
+async def test_mutation_requires_the_write_scope(graph: GraphClient, database: Database, name: str) -> None:
     change = CHANGES[name]
     before = await everything(database)
     reading = replace(change.caller, scopes=frozenset({Scope.READ, Scope.ADMIN}))
@@ -117,7 +119,7 @@ async def test_it_takes_a_credential_that_may_write(graph: GraphClient, database
 
 
 @pytest.mark.parametrize("name", [name for name, change in CHANGES.items() if change.admin])
-async def test_what_is_for_administrators_is_refused_to_others(graph: GraphClient, name: str) -> None:
+async def test_administrative_mutations_require_admin(graph: GraphClient, name: str) -> None:
     change = CHANGES[name]
     without_scope = replace(change.caller, scopes=frozenset({Scope.READ, Scope.WRITE}))
     for caller in (without_scope, replace(change.caller, is_admin=False)):
@@ -151,13 +153,13 @@ NUMBERED = {
     "catExId",
     "catStrId",
 }
-"""Keys that are drawn from a sequence: a dry run uses its number up."""
+"""Keys from a sequence: a dry run consumes a number."""
 ONCE = {"key", "secret", "uri"}
-"""What only the first answer shows."""
+"""Secrets that only the first answer contains."""
 
 
 MOVED = {"exchanges", "params"}
-"""Relations: in a dry run they lead to what is stored."""
+"""Relations: in a dry run they return stored rows."""
 
 
 def comparable(answer: Any) -> Any:

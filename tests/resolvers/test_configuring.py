@@ -1,4 +1,4 @@
-"""Accounts, strategies, feeds, simulated trades and the catalogue, as they are set up."""
+"""Mutations of exchange accounts, strategies, feeds, simulated trades and the catalogue."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def admin(graph: GraphClient) -> GraphClient:
         'createDryTrade(input: {botId: 1, exId: 30, symbol: "BTC/USD", side: BUY, volume: 1, price: 1}) { tradeId }',
     ],
 )
-async def test_what_is_foreign_is_not_found(trader: GraphClient, database: Database, change: str) -> None:
+async def test_mutations_of_foreign_rows_are_not_found(trader: GraphClient, database: Database, change: str) -> None:
     assert (await trader.ask("mutation { " + change + " }")).codes == ["NOT_FOUND"]
     assert await database.row(select(func.count()).select_from(AuditEntry)) == (0,)
 
@@ -73,7 +73,7 @@ async def test_what_is_foreign_is_not_found(trader: GraphClient, database: Datab
         ),
     ],
 )
-async def test_what_cannot_be_is_named(trader: GraphClient, field: str, change: str) -> None:
+async def test_invalid_input_is_bad_user_input_with_field(trader: GraphClient, field: str, change: str) -> None:
     refused = await trader.ask("mutation { " + change + " }")
     assert refused.codes == ["BAD_USER_INPUT"]
     assert refused.errors[0]["extensions"]["field"] == field
@@ -90,7 +90,7 @@ async def test_what_cannot_be_is_named(trader: GraphClient, field: str, change: 
         ("phone", 'updateUser(input: {uid: 2, phone: "0123456789012"}) { uid }'),
     ],
 )
-async def test_administrators_are_told_what_cannot_be(admin: GraphClient, field: str, change: str) -> None:
+async def test_invalid_administrative_input_is_bad_user_input(admin: GraphClient, field: str, change: str) -> None:
     refused = await admin.ask("mutation { " + change + " }")
     assert refused.codes == ["BAD_USER_INPUT"]
     assert refused.errors[0]["extensions"]["field"] == field
@@ -108,7 +108,7 @@ async def test_administrators_are_told_what_cannot_be(admin: GraphClient, field:
         ("deleteCatStrategy(catStrId: 1)", "It cannot be deleted: strategies are made from it."),
     ],
 )
-async def test_what_stands_against_it_is_said(admin: GraphClient, change: str, sentence: str | None) -> None:
+async def test_conflict_names_its_reason(admin: GraphClient, change: str, sentence: str | None) -> None:
     answer = await admin.ask("mutation { " + change + " }")
     if sentence is None:
         assert answer.codes == []
@@ -117,7 +117,7 @@ async def test_what_stands_against_it_is_said(admin: GraphClient, change: str, s
         assert answer.errors[0]["message"].startswith(sentence)
 
 
-async def test_a_strategy_begins_as_its_template(trader: GraphClient, admin: GraphClient) -> None:
+async def test_create_strategy_copies_the_template(trader: GraphClient, admin: GraphClient) -> None:
     await admin.data("mutation { updateCatStrategy(input: {catStrId: 1, takeProfit: 3, stopLoss: 2}) { catStrId } }")
     made = await trader.data(
         """mutation { createStrategy(input: {
@@ -133,9 +133,7 @@ async def test_a_strategy_begins_as_its_template(trader: GraphClient, admin: Gra
     }  # fmt: skip
 
 
-async def test_parameters_are_replaced_as_a_whole_and_audited_in_one_row(
-    trader: GraphClient, database: Database
-) -> None:
+async def test_set_params_replaces_all_and_writes_one_audit_entry(trader: GraphClient, database: Database) -> None:
     await trader.data('mutation { setStrategyParams(strId: 1, params: [{name: "rsi_upper", value: "1"}]) { strId } }')
     left = await database.rows(select(StrategyParam.name, StrategyParam.value).where(StrategyParam.str_id == 1))
     assert [tuple(row) for row in left] == [("rsi_upper", "1")]
@@ -148,17 +146,17 @@ async def test_parameters_are_replaced_as_a_whole_and_audited_in_one_row(
     assert [param["value"] for param in entry.after["StrategyParam"]] == ["1"]
 
 
-async def test_null_empties_what_may_be_empty(trader: GraphClient) -> None:
+async def test_null_clears_nullable_fields(trader: GraphClient) -> None:
     change = "mutation { updateStrategy(input: {strId: 1, takeProfit: null, leverage: null}) { takeProfit leverage } }"
     assert (await trader.data(change))["updateStrategy"] == {"takeProfit": None, "leverage": 1}
 
 
-async def test_a_deleted_strategy_takes_its_feeds_with_it(trader: GraphClient, database: Database) -> None:
+async def test_delete_strategy_deletes_its_feeds(trader: GraphClient, database: Database) -> None:
     await trader.data("mutation { deleteStrategy(strId: 1) }")
     assert await database.row(select(func.count()).select_from(Feed).where(Feed.str_id == 1)) == (0,)
 
 
-async def test_a_simulated_trade_costs_volume_times_price(trader: GraphClient) -> None:
+async def test_create_dry_trade_computes_cost(trader: GraphClient) -> None:
     made = await trader.data(
         """mutation { createDryTrade(input: {
              botId: 1, exId: 20, symbol: "GOLD", side: SELL, volume: 0.5, price: 100, fee: 0.1, roi: -2, closingtrade: true
@@ -169,7 +167,7 @@ async def test_a_simulated_trade_costs_volume_times_price(trader: GraphClient) -
     }  # fmt: skip
 
 
-async def test_administrators_read_the_audit_log_and_nobody_else(trader: GraphClient, admin: GraphClient) -> None:
+async def test_audit_log_requires_admin(trader: GraphClient, admin: GraphClient) -> None:
     await trader.data('mutation { createBot(input: {name: "grid"}) { botId } }')
     log = "{ auditLog(last: 1, filter: {uid: {eq: 2}}) { totalCount nodes { seq uid operation entity before after hash } } }"
     page = (await admin.data(log))["auditLog"]

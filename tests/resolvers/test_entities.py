@@ -1,4 +1,4 @@
-"""The remaining entities: who finds them, and where they lead."""
+"""Visibility and relations of the remaining entities."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OWN = {
     "exchangeHistory": ("balance", [0.1, 0.1, 0.2, 0.1]),
     "catStrategies": ("catStrId", [1, 2]),
 }
-"""What the trader finds in each list, and by which field to tell."""
+"""The trader's rows in each list, by a field that identifies them."""
 
 ONE = {
     "trade": ("tradeId", 1, 101),
@@ -40,11 +40,11 @@ ONE = {
     "exchange": ("exId", 20, 30),
     "apiKey": ("apiKeyId", 1, 31),
 }
-"""By its key: one of the trader's, and one of somebody else's."""
+"""Per look-up by key: a row of the trader and a row of another user."""
 
 
 @pytest.mark.parametrize(("field", "key", "expected"), [(name, *rest) for name, rest in OWN.items()])
-async def test_a_list_holds_what_is_ones_own(graph: GraphClient, field: str, key: str, expected: list[Any]) -> None:
+async def test_lists_contain_own_rows_only(graph: GraphClient, field: str, key: str, expected: list[Any]) -> None:
     query = f"{{ {field} {{ totalCount nodes {{ {key} }} }} }}"
     found = (await graph.as_(principal(TRADER)).data(query))[field]
     assert [node[key] for node in found["nodes"]] == expected
@@ -68,7 +68,7 @@ async def test_foreign_and_absent_rows_are_null_without_an_error(
     assert (await graph.as_(principal(OTHER)).data(f"{{ {field}({key}: {foreign}) {{ {key} }} }}"))[field]
 
 
-async def test_orders_and_trades_find_each_other_on_their_own_exchange_only(graph: GraphClient) -> None:
+async def test_orders_and_trades_are_related_on_the_same_account_only(graph: GraphClient) -> None:
     """Order 1 and the other trader's order 41 have one number."""
     data = await graph.as_(principal(ADMIN, admin=True)).data(
         "{ own: order(orderId: 1) { exOrderId trades { tradeId side order { orderId } } }"
@@ -83,7 +83,7 @@ async def test_orders_and_trades_find_each_other_on_their_own_exchange_only(grap
     assert data["lost"] == {"exchange": None, "order": None}
 
 
-async def test_a_bot_leads_to_all_that_hangs_on_it(graph: GraphClient) -> None:
+async def test_bot_relations_return_its_rows(graph: GraphClient) -> None:
     data = await graph.as_(principal(TRADER)).data(
         "{ bot(botId: 1) { strategies { strId feedCount catalog { name params { name value } } params { name value }"
         " feeds { feedId order symbol { symbol } bot { botId } } } feeds { feedId } simulations { name json }"
@@ -101,7 +101,7 @@ async def test_a_bot_leads_to_all_that_hangs_on_it(graph: GraphClient) -> None:
     assert line == {"message": "later", "position": 1.5, "timestamp": "2026-01-01T12:00:00.000001+00:00"}
 
 
-async def test_an_api_key_says_everything_but_itself(graph: GraphClient) -> None:
+async def test_api_key_fields_exclude_the_secret(graph: GraphClient) -> None:
     data = await graph.as_(principal(TRADER)).data("{ me { apiKeys { name scopes isActive expiresAt user { uid } } } }")
     assert data["me"]["apiKeys"][0] == {
         "name": "laptop", "scopes": ["read", "write"], "isActive": True, "expiresAt": None, "user": {"uid": TRADER},
@@ -109,7 +109,7 @@ async def test_an_api_key_says_everything_but_itself(graph: GraphClient) -> None
 
 
 @pytest.mark.parametrize(("field", "end"), [("botLogs", "first"), ("exchangeHistory", "first"), ("botLogs", "last")])
-async def test_pages_of_rows_without_a_key_hold_each_content_once(graph: GraphClient, field: str, end: str) -> None:
+async def test_rows_without_a_key_appear_once_per_content(graph: GraphClient, field: str, end: str) -> None:
     """Though three of them are stored two or three times."""
     admin, seen, cursor = graph.as_(principal(ADMIN, admin=True)), list[str](), None
     turn = "after" if end == "first" else "before"
@@ -130,7 +130,7 @@ LIVE = """{ exchanges { nodes { exId blocks { symbol bot { name } } openings { s
     liveOrders { exOrderId status order { orderId } } } } bots { nodes { botId status { feedNum status } blocks { exId } } } }"""
 
 
-async def test_what_redis_knows_is_read_at_once_for_all_bots_and_accounts(graph: GraphClient, redis: Redis) -> None:
+async def test_live_state_of_all_parents_takes_one_round_trip(graph: GraphClient, redis: Redis) -> None:
     await redis.hset(keys.BOT_STATUS, mapping={"1": '{"0": {"status": "calm"}}', "2": "{corrupt", "6": '{"0": {}}'})
     await redis.hset(keys.BLOCKED_EXCHANGES, mapping={"20:BTC/USD": "1", "20:GOLD": "6", "30:GOLD": "6"})
     await redis.hset(keys.OPENING_POSITIONS, "20:BTC/USD", "1:2026-01-01T12:00:00+00:00")
@@ -155,7 +155,7 @@ async def test_what_redis_knows_is_read_at_once_for_all_bots_and_accounts(graph:
     ]
 
 
-async def test_a_trade_leads_to_the_live_price_of_its_instrument(graph: GraphClient, redis: Redis) -> None:
+async def test_trade_ticker_is_the_live_price(graph: GraphClient, redis: Redis) -> None:
     await tickers.write(redis, [Ticker("kraken", "BTC/USD", 101, 10)])
     data = await graph.as_(principal(TRADER)).data(
         "{ trades(first: 1) { nodes { exchange instrument { symbolId } account { name } ticker { price } } }"
@@ -168,7 +168,7 @@ async def test_a_trade_leads_to_the_live_price_of_its_instrument(graph: GraphCli
     assert data["trade"]["ticker"] is None
 
 
-async def test_processes_are_for_administrators(graph: GraphClient, redis: Redis) -> None:
+async def test_processes_require_admin(graph: GraphClient, redis: Redis) -> None:
     daemon = Process(ProcessType.TICK, "ticker_daemon", {"pid": 7})
     await processes.register(redis, [daemon])
     await processes.update(redis, [Process(ProcessType.BOT, "bot_1")], ProcessStatus.ERROR, "lost")

@@ -1,4 +1,4 @@
-"""Whatever the entity: a federated gateway gets by `_entities` what `node` answers, and the cost is one statement."""
+"""For every entity, `_entities` returns the same row as `node`, in one statement per type."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def audited(seq: int) -> dict[str, Any]:
     return {"seq": seq, "time": datetime(2026, 1, 1, tzinfo=UTC), "uid": TRADER, **dict.fromkeys(texts, "x")}
 
 
-async def test_a_gateway_gets_what_node_answers(both: list[Asking], ids: list[str]) -> None:
+async def test_entities_return_the_same_row_as_node(both: list[Asking], ids: list[str]) -> None:
     assert len(ids) >= 2
     for asking in both:
         data = (await asking.entities(ADMINISTRATOR, ids))["data"]
@@ -102,7 +102,7 @@ async def test_a_gateway_gets_what_node_answers(both: list[Asking], ids: list[st
         assert {row["__typename"] for row in data["_entities"]} == {asking.name}
 
 
-async def test_what_is_foreign_answers_as_what_is_not_there(
+async def test_foreign_entities_are_null_like_absent_ones(
     both: list[Asking], type_: type[Any], ids: list[str], platform: Database, stores: Stores
 ) -> None:
     own = await ids_of(platform, type_, STRANGER)
@@ -119,7 +119,7 @@ async def test_what_is_foreign_answers_as_what_is_not_there(
         assert len(answer.get("errors", [])) == len(foreign)
 
 
-async def test_however_many_representations_they_are_one_statement_and_each_row_is_asked_for_once(
+async def test_representations_take_one_statement_and_each_row_is_read_once(
     both: list[Asking], ids: list[str], statements: Count
 ) -> None:
     for asking in both:

@@ -1,4 +1,4 @@
-"""Rows by their global id: through `node` and `nodes`, and through a federated gateway's `_entities`."""
+"""Look-ups by global id: `node`, `nodes` and `_entities`."""
 
 from __future__ import annotations
 
@@ -136,6 +136,6 @@ async def test_fifty_representations_take_one_statement_per_type(graph: GraphCli
     assert len(sql) == len(EVERY_TYPE)
 
 
-async def test_more_than_a_thousand_representations_are_refused(graph: GraphClient) -> None:
+async def test_more_than_a_thousand_representations_are_bad_user_input(graph: GraphClient) -> None:
     answer = await graph.as_(principal(TRADER)).ask(ENTITIES, of=[representation("Symbol", 1)] * 1001)
     assert answer.codes == ["BAD_USER_INPUT"]

@@ -1,4 +1,4 @@
-"""Orders as the graph answers them."""
+"""Queries and mutations of orders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fixtures.rows import OTHER, TRADER
 pytestmark = pytest.mark.usefixtures("platform")
 
 
-async def test_an_order_leads_to_its_bot_owner_account_and_instrument(graph: GraphClient) -> None:
+async def test_order_relations_return_its_rows(graph: GraphClient) -> None:
     data = await graph.as_(principal(TRADER)).data(
         """{ order(orderId: 7) { side volume status timestamp
              bot { botId name } user { mail } account { name catalog { name } }
@@ -34,7 +34,7 @@ async def test_foreign_and_absent_orders_are_null_without_an_error(graph: GraphC
     assert await trader.data("query ($id: Int!) { order(orderId: $id) { orderId } }", id=order_id) == {"order": None}
 
 
-async def test_a_list_holds_only_what_the_caller_may_see(graph: GraphClient) -> None:
+async def test_orders_contain_visible_rows_only(graph: GraphClient) -> None:
     query = "{ orders(first: 1000) { totalCount nodes { orderId } } }"
     own = await graph.as_(principal(OTHER)).data(query)
     assert [node["orderId"] for node in own["orders"]["nodes"]] == [41, 42, 43, 44, 45]
@@ -50,7 +50,7 @@ CREATE = """mutation ($order: CreateOrderInput!) { createOrder(input: $order) {
   bot { name } instrument { base } account { name } trades: finalVolume } }"""
 
 
-async def test_a_new_order_is_completed_from_bot_account_and_catalogue(graph: GraphClient, database: Database) -> None:
+async def test_create_order_completes_the_row(graph: GraphClient, database: Database) -> None:
     answer = await graph.as_(principal(TRADER)).data(CREATE, order=GOOD)
     order = answer["createOrder"]
     assert order.pop("orderId") > 1000
@@ -79,7 +79,9 @@ async def test_a_new_order_is_completed_from_bot_account_and_catalogue(graph: Gr
         ("reason", {"reason": "x" * 36}),
     ],
 )
-async def test_what_is_wrong_with_an_order_is_named(graph: GraphClient, field: str, changes: dict[str, object]) -> None:
+async def test_invalid_order_is_bad_user_input_with_field(
+    graph: GraphClient, field: str, changes: dict[str, object]
+) -> None:
     answer = await graph.as_(principal(TRADER)).ask(CREATE, order=GOOD | changes)
     assert answer.codes == ["BAD_USER_INPUT"]
     assert answer.errors[0]["extensions"]["field"] == field
@@ -96,24 +98,22 @@ async def test_what_is_wrong_with_an_order_is_named(graph: GraphClient, field: s
         {"symbol": "GOLD", "side": "SELL"},
     ],
 )
-async def test_every_kind_of_order_can_be_placed(graph: GraphClient, changes: dict[str, object]) -> None:
+async def test_create_order_accepts_every_order_type(graph: GraphClient, changes: dict[str, object]) -> None:
     await graph.as_(principal(TRADER)).data(CREATE, order=GOOD | changes)
 
 
 @pytest.mark.parametrize("changes", [{"botId": 6}, {"exId": 30}, {"botId": 99}, {"exId": 99}])
-async def test_an_order_is_placed_by_ones_own_bot_on_ones_own_account(
-    graph: GraphClient, changes: dict[str, object]
-) -> None:
+async def test_create_order_requires_own_bot_and_account(graph: GraphClient, changes: dict[str, object]) -> None:
     assert (await graph.as_(principal(TRADER)).ask(CREATE, order=GOOD | changes)).codes == ["NOT_FOUND"]
 
 
-async def test_no_order_is_placed_on_an_account_that_is_switched_off(graph: GraphClient, database: Database) -> None:
+async def test_create_order_on_an_inactive_account_is_conflict(graph: GraphClient, database: Database) -> None:
     async with database.transaction() as connection:
         await connection.execute(update(Exchange).where(Exchange.ex_id == 20).values(active=False))
     assert (await graph.as_(principal(TRADER)).ask(CREATE, order=GOOD)).codes == ["CONFLICT"]
 
 
-async def test_an_order_moves_on_and_never_back(graph: GraphClient) -> None:
+async def test_order_status_moves_forward_only(graph: GraphClient) -> None:
     trader = graph.as_(principal(TRADER))
     move = "mutation ($to: String!) { updateOrderStatus(orderId: 1, status: $to) { status } }"
     for wanted, stored in (("Open", "open"), ("PARTIALLY_FILLED", "partially_filled"), ("cancelled", "canceled")):
@@ -126,7 +126,7 @@ async def test_an_order_moves_on_and_never_back(graph: GraphClient) -> None:
     assert (nonsense.codes, nonsense.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], "status")
 
 
-async def test_a_foreign_order_is_neither_moved_nor_canceled(graph: GraphClient) -> None:
+async def test_changes_of_a_foreign_order_are_not_found(graph: GraphClient) -> None:
     trader = graph.as_(principal(TRADER))
     for change in ('updateOrderStatus(orderId: 41, status: "open")', "cancelOrder(orderId: 41)"):
         assert (await trader.ask(f"mutation {{ {change} {{ orderId }} }}")).codes == ["NOT_FOUND"]

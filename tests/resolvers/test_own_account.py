@@ -1,4 +1,4 @@
-"""What people change of their own account: profile, password, one-time codes, API keys."""
+"""Mutations of users: profile, password, one-time codes, API keys, and administration."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def code(seed: str) -> str:
     return codes.generate(int(datetime.now(UTC).timestamp())).decode()
 
 
-async def test_a_new_password_signs_in_and_ends_the_other_sessions(trader: GraphClient, database: Database) -> None:
+async def test_change_password_ends_other_sessions(trader: GraphClient, database: Database) -> None:
     change = 'mutation { changePassword(currentPassword: "old password", newPassword: "another one") }'
     assert await trader.data(change) == {"changePassword": True}
     assert await ended(database) == [ANOTHER]
@@ -61,7 +61,7 @@ async def test_a_new_password_signs_in_and_ends_the_other_sessions(trader: Graph
     assert "another one" not in str(entry)
 
 
-async def test_a_wrong_password_changes_nothing_and_is_counted(trader: GraphClient, database: Database) -> None:
+async def test_wrong_current_password_is_counted_and_changes_nothing(trader: GraphClient, database: Database) -> None:
     change = 'mutation { changePassword(currentPassword: "guess", newPassword: "another one") }'
     for _ in range(5):
         refused = await trader.ask(change)
@@ -70,14 +70,12 @@ async def test_a_wrong_password_changes_nothing_and_is_counted(trader: GraphClie
     assert await ended(database) == []
 
 
-async def test_a_password_that_cannot_be_one_is_refused(trader: GraphClient) -> None:
+async def test_invalid_new_password_is_bad_user_input(trader: GraphClient) -> None:
     refused = await trader.ask('mutation { changePassword(currentPassword: "old password", newPassword: "") }')
     assert refused.codes == ["BAD_USER_INPUT"]
 
 
-async def test_enrolling_takes_a_code_and_so_does_leaving(
-    trader: GraphClient, database: Database, redis: Redis
-) -> None:
+async def test_totp_enrolment_and_removal_require_a_code(trader: GraphClient, database: Database, redis: Redis) -> None:
     enrol = "mutation { enrolTotp { secret uri } }"
     seed = (await trader.data(enrol))["enrolTotp"]["secret"]
     assert len(seed) == 16
@@ -100,11 +98,11 @@ async def test_enrolling_takes_a_code_and_so_does_leaving(
     assert (await trader.ask(disable, code=code(seed))).codes == ["CONFLICT"]
 
 
-async def test_without_an_enrolment_there_is_nothing_to_confirm(trader: GraphClient) -> None:
+async def test_confirm_totp_without_enrolment_is_conflict(trader: GraphClient) -> None:
     assert (await trader.ask('mutation { confirmTotp(code: "123456") { uid } }')).codes == ["CONFLICT"]
 
 
-async def test_people_change_themselves_and_nobody_else(trader: GraphClient, database: Database) -> None:
+async def test_update_profile_changes_the_caller_only(trader: GraphClient, database: Database) -> None:
     answer = await trader.data(
         'mutation { updateProfile(input: {lastname: "T.", phone: "1"}) { uid name lastname phone } }'
     )
@@ -117,7 +115,7 @@ async def test_people_change_themselves_and_nobody_else(trader: GraphClient, dat
 CREATE_KEY = "mutation ($key: CreateApiKeyInput!) { createApiKey(input: $key) { key apiKey { apiKeyId scopes } } }"
 
 
-async def test_a_key_is_shown_once_stored_as_a_hash_and_signs_in(trader: GraphClient, database: Database) -> None:
+async def test_api_key_is_returned_once_and_stored_as_a_hash(trader: GraphClient, database: Database) -> None:
     made = (await trader.data(CREATE_KEY, key={"name": "report", "scopes": ["write", "READ"]}))["createApiKey"]
     assert made["apiKey"]["scopes"] == ["read", "write"]
     stored = await database.row(select(ApiKey.key).where(ApiKey.api_key_id == made["apiKey"]["apiKeyId"]))
@@ -137,11 +135,15 @@ async def test_a_key_is_shown_once_stored_as_a_hash_and_signs_in(trader: GraphCl
         ({"name": "k", "scopes": ["read"], "expiresAt": "2020-01-01T00:00:00Z"}, "BAD_USER_INPUT"),
     ],
 )
-async def test_a_key_can_do_no_more_than_its_maker(trader: GraphClient, key: dict[str, object], refusal: str) -> None:
+async def test_api_key_scopes_are_limited_to_the_callers(
+    trader: GraphClient, key: dict[str, object], refusal: str
+) -> None:
     assert (await trader.ask(CREATE_KEY, key=key)).codes == [refusal]
 
 
-async def test_a_key_made_by_a_key_neither_outlasts_nor_outdoes_it(graph: GraphClient, platform: Database) -> None:
+async def test_api_key_created_by_a_key_is_limited_to_its_scopes_and_expiry(
+    graph: GraphClient, platform: Database
+) -> None:
     end = datetime.now(UTC) + timedelta(days=1)
     scopes = frozenset({Scope.READ, Scope.WRITE})
     program = graph.as_(Principal(ADMIN, "user1@fullon", True, "api_key:7", end, scopes))
@@ -155,20 +157,18 @@ async def test_a_key_made_by_a_key_neither_outlasts_nor_outdoes_it(graph: GraphC
     await program.data(CREATE_KEY, key=good)
 
 
-async def test_a_foreign_key_is_not_switched_off(trader: GraphClient) -> None:
+async def test_deactivate_foreign_api_key_is_not_found(trader: GraphClient) -> None:
     assert (await trader.ask("mutation { deactivateApiKey(apiKeyId: 31) { apiKeyId } }")).codes == ["NOT_FOUND"]
 
 
-async def test_an_account_that_is_deactivated_is_signed_out(
-    graph: GraphClient, trader: GraphClient, database: Database
-) -> None:
+async def test_deactivate_user_ends_sessions(graph: GraphClient, trader: GraphClient, database: Database) -> None:
     admin = graph.as_(principal(ADMIN, admin=True))
     await admin.data("mutation { deactivateUser(uid: 2) { active } }")
     assert await ended(database) == [MINE, ANOTHER]
     assert (await admin.ask("mutation { deactivateUser(uid: 1) { active } }")).codes == ["BAD_USER_INPUT"]
 
 
-async def test_a_deleted_account_takes_its_own_along_and_is_signed_out(
+async def test_delete_user_deletes_own_rows_and_ends_sessions(
     graph: GraphClient, trader: GraphClient, database: Database, redis: Redis
 ) -> None:
     admin = graph.as_(principal(ADMIN, admin=True))
@@ -188,7 +188,7 @@ async def test_a_deleted_account_takes_its_own_along_and_is_signed_out(
     assert not await redis.exists(keys.cached_user_exchanges(TRADER))
 
 
-async def test_who_manages_others_or_asks_is_not_deleted(graph: GraphClient, trader: GraphClient) -> None:
+async def test_delete_user_refuses_managers_and_the_caller(graph: GraphClient, trader: GraphClient) -> None:
     admin = graph.as_(principal(ADMIN, admin=True))
     itself = await admin.ask("mutation { deleteUser(uid: 1) }")
     assert (itself.codes, itself.errors[0]["extensions"]["field"]) == (["BAD_USER_INPUT"], "uid")
@@ -203,9 +203,7 @@ async def test_who_manages_others_or_asks_is_not_deleted(graph: GraphClient, tra
     )  # fmt: skip
 
 
-async def test_a_deleted_accounts_connections_are_looked_at(
-    graph: GraphClient, platform: Database, redis: Redis
-) -> None:
+async def test_delete_user_announces_the_revocation(graph: GraphClient, platform: Database, redis: Redis) -> None:
     await add(platform, User, person(4))
     async with redis.pubsub() as listening:
         await listening.subscribe(keys.credentials(4))

@@ -1,4 +1,4 @@
-"""Where people are signed in, and how they end that."""
+"""Queries and mutations of sessions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def alive(database: Database) -> set[UUID]:
     return {row.id for row in await database.rows(select(Session.id).where(Session.revoked_at.is_(None)))}
 
 
-async def test_people_see_where_they_are_signed_in(trader: GraphClient) -> None:
+async def test_sessions_contain_own_sessions(trader: GraphClient) -> None:
     query = "{ sessions(filter: {active: {eq: true}}) { nodes { id sessionId uid current userAgent user { mail } } } }"
     nodes = (await trader.data(query))["sessions"]["nodes"]
     assert nodes == [
@@ -54,14 +54,14 @@ async def test_people_see_where_they_are_signed_in(trader: GraphClient) -> None:
     ]  # fmt: skip
 
 
-async def test_what_is_over_says_why(trader: GraphClient) -> None:
+async def test_ended_sessions_have_a_reason(trader: GraphClient) -> None:
     nodes = (await trader.data("{ sessions { nodes { sessionId active reason current } } }"))["sessions"]["nodes"]
     assert [(UUID(node["sessionId"]), node["active"], node["reason"]) for node in nodes] == [
         (MINE, True, None), (ELSEWHERE, True, None), (OVER, False, None), (LEFT, False, "logout"),
     ]  # fmt: skip
 
 
-async def test_administrators_see_everybodys_and_find_one_persons(trader: GraphClient, admin: GraphClient) -> None:
+async def test_administrators_see_and_filter_all_sessions(trader: GraphClient, admin: GraphClient) -> None:
     assert (await admin.data("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 6
     query = (
         "query ($uid: Int!) { sessions(filter: {uid: {eq: $uid}, active: {eq: true}}) { nodes { sessionId current } } }"
@@ -71,13 +71,13 @@ async def test_administrators_see_everybodys_and_find_one_persons(trader: GraphC
     assert (await trader.data(query, uid=OTHER))["sessions"]["nodes"] == []
 
 
-async def test_a_session_is_found_by_its_id_by_its_owner_alone(trader: GraphClient) -> None:
+async def test_session_node_requires_its_owner(trader: GraphClient) -> None:
     node = "query ($id: ID!) { node(id: $id) { ... on Session { sessionId } } }"
     assert await trader.data(node, id=node_id(MINE)) == {"node": {"sessionId": str(MINE)}}
     assert await trader.data(node, id=node_id(FOREIGN)) == {"node": None}
 
 
-async def test_a_session_is_ended_once(trader: GraphClient, database: Database) -> None:
+async def test_end_session_twice_changes_nothing_more(trader: GraphClient, database: Database) -> None:
     ended = {"sessionId": str(ELSEWHERE), "active": False, "reason": "ended"}
     assert await trader.data(END, id=node_id(ELSEWHERE)) == {"endSession": ended}
     entry = await database.row(select(AuditEntry))
@@ -93,20 +93,18 @@ async def test_a_session_is_ended_once(trader: GraphClient, database: Database) 
 @pytest.mark.parametrize(
     "id_", [node_id(FOREIGN), node_id(UUID(int=99)), opaque_ids.encode("Bot", 1), "garbage", "WyJ4Il0"]
 )
-async def test_a_foreign_session_is_ended_no_more_than_one_that_is_none(
-    trader: GraphClient, database: Database, id_: str
-) -> None:
+async def test_end_foreign_or_absent_session_is_not_found(trader: GraphClient, database: Database, id_: str) -> None:
     before = await alive(database)
     assert (await trader.ask(END, id=id_)).codes == ["NOT_FOUND"]
     assert await alive(database) == before
 
 
-async def test_administrators_end_anybodys(admin: GraphClient, database: Database) -> None:
+async def test_administrators_may_end_any_session(admin: GraphClient, database: Database) -> None:
     assert (await admin.data(END, id=node_id(FOREIGN)))["endSession"]["active"] is False
     assert await alive(database) == set()
 
 
-async def test_all_others_end_at_once_and_the_one_that_asks_goes_on(trader: GraphClient, database: Database) -> None:
+async def test_end_other_sessions_keeps_the_current_one(trader: GraphClient, database: Database) -> None:
     assert await trader.data("mutation { endOtherSessions }") == {"endOtherSessions": 1}
     assert await alive(database) == {MINE, OVER, FOREIGN}
     assert await trader.data("mutation { endOtherSessions }") == {"endOtherSessions": 0}
@@ -114,7 +112,7 @@ async def test_all_others_end_at_once_and_the_one_that_asks_goes_on(trader: Grap
     assert [tuple(entry) for entry in entries] == [("User", str(TRADER))] * 2
 
 
-async def test_an_api_key_ends_all(trader: GraphClient, database: Database) -> None:
+async def test_end_other_sessions_by_api_key_ends_all(trader: GraphClient, database: Database) -> None:
     program = Principal(TRADER, "user2@fullon", False, "api_key:1", None, frozenset({Scope.READ, Scope.WRITE}))
     assert await trader.as_(program).data("mutation { endOtherSessions }") == {"endOtherSessions": 2}
     assert await alive(database) == {OVER, FOREIGN}

@@ -1,4 +1,4 @@
-"""Live trades as they are reported, completed and deleted."""
+"""Mutations of live trades."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def stored(database: Database) -> int:
     return int(row[0])
 
 
-async def test_a_reported_trade_is_completed_and_finds_its_order(trader: GraphClient, database: Database) -> None:
+async def test_create_trade_completes_the_row_and_relates_its_order(trader: GraphClient, database: Database) -> None:
     trade = (await trader.data(CREATE, trade=GOOD))["createTrade"]
     assert trade.pop("tradeId") > 1000
     assert trade.pop("time").endswith("+00:00")
@@ -50,15 +50,13 @@ async def test_a_reported_trade_is_completed_and_finds_its_order(trader: GraphCl
     assert await database.row(select(Trade.side).where(Trade.trade_id > 1000)) == ("sell",)
 
 
-async def test_what_the_exchange_says_of_cost_fee_and_time_is_taken_over(trader: GraphClient) -> None:
+async def test_create_trade_keeps_reported_cost_fee_and_time(trader: GraphClient) -> None:
     said = {"cost": 51.0, "fee": -0.5, "leverage": 2.0, "time": "2026-01-01T02:00:00+02:00"}
     trade = (await trader.data(CREATE, trade=GOOD | said))["createTrade"]
     assert {name: trade[name] for name in said} == said | {"time": "2026-01-01T00:00:00+00:00"}
 
 
-async def test_a_trade_reported_twice_is_one_and_keeps_what_was_computed(
-    trader: GraphClient, database: Database
-) -> None:
+async def test_repeated_trade_report_keeps_computed_values(trader: GraphClient, database: Database) -> None:
     report = GOOD | {"time": "2026-01-01T00:00:00.123456Z"}
     first = (await trader.data(CREATE, trade=report))["createTrade"]
     await trader.data(UPDATE, trade={"tradeId": first["tradeId"], "roi": 7.5})
@@ -67,13 +65,13 @@ async def test_a_trade_reported_twice_is_one_and_keeps_what_was_computed(
     assert await stored(database) == before
 
 
-async def test_an_older_writers_capital_side_is_the_same_side(trader: GraphClient, database: Database) -> None:
+async def test_trade_side_is_compared_without_case(trader: GraphClient, database: Database) -> None:
     known = {"exTradeId": "T1", "exOrderId": "O1", "side": "BUY", "orderType": "limit", "volume": 0.75, "fee": 0.25}
     assert (await trader.data(CREATE, trade=GOOD | known))["createTrade"]["tradeId"] == 1
     assert await database.row(select(Trade.side).where(Trade.trade_id == 1)) == ("Buy",)
 
 
-async def test_reports_at_the_same_time_store_one_trade(trader: GraphClient, database: Database) -> None:
+async def test_concurrent_reports_store_one_trade(trader: GraphClient, database: Database) -> None:
     before = await stored(database)
     async with database.transaction() as connection, asyncio.timeout(60):
         await connection.execute(select(Exchange).where(Exchange.ex_id == 20).with_for_update())
@@ -85,7 +83,7 @@ async def test_reports_at_the_same_time_store_one_trade(trader: GraphClient, dat
     assert await stored(database) == before + 1
 
 
-async def test_a_report_that_contradicts_what_is_stored_says_where(trader: GraphClient, database: Database) -> None:
+async def test_contradicting_report_is_conflict_with_fields(trader: GraphClient, database: Database) -> None:
     await trader.data(CREATE, trade=GOOD)
     before = await stored(database)
     refused = await trader.ask(CREATE, trade=GOOD | {"volume": 0.25, "side": "BUY", "fee": 1.0})
@@ -110,7 +108,7 @@ async def test_a_report_that_contradicts_what_is_stored_says_where(trader: Graph
         ("symbol", {"symbol": "BTC/USD:BTC"}),
     ],
 )
-async def test_a_trade_that_cannot_be_is_not_stored(
+async def test_invalid_trade_is_bad_user_input(
     trader: GraphClient, database: Database, field: str, changes: dict[str, Any]
 ) -> None:
     before = await stored(database)
@@ -119,18 +117,18 @@ async def test_a_trade_that_cannot_be_is_not_stored(
     assert await stored(database) == before
 
 
-async def test_an_administrator_notes_a_trade_for_the_accounts_owner(graph: GraphClient) -> None:
+async def test_trade_created_by_admin_belongs_to_the_account_owner(graph: GraphClient) -> None:
     admin = graph.as_(principal(ADMIN, admin=True))
     assert (await admin.data(CREATE, trade=GOOD | {"exId": 30}))["createTrade"]["uid"] == OTHER
 
 
-async def test_foreign_accounts_and_trades_are_not_found(trader: GraphClient) -> None:
+async def test_changes_of_foreign_trades_are_not_found(trader: GraphClient) -> None:
     assert (await trader.ask(CREATE, trade=GOOD | {"exId": 30})).codes == ["NOT_FOUND"]
     assert (await trader.ask(UPDATE, trade={"tradeId": 101, "roi": 1.0})).codes == ["NOT_FOUND"]
     assert (await trader.ask("mutation { deleteTrade(tradeId: 101) }")).codes == ["NOT_FOUND"]
 
 
-async def test_what_is_computed_changes_and_what_is_left_out_stays(trader: GraphClient, database: Database) -> None:
+async def test_update_trade_changes_given_fields_only(trader: GraphClient, database: Database) -> None:
     await database.rows(update(Trade).where(Trade.trade_id == 8).values(roi_pct=3.0).returning(Trade.trade_id))
     changed = await trader.data(UPDATE, trade={"tradeId": 8, "roi": None, "totalFee": 0.5, "curVolume": -2.0})
     assert changed["updateTrade"] == {"roi": None, "roiPct": 3.0, "totalFee": 0.5, "curVolume": -2.0, "price": 100.0}
@@ -138,7 +136,7 @@ async def test_what_is_computed_changes_and_what_is_left_out_stays(trader: Graph
     assert entry == ("updateTrade", "Trade", "8")
 
 
-async def test_a_deleted_trade_is_gone_and_its_order_stays(trader: GraphClient) -> None:
+async def test_delete_trade_keeps_its_order(trader: GraphClient) -> None:
     assert await trader.data("mutation { deleteTrade(tradeId: 2) }") == {"deleteTrade": True}
     assert await trader.data("{ trade(tradeId: 2) { tradeId } }") == {"trade": None}
     assert (await trader.data("{ order(orderId: 2) { orderId } }"))["order"] == {"orderId": 2}

@@ -1,4 +1,4 @@
-"""The platform's views and statistics, as the graph answers them. Their figures are tested with the services."""
+"""Statistics in the graph; their figures are tested with the services."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def world(graph: GraphClient, platform: Database, redis: Redis) -> GraphCl
     return graph
 
 
-async def test_every_view_has_what_its_clients_look_for(world: GraphClient) -> None:
+async def test_every_view_returns_its_figures(world: GraphClient) -> None:
     data = await world.as_(principal(TRADER)).data(VIEWS)
     assert data.pop("orderStatistics") == {"byStatus": [{"status": "open", "count": 41}]}
     assert data.pop("performanceMetrics")["sharpeRatio"] == pytest.approx(10 / 800**0.5 * 365**0.5)
@@ -66,7 +66,7 @@ async def test_every_view_has_what_its_clients_look_for(world: GraphClient) -> N
     }
 
 
-async def test_an_administrator_asks_for_all_or_for_one_person(world: GraphClient) -> None:
+async def test_administrator_views_cover_all_users_or_one(world: GraphClient) -> None:
     admin = world.as_(principal(ADMIN, admin=True))
     asked = "query ($uid: Int) { tradeStatistics(uid: $uid) { netProfit } botDashboard(uid: $uid) { totalBots } }"
     assert await admin.data(asked) == {"tradeStatistics": {"netProfit": 520}, "botDashboard": {"totalBots": 6}}
@@ -76,7 +76,7 @@ async def test_an_administrator_asks_for_all_or_for_one_person(world: GraphClien
     }
 
 
-async def test_somebody_else_counts_for_nothing_and_has_no_summary(world: GraphClient) -> None:
+async def test_views_of_a_foreign_user_are_empty_or_not_found(world: GraphClient) -> None:
     answer = await world.as_(principal(TRADER)).ask(VIEWS.replace("userSummary", "none: userSummary"), uid=OTHER)
     assert answer.codes == ["NOT_FOUND"]
     assert answer.data is None
@@ -94,7 +94,7 @@ async def test_somebody_else_counts_for_nothing_and_has_no_summary(world: GraphC
 @pytest.mark.parametrize("field", ["botDashboard { totalBots }", "tradeStatistics { kind }", "riskMetrics { days }",
                                    "userSummary { uid }", "portfolioStats { accounts }", "symbolStatistics { symbol }",
                                    "orderStatistics { buys }"])  # fmt: skip
-async def test_nobody_is_told_anything(world: GraphClient, field: str) -> None:
+async def test_views_require_authentication(world: GraphClient, field: str) -> None:
     assert (await world.as_(ANONYMOUS).ask(f"{{ {field} }}")).codes == ["UNAUTHENTICATED"]
 
 
@@ -102,19 +102,19 @@ async def test_nobody_is_told_anything(world: GraphClient, field: str) -> None:
     ("arguments", "field"),
     [("days: 0", "days"), ('days: 1, from: "2026-01-01T00:00:00Z"', "days"), ('symbol: "\\u0000"', "symbol")],
 )
-async def test_what_cannot_be_is_refused(world: GraphClient, arguments: str, field: str) -> None:
+async def test_invalid_view_arguments_are_bad_user_input(world: GraphClient, arguments: str, field: str) -> None:
     answer = await world.as_(principal(TRADER)).ask(f"{{ tradeStatistics({arguments}) {{ kind }} }}")
     assert [error["extensions"] for error in answer.errors] == [{"code": "BAD_USER_INPUT", "field": field}]
 
 
-async def test_a_bot_in_dry_run_counts_its_simulated_trades(world: GraphClient) -> None:
+async def test_bot_in_dry_run_counts_simulated_trades(world: GraphClient) -> None:
     asked = "{ bots { nodes { botId statistics { kind netProfit } dry: statistics(kind: DRY) { netProfit } } } }"
     nodes = (await world.as_(principal(ADMIN, admin=True)).data(asked))["bots"]["nodes"]
     figures = {node["botId"]: (*node["statistics"].values(), node["dry"]["netProfit"]) for node in nodes}
     assert figures == {1: ("LIVE", 20, 7)} | dict.fromkeys((2, 3, 4, 5), ("LIVE", 0, 0)) | {6: ("DRY", 9, 9)}
 
 
-async def test_statistics_of_a_bot_are_those_of_a_period(world: GraphClient) -> None:
+async def test_bot_statistics_are_limited_to_the_period(world: GraphClient) -> None:
     asked = (
         'query ($from: DateTime) { bot(botId: 1) { statistics(from: $from, currency: "BTC") { netProfit currency } } }'
     )
@@ -123,7 +123,7 @@ async def test_statistics_of_a_bot_are_those_of_a_period(world: GraphClient) -> 
     assert data["bot"]["statistics"] == {"netProfit": pytest.approx(-0.2), "currency": "BTC"}
 
 
-async def test_nested_figures_cost_the_same_for_one_and_for_many(world: GraphClient, statements: Count) -> None:
+async def test_nested_statistics_take_the_same_statements_for_many(world: GraphClient, statements: Count) -> None:
     for first in (2, 6):  # the second person is the trader, who has accounts
         asked = (
             f"{{ bots(first: {first}) {{ nodes {{ statistics(kind: LIVE) {{ winRate }} }} }} users(first: {first}) {{"

@@ -1,4 +1,4 @@
-"""The schema against the published contract: nothing is renamed, loosened or silently missing."""
+"""The schema provides the published contract: nothing is renamed, loosened or missing."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fullon_graphql.graph import Graph
 CONTRACT = Path(__file__).parents[1] / "data" / "contract.graphql"
 
 LATER: set[str] = set()
-"""What the contract names and later work brings. A name that has come must leave this list."""
+"""Names of the contract that are not implemented yet; an implemented name must be removed here."""
 
 SHAPE = """
 type XConnection { edges: [XEdge!]! nodes: [X!]! pageInfo: PageInfo! totalCount: Int! }
@@ -41,9 +41,7 @@ def ours(schema: Graph) -> DocumentNode:
     return parse(schema.as_str())
 
 
-def test_everything_the_contract_names_is_there_with_the_same_types_and_defaults(
-    contract: DocumentNode, ours: DocumentNode
-) -> None:
+def test_schema_provides_the_contract_with_its_types_and_defaults(contract: DocumentNode, ours: DocumentNode) -> None:
     promised, kept = dict(facts(contract)), dict(facts(ours))
     missing = promised.keys() - kept.keys()
     assert {name for name in missing if not is_later(name)} == set()
@@ -52,12 +50,12 @@ def test_everything_the_contract_names_is_there_with_the_same_types_and_defaults
     }
 
 
-def test_what_is_left_to_later_is_not_there_yet(ours: DocumentNode) -> None:
+def test_names_listed_as_later_do_not_exist_yet(ours: DocumentNode) -> None:
     kept = dict(facts(ours))
     assert {name for name in kept if is_later(name)} == set()
 
 
-def test_every_list_that_grows_has_the_shape_of_the_contract(contract: DocumentNode, ours: DocumentNode) -> None:
+def test_connections_have_the_shape_of_the_contract(contract: DocumentNode, ours: DocumentNode) -> None:
     promised, kept = dict(facts(contract)), dict(facts(ours))
     lists = {type_.removesuffix("Connection!") for type_ in promised.values() if type_.endswith("Connection!")}
     present = {name for name in lists if f"{name}Connection" in kept}
@@ -67,7 +65,7 @@ def test_every_list_that_grows_has_the_shape_of_the_contract(contract: DocumentN
 
 
 def facts(document: DocumentNode) -> Iterator[tuple[str, str]]:
-    """Every name a client may write, and what it may rely on there: `User.mail` → `String!`."""
+    """Every name a client may use, with its type: `User.mail` -> `String!`."""
     for definition in document.definitions:
         if isinstance(definition, TypeDefinitionNode):
             yield definition.name.value, kind(definition)
@@ -86,7 +84,7 @@ def facts_of_field(owner: str, field: FieldDefinitionNode) -> Iterator[tuple[str
 
 
 def kind(definition: TypeDefinitionNode) -> str:
-    """The sort of a type, the interfaces it has and the keys by which a gateway asks for it."""
+    """The kind of a type, its interfaces and its federation keys."""
     match definition:
         case ObjectTypeDefinitionNode():
             directives = [print_ast(directive) for directive in definition.directives or ()]
@@ -102,6 +100,6 @@ def kind(definition: TypeDefinitionNode) -> str:
 
 
 def is_later(name: str) -> bool:
-    """Whether the name, what it belongs to or the argument at its end is left to later."""
+    """True if the name, its type or its argument is listed in `LATER`."""
     field, _, argument = name.partition("(")
     return not {field, field.partition(".")[0], argument.rstrip(")")}.isdisjoint(LATER)

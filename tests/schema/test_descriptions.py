@@ -1,4 +1,4 @@
-"""Whoever explores the schema finds a sentence on everything in it."""
+"""Every type, field, argument and enum value of the schema has a description."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from graphql import (
 from fullon_graphql.graph import Graph
 
 FEDERATION = {"_Any", "_Entity", "_FieldSet", "_Service", "Query._entities", "Query._service"}
-"""The part of the schema that belongs to the federation specification, which describes it."""
+"""Names that the federation specification defines and describes."""
 
 
-def test_everything_has_a_description(schema: Graph) -> None:
+def test_every_type_field_and_argument_has_a_description(schema: Graph) -> None:
     types = schema._schema.type_map.values()
     assert sorted(name for type_ in types for name in undescribed(type_)) == []
 

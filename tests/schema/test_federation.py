@@ -1,4 +1,4 @@
-"""What a federated gateway composes its supergraph from."""
+"""The subgraph SDL for federated gateways."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from fullon_graphql.graph import ENTITIES, Graph
 from tests.fixtures.graph import GraphClient
 
 
-async def test_a_gateway_reads_the_schema_without_signing_in(graph: GraphClient, schema: Graph) -> None:
+async def test_service_sdl_requires_no_authentication(graph: GraphClient, schema: Graph) -> None:
     data = await graph.data("{ _service { sdl } }")
     assert data["_service"]["sdl"] == schema.as_str()
 
 
-def test_the_schema_speaks_the_newest_federation_that_every_composer_accepts(schema: Graph) -> None:
+def test_schema_links_federation_2_9(schema: Graph) -> None:
     [link] = [line for line in schema.as_str().splitlines() if "@link" in line]
     assert '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])' in link
 

@@ -1,4 +1,4 @@
-"""Who sees what: every column and every type has a rule, and no answer to anybody breaks one."""
+"""Every column and every type has an access rule, and no answer violates one."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ LEFT_OUT = {
     "cat_exchanges.ohlcv_view": "SQL of older installations, of no use to clients",
     "cat_exchanges_params.value": "read by a rule of its own, for administrators: CatExchangeParam.value",
 }
-"""Tables and columns of the platform that are no entity's column, and why."""
+"""Tables and columns of the platform that no entity exposes, with the reason."""
 
 SHARED = {"CatExchange", "CatExchangeParam", "Symbol", "CatStrategy", "CatStrategyParam"}
-"""Entities of which everybody sees all rows."""
+"""Entities whose rows are visible to every signed-in user."""
 ADMINISTRATIVE = {"AuditEntry"}
-"""Entities of which only administrators see any row."""
+"""Entities whose rows are visible to administrators only."""
 OWNED = {
     "User": models.User.uid == OTHER,
     "Session": models.Session.uid == OTHER,
@@ -65,7 +65,7 @@ OWNED = {
     "Exchange": models.Exchange.uid == OTHER,
     "ExchangeHistory": models.ExchangeHistory.user_id == OTHER,
 }
-"""Entities of which people see their own rows: here the other trader's, told apart without asking the rule."""
+"""Entities whose rows are visible to their owner; the condition selects the other trader's rows without using the rule."""
 RULES = {
     "everybody's": ["Ticker", "Candle", "CandleColumns", "CandleUpdate"],
     "administrators'": ["Service", "Process", "SystemHealth", "Tally"],
@@ -77,10 +77,10 @@ RULES = {
     ],
     "of who makes it, and once": ["AuthPayload", "CreatedApiKey", "TotpEnrolment"],
 }  # fmt: skip
-"""Who sees what of the types that are no entities."""
+"""Access rules of the types that are not entities."""
 
 
-def test_every_column_of_the_platform_is_shown_or_left_out_for_a_reason() -> None:
+def test_every_platform_column_is_exposed_or_listed_as_left_out() -> None:
     shown = {column for type_ in ENTITIES for column in columns_of(entity_of(type_))}
     tables = [table for table in Base.metadata.sorted_tables if table.schema is None]
     forgotten = {
@@ -99,7 +99,7 @@ def test_no_secret_column_is_part_of_any_type() -> None:
     assert [column for type_ in ENTITIES for column in columns_of(entity_of(type_)) if column in secret] == []
 
 
-def test_every_type_has_a_rule() -> None:
+def test_every_type_has_an_access_rule() -> None:
     entities = {type_.__name__ for type_ in ENTITIES}
     assert entities == SHARED | ADMINISTRATIVE | OWNED.keys()
     lists = {f"{name}{part}" for name in entities for part in ("Connection", "Edge")}
@@ -126,11 +126,11 @@ def coerced(expression: Any) -> Any:
 # ---------------------------------------------------------------- answers
 
 FOREIGN, SECRET, SETTING = "Ωf", "Ωs", "Ωv"
-"""What stands in every text of the other trader's rows, in every secret, and in the settings of exchanges."""
+"""A marker in every text of the other trader's rows, in every secret and in the settings of exchanges."""
 FOREIGN_NUMBER = 98765.4375
 
 SPELLED = {"side", "role", "scopes"}
-"""Texts of which the graph knows every value."""
+"""Text columns with a closed set of values."""
 
 
 async def mark(database: Database) -> None:
@@ -188,7 +188,7 @@ STRANGERS: dict[str, Caller] = {
     "write-only key": Principal(TRADER, "user2@fullon", False, "api_key:2", None, frozenset({Scope.WRITE})),
     "administrator's read-only key": Principal(ADMIN, "a@b", True, "api_key:3", None, frozenset({Scope.READ})),
 }
-"""Everybody who may see nothing of the other trader's."""
+"""Callers who may not see rows of the other trader."""
 
 
 async def answer(
@@ -213,7 +213,7 @@ ROOTS = {name: field for name, field in QUERY.fields.items() if not name.startsw
 
 
 @pytest.mark.usefixtures("marked")
-async def test_no_walk_through_the_graph_meets_a_foreign_row_or_a_secret(graph: GraphClient) -> None:
+async def test_no_path_through_the_graph_reaches_a_foreign_row_or_a_secret(graph: GraphClient) -> None:
     for root in ROOTS:
         for name in ("anonymous", "trader", "administrator's read-only key"):
             body = await answer(graph, walk(root), STRANGERS[name], run=REFERENCE)
@@ -221,7 +221,7 @@ async def test_no_walk_through_the_graph_meets_a_foreign_row_or_a_secret(graph: 
 
 
 @pytest.mark.usefixtures("marked")
-async def test_the_owner_and_administrators_meet_the_same_rows_and_no_secret(graph: GraphClient) -> None:
+async def test_owner_and_administrators_reach_the_same_rows_and_no_secret(graph: GraphClient) -> None:
     """Else the test above would prove nothing."""
     for root in ("bots", "exchanges", "trades", "dryTrades", "strategies", "feeds", "botLogs", "exchangeHistory",
                  "simulations", "sessions", "apiKeys", "users", "orders"):  # fmt: skip
@@ -233,7 +233,7 @@ async def test_the_owner_and_administrators_meet_the_same_rows_and_no_secret(gra
 
 
 @pytest.mark.usefixtures("marked")
-async def test_only_administrators_read_the_settings_of_exchanges(graph: GraphClient) -> None:
+async def test_exchange_settings_require_admin(graph: GraphClient) -> None:
     text = "{ catExchanges { params { name value } } }"
     assert SETTING in await answer(graph, text, ADMINISTRATOR)
     assert '"value":null' in (await answer(graph, text, principal(TRADER))).replace(" ", "")
@@ -243,7 +243,7 @@ async def test_only_administrators_read_the_settings_of_exchanges(graph: GraphCl
 @pytest.mark.usefixtures("marked")
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(operation=operations(SCHEMA))
-async def test_no_operation_answers_a_foreign_row_or_a_secret(graph: GraphClient, operation: Operation) -> None:
+async def test_no_drawn_operation_returns_a_foreign_row_or_a_secret(graph: GraphClient, operation: Operation) -> None:
     for name, caller in STRANGERS.items():
         body = await answer(graph, operation.text, caller, operation.variables)
         assert betrayed(body) == [], f"{name}: {operation.text}"
@@ -254,7 +254,7 @@ ARGUMENTS = {
     "feedId": "61", "num": "61", "exId": "30", "catExId": "1", "apiKeyId": "31", "exchange": '"kraken"',
     "kind": "LIVE", "currency": '"USD"', "capital": "1000", "symbol": '"BTC/USD"', "timeframe": "H1", "last": "3", "id": '"?"', "ids": "[]", "name": "TICKER",
 }  # fmt: skip
-"""Arguments that ask for what is the other trader's."""
+"""Arguments that refer to rows of the other trader."""
 
 
 def walk(root: str, depth: int = 4) -> str:
