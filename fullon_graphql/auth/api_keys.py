@@ -1,4 +1,4 @@
-"""API keys as text: how a new one looks, how it is stored, what its scopes say."""
+"""API keys as text: form, stored form, scopes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ HASH_MARK = "sha256$"
 
 
 def generate_key() -> str:
-    """A new key: `fgk_` and 32 random bytes in URL-safe base64. Shown once, stored only as `stored_form` of it."""
+    """A new key: `fgk_` and 32 random bytes in URL-safe base64. Shown once, stored as its `stored_form`."""
     return f"fgk_{secrets.token_urlsafe(32)}"
 
 
 def stored_form(key: str) -> str:
-    """What the column `api_keys.key` holds for `key`: `sha256$` and 64 hex digits.
+    """The value of the column `api_keys.key` for `key`: `sha256$` and 64 hex digits.
 
-    A plain hash is enough: a key of 32 random bytes cannot be guessed, however fast one may try.
+    A plain hash is enough: a key of 32 random bytes cannot be guessed.
     """
     return HASH_MARK + hashlib.sha256(key.encode()).hexdigest()
 
 
 def is_presentable(key: str) -> bool:
-    """Whether `key` can be a key at all. A stored hash is none: who has read the table gets in nowhere with it."""
+    """True if `key` has the form of a key. A stored hash is refused, so that reading the table gives no access."""
     return (
         MIN_LENGTH <= len(key) <= MAX_LENGTH
         and key.isascii()
@@ -39,7 +39,7 @@ def parse_scopes(column: str | None) -> frozenset[Scope]:
     """The scopes in a comma-separated column, e.g. `read,write`; unknown words are ignored.
 
     Each word grants itself only (`write` does not include `read`). The platform stores scopes but never enforced
-    them, so keys without any exist: they may read.
+    them, so keys without scopes exist: they may read.
     """
     words = {word.strip().lower() for word in (column or "").split(",")} - {""}
     return frozenset(scope for scope in Scope if scope in words) if words else frozenset({Scope.READ})

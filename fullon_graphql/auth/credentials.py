@@ -1,6 +1,6 @@
-"""What a client presents, as a value: read from HTTP headers or from a WebSocket's `connection_init`.
+"""Credentials of a client, parsed from HTTP headers or a WebSocket's `connection_init`.
 
-The bearer token comes first; an API key counts only where no token came. Nothing is verified here.
+A bearer token takes precedence over an API key. Nothing is verified here.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class BearerToken:
-    """An access token, not yet looked at."""
+    """An access token, not verified."""
 
     value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyValue:
-    """An API key, not yet looked up."""
+    """An API key, not verified."""
 
     value: str = field(repr=False)
 
@@ -26,7 +26,7 @@ Credential = BearerToken | ApiKeyValue | None
 
 
 def credential_in_headers(authorization: str | None, api_key: str | None = None) -> Credential:
-    """From the headers `Authorization: Bearer <token>` (any case; other schemes are not ours) and `X-API-Key`."""
+    """The credential in `Authorization: Bearer <token>` (any case; other schemes are ignored) or `X-API-Key`."""
     scheme, _, token = (authorization or "").strip().partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return BearerToken(token.strip())
@@ -34,9 +34,9 @@ def credential_in_headers(authorization: str | None, api_key: str | None = None)
 
 
 def credential_in_payload(payload: object) -> Credential:
-    """From a `connection_init` payload: `authorization` or `x-api-key` in any case, there or under `headers`.
+    """The credential in a `connection_init` payload: `authorization` or `x-api-key` in any case, also under `headers`.
 
-    Gateways and hand-written clients send the token with `Bearer` or without; both are understood.
+    The prefix `Bearer` is optional: clients send the token with or without it.
     """
     entries = _entries(payload)
     entries = _entries(entries.get("headers")) | entries

@@ -1,4 +1,4 @@
-"""Who is asking: one value per request or socket, made from a token, an API key or nothing."""
+"""The caller: one value per request or socket, from a token, an API key or no credential."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fullon_graphql.errors import Forbidden, Unauthenticated
 
 
 class Scope(StrEnum):
-    """What a credential may be used for. A person who signs in has all three; an API key only what it was given."""
+    """What a credential allows. A session has all scopes, an API key those it was created with."""
 
     READ = "read"
     WRITE = "write"
@@ -22,42 +22,42 @@ ALL_SCOPES = frozenset(Scope)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in account, by one credential.
+    """An account, authenticated by one credential.
 
-    `is_admin` is the account's role; `admin` is what this credential may do with it.
+    `is_admin` is the account's role, `admin` the right of this credential.
     """
 
     uid: int
     mail: str
     is_admin: bool
     credential: str
-    """`session:<uuid>` or `api_key:<id>`: names the credential in logs and audits, never a secret."""
+    """`session:<uuid>` or `api_key:<id>`: identifies the credential in logs and audits, without secrets."""
     expires_at: datetime | None
-    """When the credential ends (UTC), or None for an API key without an end."""
+    """Expiry of the credential (UTC), or None for an API key without one."""
     scopes: frozenset[Scope] = ALL_SCOPES
 
     @property
     def admin(self) -> bool:
-        """True where this credential sees and does everything."""
+        """True if this credential has all rights of an administrator."""
         return self.is_admin and Scope.ADMIN in self.scopes
 
 
 @dataclass(frozen=True, slots=True)
 class Anonymous:
-    """Nobody: no credential came, or `reason` says why it was not accepted."""
+    """No valid credential: none was given, or it was refused for `reason`."""
 
     reason: str | None = None
 
 
 Caller = Principal | Anonymous
-"""What a service is handed. It calls one of the functions below first."""
+"""The caller of a service, which calls one of the functions below first."""
 
 
 def signed_in(caller: Caller, scope: Scope = Scope.READ) -> Principal:
-    """The principal behind `caller`, once it may read (or whatever `scope` says).
+    """The principal of `caller`, whose credential must have `scope`.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
         Forbidden: the credential lacks the scope.
     """
     if isinstance(caller, Anonymous):
@@ -68,13 +68,13 @@ def signed_in(caller: Caller, scope: Scope = Scope.READ) -> Principal:
 
 
 def administrator(caller: Caller) -> Principal:
-    """The principal behind `caller`, once it is an administrator with an unrestricted credential.
+    """The principal of `caller`, who must be an administrator with the scope `admin`.
 
     Raises:
-        Unauthenticated: nobody is signed in.
-        Forbidden: the account is not an administrator's, or the API key lacks the scope `admin`.
+        Unauthenticated: the caller is not signed in.
+        Forbidden: the account is not an administrator, or the API key lacks the scope `admin`.
     """
     principal = signed_in(caller, Scope.ADMIN)
     if not principal.is_admin:
-        raise Forbidden("This needs an administrator.")
+        raise Forbidden("This requires an administrator.")
     return principal

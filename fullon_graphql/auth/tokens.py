@@ -1,4 +1,4 @@
-"""Access tokens: short-lived JWTs that name an account and the session they belong to.
+"""Access tokens: short-lived JWTs of an account and its session.
 
 Claims are the platform's (`sub`, `username`, `email` = mail; `user_id` = uid; `exp`) and `iat`, `jti`, `iss`, `aud`,
 `sid`. The one accepted algorithm comes from the settings, never from the token.
@@ -17,19 +17,19 @@ from fullon_graphql.config import Settings
 from fullon_graphql.errors import Unauthenticated
 
 MAX_LENGTH = 4096
-"""Ours have some 500 characters; nothing much longer is worth decoding."""
+"""Limit before decoding; our tokens have about 500 characters."""
 
 _REQUIRED = ["sub", "user_id", "iat", "exp", "jti", "sid", "iss", "aud"]
-_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518, section 3.2: no shorter than the hash
+_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518, section 3.2: at least the size of the hash
 
 
 class InsecureSecretError(RuntimeError):
-    """JWT_SECRET_KEY is not set, or too short to sign tokens with."""
+    """JWT_SECRET_KEY is not set or too short."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a good access token says. The mail is as it was at issue."""
+    """The claims of a valid access token. The mail is that at issue."""
 
     uid: int
     mail: str
@@ -39,10 +39,10 @@ class AccessClaims:
 
 
 def refuse_insecure_secret(settings: Settings) -> None:
-    """Called before anything signs or reads a token. The demo may do with any secret.
+    """Require a secure secret, except in the demo. Called before any token is signed or read.
 
     Raises:
-        InsecureSecretError: outside the demo, with a sentence that says what to set.
+        InsecureSecretError: with the setting to change.
     """
     if settings.demo:
         return
@@ -58,7 +58,7 @@ def refuse_insecure_secret(settings: Settings) -> None:
 def issue_access_token(
     settings: Settings, uid: int, mail: str, session_id: UUID, now: datetime
 ) -> tuple[str, datetime]:
-    """A signed token and when it ends: JWT_EXPIRATION_MINUTES after `now` (aware), on a full second."""
+    """A signed token and its expiry: JWT_EXPIRATION_MINUTES after `now` (aware), in whole seconds."""
     issued_at = now.astimezone(UTC).replace(microsecond=0)
     expires_at = issued_at + timedelta(minutes=settings.jwt_expiration_minutes)
     claims = {
@@ -78,15 +78,15 @@ def issue_access_token(
 
 
 def read_access_token(settings: Settings, token: str) -> AccessClaims:
-    """The claims of `token`, once its signature, issuer, audience, lifetime and shape are found good.
+    """The claims of `token`, after a check of signature, issuer, audience, lifetime and form.
 
-    Whether its session is still alive is not known here.
+    The session is not checked here.
 
     Raises:
-        Unauthenticated: with a sentence that says what is wrong, and nothing of the token.
+        Unauthenticated: with the reason, without the content of the token.
     """
     if len(token) > MAX_LENGTH:
-        raise Unauthenticated("The access token is too long to be one of ours.")
+        raise Unauthenticated("The access token is too long.")
     try:
         claims = jwt.decode(
             token,
@@ -94,7 +94,7 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
             algorithms=[settings.jwt_algorithm],
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
-            # `iat` informs only; checked, it would refuse fresh tokens of a server whose clock is a second ahead.
+            # `iat` is not verified: a check would refuse new tokens of a server whose clock is a second ahead.
             options={"require": _REQUIRED, "verify_iat": False},
         )
         return _typed(claims)
@@ -107,7 +107,7 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
 def _typed(claims: dict[str, Any]) -> AccessClaims:
     uid, mail, token_id, session_id = claims["user_id"], claims["sub"], claims["jti"], claims["sid"]
     if type(uid) is not int or not all(isinstance(text, str) for text in (mail, token_id, session_id)):
-        raise TypeError("claims of other types than ours")
+        raise TypeError("claims of unexpected types")
     return AccessClaims(uid, mail, UUID(session_id), token_id, datetime.fromtimestamp(claims["exp"], UTC))
 
 
@@ -116,7 +116,7 @@ def _explained(error: jwt.InvalidTokenError, settings: Settings) -> str:
         case jwt.ExpiredSignatureError():
             return "The access token has expired. Renew it with your refresh token, or sign in again."
         case jwt.InvalidSignatureError():
-            return "The access token's signature is not ours."
+            return "The access token's signature is invalid."
         case jwt.InvalidAlgorithmError():
             return f"The access token is not signed with {settings.jwt_algorithm}."
         case jwt.InvalidIssuerError() | jwt.InvalidAudienceError():

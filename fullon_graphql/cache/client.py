@@ -53,17 +53,17 @@ def connect(url: str, settings: Settings, name: str) -> Redis:
 _GREETINGS = {b"AUTH", b"HELLO", b"CLIENT", b"SELECT", b"PING"}
 """What a connection says for itself: nobody has asked for it, and one of them names the password."""
 
-_overheard: ContextVar[list[str] | None] = ContextVar("redis_overheard", default=None)
+_recorded: ContextVar[list[str] | None] = ContextVar("recorded_redis_commands", default=None)
 
 
 @contextmanager
-def overheard(commands: list[str]) -> Iterator[None]:
+def recorded_commands(commands: list[str]) -> Iterator[None]:
     """Add each command that is sent within the block to `commands`, with its key and without its values."""
-    token = _overheard.set(commands)
+    token = _recorded.set(commands)
     try:
         yield
     finally:
-        _overheard.reset(token)
+        _recorded.reset(token)
 
 
 def _named(packed: bytes | str | list[bytes]) -> list[str]:
@@ -82,8 +82,8 @@ class _Heedful(AbstractConnection):
     """
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
-        if (heard := _overheard.get()) is not None:
-            heard += _named(command)
+        if (recorded := _recorded.get()) is not None:
+            recorded += _named(command)
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
         await super().send_packed_command(command, check_health)

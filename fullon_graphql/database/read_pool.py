@@ -1,8 +1,8 @@
-"""Connections of the driver itself, for statements that were compiled beforehand.
+"""A pool of asyncpg connections for precompiled read statements.
 
-asyncpg's own pool spends a task and several checks on every release, a tenth of a small query. Only single read
-statements run here, so there is nothing to reset: a connection goes back as it is, or not at all when its statement
-did not end well.
+asyncpg's own pool spends a task and several checks on every release, a tenth of the time of a small query. Only single
+read statements run here, so there is nothing to reset: a connection returns to the pool as it is, and is closed after
+an error other than PostgreSQL's own.
 """
 
 from __future__ import annotations
@@ -15,56 +15,58 @@ import asyncpg
 
 
 class ReadPool:
-    """At most `size` connections to one database, made when they are needed; the one used last is used next."""
+    """At most `size` connections to one database, opened on demand and reused last in, first out."""
 
     def __init__(self, address: str, size: int, options: dict[str, Any]) -> None:
         self._address = address
         self._options = options
         self._idle: list[asyncpg.Connection] = []
-        self._places = asyncio.Semaphore(size)
+        self._free_slots = asyncio.Semaphore(size)
         self._timeout_seconds: float = options["timeout"]
 
     def connection(self) -> PooledConnection:
-        """A connection for one statement.
+        """A connection for one statement, as a context manager.
 
         Raises:
-            TimeoutError: all of them were busy for too long, or none could be made in time.
-            OSError, asyncpg.PostgresError: none could be made.
+            TimeoutError: no connection became free, or could be opened, in time.
+            OSError, asyncpg.PostgresError: the connection could not be opened.
         """
         return PooledConnection(self)
 
     async def acquire(self) -> asyncpg.Connection:
-        """A connection that nobody else has until it is given back."""
-        if self._places.locked():
+        """A connection for exclusive use until `release`. Raises as `connection` does."""
+        if self._free_slots.locked():
             async with asyncio.timeout(self._timeout_seconds):
-                await self._places.acquire()
+                await self._free_slots.acquire()
         else:
-            await self._places.acquire()
+            await self._free_slots.acquire()
         try:
             return self._usable() or await asyncpg.connect(self._address, **self._options)
         except BaseException:
-            self._places.release()
+            self._free_slots.release()
             raise
 
     def release(self, connection: asyncpg.Connection, error: BaseException | None) -> None:
-        """Whose statement has ended, with `error` where it did not end well."""
-        if error is None or isinstance(error, asyncpg.PostgresError):  # also where it was refused in good order
+        """Return a connection whose statement has ended, with its `error` if it failed."""
+        if error is None or isinstance(
+            error, asyncpg.PostgresError
+        ):  # refused by the server: the connection is in order
             self._idle.append(connection)
         else:
-            connection.terminate()  # whatever it was doing, nobody waits for the end of it
-        self._places.release()
+            connection.terminate()  # the statement may still be running
+        self._free_slots.release()
 
     async def dedicated(self, name: str) -> asyncpg.Connection:
-        """A connection beside the others, its owner's to close; `name` shows in `pg_stat_activity`.
+        """A connection outside the pool, closed by the caller; `name` shows in `pg_stat_activity`.
 
         Raises:
-            TimeoutError, OSError, asyncpg.PostgresError: none could be made.
+            TimeoutError, OSError, asyncpg.PostgresError: the connection could not be opened.
         """
         named = self._options["server_settings"] | {"application_name": name}
         return await asyncpg.connect(self._address, **self._options | {"server_settings": named})
 
     async def close(self) -> None:
-        """Close what is idle. Who still uses a connection ends it by not giving it back to anybody."""
+        """Close all idle connections."""
         while self._idle:
             await self._idle.pop().close(timeout=self._timeout_seconds)
 
@@ -77,19 +79,19 @@ class ReadPool:
 
 
 class PooledConnection:
-    """One connection for one block. A class, because a generator would cost as much as all the rest of it."""
+    """One connection for one block. A class, because `asynccontextmanager` would double the cost."""
 
-    __slots__ = ("_connection", "_connections")
+    __slots__ = ("_connection", "_pool")
     _connection: asyncpg.Connection
 
-    def __init__(self, connections: ReadPool) -> None:
-        self._connections = connections
+    def __init__(self, pool: ReadPool) -> None:
+        self._pool = pool
 
     async def __aenter__(self) -> asyncpg.Connection:
-        self._connection = await self._connections.acquire()
+        self._connection = await self._pool.acquire()
         return self._connection
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connections.release(self._connection, error)
+        self._pool.release(self._connection, error)

@@ -63,7 +63,7 @@ class Response(NamedTuple):
 
 @contextmanager
 def _recorded(trace: Trace) -> Iterator[None]:
-    with cache.overheard(trace.redis), database.overheard(trace.sql):
+    with cache.recorded_commands(trace.redis), database.recorded_statements(trace.sql):
         yield
 
 

@@ -1,4 +1,4 @@
-"""The tables: the platform's, exactly as it has them, and our own."""
+"""The tables: the platform's, unaltered, and our own."""
 
 from fullon_graphql.models.api_keys import ApiKey
 from fullon_graphql.models.audit import AuditEntry

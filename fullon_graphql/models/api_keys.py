@@ -1,4 +1,4 @@
-"""Keys that programs sign in with."""
+"""API keys."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fullon_graphql.models.base import SECRET, UTC_NOW, Base
 
 
 class ApiKey(Base):
-    """A key of one person. `key` is a secret even where it is only the hash of one."""
+    """An API key of a user. `key` is a secret even if it is a hash."""
 
     __tablename__ = "api_keys"
 
     api_key_id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[int] = mapped_column(ForeignKey("users.uid", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(128), unique=True, info=SECRET)
-    """`sha256$<hex>` of the key, or, from older writers, the key itself."""
+    """`sha256$<hex>` of the key, or the key itself if an older version of the platform wrote it."""
     name: Mapped[str]
     description: Mapped[str | None]
     scopes: Mapped[str] = mapped_column(String(255))

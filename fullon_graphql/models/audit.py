@@ -1,4 +1,4 @@
-"""Who has changed what."""
+"""The audit log."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from fullon_graphql.models.base import OWN_SCHEMA, Base
 
 
 class AuditEntry(Base):
-    """One change, chained to the one before it: see `services/audit.py`."""
+    """One change, chained to the previous one; see `services/audit.py`."""
 
     __tablename__ = "audit_log"
     __table_args__ = {"schema": OWN_SCHEMA}
 
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    """1, 2, 3 and so on without a gap: one that is missing has been taken away."""
+    """1, 2, 3 and so on; a gap means that a row was removed."""
     time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     uid: Mapped[int] = mapped_column(index=True)
     credential: Mapped[str]
@@ -26,10 +26,10 @@ class AuditEntry(Base):
     operation: Mapped[str]
     """Name of the mutation, e.g. `createBot`."""
     entity: Mapped[str]
-    """What was changed, e.g. `Bot`."""
+    """The changed entity, e.g. `Bot`."""
     key: Mapped[str]
     input_digest: Mapped[str]
-    # `json` and not `jsonb`: it keeps the text as it was written, and that is what the hash is made of.
+    # `json`, not `jsonb`: it keeps the text as written, which the hash covers.
     before: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     after: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
     request_id: Mapped[str]

@@ -1,4 +1,4 @@
-"""What all tables share: how Python types become columns, constraint names, and what a time is."""
+"""The base of all models: column types of Python types, constraint names, and times."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 OWN_SCHEMA = "fullon_graphql"
-"""The PostgreSQL schema of everything this package adds. The platform's tables stay in `public`, unaltered."""
+"""The PostgreSQL schema of all our tables. The platform's tables stay in `public`, unaltered."""
 
 UTC_NOW = text("timezone('UTC', now())")
 """The platform's default for time columns: the current UTC time without a zone."""
@@ -22,14 +22,14 @@ SECRET: Final = {"secret": True}
 
 
 def is_secret(column: Column[Any]) -> bool:
-    """Whether the column is declared with `info=SECRET`."""
+    """True if the column is declared with `info=SECRET`."""
     return bool(column.info.get("secret"))
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time stored as the platform stores it, UTC without a zone, and aware (UTC) in Python.
+    """A time stored as the platform does, in UTC without a zone; aware (UTC) in Python.
 
-    An aware value of any zone is converted before it is written; a naive one is taken to be UTC already.
+    An aware value is converted to UTC before it is written; a naive value counts as UTC.
     """
 
     impl = DateTime
@@ -45,7 +45,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class PlainUuid(TypeDecorator[UUID]):
-    """A UUID that is one of Python's own: the driver's are of a class that JSON writers do not know."""
+    """A UUID of Python's class: the driver's class is unknown to JSON encoders."""
 
     impl = Uuid
     cache_ok = True
@@ -55,7 +55,7 @@ class PlainUuid(TypeDecorator[UUID]):
 
 
 class Base(DeclarativeBase):
-    """A table. Attributes are named as their columns; relations are declared on the GraphQL types."""
+    """Base of all models. Attributes have the names of columns; relations are declared on the GraphQL types."""
 
     # PostgreSQL's own automatic names, for the constraints and indexes that the platform leaves unnamed.
     metadata = MetaData(

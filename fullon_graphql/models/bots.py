@@ -1,4 +1,4 @@
-"""Bots, the accounts they trade on, what they say and what they simulated."""
+"""Bots, their accounts, logs and simulations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from fullon_graphql.models.base import UTC_NOW, Base
 
 
 class Bot(Base):
-    """A trading robot of one person. Two bots may share a name: `bot_id_name_unique` includes the key."""
+    """A trading bot of one user. Two bots may share a name: `bot_id_name_unique` includes the key."""
 
     __tablename__ = "bots"
     __table_args__ = (
@@ -35,13 +35,13 @@ class Bot(Base):
     uid: Mapped[int] = mapped_column(ForeignKey("users.uid", onupdate="CASCADE", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(50))
     dry_run: Mapped[bool | None] = mapped_column(server_default=false())
-    """True where the bot only simulates its trades."""
+    """True if the bot only simulates its trades."""
     active: Mapped[bool] = mapped_column(server_default=false())
     timestamp: Mapped[datetime] = mapped_column(server_default=UTC_NOW)
 
 
 class BotExchange(Base):
-    """A bot may trade on an account."""
+    """The link between a bot and an account it trades on."""
 
     __tablename__ = "bot_exchanges"
     __table_args__ = (UniqueConstraint("bot_id", "ex_id", name="unique_record"),)
@@ -54,7 +54,7 @@ class BotExchange(Base):
 
 
 class BotLog(Base):
-    """One line a bot wrote about one of its feeds."""
+    """One log line of a bot about one of its feeds."""
 
     __tablename__ = "bot_log"
 
@@ -65,14 +65,14 @@ class BotLog(Base):
     position: Mapped[Decimal]
     message: Mapped[str]
     timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.current_timestamp())
-    """The only column of the platform that is stored with a time zone."""
+    """The only column of the platform with a time zone."""
 
-    # The table has no key at all; rows that agree in everything say the same.
+    # The table has no key; rows with equal values are equivalent.
     __mapper_args__ = {"primary_key": ["bot_id", "timestamp", "feed_num", "ex_id", "symbol", "position", "message"]}
 
 
 class Simulation(Base):
-    """The result of one simulated run of a bot."""
+    """The result of one simulation of a bot."""
 
     __tablename__ = "simulations"
     __table_args__ = (

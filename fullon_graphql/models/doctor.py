@@ -1,6 +1,6 @@
-"""Compare an existing database, perhaps older or newer than the models, with the models: what differs, and so what?
+"""Compares an existing database, perhaps older or newer than the models, with the models.
 
-Constraints are compared by what they do, never by name: an installation may have let PostgreSQL name them.
+Constraints are compared by their effect, never by name: installations may name them differently.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ DIALECT: Dialect = make_url("postgresql://").get_dialect()()
 
 
 class Severity(IntEnum):
-    """How bad a difference is, worst first."""
+    """The effect of a difference, worst first."""
 
     BREAKS = 0
     """Something stops working."""
     DEGRADES = 1
-    """It works, but slower, less safely or not for every value."""
+    """Something works, but slower, less safely or not for every value."""
     HARMLESS = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """One thing that is otherwise than the models say."""
+    """One difference between the database and the models, and its consequence."""
 
     severity: Severity
     where: str
@@ -64,7 +64,7 @@ def inspect(url: str) -> list[Difference]:
 
 
 def examine(connection: Connection) -> list[Difference]:
-    """`inspect` for whoever has a connection, and perhaps a transaction, already."""
+    """`inspect` on an open connection."""
     return sorted([*_tables(Base.metadata, _reflect(connection)), *_feed(connection)])
 
 
@@ -74,10 +74,10 @@ async def _inspect(url: str) -> list[Difference]:
 
 
 def _reflect(connection: Connection) -> MetaData:
-    """The tables as they are."""
+    """The existing tables."""
     metadata = MetaData()
     with warnings.catch_warnings():
-        # A column of a type SQLAlchemy does not know is reported as such, below.
+        # Columns of unknown types are reported below.
         warnings.filterwarnings("ignore", "Did not recognize type", SAWarning)
         metadata.reflect(connection, resolve_fks=False)
         metadata.reflect(connection, schema=OWN_SCHEMA, resolve_fks=False)
@@ -89,7 +89,7 @@ def _tables(expected: MetaData, actual: MetaData) -> Iterator[Difference]:
         if name in actual.tables:
             yield from _table(table, actual.tables[name])
         else:
-            consequence = "nothing about it can be read or written; `db upgrade` creates it on a database new to it"
+            consequence = "it can be neither read nor written; `db upgrade` creates it in a new database"
             yield Difference(Severity.BREAKS, name, "table is missing", consequence)
     for name, table in actual.tables.items():
         if name not in expected.tables and table.schema != OWN_SCHEMA:
@@ -98,17 +98,14 @@ def _tables(expected: MetaData, actual: MetaData) -> Iterator[Difference]:
 
 _UNFED = "subscriptions to its rows are refused"
 _UNTOLD = {
-    triggers.qualified(model): "what other programs change there reaches open connections late"
-    for model in triggers.CREDENTIALS
+    triggers.qualified(model): "changes by other programs reach open connections late" for model in triggers.CREDENTIALS
 }
 
 
 def _feed(connection: Connection) -> Iterator[Difference]:
     for table in triggers.unwatched(connection):
-        consequence = f"{_UNTOLD.get(table, _UNFED)}; mended by `fullon-graphql db install-feed`"
-        yield Difference(
-            Severity.DEGRADES, table.removeprefix("public."), "no trigger tells of its changes", consequence
-        )
+        consequence = f"{_UNTOLD.get(table, _UNFED)}; fix it with `fullon-graphql db install-feed`"
+        yield Difference(Severity.DEGRADES, table.removeprefix("public."), "has no change trigger", consequence)
 
 
 def _table(expected: Table, actual: Table) -> Iterator[Difference]:
@@ -126,17 +123,17 @@ def _table(expected: Table, actual: Table) -> Iterator[Difference]:
 
 
 def _missing_column(column: Column[Any]) -> Difference:
-    consequence = f"every read of {column.table.fullname} fails, for it asks for this column"
+    consequence = f"every read of {column.table.fullname} fails, because it selects this column"
     if column.nullable or column.server_default is not None:
         definition = CreateColumn(column).compile(dialect=DIALECT)
-        consequence += f"; mended by ALTER TABLE {column.table.fullname} ADD COLUMN {definition}"
+        consequence += f"; fix it with ALTER TABLE {column.table.fullname} ADD COLUMN {definition}"
     return Difference(Severity.BREAKS, str(column), "column is missing", consequence)
 
 
 def _extra_column(column: Column[Any]) -> Difference:
     if column.nullable or column.server_default is not None:
         return Difference(Severity.HARMLESS, str(column), "column is unknown here", "it is neither shown nor written")
-    consequence = f"rows of {column.table.fullname} cannot be created, for we do not know what belongs there"
+    consequence = f"rows of {column.table.fullname} cannot be created, because its value is unknown"
     return Difference(Severity.BREAKS, str(column), "column is unknown here, and required", consequence)
 
 
@@ -146,36 +143,36 @@ def _column(expected: Column[Any], actual: Column[Any]) -> Iterator[Difference]:
         severity, consequence = _type_consequence(where, expected.type, actual.type)
         yield Difference(severity, where, f"is {was}, expected {wanted}", consequence)
     if actual.nullable and not expected.nullable:
-        yield Difference(Severity.DEGRADES, where, "may be null", "a row without a value there cannot be shown")
+        yield Difference(Severity.DEGRADES, where, "may be null", "a row without a value cannot be shown")
     if expected.nullable and not actual.nullable:
-        yield Difference(Severity.DEGRADES, where, "may not be null", "rows without a value there cannot be written")
+        yield Difference(Severity.DEGRADES, where, "may not be null", "rows without a value cannot be written")
     yield from _default(expected, actual)
 
 
 # ---------------------------------------------------------------- types
 
 WIDENING = (("SMALLINT", "INTEGER", "BIGINT"), ("REAL", "DOUBLE PRECISION", "NUMERIC"))
-"""Types that stand in for one another, each holding all values of those before it."""
+"""Compatible types; each holds all values of those before it."""
 
-AS_GOOD = {
+EQUIVALENT = {
     "JSON": "JSONB",
-    "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP WITH TIME ZONE",  # every session of ours is in UTC
+    "TIMESTAMP WITHOUT TIME ZONE": "TIMESTAMP WITH TIME ZONE",  # our sessions are in UTC
 }
-"""Types that are read and written exactly as the expected one."""
+"""Types that are read and written exactly as the expected type."""
 
 LENGTH_NEEDED = {
     "users.password": 60,  # a bcrypt hash
     "api_keys.key": 71,  # sha256$ and 64 digits
 }
-"""Where the models' length is our choice or a relic: how much really has to fit."""
+"""The length that is really needed, where the models have a longer one."""
 
 
 def _type_consequence(where: str, expected: TypeEngine[Any], actual: TypeEngine[Any]) -> tuple[Severity, str]:
     if _is_text(expected) and _is_text(actual):
         return _text_consequence(where, expected, actual)
     wanted, was = _type_name(expected).split("(")[0], _type_name(actual).split("(")[0]
-    if AS_GOOD.get(wanted) == was:
-        return Severity.HARMLESS, "both are read and written alike"
+    if EQUIVALENT.get(wanted) == was:
+        return Severity.HARMLESS, "both are read and written in the same way"
     for names in WIDENING:
         if wanted in names and was in names:
             is_bounded = "(" in _type_name(actual)  # NUMERIC(10, 2)
@@ -217,16 +214,16 @@ def _default(expected: Column[Any], actual: Column[Any]) -> Iterator[Difference]
     is_serial = expected is expected.table.autoincrement_column
     if was is None and (is_serial or wanted is not None):
         if actual.nullable:
-            yield Difference(Severity.DEGRADES, where, "has no default", "new rows have no value there")
+            yield Difference(Severity.DEGRADES, where, "has no default", "new rows have no value")
         else:
-            yield Difference(Severity.BREAKS, where, "has no default", "rows created without a value there are refused")
+            yield Difference(Severity.BREAKS, where, "has no default", "rows created without a value are refused")
     elif was != wanted and not is_serial:
         what = f"default is {was}, expected {wanted or 'none'}"
-        yield Difference(Severity.HARMLESS, where, what, "new rows may start with another value")
+        yield Difference(Severity.HARMLESS, where, what, "new rows may start with a different value")
 
 
 def _default_text(column: Column[Any]) -> str | None:
-    """What PostgreSQL puts where an INSERT gives nothing, without casts, quotes and variants of spelling."""
+    """The default as normalised SQL, without casts and quotes."""
     match column.server_default:
         case None:
             return None
@@ -246,10 +243,10 @@ def _default_text(column: Column[Any]) -> str | None:
 def _unique_keys(expected: Table, actual: Table) -> Iterator[Difference]:
     there = _unique_columns(actual)
     for columns in _unique_columns(expected):
-        # Fewer columns promise more: what is unique by (bot_id) is so by (bot_id, name) too.
+        # A key over fewer columns is stricter: unique (bot_id) implies unique (bot_id, name).
         if not any(set(fewer) <= set(columns) for fewer in there):
-            what = f"nothing keeps ({', '.join(columns)}) unique"
-            consequence = "two rows may share these values, and who looks for one by them finds either"
+            what = f"({', '.join(columns)}) is not unique"
+            consequence = "two rows may have the same values, and a look-up returns either"
             yield Difference(Severity.DEGRADES, expected.fullname, what, consequence)
 
 
@@ -259,7 +256,7 @@ def _indexes(expected: Table, actual: Table) -> Iterator[Difference]:
         columns = index.columns.keys()
         if not any(longer[: len(columns)] == columns for longer in there):
             what = f"no index on ({', '.join(columns)})"
-            yield Difference(Severity.DEGRADES, expected.fullname, what, "reads by them walk the whole table")
+            yield Difference(Severity.DEGRADES, expected.fullname, what, "reads by these columns scan the whole table")
 
 
 def _unique_columns(table: Table) -> list[list[str]]:
@@ -269,7 +266,7 @@ def _unique_columns(table: Table) -> list[list[str]]:
 
 
 def _plain_indexes(table: Table) -> list[Index]:
-    """The indexes that cover every row by bare columns: neither partial nor over expressions."""
+    """The indexes over plain columns and all rows: neither partial nor over expressions."""
     return [
         index
         for index in table.indexes
@@ -280,20 +277,22 @@ def _plain_indexes(table: Table) -> list[Index]:
 def _foreign_keys(expected: Table, actual: Table) -> Iterator[Difference]:
     wanted, there = _references(expected), _references(actual)
     for reference in wanted.keys() - there.keys():
-        consequence = "a row may name one that does not exist, and stays when that is deleted"
+        consequence = "a row may refer to a missing row, and stays when that is deleted"
         yield Difference(Severity.DEGRADES, expected.fullname, f"no foreign key from {reference}", consequence)
     for reference in there.keys() - wanted.keys():
         what = f"foreign key from {reference}, unknown here"
-        consequence = f"deleting the other row obeys ON DELETE {there[reference]}, where we expect that it stands alone"
+        consequence = f"deleting the other row has the effect of ON DELETE {there[reference]}, which is not expected"
         yield Difference(Severity.DEGRADES, expected.fullname, what, consequence)
     for reference in wanted.keys() & there.keys():
         if wanted[reference] != there[reference]:
             what = f"foreign key from {reference} is ON DELETE {there[reference]}, expected {wanted[reference]}"
-            yield Difference(Severity.DEGRADES, expected.fullname, what, "deleting the other row does something else")
+            yield Difference(
+                Severity.DEGRADES, expected.fullname, what, "deleting the other row has a different effect"
+            )
 
 
 def _references(table: Table) -> dict[str, str]:
-    """What the foreign keys point at, and what becomes of the row when its target is deleted."""
+    """The foreign keys and their ON DELETE actions."""
     return {
         f"{', '.join(key.column_keys)} to {', '.join(e.target_fullname for e in key.elements)}": key.ondelete
         or "NO ACTION"

@@ -40,7 +40,7 @@ class CatExchangeParam(Base):
 
 
 class Exchange(Base):
-    """One person's account on one exchange."""
+    """One user's account on one exchange."""
 
     __tablename__ = "exchanges"
     __table_args__ = (
@@ -72,5 +72,5 @@ class ExchangeHistory(Base):
     comment: Mapped[str | None]
     timestamp: Mapped[datetime]
 
-    # The table has no key at all; rows that agree in all but the comment say the same.
+    # The table has no key; rows that differ only in the comment are equivalent.
     __mapper_args__ = {"primary_key": ["ex_id", "timestamp", "currency", "user_id", "balance"]}

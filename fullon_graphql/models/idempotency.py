@@ -1,4 +1,4 @@
-"""Changes that must not happen twice."""
+"""Idempotency keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fullon_graphql.models.base import OWN_SCHEMA, Base
 
 
 class IdempotencyRecord(Base):
-    """What a person's `idempotencyKey` stands for, until `expires_at`."""
+    """An `idempotencyKey` of a user and the result of its change, until `expires_at`."""
 
     __tablename__ = "idempotency"
     __table_args__ = {"schema": OWN_SCHEMA}
@@ -22,6 +22,6 @@ class IdempotencyRecord(Base):
     operation: Mapped[str]
     input_digest: Mapped[str]
     result: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
-    """The key of the row that the change has made or changed; null only while that is under way."""
+    """The key of the changed row; null only within the transaction of the change."""
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

@@ -1,6 +1,6 @@
-"""Bring databases into being and up to date. The platform's tables are created where absent and never altered.
+"""Creates and upgrades databases. The platform's tables are created if absent and never altered.
 
-A change of our own tables is one more file in `migrations/versions`, numbered on from the last.
+A change of our own tables is a new file in `migrations/versions` with the next number.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from fullon_graphql.models import triggers
 from fullon_graphql.models.base import OWN_SCHEMA
 
 CONNECT_TIMEOUT = 15.0
-"""Seconds until a server that does not answer is given up."""
+"""Seconds before an attempt to connect fails."""
 
 LOCK_TIMEOUT = "60s"
-"""How long an upgrade waits for another upgrade, or for whoever holds a table, before it gives up."""
+"""How long an upgrade waits for another upgrade, or for a lock on a table."""
 
 SHORT_LOCK_TIMEOUT = "3s"
-"""The same on a table in use, for all who want to write to it wait behind us."""
+"""How long `install_feed` waits for the lock on a table in use: writers wait behind it."""
 
 
 def create_databases(*urls: str) -> list[str]:
-    """Create each database that is absent on its server; return the names of those created."""
+    """Create the databases that are absent on their server; returns the names of those created."""
     return asyncio.run(_create_databases(urls))
 
 
 def upgrade(url: str) -> None:
-    """Bring the database at `url` to the newest revision, in one transaction: all of it happens, or nothing.
+    """Upgrade the database at `url` to the newest revision, in one transaction.
 
-    Several processes may call this at once: one works, the others wait and find it done.
+    Concurrent calls are serialised; the later ones find nothing to do.
     """
     asyncio.run(_upgrade(url))
 
@@ -55,13 +55,13 @@ def install_feed(url: str) -> list[str]:
 
 @asynccontextmanager
 async def connect(url: str | URL) -> AsyncIterator[AsyncConnection]:
-    """One connection for a piece of administration, closed with the block; the transaction is the caller's to begin."""
+    """One connection for administration, closed with the block. The caller begins transactions."""
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         poolclass=NullPool,
         connect_args={
             "timeout": CONNECT_TIMEOUT,
-            # The platform's tables are in `public`, even where the role's own search path says otherwise.
+            # The platform's tables are in `public`, whatever the search path of the role.
             "server_settings": {"search_path": "public", "timezone": "UTC", "lock_timeout": LOCK_TIMEOUT},
         },
     )
@@ -71,7 +71,7 @@ async def connect(url: str | URL) -> AsyncIterator[AsyncConnection]:
 
 async def _upgrade(url: str) -> None:
     async with connect(url) as connection, connection.begin():
-        await _wait_for_our_turn(connection)
+        await _acquire_lock(connection)
         await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}"))
         there = await connection.run_sync(triggers.tables)
         await connection.run_sync(_run_migrations)
@@ -92,7 +92,7 @@ async def _install_feed(url: str) -> list[str]:
     return tables
 
 
-async def _wait_for_our_turn(connection: AsyncConnection) -> None:
+async def _acquire_lock(connection: AsyncConnection) -> None:
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('fullon_graphql migrations'))"))
 
 
@@ -108,7 +108,7 @@ async def _create_databases(urls: tuple[str, ...]) -> list[str]:
 
 async def _create_database(url: URL) -> str | None:
     try:
-        # Looked at first: where it exists, the role may well lack the right to look elsewhere or to create.
+        # Checked first: if the database exists, the role may lack the right to connect elsewhere or to create one.
         async with connect(url):
             return None
     except DBAPIError as error:

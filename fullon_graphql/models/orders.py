@@ -1,4 +1,4 @@
-"""What bots ask of exchanges."""
+"""Orders."""
 
 from __future__ import annotations
 

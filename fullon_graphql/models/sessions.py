@@ -1,4 +1,4 @@
-"""Where people are signed in."""
+"""Sessions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Instant = DateTime(timezone=True)
 
 
 class Session(Base):
-    """One sign-in, alive until `expires_at` or `revoked_at`. Its refresh token changes at every use."""
+    """One sign-in, valid until `expires_at` or `revoked_at`. Each use replaces its refresh token."""
 
     __tablename__ = "sessions"
     __table_args__ = {"schema": OWN_SCHEMA}
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     uid: Mapped[int] = mapped_column(index=True)
-    """`users.uid`, without a foreign key: the platform's tables get no dependants they do not know."""
+    """`users.uid`, without a foreign key: no table of ours depends on the platform's."""
     refresh_hash: Mapped[bytes] = mapped_column(LargeBinary, info=SECRET)
     """SHA-256 of the current refresh token, 32 bytes."""
     created_at: Mapped[datetime] = mapped_column(Instant, server_default=func.now())

@@ -1,4 +1,4 @@
-"""Strategy templates, the strategies bots run, and the feeds that drive them."""
+"""Strategy templates, the strategies of bots, and their feeds."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class CatStrategy(Base):
     timeout: Mapped[float | None]
     pre_load_bars: Mapped[int] = mapped_column(SmallInteger, server_default=text("200"))
     feeds: Mapped[int] = mapped_column(SmallInteger, server_default=text("2"))
-    """How many feeds a strategy of this kind needs."""
+    """Number of feeds that a strategy of this template needs."""
     pairs: Mapped[bool | None] = mapped_column(server_default=false())
 
 
 class CatStrategyParam(Base):
-    """A parameter of a template; `value` is text, the reader casts it."""
+    """A parameter of a template. `value` is text, cast by the strategy."""
 
     __tablename__ = "cat_strategies_params"
     __table_args__ = (UniqueConstraint("cat_str_id", "name"),)
@@ -41,7 +41,7 @@ class CatStrategyParam(Base):
 
 
 class Strategy(Base):
-    """A template at work in a bot. Deleting the template deletes it."""
+    """A template used by a bot. Deleting the template deletes it."""
 
     __tablename__ = "strategies"
 
@@ -58,12 +58,12 @@ class Strategy(Base):
     size_currency: Mapped[str | None] = mapped_column(String(5))
     pre_load_bars: Mapped[int | None] = mapped_column(SmallInteger)
     feeds: Mapped[int | None] = mapped_column(SmallInteger, server_default=text("2"))
-    """How many feeds the strategy needs; the rows themselves are `Feed`."""
+    """Number of feeds that the strategy needs; the rows are `Feed`."""
     pairs: Mapped[bool | None] = mapped_column(server_default=false())
 
 
 class StrategyParam(Base):
-    """A parameter of a strategy; `value` is text, the reader casts it."""
+    """A parameter of a strategy. `value` is text, cast by the strategy."""
 
     __tablename__ = "strategies_params"
     __table_args__ = (UniqueConstraint("str_id", "name"),)

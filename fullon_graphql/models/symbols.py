@@ -1,4 +1,4 @@
-"""The instruments that are traded, per exchange."""
+"""Instruments per exchange."""
 
 from __future__ import annotations
 
@@ -28,4 +28,4 @@ class Symbol(Base):
     quote: Mapped[str | None] = mapped_column(String(6))
     futures: Mapped[bool] = mapped_column(server_default=false())
     only_ticker: Mapped[bool] = mapped_column(server_default=false())
-    """True where only tickers are collected, no candles."""
+    """True if only tickers are collected, no candles."""

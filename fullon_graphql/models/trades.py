@@ -1,4 +1,4 @@
-"""What exchanges did for bots, and what they would have done in a simulation."""
+"""Live and simulated trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People and what they may do."""
+"""Users."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Role(StrEnum):
 
 
 class User(Base):
-    """A person. `password` and `f2a` are secrets; `phone`, `id_num` and `note` are personal."""
+    """A user. `password` and `f2a` are secrets; `phone`, `id_num` and `note` are personal."""
 
     __tablename__ = "users"
     __table_args__ = (PrimaryKeyConstraint("uid", name="users_pk"), UniqueConstraint("mail", name="unique_mail"))
@@ -29,7 +29,7 @@ class User(Base):
     password: Mapped[str] = mapped_column(CHAR(64), info=SECRET)
     """A bcrypt hash of 60 characters, which PostgreSQL pads to 64 with blanks."""
     f2a: Mapped[str] = mapped_column(String(16), info=SECRET)
-    """The seed of one-time passwords in base32; empty or `---` where the person has not enrolled."""
+    """The seed of one-time passwords in base32; empty or `---` if the user is not enrolled."""
     role: Mapped[str] = mapped_column(String(10), default=Role.USER)
     name: Mapped[str] = mapped_column(String(50))
     lastname: Mapped[str] = mapped_column(String(50))
@@ -40,4 +40,4 @@ class User(Base):
     timestamp: Mapped[datetime] = mapped_column(server_default=UTC_NOW)
     active: Mapped[bool] = mapped_column(server_default=true())
     external_id: Mapped[str | None] = mapped_column(String, unique=True)
-    """The person's id in an external system."""
+    """The user's id in an external system."""

@@ -52,6 +52,6 @@ class CatStrategyMutations:
     async def set_cat_strategy_params(self, write: UnitOfWork, cat_str_id: WhichTemplate, params: Params) -> int:
         return await cat_strategies.set_params(write, cat_str_id, [given(param) for param in params])
 
-    @change(bool, "Delete a strategy template. CONFLICT if there are strategies made from it. Administrators only.")
+    @change(bool, "Delete a strategy template. CONFLICT while strategies use it. Administrators only.")
     async def delete_cat_strategy(self, write: UnitOfWork, cat_str_id: WhichTemplate) -> bool:
         return await cat_strategies.remove(write, cat_str_id)

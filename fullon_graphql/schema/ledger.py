@@ -10,7 +10,7 @@ import strawberry
 from fullon_graphql.context import Context, Info
 from fullon_graphql.schema.support.enums import described
 from fullon_graphql.schema.support.scalars import DateTime
-from fullon_graphql.services.analytics.ledger import MOST_DAYS, Period, Scope, TradeKind
+from fullon_graphql.services.analytics.ledger import MAX_DAYS, Period, Scope, TradeKind
 
 described(
     TradeKind,
@@ -26,7 +26,7 @@ From = Annotated[DateTime | None, strawberry.argument(name="from", description="
 To = Annotated[DateTime | None, strawberry.argument(description="Restrict to before this time.")]
 Days = Annotated[
     int | None,
-    strawberry.argument(description=f"Restrict to the last N days (1 to {MOST_DAYS}); use either `days` or `from`."),
+    strawberry.argument(description=f"Restrict to the last N days (1 to {MAX_DAYS}); use either `days` or `from`."),
 ]
 OfBot = Annotated[int | None, strawberry.argument(description="Restrict to this bot.")]
 OfAccount = Annotated[int | None, strawberry.argument(description="Restrict to this exchange account.")]

@@ -7,7 +7,7 @@ import strawberry
 from fullon_graphql.schema.ledger import IN, UNPRICED
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.services.analytics.ledger import TradeKind
-from fullon_graphql.services.analytics.performance import FEWEST_DAYS
+from fullon_graphql.services.analytics.performance import MIN_DAYS
 
 
 @strawberry.type(
@@ -46,7 +46,7 @@ class RiskMetrics(FromRecord):
     value_at_risk: float | None = strawberry.field(
         description="Daily value at risk at 95 % by historical simulation: the negated 5 % quantile of the daily"
         " results, linearly interpolated. On 19 of 20 days the loss was not larger than this; negative if even that"
-        f" quantile is a profit. Null for fewer than {FEWEST_DAYS} days."
+        f" quantile is a profit. Null for fewer than {MIN_DAYS} days."
     )
     value_at_risk_fraction: float | None = strawberry.field(
         description="`valueAtRisk` as a fraction of `capital`; null without `capital`."

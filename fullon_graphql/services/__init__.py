@@ -1,1 +1,1 @@
-"""The service functions: what may be read and changed, by whom. GraphQL, REST and sockets all call these."""
+"""The services: which rows may be read and changed, and how. GraphQL, REST and the platform's sockets call them."""

@@ -1,4 +1,4 @@
-"""API keys: whose a key is, what it may do, and who sees that there is one."""
+"""API keys: creating, deactivating and authenticating them."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from fullon_graphql.services.writing.checks import not_blank, one_of, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 LAST_USED_PRECISION = timedelta(minutes=1)
-"""`last_used_at` is written at most this often: a busy key would otherwise rewrite its row with every request."""
+"""Minimum time between two writes of `last_used_at`: a busy key would otherwise update its row with every request."""
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any], scopes: list[str]) -> int:
-    """A new key of the caller's: `name`, `description`, `expires_at`. The key itself is `write.shown_once`.
+    """Create a key of the caller's: `name`, `description`, `expires_at`. The key itself is in `write.shown_once`.
 
     Raises:
-        BadUserInput: the name is blank, a scope is unknown, or the end is past or later than that of the API key
-            that asks.
-        Forbidden: it could do more than the credential that asks.
+        BadUserInput: the name is blank, a scope is unknown, or the expiry is past or later than that of the API key
+            in use.
+        Forbidden: a scope exceeds those of the credential in use.
     """
     not_blank(values, "name")
     row = storable(ApiKey, values)
-    _lasts_no_longer(write.principal, row.get("expires_at"))
+    _check_expiry(write.principal, row.get("expires_at"))
     write.shown_once = generate_key()
     secret = {"key": stored_form(write.shown_once), "scopes": _granted(write.principal, scopes)}
     return int((await write.insert(ApiKey, row | secret | {"uid": write.principal.uid})).api_key_id)
 
 
 async def deactivate(write: UnitOfWork, api_key_id: int) -> int:
-    """Switch a key off; within a second it is refused.
+    """Deactivate a key; it is refused within a second.
 
     Raises:
-        NotFound: no such key, or a foreign one.
+        NotFound: there is no such key that the caller may see.
     """
     key = await write.find(ApiKey, api_key_id)
     await write.update(ApiKey, key, {"is_active": False})
@@ -52,20 +52,20 @@ async def deactivate(write: UnitOfWork, api_key_id: int) -> int:
 def _granted(principal: Principal, scopes: list[str]) -> str:
     wanted = {one_of(scope, Scope, "scopes") for scope in scopes}
     if not wanted:
-        raise BadUserInput("`scopes` names at least one of read, write and admin.", field="scopes")
+        raise BadUserInput("`scopes` is empty; give at least one of read, write and admin.", field="scopes")
     for scope in sorted(wanted):
         if scope not in principal.scopes or (scope == Scope.ADMIN and not principal.is_admin):
-            raise Forbidden(f"You lack the scope '{scope}' yourself.")
+            raise Forbidden(f"You cannot grant the scope '{scope}': your credential lacks it.")
     return ",".join(scope for scope in Scope if scope in wanted)
 
 
-def _lasts_no_longer(principal: Principal, end: datetime | None) -> None:
+def _check_expiry(principal: Principal, end: datetime | None) -> None:
     if end is not None and end <= datetime.now(UTC):
         raise BadUserInput("`expiresAt` is in the past.", field="expiresAt")
     own_end = principal.expires_at if principal.credential.startswith("api_key:") else None
     if own_end is not None and (end is None or end > own_end):
         raise BadUserInput(
-            f"The key that asks ends at {own_end.isoformat()}; a new one cannot outlast it.", field="expiresAt"
+            f"The API key in use expires at {own_end.isoformat()}; a new key cannot expire later.", field="expiresAt"
         )
 
 
@@ -77,15 +77,17 @@ class ApiKeys:
         self._settings = settings
 
     async def identify_api_key(self, key: str) -> Principal:
-        """The account behind `key`, as it is now, with the key's scopes. One statement, which also notes the use.
+        """The account of `key`, as stored now, with the key's scopes.
+
+        One statement, which also updates `last_used_at`.
 
         Raises:
-            Unauthenticated: the key is unknown, switched off or expired, or the account is not active.
+            Unauthenticated: the key is unknown, deactivated or expired, or the account is not active.
         """
         now = datetime.now(UTC)
         found = await self._database.row(_find(key, now)) if is_presentable(key) else None
         if found is None:
-            raise Unauthenticated("This API key is not known.")
+            raise Unauthenticated("This API key is unknown.")
         if refusal := _refusal(found, now):
             raise Unauthenticated(refusal)
         return Principal(
@@ -99,7 +101,7 @@ class ApiKeys:
 
 
 def _find(key: str, now: datetime) -> Executable:
-    """The key by its hash or, from older writers, in clear."""
+    """The key by its hash, or by its text, as older versions of the platform store it."""
     is_this_key = ApiKey.key.in_([stored_form(key), key])
     stale = (
         select(ApiKey.api_key_id)
@@ -107,22 +109,22 @@ def _find(key: str, now: datetime) -> Executable:
         .where(is_this_key, ApiKey.is_active, User.active)
         .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
         .where(or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - LAST_USED_PRECISION))
-        # Never waits: whoever holds the row is noting the same use, or editing the key.
+        # Never waits: the row is locked by the same update or by a change of the key.
         .with_for_update(of=ApiKey, skip_locked=True)
     )
-    noted = update(ApiKey).where(ApiKey.api_key_id.in_(stale)).values(last_used_at=now).returning(ApiKey.api_key_id)
+    used = update(ApiKey).where(ApiKey.api_key_id.in_(stale)).values(last_used_at=now).returning(ApiKey.api_key_id)
     columns = (ApiKey.api_key_id, ApiKey.scopes, ApiKey.is_active, ApiKey.expires_at)
     return (
         select(*columns, User.uid, User.mail, User.role, User.active)
         .join(User, User.uid == ApiKey.uid)
         .where(is_this_key)
-        .add_cte(noted.cte("noted"))
+        .add_cte(used.cte("used"))
     )
 
 
 def _refusal(found: Row[Any], now: datetime) -> str | None:
     if not found.is_active:
-        return "This API key is switched off."
+        return "This API key is deactivated."
     if found.expires_at is not None and found.expires_at <= now:
         return "This API key has expired."
     return None if found.active else "The account of this API key is not active."

@@ -1,8 +1,8 @@
 """The audit log: one row per change, each sealed with a hash that covers the row before it.
 
 `hash` is SHA-256, in hex, over the previous row's hash and the row itself as a JSON array (`_sealed` has its order).
-Whoever alters, removes or inserts a row breaks the chain there. Cutting rows off the end leaves a chain in order:
-that is noticed by whoever has noted a later hash elsewhere.
+Altering, removing or inserting a row breaks the chain at that row. Removing rows from the end leaves an intact chain
+and can only be detected with a later hash that was stored elsewhere.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry
 
 GENESIS = "0" * 64
-"""What stands in the place of a previous hash in the first row."""
+"""The previous hash of the first row."""
 
 _LOCK = func.pg_advisory_xact_lock(func.hashtext("fullon_graphql audit_log"))
 _PAGE = 1000
@@ -29,7 +29,7 @@ _PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a row says, but for its place in the chain. `before` and `after` hold no secrets."""
+    """The content of a row, without its place in the chain. `before` and `after` contain no secrets."""
 
     uid: int
     credential: str
@@ -43,9 +43,9 @@ class Event:
 
 
 async def append(connection: AsyncConnection, event: Event) -> None:
-    """Add `event` at the end of the chain. To be called last: until the transaction ends, all other writers wait."""
+    """Append `event` to the chain. Call it last: all other writers wait until the transaction ends."""
     await connection.execute(select(_LOCK))
-    # A statement of its own: only one that begins under the lock sees what its last holder has committed.
+    # A separate statement: only a statement that begins under the lock sees the last committed row.
     last = (await connection.execute(_LAST)).first()
     seq, previous = (last.seq + 1, last.hash) if last else (1, GENESIS)
     time = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
@@ -62,16 +62,16 @@ async def append(connection: AsyncConnection, event: Event) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How far the chain holds: `rows` that are in order, the last one's hash, and the first row that is not."""
+    """The result of a verification: number of intact `rows`, the last one's hash, and the first broken row."""
 
     rows: int
     hash: str
     broken: int | None = None
-    """`seq` of the first row that is altered, or that stands where another is missing."""
+    """`seq` of the first row that was altered, or that follows a missing row."""
 
 
 async def verify(database: Database) -> Verdict:
-    """Read the whole log and recompute every hash."""
+    """Read the whole log and verify every hash."""
     verdict = Verdict(0, GENESIS)
     while page := await database.rows(_page_after(verdict.rows)):
         for row in page:
@@ -101,7 +101,7 @@ def _sealed(
     after: str | None,
     request_id: str,
 ) -> str:
-    """The hash of a row. `before` and `after` enter as the texts they are stored as."""
+    """The hash of a row. `before` and `after` are hashed as the JSON text that is stored."""
     facts = [seq, time.timestamp(), uid, credential, operation, entity, key, input_digest, before, after, request_id]
     return hashlib.sha256(previous_hash.encode() + orjson.dumps(facts)).hexdigest()
 
@@ -118,6 +118,6 @@ _COLUMNS = [
 
 
 def _page_after(seq: int) -> Select[Any]:
-    # A row numbered 0 or less belongs to no chain, and must not hide in front of it.
+    # The first page has no lower limit, so that a forged row numbered 0 or less is found too.
     after = AuditEntry.seq > seq if seq else True
     return select(*_COLUMNS).where(after).order_by(AuditEntry.seq).limit(_PAGE)  # type: ignore[arg-type]  # a bool is a condition

@@ -1,4 +1,4 @@
-"""Bots: one sees and changes one's own."""
+"""Bots: creating, changing and deleting them, and the accounts they trade on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
-    """A new bot of the caller's: `name`, `active`, `dry_run`.
+    """Create a bot of the caller's: `name`, `active`, `dry_run`.
 
     Raises:
         BadUserInput: the name is blank or too long.
@@ -26,10 +26,10 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
 
 
 async def change(write: UnitOfWork, bot_id: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
-    """Give a bot another `name`, or set `active` or `dry_run`.
+    """Change the `name`, `active` or `dry_run` of a bot.
 
     Raises:
-        NotFound: no such bot, or a foreign one.
+        NotFound: there is no such bot that the caller may see.
         BadUserInput: the name is blank or too long.
         Conflict: its timestamp is not the `expected` one.
     """
@@ -44,7 +44,7 @@ async def remove(write: UnitOfWork, bot_id: int) -> bool:
     """Delete a bot with its strategies, feeds and logs. Its orders and trades stay.
 
     Raises:
-        NotFound: no such bot, or a foreign one.
+        NotFound: there is no such bot that the caller may see.
         Conflict: it has simulations.
     """
     await write.delete(Bot, await write.find(Bot, bot_id))
@@ -52,12 +52,12 @@ async def remove(write: UnitOfWork, bot_id: int) -> bool:
 
 
 async def attach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
-    """Let a bot trade on an account of the same person.
+    """Attach an account of the same user to a bot.
 
     Raises:
-        NotFound: no such bot or account, or a foreign one.
-        BadUserInput: they belong to different people.
-        Conflict: it does so already.
+        NotFound: there is no such bot or account that the caller may see.
+        BadUserInput: they belong to different users.
+        Conflict: the account is attached already.
     """
     bot = await write.find(Bot, bot_id)
     await account_of(write, bot, ex_id)
@@ -66,10 +66,10 @@ async def attach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
 
 
 async def detach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
-    """Let a bot no longer trade on an account.
+    """Detach an account from a bot.
 
     Raises:
-        NotFound: no such bot, a foreign one, or it does not trade there.
+        NotFound: there is no such bot that the caller may see, or the account is not attached.
     """
     await write.find(Bot, bot_id)
     attached = await write.find(BotExchange, bot_id, ex_id)
@@ -78,24 +78,24 @@ async def detach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
 
 
 async def account_of(write: UnitOfWork, bot: Row[Any], ex_id: int) -> Row[Any]:
-    """The account `ex_id`, which belongs to the bot's owner.
+    """The account `ex_id`, which must belong to the bot's owner.
 
     Raises:
-        NotFound: there is no such account, or it is foreign.
-        BadUserInput: an administrator named somebody else's.
+        NotFound: there is no such account that the caller may see.
+        BadUserInput: it belongs to a different user.
     """
     account = await write.find(Exchange, ex_id, lock=False)
     if account.uid != bot.uid:
-        raise BadUserInput("The bot and the account belong to different people.", field="exId")
+        raise BadUserInput("The bot and the account belong to different users.", field="exId")
     return account
 
 
 async def account_on(write: UnitOfWork, bot_id: int, cat_ex_id: int | None = None) -> int:
-    """The one account that a bot trades on, or on the exchange `cat_ex_id`.
+    """The key of the only account of a bot, or of its only account on the exchange `cat_ex_id`.
 
     Raises:
-        NotFound: no such bot, or a foreign one.
-        BadUserInput: it is none, or there are several.
+        NotFound: there is no such bot that the caller may see.
+        BadUserInput: the bot has no such account, or several.
     """
     bot = await write.find(Bot, bot_id, lock=False)
     attached = select(BotExchange.ex_id).where(BotExchange.bot_id == bot.bot_id)
@@ -104,5 +104,5 @@ async def account_on(write: UnitOfWork, bot_id: int, cat_ex_id: int | None = Non
     found = [row.ex_id for row in await write.connection.execute(chosen)]
     if len(found) != 1:
         where = "" if cat_ex_id is None else " of this exchange"
-        raise BadUserInput(f"The bot trades on {len(found)} accounts{where}; name the one that is meant.", field="exId")
+        raise BadUserInput(f"The bot trades on {len(found)} accounts{where}; give `exId`.", field="exId")
     return int(found[0])

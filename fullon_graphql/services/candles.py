@@ -1,4 +1,4 @@
-"""Candles and trades of instruments: market data, the same for everybody who is signed in."""
+"""Candles and trades of instruments: market data, the same for every signed-in caller."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ T = TypeVar("T")
 async def of_markets(
     store: CandleStore, caller: Caller, markets: Sequence[Market], timeframe: Timeframe, window: Window
 ) -> list[CandleColumns | FullonError]:
-    """The bars of each market, oldest first, in one statement; an error in the place of one that has no answer.
+    """The bars of each market, oldest first, in one statement; an error for each market without a result.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
     """
     signed_in(caller)
     return await store.candles(markets, timeframe, window)
@@ -52,11 +52,11 @@ async def bars_of_instruments(
 
 
 class MarketData:
-    """What is stored of single instruments. One that is catalogued but not collected yet has nothing.
+    """Stored market data of single instruments; empty for an instrument that is catalogued but not collected yet.
 
     Each method raises:
-        Unauthenticated: nobody is signed in.
-        NotFound: neither the catalogue nor the candle store knows the instrument.
+        Unauthenticated: the caller is not signed in.
+        NotFound: the instrument is neither in the catalogue nor in the candle store.
     """
 
     def __init__(self, store: CandleStore, database: Database, caller: Caller) -> None:
@@ -66,43 +66,43 @@ class MarketData:
         self._caller = caller
 
     async def candles(self, market: Market, timeframe: Timeframe, window: Window) -> CandleColumns:
-        """The bars that `window` asks for, oldest first."""
+        """The bars of `window`, oldest first."""
         [bars] = await of_markets(self._store, self._caller, [market], timeframe, window)
         if isinstance(bars, NotFound):
-            await self._must_be_catalogued(market, bars)
+            await self._require_catalogued(market, bars)
             return CandleColumns.empty()
         if isinstance(bars, FullonError):
             raise bars
         return bars
 
     async def complete_until(self, market: Market, timeframe: Timeframe) -> datetime | None:
-        """Until when everything that bars of `timeframe` are made of is stored; None where nothing is."""
+        """The time until which the sources of bars of `timeframe` are complete; None if nothing is stored."""
         return await self._store.complete_until(market, timeframe)
 
     async def newest_trades(self, market: Market, limit: int) -> list[Trade]:
         """The newest `limit` trades, oldest first."""
-        return await self._or_nothing(market, self._store.newest_trades(market, limit))
+        return await self._or_empty(market, self._store.newest_trades(market, limit))
 
     async def trades(self, market: Market, start: datetime, end: datetime, limit: int) -> list[Trade]:
         """The first `limit` trades in [start, end], oldest first."""
-        return await self._or_nothing(market, self._store.trades(market, start, end, limit))
+        return await self._or_empty(market, self._store.trades(market, start, end, limit))
 
     async def extents(self, market: Market) -> list[Extent]:
-        """From when to when there is what, the best source first."""
-        return await self._or_nothing(market, self._store.extents(market))
+        """The period of each source, the best source first."""
+        return await self._or_empty(market, self._store.extents(market))
 
     async def stored(self, markets: Sequence[Market]) -> set[Market]:
-        """Those of `markets` of which anything is stored; the others are simply left out."""
+        """The `markets` with stored data."""
         return await self._store.stored(markets)
 
-    async def _or_nothing(self, market: Market, stored: Awaitable[list[T]]) -> list[T]:
+    async def _or_empty(self, market: Market, stored: Awaitable[list[T]]) -> list[T]:
         try:
             return await stored
         except NotFound as unknown:
-            await self._must_be_catalogued(market, unknown)
+            await self._require_catalogued(market, unknown)
             return []
 
-    async def _must_be_catalogued(self, market: Market, unknown: NotFound) -> None:
+    async def _require_catalogued(self, market: Market, unknown: NotFound) -> None:
         if not has_only_storable(market.exchange + market.symbol):
             raise unknown
         row = symbols.on_exchange(self._caller, market.exchange).where(Symbol.symbol == market.symbol)

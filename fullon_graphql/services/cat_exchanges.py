@@ -1,4 +1,4 @@
-"""The catalogue of exchanges, the same for everybody who is signed in."""
+"""The catalogue of exchanges and their parameters."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Add an exchange to the catalogue, by its `name`. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
-        BadUserInput: the name is not lower-case letters and digits, or too long.
+        Forbidden: the caller is not an administrator.
+        BadUserInput: the name has other characters than lower-case letters, digits, `_`, `.` and `-`, or is too long.
         Conflict: the name is taken.
     """
     administrator(write.principal)
@@ -37,12 +37,12 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
 
 
 async def change(write: UnitOfWork, cat_ex_id: int, values: Mapping[str, Any]) -> int:
-    """Give an exchange another `name`. What is stored under the old one (orders, candles, tickers) keeps it.
+    """Rename an exchange. Stored orders, candles and tickers keep the old name.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such exchange.
-        BadUserInput: the name is not lower-case letters and digits, or too long.
+        BadUserInput: the name has other characters than lower-case letters, digits, `_`, `.` and `-`, or is too long.
         Conflict: the name is taken.
     """
     administrator(write.principal)
@@ -56,9 +56,9 @@ async def set_params(write: UnitOfWork, cat_ex_id: int, wanted: list[Mapping[str
     """Replace all parameters of an exchange. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such exchange.
-        BadUserInput: a name is blank or comes twice, or a text is too long.
+        BadUserInput: a name is blank or repeated, or a text is too long.
     """
     administrator(write.principal)
     exchange = await write.find(CatExchange, cat_ex_id)
@@ -91,5 +91,5 @@ async def values_of_params(sources: Sources, keys: Sequence[tuple[int, str]]) ->
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     checked = storable(CatExchange, values)
     if "name" in checked and not _NAME.fullmatch(checked["name"]):
-        raise BadUserInput("`name` is lower-case letters and digits, e.g. `kraken`.", field="name")
+        raise BadUserInput("`name` must consist of lower-case letters and digits, e.g. `kraken`.", field="name")
     return checked

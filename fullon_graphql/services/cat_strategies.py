@@ -1,4 +1,4 @@
-"""Strategy templates, the same for everybody who is signed in."""
+"""Strategy templates and their parameters."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def create(write: UnitOfWork, values: Mapping[str, Any], wanted: list[Mapp
     """Add a template with its parameters: `name`, and any other column. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
-        BadUserInput: the name is blank, or a value cannot be.
+        Forbidden: the caller is not an administrator.
+        BadUserInput: the name is blank or a value is invalid.
         Conflict: the name is taken.
     """
     administrator(write.principal)
@@ -30,12 +30,12 @@ async def create(write: UnitOfWork, values: Mapping[str, Any], wanted: list[Mapp
 
 
 async def change(write: UnitOfWork, cat_str_id: int, values: Mapping[str, Any]) -> int:
-    """Change a template; strategies made from it keep what they have. Administrators only.
+    """Change a template. Existing strategies keep their values. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such template.
-        BadUserInput: the name is blank, or a value cannot be.
+        BadUserInput: the name is blank or a value is invalid.
         Conflict: the name is taken.
     """
     administrator(write.principal)
@@ -48,9 +48,9 @@ async def set_params(write: UnitOfWork, cat_str_id: int, wanted: list[Mapping[st
     """Replace all parameters of a template. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such template.
-        BadUserInput: a name is blank or comes twice.
+        BadUserInput: a name is blank or repeated.
     """
     administrator(write.principal)
     template = await write.find(CatStrategy, cat_str_id)
@@ -60,18 +60,18 @@ async def set_params(write: UnitOfWork, cat_str_id: int, wanted: list[Mapping[st
 
 
 async def remove(write: UnitOfWork, cat_str_id: int) -> bool:
-    """Delete a template that no strategy is made from. Administrators only.
+    """Delete an unused template. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such template.
-        Conflict: there are strategies made from it. The database would delete those too, at work or not.
+        Conflict: strategies use it. The database would delete those by cascade, even active ones.
     """
     administrator(write.principal)
     template = await write.find(CatStrategy, cat_str_id)  # locked: no strategy can be added
     used = await write.connection.execute(select(Strategy.str_id).where(Strategy.cat_str_id == cat_str_id).limit(1))
     if used.first():
-        raise Conflict("It cannot be deleted: strategies are made from it.")
+        raise Conflict("It cannot be deleted: strategies use it.")
     await write.delete(CatStrategy, template)
     return True
 

@@ -1,4 +1,4 @@
-"""Accounts on exchanges: one sees one's own."""
+"""Accounts on exchanges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
-    """A new account of the caller's: `cat_ex_id`, `name`, `test`, `active`. Its credentials are kept elsewhere.
+    """Create an account of the caller's: `cat_ex_id`, `name`, `test`, `active`. Its credentials are stored elsewhere.
 
     Raises:
         BadUserInput: there is no such exchange, or the name is blank or too long.
@@ -30,23 +30,23 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     if known.first() is None:
         raise BadUserInput(f"There is no exchange with key {account['cat_ex_id']}.", field="catExId")
     row = await write.insert(Exchange, account | {"uid": write.principal.uid})
-    _forget(write, row)
+    _invalidate_cache(write, row)
     return int(row.ex_id)
 
 
 async def change(write: UnitOfWork, ex_id: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
-    """Give an account another `name`, or set `test` or `active`.
+    """Change the `name`, `test` or `active` of an account.
 
     Raises:
-        NotFound: no such account, or a foreign one.
+        NotFound: there is no such account that the caller may see.
         BadUserInput: the name is blank or too long.
         Conflict: the name is taken, or the account's timestamp is not the `expected` one.
     """
     account = await write.find(Exchange, ex_id)
     unchanged_since(expected, account.timestamp)
     not_blank(values, "name")
-    _forget(write, account)
-    _forget(write, await write.update(Exchange, account, storable(Exchange, values)))
+    _invalidate_cache(write, account)
+    _invalidate_cache(write, await write.update(Exchange, account, storable(Exchange, values)))
     return ex_id
 
 
@@ -54,20 +54,20 @@ async def remove(write: UnitOfWork, ex_id: int) -> bool:
     """Delete an account. Its orders and trades stay.
 
     Raises:
-        NotFound: no such account, or a foreign one.
+        NotFound: there is no such account that the caller may see.
         Conflict: it has a history of balances.
     """
     account = await write.find(Exchange, ex_id)
     await write.delete(Exchange, account)
-    _forget(write, account)
+    _invalidate_cache(write, account)
     return True
 
 
-async def forget_all(write: UnitOfWork, uid: int) -> None:
-    """Have the platform forget what it remembers of a person's accounts, for they change with the person."""
+async def invalidate_cache_of(write: UnitOfWork, uid: int) -> None:
+    """Mark the platform's cache entries of all accounts of a user as stale."""
     for account in await write.connection.execute(select(Exchange).where(Exchange.uid == uid)):
-        _forget(write, account)
+        _invalidate_cache(write, account)
 
 
-def _forget(write: UnitOfWork, account: Row[Any]) -> None:
+def _invalidate_cache(write: UnitOfWork, account: Row[Any]) -> None:
     write.stale |= {keys.cached_user_exchanges(account.uid), keys.cached_exchange_id(account.name, account.uid)}

@@ -1,4 +1,4 @@
-"""What strategies listen to: one sees the feeds of one's own bots' strategies."""
+"""Feeds of strategies."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
-    """Let a strategy listen to an instrument: `str_id`, `symbol_id`, `period`, `compression`, `order`.
+    """Add a feed to a strategy: `str_id`, `symbol_id`, `period`, `compression`, `order`.
 
     Raises:
-        NotFound: no such strategy, or a foreign one.
-        BadUserInput: there is no such instrument, or a value cannot be.
+        NotFound: there is no such strategy that the caller may see.
+        BadUserInput: there is no such instrument, or a value is invalid.
     """
     await write.find(Strategy, values["str_id"], lock=False)
     return int((await write.insert(Feed, await _checked(write, values))).feed_id)
 
 
 async def change(write: UnitOfWork, feed_id: int, values: Mapping[str, Any]) -> int:
-    """Change what a feed brings; its strategy stays.
+    """Change a feed; its strategy stays.
 
     Raises:
-        NotFound: no such feed, or a foreign one.
-        BadUserInput: there is no such instrument, or a value cannot be.
+        NotFound: there is no such feed that the caller may see.
+        BadUserInput: there is no such instrument, or a value is invalid.
     """
     feed = await write.find(Feed, feed_id)
     await write.update(Feed, feed, await _checked(write, values))
@@ -40,7 +40,7 @@ async def remove(write: UnitOfWork, feed_id: int) -> bool:
     """Delete a feed.
 
     Raises:
-        NotFound: no such feed, or a foreign one.
+        NotFound: there is no such feed that the caller may see.
     """
     await write.delete(Feed, await write.find(Feed, feed_id))
     return True

@@ -1,4 +1,4 @@
-"""Orders: one sees those of one's own account, whichever bot placed them."""
+"""Orders of bots."""
 
 from __future__ import annotations
 
@@ -23,28 +23,27 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "stop": ("price",),
     "stop_limit": ("price", "plimit"),
 }
-"""The types of orders, and the prices each must say: of a stop, `price` is what sets it off."""
+"""The order types, and the prices each requires. The `price` of a stop order is its trigger price."""
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Store an order for the platform's daemons to place: `bot_id`, `ex_id`, `symbol`, `side`, `order_type`, `volume`.
 
-    Besides `price`, `plimit` and `reason`. Owner, exchange and whether it is a derivative follow from these; the
-    status is `New`.
+    Optional: `price`, `plimit` and `reason`. Owner, exchange and `futures` are derived; the status is `New`.
 
     Raises:
-        NotFound: no such bot or account, or a foreign one.
-        BadUserInput: a value cannot be, or the type of order lacks a price or does not know it.
-        Conflict: the account is switched off.
+        NotFound: there is no such bot or account that the caller may see.
+        BadUserInput: a value is invalid, or a price is missing or not allowed for the order type.
+        Conflict: the account is not active.
     """
     bot = await write.find(Bot, values["bot_id"], lock=False)
     account = await bots.account_of(write, bot, values["ex_id"])
     if not account.active:
-        raise Conflict("The account is switched off; activate it first.")
+        raise Conflict("The account is not active; activate it first.")
     order = storable(Order, _normalised(values))
     positive(order, "volume", "price", "plimit")
-    _prices_fit(order)
-    instrument = await listed(write, account.cat_ex_id, order["symbol"])
+    _check_prices(order)
+    instrument = await require_symbol(write, account.cat_ex_id, order["symbol"])
     known = {
         "uid": bot.uid, "cat_ex_id": account.cat_ex_id, "exchange": instrument.exchange,
         "futures": instrument.futures, "status": NEW,
@@ -53,12 +52,12 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
 
 
 async def set_status(write: UnitOfWork, order_id: int, status: str, expected: datetime | None = None) -> int:
-    """Move an order on to another status; see `order_status`.
+    """Change the status of an order; see `order_status`.
 
     Raises:
-        NotFound: no such order, or a foreign one.
-        BadUserInput: there is no such status.
-        Conflict: an order in its status cannot become that, or its timestamp is not the `expected` one.
+        NotFound: there is no such order that the caller may see.
+        BadUserInput: `status` is not a status.
+        Conflict: the transition is not allowed, or the order's timestamp is not the `expected` one.
     """
     order = await write.find(Order, order_id)
     unchanged_since(expected, order.timestamp)
@@ -67,17 +66,17 @@ async def set_status(write: UnitOfWork, order_id: int, status: str, expected: da
 
 
 async def cancel(write: UnitOfWork, order_id: int) -> int:
-    """Mark an order as canceled.
+    """Set the status of an order to `canceled`.
 
     Raises:
-        NotFound: no such order, or a foreign one.
-        Conflict: it has been filled or rejected.
+        NotFound: there is no such order that the caller may see.
+        Conflict: it is filled or rejected.
     """
     return await set_status(write, order_id, CANCELED)
 
 
-async def listed(write: UnitOfWork, cat_ex_id: int, symbol: str) -> Row[bool, str]:
-    """What the catalogue knows of a symbol on an exchange: `futures`, and `exchange`, the exchange's name.
+async def require_symbol(write: UnitOfWork, cat_ex_id: int, symbol: str) -> Row[bool, str]:
+    """The catalogue entry of a symbol on an exchange: `futures`, and `exchange`, the exchange's name.
 
     Raises:
         BadUserInput: the exchange has no such symbol.
@@ -94,7 +93,7 @@ async def listed(write: UnitOfWork, cat_ex_id: int, symbol: str) -> Row[bool, st
 
 
 def _normalised(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Side and type in the spelling of the platform."""
+    """Side and type as the platform spells them."""
     return dict(values) | {
         "side": one_of(values["side"], SIDES, "side"),
         "order_type": one_of(values["order_type"], _NEEDED, "orderType"),
@@ -102,10 +101,10 @@ def _normalised(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _prices_fit(order: Mapping[str, Any]) -> None:
+def _check_prices(order: Mapping[str, Any]) -> None:
     kind = order["order_type"]
     for price in _NEEDED[kind]:
         if order.get(price) is None:
             raise BadUserInput(f"A {kind} order needs `{price}`.", field=price)
     if order.get("plimit") is not None and not kind.startswith("stop"):
-        raise BadUserInput(f"A {kind} order has no `plimit`; that is the limit of a stop order.", field="plimit")
+        raise BadUserInput(f"A {kind} order has no `plimit`; only stop orders have one.", field="plimit")

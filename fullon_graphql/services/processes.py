@@ -16,14 +16,14 @@ from fullon_graphql.cache.processes import ProcessStatus, ProcessType, Report
 from fullon_graphql.errors import BadUserInput
 
 STALE_AFTER: Final = timedelta(minutes=10)
-"""A process that has been silent for so long may hang: the threshold of the platform's own monitor."""
+"""A process without a heartbeat for so long may hang: the threshold of the platform's own monitor."""
 HEALTH_WINDOW: Final = timedelta(hours=1)
-"""Processes that have been silent for longer say nothing about the platform's health any more."""
+"""Processes without a heartbeat for longer do not count for the platform's health."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """All processes of the last hour in numbers; healthy where none of them hangs or reports an error."""
+    """Counts of the processes of the last hour."""
 
     total: int
     stale: int
@@ -33,12 +33,12 @@ class Health:
 
     @property
     def healthy(self) -> bool:
-        """True where nothing hangs and nothing reports an error."""
+        """True if no process is stale or reports an error."""
         return self.stale == self.failing == 0
 
 
 def is_stale(report: Report, now: datetime | None = None) -> bool:
-    """Whether the process has been silent for too long."""
+    """True if the last heartbeat is older than `STALE_AFTER`."""
     return (now or datetime.now(UTC)) - report.heartbeat > STALE_AFTER
 
 
@@ -49,15 +49,15 @@ async def running(
     component: str | None = None,
     since_minutes: int | None = None,
 ) -> Sequence[Report]:
-    """The processes of this type and component that gave a sign of life in these minutes, newest first.
+    """The processes of a type and component with a heartbeat in the last `since_minutes`, newest first.
 
     Raises:
-        Unauthenticated, Forbidden: the caller is no administrator.
+        Unauthenticated, Forbidden: the caller is not an administrator.
         BadUserInput: the minutes are not positive.
     """
     administrator(caller)
     if since_minutes is not None and since_minutes < 1:
-        raise BadUserInput(f"`sinceMinutes` is {since_minutes}; it takes 1 or more.", field="sinceMinutes")
+        raise BadUserInput(f"`sinceMinutes` is {since_minutes}; it must be 1 or more.", field="sinceMinutes")
     reports = await processes.read(redis, [type_] if type_ else tuple(ProcessType))
     window = timedelta.max if since_minutes is None else timedelta(minutes=since_minutes)
     now = datetime.now(UTC)
@@ -65,10 +65,10 @@ async def running(
 
 
 async def health(redis: Redis, caller: Caller) -> Health:
-    """How the platform's processes are, taken together.
+    """The health of the platform's processes.
 
     Raises:
-        Unauthenticated, Forbidden: the caller is no administrator.
+        Unauthenticated, Forbidden: the caller is not an administrator.
     """
     administrator(caller)
     now = datetime.now(UTC)

@@ -12,47 +12,47 @@ from fullon_graphql.services.writing.executor import UnitOfWork
 
 
 async def status(manager: ServiceManager, caller: Caller, name: ServiceName) -> ServiceStatus:
-    """What is true of a service now.
+    """The current status of a service.
 
     Raises:
-        Unauthenticated, Forbidden: the caller is no administrator.
+        Unauthenticated, Forbidden: the caller is not an administrator.
     """
     administrator(caller)
     return await manager.status(name)
 
 
 async def statuses(manager: ServiceManager, caller: Caller) -> list[ServiceStatus]:
-    """What is true of all services now. Raises as `status` does."""
+    """The current status of all services. Raises as `status` does."""
     administrator(caller)
     return await manager.statuses()
 
 
 async def start(write: UnitOfWork, name: ServiceName) -> str:
-    """Start a service; its name, once it is RUNNING or FAILED.
+    """Start a service; returns its name once it is RUNNING or FAILED.
 
     Raises:
-        Unauthenticated, Forbidden: the caller is no administrator.
-        Conflict: somebody has ordered the opposite meanwhile.
-        Timeout: it took too long; the order stands.
+        Unauthenticated, Forbidden: the caller is not an administrator.
+        Conflict: the opposite was requested meanwhile.
+        Timeout: the state was not reached in time; the request stays in effect.
     """
-    return await _order(write, name, write.services.start)
+    return await _request(write, name, write.services.start)
 
 
 async def stop(write: UnitOfWork, name: ServiceName) -> str:
-    """Stop a service; its name, once it is STOPPED. Raises as `start` does."""
-    return await _order(write, name, write.services.stop)
+    """Stop a service; returns its name once it is STOPPED. Raises as `start` does."""
+    return await _request(write, name, write.services.stop)
 
 
 async def restart(write: UnitOfWork, name: ServiceName) -> str:
-    """Stop a service where it runs and start it; answers and raises as `start` does."""
-    return await _order(write, name, write.services.restart)
+    """Stop a service if it runs, and start it. Returns and raises as `start` does."""
+    return await _request(write, name, write.services.restart)
 
 
-async def _order(write: UnitOfWork, name: ServiceName, give: Callable[[ServiceName], Awaitable[ServiceStatus]]) -> str:
+async def _request(write: UnitOfWork, name: ServiceName, act: Callable[[ServiceName], Awaitable[ServiceStatus]]) -> str:
     administrator(write.principal)
     before = await write.services.status(name)
-    after = before if write.dry_run else await give(name)
-    write.note("Service", name, _image(before), _image(after))
+    after = before if write.dry_run else await act(name)
+    write.record("Service", name, _image(before), _image(after))
     return name
 
 

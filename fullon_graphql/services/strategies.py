@@ -1,4 +1,4 @@
-"""Strategies at work in bots: one sees those of one's own bots."""
+"""Strategies of bots and their parameters."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _FROM_TEMPLATE: Final = ("take_profit", "stop_loss", "trailing_stop", "timeout",
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any], given: list[Mapping[str, str]]) -> int:
-    """Put a template to work in a bot: `bot_id`, `cat_str_id`, and what is to be otherwise than in the template.
+    """Add a strategy to a bot: `bot_id`, `cat_str_id`, and the values that differ from the template.
 
-    The template's parameters are taken over too, except those that are `given` other values.
+    The template's parameters are copied too, except those in `given`.
 
     Raises:
-        NotFound: no such bot or template, or a foreign bot.
-        BadUserInput: a value cannot be.
+        NotFound: there is no such bot or template that the caller may see.
+        BadUserInput: a value is invalid.
     """
     await write.find(Bot, values["bot_id"], lock=False)
     template = await write.find(CatStrategy, values["cat_str_id"], lock=False)
@@ -32,17 +32,17 @@ async def create(write: UnitOfWork, values: Mapping[str, Any], given: list[Mappi
         select(CatStrategyParam.name, CatStrategyParam.value).where(CatStrategyParam.cat_str_id == template.cat_str_id)
     )
     named = {param["name"] for param in given}
-    kept = [{"name": name, "value": value} for name, value in defaults if name not in named]
-    await params.replace(write, StrategyParam, StrategyParam.str_id, row.str_id, [*given, *kept])
+    copied = [{"name": name, "value": value} for name, value in defaults if name not in named]
+    await params.replace(write, StrategyParam, StrategyParam.str_id, row.str_id, [*given, *copied])
     return int(row.str_id)
 
 
 async def change(write: UnitOfWork, str_id: int, values: Mapping[str, Any]) -> int:
-    """Set columns of a strategy; null empties one that may be empty. Bot and template stay.
+    """Set columns of a strategy; null clears a nullable column. Bot and template stay.
 
     Raises:
-        NotFound: no such strategy, or a foreign one.
-        BadUserInput: a value cannot be.
+        NotFound: there is no such strategy that the caller may see.
+        BadUserInput: a value is invalid.
     """
     strategy = await write.find(Strategy, str_id)
     await write.update(Strategy, strategy, _checked(values))
@@ -53,8 +53,8 @@ async def set_params(write: UnitOfWork, str_id: int, wanted: list[Mapping[str, s
     """Replace all parameters of a strategy.
 
     Raises:
-        NotFound: no such strategy, or a foreign one.
-        BadUserInput: a name is blank or comes twice.
+        NotFound: there is no such strategy that the caller may see.
+        BadUserInput: a name is blank or repeated.
     """
     strategy = await write.find(Strategy, str_id)
     await write.update(Strategy, strategy, {})
@@ -66,7 +66,7 @@ async def remove(write: UnitOfWork, str_id: int) -> bool:
     """Delete a strategy with its parameters and feeds.
 
     Raises:
-        NotFound: no such strategy, or a foreign one.
+        NotFound: there is no such strategy that the caller may see.
     """
     await write.delete(Strategy, await write.find(Strategy, str_id))
     return True

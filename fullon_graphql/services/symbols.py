@@ -1,4 +1,4 @@
-"""The catalogue of instruments, the same for everybody who is signed in."""
+"""The catalogue of instruments."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     """Add an instrument to the catalogue: `symbol`, `cat_ex_id`, `base`, and any other column. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such exchange.
-        BadUserInput: a name is blank, or a value cannot be.
-        Conflict: the exchange has a symbol of this name.
+        BadUserInput: a name is blank, or a value is invalid.
+        Conflict: the exchange has a symbol with this name already.
     """
     administrator(write.principal)
     await write.find(CatExchange, values["cat_ex_id"], lock=False)
     row = await write.insert(Symbol, _checked(values))
-    _forget(write, row)
+    _invalidate_cache(write, row)
     return int(row.symbol_id)
 
 
@@ -41,29 +41,29 @@ async def change(write: UnitOfWork, symbol_id: int, values: Mapping[str, Any]) -
     """Change an instrument; its exchange stays. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such instrument.
-        BadUserInput: a name is blank, or a value cannot be.
-        Conflict: the exchange has a symbol of this name.
+        BadUserInput: a name is blank, or a value is invalid.
+        Conflict: the exchange has a symbol with this name already.
     """
     administrator(write.principal)
     symbol = await write.find(Symbol, symbol_id)
-    _forget(write, symbol)
-    _forget(write, await write.update(Symbol, symbol, _checked(values)))
+    _invalidate_cache(write, symbol)
+    _invalidate_cache(write, await write.update(Symbol, symbol, _checked(values)))
     return symbol_id
 
 
 async def remove(write: UnitOfWork, symbol_id: int) -> bool:
-    """Delete an instrument, and the feeds that follow it. Administrators only.
+    """Delete an instrument and its feeds. Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such instrument.
     """
     administrator(write.principal)
     symbol = await write.find(Symbol, symbol_id)
     await write.delete(Symbol, symbol)
-    _forget(write, symbol)
+    _invalidate_cache(write, symbol)
     return True
 
 
@@ -73,7 +73,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return storable(Symbol, values)
 
 
-def _forget(write: UnitOfWork, symbol: Row[Any]) -> None:
+def _invalidate_cache(write: UnitOfWork, symbol: Row[Any]) -> None:
     write.stale |= {
         keys.cached_symbol(symbol.symbol, symbol.cat_ex_id),
         keys.cached_symbol_by_id(symbol.symbol_id),

@@ -1,4 +1,4 @@
-"""Live tickers: the same for everybody who is signed in."""
+"""Live tickers: the same for every signed-in caller."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ async def of_exchanges(redis: Redis, caller: Caller, exchanges: Sequence[str]) -
 
 
 async def of_instruments(redis: Redis, caller: Caller, instruments: Sequence[tuple[str, str]]) -> list[Ticker | None]:
-    """The ticker of each (exchange, symbol) in one round trip, None where there is none."""
+    """The ticker of each (exchange, symbol) in one round trip, None if there is none."""
     signed_in(caller)
     return await tickers.read_many(redis, instruments)

@@ -1,4 +1,4 @@
-"""Accounts as an administrator of the installation handles them: create, give a password, list, find."""
+"""Accounts for the command line: create, set a password, list, find."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ACCOUNTS = select(User.uid, User.mail, User.role, User.active)
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who somebody is, without what is secret or personal."""
+    """An account without secret and personal data."""
 
     uid: int
     mail: str
@@ -38,7 +38,7 @@ class Account:
 
 
 def is_administrator(settings: Settings, mail: str, role: str) -> bool:
-    """The role says so, or the mail is the one the platform is configured with."""
+    """True if the role is ADMIN or the mail is the configured administrator's."""
     return role == Role.ADMIN or mail == settings.admin_mail
 
 
@@ -48,40 +48,40 @@ async def are_administrators(sources: Sources, keys: Sequence[tuple[str, str]]) 
 
 
 def check_mail(mail: str) -> None:
-    """Pass where an account may sign in with this.
+    """Require a valid mail.
 
     Raises:
-        BadUserInput: it is no mail, or too long.
+        BadUserInput: it is not a mail, or too long.
     """
     if len(mail) > MAIL_LENGTH or not _MAIL.fullmatch(mail):
-        raise BadUserInput(f"A mail has the form name@domain and at most {MAIL_LENGTH} characters.", field="mail")
+        raise BadUserInput(f"A mail must have the form name@domain and at most {MAIL_LENGTH} characters.", field="mail")
 
 
 async def create_account(
     database: Database, mail: str, password: str, *, role: Role = Role.USER, name: str = "", lastname: str = ""
 ) -> int:
-    """Add an active account, not enrolled for one-time codes; returns its uid.
+    """Create an active account, not enrolled for one-time codes; returns its uid.
 
     Raises:
         BadUserInput: the mail, a name or the password cannot be stored.
-        Conflict: the mail has an account already.
+        Conflict: an account with this mail exists.
     """
     check_mail(mail)
     if max(len(name), len(lastname)) > NAME_LENGTH:
-        raise BadUserInput(f"A name has at most {NAME_LENGTH} characters.", field="name")
+        raise BadUserInput(f"A name must have at most {NAME_LENGTH} characters.", field="name")
     values = {"mail": mail, "password": await hash_in_thread(password), "role": role, "name": name}
-    unknown = {"f2a": "---", "phone": "", "id_num": ""}  # NOT NULL columns, with the platform's word for "none"
+    unknown = {"f2a": "---", "phone": "", "id_num": ""}  # the platform's values for unknown data in NOT NULL columns
     statement = insert(User).values(**values, **unknown, lastname=lastname).returning(User.uid)
     try:
         async with database.transaction() as connection:
             return (await connection.execute(statement)).scalar_one()
     except IntegrityError:
-        # Without its cause: the failed statement would carry the password's hash into a log.
-        raise Conflict(f"There is an account for {mail} already.") from None
+        # Without its cause: the failed statement contains the password's hash.
+        raise Conflict(f"An account for {mail} exists already.") from None
 
 
 async def set_password(database: Database, redis: Redis, mail: str, password: str) -> None:
-    """Replace the account's password and end all its sessions and open connections, at once or not at all.
+    """Replace the account's password and end its sessions in one transaction; its open connections are closed.
 
     Raises:
         BadUserInput: the password cannot be stored.
@@ -110,7 +110,7 @@ async def active_account(database: Database, mail: str) -> Account:
     """The account whose mail is exactly `mail`.
 
     Raises:
-        NotFound: there is none, or it is not active.
+        NotFound: there is no such account, or it is not active.
     """
     row = await database.row(_ACCOUNTS.where(User.mail == mail, User.active))
     if row is None:
@@ -119,10 +119,10 @@ async def active_account(database: Database, mail: str) -> Account:
 
 
 async def principal_of(database: Database, settings: Settings, mail: str) -> Principal:
-    """What the account may do that has exactly this mail: for commands, which need no credential of it.
+    """The principal of the account with exactly this mail, for commands, which need no credential.
 
     Raises:
-        NotFound: there is none, or it is not active.
+        NotFound: there is no such account, or it is not active.
     """
     account = await active_account(database, mail)
     is_admin = is_administrator(settings, account.mail, account.role)

@@ -1,4 +1,4 @@
-"""People: one sees oneself, an administrator sees all."""
+"""Accounts of people: their profile and password, and administration."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from fullon_graphql.auth.principal import administrator
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Role, User
 from fullon_graphql.services import exchanges
-from fullon_graphql.services.signing_in.reauthentication import proven
+from fullon_graphql.services.signing_in.reauthentication import reauthenticate
 from fullon_graphql.services.signing_in.sessions import end_all_but_own
 from fullon_graphql.services.user_admin import check_mail
 from fullon_graphql.services.writing.checks import one_of, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 _UNKNOWN: Final = {"f2a": "---", "name": "", "lastname": "", "phone": "", "id_num": ""}
-"""What the platform stores where nothing is known, in columns that cannot be empty."""
+"""The platform's values for unknown data in NOT NULL columns."""
 
 
 async def change_profile(write: UnitOfWork, values: Mapping[str, Any], expected: datetime | None = None) -> int:
-    """What people change of themselves: `name`, `lastname`, `phone`, `id_num`.
+    """Change the caller's own profile: `name`, `lastname`, `phone`, `id_num`.
 
     Raises:
-        BadUserInput: one of them cannot be stored.
+        BadUserInput: a value is invalid.
         Conflict: the account's timestamp is not the `expected` one.
     """
     user = await write.find(User, write.principal.uid)
@@ -35,26 +35,28 @@ async def change_profile(write: UnitOfWork, values: Mapping[str, Any], expected:
 
 
 async def change_password(write: UnitOfWork, current: str, new: str) -> bool:
-    """Replace the caller's own password, and end all their sessions but the one that asks.
+    """Replace the caller's own password, and end all their sessions except the current one.
 
     Raises:
-        BadUserInput: `current` is not the password, or `new` cannot be one.
-        RateLimited: too many wrong ones, here and at sign-in together.
+        BadUserInput: `current` is wrong, or `new` is not a valid password.
+        RateLimited: too many wrong passwords, sign-in included.
     """
     user = await write.find(User, write.principal.uid)
-    await proven(write, matches_in_thread(current, user.password), "currentPassword", "This is not your password.")
+    await reauthenticate(
+        write, matches_in_thread(current, user.password), "currentPassword", "The current password is wrong."
+    )
     await write.update(User, user, {"password": await hash_in_thread(new)})
     await end_all_but_own(write, user.uid, "password changed")
     return True
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any], password: str) -> int:
-    """A new active account: `mail`, and perhaps `name`, `lastname`, `role`, `phone` ... Administrators only.
+    """Create an active account: `mail`, optionally `name`, `lastname`, `role`, `phone` ... Administrators only.
 
     Raises:
-        Forbidden: the caller is no administrator.
-        BadUserInput: the mail, the password or another value cannot be.
-        Conflict: the mail or the external id has an account.
+        Forbidden: the caller is not an administrator.
+        BadUserInput: the mail, the password or another value is invalid.
+        Conflict: an account with the mail or the external id exists.
     """
     administrator(write.principal)
     account = _checked(values) | {"password": await hash_in_thread(password)}
@@ -62,15 +64,15 @@ async def create(write: UnitOfWork, values: Mapping[str, Any], password: str) ->
 
 
 async def change(write: UnitOfWork, uid: int, values: Mapping[str, Any], expected: datetime | None = None) -> int:
-    """Change anybody's account, but for password and one-time codes. Administrators only.
+    """Change any account, except its password and one-time codes. Administrators only.
 
-    An account that is deactivated, or gets another role, is signed out everywhere.
+    Deactivating an account or changing its role ends its sessions.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such account.
-        BadUserInput: a value cannot be, or administrators would deactivate themselves.
-        Conflict: the mail or the external id has an account, or the timestamp is not the `expected` one.
+        BadUserInput: a value is invalid, or administrators would deactivate themselves.
+        Conflict: an account with the mail or the external id exists, or the timestamp is not the `expected` one.
     """
     administrator(write.principal)
     user = await write.find(User, uid)
@@ -87,19 +89,19 @@ async def change(write: UnitOfWork, uid: int, values: Mapping[str, Any], expecte
 async def remove(write: UnitOfWork, uid: int) -> bool:
     """Delete an account with its bots, exchange accounts and API keys; its sessions end. Administrators only.
 
-    Orders and trades stay, as the platform's tables have it.
+    Its orders and trades stay: the platform's tables have no foreign key there.
 
     Raises:
-        Forbidden: the caller is no administrator.
+        Forbidden: the caller is not an administrator.
         NotFound: there is no such account.
         BadUserInput: administrators would delete themselves.
-        Conflict: simulations or balances of the past stand against it, or accounts that it manages.
+        Conflict: simulations, past balances or managed accounts refer to it.
     """
     administrator(write.principal)
     user = await write.find(User, uid)
     if uid == write.principal.uid:
         raise BadUserInput("You cannot delete yourself; another administrator can.", field="uid")
-    await exchanges.forget_all(write, uid)
+    await exchanges.invalidate_cache_of(write, uid)
     await write.delete(User, user)
     await end_all_but_own(write, uid, "account deleted")
     return True

@@ -1,4 +1,4 @@
-"""Wallets: what the accounts on exchanges hold, live. One sees one's own."""
+"""Wallets: live balances and positions of accounts on exchanges."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fullon_graphql.services.analytics.prices import Prices, Rates, currencies
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """What one account holds: balances by currency, and positions."""
+    """Balances by currency and positions of one account."""
 
     ex_id: int
     uid: int
@@ -32,12 +32,12 @@ class Wallet:
 async def read(
     database: Database, redis: Redis, caller: Caller, uids: Sequence[int] | None = None, ex_id: int | None = None
 ) -> list[Wallet]:
-    """The active accounts that `caller` may see, by key; sandboxes aside, for their money is none.
+    """The wallets of active accounts that `caller` may see, by key, without sandbox accounts.
 
-    One statement, and two round trips at a time.
+    One statement, and two concurrent round trips to Redis.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
     """
     rows = visible(Exchange, caller).where(Exchange.active, Exchange.test.is_(False))
     if uids is not None:
@@ -56,7 +56,7 @@ async def read(
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Amounts put together in one currency: `total` is None where some are `unpriced`, which `priced` leaves out."""
+    """A sum in one currency: `total` is None if some amounts are `unpriced`; `priced` is the sum of the others."""
 
     priced: float
     unpriced: Sequence[str]
@@ -67,7 +67,7 @@ class Sum:
 
 
 def total(amounts: Iterable[tuple[str, float | None]]) -> Sum:
-    """The sum of named amounts; None is one without a price."""
+    """The sum of named amounts; an amount of None has no price."""
     named = list(amounts)
     return Sum(
         sum(amount for _, amount in named if amount is not None),
@@ -76,9 +76,9 @@ def total(amounts: Iterable[tuple[str, float | None]]) -> Sum:
 
 
 def unrealized(wallets: Iterable[Wallet], prices: Prices, rates: Rates) -> Sum:
-    """What closing all derivative positions now would win or lose, fees aside, for linear instruments.
+    """Profit or loss of closing all derivative positions now, without fees, for linear instruments.
 
-    What is held on the spot is worth its balance, and is not counted twice.
+    Spot positions are left out: balances include them.
     """
     return total(result for wallet in wallets for result in _results(wallet, prices, rates))
 

@@ -23,7 +23,7 @@ from fullon_graphql.cache.hub import Mailbox, Topic
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Worker
 from fullon_graphql.errors import FullonError, RateLimited, Unauthenticated, as_fullon_error
-from fullon_graphql.services.signing_in.revocation import told
+from fullon_graphql.services.signing_in.revocation import credential_changes
 
 log = structlog.get_logger(__name__)
 
@@ -124,7 +124,7 @@ class ConnectionRegistry:
         Raises:
             Unauthenticated: it is no good, somebody else's, or of other rights.
         """
-        caller = await worker.authenticator.identify(credential, anew=True)
+        caller = await worker.authenticator.identify(credential, fresh=True)
         if isinstance(caller, Anonymous):
             raise Unauthenticated(caller.reason) if caller.reason else Unauthenticated()
         presence.renew(credential, caller)
@@ -166,7 +166,7 @@ class ConnectionRegistry:
                     await self._check(worker, self._by_uid.get(int(uid), ()))
 
     async def _listen_to_database(self, worker: Worker) -> None:
-        async with aclosing(told(worker.database)) as accounts:
+        async with aclosing(credential_changes(worker.database)) as accounts:
             async for uid in accounts:
                 if uid is None:
                     self._look.set()
@@ -189,7 +189,7 @@ class ConnectionRegistry:
             by_credential[presence.credential].append(presence)
         for credential, found in by_credential.items():
             try:
-                caller = await worker.authenticator.identify(credential, anew=True)
+                caller = await worker.authenticator.identify(credential, fresh=True)
             except Exception as error:  # a store that does not answer says nothing about anybody
                 log.warning("credential.unchecked", error=repr(as_fullon_error(error, "")))
                 continue

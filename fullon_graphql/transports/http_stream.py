@@ -47,7 +47,7 @@ class HttpStreams:
             Unauthenticated, Forbidden, RateLimited: nothing has been sent yet.
         """
         context, credential, loop = context_of(scope), credential_of(scope), asyncio.get_running_loop()
-        context.caller = await context.worker.authenticator.identify(credential, anew=True)
+        context.caller = await context.worker.authenticator.identify(credential, fresh=True)
         ended: asyncio.Future[bytes] = loop.create_future()
         presence = Connection(
             credential, signed_in(context.caller), _unheard, lambda reason: _end(ended, wording, reason)

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from fullon_graphql.cache.client import connect, overheard
+from fullon_graphql.cache.client import connect, recorded_commands
 from fullon_graphql.config import Settings
 
 
@@ -90,7 +90,7 @@ async def test_whoever_is_cancelled_amid_commands_ends(client: Redis) -> None:
 
 async def test_who_listens_hears_commands_with_their_keys_and_never_a_value(client: Redis) -> None:
     heard: list[str] = []
-    with overheard(heard):
+    with recorded_commands(heard):
         await client.set("key", "a value")
         async with client.pipeline(transaction=False) as pipe:
             pipe.hget("hash", "field")
@@ -104,6 +104,6 @@ async def test_who_listens_does_not_hear_the_password(settings: Settings) -> Non
     heard: list[str] = []
     address = settings.redis_url + ("&" if "?" in settings.redis_url else "?") + "password=hidden"
     async with connect(address, settings, "tests") as client:
-        with overheard(heard), pytest.raises(RedisConnectionError):  # nobody has set one on the server
+        with recorded_commands(heard), pytest.raises(RedisConnectionError):  # nobody has set one on the server
             await client.get("key")
     assert "hidden" not in str(heard)

@@ -55,7 +55,7 @@ def test_doctor_accepts_a_migrated_database(environment: Environment) -> None:
     [
         ("ALTER TABLE users ADD nickname text", 0, "harmless users.nickname"),
         ("DROP INDEX uid_ex_id", 0, "degrades orders"),
-        ("DROP TRIGGER fullon_graphql_changes ON orders", 0, "degrades orders no trigger tells of its changes"),
+        ("DROP TRIGGER fullon_graphql_changes ON orders", 0, "degrades orders has no change trigger"),
         ("ALTER TABLE orders DROP leverage", 1, "breaks orders.leverage"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import tickers
-from fullon_graphql.cache.client import overheard
+from fullon_graphql.cache.client import recorded_commands
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import OperationExecutor, Request
@@ -61,7 +61,7 @@ async def test_operation_costs_the_listed_statements_and_commands(
     operations = OperationExecutor(graph.graph.core)
     context = Context(graph.worker, caller=principal(ADMIN, admin=True))
     commands: list[str] = []
-    with statements() as sql, overheard(commands):  # commands of this task, without those of background tasks
+    with statements() as sql, recorded_commands(commands):  # commands of this task, without those of background tasks
         response = await operations.run(Request(query.replace("$n", str(rows))), context, Trace())
     assert b'"errors"' not in response.body
     assert (len(sql), len(commands)) == cost

@@ -48,8 +48,8 @@ PLANTED = [
     ("ALTER TABLE bots ALTER dry_run SET DEFAULT true", HARMLESS, "bots.dry_run", "default is true, expected false"),
     ("ALTER TABLE users ALTER role SET DEFAULT 'USER'", HARMLESS, "users.role", "default is user, expected none"),
     # keys and indexes
-    ("ALTER TABLE users DROP CONSTRAINT unique_mail", DEGRADES, "users", "nothing keeps (mail) unique"),
-    ("ALTER TABLE orders DROP CONSTRAINT orders_pk", DEGRADES, "orders", "nothing keeps (order_id) unique"),
+    ("ALTER TABLE users DROP CONSTRAINT unique_mail", DEGRADES, "users", "(mail) is not unique"),
+    ("ALTER TABLE orders DROP CONSTRAINT orders_pk", DEGRADES, "orders", "(order_id) is not unique"),
     ("ALTER TABLE bots DROP CONSTRAINT bots_uid_fkey", DEGRADES, "bots", "no foreign key from uid to users.uid"),
     (
         "ALTER TABLE orders ADD FOREIGN KEY (bot_id) REFERENCES bots (bot_id)",
@@ -122,7 +122,7 @@ def test_what_does_the_same_under_another_name_is_no_difference(examine_after: E
 def test_a_key_that_promises_less_does_not_stand_in(examine_after: Examine, index: str) -> None:
     found = examine_after("ALTER TABLE users DROP CONSTRAINT unique_mail", f"CREATE UNIQUE INDEX ON users {index}")
 
-    assert [each.what for each in found] == ["nothing keeps (mail) unique"]
+    assert [each.what for each in found] == ["(mail) is not unique"]
 
 
 def test_another_fate_on_delete_is_found(examine_after: Examine) -> None:
@@ -145,11 +145,11 @@ def test_the_worst_comes_first(examine_after: Examine) -> None:
 def test_the_remedy_for_a_missing_column_works(examine_after: Examine) -> None:
     loss = ("ALTER TABLE users DROP external_id", "ALTER TABLE bots DROP timestamp")
 
-    remedies = [found.consequence.partition("mended by ")[2] for found in examine_after(*loss)]
+    remedies = [found.consequence.partition("fix it with ")[2] for found in examine_after(*loss)]
     left = examine_after(*loss, *filter(None, remedies))
 
     assert len(left) == 1  # the key on external_id went with the column
-    assert left[0].what == "nothing keeps (external_id) unique"
+    assert left[0].what == "(external_id) is not unique"
 
 
 def test_a_database_nobody_has_prepared_lacks_everything_and_stays_untouched(empty_database: str) -> None:

@@ -250,4 +250,4 @@ def test_a_trigger_that_is_gone_or_disabled_is_missed_and_mended(migrated_databa
 
 def unwatched(url: str) -> list[str]:
     """The tables whose changes nobody tells, in the doctor's words."""
-    return [found.where for found in doctor.inspect(url) if found.what == "no trigger tells of its changes"]
+    return [found.where for found in doctor.inspect(url) if found.what == "has no change trigger"]

@@ -105,7 +105,7 @@ async def test_invalid_administrative_input_is_bad_user_input(admin: GraphClient
         ('updateCatStrategy(input: {catStrId: 1, name: "llm"}) { catStrId }', "There is a strategy template"),
         ('updateExchange(input: {exId: 20, name: "main"}) { exId }', None),
         ('createExchange(input: {catExId: 1, name: "main"}) { exId }', None),
-        ("deleteCatStrategy(catStrId: 1)", "It cannot be deleted: strategies are made from it."),
+        ("deleteCatStrategy(catStrId: 1)", "It cannot be deleted: strategies use it."),
     ],
 )
 async def test_conflict_names_its_reason(admin: GraphClient, change: str, sentence: str | None) -> None:

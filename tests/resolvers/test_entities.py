@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys, processes, tickers
-from fullon_graphql.cache.client import overheard
+from fullon_graphql.cache.client import recorded_commands
 from fullon_graphql.cache.processes import Process, ProcessStatus, ProcessType
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.engine.lists.opaque_ids import encode
@@ -138,7 +138,7 @@ async def test_live_state_of_all_parents_takes_one_round_trip(graph: GraphClient
         keys.order_status("kraken"), mapping={"O1": '{"ex_id": 20, "status": "filled"}', "O2": '{"ex_id": 30}'}
     )
     seen: list[str] = []
-    with overheard(seen):
+    with recorded_commands(seen):
         data = await graph.as_(principal(TRADER)).data(LIVE)
     main, futures = data["exchanges"]["nodes"]
     assert main["blocks"] == [{"symbol": "BTC/USD", "bot": {"name": "bot 1"}}, {"symbol": "GOLD", "bot": None}]

@@ -10,13 +10,13 @@ from redis.asyncio import Redis
 from fullon_graphql import models
 from fullon_graphql.cache import accounts, tickers
 from fullon_graphql.cache.accounts import Balance
-from fullon_graphql.cache.client import overheard
+from fullon_graphql.cache.client import recorded_commands
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
 from tests.conftest import Count
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
-from tests.services.books import DAY_ONE, dry, fill, live
+from tests.services.trade_rows import DAY_ONE, dry, fill, live
 
 VIEWS = """query ($uid: Int) {
   botDashboard(uid: $uid) { totalBots }
@@ -129,7 +129,7 @@ async def test_nested_statistics_take_the_same_statements_for_many(world: GraphC
             f"{{ bots(first: {first}) {{ nodes {{ statistics(kind: LIVE) {{ winRate }} }} }} users(first: {first}) {{"
         )
         called: list[str] = []
-        with statements() as seen, overheard(called):
+        with statements() as seen, recorded_commands(called):
             await world.as_(principal(ADMIN, admin=True)).data(asked + " nodes { summary { dailyPnl } } } }")
         # bots; prices and trades of bots; people; prices, accounts and trades of people
         assert len(seen) == 7

@@ -68,7 +68,7 @@ async def test_a_key_that_is_switched_off_is_refused(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     await add_api_key(await add_account(), LEGACY, is_active=False)
-    with pytest.raises(Unauthenticated, match="switched off"):
+    with pytest.raises(Unauthenticated, match="deactivated"):
         await api_keys.identify_api_key(LEGACY)
     assert await last_used(database) is None
 

@@ -1,4 +1,4 @@
-"""Where Alembic meets the database: on the connection, and in the transaction, that `migrate.upgrade` opened."""
+"""Alembic's environment: runs on the connection and in the transaction that `migrate.upgrade` opened."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from fullon_graphql.rest.parameters import Key, Name, Time
-from fullon_graphql.services.analytics.ledger import MOST_DAYS, Period, Scope, TradeKind
+from fullon_graphql.services.analytics.ledger import MAX_DAYS, Period, Scope, TradeKind
 
 
 def _scope(
@@ -15,7 +15,7 @@ def _scope(
     start_date: Annotated[Time | None, Query(description="Only trades at or after this time.")] = None,
     end_date: Annotated[Time | None, Query(description="Only trades before this time.")] = None,
     days: Annotated[
-        int | None, Query(ge=1, le=MOST_DAYS, description="Only the last so many days; instead of `start_date`.")
+        int | None, Query(ge=1, le=MAX_DAYS, description="Only the last so many days; instead of `start_date`.")
     ] = None,
     bot_id: Annotated[Key | None, Query(description="Only trades of this bot.")] = None,
     ex_id: Annotated[Key | None, Query(description="Only trades on this account.")] = None,

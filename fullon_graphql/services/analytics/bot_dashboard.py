@@ -1,4 +1,4 @@
-"""How many bots somebody has, and how much they do."""
+"""Counts of bots, trades and orders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fullon_graphql.services.order_status import is_open
 
 @dataclass(frozen=True, slots=True)
 class BotDashboard:
-    """Counts, of everything there ever was. `total_trades` are the live ones."""
+    """Counts over all time. `total_trades` counts live trades."""
 
     total_bots: int
     active_bots: int
@@ -28,18 +28,16 @@ class BotDashboard:
 
 
 async def of_owner(database: Database, caller: Caller, uid: int | None = None) -> BotDashboard:
-    """The dashboard over all that `caller` may see, or over what belongs to `uid` of it, in one statement.
+    """The dashboard of all rows that `caller` may see, or of those that belong to `uid`, in one statement.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
     """
 
-    def count(visible: Select[Any], owner: Any, *conditions: Any) -> ScalarSelect[int]:
+    def count(rows: Select[Any], owner: Any, *conditions: Any) -> ScalarSelect[int]:
         mine = [owner == uid] if uid is not None else []
         return (
-            visible.where(*mine, *conditions)
-            .with_only_columns(func.count(), maintain_column_froms=True)
-            .scalar_subquery()
+            rows.where(*mine, *conditions).with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
         )
 
     own_bots, own_orders = visible(Bot, caller), visible(Order, caller)

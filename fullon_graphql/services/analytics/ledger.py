@@ -1,8 +1,8 @@
-"""The book: trades that were made (live) or simulated (dry), in one shape, as far as a caller may see them.
+"""The ledger: live and simulated (dry) trades in one shape, as far as the caller may see them.
 
-All figures about trades are computed from here, in SQL. What closes a position, in this book, is a live trade with a
-`roi`, or a simulated one with a `roi` that is marked `closingtrade`; `roi` is the result the platform has stored, in
-the instrument's quote currency.
+All figures about trades are computed from it, in SQL. A closing trade is a live trade with a `roi`, or a simulated
+trade with a `roi` that is marked `closingtrade`. `roi` is the result stored by the platform, in the instrument's quote
+currency.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from fullon_graphql.models import DryTrade, Order, Trade
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.prices import Rates
 
-MOST_DAYS = 36_500
+MAX_DAYS = 36_500
 
 
 class TradeKind(Enum):
-    """Which book."""
+    """Live or simulated trades."""
 
     LIVE = "live"
     DRY = "dry"
@@ -59,23 +59,23 @@ class Period:
         """Start and end.
 
         Raises:
-            BadUserInput: `days` is out of range, or comes with `start`.
+            BadUserInput: `days` is out of range, or combined with `start`.
         """
         if self.days is None:
             return self.start, self.end
         if self.start is not None:
             raise BadUserInput("Give `from` or `days`, not both.", field="days")
-        if not 1 <= self.days <= MOST_DAYS:
-            raise BadUserInput(f"`days` is from 1 to {MOST_DAYS}; {self.days} came.", field="days")
+        if not 1 <= self.days <= MAX_DAYS:
+            raise BadUserInput(f"`days` must be from 1 to {MAX_DAYS}; got {self.days}.", field="days")
         end = self.end or now or datetime.now(UTC)
         return _earlier(end, self.days), self.end
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which trades: each part narrows what the caller may see, None does not.
+    """Filters of the trades that the caller may see; None does not filter.
 
-    A live trade is a bot's where the bot has an order on the same account with the same `ex_order_id`.
+    A live trade belongs to a bot if the bot has an order on the same account with the same `ex_order_id`.
     """
 
     kind: TradeKind = TradeKind.LIVE
@@ -86,70 +86,70 @@ class Scope:
     bot_ids: Sequence[int] | None = None
 
 
-def book(caller: Caller, scope: Scope) -> Subquery:
+def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
     """The trades of `scope` that `caller` may see.
 
     Columns: trade_id, uid, ex_id, symbol, side (lower case), cost, fee, roi and roi_pct (null unless the trade
-    closes), time (UTC), currency (what cost, fee and roi are in; for a symbol without a slash nobody says, and its
-    own name stands there), and bot_id where bots are asked for.
+    closes), time (UTC), currency (of cost, fee and roi; the symbol itself if it has no slash, because then the
+    currency is unknown), and bot_id if `scope.bot_ids` is given.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
         Forbidden: the credential may not read.
-        BadUserInput: the period or the symbol cannot be.
+        BadUserInput: the period or the symbol is invalid.
     """
     rows = (_live if scope.kind is TradeKind.LIVE else _dry)(caller, scope.bot_ids).subquery("entries")
     columns = [*rows.c, _currency(rows.c.symbol).label("currency")]
-    demands = within(scope, rows.c.uid, rows.c.ex_id, rows.c.symbol, rows.c.time)
-    return select(*columns).where(*demands).subquery("book")
+    conditions = scope_conditions(scope, rows.c.uid, rows.c.ex_id, rows.c.symbol, rows.c.time)
+    return select(*columns).where(*conditions).subquery("ledger")
 
 
 def in_currency(entries: Subquery, rates: Rates) -> tuple[Any, ColumnElement[float]]:
-    """The entries joined with what their currencies are worth, and that: null where a currency has no price."""
+    """The entries joined with the rates of their currencies, and the rate: null for a currency without a price."""
     names = literal(list(rates.by_currency), ARRAY(Text))
     values = literal([rate.value for rate in rates.by_currency.values()], ARRAY(Double))
     pairs = func.unnest(names, values).table_valued(column("name", Text), column("value", Double))
-    worth = pairs.render_derived("worth")
-    return entries.outerjoin(worth, worth.c.name == entries.c.currency), worth.c.value
+    rate = pairs.render_derived("rate")
+    return entries.outerjoin(rate, rate.c.name == entries.c.currency), rate.c.value
 
 
 def only_priced(money: ColumnElement[Any], unpriced: ColumnElement[Any]) -> ColumnElement[Any]:
-    """`money`, or null where some of it has no price: part of a sum is not the sum."""
+    """`money`, or null if a part of it has no price."""
     return case((unpriced.is_(None), money))
 
 
 def divided(part: ColumnElement[Any], by: ColumnElement[Any]) -> ColumnElement[Any]:
-    """`part / by`, null where that is a division by zero."""
+    """`part / by`, null for a division by zero."""
     return part / func.nullif(by, 0, type_=Double)
 
 
 def unpriced(entries: FromClause, rate: ColumnElement[float]) -> ColumnElement[Any]:
-    """The currencies without a price, each once and in order; null where all have one."""
+    """The distinct currencies without a price, in order; null if there are none."""
     return func.array_agg(entries.c.currency.distinct()).filter(rate.is_(None))
 
 
-def within(
+def scope_conditions(
     scope: Scope,
     uid: ColumnElement[int] | InstrumentedAttribute[int],
     ex_id: ColumnElement[int] | InstrumentedAttribute[int],
     symbol: ColumnElement[str] | InstrumentedAttribute[str],
     time: ColumnElement[datetime] | InstrumentedAttribute[datetime],
 ) -> list[ColumnElement[bool]]:
-    """What the scope demands of rows with these columns, bots aside.
+    """The conditions of the scope on rows with these columns, without that on bots.
 
     Raises:
-        BadUserInput: the period or the symbol cannot be.
+        BadUserInput: the period or the symbol is invalid.
     """
     start, end = scope.period.bounds()
     if scope.symbol is not None and "\0" in scope.symbol:
-        raise BadUserInput("No symbol has a NUL in it.", field="symbol")
+        raise BadUserInput("A symbol cannot contain a NUL character.", field="symbol")
     wanted = (uid, scope.uid), (ex_id, scope.ex_id), (symbol, scope.symbol)
-    demands = [column == value for column, value in wanted if value is not None]
+    conditions = [column == value for column, value in wanted if value is not None]
     if start is not None:
-        demands.append(time >= start)
+        conditions.append(time >= start)
     if end is not None:
-        demands.append(time < end)
-    return demands
+        conditions.append(time < end)
+    return conditions
 
 
 def _live(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""What became of orders."""
+"""Statistics of orders by status."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.models import Order
 from fullon_graphql.services.access import visible
-from fullon_graphql.services.analytics.ledger import Scope, within
+from fullon_graphql.services.analytics.ledger import Scope, scope_conditions
 from fullon_graphql.services.order_status import CANCELLATIONS, CLOSED
 
 
 @dataclass(frozen=True, slots=True)
 class StatusCount:
-    """How many orders have a status, which is given in lower case."""
+    """The number of orders with a status, in lower case."""
 
     status: str
     count: int
@@ -25,7 +25,7 @@ class StatusCount:
 
 @dataclass(frozen=True, slots=True)
 class OrderStatistics:
-    """How many orders ended how. `fill_rate`: filled / (filled + canceled + rejected), None where none has ended."""
+    """Counts of orders. `fill_rate`: filled / (filled + canceled + rejected), None if no order is final."""
 
     total_orders: int
     open_orders: int
@@ -39,14 +39,14 @@ class OrderStatistics:
 
 
 async def of_orders(database: Database, caller: Caller, scope: Scope) -> OrderStatistics:
-    """The statistics of the orders of `scope` that `caller` may see, in one statement. Its kind makes no difference.
+    """The statistics of the orders of `scope` that `caller` may see, in one statement. `scope.kind` is ignored.
 
     Raises:
-        Unauthenticated: nobody is signed in.
-        BadUserInput: the scope cannot be.
+        Unauthenticated: the caller is not signed in.
+        BadUserInput: the scope is invalid.
     """
     status, side = func.lower(Order.status), func.lower(Order.side)
-    conditions = within(scope, Order.uid, Order.ex_id, Order.symbol, Order.timestamp)
+    conditions = scope_conditions(scope, Order.uid, Order.ex_id, Order.symbol, Order.timestamp)
     if scope.bot_ids is not None:
         conditions.append(Order.bot_id.in_(scope.bot_ids))
     rows = await database.rows(

@@ -1,4 +1,4 @@
-"""How well trades did day by day, and what was at risk meanwhile."""
+"""Performance and risk of trades, by day."""
 
 from __future__ import annotations
 
@@ -27,37 +27,45 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.services.analytics import prices
-from fullon_graphql.services.analytics.ledger import Scope, TradeKind, book, divided, in_currency, only_priced, unpriced
+from fullon_graphql.services.analytics.ledger import (
+    Scope,
+    TradeKind,
+    divided,
+    in_currency,
+    ledger_entries,
+    only_priced,
+    unpriced,
+)
 from fullon_graphql.services.analytics.prices import Rates
 
 YEARLY = math.sqrt(365)
-"""From daily to yearly ratios: crypto exchanges have no day off."""
+"""Factor from daily to yearly ratios: crypto exchanges trade every day."""
 
 CONFIDENCE = 0.95
 
-FEWEST_DAYS = 20
-"""With fewer, the worst 5 % are less than one day, and nobody can say what they look like."""
+MIN_DAYS = 20
+"""Fewest days for the value at risk: 5 % of fewer days are less than one day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """Results of closing trades. Money is in `currency`, and None where `unpriced` names a currency without a price.
+    """Results of closing trades. Money is in `currency`, and None if `unpriced` has a currency without a price.
 
-    A day is a UTC day; the days are those from the first to the last closing trade, and one without any has the
+    Days are UTC days from the first to the last closing trade; a day without a closing trade has the
     result 0. The curve is the sum of all results so far, from 0, after each closing trade in order of time (and key).
 
     - `sharpe_ratio` (Sharpe 1994): mean / sample standard deviation of the daily results, times the root of 365,
-      risk-free rate 0. Returns are taken on constant capital, not compounded, so that the capital cancels out and
-      none has to be assumed. None with fewer than two days, or where all days are alike.
+      risk-free rate 0. Returns are on constant capital, not compounded, so that the capital cancels out and
+      need not be assumed. None with fewer than two days, or if all days are equal.
     - `max_drawdown`: the deepest fall of the curve below its highest point so far, as a positive number; its fraction
-      is of capital + that highest point, and None unless the capital is given.
+      is of capital + that highest point, None unless the capital is given.
     - `value_at_risk`: historical simulation (Jorion): minus the 5 % quantile of the daily results, linearly
-      interpolated (Hyndman and Fan's type 7, PostgreSQL's `percentile_cont`). Below zero where even those days won.
+      interpolated (Hyndman and Fan's type 7, PostgreSQL's `percentile_cont`). Negative if even those days had a profit.
       None with fewer than 20 days. Its fraction is of the capital.
-    - `recovery_factor`: net profit / maximum drawdown; None where there was no drawdown.
-    - `risk_score`: the platform's own formula is not known; this one is 100 * D / (D + max(0, N)) with maximum
-      drawdown D and net profit N: 0 where nothing was ever lost, 50 where the deepest fall was as large as the
-      profit, 100 where there is none. None where both are 0.
+    - `recovery_factor`: net profit / maximum drawdown; None without a drawdown.
+    - `risk_score`: the platform's own formula is unknown; ours is 100 * D / (D + max(0, N)) with the maximum
+      drawdown D and the net profit N: 0 without a drawdown, 50 if the drawdown equals the profit, 100 without a
+      profit. None if both are 0.
     - `win_rate`, `profit_factor`, `expectancy`: as in the statistics of trades.
     """
 
@@ -89,13 +97,13 @@ async def of_trades(
     """The performance of the trades of `scope` that `caller` may see: two statements and one round trip.
 
     Raises:
-        Unauthenticated: nobody is signed in.
-        BadUserInput: the scope cannot be, or the capital is not above zero.
+        Unauthenticated: the caller is not signed in.
+        BadUserInput: the scope is invalid, or the capital is not above zero.
     """
     if capital is not None and not 0 < capital < math.inf:
-        raise BadUserInput(f"`capital` is what was there before the first trade, above zero; {capital} came.",
+        raise BadUserInput(f"`capital`, the capital before the first trade, must be above zero; got {capital}.",
                            field="capital")  # fmt: skip
-    entries = book(caller, scope)
+    entries = ledger_entries(caller, scope)
     rates = (await prices.read(database, redis, caller)).rates(currency)
     [row] = await database.rows(_statement(entries, rates, capital))
     figures = dict(row._mapping) | {"unpriced": row.unpriced or ()}
@@ -104,20 +112,20 @@ async def of_trades(
 
 def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select[Any]:
     closed = _closed(entries, rates)
-    results, days, falls = _results(closed), _days(closed), _falls(closed, capital)
-    net, fall = results.c.net_profit, falls.c.fall
-    value_at_risk = case((days.c.days >= FEWEST_DAYS, -days.c.worst))
+    results, days, drawdowns = _results(closed), _days(closed), _drawdowns(closed, capital)
+    net, fall = results.c.net_profit, drawdowns.c.fall
+    value_at_risk = case((days.c.days >= MIN_DAYS, -days.c.worst))
     money = {
         "net_profit": net,
         "profit_factor": divided(results.c.gross_profit, results.c.gross_loss),
         "expectancy": divided(net, results.c.closed_trades),
-        # Where all days are alike, rounding may leave a deviation that is not quite zero.
+        # If all days are equal, rounding may leave a small deviation above zero.
         "sharpe_ratio": case((days.c.best_day > days.c.worst_day, days.c.average / days.c.deviation * YEARLY)),
         "average_day": days.c.average,
         "best_day": days.c.best_day,
         "worst_day": days.c.worst_day,
         "max_drawdown": fall,
-        "max_drawdown_fraction": falls.c.fraction,
+        "max_drawdown_fraction": drawdowns.c.fraction,
         "value_at_risk": value_at_risk,
         "value_at_risk_fraction": value_at_risk / _capital(capital),
         "recovery_factor": divided(net, fall),
@@ -129,11 +137,11 @@ def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select
         results.c.win_rate,
         days.c.days,
         *(only_priced(figure, results.c.unpriced).label(name) for name, figure in money.items()),
-    ).select_from(results.join(days, literal(True)).join(falls, literal(True)))
+    ).select_from(results.join(days, literal(True)).join(drawdowns, literal(True)))
 
 
 def _closed(entries: Subquery, rates: Rates) -> CTE:
-    """The closing trades and what each of them won or lost."""
+    """The closing trades with their profit or loss."""
     joined, rate = in_currency(entries, rates)
     columns = entries.c.trade_id, entries.c.time, entries.c.roi, (entries.c.roi * rate).label("profit")
     return (
@@ -157,7 +165,7 @@ def _results(closed: CTE) -> Subquery:
 
 
 def _days(closed: CTE) -> Subquery:
-    """What the daily results are like."""
+    """Aggregates of the daily results."""
     day = func.date_trunc("day", closed.c.time)
     traded = select(day.label("day"), func.sum(closed.c.profit).label("profit")).group_by(day).cte("traded")
     first, last = (select(edge(traded.c.day)).scalar_subquery() for edge in (func.min, func.max))
@@ -178,20 +186,20 @@ def _days(closed: CTE) -> Subquery:
     )
 
 
-def _falls(closed: CTE, capital: float | None) -> Subquery:
-    """The deepest fall of the curve, absolute and as a fraction of what there was at its highest point."""
-    curve = select(closed.c.time, closed.c.trade_id, _so_far(func.sum(closed.c.profit), closed).label("total"))
+def _drawdowns(closed: CTE, capital: float | None) -> Subquery:
+    """The maximum drawdown of the curve, absolute and as a fraction of capital plus highest point."""
+    curve = select(closed.c.time, closed.c.trade_id, _cumulative(func.sum(closed.c.profit), closed).label("total"))
     points = curve.subquery("curve")
-    top = func.greatest(0.0, _so_far(func.max(points.c.total), points))
+    top = func.greatest(0.0, _cumulative(func.max(points.c.total), points))
     tops = select(points.c.total, top.label("top")).subquery("tops")
     fall = tops.c.top - tops.c.total
     return select(
         func.max(fall).label("fall"), func.max(fall / (_capital(capital) + tops.c.top)).label("fraction")
-    ).subquery("falls")
+    ).subquery("drawdowns")
 
 
-def _so_far(figure: FunctionElement[float], trades: CTE | Subquery) -> ColumnElement[float]:
-    """The figure over a trade and all before it."""
+def _cumulative(figure: FunctionElement[float], trades: CTE | Subquery) -> ColumnElement[float]:
+    """The aggregate over a trade and all trades before it."""
     return figure.over(order_by=(trades.c.time, trades.c.trade_id), rows=(None, 0))
 
 

@@ -1,4 +1,4 @@
-"""Portfolios: what accounts hold by currency, what it is worth, and how it is spread."""
+"""Portfolios: balances by currency, their value and diversification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fullon_graphql.services.wallets import Wallet
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """All that is held of one currency. `price` and `value` are in the portfolio's currency, None without a ticker."""
+    """The total balance of one currency. `price` and `value` are in the portfolio's currency, None without a ticker."""
 
     currency: str
     total: float
@@ -30,14 +30,14 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """Balances of active accounts, sandboxes aside, worth what live tickers say.
+    """Balances of active accounts, without sandbox accounts, valued by live tickers.
 
-    - `total_value`: None where one of the assets has no price (`unpriced` names it), and where no account has a
-      balance; `priced_value` is the worth of the others.
+    - `total_value`: None if an asset has no price (see `unpriced`) or no account has a balance; `priced_value` is the
+      value of the assets with a price.
     - `weight` of an asset: its value / total value.
     - `diversification_score`: 1 - sum of squared weights (one minus the Herfindahl-Hirschman index): 0 for a single
-      asset, towards 1 for many equal ones. None where a weight is None, or below zero (something is owed).
-    - `accounts_without_balance`: keys of accounts that are empty, or that nobody has read from the exchange yet.
+      asset, towards 1 for many equal ones. None if a weight is None or negative (a debt).
+    - `accounts_without_balance`: keys of accounts that are empty or not read from the exchange yet.
     """
 
     currency: str
@@ -63,15 +63,15 @@ async def of_accounts(
     """The portfolio of the accounts that `caller` may see: two statements, three round trips.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
     """
-    seen = await prices.read(database, redis, caller)
+    live_prices = await prices.read(database, redis, caller)
     held = await wallets.read(database, redis, caller, None if uid is None else [uid], ex_id)
-    return portfolio(held, seen.rates(currency))
+    return portfolio(held, live_prices.rates(currency))
 
 
 def portfolio(held: Sequence[Wallet], rates: Rates) -> Portfolio:
-    """What the wallets hold together."""
+    """The portfolio of all wallets."""
     amounts = _amounts(held)
     values = {name: rates.value(amount, name) for name, amount in amounts.items()}
     worth = wallets.total(values.items())

@@ -1,4 +1,4 @@
-"""What things are worth now: live prices of instruments, and rates between currencies that follow from them."""
+"""Live prices of instruments, and the exchange rates that follow from them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from fullon_graphql.models import CatExchange
 from fullon_graphql.services import tickers
 from fullon_graphql.services.access import visible
 
-STEPS = 2
-"""A currency is priced by a ticker against the one asked for, or by way of one other currency; never from further."""
+MAX_STEPS = 2
+"""Tickers between a currency and the target: a direct one, or two by way of one other currency."""
 
 
 class Rate(NamedTuple):
-    """What one unit of a currency is worth, and the time (unix seconds) of the older ticker that says so."""
+    """The value of one unit of a currency, and the time (Unix seconds) of the oldest ticker it is computed from."""
 
     value: float
     time: float = math.inf
 
 
 class _Step(NamedTuple):
-    """One ticker read in one direction: a unit of `source` is worth `value` of `target`."""
+    """One ticker in one direction: a unit of `source` is worth `value` of `target`."""
 
     source: str
     target: str
@@ -39,75 +39,75 @@ class _Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What a unit of each currency is worth in `currency`, as far as live tickers tell."""
+    """The value of a unit of each currency in `currency`, as far as live tickers exist."""
 
     currency: str
     by_currency: Mapping[str, Rate]
 
     def value(self, amount: float, currency: str) -> float | None:
-        """`amount` of `currency`; None where no ticker leads from there to here. Nothing is worth nothing anywhere."""
+        """The value of `amount` of `currency`; None without a ticker. An amount of 0 needs no ticker."""
         rate = self.by_currency.get(currency)
         if rate is None:
             return None if amount else 0.0
         return amount * rate.value
 
     def oldest(self, used: Iterable[str]) -> datetime | None:
-        """When the oldest ticker was seen that prices one of the `used` currencies; None where none is needed."""
+        """The time of the oldest ticker behind the rates of the `used` currencies; None if there is none."""
         time = min((self.by_currency[name].time for name in used if name in self.by_currency), default=math.inf)
         return None if math.isinf(time) else datetime.fromtimestamp(time, UTC)
 
 
 class Prices:
-    """The newest ticker of every instrument."""
+    """The newest ticker of each instrument."""
 
-    def __init__(self, seen: Iterable[Ticker]) -> None:
-        self._tickers = {(ticker.exchange, ticker.symbol): ticker for ticker in seen}
+    def __init__(self, newest: Iterable[Ticker]) -> None:
+        self._tickers = {(ticker.exchange, ticker.symbol): ticker for ticker in newest}
 
     def ticker(self, exchange: str, symbol: str) -> Ticker | None:
-        """The ticker of one instrument, or None where none has been seen."""
+        """The ticker of one instrument, or None if there is none."""
         return self._tickers.get((exchange, symbol))
 
     def rates(self, currency: str) -> Rates:
-        """The rates into `currency`. Of several ways of one length, the one whose older ticker is the newest."""
-        steps = [step for ticker in self._tickers.values() for step in _both_ways(ticker)]
+        """The rates into `currency`. Of several paths of the same length the one with the newest oldest ticker."""
+        steps = [step for ticker in self._tickers.values() for step in _both_directions(ticker)]
         known = {currency: Rate(1.0)}
-        for _ in range(STEPS):
-            known = _further(steps, known) | known
+        for _ in range(MAX_STEPS):
+            known = _next_rates(steps, known) | known
         return Rates(currency, known)
 
 
 async def read(database: Database, redis: Redis, caller: Caller) -> Prices:
-    """The prices on all catalogued exchanges: one statement and one round trip.
+    """The prices on all catalogued exchanges: one statement and one round trip to Redis.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
     """
     catalogue = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
     names = [row.name for row in await database.rows(catalogue)]
-    seen = await tickers.of_exchanges(redis, caller, names) if names else []
-    return Prices(ticker for of_exchange in seen for ticker in of_exchange)
+    by_exchange = await tickers.of_exchanges(redis, caller, names) if names else []
+    return Prices(ticker for listed in by_exchange for ticker in listed)
 
 
 def currencies(symbol: str) -> tuple[str, str, str] | None:
     """Base, quote and settlement currency of `BASE/QUOTE` or `BASE/QUOTE:SETTLE`; None for a name without a slash.
 
-    The settlement currency is empty for what is exchanged on the spot.
+    The settlement currency is empty for a spot instrument.
     """
     pair, _, settle = symbol.partition(":")
     base, slash, quote = pair.partition("/")
     return (base, quote, settle) if slash and base and quote else None
 
 
-def _both_ways(ticker: Ticker) -> Iterator[_Step]:
-    """Only spot prices say what a currency is worth: those of derivatives stray from them."""
+def _both_directions(ticker: Ticker) -> Iterator[_Step]:
+    """Both directions of a spot ticker; prices of derivatives may deviate from the rate and are left out."""
     names = currencies(ticker.symbol)
     if names and not names[2] and ticker.price > 0:
         yield _Step(names[0], names[1], ticker.price, ticker.time)
         yield _Step(names[1], names[0], 1 / ticker.price, ticker.time)
 
 
-def _further(steps: Iterable[_Step], known: Mapping[str, Rate]) -> dict[str, Rate]:
-    """The rates of what is one step away from the `known`."""
+def _next_rates(steps: Iterable[_Step], known: Mapping[str, Rate]) -> dict[str, Rate]:
+    """The rates of currencies one ticker away from the `known` ones."""
     found: dict[str, Rate] = {}
     for step in steps:
         if target := known.get(step.target):

@@ -1,4 +1,4 @@
-"""Statistics of trades: over all of them, for each symbol, for each bot."""
+"""Statistics of trades: over all of them, per symbol, per bot."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from fullon_graphql.services.analytics.ledger import (
     Period,
     Scope,
     TradeKind,
-    book,
     divided,
     in_currency,
+    ledger_entries,
     only_priced,
     unpriced,
 )
@@ -30,15 +30,15 @@ from fullon_graphql.services.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class TradeStatistics:
-    """What trades amounted to. Money is in `currency`.
+    """Statistics of trades. Money is in `currency`.
 
-    Sums of nothing are 0; ratios, averages and extremes of nothing are None. Money is None as a whole where trades
-    are in a currency without a price; `unpriced` names those currencies. A profit is what a closing trade's `roi`
-    says, so it is after fees wherever the platform has subtracted them.
+    Without trades sums are 0, ratios, averages and extremes None. All money is None if trades are in a currency
+    without a price; `unpriced` has those currencies. The profit of a closing trade is its `roi`, so it is after fees
+    if the platform has subtracted them.
 
-    - `win_rate`: closing trades with roi > 0 / closing trades. Those with roi 0 are neither won nor lost.
-    - `profit_factor`: gross profit / gross loss (Schwager's term, common name); None where nothing was lost.
-    - `expectancy`: net profit / closing trades (Tharp), the average result of one of them.
+    - `win_rate`: closing trades with roi > 0 / closing trades. Trades with roi 0 are neither won nor lost.
+    - `profit_factor`: gross profit / gross loss (Schwager's term, common name); None without a loss.
+    - `expectancy`: net profit / closing trades (Tharp), the average result of a closing trade.
     """
 
     kind: TradeKind
@@ -69,13 +69,13 @@ class TradeStatistics:
 
     @property
     def success_rate(self) -> float | None:
-        """What the platform's overview calls the win rate."""
+        """The win rate, by its name in the platform's overview."""
         return self.win_rate
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolStatistics:
-    """The statistics of one symbol, over all accounts in question."""
+    """The statistics of one symbol, over all accounts of the scope."""
 
     symbol: str
     statistics: TradeStatistics
@@ -85,10 +85,10 @@ async def overall(database: Database, redis: Redis, caller: Caller, scope: Scope
     """The statistics of all trades of `scope` that `caller` may see: two statements and one round trip.
 
     Raises:
-        Unauthenticated: nobody is signed in.
-        BadUserInput: the scope cannot be.
+        Unauthenticated: the caller is not signed in.
+        BadUserInput: the scope is invalid.
     """
-    entries = book(caller, scope)
+    entries = ledger_entries(caller, scope)
     rates = (await prices.read(database, redis, caller)).rates(currency)
     [row] = await database.rows(_statement(entries, rates))
     return _statistics(scope, rates, row)
@@ -97,19 +97,19 @@ async def overall(database: Database, redis: Redis, caller: Caller, scope: Scope
 async def by_symbol(
     database: Database, redis: Redis, caller: Caller, scope: Scope, currency: str
 ) -> list[SymbolStatistics]:
-    """The same for each symbol that was traded, by name. Costs and raises as `overall` does."""
-    entries = book(caller, scope)
+    """The statistics per traded symbol, by name. Costs and raises as `overall` does."""
+    entries = ledger_entries(caller, scope)
     rates = (await prices.read(database, redis, caller)).rates(currency)
     rows = await database.rows(_statement(entries, rates, entries.c.symbol).order_by(entries.c.symbol))
-    return [SymbolStatistics(row.of, _statistics(scope, rates, row)) for row in rows]
+    return [SymbolStatistics(row.by, _statistics(scope, rates, row)) for row in rows]
 
 
 async def by_bot(database: Database, caller: Caller, scope: Scope, rates: Rates) -> Mapping[int, TradeStatistics]:
-    """The same for each of the scope's bots, one without trades included, in one statement. Raises as `overall`."""
-    entries = book(caller, scope)
+    """The statistics per bot of the scope, also for bots without trades, in one statement. Raises as `overall` does."""
+    entries = ledger_entries(caller, scope)
     rows = await database.rows(_statement(entries, rates, entries.c.bot_id))
-    nothing = TradeStatistics(scope.kind, rates.currency)
-    return defaultdict(lambda: nothing, {row.of: _statistics(scope, rates, row) for row in rows})
+    empty = TradeStatistics(scope.kind, rates.currency)
+    return defaultdict(lambda: empty, {row.by: _statistics(scope, rates, row) for row in rows})
 
 
 async def of_bots(
@@ -128,8 +128,8 @@ async def of_bots(
     return [found[its][bot_id] for (bot_id, _), its in kinds.items()]
 
 
-def _statement(entries: Subquery, rates: Rates, *of: ColumnElement[Any]) -> Select[Any]:
-    """One row of figures, or one for each value of the column `of`."""
+def _statement(entries: Subquery, rates: Rates, *by: ColumnElement[Any]) -> Select[Any]:
+    """One row of figures, or one for each value of the column `by`."""
     joined, rate = in_currency(entries, rates)
     roi, profit = entries.c.roi, entries.c.roi * rate
     without_price = unpriced(entries, rate)
@@ -152,7 +152,7 @@ def _statement(entries: Subquery, rates: Rates, *of: ColumnElement[Any]) -> Sele
     }
     return (
         select(
-            *(column.label("of") for column in of),
+            *(column.label("by") for column in by),
             without_price.label("unpriced"),
             func.count().label("total_trades"),
             closed.label("closed_trades"),
@@ -168,10 +168,10 @@ def _statement(entries: Subquery, rates: Rates, *of: ColumnElement[Any]) -> Sele
             *(only_priced(figure, without_price).label(name) for name, figure in money.items()),
         )
         .select_from(joined)
-        .group_by(*of)
+        .group_by(*by)
     )
 
 
 def _statistics(scope: Scope, rates: Rates, row: Row[Any]) -> TradeStatistics:
-    figures = {name: value for name, value in row._mapping.items() if name != "of"}
+    figures = {name: value for name, value in row._mapping.items() if name != "by"}
     return TradeStatistics(scope.kind, rates.currency, **figures | {"unpriced": row.unpriced or ()})

@@ -1,4 +1,4 @@
-"""What a person has, and what their bots won or lost lately."""
+"""Summary of a user: balances, open positions and results of the last day."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fullon_graphql.models import User
 from fullon_graphql.services import wallets
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import prices
-from fullon_graphql.services.analytics.ledger import Period, Scope, book
+from fullon_graphql.services.analytics.ledger import Period, Scope, ledger_entries
 from fullon_graphql.services.analytics.portfolio import portfolio
 from fullon_graphql.services.analytics.prices import Prices, Rates
 from fullon_graphql.services.sources import Sources
@@ -28,12 +28,12 @@ DAY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class UserSummary:
-    """Live figures of one person, in `currency`; each is None where `unpriced` names what it would need a price of.
+    """Live figures of one user, in `currency`; a figure is None if a price for it is missing (see `unpriced`).
 
-    - `account_balance`: the worth of all balances of active accounts, sandboxes aside; None where there is none.
-    - `unrealized_pnl`: what closing all derivative positions now would win or lose, fees aside.
+    - `account_balance`: the value of all balances of active accounts, without sandbox accounts; None without a balance.
+    - `unrealized_pnl`: profit or loss of closing all derivative positions now, without fees.
     - `total_value`: the sum of the two.
-    - `daily_pnl`: the results of live trades that closed within the last 24 hours.
+    - `daily_pnl`: the results of live trades closed within the last 24 hours.
     """
 
     uid: int
@@ -48,11 +48,11 @@ class UserSummary:
 
 
 async def of_person(database: Database, redis: Redis, caller: Caller, uid: int, currency: str) -> UserSummary:
-    """The summary of one person: four statements, three round trips.
+    """The summary of one user: four statements, three round trips to Redis.
 
     Raises:
-        Unauthenticated: nobody is signed in.
-        NotFound: there is no such person, or it is not the caller's to see.
+        Unauthenticated: the caller is not signed in.
+        NotFound: there is no such user that the caller may see.
     """
     if not await database.rows(visible(User, caller).with_only_columns(User.uid).where(User.uid == uid)):
         raise NotFound(f"No User with key {uid}.")
@@ -63,17 +63,18 @@ async def of_person(database: Database, redis: Redis, caller: Caller, uid: int, 
 async def of_people(
     database: Database, redis: Redis, caller: Caller, uids: Sequence[int], currency: str
 ) -> list[UserSummary]:
-    """The summary of each person, as far as `caller` may see what they have: three statements, three round trips.
+    """The summary of each user, from rows that `caller` may see: three statements, three round trips to Redis.
 
     Raises:
-        Unauthenticated: nobody is signed in.
+        Unauthenticated: the caller is not signed in.
     """
-    seen = await prices.read(database, redis, caller)
+    live_prices = await prices.read(database, redis, caller)
     held = await wallets.read(database, redis, caller, uids)
     won = await _results_of_the_day(database, caller, uids)
-    rates = seen.rates(currency)
+    rates = live_prices.rates(currency)
     return [
-        _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, {}), seen, rates) for uid in uids
+        _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, {}), live_prices, rates)
+        for uid in uids
     ]
 
 
@@ -83,9 +84,9 @@ async def of_users(sources: Sources, keys: Sequence[tuple[int]], currency: str) 
     return await of_people(sources.database, sources.redis, sources.caller, uids, currency)
 
 
-def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], seen: Prices, rates: Rates) -> UserSummary:
+def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], live_prices: Prices, rates: Rates) -> UserSummary:
     balance = portfolio(held, rates)
-    open_ = wallets.unrealized(held, seen, rates)
+    open_ = wallets.unrealized(held, live_prices, rates)
     day = wallets.total((currency, rates.value(amount, currency)) for currency, amount in won.items())
     known = balance.total_value is not None and open_.total is not None
     return UserSummary(
@@ -102,8 +103,8 @@ def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], seen: Pric
 
 
 async def _results_of_the_day(database: Database, caller: Caller, uids: Sequence[int]) -> dict[int, dict[str, float]]:
-    """By person and currency."""
-    entries = book(caller, Scope(period=Period(start=datetime.now(UTC) - DAY)))
+    """Results by user and currency."""
+    entries = ledger_entries(caller, Scope(period=Period(start=datetime.now(UTC) - DAY)))
     statement = (
         select(entries.c.uid, entries.c.currency, func.sum(entries.c.roi).label("result"))
         .where(entries.c.roi.is_not(None), entries.c.uid.in_(uids))

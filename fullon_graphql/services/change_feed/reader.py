@@ -156,7 +156,7 @@ class ChangeFeed:
         pause = FIRST_PAUSE
         while True:
             try:
-                async with self._database.connection_of_its_own("changes") as connection:
+                async with self._database.dedicated_connection("changes") as connection:
                     pause = FIRST_PAUSE
                     await self._read(connection)
             except Exception as error:  # whatever it is, all who listen depend on the next attempt

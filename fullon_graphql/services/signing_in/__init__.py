@@ -1,1 +1,1 @@
-"""Signing in: sessions, credentials, one-time codes, throttling and revocation."""
+"""Sessions, credentials, one-time codes, throttling and revocation."""

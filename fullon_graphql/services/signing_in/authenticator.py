@@ -1,4 +1,4 @@
-"""From what a client presents to who it is: the one question every face asks first."""
+"""Authentication: from a credential to the caller."""
 
 from __future__ import annotations
 
@@ -14,35 +14,34 @@ from fullon_graphql.lru import LRUCache
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.signing_in.sessions import Sessions
 
-REMEMBERED_FOR: Final = 0.9
-"""Seconds for which a credential that was good stays so unasked. What is revoked is refused within a second."""
+CACHE_SECONDS: Final = 0.9
+"""Seconds for which a valid credential is not looked up again. A revoked credential is refused within a second."""
 
 
 class Authenticator:
-    """Who is behind a credential. A busy client's is looked up about once a second, not with every request."""
+    """Finds the caller of a credential, with at most about one look-up per second and credential."""
 
     def __init__(self, sessions: Sessions, api_keys: ApiKeys, size: int = 10_000) -> None:
         self._sessions = sessions
         self._api_keys = api_keys
-        self._seen: LRUCache[bytes, tuple[float, Principal]] = LRUCache(size)
+        self._cache: LRUCache[bytes, tuple[float, Principal]] = LRUCache(size)
 
-    async def identify(self, credential: Credential, *, anew: bool = False) -> Caller:
-        """The caller behind `credential`; `Anonymous` with the reason where it is no good. `anew` remembers nothing.
+    async def identify(self, credential: Credential, *, fresh: bool = False) -> Caller:
+        """The caller of `credential`, or `Anonymous` with the reason if it is invalid. `fresh` bypasses the cache.
 
-        What needs nobody in particular stays open to such a caller. A store that does not answer raises: it is no
-        reason to call somebody a stranger.
+        An invalid credential does not raise, because public fields stay readable. A store that does not answer does.
         """
         if credential is None:
             return Anonymous()
-        name = hashlib.sha256(f"{type(credential).__name__} {credential.value}".encode()).digest()
-        seen = self._seen.get(name)
-        if seen and not anew and monotonic() < seen[0] and not _expired(seen[1]):
-            return seen[1]
+        digest = hashlib.sha256(f"{type(credential).__name__} {credential.value}".encode()).digest()
+        cached = self._cache.get(digest)
+        if cached and not fresh and monotonic() < cached[0] and not _expired(cached[1]):
+            return cached[1]
         try:
             principal = await self._look_up(credential)
         except Unauthenticated as refusal:
             return Anonymous(refusal.message)
-        self._seen.put(name, (monotonic() + REMEMBERED_FOR, principal))
+        self._cache.put(digest, (monotonic() + CACHE_SECONDS, principal))
         return principal
 
     async def _look_up(self, credential: BearerToken | ApiKeyValue) -> Principal:

@@ -1,4 +1,4 @@
-"""Proofs of identity inside a session: a password or a one-time code again, guessed as rarely as at sign-in."""
+"""Reauthentication within a session, by password or one-time code, throttled like sign-in."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from fullon_graphql.services.signing_in.throttle import Throttle
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 
-async def proven(write: UnitOfWork, proof: Awaitable[bool], field: str, sentence: str) -> None:
-    """Pass where `proof` holds. Failures count as failed sign-ins of the account, also in a dry run.
+async def reauthenticate(write: UnitOfWork, check: Awaitable[bool], field: str, message: str) -> None:
+    """Return if `check` succeeds. A failure counts as a failed sign-in of the account, also in a dry run.
 
     Raises:
-        BadUserInput: it does not hold; `sentence` says so.
-        RateLimited: it has been wrong too often of late.
-        ServiceUnavailable: Redis, which counts, does not answer.
+        BadUserInput: the check failed, with `message`.
+        RateLimited: too many failures of late.
+        ServiceUnavailable: Redis, which has the counts, does not answer.
     """
     throttle = Throttle(write.redis, write.settings.login_limit)
-    holds = await proof
+    valid = await check
     await throttle.check(write.principal.mail, None)
-    if not holds:
+    if not valid:
         await throttle.count_failure(write.principal.mail, None)
-        raise BadUserInput(sentence, field=field)
+        raise BadUserInput(message, field=field)

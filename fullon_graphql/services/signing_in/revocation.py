@@ -1,7 +1,7 @@
-"""Revocation: whoever ends a credential, or changes what an account may do, says so to all workers.
+"""Revocation: every worker checks the open connections of an account again once its credentials have changed.
 
-They look again at the open connections of that account. What we change ourselves is announced over Redis; what other
-programs change, the database tells. Nobody depends on either alone: connections are looked at from time to time too.
+Our own changes are published over Redis, changes by other programs arrive as PostgreSQL notifications. Both are
+best effort: connections are also checked periodically.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
 from fullon_graphql.models import triggers
 
-PAUSE: Final = 1.0
-"""Seconds between attempts to listen to the database."""
-QUIET: Final = 15.0
-"""Seconds of silence after which the connection is tried: a broken one may look like a silent one."""
-MOST_TOLD: Final = 10_000
-"""Accounts that are kept until somebody has looked at them; when more have changed, it may be any."""
+RECONNECT_SECONDS: Final = 1.0
+"""Pause between two attempts to connect to the database."""
+KEEPALIVE_SECONDS: Final = 15.0
+"""Silence after which the connection is tested: a broken one may look idle."""
+MAX_PENDING: Final = 10_000
+"""Changed accounts that are kept until they are read; beyond that all accounts count as changed."""
 
 _log = structlog.get_logger(__name__)
 
 
 async def announce(redis: Redis, uid: int) -> None:
-    """Have the open connections of account `uid` looked at, in every worker; after the change has been committed.
+    """Ask every worker to check the open connections of account `uid`. Call it after the commit.
 
-    A Redis that does not answer is logged, for the change has happened.
+    A Redis error is logged and not raised: the change itself has been made.
     """
     try:
         await redis.publish(keys.credentials(uid), "")
@@ -40,40 +40,40 @@ async def announce(redis: Redis, uid: int) -> None:
         _log.warning("revocation_not_announced", uid=uid, error=repr(error))
 
 
-async def told(database: Database) -> AsyncGenerator[int | None, None]:
-    """Each account of which the database says that it or an API key of it has changed; None where it may be any.
+async def credential_changes(database: Database) -> AsyncGenerator[int | None, None]:
+    """The uid of each account that has changed, or whose API keys have; None if it may be any account.
 
-    That is so whenever a connection has been made, for nobody has listened before. It never ends of itself.
+    None is yielded after every (re)connection, because changes before it were missed. Never ends.
     """
     while True:
         try:
-            async with database.connection_of_its_own("credentials") as connection:
-                async for uid in _heard(connection):
+            async with database.dedicated_connection("credentials") as connection:
+                async for uid in _notifications(connection):
                     yield uid
-        except Exception as error:  # whatever it is, connections that should end depend on the next attempt
-            _log.warning("revocations_untold", error=repr(error))
-        await asyncio.sleep(PAUSE)
+        except Exception as error:  # any error: revocation depends on the next attempt
+            _log.warning("revocation.disconnected", error=repr(error))
+        await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _heard(connection: asyncpg.Connection) -> AsyncGenerator[int | None, None]:
-    """The same of one connection, until it breaks."""
-    waiting: set[int | None] = {None}
-    news = asyncio.Event()
+async def _notifications(connection: asyncpg.Connection) -> AsyncGenerator[int | None, None]:
+    """The same over one connection, until it breaks."""
+    pending: set[int | None] = {None}
+    wake_up = asyncio.Event()
 
-    def hear(_connection: Any, _process: int, _channel: str, payload: object) -> None:
+    def on_notification(_connection: Any, _process: int, _channel: str, payload: object) -> None:
         uid = str(payload)
         if uid.isdecimal():
-            waiting.add(int(uid) if len(waiting) < MOST_TOLD else None)
-            news.set()
+            pending.add(int(uid) if len(pending) < MAX_PENDING else None)
+            wake_up.set()
 
-    await connection.add_listener(triggers.CREDENTIALS_CHANNEL, hear)
-    connection.add_termination_listener(lambda *_: news.set())
+    await connection.add_listener(triggers.CREDENTIALS_CHANNEL, on_notification)
+    connection.add_termination_listener(lambda *_: wake_up.set())
     while not connection.is_closed():
-        while waiting:
-            yield waiting.pop()
+        while pending:
+            yield pending.pop()
         try:
-            async with asyncio.timeout(QUIET):
-                await news.wait()
+            async with asyncio.timeout(KEEPALIVE_SECONDS):
+                await wake_up.wait()
         except TimeoutError:
             await connection.execute("SELECT")
-        news.clear()
+        wake_up.clear()

@@ -1,8 +1,8 @@
-"""Sessions: signing in with a password, renewing, signing out, whose session a token is, and which sessions there are.
+"""Sessions: sign-in with a password, renewal, sign-out, and authentication by access token.
 
-A session has one current refresh token, `<session uuid>.<secret>`, of which only the SHA-256 is stored. Using it
-replaces it. Whoever presents an earlier one shows that it is in two hands, so the whole session ends. A session nobody
-renews ends `refresh_token_days` after its last renewal.
+A session has one current refresh token, `<session uuid>.<secret>`, of which only the SHA-256 is stored. Using the token
+replaces it. Using an earlier token shows that it was copied, and ends the session. A session ends
+`refresh_token_days` after its last renewal.
 """
 
 from __future__ import annotations
@@ -36,36 +36,36 @@ from fullon_graphql.services.user_admin import MAIL_LENGTH, is_administrator
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 INVALID_CREDENTIALS = "Invalid credentials"
-"""The platform's sentence, for every reason but a missing one-time code: nobody learns which mails have accounts."""
+"""The platform's message for every reason but a missing one-time code. It does not reveal which mails have accounts."""
 
 _CODE_MISSING = "one-time code missing"
 _CREDENTIAL = "session:"
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
-_NOTED_CHARACTERS = 200  # of what a client says about itself; the rest is noise or an attack on the disk
+_MAX_CLIENT_TEXT = 200  # characters of address and user agent that are stored
 
 _log = structlog.get_logger(__name__)
 
 
 def alive() -> ColumnElement[bool]:
-    """Whether the session has neither been ended nor run out."""
+    """The condition of a session that was neither ended nor has expired."""
     return and_(Session.revoked_at.is_(None), Session.expires_at > func.now())
 
 
-def names(caller: Caller, session_id: UUID | str) -> bool:
-    """Whether `caller` asks in this session."""
+def is_current(caller: Caller, session_id: UUID | str) -> bool:
+    """True if the caller is authenticated by this session."""
     return isinstance(caller, Principal) and caller.credential == f"{_CREDENTIAL}{session_id}"
 
 
 async def are_current(sources: Sources, keys: Sequence[tuple[UUID | str]]) -> list[bool]:
     """Whether each session is the one of the caller's credential."""
-    return [names(sources.caller, session_id) for (session_id,) in keys]
+    return [is_current(sources.caller, session_id) for (session_id,) in keys]
 
 
 async def end(write: UnitOfWork, session_id: UUID) -> str:
-    """End a session: within a second its tokens are refused and its connections are closed.
+    """End a session. Within a second its tokens are refused and its connections are closed.
 
     Raises:
-        NotFound: no such session, or a foreign one.
+        NotFound: there is no such session that the caller may see.
     """
     session = await write.find(Session, session_id)
     ending = {"revoked_at": func.now(), "reason": "ended"}
@@ -74,15 +74,15 @@ async def end(write: UnitOfWork, session_id: UUID) -> str:
 
 
 async def end_others(write: UnitOfWork) -> int:
-    """End all sessions of the caller but the one that asks, and say how many; an API key is none."""
+    """End all sessions of the caller except the current one; returns their number."""
     own = select(User).where(User.uid == write.principal.uid).with_for_update()
     user = (await write.connection.execute(own)).one()
-    await write.update(User, user, {})  # nothing of it changes, but whose sessions end is what there is to audit
+    await write.update(User, user, {})  # unchanged, but the audit log names the account
     return await end_all_but_own(write, user.uid, "ended")
 
 
 async def end_all_but_own(write: UnitOfWork, uid: int, reason: str) -> int:
-    """End the sessions of `uid`, except the one in which this is asked for; how many there were."""
+    """End the sessions of `uid` except the current one; returns their number."""
     own = func.concat(_CREDENTIAL, Session.id) == write.principal.credential
     others = update(Session).where(Session.uid == uid, alive(), ~own)
     return (await write.connection.execute(others.values(revoked_at=func.now(), reason=reason))).rowcount
@@ -90,13 +90,13 @@ async def end_all_but_own(write: UnitOfWork, uid: int, reason: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What a client goes on with: an access token until `expires_at` (UTC), a refresh token to renew it once."""
+    """The tokens of a session: an access token valid until `expires_at` (UTC), and a refresh token for one renewal."""
 
     uid: int
     access_token: str = field(repr=False)
     expires_at: datetime
     refresh_token: str = field(repr=False)
-    token_type: str = "bearer"  # noqa: S105  # the word OAuth has for it, not a secret
+    token_type: str = "bearer"  # noqa: S105  # OAuth's name of the type, not a secret
 
 
 class Sessions:
@@ -119,8 +119,8 @@ class Sessions:
         """Open a session for the active account whose mail is exactly `mail` (not trimmed; case counts).
 
         Raises:
-            Unauthenticated: the same sentence after the same time for every reason, except that whoever knows the
-                password is told when a one-time code is missing.
+            Unauthenticated: with the same message after the same time for every reason, except for a missing one-time
+                code after the right password.
             RateLimited: too many failures for this account or from this address, or too many sign-ins at once.
             ServiceUnavailable: Redis does not answer.
         """
@@ -131,37 +131,37 @@ class Sessions:
             _log.info("login_refused", reason=refusal, uid=account and account.uid, address=address)
             await self._throttle.count_failure(mail, address)
             raise Unauthenticated(INVALID_CREDENTIALS)
-        # Again, for guesses made at the same time: once the limit is used up not even the right one learns so.
+        # Checked again because of concurrent attempts: beyond the limit the right password is refused too.
         await self._throttle.check(mail, address)
         if refusal == _CODE_MISSING:
-            raise Unauthenticated("This account asks for a one-time code as well; sign in with it.")
+            raise Unauthenticated("This account requires a one-time code; sign in with password and code.")
         await self._throttle.forget_failures(mail)
         return await self.open(account.uid, account.mail, address, user_agent)
 
     async def open(self, uid: int, mail: str, address: str | None = None, user_agent: str | None = None) -> SignedIn:
-        """A new session for an account that has proven who it is. `address` and `user_agent` are noted with it."""
+        """Open a session for an authenticated account. `address` and `user_agent` are stored with it."""
         session_id = uuid4()
         refresh_token = _new_refresh_token(session_id)
         statement = insert(Session).values(
             id=session_id,
             uid=uid,
             refresh_hash=_digest(refresh_token),
-            expires_at=self._end(),
-            address=_noted(address),
-            user_agent=_noted(user_agent),
+            expires_at=self._expiry(),
+            address=_printable(address),
+            user_agent=_printable(user_agent),
         )
         async with self._database.transaction() as connection:
             await connection.execute(statement)
         return self._signed_in(uid, mail, session_id, refresh_token)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
-        """New tokens for the session whose current refresh token this is; afterwards it is so no longer.
+        """Replace the tokens of the session with this current refresh token.
 
-        Of several uses at the same time one succeeds, and the others count as re-use.
+        Of concurrent uses one succeeds; the others count as re-use and end the session.
 
         Raises:
-            Unauthenticated: the token is malformed, or of a session that has ended or belongs to an inactive account.
-                Is it not the session's current one, then the session ends with this call.
+            Unauthenticated: the token is malformed or not the current one of its session, or the session has ended or
+                belongs to an inactive account. A token that is not current ends its session.
         """
         session_id = _session_of(refresh_token)
         successor = _new_refresh_token(session_id)
@@ -169,30 +169,30 @@ class Sessions:
             update(Session)
             .where(Session.id == session_id, Session.refresh_hash == _digest(refresh_token), alive())
             .where(Session.uid == User.uid, User.active)
-            .values(refresh_hash=_digest(successor), refreshed_at=func.now(), expires_at=self._end())
+            .values(refresh_hash=_digest(successor), refreshed_at=func.now(), expires_at=self._expiry())
             .returning(User.uid, User.mail)
         )
         async with self._database.transaction() as connection:
             account = (await connection.execute(statement)).first()
         if account is None:
-            raise Unauthenticated(await self._why_not_renewed(session_id, refresh_token))
+            raise Unauthenticated(await self._renewal_refusal(session_id, refresh_token))
         return self._signed_in(account.uid, account.mail, session_id, successor)
 
     async def logout(self, principal: Principal) -> None:
-        """End the session `principal` signed in with: its access and refresh tokens are good no more.
+        """End the session of `principal`; its access and refresh tokens become invalid.
 
         Raises:
             BadUserInput: the credential is an API key, which has no session.
         """
         if not principal.credential.startswith(_CREDENTIAL):
-            raise BadUserInput("An API key has no session to sign out of; sign in with a password instead.")
+            raise BadUserInput("An API key has no session; only a session can be ended.")
         await self._end_session(Session.id == UUID(principal.credential.removeprefix(_CREDENTIAL)), "logout")
 
     async def identify_token(self, token: str) -> Principal:
-        """The account an access token speaks for, as it is now. One statement.
+        """The account of an access token, as stored now. One statement.
 
         Raises:
-            Unauthenticated: the token is no good, its session has ended, or the account is not active.
+            Unauthenticated: the token is invalid, its session has ended, or the account is not active.
         """
         claims = read_access_token(self._settings, token)
         statement = (
@@ -214,13 +214,13 @@ class Sessions:
         )
 
     async def _account(self, mail: str) -> Row[Any] | None:
-        if len(mail) > MAIL_LENGTH or not mail.isprintable():  # PostgreSQL cannot even compare some of these
+        if len(mail) > MAIL_LENGTH or not mail.isprintable():  # some of these PostgreSQL cannot compare
             return None
         columns = (User.uid, User.mail, User.password, User.f2a, User.active)
         return await self._database.row(select(*columns).where(User.mail == mail))
 
     async def _refusal(self, account: Row[Any] | None, password: str, totp: str | None) -> str | None:
-        """Why this is not the account's owner, for the log; None where it is. The password costs time in any case."""
+        """The reason to refuse, for the log; None to accept. A password check takes its time in every case."""
         matches = await matches_in_thread(password, account and account.password)
         if account is None:
             return "unknown account"
@@ -235,7 +235,7 @@ class Sessions:
         accepted = await use_code(self._redis, account.uid, account.f2a, totp, datetime.now(UTC))
         return None if accepted else "wrong or used one-time code"
 
-    async def _why_not_renewed(self, session_id: UUID, refresh_token: str) -> str:
+    async def _renewal_refusal(self, session_id: UUID, refresh_token: str) -> str:
         not_current = and_(Session.id == session_id, Session.refresh_hash != _digest(refresh_token))
         if await self._end_session(not_current, "refresh token re-used"):
             _log.warning("refresh_token_reused", session=str(session_id))
@@ -243,7 +243,7 @@ class Sessions:
         return "This session has ended; sign in again."
 
     async def _end_session(self, which: ColumnElement[bool], reason: str) -> bool:
-        """Whether there was a session alive to end."""
+        """End a session; returns False if it had ended or expired."""
         statement = update(Session).where(which, alive()).values(revoked_at=func.now(), reason=reason)
         async with self._database.transaction() as connection:
             uid: int | None = (await connection.execute(statement.returning(Session.uid))).scalar()
@@ -251,7 +251,7 @@ class Sessions:
             await announce(self._redis, uid)
         return uid is not None
 
-    def _end(self) -> datetime:
+    def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=self._settings.refresh_token_days)
 
     def _signed_in(self, uid: int, mail: str, session_id: UUID, refresh_token: str) -> SignedIn:
@@ -274,5 +274,5 @@ def _digest(refresh_token: str) -> bytes:
     return hashlib.sha256(refresh_token.encode()).digest()
 
 
-def _noted(text: str | None) -> str | None:
-    return None if text is None else "".join(filter(str.isprintable, text[:_NOTED_CHARACTERS]))
+def _printable(text: str | None) -> str | None:
+    return None if text is None else "".join(filter(str.isprintable, text[:_MAX_CLIENT_TEXT]))

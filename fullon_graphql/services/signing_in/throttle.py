@@ -1,8 +1,8 @@
-"""Failed sign-ins are counted per account and per address; beyond the limit a sign-in is refused unseen.
+"""Throttling of failed sign-ins, per account and per address.
 
-The counts are moving windows in Redis, so they hold across workers. Without Redis nobody signs in: a guesser must not
-gain unlimited tries by making it stall, and a count per process would need a bound an attacker could fill. Who is
-signed in already (access tokens, refresh tokens, API keys) does not notice.
+The counts are moving windows in Redis, shared by all workers. Sign-in is refused while Redis does not answer: stalling
+Redis must not give an attacker unlimited attempts, and an attacker could fill a bounded count per process. Access
+tokens, refresh tokens and API keys keep working.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from fullon_graphql.cache import keys
 from fullon_graphql.errors import RateLimited, ServiceUnavailable
 
 ADDRESS_FACTOR = 10
-"""An office or a mobile network may share one address among many accounts."""
+"""Limit of an address as a multiple of an account's limit: many accounts may share one address."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Throttle:
-    """The counts of failed sign-ins. `limit` is written as `5 per minute`."""
+    """Counts failed sign-ins. `limit` has the form `5 per minute`."""
 
     def __init__(self, client: Redis, limit: str) -> None:
         self._per_account = parse(limit)
@@ -47,30 +47,30 @@ class Throttle:
         self._windows = MovingWindowRateLimiter(storage)
 
     async def check(self, mail: str, address: str | None) -> None:
-        """Pass where neither the account nor the address has used up its failures.
+        """Return if account and address are below the limit.
 
         Raises:
-            RateLimited: with the seconds until the oldest failure is forgotten.
+            RateLimited: with the seconds until the oldest failure expires.
             ServiceUnavailable: Redis does not answer.
         """
         async with _redis_needed():
-            for item, who in self._counted(mail, address):
-                window = await self._windows.get_window_stats(item, who)
+            for item, subject in self._counted(mail, address):
+                window = await self._windows.get_window_stats(item, subject)
                 if window.remaining <= 0:
                     raise _too_many(window.reset_time)
 
     async def count_failure(self, mail: str, address: str | None) -> None:
-        """Remember one failure for the account, known or not, and for the address.
+        """Count one failure for the account, existing or not, and for the address.
 
         Raises:
             ServiceUnavailable: Redis does not answer.
         """
         async with _redis_needed():
-            for item, who in self._counted(mail, address):
-                await self._windows.hit(item, who)
+            for item, subject in self._counted(mail, address):
+                await self._windows.hit(item, subject)
 
     async def forget_failures(self, mail: str) -> None:
-        """Clear the account's count after a success. The address keeps its own: it may be guessing at others.
+        """Clear the account's count after a success. The address keeps its count, which covers other accounts.
 
         Raises:
             ServiceUnavailable: Redis does not answer.
@@ -89,7 +89,7 @@ async def _redis_needed() -> AsyncIterator[None]:
         yield
     except redis.exceptions.RedisError as error:
         _log.warning("sign_in_refused_without_redis", error=type(error).__name__)
-        raise ServiceUnavailable("redis", "Nobody can sign in at the moment; try again shortly.") from error
+        raise ServiceUnavailable("redis", "Sign-in is not possible at the moment; try again shortly.") from error
 
 
 def _too_many(reset_time: float) -> RateLimited:
@@ -98,15 +98,15 @@ def _too_many(reset_time: float) -> RateLimited:
 
 
 def _account(mail: str) -> str:
-    """Hashed, because what people type into the wrong field does not belong into a key."""
+    """Hashed: a password typed into the wrong field must not appear in a key."""
     return "account:" + hashlib.sha256(mail.encode(errors="surrogatepass")).hexdigest()
 
 
 def _network(address: str) -> str:
-    """One household holds a whole /64 of IPv6, so that is what counts as one address."""
+    """An IPv6 /64 counts as one address: one subscriber usually has all of it."""
     try:
         parsed = ipaddress.ip_address(address)
-    except ValueError:  # a unix socket, or a test client's name
+    except ValueError:  # a Unix socket or a host name
         return f"address:{hashlib.sha256(address.encode(errors='surrogatepass')).hexdigest()}"
     if isinstance(parsed, ipaddress.IPv6Address):
         return f"address:{parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False).network_address}"

@@ -1,4 +1,4 @@
-"""One-time codes are good for one sign-in: which ones were used is remembered until their time is over."""
+"""One-time codes are valid once: used codes are stored until they expire."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from redis.asyncio import Redis
 from fullon_graphql.auth.totp import STEP_SECONDS, WINDOW, matching_step
 from fullon_graphql.cache import keys
 
-_REMEMBERED_SECONDS = (2 * WINDOW + 1) * STEP_SECONDS
+_TTL_SECONDS = (2 * WINDOW + 1) * STEP_SECONDS
 
 
 async def use_code(client: Redis, uid: int, f2a: str, code: str, now: datetime) -> bool:
-    """Whether `code` is one of the account's current ones and was not used before; from now on it is.
+    """True if `code` is current and was not used before; marks it as used.
 
     Raises:
-        redis.exceptions.RedisError: Redis does not answer; without its memory no code is accepted.
+        redis.exceptions.RedisError: Redis does not answer, so no code is accepted.
     """
     step = matching_step(f2a, code, now)
     if step is None:
         return False
-    first = await client.set(keys.used_totp(uid, step), 1, nx=True, ex=_REMEMBERED_SECONDS)
-    return bool(first)
+    unused = await client.set(keys.used_totp(uid, step), 1, nx=True, ex=_TTL_SECONDS)
+    return bool(unused)

@@ -1,1 +1,1 @@
-"""How rows are changed: one unit of work, audited, idempotent, with a dry run."""
+"""Changes: one transaction each, audited, idempotent, with a dry run."""

@@ -1,6 +1,6 @@
-"""Whether values can be stored, asked before PostgreSQL is: so that the answer names the field that is to blame.
+"""Checks of input before it reaches PostgreSQL, so that the error names the field.
 
-Fields are named as the graph spells them: `order_type` is `orderType`.
+Fields are named as in the graph: `order_type` is `orderType`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def storable(table: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` for columns of `table`, once each fits into its column. A null where none may be means "as it was".
+    """`values` after a check against the columns of `table`. A null for a column that is NOT NULL is dropped.
 
     Raises:
-        BadUserInput: a text is too long or holds what PostgreSQL cannot store, or a number is out of range.
+        BadUserInput: a text is too long or has characters that PostgreSQL cannot store, or a number is out of range.
     """
     columns = inspect(table).columns
     kept = {name: value for name, value in values.items() if value is not None or columns[name].nullable}
@@ -32,10 +32,10 @@ def storable(table: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def not_blank(values: Mapping[str, Any], *names: str) -> None:
-    """Each text that is among `values` says something.
+    """Require that each named text in `values` is not blank.
 
     Raises:
-        BadUserInput: one is empty, or nothing but blanks.
+        BadUserInput: one is empty or has only blanks.
     """
     for name in names:
         if not str(values.get(name, "something")).strip():
@@ -43,7 +43,7 @@ def not_blank(values: Mapping[str, Any], *names: str) -> None:
 
 
 def positive(values: Mapping[str, Any], *names: str) -> None:
-    """Each number that is among `values`, and not null, is above 0.
+    """Require that each named number in `values` is null or above 0.
 
     Raises:
         BadUserInput: one is 0 or less.
@@ -51,11 +51,11 @@ def positive(values: Mapping[str, Any], *names: str) -> None:
     for name in names:
         value = values.get(name)
         if value is not None and not value > 0:
-            raise BadUserInput(f"`{spelled(name)}` is {value}; it takes a number above 0.", field=spelled(name))
+            raise BadUserInput(f"`{spelled(name)}` is {value}; it must be above 0.", field=spelled(name))
 
 
 def not_negative(values: Mapping[str, Any], *names: str) -> None:
-    """Each number that is among `values`, and not null, is 0 or above.
+    """Require that each named number in `values` is null, 0 or above.
 
     Raises:
         BadUserInput: one is negative.
@@ -67,36 +67,36 @@ def not_negative(values: Mapping[str, Any], *names: str) -> None:
 
 
 def one_of(value: str, choices: Iterable[str], field: str) -> str:
-    """The choice that `value` is, in any letter case.
+    """The choice that equals `value`, ignoring case.
 
     Raises:
-        BadUserInput: it is none.
+        BadUserInput: there is none.
     """
     by_name = {choice.lower(): choice for choice in choices}
     found = by_name.get(value.strip().lower())
     if found is None:
-        raise BadUserInput(f"`{field}` is one of {', '.join(by_name.values())}; {value[:40]!r} came.", field=field)
+        raise BadUserInput(f"`{field}` is one of {', '.join(by_name.values())}; got {value[:80]!r}.", field=field)
     return found
 
 
 def unchanged_since(expected: datetime | None, actual: datetime) -> None:
-    """The row is the one the caller has seen.
+    """Require that the row has not changed since the caller read it.
 
     Raises:
-        Conflict: its timestamp is another than `expected` (None expects nothing).
+        Conflict: its timestamp is not `expected`, unless that is None.
     """
     if expected is not None and expected != actual:
-        raise Conflict(f"The row's timestamp is {actual.isoformat()}, not {expected.isoformat()}: look at it again.")
+        raise Conflict(f"The row's timestamp is {actual.isoformat()}, not {expected.isoformat()}; read the row again.")
 
 
 def spelled(name: str) -> str:
-    """The graph's spelling of a Python name."""
+    """The name in the graph for a Python name."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
 
 def has_only_storable(text: str) -> bool:
-    """False where a text holds what PostgreSQL's cannot: NUL, or half a character."""
+    """False if a text has a NUL or a lone surrogate, which PostgreSQL cannot store."""
     return not _UNSTORABLE.search(text)
 
 
@@ -107,7 +107,7 @@ def _fits(column: Column[Any], field: str, value: Any) -> None:
         case Integer() if isinstance(value, int):
             most = 2**15 - 1 if isinstance(column.type, SmallInteger) else 2**31 - 1
             if not -most <= value <= most:
-                raise BadUserInput(f"`{field}` is {value}; it takes a number up to {most}.", field=field)
+                raise BadUserInput(f"`{field}` is {value}; it must be between -{most} and {most}.", field=field)
         case Double() if isinstance(value, (int, float)) and not math.isfinite(value):
             raise BadUserInput(f"`{field}` must be a finite number.", field=field)
         case _:
@@ -116,6 +116,6 @@ def _fits(column: Column[Any], field: str, value: Any) -> None:
 
 def _fits_text(value: str, length: int | None, field: str) -> None:
     if length is not None and len(value) > length:
-        raise BadUserInput(f"`{field}` has {len(value)} characters; it takes at most {length}.", field=field)
+        raise BadUserInput(f"`{field}` has {len(value)} characters; at most {length} are allowed.", field=field)
     if not has_only_storable(value):
-        raise BadUserInput(f"`{field}` holds a character that cannot be stored.", field=field)
+        raise BadUserInput(f"`{field}` has a character that cannot be stored.", field=field)

@@ -1,4 +1,4 @@
-"""What PostgreSQL's constraints refuse, as sentences. They decide: whoever looks beforehand may be overtaken."""
+"""Messages for violated constraints. Only a constraint decides reliably: a check before the insert can race."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TAKEN = {
     "trades": "This trade of this order is stored on another account already.",
     "cat_strategies": "There is a strategy template of this name already.",
 }
-"""By table and not by constraint: installations name their constraints as they like."""
+"""By table, because installations may name their constraints differently."""
 
 _HELD = {
     "simulations": "it has simulations",
@@ -25,19 +25,19 @@ _HELD = {
     "cat_exchanges_params": "it has parameters",
     "users": "it manages other accounts",
 }
-"""Tables whose rows keep what they point at from being deleted."""
+"""Why a row cannot be deleted, by the table that refers to it."""
 
 
 def explained(error: IntegrityError) -> Conflict | None:
-    """What a unique constraint or a foreign key has refused; None for what should have been checked before."""
+    """The error for a violated unique constraint or foreign key; None for other violations."""
     cause = error.driver_exception
     table = str(getattr(cause, "table_name", ""))
     match getattr(cause, "sqlstate", None):
         case "23505":
-            return Conflict(_TAKEN.get(table, "There is one like this already."))
+            return Conflict(_TAKEN.get(table, "A row with these values exists already."))
         case "23503" | "23001" if "referenced from" in (getattr(cause, "detail", "") or ""):
-            return Conflict(f"It cannot be deleted: {_HELD.get(table, f'rows of {table} need it')}.")
+            return Conflict(f"It cannot be deleted: {_HELD.get(table, f'rows of {table} refer to it')}.")
         case "23503":
-            return Conflict("What it refers to has just been deleted.")
+            return Conflict("The row that it refers to has just been deleted.")
         case _:
             return None

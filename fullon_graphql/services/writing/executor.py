@@ -1,11 +1,11 @@
-"""How anything is changed: checked, in one transaction, audited, at most once per key, and not at all in a dry run.
+"""Changes: checked, in one transaction, audited, at most once per idempotency key, without effect in a dry run.
 
-A service that changes something is handed an open `Write` and answers the key of the row. It finds the row through
-its own `visible`, and everything it does goes through the write's connection. `Writes.perform` does the rest, for
-whichever face has asked:
+A service function that changes something receives an open `UnitOfWork` and returns the key of the row. It finds rows
+with `find`, which applies the access rules, and executes everything on the unit's connection.
+`ChangeExecutor.perform` does the rest, for GraphQL and REST alike:
 
-    intent = Intent(caller, "createBot", {"name": "grid"}, request_id)
-    bot = await writes.perform(intent, lambda write: bots.create(write, {"name": "grid"}), answer)
+    request = ChangeRequest(caller, "createBot", {"name": "grid"}, request_id)
+    bot = await writes.perform(request, lambda write: bots.create(write, {"name": "grid"}), answer)
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ from fullon_graphql.services.writing.idempotency import Claim
 
 T = TypeVar("T")
 Key = int | str | list[int] | bool
-"""What a change answers: the key of the row it is about, or True for one that is no more."""
+"""The result of a change: the key of the changed row, or True for a deleted one."""
 
 SECRET_INPUTS = {"password", "current_password", "new_password", "code"}
-"""Arguments of which even the digest must tell nothing."""
+"""Arguments that enter the input digest as a keyed hash only."""
 
 CREDENTIALS = {"User", "Session", "ApiKey"}
-"""Entities that say who may do what."""
+"""Entities whose changes affect what a caller may do."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeRequest:
-    """Somebody wants something changed."""
+    """A requested change."""
 
     caller: Caller
     operation: str
-    """Name of the mutation, e.g. `createBot`; also where the wish came over REST."""
+    """Name of the mutation, e.g. `createBot`, also for requests over REST."""
     arguments: Mapping[str, Any]
-    """What was asked for, by Python names, as values that JSON can carry."""
+    """The input by Python names, as JSON values."""
     request_id: str
     idempotency_key: str | None = None
     dry_run: bool = False
@@ -68,7 +68,7 @@ class ChangeRequest:
 
 @dataclass
 class UnitOfWork:
-    """A change under way: the open transaction, in whose name, and what has been done so far."""
+    """A change in progress: its principal, its open transaction and the rows changed so far."""
 
     principal: Principal
     connection: AsyncConnection
@@ -77,11 +77,11 @@ class UnitOfWork:
     services: ServiceManager
     dry_run: bool
     shown_once: str | None = None
-    """A secret that only the first answer to this change may carry."""
+    """A secret that only the first response to this change may contain."""
     stale: set[str] = field(default_factory=set)
-    """Keys of the platform's own cache that this change makes untrue."""
+    """Keys of the platform's own cache that this change invalidates."""
     stale_patterns: set[str] = field(default_factory=set)
-    """Patterns of such keys, where nobody knows which ones there are."""
+    """Patterns of such keys, for keys that cannot be derived from the row."""
     images: list[tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]] = field(default_factory=list)
     """Every changed row: entity, key, before and after."""
 
@@ -98,39 +98,39 @@ class UnitOfWork:
         return found
 
     async def insert(self, table: type[Any], values: Mapping[str, Any]) -> Row[Any]:
-        """The new row, as PostgreSQL has completed it."""
+        """Insert a row; returns it with its defaults."""
         row: Row[Any] = (await self.connection.execute(insert(table).values(**values).returning(table))).one()
-        self._note(table, None, row)
+        self._record(table, None, row)
         return row
 
     async def update(self, table: type[Any], row: Row[Any], values: Mapping[str, Any]) -> Row[Any]:
-        """The row with new values; without any it stays as it is."""
+        """Update a row; returns it. Without `values` the row is only recorded in the audit log."""
         if not values:
-            self._note(table, row, row)
+            self._record(table, row, row)
             return row
         changed = update(table).where(_identified(table, _key(table, row))).values(**values).returning(table)
         new: Row[Any] = (await self.connection.execute(changed)).one()
-        self._note(table, row, new)
+        self._record(table, row, new)
         return new
 
     async def delete(self, table: type[Any], row: Row[Any]) -> None:
-        """Delete the row, with everything that PostgreSQL deletes together with it."""
+        """Delete a row, with all rows that PostgreSQL deletes by cascade."""
         await self.connection.execute(delete(table).where(_identified(table, _key(table, row))))
-        self._note(table, row, None)
+        self._record(table, row, None)
 
-    def note(self, entity: str, key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
-        """Let the audit log know of a change: what it was, and what it is now."""
+    def record(self, entity: str, key: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+        """Record a change for the audit log."""
         self.images.append((entity, key, before, after))
 
-    def _note(self, table: type[Any], before: Row[Any] | None, after: Row[Any] | None) -> None:
+    def _record(self, table: type[Any], before: Row[Any] | None, after: Row[Any] | None) -> None:
         row = after if after is not None else before
-        assert row is not None, "one of them is there"
+        assert row is not None, "before and after are not both None"
         key = ", ".join(map(str, _key(table, row)))
-        self.note(table.__name__, key, image(table, before), image(table, after))
+        self.record(table.__name__, key, image(table, before), image(table, after))
 
 
 class ChangeExecutor:
-    """The way to change what one installation stores."""
+    """Executes the changes of one installation."""
 
     def __init__(self, database: Database, redis: Redis, services: ServiceManager, settings: Settings) -> None:
         self._database = database
@@ -140,56 +140,58 @@ class ChangeExecutor:
 
     async def perform(
         self,
-        intent: ChangeRequest,
+        request: ChangeRequest,
         change: Callable[[UnitOfWork], Awaitable[Key]],
         answer: Callable[[UnitOfWork, Key], Awaitable[T]],
     ) -> T:
-        """Run `change` and commit it; the result is what `answer` reads for its key, in the same transaction.
+        """Run `change` and commit it; the result is what `answer` reads for its key in the same transaction.
 
-        A repetition, by its key, changes nothing and is answered anew. Nothing is left of a change that fails, nor of
-        a dry run, except that the numbers it drew for new rows are used up.
+        A repetition with the same idempotency key changes nothing and reads the row again. A failed change and a dry
+        run leave nothing behind but gaps in sequences.
 
         Raises:
-            Unauthenticated: nobody is signed in.
+            Unauthenticated: the caller is not signed in.
             Forbidden: the credential may not write.
-            Conflict: a constraint of the database stands against it, or the key was used for something else.
-            FullonError: whatever `change` and `answer` refuse.
+            Conflict: a constraint of the database is violated, or the key was used for a different change.
+            FullonError: as raised by `change` and `answer`.
         """
-        principal = signed_in(intent.caller, Scope.WRITE)
-        digest = self._digest(intent)
-        claim = _claim(intent, principal, digest)
+        principal = signed_in(request.caller, Scope.WRITE)
+        digest = self._digest(request)
+        claim = _claim(request, principal, digest)
         async with self._database.engine.connect() as connection:
-            write = UnitOfWork(principal, connection, self._settings, self._redis, self._services, intent.dry_run)
+            write = UnitOfWork(principal, connection, self._settings, self._redis, self._services, request.dry_run)
             try:
-                if claim and (known := await idempotency.take(connection, claim, self._expiry())) is not None:
-                    return await answer(write, known)
+                if claim and (result := await idempotency.acquire(connection, claim, self._expiry())) is not None:
+                    return await answer(write, result)
                 key = await change(write)
-                answered = await answer(write, key)
-                if not intent.dry_run:
-                    await self._seal(intent, write, digest, claim, key)
+                response = await answer(write, key)
+                if not request.dry_run:
+                    await self._complete(request, write, digest, claim, key)
             except IntegrityError as error:
-                # Without its cause: the failed statement may carry what no log should.
+                # Without its cause: the failed statement may contain secrets.
                 raise (explained(error) or error) from None
-        if not intent.dry_run:
-            await self._forget_stale(write)
+        if not request.dry_run:
+            await self._invalidate_cache(write)
             await self._announce(write)
-        return answered
+        return response
 
-    async def _seal(self, intent: ChangeRequest, write: UnitOfWork, digest: str, claim: Claim | None, key: Key) -> None:
-        """Everything that makes it final, in an order that cannot wait in a circle: the audit log's lock comes last."""
+    async def _complete(
+        self, request: ChangeRequest, write: UnitOfWork, digest: str, claim: Claim | None, key: Key
+    ) -> None:
+        """Record and commit the change. The lock of the audit log comes last, which rules out deadlocks."""
         if claim:
-            await idempotency.settle(write.connection, claim, key)
-        entity, row_key, before, after = _as_one(write)
+            await idempotency.store_result(write.connection, claim, key)
+        entity, row_key, before, after = _audit_images(write)
         principal = write.principal
         event = Event(
-            principal.uid, principal.credential, intent.operation, entity, row_key, digest, before, after,
-            intent.request_id,
+            principal.uid, principal.credential, request.operation, entity, row_key, digest, before, after,
+            request.request_id,
         )  # fmt: skip
         await audit.append(write.connection, event)
         await write.connection.commit()
 
-    async def _forget_stale(self, write: UnitOfWork) -> None:
-        """Make the platform's programs read anew what has changed; see the cache in the platform's own library."""
+    async def _invalidate_cache(self, write: UnitOfWork) -> None:
+        """Delete the stale keys of the platform's own cache, so that its programs read the rows again."""
         try:
             stale = set(write.stale)
             for pattern in write.stale_patterns:
@@ -198,17 +200,17 @@ class ChangeExecutor:
                 await self._redis.delete(*stale)
         except (redis.exceptions.RedisError, OSError) as error:
             _log.warning(
-                "stale_cache_left", keys=sorted(write.stale | write.stale_patterns), error=type(error).__name__
+                "cache.not_invalidated", keys=sorted(write.stale | write.stale_patterns), error=type(error).__name__
             )
 
     async def _announce(self, write: UnitOfWork) -> None:
-        """Have open connections looked at, where what their credentials may do could have changed."""
+        """Ask for a check of open connections if the change may affect what their credentials may do."""
         rows = [before or after or {} for entity, _, before, after in write.images if entity in CREDENTIALS]
         for uid in {row["uid"] for row in rows}:
             await announce(self._redis, uid)
 
-    def _digest(self, intent: ChangeRequest) -> str:
-        """SHA-256 over the operation and its input. Secrets enter as a keyed hash, for short ones could be guessed."""
+    def _digest(self, request: ChangeRequest) -> str:
+        """SHA-256 over the operation and its input. Secrets enter as a keyed hash: short ones could be guessed."""
         secret = self._settings.jwt_secret_key.get_secret_value().encode()
 
         def hidden(name: str, value: Any) -> Any:
@@ -218,7 +220,7 @@ class ChangeExecutor:
                 return hmac.new(secret, value.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
             return value
 
-        facts = [intent.operation, hidden("", intent.arguments)]
+        facts = [request.operation, hidden("", request.arguments)]
         return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     def _expiry(self) -> datetime:
@@ -226,22 +228,22 @@ class ChangeExecutor:
 
 
 def image(table: type[Any], row: Row[Any] | None) -> dict[str, Any] | None:
-    """A row as the audit log keeps it: every column but the secret ones."""
+    """A row as stored in the audit log: every column that is not secret."""
     if row is None:
         return None
     columns = inspect(table).columns
     return {name: value for name, value in row._mapping.items() if not is_secret(columns[name])}
 
 
-def _claim(intent: ChangeRequest, principal: Principal, digest: str) -> Claim | None:
-    if intent.idempotency_key is None:
+def _claim(request: ChangeRequest, principal: Principal, digest: str) -> Claim | None:
+    if request.idempotency_key is None:
         return None
-    claim = Claim(principal.uid, intent.idempotency_key, intent.operation, digest)
-    return None if intent.dry_run else claim
+    claim = Claim(principal.uid, request.idempotency_key, request.operation, digest)
+    return None if request.dry_run else claim
 
 
-def _as_one(write: UnitOfWork) -> tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    """What the audit log says of a change: its first row, and what else was changed under the name of its kind."""
+def _audit_images(write: UnitOfWork) -> tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """The images of a change for the audit log: its first row, and further rows under the name of their entity."""
     (entity, key, before, after), *others = write.images
     for kind, *_ in others:
         rows = [(old, new) for other, _, old, new in others if other == kind]

@@ -1,7 +1,7 @@
-"""Changes that must not happen twice: whoever repeats a change with its key is answered as the first time.
+"""Idempotency keys: a change that is repeated with its key has no further effect.
 
-The record is written in the transaction of the change itself, so the two are there together or not at all. Of
-several at once the first holds the record; the others wait for it, for as long as a statement may take.
+The record is written in the transaction of the change, so that both are committed or neither is. Concurrent requests
+with the same key wait for the first one, at most for the statement timeout.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from fullon_graphql.errors import BadUserInput, Conflict
 from fullon_graphql.models import IdempotencyRecord as Record
 
 KEY_LENGTH = 200
-_PRUNED_AT_ONCE = 100
+_PRUNE_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One person's key, and what it is to stand for."""
+    """An idempotency key of one user, and the change it belongs to."""
 
     uid: int
     key: str
@@ -32,15 +32,15 @@ class Claim:
 
     def __post_init__(self) -> None:
         if not 0 < len(self.key) <= KEY_LENGTH or not self.key.isprintable():
-            message = f"`idempotencyKey` has 1 to {KEY_LENGTH} printable characters, for example a UUID."
+            message = f"`idempotencyKey` must have 1 to {KEY_LENGTH} printable characters, for example a UUID."
             raise BadUserInput(message, field="idempotencyKey")
 
 
-async def take(connection: AsyncConnection, claim: Claim, expires_at: datetime) -> Any | None:
-    """None where the key is new and now taken; else the result of the change that it stands for.
+async def acquire(connection: AsyncConnection, claim: Claim, expires_at: datetime) -> Any | None:
+    """Acquire a new key and return None, or return the result of the change that has used the key.
 
     Raises:
-        Conflict: it stands for a change with other input.
+        Conflict: the key was used for a change with different input.
     """
     facts = {"operation": claim.operation, "input_digest": claim.input_digest, "expires_at": expires_at}
     wanted = insert(Record).values(uid=claim.uid, key=claim.key, **facts)
@@ -51,30 +51,30 @@ async def take(connection: AsyncConnection, claim: Claim, expires_at: datetime) 
     )
     if (await connection.execute(expired.returning(Record.key))).first():
         return None
-    return _same(claim, (await connection.execute(_of(claim))).one())
+    return _result_of(claim, (await connection.execute(_select_claim(claim))).one())
 
 
-async def settle(connection: AsyncConnection, claim: Claim, result: Any) -> None:
-    """Note the result with the key, and forget some keys whose time is over."""
+async def store_result(connection: AsyncConnection, claim: Claim, result: Any) -> None:
+    """Store the result with the key, and delete some expired keys."""
     await connection.execute(
         update(Record).where(Record.uid == claim.uid, Record.key == claim.key).values(result=result)
     )
-    over = (
+    expired = (
         select(Record.uid, Record.key)
         .where(Record.expires_at <= func.now())
-        .limit(_PRUNED_AT_ONCE)
-        .with_for_update(skip_locked=True)  # never waits, so it can stand in nobody's way
-        .cte("over")
+        .limit(_PRUNE_BATCH)
+        .with_for_update(skip_locked=True)  # never waits
+        .cte("expired")
     )
-    await connection.execute(delete(Record).where(Record.uid == over.c.uid, Record.key == over.c.key))
+    await connection.execute(delete(Record).where(Record.uid == expired.c.uid, Record.key == expired.c.key))
 
 
-def _of(claim: Claim) -> Any:
+def _select_claim(claim: Claim) -> Any:
     columns = (Record.operation, Record.input_digest, Record.result)
     return select(*columns).where(Record.uid == claim.uid, Record.key == claim.key)
 
 
-def _same(claim: Claim, found: Any) -> Any:
+def _result_of(claim: Claim, found: Any) -> Any:
     if (found.operation, found.input_digest) != (claim.operation, claim.input_digest):
-        raise Conflict(f"This idempotencyKey has been used for another {found.operation}; take a new one.")
+        raise Conflict(f"This idempotencyKey was used for a different {found.operation}; use a new key.")
     return found.result

@@ -90,7 +90,7 @@ class GraphQLSession(WebSocketSession):
         self._has_begun = True
         credential = credential_in_payload(payload) or self._credential
         try:
-            caller = await self._context.worker.authenticator.identify(credential, anew=True)
+            caller = await self._context.worker.authenticator.identify(credential, fresh=True)
             if isinstance(caller, Anonymous):
                 self._close(FORBIDDEN, "Forbidden")
                 return

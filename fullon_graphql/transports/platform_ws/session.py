@@ -86,7 +86,7 @@ class PlatformSession(WebSocketSession):
 
     async def _sign_in(self, credential: Credential) -> None:
         try:
-            caller = await self._context.worker.authenticator.identify(credential, anew=True)
+            caller = await self._context.worker.authenticator.identify(credential, fresh=True)
             if isinstance(caller, Anonymous):
                 self._close(POLICY, INVALID_TOKEN)
                 return

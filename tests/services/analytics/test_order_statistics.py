@@ -16,7 +16,7 @@ from fullon_graphql.services.analytics.ledger import Period, Scope
 from fullon_graphql.services.analytics.order_statistics import OrderStatistics, StatusCount
 from tests.fixtures.graph import principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order, person
-from tests.services.books import DAY_ONE, dry, fill, live
+from tests.services.trade_rows import DAY_ONE, dry, fill, live
 
 ME, SOMEBODY, BOSS = principal(TRADER), principal(OTHER), principal(ADMIN, admin=True)
 STATUSES = ["New", "OPEN", "partially_filled", "filled", "Filled", "canceled", "CANCELLED", "rejected", "lost"]

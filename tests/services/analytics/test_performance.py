@@ -24,7 +24,7 @@ from fullon_graphql.services.analytics.performance import Performance
 from tests.conftest import Count
 from tests.fixtures.graph import principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
-from tests.services.books import DAY_ONE, dry, fill, live
+from tests.services.trade_rows import DAY_ONE, dry, fill, live
 
 ME, SOMEBODY, BOSS = principal(TRADER), principal(OTHER), principal(ADMIN, admin=True)
 ALL = Scope()

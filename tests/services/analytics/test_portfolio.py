@@ -19,7 +19,7 @@ from fullon_graphql.services.analytics.portfolio import Asset
 from tests.conftest import Count
 from tests.fixtures.graph import principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add
-from tests.services.books import fill, live
+from tests.services.trade_rows import fill, live
 
 ME, SOMEBODY, BOSS = principal(TRADER), principal(OTHER), principal(ADMIN, admin=True)
 

@@ -21,7 +21,7 @@ from fullon_graphql.services.analytics.trade_statistics import TradeStatistics
 from tests.conftest import Count
 from tests.fixtures.graph import principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
-from tests.services.books import DAY_ONE, dry, fill, live
+from tests.services.trade_rows import DAY_ONE, dry, fill, live
 
 ME, SOMEBODY, BOSS = principal(TRADER), principal(OTHER), principal(ADMIN, admin=True)
 ALL = Scope()

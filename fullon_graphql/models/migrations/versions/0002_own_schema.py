@@ -1,4 +1,4 @@
-"""Our own tables. Their schema is there already, for it holds Alembic's version table too."""
+"""Sessions. The schema exists already: it has Alembic's version table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes leave behind: the audit log, and the keys by which a repeated change is known."""
+"""The audit log and idempotency keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The change feed. What writes it stands in `models/triggers.py`, for that is renewed with every upgrade."""
+"""The change feed. Its triggers are in `models/triggers.py` and renewed by every upgrade."""
 
 from __future__ import annotations
 
