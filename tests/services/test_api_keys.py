@@ -48,7 +48,7 @@ async def test_a_hash_read_from_the_table_opens_nothing(
 ) -> None:
     hashed = stored_form(generate_key())
     await add_api_key(await add_account(), hashed)
-    with pytest.raises(Unauthenticated, match="not known"):
+    with pytest.raises(Unauthenticated, match="is unknown"):
         await api_keys.identify_api_key(hashed)
 
 
@@ -59,7 +59,7 @@ async def test_another_key_is_not_known(
     uid = await add_account()
     await add_api_key(uid, LEGACY)
     await add_api_key(uid, "short-key")
-    with pytest.raises(Unauthenticated, match="not known") as refused:
+    with pytest.raises(Unauthenticated, match="is unknown") as refused:
         await api_keys.identify_api_key(key)
     assert not key or key not in refused.value.message
 

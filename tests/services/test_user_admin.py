@@ -33,7 +33,7 @@ async def test_a_mail_has_one_account_and_the_error_carries_no_hash(
     database: Database, add_account: AddAccount
 ) -> None:
     await add_account()
-    with pytest.raises(Conflict, match="trader@fullon already") as refused:
+    with pytest.raises(Conflict, match="trader@fullon exists already") as refused:
         await create_account(database, "trader@fullon", "secret")
     assert "$2b$" not in "".join(traceback.format_exception(refused.value))
 
