@@ -33,7 +33,7 @@ export const createCache = () =>
           services: whole,
         },
       },
-      Bot: { fields: { orders: pages(), dryTrades: pages(), logs: pages(), status: whole } },
+      Bot: { fields: { status: whole } },
       Exchange: { fields: { balances: whole, positions: whole } },
     },
   });

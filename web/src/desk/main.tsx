@@ -1,4 +1,11 @@
 import "../ui/base.css";
+import "./desk.css";
+import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { SignIn } from "../ui/SignIn";
-createRoot(document.getElementById("root")!).render(<SignIn />);
+import { App } from "./App";
+
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,0 +1,101 @@
+/**
+ * A change with a preview: the same mutation runs first as a dry run, which checks everything and changes nothing, and
+ * then in earnest, with a key that makes it once however often the button or the network repeats it.
+ */
+import type { OperationVariables, TypedDocumentNode } from "@apollo/client";
+import { useMutation } from "@apollo/client/react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { sentence } from "../api/errors";
+import { newKey } from "../api/key";
+
+/** What a change shows of a row: its name for people, and the value. */
+export type Shown = Record<string, string | number | boolean | null | undefined>;
+
+interface Props<Data, Input> {
+  title: string;
+  confirm: string;
+  mutation: TypedDocumentNode<Data, any>;
+  /** The variables without `dryRun` and `idempotencyKey`. */
+  input: Input;
+  before: Shown;
+  after(data: Data): Shown;
+  onClose(): void;
+  children?: ReactNode;
+}
+
+/** Milliseconds without a keystroke after which the preview is asked for. */
+const SETTLED = 350;
+
+export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, children }: Props<Data, Input>) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [preview, { error: refusal }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>, { fetchPolicy: "no-cache" });
+  const [make, { loading, error }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>);
+  const [shown, show] = useState<Shown | null>(null);
+  const asked = JSON.stringify(input);
+  const key = useRef({ asked, value: newKey() });
+  if (key.current.asked !== asked) key.current = { asked, value: newKey() }; // another change has another key
+
+  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    let outdated = false;
+    const timer = setTimeout(async () => {
+      const { data } = await preview({ variables: { ...JSON.parse(asked), dryRun: true } }).catch(() => ({ data: undefined }));
+      if (!outdated) show(data ? after(data) : null);
+    }, SETTLED);
+    return () => {
+      outdated = true;
+      clearTimeout(timer);
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [asked, preview]);
+
+  async function submit() {
+    const { data } = await make({ variables: { ...input, idempotencyKey: key.current.value } }).catch(() => ({ data: undefined }));
+    if (data) onClose();
+  }
+
+  const problem = error ?? refusal;
+  const differences = shown ? Object.entries(shown).filter(([name, value]) => value !== before[name]) : [];
+  return (
+    <dialog ref={dialog} className="change" aria-label={title} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void submit();
+        }}
+      >
+        <h2>{title}</h2>
+        {children}
+        <div className="preview" aria-live="polite">
+          <h3>Preview, checked by the server</h3>
+          {problem ? (
+            <p className="problem">{sentence(problem)}</p>
+          ) : !shown ? (
+            <p className="muted">Checking …</p>
+          ) : differences.length ? (
+            <ul>
+              {differences.map(([name, value]) => (
+                <li key={name}>
+                  {name}: <del>{text(before[name])}</del> → <ins>{text(value)}</ins>
+                </li>
+              ))}
+            </ul>
+          ) : (
+            <p className="muted">Nothing changes.</p>
+          )}
+        </div>
+        <div className="actions">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={loading || !shown || Boolean(refusal) || !differences.length}>
+            {loading ? "Working …" : confirm}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+const text = (value: Shown[string]): string =>
+  value === null || value === undefined ? "–" : value === true ? "yes" : value === false ? "no" : String(value);

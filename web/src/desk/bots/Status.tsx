@@ -1,0 +1,31 @@
+import type { StatusFieldsFragment } from "../../gql/graphql";
+import { signed, tone } from "../format";
+import { Badge, Live } from "../parts";
+
+/** What a bot does just now. */
+export function Doing({ statuses }: { statuses: StatusFieldsFragment[] }) {
+  const [first] = statuses;
+  if (!first) return <span className="muted">–</span>;
+  return (
+    <span>
+      {first.status ?? "–"} <span className="muted">{first.symbol}</span>
+    </span>
+  );
+}
+
+/** The result of what it holds, in percent. */
+export function Performance({ statuses }: { statuses: StatusFieldsFragment[] }) {
+  const performance = statuses[0]?.performance;
+  return (
+    <span className={tone(performance)}>
+      <Live value={performance}>{performance == null ? "–" : `${signed(performance, 3)} %`}</Live>
+    </span>
+  );
+}
+
+export const Activity = ({ active, dryRun }: { active: boolean; dryRun: boolean }) => (
+  <>
+    <Badge kind={active ? "good" : "calm"}>{active ? "running" : "stopped"}</Badge>{" "}
+    {dryRun && <Badge kind="warn">dry run</Badge>}
+  </>
+);

@@ -1,0 +1,111 @@
+/** The parts that all views are made of: loading, empty and error states, live cells, badges. */
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { currentTime } from "../api/clock";
+import { sentence } from "../api/errors";
+import { age } from "./format";
+
+export function Loading({ rows = 8 }: { rows?: number }) {
+  return (
+    <div className="loading" role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, row) => (
+        <span key={row} />
+      ))}
+    </div>
+  );
+}
+
+export function Problem({ error, retry }: { error: unknown; retry?: () => void }) {
+  return (
+    <div className="state" role="alert">
+      <p className="problem">{sentence(error)}</p>
+      {retry && (
+        <button type="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+export const Empty = ({ children }: { children: ReactNode }) => <p className="state">{children}</p>;
+
+export function Panel({ title, extra, className = "", children }: { title: ReactNode; extra?: ReactNode; className?: string; children: ReactNode }) {
+  return (
+    <section className={`panel ${className}`}>
+      <header>
+        <h2>{title}</h2>
+        {extra}
+      </header>
+      {children}
+    </section>
+  );
+}
+
+/** A value that lights up for a moment when it changes. */
+export function Live({ value, children }: { value: number | null | undefined; children: ReactNode }) {
+  const cell = useRef<HTMLSpanElement>(null);
+  const before = useRef(value);
+  useEffect(() => {
+    const last = before.current;
+    before.current = value;
+    if (value == null || last == null || value === last || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    const wash = value > last ? "var(--up-wash)" : "var(--down-wash)";
+    cell.current?.animate([{ backgroundColor: wash }, { backgroundColor: "transparent" }], { duration: 900 });
+  }, [value]);
+  return (
+    <span ref={cell} className="live">
+      {children}
+    </span>
+  );
+}
+
+/** The server's time in seconds, anew each second. */
+export function useSecond(): number {
+  const [second, set] = useState(() => Math.floor(currentTime() / 1000));
+  useEffect(() => {
+    const timer = setInterval(() => set(Math.floor(currentTime() / 1000)), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return second;
+}
+
+/** Seconds after which a price is marked as stale. */
+export const STALE = 30;
+
+export function Age({ time, now }: { time: string; now: number }) {
+  const seconds = Math.max(0, now - Date.parse(time) / 1000);
+  const stale = seconds > STALE;
+  return <span className={stale ? "stale" : "muted"}>{stale ? `stale, ${age(seconds)}` : age(seconds)}</span>;
+}
+
+export function Badge({ kind, children }: { kind: "good" | "bad" | "warn" | "calm" | "accent"; children: ReactNode }) {
+  return <span className={`badge ${kind}`}>{children}</span>;
+}
+
+export const Side = ({ side }: { side: string }) => <span className={side === "BUY" ? "up" : "down"}>{side}</span>;
+
+const STATUS = { filled: "good", canceled: "calm", rejected: "bad", New: "accent", open: "accent", pending: "accent" } as const;
+
+export const OrderStatus = ({ status }: { status: string }) => (
+  <Badge kind={STATUS[status as keyof typeof STATUS] ?? "warn"}>{status.replace("_", " ").toLowerCase()}</Badge>
+);
+
+/** Calls `reached` when the reader comes near the end of a list. */
+export function MoreBelow({ more, reached }: { more: boolean; reached: () => void }) {
+  const end = useRef<HTMLDivElement>(null);
+  const call = useRef(reached);
+  call.current = reached;
+  useEffect(() => {
+    if (!more || !end.current) return undefined;
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && call.current(), { rootMargin: "300px" });
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [more]);
+  return more ? (
+    <div ref={end} className="more">
+      <button type="button" className="link" onClick={reached}>
+        More
+      </button>
+    </div>
+  ) : null;
+}

@@ -1,0 +1,1 @@
+export default function V(_: Record<string, unknown>) { return <p>soon</p>; }
