@@ -37,14 +37,14 @@ const volumeFormat = new Intl.NumberFormat("en", { maximumFractionDigits: 8 });
 export const volume = (value: number | null | undefined): string =>
   value === null || value === undefined ? "–" : volumeFormat.format(value);
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short" });
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: "UTC" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", timeZone: "UTC" });
 
-/** The time of day, with the day before it where that is not today. */
+/** The time of day in UTC, as charts and candles have it, with the day before it where that is not today. */
 export function moment(time: string | null | undefined): string {
   if (!time) return "–";
   const date = new Date(time);
-  const today = new Date().toDateString() === date.toDateString();
+  const today = new Date().toISOString().slice(0, 10) === date.toISOString().slice(0, 10);
   return today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
 }
 

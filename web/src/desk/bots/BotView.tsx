@@ -155,7 +155,7 @@ function Logs({ botId }: { botId: number }) {
       <table className="log">
         <thead>
           <tr>
-            <th scope="col">Time</th>
+            <th scope="col">Time, UTC</th>
             <th scope="col">Instrument</th>
             <th scope="col" className="number">Position</th>
             <th scope="col">Message</th>

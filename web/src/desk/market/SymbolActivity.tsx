@@ -40,7 +40,7 @@ export function Orders({ list, bots = true, symbols = false }: { list: List<Orde
         <thead>
           <tr>
             <th scope="col">Order</th>
-            <th scope="col">Time</th>
+            <th scope="col">Time, UTC</th>
             {bots && <th scope="col">Bot</th>}
             {symbols && <th scope="col">Instrument</th>}
             <th scope="col">Side</th>
@@ -94,7 +94,7 @@ export function Fills({ list }: { list: List<Fill> }) {
       <table>
         <thead>
           <tr>
-            <th scope="col">Time</th>
+            <th scope="col">Time, UTC</th>
             <th scope="col">Instrument</th>
             <th scope="col">Side</th>
             <th scope="col" className="number">Volume</th>

@@ -158,20 +158,26 @@ export class CandleChart {
     this.chart.remove();
   }
 
+  /** One arrow for all fills of a side in a bar, with how many there are. */
   private drawFills(): void {
     const first = this.bars.first?.time ?? Infinity;
-    const markers: SeriesMarker<Time>[] = [];
+    const counts = new Map<string, { time: number; side: string; count: number }>();
     for (const { time, side } of this.fills) {
       const bar = time >= first ? this.bars.at(time) : undefined;
       if (!bar) continue;
+      const key = `${bar.time} ${side}`;
+      counts.set(key, { time: bar.time, side, count: (counts.get(key)?.count ?? 0) + 1 });
+    }
+    const markers = [...counts.values()].map(({ time, side, count }): SeriesMarker<Time> => {
       const buys = side === "BUY";
-      markers.push({
-        time: at(bar.time),
+      return {
+        time: at(time),
         position: buys ? "belowBar" : "aboveBar",
         shape: buys ? "arrowUp" : "arrowDown",
         color: colour(buys ? "--up" : "--down"),
-      });
-    }
+        text: count > 1 ? String(count) : undefined,
+      };
+    });
     markers.sort((one, other) => Number(one.time) - Number(other.time));
     this.markers.setMarkers(markers);
   }

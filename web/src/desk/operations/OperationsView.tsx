@@ -1,1 +1,23 @@
-export default function V(_: Record<string, unknown>) { return <p>soon</p>; }
+import { Audit } from "./Audit";
+import { Feeds } from "./Feeds";
+import { Health } from "./Health";
+import { ServiceTable } from "./ServiceTable";
+import { SessionTable } from "./SessionTable";
+
+/** What administrators look after: the services and what they feed, who is signed in, and what was changed. */
+export default function OperationsView() {
+  return (
+    <div className="page">
+      <div className="page-title">
+        <h1>Operations</h1>
+      </div>
+      <Health />
+      <ServiceTable />
+      <div className="columns">
+        <Feeds />
+        <SessionTable />
+      </div>
+      <Audit />
+    </div>
+  );
+}

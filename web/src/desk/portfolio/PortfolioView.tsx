@@ -1,1 +1,324 @@
-export default function V(_: Record<string, unknown>) { return <p>soon</p>; }
+import { useApolloClient, useQuery, useSubscription } from "@apollo/client/react";
+import { useEffect, useMemo, useState } from "react";
+import { Link } from "wouter";
+import { graphql } from "../../gql";
+import type { AccountsQuery, ClosedTradesQuery, WorthQuery } from "../../gql/graphql";
+import { fixed, money, price, signed, tone, volume } from "../format";
+import { Badge, Empty, Live, Loading, Panel, Problem } from "../parts";
+import { Accounts, BalanceHistory, BalanceUpdates, ClosedTrades, PositionUpdates, Worth } from "./documents";
+import { Plot } from "./Plot";
+import { daily, equity } from "./results";
+
+type Account = NonNullable<AccountsQuery["exchanges"]["nodes"]>[number];
+
+const CURRENCY = "USD";
+const DAYS = 30;
+
+export default function PortfolioView({ uid }: { uid: number }) {
+  const accounts = useQuery(Accounts, { variables: { uid }, fetchPolicy: "cache-and-network" });
+  const worth = useQuery(Worth, { variables: { uid, currency: CURRENCY }, fetchPolicy: "cache-and-network", pollInterval: 10_000 });
+  const list = accounts.data?.exchanges.nodes ?? [];
+  if (accounts.error && !accounts.data) return <Problem error={accounts.error} retry={() => void accounts.refetch()} />;
+  if (!accounts.data) return <Loading />;
+  if (!list.length) return <Empty>You have no exchange accounts yet.</Empty>;
+  return (
+    <div className="page">
+      <div className="page-title">
+        <h1>Portfolio</h1>
+        <span className="muted">in {CURRENCY}</span>
+      </div>
+      <Summary accounts={list} worth={worth.data} />
+      <div className="columns">
+        <Equity uid={uid} />
+        <Daily uid={uid} />
+      </div>
+      <div className="columns">
+        <Positions accounts={list} />
+        <Allocation worth={worth.data} error={worth.data ? undefined : worth.error} />
+      </div>
+      <Balances accounts={list} />
+      {list
+        .filter(({ active }) => active)
+        .map((account) => (
+          <Follow key={account.id} account={account} />
+        ))}
+    </div>
+  );
+}
+
+const BalancesOfAccount = graphql(`
+  fragment BalancesOfAccount on Exchange {
+    balances {
+      ...BalanceFields
+    }
+  }
+`);
+const PositionsOfAccount = graphql(`
+  fragment PositionsOfAccount on Exchange {
+    positions {
+      ...PositionFields
+    }
+  }
+`);
+
+/** Keeps an account's balances and positions up to date in the cache; the views above show what is there. */
+function Follow({ account: { id, exId } }: { account: Account }) {
+  useSubscription(BalanceUpdates, {
+    variables: { exId },
+    ignoreResults: true,
+    onData: ({ client: { cache }, data: { data } }) =>
+      data &&
+      cache.writeFragment({
+        id: cache.identify({ __typename: "Exchange", id }),
+        fragment: BalancesOfAccount,
+        fragmentName: "BalancesOfAccount",
+        data: { __typename: "Exchange", balances: data.balances } as never,
+      }),
+  });
+  useSubscription(PositionUpdates, {
+    variables: { exId },
+    ignoreResults: true,
+    onData: ({ client: { cache }, data: { data } }) =>
+      data &&
+      cache.writeFragment({
+        id: cache.identify({ __typename: "Exchange", id }),
+        fragment: PositionsOfAccount,
+        fragmentName: "PositionsOfAccount",
+        data: { __typename: "Exchange", positions: data.positions } as never,
+      }),
+  });
+  return null;
+}
+
+function Summary({ accounts, worth }: { accounts: Account[]; worth: WorthQuery | undefined }) {
+  const gains = accounts.flatMap(({ positions }) => positions.map(({ unrealizedPnl }) => unrealizedPnl));
+  const unrealized = gains.some((gain) => gain !== null) ? gains.reduce<number>((sum, gain) => sum + (gain ?? 0), 0) : null;
+  const stats = worth?.portfolioStats;
+  const month = worth?.performanceMetrics;
+  return (
+    <dl className="tiles">
+      <div className="tile">
+        <dt>Value</dt>
+        <dd>
+          <Live value={stats?.totalValue ?? stats?.pricedValue}>{money(stats?.totalValue ?? stats?.pricedValue)}</Live>{" "}
+          {stats && stats.unpriced.length > 0 && (
+            <small title={`Without a price: ${stats.unpriced.join(", ")}`}>without {stats.unpriced.length} assets</small>
+          )}
+        </dd>
+      </div>
+      <div className="tile">
+        <dt>Unrealised</dt>
+        <dd className={tone(unrealized)}>
+          <Live value={unrealized}>{signed(unrealized)}</Live>
+        </dd>
+      </div>
+      <div className="tile">
+        <dt>Today</dt>
+        <dd className={tone(worth?.userSummary.dailyPnl)}>{signed(worth?.userSummary.dailyPnl)}</dd>
+      </div>
+      <div className="tile">
+        <dt>Net profit, {DAYS} days</dt>
+        <dd className={tone(month?.netProfit)}>{signed(month?.netProfit)}</dd>
+      </div>
+      <div className="tile">
+        <dt>Won</dt>
+        <dd>{month?.winRate == null ? "–" : `${fixed(month.winRate * 100, 0)} %`}</dd>
+      </div>
+      <div className="tile">
+        <dt>Best and worst day</dt>
+        <dd>
+          <small>
+            <span className="up">{signed(month?.bestDay, 0)}</span> <span className="down">{signed(month?.worstDay, 0)}</span>
+          </small>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function Equity({ uid }: { uid: number }) {
+  const { data, error, loading, refetch } = useQuery(BalanceHistory, { variables: { uid } });
+  const points = useMemo(() => equity(data?.exchangeHistory.nodes ?? [], CURRENCY), [data]);
+  return (
+    <Panel title="Balance of the accounts" extra={<span className="muted">{CURRENCY}, as noted by the platform</span>}>
+      {error && !data ? (
+        <Problem error={error} retry={() => void refetch()} />
+      ) : loading ? (
+        <Loading rows={6} />
+      ) : points.length > 1 ? (
+        <Plot title="Balance" points={points} kind="line" />
+      ) : (
+        <Empty>No balances have been noted yet.</Empty>
+      )}
+    </Panel>
+  );
+}
+
+function Daily({ uid }: { uid: number }) {
+  const client = useApolloClient();
+  const [since] = useState(() => Date.now() - DAYS * 86_400_000);
+  const [trades, setTrades] = useState<ClosedTradesQuery["trades"]["nodes"] | null>(null);
+  const [error, setError] = useState<unknown>(null);
+  useEffect(() => {
+    let ended = false;
+    async function readAll() {
+      const all: ClosedTradesQuery["trades"]["nodes"] = [];
+      let after: string | null = null;
+      do {
+        const variables: { uid: number; since: string; after: string | null } = { uid, since: new Date(since).toISOString(), after };
+        const { data } = await client.query({ query: ClosedTrades, variables, fetchPolicy: "no-cache" });
+        if (!data || ended) return;
+        all.push(...data.trades.nodes);
+        after = data.trades.pageInfo.hasNextPage ? data.trades.pageInfo.endCursor : null;
+      } while (after);
+      setTrades(all);
+    }
+    readAll().catch(setError);
+    return () => {
+      ended = true;
+    };
+  }, [client, uid, since]);
+  const points = useMemo(() => (trades ? daily(trades, CURRENCY, since) : []), [trades, since]);
+  return (
+    <Panel title={`Result of each day, ${DAYS} days`} extra={<span className="muted">closed trades in dollars</span>}>
+      {error ? <Problem error={error} /> : trades ? <Plot title="Results" points={points} kind="bars" /> : <Loading rows={6} />}
+    </Panel>
+  );
+}
+
+function Positions({ accounts }: { accounts: Account[] }) {
+  const rows = accounts.flatMap((account) => account.positions.map((position) => ({ account, position })));
+  return (
+    <Panel title="Positions" extra={<Badge kind="good">live</Badge>}>
+      {rows.length ? (
+        <div className="scroll" tabIndex={0} role="region" aria-label="Positions">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Instrument</th>
+                <th scope="col">Side</th>
+                <th scope="col" className="number">Volume</th>
+                <th scope="col" className="number optional">Entry</th>
+                <th scope="col" className="number">Market</th>
+                <th scope="col" className="number">Unrealised</th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map(({ account, position }) => (
+                <tr key={`${position.exId} ${position.symbol}`}>
+                  <th scope="row">
+                    <Link href={`/market/${account.exchangeName}/${encodeURIComponent(position.symbol)}`}>{position.symbol}</Link>{" "}
+                    <span className="muted optional">{account.name}</span>
+                  </th>
+                  <td className={position.volume < 0 ? "down" : "up"}>{position.side}</td>
+                  <td className="number">{volume(position.volume)}</td>
+                  <td className="number optional">{price(position.price)}</td>
+                  <td className="number">{price(position.marketPrice)}</td>
+                  <td className={`number ${tone(position.unrealizedPnl)}`}>
+                    <Live value={position.unrealizedPnl}>{signed(position.unrealizedPnl)}</Live>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      ) : (
+        <Empty>There are no open positions.</Empty>
+      )}
+    </Panel>
+  );
+}
+
+function Allocation({ worth, error }: { worth: WorthQuery | undefined; error: unknown }) {
+  return (
+    <Panel title="Allocation">
+      {error ? (
+        <Problem error={error} />
+      ) : !worth ? (
+        <Loading rows={5} />
+      ) : (
+        <div className="scroll" tabIndex={0} role="region" aria-label="Allocation">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Currency</th>
+                <th scope="col" className="number">Total</th>
+                <th scope="col" className="number optional">Price</th>
+                <th scope="col" className="number">Value</th>
+                <th scope="col">Weight</th>
+              </tr>
+            </thead>
+            <tbody>
+              {worth.portfolioStats.assetAllocation.map((asset) => (
+                <tr key={asset.currency}>
+                  <th scope="row">{asset.currency}</th>
+                  <td className="number">{volume(asset.total)}</td>
+                  <td className="number optional">{price(asset.price)}</td>
+                  <td className="number">{money(asset.value)}</td>
+                  <td>
+                    <Weight share={asset.value === null ? null : asset.value / worth.portfolioStats.pricedValue} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+/** The share of what has a price, as a bar and in percent. */
+function Weight({ share }: { share: number | null }) {
+  return (
+    <>
+      <span className="weight" aria-hidden="true">
+        <span style={{ width: `${(share ?? 0) * 100}%` }} />
+      </span>{" "}
+      <span className="muted">{share === null ? "no price" : `${fixed(share * 100, 1)} %`}</span>
+    </>
+  );
+}
+
+function Balances({ accounts }: { accounts: Account[] }) {
+  return (
+    <Panel title="Balances" extra={<Badge kind="good">live</Badge>}>
+      <div className="scroll" tabIndex={0} role="region" aria-label="Balances">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Account</th>
+              <th scope="col" className="optional">Exchange</th>
+              <th scope="col">Currency</th>
+              <th scope="col" className="number">Total</th>
+              <th scope="col" className="number">Free</th>
+              <th scope="col" className="number">Used</th>
+            </tr>
+          </thead>
+          <tbody>
+            {accounts.flatMap((account) =>
+              account.balances.map((balance, place) => (
+                <tr key={`${balance.exId} ${balance.currency}`}>
+                  <td>
+                    {place === 0 && (
+                      <>
+                        {account.name} {account.test && <Badge kind="warn">test</Badge>}
+                      </>
+                    )}
+                  </td>
+                  <td className="muted optional">{place === 0 && account.exchangeName}</td>
+                  <th scope="row">{balance.currency}</th>
+                  <td className="number">
+                    <Live value={balance.total}>{volume(balance.total)}</Live>
+                  </td>
+                  <td className="number">{volume(balance.free)}</td>
+                  <td className="number">{volume(balance.used)}</td>
+                </tr>
+              )),
+            )}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,62 @@
+import { moment } from "../format";
+import { Badge, Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
+import { useRows } from "../rows";
+import { AuditEvents, AuditLog } from "./documents";
+
+/** Every change that was made through the server, the newest first, as it happens. */
+export function Audit() {
+  const list = useRows({ query: AuditLog, variables: {}, events: AuditEvents, eventVariables: {} });
+  return (
+    <Panel title="Audit log" extra={<Badge kind="good">live</Badge>}>
+      {list.error ? (
+        <Problem error={list.error} retry={list.readAgain} />
+      ) : list.loading ? (
+        <Loading />
+      ) : !list.rows.length ? (
+        <Empty>Nothing has been changed yet.</Empty>
+      ) : (
+        <div className="scroll limited" tabIndex={0} role="region" aria-label="Audit log">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col" className="number">No.</th>
+                <th scope="col">Time, UTC</th>
+                <th scope="col">User</th>
+                <th scope="col" className="optional">By</th>
+                <th scope="col">Change</th>
+                <th scope="col">Of</th>
+                <th scope="col">What</th>
+              </tr>
+            </thead>
+            <tbody>
+              {list.rows.map((entry) => (
+                <tr key={entry.id} data-operation={entry.operation}>
+                  <td className="number muted">{entry.seq}</td>
+                  <td>{moment(entry.time)}</td>
+                  <td>{entry.uid}</td>
+                  <td className="muted optional">{entry.credential}</td>
+                  <th scope="row">{entry.operation}</th>
+                  <td>
+                    {entry.entity} {entry.rowKey}
+                  </td>
+                  <td className="muted difference">{difference(entry.before, entry.after)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          <MoreBelow more={list.hasMore} reached={list.more} />
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+/** The columns that differ, as `name: before → after`. */
+function difference(before: unknown, after: unknown): string {
+  const [old, young] = [before, after].map((side) => (side ?? {}) as Record<string, unknown>);
+  const names = [...new Set([...Object.keys(old!), ...Object.keys(young!)])];
+  return names
+    .filter((name) => JSON.stringify(old![name]) !== JSON.stringify(young![name]))
+    .map((name) => `${name}: ${old![name] ?? "–"} → ${young![name] ?? "–"}`)
+    .join(", ");
+}

@@ -1,0 +1,62 @@
+import { useQuery, useSubscription } from "@apollo/client/react";
+import { Age, Badge, Empty, Loading, Panel, Problem, useSecond } from "../parts";
+import { Processes, ProcessUpdates } from "./documents";
+
+/** Every feed and program of the platform that says it runs, by its heartbeat. */
+export function Feeds() {
+  const { data, error, refetch } = useQuery(Processes, { fetchPolicy: "cache-and-network", pollInterval: 30_000 });
+  useSubscription(ProcessUpdates, {
+    ignoreResults: true,
+    onData: ({ client: { cache }, data: { data } }) =>
+      // The subscription says which processes there are, so the list of the query becomes the same.
+      data && cache.updateQuery({ query: Processes }, (before) => before && { ...before, processes: data.processes }),
+  });
+  const now = useSecond();
+  const processes = [...(data?.processes ?? [])].sort((one, other) =>
+    `${one.type} ${one.component}`.localeCompare(`${other.type} ${other.component}`),
+  );
+  const health = data?.systemHealth;
+  return (
+    <Panel
+      title="Feeds"
+      extra={health && <span className="muted">{`${health.totalProcesses} processes, ${health.staleProcesses} stale, ${health.errorProcesses} with errors`}</span>}
+    >
+      {error && !data ? (
+        <Problem error={error} retry={() => void refetch()} />
+      ) : !data ? (
+        <Loading />
+      ) : !processes.length ? (
+        <Empty>No process reports.</Empty>
+      ) : (
+        <div className="scroll limited" tabIndex={0} role="region" aria-label="Feeds">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Feed</th>
+                <th scope="col">Type</th>
+                <th scope="col">Status</th>
+                <th scope="col">Heartbeat</th>
+              </tr>
+            </thead>
+            <tbody>
+              {processes.map((process) => (
+                <tr key={process.processId} title={process.message ?? undefined}>
+                  <th scope="row">{process.component}</th>
+                  <td className="muted">{process.type.toLowerCase()}</td>
+                  <td>
+                    <Badge kind={process.isStale ? "warn" : process.status === "error" ? "bad" : "good"}>
+                      {process.isStale ? "stale" : (process.status ?? "–")}
+                    </Badge>
+                  </td>
+                  <td>
+                    <Age time={process.heartbeatAt} now={now} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
