@@ -1,33 +1,24 @@
-"""The whole program, put together: settings → stores → long-lived parts → faces."""
+"""The composition root: settings → stores → worker → transports."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from importlib.metadata import version
-from typing import Any, TypedDict
+from typing import Final, TypedDict
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fullon_graphql.auth.tokens import refuse_insecure_secret
 from fullon_graphql.background import BackgroundTasks
-from fullon_graphql.cache import accounts, bots, keys, market, orders, processes
-from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cache.hub import Hub
-from fullon_graphql.cache.orders import LiveOrder as Order
-from fullon_graphql.cache.processes import Report
-from fullon_graphql.cache.watch import Watch
 from fullon_graphql.config import Settings, load_settings
-from fullon_graphql.context import Watches, Worker
+from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.runner import ServiceRunner, new_runner_id
-from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
 from fullon_graphql.engine.operations import OperationExecutor
@@ -38,6 +29,7 @@ from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import errors, health, metrics, routes
 from fullon_graphql.rest.trailing_slashes import StripTrailingSlash
+from fullon_graphql.server.shutdown import Shutdown
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.change_feed.pruning import pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
@@ -46,20 +38,23 @@ from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.writing.executor import ChangeExecutor
 from fullon_graphql.streaming.connections import ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.streaming.watches import make_watches
 from fullon_graphql.transports.admission import Admission
-from fullon_graphql.transports.graphql_transport_ws.endpoint import GraphQLSocketEndpoint
+from fullon_graphql.transports.graphql_transport_ws.session import GraphQLSocketEndpoint
 from fullon_graphql.transports.http import GraphQLEndpoint
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages
-from fullon_graphql.transports.platform_ws.endpoint import PlatformSocketEndpoint
+from fullon_graphql.transports.platform_ws.session import PlatformSocketEndpoint
+
+EXPOSED_HEADERS: Final = ("x-request-id", "retry-after")
+"""Response headers that scripts of other origins may read."""
 
 
 class State(TypedDict):
-    """What requests find in `request.state`."""
+    """The lifespan state, which is `scope["state"]` of every connection."""
 
     worker: Worker
-    ending: asyncio.Event
-    """Set when the server begins to end, before it waits for open responses: see `server/protocols.py`."""
+    shutdown: Shutdown
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -69,51 +64,61 @@ def create_app(settings: Settings) -> ASGIApp:
         InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
     """
     refuse_insecure_secret(settings)
-    numbers, presences = Metrics(), ConnectionRegistry(settings)
-    operations = OperationExecutor(make_graph().core, metrics=numbers)
-    streams, door = StreamRegistry(operations), Admission(settings, numbers)
-    sockets = GraphQLSocketEndpoint(operations, streams, presences, door)
-    responses = HttpStreams(streams, presences, door, settings.stream_heartbeat)
-    pages = Pages()
-    graph = GraphQLEndpoint(operations, responses, pages)
-    plain = PlatformSocketEndpoint(operations, streams, presences, door)
-    doors: ASGIApp = Router(graph, sockets, plain, pages, rest_application(settings, numbers, presences))
+    app_metrics, connections = Metrics(), ConnectionRegistry(settings)
+    operations = OperationExecutor(make_graph().core, metrics=app_metrics)
+    streams, admission = StreamRegistry(operations), Admission(settings, app_metrics)
+    http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
+    application: ASGIApp = Router(
+        graphql=GraphQLEndpoint(operations, http_streams, pages),
+        graphql_sockets=GraphQLSocketEndpoint(operations, streams, connections, admission),
+        platform_sockets=PlatformSocketEndpoint(operations, streams, connections, admission),
+        pages=pages,
+        rest=rest_application(settings, app_metrics, connections),
+    )
     if settings.cors_origins:
-        doors = CORSMiddleware(doors, allow_origins=settings.cors_origins, allow_methods=["*"], allow_headers=["*"])
-    return RequestIds(doors)
+        application = CORSMiddleware(
+            application,
+            allow_origins=settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    return RequestIds(application)
 
 
 class Router:
-    """Which application answers: the graph, other sockets, pages, or REST; only REST passes a framework."""
+    """Chooses the transport by type and path of a connection. Only REST goes through a web framework."""
 
-    def __init__(self, graph: ASGIApp, sockets: ASGIApp, plain: ASGIApp, pages: Pages, rest: ASGIApp) -> None:
-        self._graph = graph
-        self._sockets = sockets
-        self._plain = plain
+    def __init__(
+        self, *, graphql: ASGIApp, graphql_sockets: ASGIApp, platform_sockets: ASGIApp, pages: Pages, rest: ASGIApp
+    ) -> None:
+        self._graphql = graphql
+        self._graphql_sockets = graphql_sockets
+        self._platform_sockets = platform_sockets
         self._pages = pages
         self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["type"], scope.get("path"):
             case "http", "/graphql":
-                await self._graph(scope, receive, send)
+                await self._graphql(scope, receive, send)
             case "websocket", "/graphql":
-                await self._sockets(scope, receive, send)
+                await self._graphql_sockets(scope, receive, send)
             case "websocket", _:
-                await self._plain(scope, receive, send)
+                await self._platform_sockets(scope, receive, send)
             case "http", _ if self._pages.serves(scope):
                 await self._pages(scope, receive, send)
             case _:
                 await self._rest(scope, receive, send)
 
 
-def rest_application(settings: Settings, numbers: Metrics, presences: ConnectionRegistry) -> FastAPI:
-    """REST, health and metrics; its lifespan is the whole program's."""
+def rest_application(settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry) -> FastAPI:
+    """REST, health and metrics. Its lifespan opens and closes the worker."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        async with worker(settings) as parts, presences.watched(parts):
-            yield State(worker=parts, ending=asyncio.Event())
+        async with worker(settings) as opened, connections.watch_credentials(opened):
+            yield State(worker=opened, shutdown=Shutdown())
 
     app = FastAPI(
         title="Fullon GraphQL",
@@ -124,7 +129,7 @@ def rest_application(settings: Settings, numbers: Metrics, presences: Connection
     )
     app.include_router(health.router)
     app.include_router(health.root_router)
-    app.include_router(metrics.router(numbers))
+    app.include_router(metrics.router(app_metrics))
     app.include_router(routes.api)
     app.add_middleware(StripTrailingSlash)
     errors.install(app)
@@ -133,9 +138,9 @@ def rest_application(settings: Settings, numbers: Metrics, presences: Connection
 
 @asynccontextmanager
 async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[Worker]:
-    """The stores and long-lived parts of one worker: opened in this order, closed in the opposite one.
+    """A worker, opened part by part and closed in reverse order.
 
-    A command that only wants to use them is no worker: without `serving` it takes up no background service.
+    With `serving=False`, for commands, it runs no background services.
     """
     async with AsyncExitStack() as stack:
         database = Database.connect(settings.database_url, "app", settings)
@@ -144,10 +149,10 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
         stack.push_async_callback(ohlcv_database.close)
         redis = connect(settings.redis_url, settings, "app")
         stack.push_async_callback(redis.aclose)
-        listener = connect(settings.redis_url, settings, "hub")
-        stack.push_async_callback(listener.aclose)
+        subscriber = connect(settings.redis_url, settings, "hub")
+        stack.push_async_callback(subscriber.aclose)
         background = BackgroundTasks()
-        hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout, background))
+        hub = await stack.enter_async_context(Hub(subscriber, settings.redis_timeout, background))
         changes = await stack.enter_async_context(ChangeFeed(database, settings.db_timeout))
         resources = Resources(settings, database, ohlcv_database, redis)
         services = ServiceManager(redis, hub)
@@ -155,7 +160,7 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
             runner = ServiceRunner(settings, resources, hub, background, new_runner_id())
             await stack.enter_async_context(runner)
             await stack.enter_async_context(pruning(database, settings.change_retention_hours))
-        signing_in = Sessions(database, redis, settings)
+        sessions = Sessions(database, redis, settings)
         yield Worker(
             settings=settings,
             database=database,
@@ -165,52 +170,16 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
             hub=hub,
             background=background,
             changes=changes,
-            watches=_watches(hub, redis, services, settings),
+            watches=make_watches(hub, redis, services, settings.stream_poll_interval),
             services=services,
-            sessions=signing_in,
-            authenticator=Authenticator(signing_in, ApiKeys(database, settings)),
+            sessions=sessions,
+            authenticator=Authenticator(sessions, ApiKeys(database, settings)),
             writes=ChangeExecutor(database, redis, services, settings),
         )
 
 
-def _watches(hub: Hub, redis: Redis, services: ServiceManager, settings: Settings) -> Watches:
-    every = settings.stream_poll_interval
-
-    async def of_bots(bot_ids: Sequence[int]) -> dict[int, list[FeedStatus]]:
-        return dict(zip(bot_ids, await bots.read_statuses(redis, bot_ids), strict=True))
-
-    async def of_processes(_: Sequence[None]) -> dict[None, list[Report]]:
-        return {None: await processes.read(redis)}
-
-    async def of_services(_: Sequence[None]) -> dict[None, list[ServiceStatus]]:
-        return {None: await services.statuses()}
-
-    async def of_orders(
-        wanted: Sequence[tuple[tuple[int, str], ...]],
-    ) -> dict[tuple[tuple[int, str], ...], list[Order]]:
-        owned = list(dict.fromkeys(account for accounts_ in wanted for account in accounts_))
-        found = dict(zip(owned, await orders.read(redis, owned), strict=True))
-        return {accounts_: [order for account in accounts_ for order in found[account]] for accounts_ in wanted}
-
-    async def of_trades(instruments: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Sequence[Any]]:
-        queues = await asyncio.gather(
-            *(market.read_trades(redis, *instrument, market.MOST_TRADES) for instrument in instruments)
-        )
-        return {instrument: queue.trades for instrument, queue in zip(instruments, queues, strict=True)}
-
-    return Watches(
-        balances=Watch(hub, [keys.changes(keys.ACCOUNTS)], partial(accounts.read_balances, redis), every),
-        positions=Watch(hub, [keys.changes(keys.POSITIONS)], partial(accounts.read_positions, redis), every),
-        bots=Watch(hub, [keys.changes(keys.BOT_STATUS)], of_bots, every),
-        processes=Watch(hub, [keys.changes(keys.PROCESS_COMPONENTS)], of_processes, every),
-        services=Watch(hub, [keys.service_changes(name) for name in ServiceName], of_services, every),
-        orders=Watch(hub, [keys.changes(keys.ORDER_STATUS)], of_orders, every),
-        trades=Watch(hub, [keys.changes(keys.TRADES)], of_trades, every),
-    )
-
-
 def app_from_environment() -> ASGIApp:
-    """For servers that start workers of their own: settings from the environment, logging configured."""
+    """The application for servers that start workers: settings from the environment, logging configured."""
     settings = load_settings()
     configure_logging(settings)
     return create_app(settings)

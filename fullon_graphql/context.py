@@ -1,7 +1,7 @@
-"""What lives as long as the process, and what lives as long as one operation.
+"""`Worker` lives as long as the process, `Context` as long as one operation.
 
-`app.py` makes one `Process` and closes it; every operation gets a `Context` of its own, so nothing one caller
-loaded can reach another, and a subscription sees each event with fresh loaders.
+`app.py` opens and closes the worker. Every operation has its own context, so that nothing loaded for one caller
+reaches another, and each event of a subscription is executed with fresh loaders.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from fullon_graphql.services.writing.executor import ChangeExecutor
 
 @dataclass(frozen=True)
 class Watches:
-    """What is noticed for all who listen in this process."""
+    """States that are watched once for all subscribers of a worker."""
 
     balances: Watch[int, list[Balance]]
     positions: Watch[int, list[Position]]
@@ -43,14 +43,14 @@ class Watches:
     processes: Watch[None, list[Report]]
     services: Watch[None, list[ServiceStatus]]
     orders: Watch[tuple[tuple[int, str], ...], list[LiveOrder]]
-    """By accounts, each its key and the name of its exchange."""
+    """By accounts: the key of each, and the name of its exchange."""
     trades: Watch[tuple[str, str], Sequence[Any]]
-    """Public ones that wait to be stored, by exchange and symbol: the newest."""
+    """The newest public trades that wait to be stored, by exchange and symbol."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """The stores and the long-lived parts of one worker."""
+    """The stores and the services of a worker process."""
 
     settings: Settings
     database: Database
@@ -69,7 +69,7 @@ class Worker:
 
 @dataclass(slots=True)
 class Context:
-    """One operation: who asks, from where, and what has been loaded so far."""
+    """One operation: its caller, where the request comes from, and its loaders."""
 
     worker: Worker
     caller: Caller = field(default_factory=Anonymous)
@@ -80,7 +80,7 @@ class Context:
 
     @property
     def database(self) -> Database:
-        """Where people, bots and orders are."""
+        """The database with users, bots and orders."""
         return self.worker.database
 
     @property
@@ -99,11 +99,11 @@ class Context:
         return self.worker.settings
 
     def fork(self) -> Context:
-        """The same caller, nothing loaded: for the next operation on this socket."""
+        """A context of the same caller with fresh loaders, for the next operation on this connection."""
         return replace(self, loaders={})
 
     def forget(self) -> None:
-        """Drop what has been loaded: the next event of a subscription reads anew."""
+        """Drop all loaders, so that the next event of a subscription reads fresh data."""
         self.loaders.clear()
 
 

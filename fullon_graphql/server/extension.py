@@ -8,13 +8,10 @@ from typing import Final, TypeAlias, TypedDict, cast
 from starlette.types import Scope
 
 EXTENSION: Final = "fullon_graphql"
-"""Key of the extension in `scope["extensions"]`."""
-
-SERVER_ENDS: Final = "fullon_graphql.server_ends"
-"""Type of the message that announces the server's shutdown to a socket. ASGI has no message for it."""
+"""The key of the extension in `scope["extensions"]`."""
 
 TrySendText: TypeAlias = Callable[[bytes], bool]
-"""Sends a text message without waiting. False, and nothing is sent, if the client has no room or is gone."""
+"""Sends a text message without waiting. False, and nothing is sent, if the client has no capacity or is gone."""
 
 
 class ConnectionExtension(TypedDict, total=False):
@@ -32,7 +29,7 @@ def extension_of(scope: Scope) -> ConnectionExtension:
 
 
 def try_send_of(scope: Scope) -> TrySendText:
-    """How to send on this socket without waiting; under another server it never can."""
+    """The `TrySendText` of this socket; under another server one that never sends."""
     return extension_of(scope).get("try_send", _never)
 
 

@@ -1,4 +1,4 @@
-"""uvicorn's protocols with what this server adds: cheap sockets, an orderly shutdown, and no wait for a slow reader."""
+"""uvicorn's protocols with three additions: small sockets, an orderly shutdown, and no wait for a slow reader."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
-from fullon_graphql.server.extension import EXTENSION, SERVER_ENDS, ConnectionExtension
+from fullon_graphql.server.extension import EXTENSION, ConnectionExtension
+from fullon_graphql.server.shutdown import STATE_KEY, Shutdown
 
-OVERTIME: Final = 0.9
-"""The part of the shutdown timeout after which sockets are closed, whatever they are doing."""
+SESSION_SHARE: Final = 0.9
+"""The share of the shutdown timeout that sessions have to close in order; then their sockets are closed."""
 
 
 class Inbox:
-    """What a socket has received and its one reader has not taken: as much of a queue as uvicorn uses.
+    """The messages of one socket that its reader has not taken: the methods of `asyncio.Queue` that uvicorn calls.
 
-    asyncio's own takes 3 kB, a tenth of what an open socket needs. uvicorn reads nothing more while something waits.
+    `asyncio.Queue` takes 3 kB, a tenth of an open socket. uvicorn stops reading from the client while a message waits.
     """
 
     __slots__ = ("_arrival", "_messages")
@@ -34,11 +35,11 @@ class Inbox:
             self._arrival.set_result(None)
 
     def empty(self) -> bool:
-        """Whether there is nothing to take."""
+        """True if there is no message."""
         return not self._messages
 
     async def get(self) -> Any:
-        """Take the oldest message, once there is one."""
+        """Wait for the oldest message, and take it."""
         while not self._messages:
             self._arrival = asyncio.get_running_loop().create_future()
             await self._arrival
@@ -46,10 +47,10 @@ class Inbox:
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's own, but a server that ends lets sockets answer what they have begun, and waits for no slow reader.
+    """uvicorn's WebSocket protocol. At shutdown, sessions end in order, and no slow reader is waited for.
 
-    Besides, it takes little memory, and a message can be sent without a task that awaits it: there are thousands of
-    sockets, and an event goes to all of them.
+    A socket takes little memory, and a message can be sent without awaiting it: a worker has thousands of sockets, and
+    an event is sent to all of them.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -57,44 +58,42 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.queue = Inbox()  # type: ignore[assignment]  # it has the three methods that are used
 
     def try_send(self, text: bytes) -> bool:
-        """Send a text message at once. False, and nothing is sent, where there is no room for it, or nobody."""
+        """Send a text message at once. False, and nothing is sent, if the client has no capacity or is gone."""
         if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
             return False
         self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
         return True
 
     def start_keepalive(self) -> None:
-        """Forget the handshake, now that it is complete: the scope has what was said in it."""
+        """Drop the handshake, which is complete; its content is in the scope."""
         super().start_keepalive()
         self.request.headers.clear()
         self.response.headers.clear()
 
     def shutdown(self) -> None:
-        """Begin to end, as uvicorn asks each connection to: the application closes the socket when it is done."""
+        """Announce the shutdown. The session closes the socket, or this protocol does shortly before the timeout."""
         if not self.handshake_complete:
             super().shutdown()
             return
-        announce_shutdown(self.app_state)
-        ends: Any = {"type": SERVER_ENDS}  # among the messages of ASGI there is none
-        self.queue.put_nowait(ends)
-        if patience := self.config.timeout_graceful_shutdown:
-            self.loop.call_later(patience * OVERTIME, self._cut_short)
+        _begin_shutdown(self.app_state)
+        if timeout := self.config.timeout_graceful_shutdown:
+            self.loop.call_later(timeout * SESSION_SHARE, self._force_shutdown)
 
-    def _cut_short(self) -> None:
+    def _force_shutdown(self) -> None:
         if not self.transport.is_closing():
             super().shutdown()
 
     def keepalive_timeout(self) -> None:
-        """Drop a peer that has not answered a ping."""
+        """Drop a client that has not answered a ping."""
         super().keepalive_timeout()
         self.transport.abort()
 
     async def run_asgi(self) -> None:
-        """Serve the socket; what it has not taken some time after its end, it does not get.
+        """Serve the socket, then abort the connection if the client does not read what has been sent.
 
-        Closing alone would wait for room in the buffers.
+        Closing the transport alone would wait for the client to read.
         """
-        extension: Any = ConnectionExtension(try_send=self.try_send)  # uvicorn's scope types know no extension
+        extension: Any = ConnectionExtension(try_send=self.try_send)  # uvicorn's scope types have no such extension
         self.scope["extensions"][EXTENSION] = extension
         await super().run_asgi()
         if self.transport.get_write_buffer_size():
@@ -102,10 +101,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's own, but responses that would go on for ever learn that the server ends, and end in order.
-
-    Who does not read the end of one can be cut off: closing alone would wait for room in the buffers.
-    """
+    """uvicorn's HTTP protocol. At shutdown, streams end in order; a response that is not read can be aborted."""
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -114,12 +110,12 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope["extensions"] = {EXTENSION: extension}
 
     def shutdown(self) -> None:
-        """Begin to end, as uvicorn asks each connection to."""
-        announce_shutdown(self.app_state)
+        """Announce the shutdown, and close the connection after its response."""
+        _begin_shutdown(self.app_state)
         super().shutdown()
 
 
-def announce_shutdown(state: dict[str, Any]) -> None:
-    """Say that the server ends to the responses of an application that has begun."""
-    if ending := state.get("ending"):
-        ending.set()
+def _begin_shutdown(state: dict[str, Any]) -> None:
+    shutdown = state.get(STATE_KEY)
+    if isinstance(shutdown, Shutdown):
+        shutdown.begin()

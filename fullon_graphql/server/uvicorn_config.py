@@ -1,4 +1,4 @@
-"""How uvicorn is configured and its worker processes supervised, by `serve` and by the demo alike."""
+"""The configuration of uvicorn and the supervision of its workers, for `serve` and the demo."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from uvicorn.supervisors import Multiprocess
 from fullon_graphql.config import Settings
 from fullon_graphql.server.protocols import HttpProtocol, SocketProtocol
 
-WORKER_SILENCE: Final = 60
-"""Seconds without an answer after which a worker is killed and replaced. Imports on a busy machine take some of them,
-and a worker that is killed for being slow is replaced by one that is no faster."""
+WORKER_HEALTHCHECK_TIMEOUT: Final = 60
+"""Seconds without an answer after which a worker is killed and replaced. On a busy machine imports take several
+seconds, and a new worker would be no faster than the one it replaces."""
 
 
 class Workers(Multiprocess):
-    """uvicorn's own, but it sees at once when a worker is killed that has not answered yet."""
+    """uvicorn's supervisor, which here notices at once that a worker has been killed before its first answer."""
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that have ended, or are silent."""
+        """Replace workers that have ended or do not answer."""
         for worker in self.processes:
-            worker.child_conn.close()  # the worker has its own; while ours is open, none ever sees the other's end
+            worker.child_conn.close()  # the worker has its own; while ours is open, we do not see that it has ended
         super().keep_subprocess_alive()
 
 
 def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Config:
-    """The one configuration: the fast loop and parsers, no per-message compression, logs in our own form."""
+    """Uvicorn with uvloop and httptools, without per-message compression, and with our logging."""
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -41,6 +41,6 @@ def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Conf
         server_header=False,
         lifespan="on",
         timeout_graceful_shutdown=settings.shutdown_timeout,
-        timeout_worker_healthcheck=WORKER_SILENCE,
+        timeout_worker_healthcheck=WORKER_HEALTHCHECK_TIMEOUT,
         **options,
     )

@@ -1,9 +1,9 @@
-"""Groups: those who listen to the same, and how each of them gets as much of it as it can read.
+"""One source and one execution for many subscribers, each of which reads at its own pace.
 
-A listener never waits for another, and what waits for it is bounded. One who keeps up is handed each event as it comes,
-without a task of its own waking up for it. One who reads too slowly gets the newest of a stream of states; of a stream
-of events it gets those that wait, and then LAGGED with the cursor to go on from. Only the past is told at the pace of
-who reads it: those who catch up are alone.
+A subscriber never waits for another, and its backlog is bounded. While it is idle, a frame is written to its socket at
+once, without waking a task. A slow subscriber of a state stream gets the newest state; a slow subscriber of an event
+stream gets its backlog, then LAGGED with the cursor to resume after. Only past events are delivered at the
+subscriber's pace, because a stream that catches up has a single subscriber.
 """
 
 from __future__ import annotations
@@ -27,151 +27,158 @@ from fullon_graphql.streaming.sources import EventSource, Source, Stream
 
 log = structlog.get_logger(__name__)
 
-PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 5.0, 5.0, 10.0)
-"""Seconds between attempts to go on with a stream of states whose stores do not answer."""
+RETRY_PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 5.0, 5.0, 10.0)
+"""Seconds between attempts to reopen a state stream whose stores do not answer."""
 
 
-AT_ONCE: Final = 100
-"""Listeners who are told of an event before what has been said so far leaves, and others have their turn."""
+SUBSCRIBERS_PER_TURN: Final = 100
+"""Subscribers that receive an event before the event loop runs other tasks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event ready to be sent: the response as JSON, and the cursor after it where the stream has cursors."""
+    """One event ready to be sent: the response as JSON, and the event's cursor if the stream has cursors."""
 
     body: bytes
     cursor: str | None = None
 
 
 TrySend: TypeAlias = Callable[[Frame], bool]
-"""Sends a frame at once, and is True; or False, and nothing is sent, where the client has to be waited for."""
+"""Sends a frame without waiting. False, and nothing is sent, if the client has no capacity."""
 
 
 AlreadySeen: TypeAlias = Callable[[Frame], bool]
-"""Says of a frame whether its reader has had it already."""
+"""True for a frame that the client has received from another stream."""
 
 
-def only_when_asked(_frame: Frame) -> bool:
-    """The hand of who takes frames by reading them."""
+def never_send(_frame: Frame) -> bool:
+    """The `TrySend` of a subscriber that only reads."""
     return False
 
 
 class Subscriber:
-    """One reader of a group: `async for frame in listener`. While it waits for the next, `hand` is tried first.
+    """One reader of a shared stream: `async for frame in subscriber`. While it is idle, `try_send` is tried first.
 
-    What `knows` says yes to is left out.
+    Frames for which `already_seen` is true are dropped.
 
     Raises:
-        GraphQLErrors: the stream has come to its end with an error.
+        GraphQLErrors: the stream has ended with an error.
     """
 
     __slots__ = (
-        "_arrival", "_behind", "_end", "_group", "_hand", "_has_left_out", "_knows", "_limit", "_owed", "_room",
-        "_since", "_state", "_waiting",
+        "_already_seen", "_arrival", "_backlog", "_capacity", "_errors", "_has_dropped", "_limit", "_outdated",
+        "_snapshot", "_snapshot_number", "_snapshot_task", "_stream", "_try_send",
     )  # fmt: skip
 
-    def __init__(self, group: SharedStream, limit: int, hand: TrySend, knows: AlreadySeen | None = None) -> None:
-        self._group = group
+    def __init__(
+        self, stream: SharedStream, limit: int, try_send: TrySend, already_seen: AlreadySeen | None = None
+    ) -> None:
+        self._stream = stream
         self._limit = limit
-        self._hand = hand
-        self._knows = knows
-        self._has_left_out = False
-        self._state: Iterator[Frame] = iter(())
-        self._waiting: dict[Hashable, Frame] = {}
-        self._behind = False
-        self._since = group.number
-        self._owed = group.state()
-        self._end: Sequence[GraphQLFormattedError] | None = None
+        self._try_send = try_send
+        self._already_seen = already_seen
+        self._has_dropped = False
+        self._snapshot: Iterator[Frame] = iter(())
+        self._snapshot_task = stream.snapshot()
+        self._snapshot_number = stream.number
+        self._backlog: dict[Hashable, Frame] = {}
+        self._outdated = False
+        """True once the backlog of states has overflowed: the next frame comes from a fresh snapshot."""
+        self._errors: Sequence[GraphQLFormattedError] | None = None
+        """Why the stream has ended; None while it has not."""
         self._arrival: asyncio.Future[None] | None = None
-        """Not done while the reader has taken all there is, and waits."""
-        self._room: asyncio.Future[None] | None = None
-        """Not done while somebody waits until there is some."""
+        """Pending while the reader is idle."""
+        self._capacity: asyncio.Future[None] | None = None
+        """Pending while the stream waits for this reader."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Frame:
         while True:
-            if frame := next(self._state, None):
+            if frame := next(self._snapshot, None):
                 return frame
-            if self._owed:
-                self._state = iter(await asyncio.shield(self._owed))
-                self._owed = None
-            elif self._behind:
-                self._catch_up()
-            elif self._waiting:
-                if self._room and not self._room.done():
-                    self._room.set_result(None)
-                return self._waiting.pop(next(iter(self._waiting)))
-            elif self._end is not None:
-                raise GraphQLErrors(self._end) if self._end else StopAsyncIteration
+            if self._snapshot_task:
+                self._snapshot = iter(await asyncio.shield(self._snapshot_task))
+                self._snapshot_task = None
+            elif self._outdated:
+                self._restart_from_snapshot()
+            elif self._backlog:
+                if self._capacity and not self._capacity.done():
+                    self._capacity.set_result(None)
+                return self._backlog.pop(next(iter(self._backlog)))
+            elif self._errors is not None:
+                raise GraphQLErrors(self._errors) if self._errors else StopAsyncIteration
             else:
-                await self._wait()
+                await self._wait_for_arrival()
 
-    def has_left_out(self) -> bool:
-        """Whether something was left out; what waits is looked through once more."""
-        if self._knows:
-            for place in [place for place, frame in self._waiting.items() if self._knows(frame)]:
-                del self._waiting[place]
-                self._has_left_out = True
-        return self._has_left_out
+    def has_dropped(self) -> bool:
+        """True once a frame has been dropped because the client has seen it; looks through the backlog as well."""
+        if self._already_seen:
+            for key in [key for key, frame in self._backlog.items() if self._already_seen(frame)]:
+                del self._backlog[key]
+                self._has_dropped = True
+        return self._has_dropped
 
-    def put(self, number: int, place: Hashable, frame: Frame) -> None:
-        """Take event `number` in place of an unread one of the same `place`, unless the state that was sent has it."""
-        if number <= self._since or self._behind or self._end is not None:
+    def receive(self, number: int, key: Hashable, frame: Frame) -> None:
+        """Send event `number`, or keep it in place of an unread one with the same key.
+
+        An event that is part of the snapshot is dropped.
+        """
+        if number <= self._snapshot_number or self._outdated or self._errors is not None:
             return
-        if self._knows and self._knows(frame):
-            self._has_left_out = True
+        if self._already_seen and self._already_seen(frame):
+            self._has_dropped = True
             return
-        if self._is_waiting() and self._hand(frame):
+        if self._is_idle() and self._try_send(frame):
             return
-        if place not in self._waiting and len(self._waiting) >= self._limit:
+        if key not in self._backlog and len(self._backlog) >= self._limit:
             self._overflow()
         else:
-            self._waiting[place] = frame
+            self._backlog[key] = frame
         self._wake()
 
     async def wait_for_capacity(self) -> None:
-        """Wait until one more can be put without anything getting lost."""
-        while len(self._waiting) >= self._limit:
-            self._room = asyncio.get_running_loop().create_future()
-            await self._room
+        """Wait until the backlog can take one more frame."""
+        while len(self._backlog) >= self._limit:
+            self._capacity = asyncio.get_running_loop().create_future()
+            await self._capacity
 
     def end(self, errors: Sequence[GraphQLFormattedError]) -> None:
-        """Say that nothing more will come, and why where that is not in order."""
-        if self._end is None:
-            self._end = errors
+        """Receive nothing more. The reader gets its backlog, then `errors` if there are any."""
+        if self._errors is None:
+            self._errors = errors
             self._wake()
 
-    async def _wait(self) -> None:
+    async def _wait_for_arrival(self) -> None:
         self._arrival = asyncio.get_running_loop().create_future()
         await self._arrival
 
-    def _is_waiting(self) -> bool:
-        """False from when there is something to take on, so that nothing overtakes it; and for a reader who is gone."""
+    def _is_idle(self) -> bool:
+        """True if the reader waits for the next frame. False if its task is about to wake or has been cancelled."""
         return self._arrival is not None and not self._arrival.done()
 
     def _wake(self) -> None:
         if self._arrival and not self._arrival.done():
             self._arrival.set_result(None)
 
-    def _catch_up(self) -> None:
-        self._behind = False
-        self._since = self._group.number
-        self._owed = self._group.state()
+    def _restart_from_snapshot(self) -> None:
+        self._outdated = False
+        self._snapshot_number = self._stream.number
+        self._snapshot_task = self._stream.snapshot()
 
     def _overflow(self) -> None:
-        if self._group.resumable:
-            last = next(reversed(self._waiting.values()))
+        if self._stream.resumable:
+            last = next(reversed(self._backlog.values()))
             assert last.cursor is not None, "events have cursors"
-            self.end(self._group.rendered(Lagged(last.cursor)))
+            self.end(self._stream.format_error(Lagged(last.cursor)))
         else:
-            self._waiting.clear()
-            self._behind = True
+            self._backlog.clear()
+            self._outdated = True
 
 
 class SharedStream:
-    """The listeners to one subscription. `forget` is called once, when it takes no more of them."""
+    """One subscription and its subscribers. `on_close` is called once, when it takes no more subscribers."""
 
     def __init__(
         self,
@@ -179,61 +186,61 @@ class SharedStream:
         stream: Stream,
         open_: Callable[[], Source[Any]],
         context: Context,
-        forget: Callable[[], None],
+        on_close: Callable[[], None],
     ) -> None:
         self.number = 0
-        """How many events there have been."""
+        """The number of the newest event, counted from 1."""
         self._subscription = subscription
         self._stream = stream
         self._open = open_
         self._source = open_()
         self._context = context
-        self._forget: Callable[[], None] | None = forget
-        self._listeners: dict[Subscriber, None] = {}
-        self._newest: tuple[int, asyncio.Task[list[Frame]]] | None = None
+        self._on_close: Callable[[], None] | None = on_close
+        self._subscribers: dict[Subscriber, None] = {}
+        self._newest_snapshot: tuple[int, asyncio.Task[list[Frame]]] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def resumable(self) -> bool:
-        """True for a stream of events, False for one of states."""
+        """True for an event stream, False for a state stream."""
         return self._stream.resumable
 
     @property
-    def is_up_to_date(self) -> bool:
-        """Of a stream of events: whether all has been told that was there before."""
-        return cast("EventSource[Any]", self._source).is_up_to_date
+    def caught_up(self) -> bool:
+        """For an event stream: True once all past events have been delivered."""
+        return cast("EventSource[Any]", self._source).caught_up
 
     @asynccontextmanager
-    async def joined(self, hand: TrySend, knows: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
-        """A listener for one block; the group ends with the last of them."""
-        listener = Subscriber(self, self._limit(), hand, knows)
-        self._listeners[listener] = None
+    async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
+        """A subscriber for one block. The stream closes with its last subscriber."""
+        subscriber = Subscriber(self, self._limit(), try_send, already_seen)
+        self._subscribers[subscriber] = None
         if not self._tasks:
             self._tasks.add(asyncio.create_task(self._run(), name="stream"))
         try:
-            yield listener
+            yield subscriber
         finally:
-            listener.end(())  # it may be among those who are just being told of an event
-            del self._listeners[listener]
-            if not self._listeners:
+            subscriber.end(())  # `_publish` may hold a list with this subscriber
+            del self._subscribers[subscriber]
+            if not self._subscribers:
                 await self._close()
 
-    def state(self) -> asyncio.Task[list[Frame]] | None:
-        """What a listener is sent first, executed once however many ask; None where there is nothing."""
-        if self._newest is None or self._newest[0] != self.number:
-            if not (events := self._source.state()):
+    def snapshot(self) -> asyncio.Task[list[Frame]] | None:
+        """The frames a new subscriber starts with, executed once for all of them; None if there are none."""
+        if self._newest_snapshot is None or self._newest_snapshot[0] != self.number:
+            if not (events := self._source.snapshot()):
                 return None
-            task = asyncio.create_task(self._executed(list(events)), name="state of a stream")
-            self._newest = self.number, task
+            task = asyncio.create_task(self._execute(list(events)), name="snapshot of a stream")
+            self._newest_snapshot = self.number, task
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return self._newest[1]
+        return self._newest_snapshot[1]
 
-    def rendered(self, error: Exception) -> Sequence[GraphQLFormattedError]:
-        """`error` as clients are told."""
+    def format_error(self, error: Exception) -> Sequence[GraphQLFormattedError]:
+        """`error` as the client receives it."""
         root = self._subscription.shape.root
-        found = GraphQLError(str(error), [root.node], path=[root.key], original_error=error)
-        return formatted([found], self._context.request_id, before_execution=False)
+        located = GraphQLError(str(error), [root.node], path=[root.key], original_error=error)
+        return formatted([located], self._context.request_id, before_execution=False)
 
     async def _run(self) -> None:
         errors: Sequence[GraphQLFormattedError] = ()
@@ -241,50 +248,50 @@ class SharedStream:
             async with aclosing(self._batches()) as batches:
                 async for events in batches:
                     first, self.number = self.number + 1, self.number + len(events)
-                    for number, event, frame in zip(count(first), events, await self._executed(events), strict=False):
+                    for number, event, frame in zip(count(first), events, await self._execute(events), strict=False):
                         await self._wait_for_capacity()
                         await self._publish(number, event, frame)
         except Exception as error:
-            errors = self.rendered(error)
+            errors = self.format_error(error)
         self._retire()
-        for listener in self._listeners:
-            listener.end(errors)
+        for subscriber in self._subscribers:
+            subscriber.end(errors)
 
     async def _batches(self) -> AsyncGenerator[Sequence[Any], None]:
-        """What the source tells. One of states that fails is opened again, for it begins with all there is."""
-        pauses = iter(PAUSES)
+        """The events of the source. A state source that fails is reopened, because it starts with the whole state."""
+        pauses = iter(RETRY_PAUSES)
         while True:
             try:
-                async with aclosing(_told(self._source, resumable=self.resumable)) as batches:
+                async with aclosing(_source_batches(self._source, resumable=self.resumable)) as batches:
                     async for events in batches:
-                        pauses = iter(PAUSES)
+                        pauses = iter(RETRY_PAUSES)
                         yield events
-                return  # noqa: TRY300  # an `else` would read as if there were something to do
+                return  # noqa: TRY300  # an `else` would read as if it had something to do
             except Exception as error:
                 pause = next(pauses, None)
-                if pause is None or self.resumable or not self.number or not _may_pass(error):
+                if pause is None or self.resumable or not self.number or not _is_transient(error):
                     raise
                 log.warning("stream.interrupted", error=repr(error), retry_in=pause)
             await asyncio.sleep(pause)
             self._source = self._open()
 
-    async def _executed(self, events: Sequence[Any]) -> list[Frame]:
+    async def _execute(self, events: Sequence[Any]) -> list[Frame]:
         answers, cursor = await self._subscription.answers(self._context, events), self._stream.cursor
         return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
 
     async def _wait_for_capacity(self) -> None:
-        if self.resumable and not self.is_up_to_date:
-            for listener in list(self._listeners):
-                await listener.wait_for_capacity()
+        if self.resumable and not self.caught_up:
+            for subscriber in list(self._subscribers):
+                await subscriber.wait_for_capacity()
 
     async def _publish(self, number: int, event: Any, frame: Frame) -> None:
-        place = self._stream.key(event) if self._stream.key else number
-        listeners = list(self._listeners)
-        self._subscription.metrics.deliveries.add(self._stream.kind, len(listeners))
-        for start in range(0, len(listeners), AT_ONCE):
-            for listener in listeners[start : start + AT_ONCE]:
-                listener.put(number, place, frame)
-            await asyncio.sleep(0)  # those who read take it before the next one comes
+        key = self._stream.key(event) if self._stream.key else number
+        subscribers = list(self._subscribers)
+        self._subscription.metrics.deliveries.add(self._stream.kind, len(subscribers))
+        for start in range(0, len(subscribers), SUBSCRIBERS_PER_TURN):
+            for subscriber in subscribers[start : start + SUBSCRIBERS_PER_TURN]:
+                subscriber.receive(number, key, frame)
+            await asyncio.sleep(0)  # readers take this event before the next one is published
 
     def _limit(self) -> int:
         if self.resumable or self._stream.key:
@@ -292,19 +299,19 @@ class SharedStream:
         return 1
 
     def _retire(self) -> None:
-        if self._forget:
-            self._forget()
-            self._forget = None
+        if self._on_close:
+            self._on_close()
+            self._on_close = None
 
     async def _close(self) -> None:
         self._retire()
-        tasks = self._tasks.copy()  # those of states that are done leave it
+        tasks = self._tasks.copy()  # finished snapshots remove themselves
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
 
 
-def _told(source: Source[Any], *, resumable: bool) -> AsyncGenerator[Sequence[Any], None]:
+def _source_batches(source: Source[Any], *, resumable: bool) -> AsyncGenerator[Sequence[Any], None]:
     return cast("EventSource[Any]", source).batches() if resumable else _one_by_one(source)
 
 
@@ -314,5 +321,5 @@ async def _one_by_one(source: Source[Any]) -> AsyncGenerator[Sequence[Any], None
             yield [event]
 
 
-def _may_pass(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     return isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout)

@@ -1,75 +1,80 @@
-"""Going on after a cursor: alone through what has happened since, then together with all who listen to the same.
+"""Resuming after a cursor: past events from a stream of one's own, then live events from the shared stream.
 
-After a restart every client comes back with a cursor of its own. If each kept a source of its own for good, nothing
-would be shared any more.
+After a restart every client resumes with its own cursor. If each kept its own source, nothing would be shared.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
-from fullon_graphql.streaming.broadcast import Frame, SharedStream, Subscriber, TrySend, only_when_asked
+from fullon_graphql.streaming.broadcast import Frame, SharedStream, Subscriber, TrySend, never_send
 
-Order = Callable[[str], Any]
-"""Of a cursor, what compares as events follow each other."""
+CursorOrder: TypeAlias = Callable[[str], Any]
+"""The sort key of a cursor: events follow each other in this order."""
 
 
 class CatchUpStream:
-    """One reader who goes on: `async for frame in resumed`, as with a `Listener`.
+    """The frames after a cursor: `async for frame in stream`, as with a `Subscriber`.
 
-    Once its own group is up to date, the common one is joined as well. Both tell the same events in the same order, so
-    as soon as the common one tells of an event that is known from the own one, it has everything that follows.
+    Once its own stream has caught up, the shared stream is joined as well. Both deliver the same events in the same
+    order. As soon as the shared stream delivers an event that the client has, everything that follows comes from it,
+    and the own stream is closed.
     """
 
     def __init__(
-        self, own: SharedStream, common: Callable[[], SharedStream], order: Order, after: str, hand: TrySend
+        self,
+        own: SharedStream,
+        shared: Callable[[], SharedStream],
+        order: CursorOrder,
+        after: str,
+        try_send: TrySend,
     ) -> None:
         self._own = own
-        self._common = common
+        self._shared = shared
         self._order = order
-        self._hand = hand
-        self._alone, self._together = AsyncExitStack(), AsyncExitStack()
-        self._behind: Subscriber | None = None
+        self._try_send = try_send
+        self._own_exit, self._shared_exit = AsyncExitStack(), AsyncExitStack()
+        self._past: Subscriber | None = None
         self._live: Subscriber | None = None
-        self._told: Any = order(after)
-        """The place of the last event that the client has, as long as the common group may tell it again."""
+        self._seen: Any = order(after)
+        """The position of the client's newest event, as long as the shared stream may deliver older ones."""
 
     @asynccontextmanager
-    async def joined(self) -> AsyncIterator[Self]:
-        """Listen for one block."""
-        async with self._alone, self._together:
-            self._behind = await self._alone.enter_async_context(self._own.joined(only_when_asked))
+    async def subscribe(self) -> AsyncIterator[Self]:
+        """Receive frames for one block."""
+        async with self._own_exit, self._shared_exit:
+            self._past = await self._own_exit.enter_async_context(self._own.subscribe(never_send))
             yield self
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Frame:
-        # Whoever waits may be cancelled, and ask again: nothing is taken before the last wait is over.
-        while self._behind:
-            if self._live is None and self._own.is_up_to_date:
-                joined = self._common().joined(self._hand, self._knows)
-                self._live = await self._together.enter_async_context(joined)
-            elif self._live and self._live.has_left_out():
-                self._behind = None
-                await self._alone.aclose()
+        # The caller may be cancelled while it waits, and call again: no frame is taken before the last await.
+        while self._past:
+            if self._live is None and self._own.caught_up:
+                subscription = self._shared().subscribe(self._try_send, self._is_seen)
+                self._live = await self._shared_exit.enter_async_context(subscription)
+            elif self._live and self._live.has_dropped():
+                self._past = None
+                await self._own_exit.aclose()
             else:
-                frame = await anext(self._behind)
-                self._told = self._place(frame)
+                frame = await anext(self._past)
+                self._seen = self._position(frame)
                 return frame
-        assert self._live is not None, "it has taken over"
+        assert self._live is not None, "the shared stream has taken over"
         return await anext(self._live)
 
-    def _knows(self, frame: Frame) -> bool:
-        if self._told is None:
+    def _is_seen(self, frame: Frame) -> bool:
+        if self._seen is None:
             return False
-        known: bool = self._place(frame) <= self._told
-        if not known and self._behind is None:
-            self._told = None  # nor is anything that follows
-        return known
+        seen: bool = self._position(frame) <= self._seen
+        if not seen and self._past is None:
+            self._seen = None  # events come in order, so no later one can be older
+        return seen
 
-    def _place(self, frame: Frame) -> Any:
+    def _position(self, frame: Frame) -> Any:
         assert frame.cursor is not None, "events have cursors"
         return self._order(frame.cursor)

@@ -1,7 +1,7 @@
-"""Presence: who holds a connection open, and that nobody does with a credential that is no longer good.
+"""Open connections and their credentials: a connection ends when its credential is no longer valid.
 
-For every transport. A connection ends with its token unless a fresh one of the same account is presented on it; with
-its session or API key; and when what the account may do changes.
+For all transports. A connection ends with its token, unless it presents a fresh token of the same account; with its
+session or API key; and when the rights of its account change.
 """
 
 from __future__ import annotations
@@ -27,117 +27,121 @@ from fullon_graphql.services.signing_in.revocation import credential_changes
 
 log = structlog.get_logger(__name__)
 
-PAUSE: Final = 1.0
-"""Seconds before listening again where Redis did not answer."""
+RETRY_PAUSE: Final = 1.0
+"""Seconds before revocations are subscribed to again after Redis has not answered."""
 
 
 class Connection:
-    """One open connection. `warn` is told the end of its token some time before, `end` why it must close."""
+    """One open connection.
+
+    `on_expiring` is called with the end of the token some time before it, `on_end` with the reason why the connection
+    must close.
+    """
 
     def __init__(
         self,
         credential: Credential,
         principal: Principal,
-        warn: Callable[[datetime], None],
-        end: Callable[[str], None],
+        on_expiring: Callable[[datetime], None],
+        on_end: Callable[[str], None],
     ) -> None:
         self.credential = credential
         self.principal = principal
-        self._warn = warn
-        self._end = end
+        self._on_expiring = on_expiring
+        self._on_end = on_end
         self._timer: asyncio.TimerHandle | None = None
 
     def end(self, reason: str) -> None:
         """Have the connection closed."""
-        self._end(reason)
+        self._on_end(reason)
 
     def renew(self, credential: Credential, principal: Principal) -> None:
-        """Go on with a fresh credential.
+        """Replace the credential.
 
         Raises:
-            Unauthenticated: it is somebody else's, or of other rights than what was opened with the former one.
+            Unauthenticated: the new one belongs to another account, or has other rights.
         """
         if _rights(principal) != _rights(self.principal):
-            raise Unauthenticated("This credential is of another account, or of other rights; open a new connection.")
+            raise Unauthenticated("This credential has another account or other rights; open a new connection.")
         self.credential, self.principal = credential, principal
 
-    def watch_clock(self, warning: float) -> None:
-        """Warn so many seconds before the end of the credential, and end the connection then."""
-        self.stop_clock()
+    def start_timer(self, warning: float) -> None:
+        """Warn this many seconds before the end of the credential, and end the connection with it."""
+        self.stop_timer()
         if expires_at := self.principal.expires_at:
-            self._wait_for(expires_at - timedelta(seconds=warning), self._warn_and_wait, expires_at)
+            self._call_at(expires_at - timedelta(seconds=warning), self._warn, expires_at)
 
-    def stop_clock(self) -> None:
+    def stop_timer(self) -> None:
         """Neither warn nor end."""
         if self._timer:
             self._timer.cancel()
 
-    def _warn_and_wait(self, expires_at: datetime) -> None:
-        self._wait_for(expires_at, self._end, "The token has expired.")
-        self._warn(expires_at)
+    def _warn(self, expires_at: datetime) -> None:
+        self._call_at(expires_at, self._on_end, "The token has expired.")
+        self._on_expiring(expires_at)
 
-    def _wait_for(self, moment: datetime, call: Callable[..., None], argument: object) -> None:
-        left = (moment - datetime.now(UTC)).total_seconds()
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, left), call, argument)
+    def _call_at(self, moment: datetime, callback: Callable[..., None], argument: object) -> None:
+        delay = (moment - datetime.now(UTC)).total_seconds()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), callback, argument)
 
 
 class ConnectionRegistry:
-    """Everybody who is connected to this process."""
+    """The authenticated connections of a worker."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._by_uid: dict[int, set[Connection]] = defaultdict(set)
-        self._look = asyncio.Event()
+        self._recheck = asyncio.Event()
 
     @contextmanager
-    def present(self, presence: Connection) -> Iterator[None]:
-        """Count a connection for one block, and watch over it.
+    def registered(self, connection: Connection) -> Iterator[None]:
+        """Register a connection for one block.
 
         Raises:
-            RateLimited: the account has as many as it may.
+            RateLimited: the account has reached its limit of connections.
         """
-        self.enter(presence)
+        self.add(connection)
         try:
             yield
         finally:
-            self.leave(presence)
+            self.remove(connection)
 
-    def enter(self, presence: Connection) -> None:
-        """Begin what `present` does; whoever calls this calls `leave` in the end."""
-        uid, limit = presence.principal.uid, self._settings.sockets_per_user
-        if len(self._by_uid[uid]) >= limit:
-            raise RateLimited(f"You have {limit} connections open, as many as you may; close some.", retry_after=1)
-        self._by_uid[uid].add(presence)
-        presence.watch_clock(self._settings.token_warning)
+    def add(self, connection: Connection) -> None:
+        """Register a connection until `remove`. Raises as `registered` does."""
+        uid, limit = connection.principal.uid, self._settings.sockets_per_user
+        if len(self._by_uid.get(uid, ())) >= limit:
+            raise RateLimited(f"Your account has {limit} connections, the limit; close some.", retry_after=1)
+        self._by_uid[uid].add(connection)
+        connection.start_timer(self._settings.token_warning)
 
-    def leave(self, presence: Connection) -> None:
-        """End what `present` does."""
-        uid = presence.principal.uid
-        presence.stop_clock()
-        self._by_uid[uid].discard(presence)
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection."""
+        uid = connection.principal.uid
+        connection.stop_timer()
+        self._by_uid[uid].discard(connection)
         if not self._by_uid[uid]:
             del self._by_uid[uid]
 
-    async def renew(self, worker: Worker, presence: Connection, credential: Credential) -> Principal:
-        """Go on with a fresh credential, and say whose it is.
+    async def renew(self, worker: Worker, connection: Connection, credential: Credential) -> Principal:
+        """Replace the credential of a connection, and return its principal.
 
         Raises:
-            Unauthenticated: it is no good, somebody else's, or of other rights.
+            Unauthenticated: the new one is invalid, of another account, or has other rights.
         """
         caller = await worker.authenticator.identify(credential, fresh=True)
         if isinstance(caller, Anonymous):
             raise Unauthenticated(caller.reason) if caller.reason else Unauthenticated()
-        presence.renew(credential, caller)
-        presence.watch_clock(self._settings.token_warning)
+        connection.renew(credential, caller)
+        connection.start_timer(self._settings.token_warning)
         return caller
 
     @asynccontextmanager
-    async def watched(self, worker: Worker) -> AsyncIterator[None]:
-        """Look at connections whenever something was revoked, and from time to time, while the block runs."""
+    async def watch_credentials(self, worker: Worker) -> AsyncIterator[None]:
+        """Check credentials after each revocation, and periodically, while the block runs."""
         tasks = [
-            asyncio.create_task(self._listen(worker), name="revocations"),
-            asyncio.create_task(self._listen_to_database(worker), name="revocations by others"),
-            asyncio.create_task(self._look_round(worker), name="credentials"),
+            asyncio.create_task(self._follow_redis(worker), name="revocations"),
+            asyncio.create_task(self._follow_database(worker), name="revocations by other programs"),
+            asyncio.create_task(self._recheck_all(worker), name="credentials"),
         ]
         try:
             yield
@@ -146,60 +150,60 @@ class ConnectionRegistry:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _listen(self, worker: Worker) -> None:
+    async def _follow_redis(self, worker: Worker) -> None:
         while True:
             try:
                 async with worker.hub.listen([Topic(keys.CREDENTIALS, pattern=True)]) as mailbox:
-                    await self._hear(worker, mailbox)
+                    await self._check_revoked(worker, mailbox)
             except FullonError as error:
-                log.warning("revocations.unheard", error=repr(error))
-                await asyncio.sleep(PAUSE)
+                log.warning("revocations.not_subscribed", error=repr(error))
+                await asyncio.sleep(RETRY_PAUSE)
 
-    async def _hear(self, worker: Worker, mailbox: Mailbox) -> None:
+    async def _check_revoked(self, worker: Worker, mailbox: Mailbox) -> None:
         while True:
             news = await mailbox.news()
             if news.reset:
-                self._look.set()
+                self._recheck.set()
             for channel in news.messages:
                 uid = channel.rpartition(":")[2]
                 if uid.isdecimal():
                     await self._check(worker, self._by_uid.get(int(uid), ()))
 
-    async def _listen_to_database(self, worker: Worker) -> None:
+    async def _follow_database(self, worker: Worker) -> None:
         async with aclosing(credential_changes(worker.database)) as accounts:
             async for uid in accounts:
                 if uid is None:
-                    self._look.set()
+                    self._recheck.set()
                 else:
                     await self._check(worker, self._by_uid.get(uid, ()))
 
-    async def _look_round(self, worker: Worker) -> None:
+    async def _recheck_all(self, worker: Worker) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.socket_recheck_interval):
-                    await self._look.wait()
-            self._look.clear()
+                    await self._recheck.wait()
+            self._recheck.clear()
             for uid in list(self._by_uid):
                 await self._check(worker, self._by_uid.get(uid, ()))
 
-    async def _check(self, worker: Worker, presences: Collection[Connection]) -> None:
-        """End those of one account whose credential is no good any more, each credential looked up once."""
+    async def _check(self, worker: Worker, connections: Collection[Connection]) -> None:
+        """End the connections of one account whose credential is no longer valid; look up each credential once."""
         by_credential: dict[Credential, list[Connection]] = defaultdict(list)
-        for presence in presences:
-            by_credential[presence.credential].append(presence)
+        for connection in connections:
+            by_credential[connection.credential].append(connection)
         for credential, found in by_credential.items():
             try:
                 caller = await worker.authenticator.identify(credential, fresh=True)
-            except Exception as error:  # a store that does not answer says nothing about anybody
-                log.warning("credential.unchecked", error=repr(as_fullon_error(error, "")))
+            except Exception as error:  # an unavailable store does not invalidate a credential
+                log.warning("credential.not_checked", error=repr(as_fullon_error(error, "")))
                 continue
-            for presence in found:
-                if presence.credential != credential:
+            for connection in found:
+                if connection.credential != credential:
                     continue  # renewed meanwhile
                 if isinstance(caller, Anonymous):
-                    presence.end(caller.reason or "Sign in again.")
-                elif _rights(caller) != _rights(presence.principal):
-                    presence.end("What you may do has changed; connect again.")
+                    connection.end(caller.reason or "Sign in again.")
+                elif _rights(caller) != _rights(connection.principal):
+                    connection.end("The rights of your account have changed; connect again.")
 
 
 def _rights(principal: Principal) -> tuple[object, ...]:

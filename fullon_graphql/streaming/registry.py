@@ -1,8 +1,8 @@
-"""Sharing: one source, one execution and one encoding of each event for all who listen to the same.
+"""Sharing: one source, one execution and one encoding of each event for all equal subscriptions of a worker.
 
-The same is: the same document and operation, the same values of its variables, and the same audience (everybody where
-nothing depends on the caller, else one account with the same rights). A group begins with its first listener and ends
-with its last. Who goes on after a cursor catches up alone, and then shares.
+Subscriptions are equal if they have the same document, operation and variables and the same audience: everybody if
+nothing selected depends on the caller, else one account with the same rights. A stream opens with its first subscriber
+and closes with its last. A subscriber that resumes after a cursor catches up on its own, and shares from then on.
 """
 
 from __future__ import annotations
@@ -21,139 +21,143 @@ from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import RateLimited
-from fullon_graphql.streaming.broadcast import Frame, SharedStream, TrySend, only_when_asked
+from fullon_graphql.streaming.broadcast import Frame, SharedStream, TrySend, never_send
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from fullon_graphql.streaming.sources import SOURCE, Stream
 
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """What somebody listens to. `after` is where to go on, of a stream that has cursors; None from now on."""
+    """A subscription of a caller. `after` is the cursor to resume after; None for live events only."""
 
     subscription: Subscription
     principal: Principal
     after: str | None
 
     @classmethod
-    def of(cls, subscription: Subscription, principal: Principal, after: str | None) -> StreamRequest:
-        """What a client wants who has said to go on `after` this cursor, or in its document where."""
-        stream, root = _stream(subscription), subscription.shape.root
-        said = root.arguments(subscription.variables).get("after")
-        return cls(subscription, principal, (after or said) if stream.resumable else None)
+    def create(cls, subscription: Subscription, principal: Principal, after: str | None) -> StreamRequest:
+        """Resume after the cursor `after` of the transport, else after the one in the subscription's arguments."""
+        root = subscription.shape.root
+        argument = root.arguments(subscription.variables).get("after")
+        return cls(subscription, principal, (after or argument) if _stream(subscription).resumable else None)
 
     @property
     def stream(self) -> Stream:
-        """How it is listened to."""
+        """How the field is streamed."""
         return _stream(self.subscription)
 
     @property
     def arguments(self) -> Mapping[str, Any]:
-        """What the source is opened with."""
-        given = dict(self.subscription.shape.root.arguments(self.subscription.variables))
+        """The arguments the source is opened with."""
+        arguments = dict(self.subscription.shape.root.arguments(self.subscription.variables))
         if self.stream.resumable:
-            given.pop("after", None)
-        return given if self.after is None else given | {"after": self.after}
+            arguments.pop("after", None)
+        return arguments if self.after is None else arguments | {"after": self.after}
 
     def identity(self) -> Hashable:
-        """What those have in common who share a group."""
+        """Equal for requests that share a stream."""
         if self.after is not None:
-            return object()  # goes on where this one listener has stopped
-        wanted, shape = self.subscription, self.subscription.shape
+            return object()  # catches up on its own
+        subscription, shape = self.subscription, self.subscription.shape
         audience = () if shape.for_everybody else (self.principal.uid, self.principal.is_admin, self.principal.scopes)
-        name = wanted.operation.name.value if wanted.operation.name else None
-        variables = {key: value for key, value in wanted.variables.coerced.items() if key != self._resuming_variable}
-        return wanted.document, name, _frozen(variables), audience
+        name = subscription.operation.name.value if subscription.operation.name else None
+        variables = {key: value for key, value in subscription.variables.coerced.items() if key != self._after_variable}
+        return subscription.document, name, _freeze(variables), audience
 
     @property
-    def from_now_on(self) -> StreamRequest | None:
-        """The same without a past; None where the cursor is part of what is asked."""
-        written = any(argument.name.value == "after" for argument in self.subscription.shape.root.node.arguments or ())
-        return None if written and not self._resuming_variable else replace(self, after=None)
+    def live(self) -> StreamRequest | None:
+        """The same request without a past; None if the cursor is a literal in the document."""
+        arguments = self.subscription.shape.root.node.arguments or ()
+        has_after = any(argument.name.value == "after" for argument in arguments)
+        return None if has_after and not self._after_variable else replace(self, after=None)
 
     @property
-    def _resuming_variable(self) -> str | None:
-        """The variable that says where to go on, and nothing else."""
+    def _after_variable(self) -> str | None:
+        """The variable that has no other use than to name the cursor."""
         return self.subscription.shape.root_variables.get("after") if self.stream.resumable else None
 
 
 class StreamRegistry:
-    """What is listened to in this process, whatever the transport."""
+    """The streams of a worker, for all transports."""
 
     def __init__(self, operations: OperationExecutor) -> None:
         self._operations = operations
-        self._groups: dict[Hashable, SharedStream] = {}
-        self._per_user: Counter[int] = Counter()
-        self._listeners = 0
+        self._streams: dict[Hashable, SharedStream] = {}
+        self._subscriptions_by_uid: Counter[int] = Counter()
+        self._subscriptions = 0
 
     @asynccontextmanager
-    async def listen(
-        self, request: Request, context: Context, after: str | None = None, hand: TrySend = only_when_asked
+    async def subscribe(
+        self, request: Request, context: Context, after: str | None = None, try_send: TrySend = never_send
     ) -> AsyncIterator[AsyncIterator[Frame]]:
-        """The frames of the subscription that `request` asks for (`Operations.is_subscription` tells), for one block.
+        """The frames of the subscription that `request` asks for, for one block.
 
-        `after` is the cursor to go on from, whatever the document says; a stream without cursors does without it.
-        `hand` gets the frames that come while the next one is waited for, as far as it takes them.
+        The caller has checked that it is one (`OperationExecutor.is_subscription`). `after` is the cursor to resume
+        after, and overrides the argument; streams without cursors ignore it. Frames that `try_send` accepts while the
+        caller waits for the next frame are not iterated over.
 
         Raises:
-            GraphQLErrors: the caller may not, or the subscription or its arguments are no good. Iterating raises it as
-                well, where the stream has come to its end with an error.
+            GraphQLErrors: the caller has no access, or the document or its arguments are invalid. Iteration raises it
+                as well, if the stream ends with an error.
         """
         try:
             principal = signed_in(context.caller)
-            wanted = StreamRequest.of(self._operations.subscription(request, context), principal, after)
-            self._check(principal, context)
-            group = self._group(wanted, context)
+            stream_request = StreamRequest.create(self._operations.subscription(request, context), principal, after)
+            self._check_limit(principal, context)
+            stream = self._stream_for(stream_request, context)
         except GraphQLErrors:
             raise
         except Exception as error:
-            found = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-            raise GraphQLErrors(formatted([found], context.request_id, before_execution=False)) from error
-        common, order = wanted.from_now_on, wanted.stream.order
+            graphql_error = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+            raise GraphQLErrors(formatted([graphql_error], context.request_id, before_execution=False)) from error
+        cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
         with self._counted(principal):
-            if wanted.after is not None and common and order:
-                resumed = CatchUpStream(group, lambda: self._group(common, context), order, wanted.after, hand)
-                async with resumed.joined() as frames:
+            if cursor is not None and live and order:
+                catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
+                async with catch_up.subscribe() as frames:
                     yield frames
             else:
-                async with group.joined(hand) as listener:
-                    yield listener
+                async with stream.subscribe(try_send) as subscriber:
+                    yield subscriber
 
-    def _group(self, wanted: StreamRequest, context: Context) -> SharedStream:
-        key = wanted.identity()
-        found = self._groups.get(key)
+    def _stream_for(self, request: StreamRequest, context: Context) -> SharedStream:
+        key = request.identity()
+        found = self._streams.get(key)
         if found is None:
-            stream, arguments, own = wanted.stream, wanted.arguments, context.fork()
-            open_ = lambda: stream.open(own, **arguments)  # noqa: E731  # two names for one expression
-            found = self._groups[key] = SharedStream(wanted.subscription, stream, open_, own, lambda: self._forget(key))
+            stream, arguments, fork = request.stream, request.arguments, context.fork()
+            open_ = lambda: stream.open(fork, **arguments)  # noqa: E731  # two names for one expression
+            on_close = lambda: self._forget(key)  # noqa: E731  # likewise
+            found = self._streams[key] = SharedStream(request.subscription, stream, open_, fork, on_close)
         return found
 
     def _forget(self, key: Hashable) -> None:
-        del self._groups[key]
-        self._show()
+        del self._streams[key]
+        self._update_metrics()
 
-    def _check(self, principal: Principal, context: Context) -> None:
+    def _check_limit(self, principal: Principal, context: Context) -> None:
         limit = context.worker.settings.subscriptions_per_user
-        if self._per_user[principal.uid] >= limit:
-            raise RateLimited(f"You listen to {limit} subscriptions, as many as you may; end some.", retry_after=1)
+        if self._subscriptions_by_uid[principal.uid] >= limit:
+            raise RateLimited(f"Your account has {limit} subscriptions, the limit; end some.", retry_after=1)
 
     @contextmanager
     def _counted(self, principal: Principal) -> Iterator[None]:
-        self._per_user[principal.uid] += 1
-        self._listeners += 1
-        self._show()
+        self._subscriptions_by_uid[principal.uid] += 1
+        self._subscriptions += 1
+        self._update_metrics()
         try:
             yield
         finally:
-            self._per_user[principal.uid] -= 1
-            self._listeners -= 1
-            self._show()
+            self._subscriptions_by_uid[principal.uid] -= 1
+            self._subscriptions -= 1
+            if not self._subscriptions_by_uid[principal.uid]:
+                del self._subscriptions_by_uid[principal.uid]
+            self._update_metrics()
 
-    def _show(self) -> None:
-        """Tell the metrics who shares what."""
-        metrics, groups = self._operations.metrics, len(self._groups)
-        metrics.streams.set(groups)
-        metrics.stream_listeners.set(self._listeners)
-        metrics.stream_sharing_ratio.set(self._listeners / groups if groups else 0)
+    def _update_metrics(self) -> None:
+        metrics, streams = self._operations.metrics, len(self._streams)
+        metrics.streams.set(streams)
+        metrics.stream_listeners.set(self._subscriptions)
+        metrics.stream_sharing_ratio.set(self._subscriptions / streams if streams else 0)
 
 
 def _stream(subscription: Subscription) -> Stream:
@@ -161,13 +165,13 @@ def _stream(subscription: Subscription) -> Stream:
     return stream
 
 
-def _frozen(value: Any) -> Hashable:
-    """A value of a variable as part of a key; one that cannot be compared is like no other."""
+def _freeze(value: Any) -> Hashable:
+    """A variable's value as part of a key; a value that cannot be hashed equals no other."""
     match value:
         case dict():
-            return tuple((name, _frozen(one)) for name, one in sorted(value.items()))
+            return tuple((name, _freeze(item)) for name, item in sorted(value.items()))
         case list():
-            return tuple(map(_frozen, value))
+            return tuple(map(_freeze, value))
         case Hashable():
             return type(value), value
         case _:

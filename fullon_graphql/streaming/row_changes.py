@@ -1,4 +1,4 @@
-"""Streams of what happens to rows: every committed change once, resumable."""
+"""Streams of row changes: each committed change once, resumable after any of them."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from fullon_graphql.streaming.sources import Source, streamed
 Event = TypeVar("Event")
 """A GraphQL type with the fields of `RowEvent`."""
 
-TOGETHER: Final = 50
-"""Events that are written together, at most: whatever their rows lead to is in memory at the same time."""
+EVENTS_PER_EXECUTION: Final = 50
+"""The most events executed together: all rows they lead to are in memory at the same time."""
 
-BotKey = Annotated[int | None, strawberry.argument(description="Only what this bot of yours does.")]
+BotKey = Annotated[int | None, strawberry.argument(description="Only events of this bot, which must be yours.")]
 AfterEvent = Annotated[
     str | None,
     strawberry.argument(
-        description="The `cursor` of an event: everything since then comes first. CURSOR_EXPIRED where that is no"
-        " longer kept."
+        description="Resume after this event: the `cursor` of one. All later events come first. CURSOR_EXPIRED if they"
+        " are no longer stored."
     ),
 ]
 
 
-def row_stream(whose: str, open_: Callable[..., Source[Any]]) -> Any:
-    """A field of `Subscription` that streams what happens to rows; `whose` begins its description."""
-    description = f"{whose}: each committed change once; with `after`, everything since that event first."
+def row_stream(rows: str, open_: Callable[..., Source[Any]]) -> Any:
+    """A field of `Subscription` that streams row changes; `rows` begins its description."""
+    description = f"{rows}: each committed change once. With `after`, all changes since that event come first."
     return streamed(description, open_, cursor=lambda event: event.cursor, order=Position.of)
 
 
 class RowChanges(Generic[Event]):
-    """A source of the changes of one type's rows, as far as they are the caller's; administrators get all.
+    """A source of the changes of one type's rows: of the caller's own, or of all for administrators.
 
     Raises:
-        BadUserInput: `after` is no cursor.
+        BadUserInput: `after` is not a cursor.
     """
 
     def __init__(
@@ -59,37 +59,37 @@ class RowChanges(Generic[Event]):
         self._event = event
         self._after = None if after is None else Position.of(after)
         self._bot_id = bot_id
-        self.is_up_to_date = False
+        self.caught_up = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """Everything since `after` and then what happens, or only the latter."""
+        """All changes since `after`, if it is given, then each change as it happens."""
         async with aclosing(self.batches()) as batches:
             async for batch in batches:
                 for event in batch:
                     yield event
 
     async def batches(self) -> AsyncGenerator[Sequence[Event], None]:
-        """The same, and together what has come together."""
+        """The same in batches of at most `EVENTS_PER_EXECUTION`."""
         interest = await self._interest()
         async with aclosing(self._context.worker.changes.follow(interest, self._after)) as batches:
             async for batch in batches:
-                self.is_up_to_date = self.is_up_to_date or not batch
-                for start in range(0, len(batch), TOGETHER):
-                    together = batch[start : start + TOGETHER]
-                    yield [self._event(cursor=c.position.cursor, kind=c.kind, key=self._key(c)) for c in together]
+                self.caught_up = self.caught_up or not batch
+                for start in range(0, len(batch), EVENTS_PER_EXECUTION):
+                    changes = batch[start : start + EVENTS_PER_EXECUTION]
+                    yield [self._event(cursor=c.position.cursor, kind=c.kind, key=self._key(c)) for c in changes]
 
-    def state(self) -> Sequence[Event]:
-        """Nothing: what has happened is not told again."""
+    def snapshot(self) -> Sequence[Event]:
+        """Empty: an event is delivered once."""
         return ()
 
     async def _interest(self) -> Interest:
         if self._bot_id is not None:
-            await self._refuse_foreign_bot(self._bot_id)
+            await self._check_bot(self._bot_id)
         return Interest(self._entity.table, visible_owner(self._entity.table, self._context.caller), self._bot_id)
 
-    async def _refuse_foreign_bot(self, bot_id: int) -> None:
-        mine = visible(Bot, self._context.caller).where(Bot.bot_id == bot_id)
-        if await self._context.database.row(mine) is None:
+    async def _check_bot(self, bot_id: int) -> None:
+        query = visible(Bot, self._context.caller).where(Bot.bot_id == bot_id)
+        if await self._context.database.row(query) is None:
             raise NotFound(f"You have no bot {bot_id}.")
 
     def _key(self, change: Change) -> Key | None:

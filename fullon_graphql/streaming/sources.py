@@ -1,7 +1,7 @@
-"""Sources: what a subscription field listens to.
+"""Sources: where a subscription field gets its events.
 
-A field of `Subscription` declares a function that opens a source for a caller, from the field's arguments. Equal
-requests share one source: see `registry.py`.
+A field of `Subscription` declares a function that opens a source from the caller and the field's arguments. Equal
+subscriptions share one source: see `registry.py`.
 """
 
 from __future__ import annotations
@@ -9,30 +9,32 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 
 import strawberry
+
+from fullon_graphql.errors import BadUserInput
 
 T_co = TypeVar("T_co", covariant=True)
 
 SOURCE: Final = "source"
-"""Where a field's `Stream` stands in its Strawberry metadata."""
+"""The key of a field's `Stream` in its Strawberry metadata."""
 
 
 class Source(Protocol[T_co]):
-    """One upstream of a subscription field, for all who ask alike."""
+    """The upstream of a subscription field, for all subscribers of equal subscriptions."""
 
     def events(self) -> AsyncGenerator[T_co, None]:
-        """Values of the field: the state first where there is one, then every change. Called once.
+        """Values of the field: the current state first if there is one, then every change. Called once.
 
-        Closing the generator releases whatever it listens to; an exception out of it ends the stream with its code.
+        Closing the generator releases what it uses. An exception ends the stream with its code.
         """
         ...
 
-    def state(self) -> Sequence[T_co]:
-        """What somebody who joins later, or could not keep up, has to be sent first, as of the last of `events`.
+    def snapshot(self) -> Sequence[T_co]:
+        """What a subscriber that joins later or has fallen behind must receive first, as of the last of `events`.
 
-        Empty before the first of them, and always for a source of events that happen once.
+        Empty before the first event, and always empty for a source of events that happen once.
         """
         ...
 
@@ -40,37 +42,37 @@ class Source(Protocol[T_co]):
 class EventSource(Source[T_co], Protocol):
     """A source of events that happen once."""
 
-    is_up_to_date: bool
-    """Whether all has been told that was there before, so that what comes has just happened."""
+    caught_up: bool
+    """True once all past events have been delivered, so that each further event has just happened."""
 
     def batches(self) -> AsyncGenerator[Sequence[T_co], None]:
-        """What `events` tells, and together what has come together. Called once, in place of `events`."""
+        """The values of `events`, in the groups in which they were read. Called once, instead of `events`."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """How a subscription field is listened to."""
+    """How a subscription field is streamed."""
 
     open: Callable[..., Source[Any]]
-    """`open(context, **arguments)`; arguments by Python name, those not given left out. It checks them, and waits for
-    nothing."""
+    """`open(context, **arguments)`, with arguments by Python name; arguments without a value are left out. It checks
+    them, and does not wait."""
     cursor: Callable[[Any], str] | None = None
-    """Of an event, where none must be missed: what goes on after it. Who cannot keep up is told where to go on. Without
-    one the stream is of states: who cannot keep up gets the newest instead of all it has missed."""
+    """The cursor of an event, for event streams: a slow subscriber resumes after it. A stream without cursors is a
+    state stream: a slow subscriber gets the newest state instead of the ones it has missed."""
     order: Callable[[str], Any] | None = None
-    """Of a cursor, where there are some, what compares as events follow each other."""
+    """The sort key of a cursor, for event streams."""
     key: Callable[[Any], Hashable] | None = None
-    """Of an event, what it is the state of: of those that wait for a listener, the newest of each is enough."""
+    """What an event is the state of: in the backlog of a subscriber, the newest event of each key is enough."""
 
     @property
     def kind(self) -> str:
-        """The word for it in metrics."""
+        """The value of the metrics' label `kind`."""
         return "events" if self.resumable else "states"
 
     @property
     def resumable(self) -> bool:
-        """True for a stream of events, False for one of states."""
+        """True for an event stream, False for a state stream."""
         return self.cursor is not None
 
 
@@ -82,20 +84,41 @@ def streamed(
     order: Callable[[str], Any] | None = None,
     key: Callable[[Any], Hashable] | None = None,
 ) -> Any:
-    """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for those who are signed in.
+    """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for authenticated callers.
 
-    The class says its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context are
-    the field's arguments, annotated as a resolver's are. A source of events that happen once (`EventSource`) names the
-    `cursor` of an event and their `order`; its argument `after` is the cursor from which to go on. One whose values
-    stand for different things that change, like the bars of a chart, names the `key` of a value.
+    The class declares its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context
+    are the field's arguments, annotated like those of a resolver. An `EventSource` needs the `cursor` of an event and
+    the `order` of cursors; its argument `after` is the cursor to resume after. A source of states of several things,
+    like the bars of a chart, needs the `key` of a value.
     """
     stream = Stream(open_, cursor, order, key)
 
     def declared() -> None:
-        """Carries the field's arguments to Strawberry; never called, the stream registry opens the source."""
+        """Carries the field's arguments to Strawberry; never called, because the stream registry opens the source."""
 
     signature = inspect.signature(open_)
     _context, *arguments = signature.parameters.values()
     declared.__signature__ = signature.replace(parameters=arguments)  # type: ignore[attr-defined]  # `inspect` reads it
     declared.__module__ = open_.__module__  # the annotations are resolved in its namespace
     return strawberry.subscription(resolver=declared, description=description, metadata={SOURCE: stream})
+
+
+MaxRate = Annotated[
+    float | None,
+    strawberry.argument(
+        description="At most this many frames per second; changes in between are merged into one frame."
+    ),
+]
+
+
+def frame_interval(max_rate: float | None) -> float:
+    """The seconds between two frames at this rate; 0 without a rate.
+
+    Raises:
+        BadUserInput: the rate is not above 0.
+    """
+    if max_rate is None:
+        return 0.0
+    if not max_rate > 0:
+        raise BadUserInput(f"`maxRate` is {max_rate}; it takes a number above 0.", field="maxRate")
+    return 1 / max_rate

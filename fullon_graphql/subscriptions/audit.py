@@ -1,4 +1,4 @@
-"""The audit log, as it is written."""
+"""Entries of the audit log."""
 
 from __future__ import annotations
 

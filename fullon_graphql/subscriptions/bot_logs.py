@@ -1,4 +1,4 @@
-"""What bots write, as they write it."""
+"""Log lines of bots."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ def _bot_logs(context: Context, bot_id: BotKey = None, after: AfterEvent = None)
 
 @strawberry.type
 class BotLogSubscriptions:
-    bot_logs: BotLogEvent = row_stream("What your bots write (administrators: all bots)", _bot_logs)
+    bot_logs: BotLogEvent = row_stream("Log lines of your bots (administrators: of all bots)", _bot_logs)

@@ -1,4 +1,4 @@
-"""Live candles: stored bars first, then the forming one from live prices, its close and whatever is corrected later."""
+"""Live candles: stored bars first, then the forming bar from live prices, its close, and later corrections."""
 
 from __future__ import annotations
 
@@ -29,29 +29,28 @@ from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import tickers
 from fullon_graphql.services.candles import MarketData
-from fullon_graphql.streaming.pace import MaxRate, pause_of
-from fullon_graphql.streaming.sources import streamed
+from fullon_graphql.streaming.sources import MaxRate, frame_interval, streamed
 
 log = structlog.get_logger(__name__)
 
-PATIENCE: Final = timedelta(seconds=90)
-"""So long after its end a bar waits for its last minutes, where nothing shows that the store has all there will be."""
+CLOSE_DELAY: Final = timedelta(seconds=90)
+"""How long after its end a bar closes if no writer has announced that the store is complete."""
 
 ClosedBars = Annotated[
-    int | None, strawberry.argument(description=f"So many of the newest closed bars come first, 1 to {MAX_BARS}.")
+    int | None, strawberry.argument(description=f"The number of newest closed bars that come first, 1 to {MAX_BARS}.")
 ]
 Since = Annotated[
     DateTime | None,
     strawberry.argument(
         name="from",
-        description="In place of `last`: all bars that start at or after this time come first. With the `time` of the"
-        f" last closed bar, a stream goes on without a hole after a broken connection. At most {MAX_BARS} bars.",
+        description="Instead of `last`: all bars that start at or after this time come first, at most"
+        f" {MAX_BARS}. To resume without a gap after a lost connection, pass the `time` of the last closed bar.",
     ),
 ]
 
 
-class Prices(Mailbox):
-    """Takes in each price as it comes: a high that lasted for a moment belongs to its bar all the same."""
+class PriceMailbox(Mailbox):
+    """Adds each price to its bar on arrival, so that a high between two reads is not lost."""
 
     def __init__(self, bars: LiveBars, market: Market) -> None:
         super().__init__()
@@ -60,20 +59,20 @@ class Prices(Mailbox):
 
     def deliver(self, channel: str, message: str) -> None:
         if channel == keys.ticker_updates(self._market.exchange, self._market.symbol):
-            self.take(cache.decode(self._market.exchange, self._market.symbol, message))
+            self.add_price(cache.decode(self._market.exchange, self._market.symbol, message))
         super().deliver(channel, message)
 
-    def take(self, ticker: cache.Ticker | None) -> None:
-        """Add the price of a ticker, where there is one."""
+    def add_price(self, ticker: cache.Ticker | None) -> None:
+        """Add the price of a ticker to its bar; nothing for None."""
         if ticker:
             self._bars.add_price(datetime.fromtimestamp(ticker.time, UTC), ticker.price)
 
 
 @dataclass
-class Chart:
-    """The bars of one instrument: the newest `last`, or all since `start`, and then whatever happens to them.
+class CandleSource:
+    """The bars of one instrument: the newest `last`, or all since `start`, then each change of one.
 
-    `pause` is the time between two frames in seconds, `clock` tells unix seconds.
+    `interval` is the least time between two frames in seconds; `clock` returns Unix seconds.
     """
 
     context: Context
@@ -81,44 +80,41 @@ class Chart:
     timeframe: Timeframe
     last: int = 1
     start: datetime | None = None
-    pause: float = 0.0
+    interval: float = 0.0
     clock: Callable[[], float] = time.time
     _bars: LiveBars = field(init=False)
-    _prices: Prices = field(init=False)
+    _prices: PriceMailbox = field(init=False)
     _data: MarketData = field(init=False)
     _announced: float = field(default=0.0, init=False)
-    """Until when a writer has said the store to be complete, in unix seconds."""
+    """Until when a writer has announced the store to be complete, in Unix seconds."""
 
     def __post_init__(self) -> None:
-        Window(self.start, last=self.last)  # refuses what no answer has room for
+        Window(self.start, last=self.last)  # checks the limits
         if self.start:
             self.last = MAX_BARS
         self._bars = LiveBars(self.timeframe, self.last)
-        self._prices = Prices(self._bars, self.market)
+        self._prices = PriceMailbox(self._bars, self.market)
         self._data = MarketData(self.context.worker.candles, self.context.database, self.context.caller)
 
     async def events(self) -> AsyncGenerator[CandleUpdate, None]:
         worker, loop = self.context.worker, asyncio.get_running_loop()
-        self._bars.since = await self._first()
-        next_look = loop.time()
+        self._bars.since = await self._first_start()
+        next_read = loop.time()
         async with worker.hub.listen(self._topics(), self._prices):
             while True:
-                if self._has_written(await self._prices.news_until(next_look)) or loop.time() >= next_look:
-                    for update in await self._look():
-                        yield _object(update)
-                    next_look = loop.time() + worker.settings.stream_poll_interval
+                if self._may_have_changed(await self._prices.news_until(next_read)) or loop.time() >= next_read:
+                    for update in await self._read_updates():
+                        yield _candle_update(update)
+                    next_read = loop.time() + worker.settings.stream_poll_interval
                 for update in self._bars.forming():
-                    yield _object(update)
-                await asyncio.sleep(self.pause)
+                    yield _candle_update(update)
+                await asyncio.sleep(self.interval)
 
-    def state(self) -> Sequence[CandleUpdate]:
-        return [_object(update) for update in self._bars.delivered(self.last)]
+    def snapshot(self) -> Sequence[CandleUpdate]:
+        return [_candle_update(update) for update in self._bars.delivered(self.last)]
 
-    async def _first(self) -> datetime | None:
-        """The start of the first bar that is wanted; None where there are none yet and all are.
-
-        Raises as the query does.
-        """
+    async def _first_start(self) -> datetime | None:
+        """The start of the first bar to send; None, for all bars, if there are none yet. Raises as the query does."""
         if self.start:
             await self._data.candles(self.market, self.timeframe, Window(self.start, last=1))
             return self.start
@@ -126,8 +122,8 @@ class Chart:
         bars = await self._data.candles(self.market, self.timeframe, Window(end=end, last=self.last))
         return bars.rows()[0].time if bars.length else None
 
-    def _has_written(self, news: News | None) -> bool:
-        """Whether something may have been stored, as far as the news tell."""
+    def _may_have_changed(self, news: News | None) -> bool:
+        """True unless the news shows that nothing has been stored."""
         if news is None or news.reset:
             return True
         written = news.messages.get(keys.candle_writes(self.market.exchange, self.market.symbol))
@@ -135,8 +131,8 @@ class Chart:
             self._announced = max(self._announced, float(written or 0) / 1000)
         return written is not None
 
-    async def _look(self) -> Iterator[Update]:
-        """What is new in the stores. While one is silent nothing is, except for who has just come."""
+    async def _read_updates(self) -> Iterator[Update]:
+        """What has changed in the stores; nothing while one does not answer, unless this is the first read."""
         try:
             await self._read_price()
             complete_until = await self._complete_until()
@@ -151,24 +147,24 @@ class Chart:
         exchange, symbol = self.market.exchange, self.market.symbol
         found = await tickers.of_exchange(self.context.worker.redis, self.context.caller, exchange, [symbol])
         for ticker in found:
-            self._prices.take(ticker)
+            self._prices.add_price(ticker)
 
     async def _complete_until(self) -> datetime:
         now = datetime.fromtimestamp(self.clock(), UTC)
         seen = await self._data.complete_until(self.market, self.timeframe)
         announced = datetime.fromtimestamp(min(self._announced, self.clock()), UTC)
-        return min(now, max(now - PATIENCE, announced, seen or announced))
+        return min(now, max(now - CLOSE_DELAY, announced, seen or announced))
 
     async def _stored_bars(self) -> list[stored.Candle]:
         bars = await self._data.candles(self.market, self.timeframe, Window(self._bars.since))
-        return [bar for bar in bars.rows() if math.isfinite(sum(bar[1:]))]  # JSON cannot say the others
+        return [bar for bar in bars.rows() if math.isfinite(sum(bar[1:]))]  # JSON has no other numbers
 
     def _topics(self) -> list[Topic]:
         exchange, symbol = self.market.exchange, self.market.symbol
         return [Topic(keys.ticker_updates(exchange, symbol)), Topic(keys.candle_writes(exchange, symbol))]
 
 
-def _object(update: Update) -> CandleUpdate:
+def _candle_update(update: Update) -> CandleUpdate:
     return CandleUpdate(candle=cast("Candle", update.candle), closed=update.closed)
 
 
@@ -180,16 +176,16 @@ def _candles(
     last: ClosedBars = 1,
     from_: Since = None,
     max_rate: MaxRate = None,
-) -> Chart:
+) -> CandleSource:
     last = 1 if last is None else last
-    return Chart(context, Market(exchange, symbol), timeframe, last, from_, pause_of(max_rate))
+    return CandleSource(context, Market(exchange, symbol), timeframe, last, from_, frame_interval(max_rate))
 
 
 @strawberry.type
 class CandleSubscriptions:
     candles: CandleUpdate = streamed(
-        "The newest `last` closed bars in order, then the forming bar at every change of its price; a bar's close once"
-        " its last values are stored, and again where they are corrected later.",
+        "The newest `last` closed bars in order, then the forming bar at each change of its price. A bar comes with"
+        " `closed: true` once its final values are stored, and again if they are corrected later.",
         _candles,
         key=lambda update: update.candle.time,
     )

@@ -1,4 +1,4 @@
-"""What happens to simulated trades."""
+"""Changes of simulated trades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens to orders."""
+"""Changes of orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Background services, for administrators: the state of each now, and whenever it changes."""
+"""Background services, for administrators: the current status of each, then each change."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from fullon_graphql.schema.services import Service
 from fullon_graphql.streaming.sources import streamed
 
 OneService = Annotated[
-    ServiceName | None, strawberry.argument(description="Only this service; all of them unless given.")
+    ServiceName | None, strawberry.argument(description="Only this service. All services unless given.")
 ]
 
 
 @dataclass
-class Statuses:
-    """The status of each service, or of the one called `name`. A heartbeat alone is no change."""
+class StatusSource:
+    """The status of each service, or of `name` alone. A heartbeat alone is not a change."""
 
     watch: Watch[None, list[ServiceStatus]]
     name: ServiceName | None
-    told: dict[ServiceName, ServiceStatus] = field(default_factory=dict, init=False)
+    _newest: dict[ServiceName, ServiceStatus] = field(default_factory=dict, init=False)
 
     async def events(self) -> AsyncGenerator[Service, None]:
-        async with aclosing(self.watch.states(None)) as looks:
-            async for statuses in looks:
+        async with aclosing(self.watch.states(None)) as reads:
+            async for statuses in reads:
                 for status in statuses:
-                    if self.name in (None, status.name) and self._is_new(status):
-                        self.told[status.name] = status
+                    if self.name in (None, status.name) and self._has_changed(status):
+                        self._newest[status.name] = status
                         yield Service.from_record(status)
 
-    def state(self) -> list[Service]:
-        return [Service.from_record(status) for status in self.told.values()]
+    def snapshot(self) -> list[Service]:
+        return [Service.from_record(status) for status in self._newest.values()]
 
-    def _is_new(self, status: ServiceStatus) -> bool:
-        last = self.told.get(status.name)
+    def _has_changed(self, status: ServiceStatus) -> bool:
+        last = self._newest.get(status.name)
         return last is None or replace(status, heartbeat_at=last.heartbeat_at) != last
 
 
-def _service_status(context: Context, name: OneService = None) -> Statuses:
+def _service_status(context: Context, name: OneService = None) -> StatusSource:
     administrator(context.caller)
-    return Statuses(context.worker.watches.services, name)
+    return StatusSource(context.worker.watches.services, name)
 
 
 @strawberry.type
 class ServiceSubscriptions:
     service_status: Service = streamed(
-        "The state of the service, or of all services one by one, at once and then whenever it changes; a heartbeat"
-        " alone is no change. Administrators only.",
+        "The status of a service, or of each service if `name` is not given: the current status first, then each"
+        " change. A heartbeat alone is not a change. Administrators only.",
         _service_status,
         key=lambda service: service.name,
     )

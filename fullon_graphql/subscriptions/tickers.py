@@ -1,4 +1,4 @@
-"""Live tickers: the state at once, then every change; the newest wins where a client is slower than the market."""
+"""Live tickers: the current one first, then each newer one. A client slower than the market gets the newest."""
 
 from __future__ import annotations
 
@@ -17,37 +17,36 @@ from fullon_graphql.errors import BadUserInput
 from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName, SymbolNames
 from fullon_graphql.schema.tickers import Ticker
 from fullon_graphql.services import tickers
-from fullon_graphql.streaming.pace import MaxRate, pause_of
-from fullon_graphql.streaming.sources import streamed
+from fullon_graphql.streaming.sources import MaxRate, frame_interval, streamed
 
 MAX_SYMBOLS = 1000
 
 
 @dataclass
-class Quotes:
-    """Tickers of an exchange, of `symbols` or of all: those known, then at most every `pause` seconds what is newer."""
+class TickersSource:
+    """Tickers of `symbols` or a whole exchange: the current ones, then newer ones at most every `interval` seconds."""
 
     context: Context
     exchange: str
     symbols: Sequence[str] | None
-    pause: float
-    seen: dict[str, cache.Ticker] | None = field(default=None, init=False)
-    """The newest of each symbol; None before the first frame."""
+    interval: float
+    newest: dict[str, cache.Ticker] | None = field(default=None, init=False)
+    """The newest ticker of each symbol; None before the first frame."""
 
     async def events(self) -> AsyncGenerator[list[Ticker], None]:
         async with self.context.worker.hub.listen(self._topics()) as mailbox:
-            self.seen = {}
-            yield _objects(self._newer(self.seen, await self._next(mailbox)))
+            self.newest = {}
+            yield _ticker_objects(self._newer(self.newest, await self._next(mailbox)))
             while True:
-                await asyncio.sleep(self.pause)
-                if frame := self._newer(self.seen, await self._next(mailbox)):
-                    yield _objects(frame)
+                await asyncio.sleep(self.interval)
+                if frame := self._newer(self.newest, await self._next(mailbox)):
+                    yield _ticker_objects(frame)
 
-    def state(self) -> list[list[Ticker]]:
-        return [] if self.seen is None else [_objects(self.seen.values())]
+    def snapshot(self) -> list[list[Ticker]]:
+        return [] if self.newest is None else [_ticker_objects(self.newest.values())]
 
     async def _next(self, mailbox: Mailbox) -> list[cache.Ticker]:
-        """The next tickers: the whole state where messages may have been missed, else those that were published."""
+        """The next tickers: all if messages may have been missed, else those that were published."""
         news, context = await mailbox.news(), self.context
         if news.reset:
             return await tickers.of_exchange(context.worker.redis, context.caller, self.exchange, self.symbols)
@@ -57,11 +56,11 @@ class Quotes:
         return [ticker for ticker in found if ticker is not None]
 
     @staticmethod
-    def _newer(seen: dict[str, cache.Ticker], found: list[cache.Ticker]) -> list[cache.Ticker]:
-        """Those of `found` that tell something new, remembered in `seen`."""
-        fresh = [ticker for ticker in found if _is_newer(ticker, seen.get(ticker.symbol))]
-        seen.update((ticker.symbol, ticker) for ticker in fresh)
-        return fresh
+    def _newer(newest: dict[str, cache.Ticker], found: list[cache.Ticker]) -> list[cache.Ticker]:
+        """Those of `found` that differ from `newest` and are not older; `newest` is updated with them."""
+        newer = [ticker for ticker in found if _is_newer(ticker, newest.get(ticker.symbol))]
+        newest.update((ticker.symbol, ticker) for ticker in newer)
+        return newer
 
     def _topics(self) -> list[Topic]:
         if self.symbols is None:
@@ -70,44 +69,46 @@ class Quotes:
 
 
 @dataclass
-class Quote:
-    """The one ticker of `quotes` for a single symbol."""
+class TickerSource:
+    """The tickers of a source one by one, for a single symbol."""
 
-    quotes: Quotes
+    tickers: TickersSource
 
     async def events(self) -> AsyncGenerator[Ticker, None]:
-        async with aclosing(self.quotes.events()) as frames:
+        async with aclosing(self.tickers.events()) as frames:
             async for frame in frames:
                 for ticker in frame:
                     yield ticker
 
-    def state(self) -> list[Ticker]:
-        return [ticker for frame in self.quotes.state() for ticker in frame]
+    def snapshot(self) -> list[Ticker]:
+        return [ticker for frame in self.tickers.snapshot() for ticker in frame]
 
 
-def _ticker(context: Context, exchange: ExchangeName, symbol: SymbolName, max_rate: MaxRate = None) -> Quote:
-    return Quote(Quotes(context, exchange, [symbol], pause_of(max_rate)))
+def _ticker(context: Context, exchange: ExchangeName, symbol: SymbolName, max_rate: MaxRate = None) -> TickerSource:
+    return TickerSource(TickersSource(context, exchange, [symbol], frame_interval(max_rate)))
 
 
-def _tickers(context: Context, exchange: ExchangeName, symbols: SymbolNames = None, max_rate: MaxRate = None) -> Quotes:
+def _tickers(
+    context: Context, exchange: ExchangeName, symbols: SymbolNames = None, max_rate: MaxRate = None
+) -> TickersSource:
     if symbols is not None and len(symbols) > MAX_SYMBOLS:
         raise BadUserInput(f"`symbols` has {len(symbols)} entries; it takes at most {MAX_SYMBOLS}.", field="symbols")
-    return Quotes(context, exchange, symbols, pause_of(max_rate))
+    return TickersSource(context, exchange, symbols, frame_interval(max_rate))
 
 
 @strawberry.type
 class TickerSubscriptions:
     ticker: Ticker = streamed(
-        "The current ticker at once, then every newer one.", _ticker, key=lambda ticker: ticker.symbol
+        "The current ticker first, then each newer one.", _ticker, key=lambda ticker: ticker.symbol
     )
     tickers: list[Ticker] = streamed(
-        "All tickers asked for at once (of the whole exchange, unless `symbols` names some), then per frame those that"
-        " changed.",
+        "All current tickers first (of `symbols`, or of the whole exchange if it is not given), then in each frame"
+        " those that have changed.",
         _tickers,
     )
 
 
-def _objects(found: Iterable[cache.Ticker]) -> list[Ticker]:
+def _ticker_objects(found: Iterable[cache.Ticker]) -> list[Ticker]:
     return [Ticker.from_record(ticker) for ticker in found]
 
 

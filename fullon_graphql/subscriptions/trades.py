@@ -1,4 +1,4 @@
-"""What happens to trades. The table knows no bots, so nobody can ask for those of one bot."""
+"""Changes of trades. The table has no bot, so the stream cannot be limited to one."""
 
 from __future__ import annotations
 

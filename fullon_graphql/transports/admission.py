@@ -1,4 +1,4 @@
-"""The door for everything that stays open: who may come, how many may be there, and what they bring along."""
+"""Admission of connections that stay open: allowed origins, the limit of a worker, and what a connection carries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fullon_graphql.observability.metrics import Metrics
 
 
 class Admission:
-    """One for all transports of a process."""
+    """Counts the open connections of a worker, for all transports."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._limit = settings.socket_limit
@@ -26,17 +26,17 @@ class Admission:
         self._open = 0
 
     @contextmanager
-    def passed(self, scope: Scope) -> Iterator[None]:
+    def admitted(self, scope: Scope) -> Iterator[None]:
         """Count a connection for one block.
 
         Raises:
-            Forbidden: it is a socket that a foreign page opens.
-            RateLimited: there are as many connections as there may be.
+            Forbidden: a page of another origin opens a socket.
+            RateLimited: the worker has reached its limit of connections.
         """
-        if scope["type"] == "websocket" and not self._may_come(dict(scope["headers"])):
-            raise Forbidden("Pages of this origin may not open sockets; CORS_ORIGINS says whose may.")
+        if scope["type"] == "websocket" and not self._is_allowed_origin(dict(scope["headers"])):
+            raise Forbidden("Pages of this origin may not open sockets; CORS_ORIGINS lists the origins that may.")
         if self._open >= self._limit:
-            raise RateLimited("This server has as many open connections as it may; try again later.", retry_after=5)
+            raise RateLimited("This server has reached its limit of connections; try again later.", retry_after=5)
         self._open += 1
         try:
             with self._metrics.sockets.track_inprogress():
@@ -44,16 +44,16 @@ class Admission:
         finally:
             self._open -= 1
 
-    def _may_come(self, headers: dict[bytes, bytes]) -> bool:
-        """Browsers let any page open sockets, and send the visitor's cookies along: ours, and those that are named."""
+    def _is_allowed_origin(self, headers: dict[bytes, bytes]) -> bool:
+        """Browsers let every page open sockets, and send the user's cookies. Only our origin and named ones may."""
         origin = _text(headers, b"origin")
         if origin is None or "*" in self._origins:
             return True
         return is_same_origin(origin, _text(headers, b"host") or "") or normalize_origin(origin) in self._origins
 
 
-def context_of(scope: Scope) -> Context:
-    """What operations on this connection share, nobody signed in yet."""
+def connection_context(scope: Scope) -> Context:
+    """The context of a connection, not authenticated yet; its operations fork it."""
     return Context(
         scope["state"]["worker"],
         request_id=scope["request_id"],
@@ -62,14 +62,14 @@ def context_of(scope: Scope) -> Context:
     )
 
 
-def credential_of(scope: Scope) -> Credential:
-    """What the connection's headers say who it is."""
+def connection_credential(scope: Scope) -> Credential:
+    """The credential in the headers of a connection."""
     headers: dict[bytes, bytes] = dict(scope["headers"])
     return credential_in_headers(_text(headers, b"authorization"), _text(headers, b"x-api-key"))
 
 
-async def refuse(send: Send, error: FullonError) -> None:
-    """Answer a socket's handshake with the status and body that any request would get."""
+async def refuse_handshake(send: Send, error: FullonError) -> None:
+    """Answer a socket's handshake with the status and body of any other request."""
     body = orjson.dumps({"errors": [{"message": error.message, "extensions": error.extensions}]})
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})

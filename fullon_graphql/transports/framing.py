@@ -1,7 +1,7 @@
-"""How a stream is worded in an HTTP response: as server-sent events, or in the parts of a multipart body.
+"""The framing of a stream in an HTTP response: server-sent events, or the parts of a multipart body.
 
-Server-sent events are those of graphql-sse's PROTOCOL.md, "distinct connections mode"; the parts those of Apollo's
-multipart protocol for subscriptions, version 1.0.
+Server-sent events follow graphql-sse's PROTOCOL.md, "distinct connections mode"; parts follow Apollo's multipart
+protocol for subscriptions, version 1.0.
 """
 
 from __future__ import annotations
@@ -16,49 +16,49 @@ JSON_TYPES: Final = ("application/json", "application/graphql-response+json")
 
 
 class Framing(Protocol):
-    """The bytes of a response, in this order: `opening`, any of `event` and `heartbeat`, `ending` or `interruption`."""
+    """The bytes of a response: `opening`, then any of `event` and `heartbeat`, then `ending` or `interruption`."""
 
     media_type: ClassVar[bytes]
     opening: ClassVar[bytes]
     heartbeat: ClassVar[bytes]
-    """Tells whoever is between that the connection is alive, and the client nothing."""
+    """Shows proxies that the connection is alive; clients ignore it."""
 
     def event(self, body: bytes, cursor: str | None = None) -> bytes:
-        """One response as JSON, and where to go on after it."""
+        """One response as JSON, and the cursor to resume after it."""
         ...
 
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
-        """The end of the operation, and why it is not in order, as errors of GraphQL."""
+        """The end of the operation, with the errors in GraphQL's format if it ends with some."""
         ...
 
     def interruption(self, error: Mapping[str, Any]) -> bytes:
-        """The end of the connection alone, for which nobody can help it: clients come back by themselves."""
+        """The end of the connection but not of the operation: clients reconnect."""
         ...
 
 
 class ServerSentEvents:
-    """Server-sent events. Lines end with a bare LF: some gateways read no others."""
+    """Server-sent events. Lines end with a bare LF, because some gateways accept nothing else."""
 
     media_type: ClassVar[bytes] = b"text/event-stream; charset=utf-8"
     opening: ClassVar[bytes] = b":\n\n"
     heartbeat: ClassVar[bytes] = b":\n\n"
 
     def event(self, body: bytes, cursor: str | None = None) -> bytes:
-        # Between the values of JSON, where alone there can be a line break, a blank says the same.
+        # JSON has line breaks only between values, where a space is equivalent.
         line = body.replace(b"\r", b" ").replace(b"\n", b" ")
         id_ = b"" if cursor is None else b"id: %b\n" % cursor.encode()
         return b"%bevent: next\ndata: %b\n\n" % (id_, line)
 
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
-        return _told(self, errors) + b"event: complete\ndata: \n\n"
+        return _errors_event(self, errors) + b"event: complete\ndata: \n\n"
 
     def interruption(self, error: Mapping[str, Any]) -> bytes:
-        # Clients come back to a stream that is not complete; an event with errors would be shown to people.
+        # Clients reconnect to a stream without `complete`; an event with errors would be shown to users.
         return f": {error['message']}\n\n".encode()
 
 
 class MultipartParts:
-    """Parts of a multipart body. Each is sent with the boundary after it, which is when clients look at it."""
+    """Parts of a multipart body, each sent with the boundary after it, because clients parse a part only then."""
 
     media_type: ClassVar[bytes] = b'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
     opening: ClassVar[bytes] = b"--graphql"
@@ -68,7 +68,7 @@ class MultipartParts:
         return self._part(b'{"payload":%b}' % body)
 
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
-        return _told(self, errors) + b"--\r\n"
+        return _errors_event(self, errors) + b"--\r\n"
 
     def interruption(self, error: Mapping[str, Any]) -> bytes:
         return self._part(orjson.dumps({"payload": None, "errors": [error]})) + b"--\r\n"
@@ -81,19 +81,19 @@ class MultipartParts:
 EVENTS, PARTS = ServerSentEvents(), MultipartParts()
 
 
-def _told(wording: Framing, errors: Sequence[Any]) -> bytes:
-    return wording.event(orjson.dumps({"errors": errors})) if errors else b""
+def _errors_event(framing: Framing, errors: Sequence[Any]) -> bytes:
+    return framing.event(orjson.dumps({"errors": errors})) if errors else b""
 
 
-def for_streams(accept: str) -> Framing | None:
-    """How somebody who accepts this can take a stream; None where they cannot."""
+def framing_for(accept: str) -> Framing | None:
+    """The framing for this `Accept` header; None if it accepts no stream."""
     accept = accept.lower()
     if EVENT_STREAM in accept:
         return EVENTS
     return PARTS if "multipart/mixed" in accept and "subscriptionspec" in accept else None
 
 
-def takes_only_events(accept: str) -> bool:
-    """Whether even what has one answer must come as an event, because JSON is not accepted by name."""
+def accepts_only_events(accept: str) -> bool:
+    """True if even a single response must be sent as an event, because no JSON type is accepted by name."""
     accept = accept.lower()
     return EVENT_STREAM in accept and not any(known in accept for known in JSON_TYPES)

@@ -1,6 +1,6 @@
-"""`/graphql`: GraphQL over HTTP by the letter of its specification, as one plain ASGI application.
+"""`/graphql`: GraphQL over HTTP, as its specification says, in a plain ASGI application.
 
-A framework's route costs more than a whole small query, so there is none here: bytes in, `Operations`, bytes out.
+A web framework's route costs more than a small query, so there is none: bytes in, `OperationExecutor`, bytes out.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import OperationExecutor, Request, Response
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import Internal, as_fullon_error
-from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, for_streams, takes_only_events
+from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, accepts_only_events, framing_for
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages, wants_page
 
 log = structlog.get_logger(__name__)
 
 LARGEST_BODY: Final = 1024 * 1024
-"""Bytes a request may have."""
+"""The most bytes of a request's body."""
 
 LEGACY: Final = "application/json"
 MODERN: Final = "application/graphql-response+json"
-"""The media type under which the status tells whether anything was executed; with the other one it is mostly 200."""
+"""With this media type the status is 400 if nothing was executed; with the other one it is 200."""
 
 _ACCEPTABLE: Final = (LEGACY, MODERN, "application/*", "*/*")
 
 
 @dataclass(frozen=True)
-class Refused(Exception):  # no error of ours: an HTTP answer
-    """The request cannot be understood, and is answered with this status."""
+class HttpError(Exception):  # an HTTP response, not one of the errors in `errors.py`
+    """The request is answered with this status, because it is not a GraphQL request."""
 
     status: HTTPStatus
     message: str
@@ -47,7 +47,7 @@ class Refused(Exception):  # no error of ours: an HTTP answer
 
 
 class GraphQLEndpoint:
-    """The graph over HTTP, and GraphiQL for browsers; `streams` has the subscriptions."""
+    """The graph over HTTP, and GraphiQL for browsers. Subscriptions are answered by `streams`."""
 
     def __init__(self, operations: OperationExecutor, streams: HttpStreams, pages: Pages) -> None:
         self._operations = operations
@@ -64,25 +64,25 @@ class GraphQLEndpoint:
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
             _check_acceptable(accept)
-            request = await _read(scope, headers, receive)
-            wording = for_streams(accept)
-            if wording and self._operations.is_subscription(request):
-                await self._streams.serve(request, wording, scope, receive, send)
+            request = await _parse_request(scope, headers, receive)
+            framing = framing_for(accept)
+            if framing and self._operations.is_subscription(request):
+                await self._streams.serve(request, framing, scope, receive, send)
                 return
             response = await self._run(request, scope, headers)
             status, body = _status(response, media_type), response.body
             extra = ((b"allow", b"POST"),) if response.not_allowed else ()
-            if takes_only_events(accept) and not response.not_allowed:
+            if accepts_only_events(accept) and not response.not_allowed:
                 status, media_type = HTTPStatus.OK, EVENT_STREAM
                 body = EVENTS.event(body) + EVENTS.ending()
-        except Refused as refused:
-            status, extra = refused.status, refused.headers
-            body = _errors(refused.message, {"code": "BAD_USER_INPUT"})
+        except HttpError as error:
+            status, extra = error.status, error.headers
+            body = _errors(error.message, {"code": "BAD_USER_INPUT"})
         except Exception as exception:
-            error = as_fullon_error(exception, scope["request_id"])
-            if isinstance(error, Internal):
+            known = as_fullon_error(exception, scope["request_id"])
+            if isinstance(known, Internal):
                 log.exception("request.failed")
-            status, body = HTTPStatus(error.status), _errors(error.message, error.extensions)
+            status, body = HTTPStatus(known.status), _errors(known.message, known.extensions)
         await _send(send, status, media_type, body, extra)
 
     async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
@@ -107,73 +107,76 @@ def _may_explain(context: Context) -> bool:
 
 
 def _check_acceptable(accept: str) -> None:
-    if accept and not for_streams(accept) and not any(known in accept for known in _ACCEPTABLE):
-        raise Refused(
-            HTTPStatus.NOT_ACCEPTABLE, f"This answers {MODERN}, {LEGACY} and {EVENT_STREAM}; none is accepted."
+    if accept and not framing_for(accept) and not any(known in accept for known in _ACCEPTABLE):
+        raise HttpError(
+            HTTPStatus.NOT_ACCEPTABLE,
+            f"The response is {MODERN}, {LEGACY} or {EVENT_STREAM}; `Accept` has none of them.",
         )
 
 
-async def _read(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
+async def _parse_request(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
     match scope["method"]:
         case "POST":
             media_type = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
             if media_type != LEGACY.encode():
-                raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
-            return _request(_json(await _body(receive), "The body"), read_only=False)
+                raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
+            return _request_from_params(_parse_json(await _read_body(receive), "The body"), read_only=False)
         case "GET":
-            given: dict[str, Any] = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+            params: dict[str, Any] = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
             for name in ("variables", "extensions"):
-                if given.get(name):
-                    given[name] = _json(given[name], f"`{name}`")
+                if params.get(name):
+                    params[name] = _parse_json(params[name], f"`{name}`")
                 else:
-                    given.pop(name, None)
-            return _request(given, read_only=True)
+                    params.pop(name, None)
+            return _request_from_params(params, read_only=True)
         case method:
-            raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not served; use POST or GET.", _ALLOW)
+            raise HttpError(
+                HTTPStatus.METHOD_NOT_ALLOWED, f"The method {method} is not supported; use POST or GET.", _ALLOW
+            )
 
 
 _ALLOW: Final = ((b"allow", b"GET, POST"),)
 
 
-async def _body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     chunks, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Refused(HTTPStatus.BAD_REQUEST, "The request ended before its body was complete.")
+            raise HttpError(HTTPStatus.BAD_REQUEST, "The request ended before its body was complete.")
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > LARGEST_BODY:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request has at most {LARGEST_BODY} bytes.")
+            raise HttpError(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has more than {LARGEST_BODY} bytes, the limit."
+            )
         chunks.append(chunk)
         more = message.get("more_body", False)
     return b"".join(chunks)
 
 
-def _json(text: bytes | str, what: str) -> Any:
+def _parse_json(text: bytes | str, what: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
+        raise HttpError(HTTPStatus.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
 
 
-_OBJECT: Final = (dict, NoneType)  # written as unions, these would be made anew with every request
-_TEXT: Final = (str, NoneType)
+_OBJECT: Final = (dict, NoneType)  # as unions they would be created for every request
+_STRING: Final = (str, NoneType)
 
 
-def _request(given: Any, *, read_only: bool) -> Request:
-    if not isinstance(given, dict):
-        raise Refused(
-            HTTPStatus.BAD_REQUEST, "The body must be one JSON object; several requests at once are not served."
-        )
-    query, variables = given.get("query"), given.get("variables")
-    name, extensions = given.get("operationName"), given.get("extensions")
+def _request_from_params(params: Any, *, read_only: bool) -> Request:
+    if not isinstance(params, dict):
+        raise HttpError(HTTPStatus.BAD_REQUEST, "The body must be one JSON object; batches are not supported.")
+    query, variables = params.get("query"), params.get("variables")
+    name, extensions = params.get("operationName"), params.get("extensions")
     if not isinstance(query, str):
-        raise Refused(HTTPStatus.BAD_REQUEST, "`query` must be a text with a GraphQL document.")
+        raise HttpError(HTTPStatus.BAD_REQUEST, "`query` must be a string with a GraphQL document.")
     if not isinstance(variables, _OBJECT) or not isinstance(extensions, _OBJECT):
-        raise Refused(HTTPStatus.BAD_REQUEST, "`variables` and `extensions` must be JSON objects.")
-    if not isinstance(name, _TEXT):
-        raise Refused(HTTPStatus.BAD_REQUEST, "`operationName` must be a text.")
+        raise HttpError(HTTPStatus.BAD_REQUEST, "`variables` and `extensions` must be JSON objects.")
+    if not isinstance(name, _STRING):
+        raise HttpError(HTTPStatus.BAD_REQUEST, "`operationName` must be a string.")
     explain = (extensions or {}).get("explain") is True
     return Request(query, name or None, variables or {}, read_only=read_only, explain=explain)
 

@@ -1,4 +1,4 @@
-"""Subscriptions as the body of an HTTP response that goes on until the stream ends, or either side does."""
+"""Subscriptions as the body of an HTTP response, which lasts until the stream, the client or the server ends it."""
 
 from __future__ import annotations
 
@@ -16,63 +16,74 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Request
 from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
 from fullon_graphql.server.extension import extension_of
+from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.streaming.broadcast import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
-from fullon_graphql.transports.admission import Admission, context_of, credential_of
+from fullon_graphql.transports.admission import Admission, connection_context, connection_credential
 from fullon_graphql.transports.framing import Framing
-from fullon_graphql.transports.websocket_session import formatted
+from fullon_graphql.transports.websocket_session import graphql_error
 
 log = structlog.get_logger(__name__)
 
-FAREWELL: Final = 2.0
-"""Seconds in which a client must have room for the end of its stream; then it goes without."""
+CLOSE_TIMEOUT: Final = 2.0
+"""Seconds in which the client must take the last chunk; then the connection is dropped without it."""
 
 
 class HttpStreams:
-    """Streams over HTTP. `scope["state"]["ending"]` is the `asyncio.Event` that says that the server ends."""
+    """Answers subscriptions over HTTP. A heartbeat is sent after `heartbeat` seconds of silence."""
 
     def __init__(
-        self, streams: StreamRegistry, presences: ConnectionRegistry, door: Admission, heartbeat: float
+        self, streams: StreamRegistry, connections: ConnectionRegistry, admission: Admission, heartbeat: float
     ) -> None:
         self._streams = streams
-        self._presences = presences
-        self._door = door
+        self._connections = connections
+        self._admission = admission
         self._heartbeat = heartbeat
 
-    async def serve(self, request: Request, wording: Framing, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, request: Request, framing: Framing, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a subscription whose request has been read.
 
         Raises:
             Unauthenticated, Forbidden, RateLimited: nothing has been sent yet.
         """
-        context, credential, loop = context_of(scope), credential_of(scope), asyncio.get_running_loop()
+        context, credential, shutdown = connection_context(scope), connection_credential(scope), shutdown_of(scope)
         context.caller = await context.worker.authenticator.identify(credential, fresh=True)
-        ended: asyncio.Future[bytes] = loop.create_future()
-        presence = Connection(
-            credential, signed_in(context.caller), _unheard, lambda reason: _end(ended, wording, reason)
-        )
-        with self._door.passed(scope), self._presences.present(presence):
-            response = _Response(wording, send)
-            await response.open()
-            flow = self._flow(request, context, _last_event(scope), response)
-            last = await _first(flow, ended, _shut(scope["state"]["ending"], wording), _gone(receive))
-            if not await response.close(last):
-                await _cut_off(scope, receive)
+        last_chunk: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
-    async def _flow(self, request: Request, context: Context, after: str | None, response: _Response) -> bytes:
-        """Send the stream to its end, which is returned."""
+        def on_end(reason: str) -> None:
+            _set(last_chunk, framing.ending([graphql_error(Unauthenticated(reason))]))
+
+        def on_shutdown() -> None:
+            error = ServiceUnavailable("server", "The server shuts down; subscribe again.")
+            _set(last_chunk, framing.interruption(graphql_error(error)))
+
+        connection = Connection(credential, signed_in(context.caller), _ignore_warning, on_end)
+        with self._admission.admitted(scope), self._connections.registered(connection):
+            shutdown.add(on_shutdown)
+            try:
+                response = _Response(framing, send)
+                await response.open()
+                stream = self._stream(request, context, _last_event_id(scope), response)
+                last = await _first_result(stream, last_chunk, _until_disconnect(receive))
+                if not await response.close(last):
+                    await _abort(scope, receive)
+            finally:
+                shutdown.discard(on_shutdown)
+
+    async def _stream(self, request: Request, context: Context, after: str | None, response: _Response) -> bytes:
+        """Send the frames, and return the last chunk of the response."""
         try:
-            async with self._streams.listen(request, context, after) as frames:
-                await self._send(frames, response)
+            async with self._streams.subscribe(request, context, after) as frames:
+                await self._send_frames(frames, response)
         except GraphQLErrors as error:
-            return response.wording.ending(error.errors)
+            return response.framing.ending(error.errors)
         except Exception as error:
-            return response.wording.ending([formatted(_known(error, context))])
-        return response.wording.ending()
+            return response.framing.ending([graphql_error(_to_fullon_error(error, context))])
+        return response.framing.ending()
 
-    async def _send(self, frames: AsyncIterator[Frame], response: _Response) -> None:
-        wording = response.wording
+    async def _send_frames(self, frames: AsyncIterator[Frame], response: _Response) -> None:
+        framing = response.framing
         while True:
             try:
                 async with asyncio.timeout(self._heartbeat) as silence:
@@ -82,37 +93,37 @@ class HttpStreams:
             except TimeoutError:
                 if not silence.expired():
                     raise
-                await response.send(wording.heartbeat)
+                await response.send(framing.heartbeat)
             else:
-                await response.send(wording.event(frame.body, frame.cursor))
+                await response.send(framing.event(frame.body, frame.cursor))
 
 
 class _Response:
     """The response to one request, chunk by chunk."""
 
-    def __init__(self, wording: Framing, send: Send) -> None:
-        self.wording = wording
+    def __init__(self, framing: Framing, send: Send) -> None:
+        self.framing = framing
         self._transmit = send
 
     async def open(self) -> None:
         headers = [
-            (b"content-type", self.wording.media_type),
+            (b"content-type", self.framing.media_type),
             (b"cache-control", b"no-store"),
-            (b"x-accel-buffering", b"no"),  # nginx would hold events back until it has some more
+            (b"x-accel-buffering", b"no"),  # nginx would collect events before it passes them on
         ]
         await self._transmit({"type": "http.response.start", "status": 200, "headers": headers})
-        await self.send(self.wording.opening)
+        await self.send(self.framing.opening)
 
     async def send(self, chunk: bytes) -> None:
-        with suppress(OSError):  # nobody is there any more, which is noticed elsewhere
+        with suppress(OSError):  # `_until_disconnect` notices that the client has gone
             await self._transmit({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def close(self, last: bytes | None) -> bool:
-        """Send the last chunk, unless nobody is there to be told; False where a client has no room for it."""
+        """Send the last chunk, if the client is still there. False if the client does not take it in time."""
         if last is None:
             return True
         try:
-            async with asyncio.timeout(FAREWELL):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._transmit({"type": "http.response.body", "body": last})
         except TimeoutError:
             return False
@@ -121,15 +132,15 @@ class _Response:
         return True
 
 
-async def _cut_off(scope: Scope, receive: Receive) -> None:
+async def _abort(scope: Scope, receive: Receive) -> None:
     if abort := extension_of(scope).get("abort"):
         abort()
-        await _gone(receive)
+        await _until_disconnect(receive)
 
 
-async def _first(flow: Any, ended: asyncio.Future[bytes], *others: Any) -> bytes | None:
-    """What the first of these comes to that ends; the others are ended."""
-    tasks = [asyncio.ensure_future(ending) for ending in (flow, ended, *others)]
+async def _first_result(stream: Any, last_chunk: asyncio.Future[bytes], disconnect: Any) -> bytes | None:
+    """The result of the first to finish; the others are cancelled. A disconnect outranks all."""
+    tasks = [asyncio.ensure_future(result) for result in (stream, last_chunk, disconnect)]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         result: bytes | None = next(task.result() for task in reversed(tasks) if task.done())
@@ -140,31 +151,26 @@ async def _first(flow: Any, ended: asyncio.Future[bytes], *others: Any) -> bytes
         await asyncio.wait(tasks)
 
 
-async def _shut(ending: asyncio.Event, wording: Framing) -> bytes:
-    await ending.wait()
-    return wording.interruption(formatted(ServiceUnavailable("server", "This server ends; subscribe again.")))
-
-
-async def _gone(receive: Receive) -> None:
+async def _until_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-def _end(ended: asyncio.Future[bytes], wording: Framing, reason: str) -> None:
-    if not ended.done():
-        ended.set_result(wording.ending([formatted(Unauthenticated(reason))]))
+def _set(future: asyncio.Future[bytes], chunk: bytes) -> None:
+    if not future.done():
+        future.set_result(chunk)
 
 
-def _unheard(_expires_at: datetime) -> None:
-    """Nobody can answer a warning here."""
+def _ignore_warning(_expires_at: datetime) -> None:
+    """A stream over HTTP cannot renew its token."""
 
 
-def _last_event(scope: Scope) -> str | None:
+def _last_event_id(scope: Scope) -> str | None:
     value = dict(scope["headers"]).get(b"last-event-id", b"").decode("latin-1")
     return value or None
 
 
-def _known(error: Exception, context: Context) -> FullonError:
+def _to_fullon_error(error: Exception, context: Context) -> FullonError:
     found = as_fullon_error(error, context.request_id)
     if isinstance(found, Internal):
         log.error("stream.failed", request_id=context.request_id, exc_info=error)

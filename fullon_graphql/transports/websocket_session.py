@@ -1,4 +1,4 @@
-"""One WebSocket, whatever is spoken on it: its tasks, what may be sent, how many messages may come, and its end."""
+"""One WebSocket, for every protocol: its tasks, its messages and their rate, and how it closes."""
 
 from __future__ import annotations
 
@@ -11,99 +11,106 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from fullon_graphql.context import Context
 from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
-from fullon_graphql.server.extension import SERVER_ENDS
+from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 
 log = structlog.get_logger(__name__)
 
-POLICY: Final = 1008
-RESTART: Final = 1012
-TRY_AGAIN: Final = 1013
-"""WebSocket's own codes: clients do not come back after the first, and do after the others."""
+POLICY_VIOLATION: Final = 1008
+SERVICE_RESTART: Final = 1012
+TRY_AGAIN_LATER: Final = 1013
+"""Close codes of WebSocket itself: clients do not reconnect after the first, and do after the others."""
 
-FAREWELL: Final = 2.0
-"""Seconds in which a client must have room for a closing frame; then it is cut off."""
+CLOSE_TIMEOUT: Final = 2.0
+"""Seconds in which the client must take a closing frame; then the connection is dropped without one."""
 
 
 class ClientGone(Exception):
-    """Nobody is there to be told anything."""
+    """The client has disconnected."""
 
 
 class WebSocketSession(ABC):
-    """An accepted socket. What it starts are tasks of its own, which end before `serve` does."""
+    """An accepted socket. It owns the tasks it starts, which end before `serve` returns."""
 
-    def __init__(self, context: Context, presences: ConnectionRegistry, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, context: Context, connections: ConnectionRegistry, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         self._context = context
         self._settings = context.worker.settings
-        self._presences = presences
-        self._presence: Connection | None = None
+        self._connections = connections
+        self._connection: Connection | None = None
+        """The authenticated connection; None before authentication."""
+        self._shutdown = shutdown_of(scope)
         self._receive = receive
         self._transmit = send
         self._tasks: dict[asyncio.Task[Any], bool] = {}
-        """Each with whether a server that ends waits for it."""
-        self._late: asyncio.TimerHandle | None = None
+        """Each with True if a shutdown waits for it."""
+        self._handling = asyncio.Lock()
+        """Held while a message is handled, and by the shutdown, after which none is."""
+        self._authentication_timer: asyncio.TimerHandle | None = None
         self._draining: asyncio.Task[None] | None = None
-        self._farewell: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[Any] | None = None
         self._second = 0
-        self._in_second = 0
+        self._messages_in_second = 0
 
     @abstractmethod
-    async def _hear(self, text: str | None) -> None:
-        """Take in a message, None for a binary one."""
+    async def _on_message(self, text: str | None) -> None:
+        """Handle a text message; None stands for a binary one."""
 
     @abstractmethod
-    def _check_greeted(self) -> None:
-        """Close, unless it is known who this is: the time for that is over."""
+    def _on_authentication_timeout(self) -> None:
+        """Close the socket if the client has not authenticated."""
 
     async def serve(self) -> None:
-        """Talk until one side closes; ours does once the server ends and what it has begun is answered."""
-        self._reader = asyncio.current_task()
-        self._late = asyncio.get_running_loop().call_later(self._settings.socket_init_timeout, self._check_greeted)
+        """Handle messages until one side closes the socket."""
+        self._reader, timeout = asyncio.current_task(), self._settings.socket_init_timeout
+        self._authentication_timer = asyncio.get_running_loop().call_later(timeout, self._on_authentication_timeout)
+        self._shutdown.add(self._on_shutdown)
         try:
-            await self._converse()
+            await self._handle_messages()
         except ClientGone:
             pass
         except asyncio.CancelledError:
-            if self._farewell is None:  # else we have cut it off ourselves
+            if self._closing is None:  # else `_send_close` has cancelled the reader
                 raise
         finally:
-            self._late.cancel()
-            if self._presence:
-                self._presences.leave(self._presence)
+            self._shutdown.discard(self._on_shutdown)
+            self._authentication_timer.cancel()
+            if self._connection:
+                self._connections.remove(self._connection)
             await self._stop()
 
-    async def _converse(self) -> None:
+    async def _handle_messages(self) -> None:
         while (message := await self._receive())["type"] != "websocket.disconnect":
-            if self._farewell or self._draining:
-                continue
-            if message["type"] == SERVER_ENDS:
-                self._draining = asyncio.create_task(self._drain())
-            elif self._in_time():
-                await self._hear(message.get("text"))
-            else:
-                self._close(POLICY, f"{RateLimited.code}: too many messages in a second")
+            async with self._handling:
+                if self._closing:
+                    continue
+                if self._is_within_rate():
+                    await self._on_message(message.get("text"))
+                else:
+                    self._close(POLICY_VIOLATION, f"{RateLimited.code}: too many messages in a second")
 
-    def _greeted(self, presence: Connection) -> None:
-        """From now on it is known who this is.
+    def _authenticated(self, connection: Connection) -> None:
+        """Register the connection.
 
         Raises:
-            RateLimited: the account has as many connections as it may.
+            RateLimited: the account has reached its limit of connections.
         """
-        self._presences.enter(presence)
-        self._presence, self._context.caller = presence, presence.principal
-        if self._late:
-            self._late.cancel()
+        self._connections.add(connection)
+        self._connection, self._context.caller = connection, connection.principal
+        if self._authentication_timer:
+            self._authentication_timer.cancel()
 
-    def _in_time(self) -> bool:
+    def _is_within_rate(self) -> bool:
         second = int(monotonic())
-        self._in_second = self._in_second + 1 if second == self._second else 1
+        self._messages_in_second = self._messages_in_second + 1 if second == self._second else 1
         self._second = second
-        return self._in_second <= self._settings.socket_messages_per_second
+        return self._messages_in_second <= self._settings.socket_messages_per_second
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -111,45 +118,48 @@ class WebSocketSession(ABC):
         task.add_done_callback(self._tasks.pop)
         return task
 
-    def _goes_on(self) -> None:
-        """Say of the task that runs now that it has no end of its own; a server that ends does not wait for it."""
+    def _mark_as_stream(self) -> None:
+        """Mark the current task as one without an end of its own, which a shutdown does not wait for."""
         if task := asyncio.current_task():
             self._tasks[task] = False
 
+    def _on_shutdown(self) -> None:
+        self._draining = asyncio.create_task(self._drain())
+
     async def _drain(self) -> None:
-        """Take up nothing more, answer what has been asked, and send the client to another server."""
-        await asyncio.sleep(0)  # what has just been started has said by now whether it goes on
-        if answering := [task for task, is_awaited in self._tasks.items() if is_awaited]:
-            await asyncio.wait(answering)
-        self._close(RESTART, "The server ends; connect again.")
+        """Handle no more messages, finish the operations that have begun, and close the socket."""
+        async with self._handling:
+            await asyncio.sleep(0)  # tasks that have just started mark themselves as streams
+            if operations := [task for task, is_awaited in self._tasks.items() if is_awaited]:
+                await asyncio.wait(operations)
+            self._close(SERVICE_RESTART, "The server shuts down; connect again.")
 
     def _close(self, code: int, reason: str) -> None:
-        """Stop everything, and say why once the client has room for it."""
-        if self._farewell is None:
+        """Cancel all operations and close the socket."""
+        if self._closing is None:
             for task in self._tasks:
                 task.cancel()
-            self._farewell = asyncio.create_task(self._say_farewell(code, reason))
+            self._closing = asyncio.create_task(self._send_close(code, reason))
 
-    async def _say_farewell(self, code: int, reason: str) -> None:
+    async def _send_close(self, code: int, reason: str) -> None:
         try:
-            async with asyncio.timeout(FAREWELL):
-                shortened = reason.encode()[:123].decode(errors="ignore")  # as much as a closing frame has room for
-                await self._transmit({"type": "websocket.close", "code": code, "reason": shortened})
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                truncated = reason.encode()[:123].decode(errors="ignore")  # the most a closing frame can carry
+                await self._transmit({"type": "websocket.close", "code": code, "reason": truncated})
         except (TimeoutError, OSError):
-            assert self._reader is not None, "served"
+            assert self._reader is not None, "set by `serve`"
             self._reader.cancel()
 
     async def _stop(self) -> None:
-        """End everything but the farewell, and wait for all of it."""
-        last = [task for task in (self._draining, self._farewell) if task]
+        """Cancel everything but the closing frame, and wait for all tasks."""
+        last = [task for task in (self._draining, self._closing) if task]
         for task in (*self._tasks, *last):
-            if task is not self._farewell:
+            if task is not self._closing:
                 task.cancel()
         if running := [*self._tasks, *last]:
             await asyncio.wait(running)
 
-    async def _tell(self, message: dict[str, Any]) -> None:
-        """Send what is of no matter to nobody."""
+    async def _send_if_open(self, message: dict[str, Any]) -> None:
         with suppress(ClientGone):
             await self._send(message)
 
@@ -157,20 +167,21 @@ class WebSocketSession(ABC):
         await self._send_text(orjson.dumps(message))
 
     async def _send_text(self, text: bytes) -> None:
-        if self._farewell:
+        if self._closing:
             raise ClientGone
         try:
             await self._transmit({"type": "websocket.send", "text": text.decode()})
-        except (OSError, RuntimeError) as error:  # servers differ in how they say that it is closed
+        except (OSError, RuntimeError) as error:  # servers differ in the exception for a closed socket
             raise ClientGone from error
 
-    def _known(self, error: Exception) -> FullonError:
+    def _to_fullon_error(self, error: Exception) -> FullonError:
+        """The error the client gets. An internal one is logged."""
         found = as_fullon_error(error, self._context.request_id)
         if isinstance(found, Internal):
             log.error("socket.failed", request_id=self._context.request_id, exc_info=error)
         return found
 
 
-def formatted(error: FullonError) -> dict[str, Any]:
-    """The error as GraphQL tells it."""
+def graphql_error(error: FullonError) -> dict[str, Any]:
+    """The error in the format of GraphQL."""
     return {"message": error.message, "extensions": error.extensions}

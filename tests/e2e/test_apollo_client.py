@@ -38,7 +38,7 @@ def told(price: float) -> object:
     return {"ticker": {"__typename": "Ticker", "price": price}}
 
 
-async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has_enough(
+async def test_client_receives_the_price_then_changes_until_it_completes(
     start_apollo: StartApollo, server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     await gold(redis, 1)
@@ -51,7 +51,7 @@ async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has
                 await asyncio.sleep(0.01)
 
 
-async def test_errors_of_queries_and_subscriptions_are_those_of_graphql_and_have_our_codes(
+async def test_errors_are_graphql_errors_with_our_codes(
     start_apollo: StartApollo, server: Server, sign_in: SignIn
 ) -> None:
     async with start_apollo(
@@ -66,7 +66,7 @@ async def test_errors_of_queries_and_subscriptions_are_those_of_graphql_and_have
         await client.hear_of("complete")
 
 
-async def test_an_order_that_changes_is_changed_in_every_query_that_shows_it(
+async def test_changed_order_updates_every_cached_query(
     start_apollo: StartApollo, server: Server, sign_in: SignIn, platform: Database
 ) -> None:
     before = await newest_cursor(platform)
@@ -88,7 +88,7 @@ def shown(status: str) -> object:
     return {"__typename": "Order", "id": encode("Order", 1), "status": status}
 
 
-async def test_prices_over_http_go_on_after_the_server_was_restarted(
+async def test_http_stream_resumes_after_a_server_restart(
     start_client: StartClient, start_server: StartServer, sign_in: SignIn, redis: Redis
 ) -> None:
     await gold(redis, 1)

@@ -45,7 +45,7 @@ async def told(client: Socket, bars: int) -> list[tuple[str, float]]:
     return [(update["candle"]["time"], update["candle"]["close"]) for update in updates]
 
 
-async def test_every_listener_gets_every_bar_once_in_order_and_each_change(
+async def test_every_subscriber_receives_each_bar_once_and_in_order(
     server: Server, sign_in: SignIn, ohlcv_database: Database, redis: Redis
 ) -> None:
     await store(ohlcv_database, redis, range(BARS))

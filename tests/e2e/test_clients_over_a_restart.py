@@ -22,7 +22,7 @@ ORDERS = "subscription ($after: String) { orders(after: $after) { cursor order {
 @pytest.mark.parametrize(
     ("script", "closed"), [("graphql-ws.mjs", [1012]), ("graphql-sse.mjs", [])], ids=["graphql-ws", "graphql-sse"]
 )
-async def test_every_order_comes_once_and_in_order_whenever_it_has_changed(
+async def test_every_change_of_an_order_arrives_once_and_in_order(
     start_client: StartClient,
     start_server: StartServer,
     sign_in: SignIn,

@@ -38,7 +38,7 @@ async def rest(client: Peer) -> list[Opcode]:
     return came
 
 
-async def test_who_does_not_answer_a_ping_is_dropped_and_who_does_may_be_silent(
+async def test_client_is_dropped_without_a_pong_and_kept_with_one(
     start_server: StartServer, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
@@ -60,7 +60,7 @@ async def test_who_does_not_answer_a_ping_is_dropped_and_who_does_may_be_silent(
         assert await quiet.next() is Opcode.TEXT
 
 
-async def test_who_does_not_even_read_is_dropped_as_soon_and_has_cost_little(
+async def test_client_that_does_not_read_is_dropped_and_costs_bounded_memory(
     start_server: StartServer, sign_in: SignIn, redis: Redis
 ) -> None:
     token, steps = await sign_in(TRADER), count(1)

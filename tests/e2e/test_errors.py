@@ -52,7 +52,7 @@ async def logged(server: Server, request_id: str) -> dict[str, Any]:
     return found
 
 
-async def test_what_is_our_fault_is_masked_and_logged_once_with_its_cause(
+async def test_internal_error_is_masked_and_logged_once_with_its_cause(
     server: Server, sign_in: SignIn, platform: Database
 ) -> None:
     token = await sign_in(TRADER)
@@ -69,7 +69,7 @@ async def test_what_is_our_fault_is_masked_and_logged_once_with_its_cause(
     assert token not in str(server.log)
 
 
-async def test_without_redis_the_rest_of_the_graph_goes_on(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_without_redis_the_rest_of_the_graph_answers(start_server: StartServer, sign_in: SignIn) -> None:
     trader, admin = bearer(await sign_in(TRADER)), bearer(await sign_in(ADMIN))
     async with start_server("/health/live", **DOWN["redis"]) as server:
         response = await server.post("{ me { uid } bot(botId: 1) { name } }", trader)
@@ -86,7 +86,7 @@ async def test_without_redis_the_rest_of_the_graph_goes_on(start_server: StartSe
             assert extensions(response) == [{"code": "SERVICE_UNAVAILABLE", "service": "redis"}], question
 
 
-async def test_without_postgres_nobody_is_called_a_stranger(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_without_postgres_callers_are_not_unauthenticated(start_server: StartServer, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     async with start_server("/health/live", **DOWN["postgres"]) as server:
         response = await server.post("{ me { uid } }", trader)
@@ -106,7 +106,7 @@ async def test_without_postgres_nobody_is_called_a_stranger(start_server: StartS
     assert not [line for line in server.log if "Traceback" in line]  # a store that is away is no bug of ours
 
 
-async def test_without_the_candle_store_only_candles_are_missing(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_without_the_candle_store_only_candles_fail(start_server: StartServer, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     query = """{ me { uid } symbols(first: 1) { nodes { symbol } }
         candleColumns(exchange: "kraken", symbol: "GOLD", timeframe: H1, last: 1) { length } }"""
@@ -121,7 +121,7 @@ async def test_without_the_candle_store_only_candles_are_missing(start_server: S
 PARSE, VALIDATION, INPUT = "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "BAD_USER_INPUT"
 
 
-async def test_a_wrong_request_is_told_what_is_wrong(server: Server, sign_in: SignIn) -> None:
+async def test_invalid_request_names_its_fault(server: Server, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("{", {}, PARSE),
@@ -148,7 +148,7 @@ async def test_a_wrong_request_is_told_what_is_wrong(server: Server, sign_in: Si
         assert all("Internal" not in error["message"] for error in errors(response))
 
 
-async def test_a_body_that_is_no_operation_is_told_so(server: Server) -> None:
+async def test_body_without_an_operation_is_refused(server: Server) -> None:
     bodies: list[Any] = [b"{", b"", b"[]", b"null", b"7", b'{"query": 7}', b'{"query": "{ me }", "variables": []}',
                          b'{"variables": {}}', b"\xff", b'{"query": "{ me }", "variables": {"a": "\\ud800"}}', b'{"query": "{ me { uid } }", "operationName": "X"}']  # fmt: skip
     async with httpx.AsyncClient(
@@ -160,7 +160,7 @@ async def test_a_body_that_is_no_operation_is_told_so(server: Server) -> None:
             assert [one["code"] for one in extensions(response)] == [INPUT], body
 
 
-async def test_names_that_nothing_can_have_are_simply_not_there(server: Server, sign_in: SignIn) -> None:
+async def test_impossible_names_are_not_found(server: Server, sign_in: SignIn) -> None:
     for odd in ("a\0b", "x" * 5000, "'; --", "%", ""):
         await _check_absent(server, bearer(await sign_in(TRADER)), odd)
 
@@ -178,9 +178,7 @@ async def _check_absent(server: Server, trader: dict[str, str], odd: str) -> Non
     assert [one["code"] for one in extensions(answer)] == ["UNAUTHENTICATED"]
 
 
-async def test_a_value_the_graph_cannot_say_is_our_fault_and_not_the_clients(
-    server: Server, sign_in: SignIn, platform: Database
-) -> None:
+async def test_unserializable_value_is_internal(server: Server, sign_in: SignIn, platform: Database) -> None:
     async with platform.transaction() as connection:
         await connection.execute(text("UPDATE orders SET price = 'NaN', side = 'hold' WHERE order_id = 1"))
     answer = await server.post("{ order(orderId: 1) { orderId price } }", bearer(await sign_in(TRADER)))
@@ -191,7 +189,7 @@ async def test_a_value_the_graph_cannot_say_is_our_fault_and_not_the_clients(
     assert "HOLD" not in answer.text.upper()
 
 
-async def test_what_redis_holds_in_another_form_is_left_out(server: Server, sign_in: SignIn, redis: Any) -> None:
+async def test_malformed_redis_values_are_left_out(server: Server, sign_in: SignIn, redis: Any) -> None:
     await redis.hset(keys.tickers("kraken"), mapping={"GOLD": "no JSON", "A": "[]", "B": '{"price": "NaN", "time": 1}'})
     answer = await server.ask('{ tickers(exchange: "kraken") { price } }', await sign_in(TRADER))
     assert answer == {"data": {"tickers": []}}

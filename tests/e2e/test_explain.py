@@ -18,9 +18,7 @@ async def ask(server: Server, token: str | None) -> Any:
         return (await client.post("/graphql", json=body)).json()
 
 
-async def test_administrators_alone_are_told_how_an_answer_came_about(
-    server: Server, platform: Database, sign_in: SignIn
-) -> None:
+async def test_explain_requires_admin(server: Server, platform: Database, sign_in: SignIn) -> None:
     report = (await ask(server, await sign_in(ADMIN)))["extensions"]["explain"]
     assert [step["kind"] for step in report["steps"]] == ["identify", "parse", "validate", "plan", "compile", "statement"]  # fmt: skip
     assert "extensions" not in await ask(server, await sign_in(TRADER))

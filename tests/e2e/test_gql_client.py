@@ -46,7 +46,7 @@ async def session(
         yield opened
 
 
-async def test_queries_and_mutations_are_answered_and_errors_have_their_codes(server: Server, sign_in: SignIn) -> None:
+async def test_queries_and_mutations_run_and_errors_have_codes(server: Server, sign_in: SignIn) -> None:
     token = await sign_in(TRADER)
     for transport in (http(server, token), socket(server, token)):
         async with session(transport) as client:
@@ -58,14 +58,14 @@ async def test_queries_and_mutations_are_answered_and_errors_have_their_codes(se
             assert [error["extensions"]["code"] for error in refusal.value.errors or ()] == ["NOT_FOUND"]
 
 
-async def test_a_client_that_has_read_the_schema_sees_mistakes_by_itself(server: Server, sign_in: SignIn) -> None:
+async def test_client_with_the_schema_validates_documents(server: Server, sign_in: SignIn) -> None:
     async with session(http(server, await sign_in(TRADER)), reads_schema=True) as client:
         assert await client.execute(ME) == {"me": {"uid": TRADER}}
         with pytest.raises(GraphQLError, match="Cannot query field 'nonsense'"):
             await client.execute(gql("{ nonsense }"))
 
 
-async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has_enough(
+async def test_client_receives_the_price_then_changes_until_it_completes(
     server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     await gold(redis, 1)
@@ -79,7 +79,7 @@ async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has
                 await asyncio.sleep(0.01)
 
 
-async def test_a_token_is_renewed_on_the_open_socket_when_the_server_warns(
+async def test_token_is_renewed_on_the_open_socket_after_the_warning(
     server: Server, sign_in: SignIn, settings: Settings
 ) -> None:
     token = await sign_in(TRADER)

@@ -53,7 +53,7 @@ def media_type(response: httpx.Response) -> str:
      (f"{MODERN}, {LEGACY};q=0.9", MODERN), (f"{MODERN}; charset=utf-8, {LEGACY}; charset=utf-8", MODERN),
      ("text/html, */*;q=0.1", LEGACY)],
 )  # fmt: skip
-async def test_the_answer_has_a_media_type_that_is_accepted(
+async def test_response_has_an_accepted_media_type(
     client: httpx.AsyncClient, accept: str | None, answered: str
 ) -> None:
     response = await post(client, {"query": QUERY}, accept)
@@ -61,17 +61,17 @@ async def test_the_answer_has_a_media_type_that_is_accepted(
     assert response.json() == DATA
 
 
-async def test_what_accepts_neither_media_type_is_answered_406(client: httpx.AsyncClient) -> None:
+async def test_unsupported_accept_header_is_406(client: httpx.AsyncClient) -> None:
     assert (await post(client, {"query": QUERY}, "text/plain")).status_code == 406
 
 
 @pytest.mark.parametrize("given", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/graphql", ""])  # fmt: skip
-async def test_a_body_of_another_media_type_is_answered_415(client: httpx.AsyncClient, given: str) -> None:
+async def test_unsupported_content_type_is_415(client: httpx.AsyncClient, given: str) -> None:
     assert (await post(client, {"query": QUERY}, **{"content-type": given})).status_code == 415
 
 
 @pytest.mark.parametrize("given", ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"])  # fmt: skip
-async def test_the_media_type_of_a_body_may_name_its_charset(client: httpx.AsyncClient, given: str) -> None:
+async def test_content_type_may_have_a_charset(client: httpx.AsyncClient, given: str) -> None:
     body = json.dumps({"query": '{ ticker(exchange: "é", symbol: "😀") { price } }'}, ensure_ascii=False).encode()
     response = await post(client, body, **{"content-type": given})
     assert response.json()["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
@@ -86,7 +86,7 @@ async def test_the_media_type_of_a_body_may_name_its_charset(client: httpx.Async
     ids=str,
 )  # fmt: skip
 @pytest.mark.parametrize("accept", [LEGACY, MODERN])
-async def test_what_is_no_request_is_answered_400(client: httpx.AsyncClient, body: Any, accept: str) -> None:
+async def test_invalid_request_is_400(client: httpx.AsyncClient, body: Any, accept: str) -> None:
     response = await post(client, body, accept)
     assert (response.status_code, media_type(response)) == (400, accept)
     assert list(response.json()) == ["errors"]
@@ -94,18 +94,18 @@ async def test_what_is_no_request_is_answered_400(client: httpx.AsyncClient, bod
 
 
 @pytest.mark.parametrize("name", ["variables", "operationName", "extensions"])
-async def test_what_may_be_left_out_may_be_null(client: httpx.AsyncClient, name: str) -> None:
+async def test_optional_parameters_may_be_null(client: httpx.AsyncClient, name: str) -> None:
     assert (await post(client, {"query": QUERY, name: None})).json() == DATA
 
 
-async def test_what_the_specification_does_not_know_is_ignored(client: httpx.AsyncClient) -> None:
+async def test_unknown_parameters_are_ignored(client: httpx.AsyncClient) -> None:
     body = {"query": QUERY, "documentId": "x", "extensions": {"anything": [1]}, "variables": {"unused": 1}}
     assert (await post(client, body)).json() == DATA
 
 
 @pytest.mark.parametrize("query", WRONG.values(), ids=WRONG.keys())
 @pytest.mark.parametrize(("accept", "status"), [(LEGACY, 200), (MODERN, 400)])
-async def test_what_cannot_be_executed_has_no_data_and_the_status_of_its_media_type(
+async def test_request_error_has_no_data_and_the_status_of_its_media_type(
     client: httpx.AsyncClient, query: str, accept: str, status: int
 ) -> None:
     for response in (
@@ -117,14 +117,14 @@ async def test_what_cannot_be_executed_has_no_data_and_the_status_of_its_media_t
 
 
 @pytest.mark.parametrize("accept", [LEGACY, MODERN])
-async def test_what_was_executed_is_answered_200_with_errors_or_without(client: httpx.AsyncClient, accept: str) -> None:
+async def test_executed_operation_is_200_with_or_without_errors(client: httpx.AsyncClient, accept: str) -> None:
     response = await post(client, {"query": "{ __typename catExchanges { name } }"}, accept)
     assert response.status_code == 200
     assert response.json()["data"] is None
     assert response.json()["errors"][0]["path"] == ["catExchanges"]
 
 
-async def test_one_of_several_operations_is_run_by_its_name(client: httpx.AsyncClient) -> None:
+async def test_operation_name_selects_the_operation(client: httpx.AsyncClient) -> None:
     document = "query A { a: __typename } query B { b: __typename }"
     chosen = await post(client, {"query": document, "operationName": "B"}, MODERN)
     assert chosen.json() == {"data": {"b": "Query"}}
@@ -134,7 +134,7 @@ async def test_one_of_several_operations_is_run_by_its_name(client: httpx.AsyncC
         assert "A, B" in refused.json()["errors"][0]["message"]
 
 
-async def test_get_takes_everything_from_the_address(client: httpx.AsyncClient) -> None:
+async def test_get_reads_all_parameters_from_the_query_string(client: httpx.AsyncClient) -> None:
     document = "query A { a: __typename } query B($yes: Boolean!) { c: __typename @include(if: $yes) b: __typename }"
     parameters = {"query": document, "operationName": "B", "variables": '{"yes": false}', "extensions": "{}"}
     assert (await client.get("/graphql", params=parameters)).json() == {"data": {"b": "Query"}}
@@ -148,14 +148,12 @@ async def test_get_takes_everything_from_the_address(client: httpx.AsyncClient) 
      {"query": QUERY, "extensions": "7"}],
     ids=str,
 )  # fmt: skip
-async def test_get_without_a_good_request_is_answered_400(
-    client: httpx.AsyncClient, parameters: dict[str, str]
-) -> None:
+async def test_invalid_get_is_400(client: httpx.AsyncClient, parameters: dict[str, str]) -> None:
     assert (await client.get("/graphql", params=parameters)).status_code == 400
 
 
 @pytest.mark.parametrize("accept", [LEGACY, MODERN])
-async def test_get_changes_nothing(client: httpx.AsyncClient, accept: str) -> None:
+async def test_mutation_by_get_is_405(client: httpx.AsyncClient, accept: str) -> None:
     parameters = {"query": "query Q { __typename } mutation M { logout }", "operationName": "M"}
     refused = await client.get("/graphql", params=parameters, headers={"accept": accept})
     assert (refused.status_code, refused.headers["allow"]) == (405, "POST")
@@ -165,30 +163,30 @@ async def test_get_changes_nothing(client: httpx.AsyncClient, accept: str) -> No
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
-async def test_other_methods_are_told_which_ones_are_served(client: httpx.AsyncClient, method: str) -> None:
+async def test_other_methods_are_405_with_allow(client: httpx.AsyncClient, method: str) -> None:
     response = await client.request(method, "/graphql", params={"query": QUERY})
     assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
 
 
-async def test_a_body_is_taken_up_to_its_largest_size(client: httpx.AsyncClient) -> None:
+async def test_body_is_limited(client: httpx.AsyncClient) -> None:
     body = json.dumps({"query": QUERY}).encode()
     assert (await post(client, body.ljust(LARGEST_BODY))).json() == DATA
     assert (await post(client, body.ljust(LARGEST_BODY + 1))).status_code == 413
 
 
-async def test_several_requests_at_once_are_not_served(client: httpx.AsyncClient) -> None:
+async def test_batches_are_refused(client: httpx.AsyncClient) -> None:
     response = await post(client, [{"query": QUERY}, {"query": QUERY}])
     assert response.status_code == 400
     assert "one JSON object" in response.json()["errors"][0]["message"]
 
 
-async def test_answers_are_utf_8(client: httpx.AsyncClient) -> None:
+async def test_responses_are_utf_8(client: httpx.AsyncClient) -> None:
     query = "query ($id: Int!) { bot(botId: $id) { name } }"
     response = await post(client, {"query": query, "variables": {"id": "é😀"}})
     assert "é😀" in response.content.decode()
 
 
-async def test_a_demo_explains_itself_to_everybody(client: httpx.AsyncClient) -> None:
+async def test_demo_explains_for_every_caller(client: httpx.AsyncClient) -> None:
     response = await post(client, {"query": QUERY, "extensions": {"explain": True}})
     assert response.json()["data"] == DATA["data"]
     report = response.json()["extensions"]["explain"]

@@ -15,7 +15,7 @@ from tests.fixtures.signing_in import SignIn
 PRICES = {"query": GOLD}
 
 
-async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has_enough(
+async def test_client_receives_the_price_then_changes_until_it_completes(
     start_client: StartClient, server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     await gold(redis, 1)
@@ -32,7 +32,7 @@ async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has
                 await asyncio.sleep(0.01)
 
 
-async def test_what_has_one_answer_is_one_result_and_an_error_before_the_stream_is_one_too(
+async def test_query_and_request_error_are_one_result(
     start_client: StartClient, server: Server, sign_in: SignIn
 ) -> None:
     operations = [{"query": query} for query in (
@@ -49,7 +49,7 @@ async def test_what_has_one_answer_is_one_result_and_an_error_before_the_stream_
             await client.hear_of("complete")
 
 
-async def test_a_client_with_a_wrong_token_tries_again_as_often_as_it_may(
+async def test_client_with_an_invalid_token_retries_up_to_its_limit(
     start_client: StartClient, server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     await gold(redis, 1)

@@ -24,7 +24,7 @@ def told(price: float) -> object:
     return {"data": {"ticker": {"price": price}}}
 
 
-async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has_enough(
+async def test_client_receives_the_price_then_changes_until_it_completes(
     start_client: StartClient, server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     await gold(redis, 1)
@@ -42,7 +42,7 @@ async def test_prices_come_as_the_state_and_then_as_changes_until_the_client_has
                 await asyncio.sleep(0.01)
 
 
-async def test_queries_and_mutations_run_on_the_socket_and_errors_have_their_codes(
+async def test_queries_and_mutations_run_on_the_socket_and_errors_have_codes(
     start_client: StartClient, server: Server, sign_in: SignIn
 ) -> None:
     operations = [ME, RENAME, {"query": "{ nonsense }"}, {"query": "subscription { positions(exId: 30) { symbol } }"}]
@@ -58,7 +58,7 @@ async def test_queries_and_mutations_run_on_the_socket_and_errors_have_their_cod
             assert error["extensions"]["code"] == code
 
 
-async def test_a_token_is_renewed_on_the_open_socket_when_the_server_warns(
+async def test_token_is_renewed_on_the_open_socket_after_the_warning(
     start_client: StartClient, server: Server, sign_in: SignIn, settings: Settings, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
@@ -75,7 +75,7 @@ async def test_a_token_is_renewed_on_the_open_socket_when_the_server_warns(
         assert await client.hear_of("next") == told(2)
 
 
-async def test_a_client_whose_token_has_ended_comes_back_with_a_fresh_one(
+async def test_client_reconnects_with_a_fresh_token_after_expiry(
     start_client: StartClient, server: Server, sign_in: SignIn, settings: Settings, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
@@ -97,7 +97,7 @@ async def test_a_client_whose_token_has_ended_comes_back_with_a_fresh_one(
         assert await client.hear_of("next") == told(2)
 
 
-async def test_a_client_with_a_wrong_token_tries_again_until_it_has_a_good_one(
+async def test_client_with_an_invalid_token_retries_until_it_is_valid(
     start_client: StartClient, server: Server, sign_in: SignIn
 ) -> None:
     async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[ME]) as client:
@@ -111,7 +111,7 @@ async def test_a_client_with_a_wrong_token_tries_again_until_it_has_a_good_one(
         assert await client.hear_of("next") == {"data": {"me": {"uid": TRADER}}}
 
 
-async def test_a_client_that_is_signed_out_gives_up(start_client: StartClient, server: Server) -> None:
+async def test_client_without_a_token_gives_up(start_client: StartClient, server: Server) -> None:
     async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[ME]) as client:
         await client.hear_of("asks")
         await client.tell("garbage")
@@ -121,7 +121,7 @@ async def test_a_client_that_is_signed_out_gives_up(start_client: StartClient, s
         assert (await client.hear_of("error"))["message"] == "signed out"
 
 
-async def test_a_client_that_breaks_the_protocol_is_told_so_and_does_not_try_again(
+async def test_client_does_not_retry_after_a_protocol_error(
     start_client: StartClient, server: Server, sign_in: SignIn
 ) -> None:
     token = await sign_in(TRADER)

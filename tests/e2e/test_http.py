@@ -10,14 +10,14 @@ from fullon_graphql.services.user_admin import create_account
 from tests.fixtures.server import Server, StartServer
 
 
-async def test_somebody_signs_in_and_asks_who_they_are(server: Server, database: Database) -> None:
+async def test_login_and_me(server: Server, database: Database) -> None:
     await create_account(database, "ada@fullon", "correct horse", role=Role.ADMIN)
     token = await server.token("ada@fullon", "correct horse")
     answer = await server.ask("{ me { mail isAdmin } }", token)
     assert answer == {"data": {"me": {"mail": "ada@fullon", "isAdmin": True}}}
 
 
-async def test_nobody_is_told_that_they_must_sign_in(server: Server) -> None:
+async def test_anonymous_request_is_unauthenticated(server: Server) -> None:
     answer = await server.ask("{ me { mail } }")
     assert answer["data"] is None
     assert answer["errors"][0]["extensions"] == {"code": "UNAUTHENTICATED"}
@@ -37,13 +37,13 @@ async def test_queries_by_get_are_answered_to_programs(server: Server) -> None:
     assert answer.json() == {"data": {"__typename": "Query"}}
 
 
-async def test_requests_are_not_logged_one_by_one(start_server: StartServer) -> None:
+async def test_single_requests_are_not_logged(start_server: StartServer) -> None:
     async with start_server() as server:
         await server.ask("{ __typename }")
     assert not [line for line in server.log if "uvicorn.access" in line or "POST" in line]
 
 
-async def test_every_answer_names_its_request(server: Server) -> None:
+async def test_every_response_has_a_request_id(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         own = await client.get("/health/live", headers={"x-request-id": "from-a-proxy.1"})
         made = await client.get("/health/live", headers={"x-request-id": "bad\tid"})

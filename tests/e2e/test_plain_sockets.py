@@ -45,7 +45,7 @@ async def changed(redis: Redis, key: str) -> None:
 # ---------------------------------------------------------------- who is let in
 
 
-async def test_a_token_comes_in_the_address_in_a_header_or_first(server: Server, sign_in: SignIn) -> None:
+async def test_token_is_read_from_address_header_or_first_message(server: Server, sign_in: SignIn) -> None:
     token = await sign_in(TRADER)
     async with plain(server, "/ws", token) as client:
         assert await client.result("ping") == {"status": "ok"}
@@ -59,7 +59,7 @@ async def test_a_token_comes_in_the_address_in_a_header_or_first(server: Server,
         assert (await client.receive())["request_id"] == "1"
 
 
-async def test_who_does_not_say_who_they_are_is_told_so(server: Server, start_server: StartServer) -> None:
+async def test_unauthenticated_connection_is_closed_with_a_reason(server: Server, start_server: StartServer) -> None:
     for path in ("/ws", f"{CACHE}/tickers/a", BARS):
         async with plain(server, path) as client:
             await client.send(operation="ping", action="get_ticker")
@@ -78,7 +78,7 @@ async def test_who_does_not_say_who_they_are_is_told_so(server: Server, start_se
         assert await client.closed() == (1008, "Missing authentication token")
 
 
-async def test_a_connection_ends_with_its_token_unless_a_fresh_one_comes(
+async def test_connection_ends_with_its_token_unless_renewed(
     server: Server, sign_in: SignIn, settings: Settings
 ) -> None:
     token, others = await sign_in(TRADER), await sign_in(OTHER)
@@ -95,9 +95,7 @@ async def test_a_connection_ends_with_its_token_unless_a_fresh_one_comes(
 # ---------------------------------------------------------------- how things are worded
 
 
-async def test_the_gateway_knows_every_operation_and_words_answers_as_documented(
-    server: Server, sign_in: SignIn
-) -> None:
+async def test_gateway_has_every_operation_and_the_documented_answers(server: Server, sign_in: SignIn) -> None:
     async with plain(server, "/ws", await sign_in(ADMIN)) as client:
         answer = await client.ask("ping")
         assert answer.keys() == {"request_id", "success", "result", "error", "error_code", "timestamp", "latency_ms"}
@@ -155,7 +153,7 @@ async def held(redis: Redis, ex_id: int, **positions: Any) -> None:
     await changed(redis, keys.POSITIONS)
 
 
-async def test_accounts_are_ones_own(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_accounts_of_other_users_are_not_found(server: Server, sign_in: SignIn, redis: Redis) -> None:
     await held(redis, 20, GOLD=-2)
     await held(redis, 30, GOLD=7)
     amounts = {"USD": {"total": 5, "free": 3, "used": 2}, "date": TIME}
@@ -198,7 +196,7 @@ async def test_accounts_are_ones_own(server: Server, sign_in: SignIn, redis: Red
         assert (await client.update())[1]["total_balance"] == 5
 
 
-async def test_orders_are_looked_at_and_stay(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_orders_are_read_and_not_consumed(server: Server, sign_in: SignIn, redis: Redis) -> None:
     reported = {"status": "open", "symbol": "GOLD", "side": "buy", "volume": 2, "final_volume": 0.5, "timestamp": TIME}
     await redis.hset(keys.order_status(20), "O1", json.dumps(reported))
     await redis.hset(keys.order_status("kraken"), "40", json.dumps({"status": "New", "ex_id": 20}))
@@ -223,7 +221,7 @@ async def test_orders_are_looked_at_and_stay(server: Server, sign_in: SignIn, re
     assert await redis.hlen(keys.order_status(20)) == 2
 
 
-async def test_trades_go_on_waiting(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_trades_are_read_and_not_consumed(server: Server, sign_in: SignIn, redis: Redis) -> None:
     queue = keys.trades("kraken", "BTC/USD")
     await redis.rpush(queue, '{"price": 1, "side": "buy", "volume": 2, "time": 3, "trade_id": 4}', "broken", "5")
     await redis.set(keys.trades_status("kraken"), TIME)
@@ -258,7 +256,7 @@ async def test_trades_go_on_waiting(server: Server, sign_in: SignIn, redis: Redi
         assert (await client.update())[1]["price"] == 1000
 
 
-async def test_bots_are_heard_by_their_owners(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_owner_receives_bot_status(server: Server, sign_in: SignIn, redis: Redis) -> None:
     said = {"0": {"status": "running", "symbol": "BTC/USD", "timestamp": TIME}}
     await redis.hset(keys.BOT_STATUS, mapping={"1": json.dumps(said), "6": json.dumps(said)})
     await redis.hset(keys.BLOCKED_EXCHANGES, mapping={"20:BTC/USD": "1", "30:GOLD": "6"})
@@ -297,7 +295,7 @@ async def test_bars(server: Server, sign_in: SignIn, redis: Redis, ohlcv_databas
         assert (await client.update())[1]["bar"][0] == 1704067380000
 
 
-async def test_live_bars_at_their_own_address(
+async def test_live_bars_have_their_own_address(
     server: Server, sign_in: SignIn, redis: Redis, ohlcv_database: Database
 ) -> None:
     await store(ohlcv_database, redis, range(3))
@@ -328,7 +326,7 @@ async def test_live_bars_at_their_own_address(
         assert (await client.receive())["type"] == "error"
 
 
-async def test_processes_are_for_administrators(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_processes_require_admin(server: Server, sign_in: SignIn, redis: Redis) -> None:
     ticker = Process(ProcessType.TICK, "ticker_daemon", {"pid": 7})
     await processes.register(redis, [ticker])
     await processes.update(redis, [ticker], ProcessStatus.RUNNING, "fine")
@@ -354,7 +352,7 @@ async def test_processes_are_for_administrators(server: Server, sign_in: SignIn,
 # ---------------------------------------------------------------- how they end
 
 
-async def test_each_limit_has_its_answer(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in: SignIn) -> None:
     token, other = await sign_in(TRADER), await sign_in(OTHER)
     limits = {
         "SOCKET_LIMIT": "3", "SOCKETS_PER_USER": "2", "SUBSCRIPTIONS_PER_SOCKET": "2", "SOCKET_MESSAGE_BYTES": "2048",
@@ -387,7 +385,7 @@ async def test_each_limit_has_its_answer(start_server: StartServer, sign_in: Sig
         assert (await first.closed())[0] == 1009
 
 
-async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
     token = await sign_in(TRADER)
     for path in ("/ws", f"{CACHE}/tickers/me"):
         async with plain(server, path, token) as client:
@@ -403,7 +401,7 @@ async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: Sign
     assert not [line for line in server.log if '"level":"error"' in line]
 
 
-async def test_a_server_that_ends_tells_its_clients_to_come_back(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_shutdown_makes_clients_reconnect(start_server: StartServer, sign_in: SignIn) -> None:
     async with start_server() as server, plain(server, "/ws", await sign_in(TRADER)) as client:
         await client.ask("stream_tickers", exchange="nowhere", symbols=["x"])
         server.process.send_signal(signal.SIGTERM)

@@ -44,7 +44,7 @@ def skipped_to_the_newest(prices: Sequence[float]) -> bool:
     return prices == sorted(set(prices)) and prices[-1] == FRAMES and len(prices) < FRAMES / 2
 
 
-async def test_a_socket_that_stops_reading_costs_little_delays_nobody_and_goes_on_with_the_newest(
+async def test_socket_that_stops_reading_states_costs_bounded_memory_and_resumes_with_the_newest(
     server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
@@ -61,7 +61,7 @@ async def test_a_socket_that_stops_reading_costs_little_delays_nobody_and_goes_o
         assert skipped_to_the_newest(prices)
 
 
-async def test_a_response_that_is_not_read_costs_little_delays_nobody_and_goes_on_with_the_newest(
+async def test_response_that_is_not_read_costs_bounded_memory_and_resumes_with_the_newest(
     server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
@@ -80,7 +80,7 @@ async def test_a_response_that_is_not_read_costs_little_delays_nobody_and_goes_o
     assert skipped_to_the_newest([float(price) for price in re.findall(rb'"price":([0-9.]+)', seen)])
 
 
-async def test_a_response_that_is_not_read_is_cut_off_once_its_token_has_ended(
+async def test_response_that_is_not_read_is_aborted_after_its_token_has_expired(
     server: Server, sign_in: SignIn, settings: Settings, redis: Redis
 ) -> None:
     token = ending(settings, await sign_in(TRADER), 6)
@@ -136,7 +136,7 @@ async def cursors(client: Socket, id_: str, upto: str) -> tuple[list[str], dict[
     return heard, {}
 
 
-async def test_a_socket_that_stops_reading_events_costs_little_and_goes_on_without_a_hole(
+async def test_socket_that_stops_reading_events_costs_bounded_memory_and_resumes_without_a_gap(
     start_server: StartServer, sign_in: SignIn, platform: Database
 ) -> None:
     async with platform.transaction() as connection:

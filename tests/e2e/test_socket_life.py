@@ -39,7 +39,7 @@ def ending(settings: Settings, token: str, seconds: float) -> str:
     return jwt.encode(claims | {"exp": expires_at.timestamp()}, secret, "HS256")
 
 
-async def test_a_socket_ends_with_its_token(server: Server, sign_in: SignIn, settings: Settings) -> None:
+async def test_socket_ends_with_its_token(server: Server, sign_in: SignIn, settings: Settings) -> None:
     token = await sign_in(TRADER)
     for seconds in (4, 8, 16):
         async with socket(server) as client:
@@ -53,9 +53,7 @@ async def test_a_socket_ends_with_its_token(server: Server, sign_in: SignIn, set
     pytest.fail("No token lasted long enough to sign in.")
 
 
-async def test_a_token_is_renewed_on_the_open_socket_by_its_own_account_alone(
-    server: Server, sign_in: SignIn, settings: Settings
-) -> None:
+async def test_token_is_renewed_only_by_the_same_account(server: Server, sign_in: SignIn, settings: Settings) -> None:
     token, others = await sign_in(TRADER), await sign_in(OTHER)
     async with socket(server) as client:
         await client.sign_in({"authorization": ending(settings, token, 55)})
@@ -71,9 +69,7 @@ async def test_a_token_is_renewed_on_the_open_socket_by_its_own_account_alone(
         assert datetime.fromisoformat(renewed["payload"]["expiresAt"]) > datetime.now(UTC) + timedelta(minutes=5)
 
 
-async def test_signing_out_ends_the_sockets_of_that_session_on_every_worker(
-    start_server: StartServer, sign_in: SignIn
-) -> None:
+async def test_logout_ends_the_sessions_sockets_on_every_worker(start_server: StartServer, sign_in: SignIn) -> None:
     token, staying = await sign_in(TRADER), await sign_in(TRADER)
     async with start_server() as here, start_server() as there, socket(there) as client, socket(there) as other:
         await client.sign_in({"authorization": token})
@@ -84,7 +80,7 @@ async def test_signing_out_ends_the_sockets_of_that_session_on_every_worker(
         assert await other.next("1") == {"me": {"uid": TRADER}}
 
 
-async def test_a_session_that_is_ended_from_elsewhere_ends_its_sockets_on_every_worker(
+async def test_session_ended_elsewhere_ends_its_sockets_on_every_worker(
     start_server: StartServer, sign_in: SignIn
 ) -> None:
     token, mine = await sign_in(TRADER), await sign_in(TRADER)
@@ -100,7 +96,7 @@ async def test_a_session_that_is_ended_from_elsewhere_ends_its_sockets_on_every_
         assert await own.next("1") == {"me": {"uid": TRADER}}
 
 
-async def test_what_other_programs_write_ends_sockets_on_every_worker(
+async def test_account_changes_by_other_programs_end_sockets_on_every_worker(
     start_server: StartServer, sign_in: SignIn, settings: Settings
 ) -> None:
     rarely = {"SOCKET_RECHECK_INTERVAL": "3600"}
@@ -115,7 +111,7 @@ async def test_what_other_programs_write_ends_sockets_on_every_worker(
             assert await client.next("1") == {"me": {"uid": OTHER}}
 
 
-async def test_each_limit_has_its_answer(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in: SignIn) -> None:
     trader, other = bearer(await sign_in(TRADER)), bearer(await sign_in(OTHER))
     limits = {
         "SOCKET_LIMIT": "3", "SOCKETS_PER_USER": "2", "SUBSCRIPTIONS_PER_SOCKET": "2", "SOCKET_MESSAGE_BYTES": "2048",
@@ -173,7 +169,7 @@ async def many_subscriptions(client: Socket) -> None:
     assert [error["extensions"]["code"] for error in message["payload"]] == ["RATE_LIMITED"]
 
 
-async def test_a_client_that_stops_reading_delays_nobody_and_goes_on_with_the_newest(
+async def test_client_that_stops_reading_delays_no_other_and_resumes_with_the_newest(
     server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     symbol, token = "S" * 100, await sign_in(TRADER)
@@ -203,7 +199,7 @@ async def test_a_client_that_stops_reading_delays_nobody_and_goes_on_with_the_ne
         assert len(prices) < 100
 
 
-async def test_a_server_that_ends_tells_its_clients_to_come_back(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_shutdown_makes_clients_reconnect(start_server: StartServer, sign_in: SignIn) -> None:
     async with start_server() as server, socket(server, bearer(await sign_in(TRADER))) as client:
         await client.sign_in()
         await client.subscribe("1", GOLD)
@@ -234,7 +230,7 @@ async def mutation_under_way(database: Database, client: Socket, id_: str) -> As
         yield
 
 
-async def test_a_server_that_ends_answers_what_it_has_begun(
+async def test_shutdown_finishes_running_operations(
     start_server: StartServer, sign_in: SignIn, database: Database
 ) -> None:
     async with start_server(SHUTDOWN_TIMEOUT="60") as server, socket(server, bearer(await sign_in(TRADER))) as client:
@@ -251,9 +247,7 @@ async def test_a_server_that_ends_answers_what_it_has_begun(
             assert await server.process.wait() == 0
 
 
-async def test_a_server_that_ends_waits_no_longer_than_it_is_told(
-    start_server: StartServer, sign_in: SignIn, database: Database
-) -> None:
+async def test_shutdown_respects_its_timeout(start_server: StartServer, sign_in: SignIn, database: Database) -> None:
     async with start_server(SHUTDOWN_TIMEOUT="1") as server, socket(server, bearer(await sign_in(TRADER))) as client:
         await client.sign_in()
         async with mutation_under_way(database, client, "1"):
@@ -276,7 +270,7 @@ async def until_closed_to_others(server: Server) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_socket_runs_any_operation_and_the_one_that_is_named(server: Server, sign_in: SignIn) -> None:
+async def test_socket_runs_queries_mutations_and_named_operations(server: Server, sign_in: SignIn) -> None:
     async with socket(server, bearer(await sign_in(TRADER))) as client:
         await client.send("ping")
         assert await client.receive() == {"type": "pong"}

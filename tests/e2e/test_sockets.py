@@ -27,7 +27,7 @@ ALL = 'subscription { tickers(exchange: "kraken") { symbol price bid ask } }'
 GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price instrument { base } } }'
 
 
-async def test_recorded_prices_arrive_as_the_exchange_sent_them(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_recorded_prices_arrive_unchanged(server: Server, sign_in: SignIn, redis: Redis) -> None:
     with gzip.open(shared("market-data/kraken-ws-ticker.ndjson.gz")) as file:
         recorded = [orjson.loads(line) for line in file]
     async with socket(server) as client:
@@ -43,7 +43,7 @@ async def test_recorded_prices_arrive_as_the_exchange_sent_them(server: Server, 
     assert len(recorded) == 18
 
 
-async def test_who_says_who_they_are_is_let_in(server: Server, sign_in: SignIn, platform: Database) -> None:
+async def test_every_kind_of_credential_is_accepted(server: Server, sign_in: SignIn, platform: Database) -> None:
     token, key = await sign_in(TRADER), generate_key()
     await add(platform, models.ApiKey, {"uid": TRADER, "key": stored_form(key), "name": "", "scopes": "read"})
     ways: list[tuple[dict[str, str], dict[str, object] | None]] = [
@@ -65,7 +65,7 @@ async def test_who_says_who_they_are_is_let_in(server: Server, sign_in: SignIn, 
             assert await client.receive() == {"type": "complete", "id": "1"}
 
 
-async def test_strangers_are_shown_the_door(server: Server, sign_in: SignIn) -> None:
+async def test_anonymous_sockets_are_closed(server: Server, sign_in: SignIn) -> None:
     token = await sign_in(TRADER)
     ways: list[tuple[dict[str, str], object]] = [
         ({}, {}),
@@ -82,7 +82,7 @@ async def test_strangers_are_shown_the_door(server: Server, sign_in: SignIn) -> 
             assert await client.closed() == 4403, payload
 
 
-async def test_what_the_protocol_forbids_closes_the_socket_with_its_code(server: Server, sign_in: SignIn) -> None:
+async def test_protocol_violations_close_the_socket_with_their_codes(server: Server, sign_in: SignIn) -> None:
     signed_in = bearer(await sign_in(TRADER))
     async with socket(server, signed_in) as client:
         await client.subscribe("1", GOLD)
@@ -110,7 +110,7 @@ async def test_what_the_protocol_forbids_closes_the_socket_with_its_code(server:
         assert await client.closed() == 4406
 
 
-async def test_other_sites_cannot_use_a_visitors_browser(server: Server) -> None:
+async def test_pages_of_other_origins_are_refused(server: Server) -> None:
     with pytest.raises(InvalidStatus) as refusal:
         async with socket(server, {"origin": "https://elsewhere.example"}):
             pass
@@ -119,14 +119,14 @@ async def test_other_sites_cannot_use_a_visitors_browser(server: Server) -> None
         pass
 
 
-async def test_a_ping_is_answered(server: Server, sign_in: SignIn) -> None:
+async def test_ping_is_answered(server: Server, sign_in: SignIn) -> None:
     async with socket(server, bearer(await sign_in(TRADER))) as client:
         await client.sign_in()
         await client.send("ping", payload={"any": "thing"})
         assert (await client.receive())["type"] == "pong"
 
 
-async def test_many_operations_share_a_socket_and_end_alone(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_operations_on_a_socket_end_independently(server: Server, sign_in: SignIn, redis: Redis) -> None:
     await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 1)])
     async with socket(server, bearer(await sign_in(TRADER))) as client:
         await client.sign_in()
@@ -150,7 +150,7 @@ async def nobody_listens(redis: Redis) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_errors_on_a_socket_have_the_codes_they_have_everywhere(server: Server, sign_in: SignIn) -> None:
+async def test_errors_on_a_socket_have_the_usual_codes(server: Server, sign_in: SignIn) -> None:
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("subscription { nothing }", {}, "GRAPHQL_VALIDATION_FAILED"),
         ("subscription ($n: Float) { ticker(exchange: \"k\", symbol: \"s\", maxRate: $n) { price } }", {"n": 0}, "BAD_USER_INPUT"),

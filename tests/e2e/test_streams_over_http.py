@@ -34,7 +34,9 @@ async def gold(redis: Redis, price: float) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_a_stream_of_events_is_by_the_letter(server: Server, sign_in: SignIn, redis: Redis, method: str) -> None:
+async def test_server_sent_events_have_the_specified_bytes(
+    server: Server, sign_in: SignIn, redis: Redis, method: str
+) -> None:
     token = bearer(await sign_in(TRADER))
     await gold(redis, 1)
     async with streaming(server, TICKER, token, method, symbol="GOLD") as stream:
@@ -48,7 +50,7 @@ async def test_a_stream_of_events_is_by_the_letter(server: Server, sign_in: Sign
         assert b"\r" not in stream.seen
 
 
-async def test_what_has_one_answer_is_one_event_and_the_end(server: Server, sign_in: SignIn) -> None:
+async def test_query_is_one_event_and_complete(server: Server, sign_in: SignIn) -> None:
     token = bearer(await sign_in(TRADER))
     async with streaming(server, "{ me { uid } }", token) as stream:
         assert await stream.data() == {"me": {"uid": TRADER}}
@@ -66,7 +68,7 @@ async def test_what_has_one_answer_is_one_event_and_the_end(server: Server, sign
         assert orjson.loads(await stream.response.aread()) == {"data": {"me": {"uid": TRADER}}}
 
 
-async def test_what_is_wrong_before_the_stream_has_a_status(server: Server, sign_in: SignIn) -> None:
+async def test_request_error_has_a_status(server: Server, sign_in: SignIn) -> None:
     token = bearer(await sign_in(TRADER))
     async with streaming(server, GOLD, {}, status=401) as stream:
         [error] = orjson.loads(await stream.response.aread())["errors"]
@@ -85,7 +87,7 @@ async def test_what_is_wrong_before_the_stream_has_a_status(server: Server, sign
         assert b"text/event-stream" in await stream.response.aread()
 
 
-async def test_events_are_named_by_their_cursor_and_go_on_after_the_last_one(
+async def test_event_id_is_the_cursor_and_last_event_id_resumes(
     server: Server, sign_in: SignIn, platform: Database
 ) -> None:
     token = bearer(await sign_in(TRADER))
@@ -106,7 +108,7 @@ async def test_events_are_named_by_their_cursor_and_go_on_after_the_last_one(
         assert await stream.codes() == ["BAD_USER_INPUT"]
 
 
-async def test_a_multipart_stream_is_by_the_letter(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_multipart_stream_has_the_specified_bytes(server: Server, sign_in: SignIn, redis: Redis) -> None:
     token = bearer(await sign_in(TRADER))
     await gold(redis, 1)
     async with streaming(server, GOLD, token, accept=PARTS) as stream:
@@ -126,7 +128,7 @@ async def test_a_multipart_stream_is_by_the_letter(server: Server, sign_in: Sign
         assert orjson.loads(await stream.response.aread()) == {"data": {"me": {"uid": TRADER}}}
 
 
-async def test_a_silent_stream_gives_signs_of_life(start_server: StartServer, sign_in: SignIn, redis: Redis) -> None:
+async def test_silent_stream_sends_heartbeats(start_server: StartServer, sign_in: SignIn, redis: Redis) -> None:
     token = bearer(await sign_in(TRADER))
     async with start_server(STREAM_HEARTBEAT="0.05") as server:
         async with streaming(server, GOLD, token) as stream:
@@ -139,7 +141,7 @@ async def test_a_silent_stream_gives_signs_of_life(start_server: StartServer, si
             assert [await stream.until(b"\r\n--graphql") for _ in range(3)] == [part] * 3
 
 
-async def test_a_stream_ends_with_its_token_or_session(server: Server, sign_in: SignIn, settings: Settings) -> None:
+async def test_stream_ends_with_its_token_or_session(server: Server, sign_in: SignIn, settings: Settings) -> None:
     token = await sign_in(TRADER)
     async with streaming(server, GOLD, bearer(ending(settings, token, 8))) as stream:
         assert await stream.codes() == ["UNAUTHENTICATED"]
@@ -153,7 +155,7 @@ async def test_a_stream_ends_with_its_token_or_session(server: Server, sign_in: 
         assert (await parts.part())["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_who_goes_away_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
     token = bearer(await sign_in(TRADER))
     await gold(redis, 1)
     async with streaming(server, GOLD, token) as stream, streaming(server, GOLD, token) as other:
@@ -176,7 +178,7 @@ async def gauges(server: Server) -> tuple[int, ...]:
     return tuple(int(float(one[1])) for one in found if one)
 
 
-async def test_streams_over_http_count_as_connections(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_http_streams_count_as_connections(start_server: StartServer, sign_in: SignIn) -> None:
     trader, other = bearer(await sign_in(TRADER)), bearer(await sign_in(OTHER))
     async with start_server(SOCKET_LIMIT="3", SOCKETS_PER_USER="2") as server, AsyncExitStack() as stack:
         for headers in (trader, trader):
@@ -189,7 +191,7 @@ async def test_streams_over_http_count_as_connections(start_server: StartServer,
             assert error["extensions"]["code"] == "RATE_LIMITED"
 
 
-async def test_a_server_that_ends_interrupts_its_streams(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_shutdown_interrupts_streams(start_server: StartServer, sign_in: SignIn) -> None:
     token = bearer(await sign_in(TRADER))
     async with (
         start_server() as server,
@@ -197,7 +199,7 @@ async def test_a_server_that_ends_interrupts_its_streams(start_server: StartServ
         streaming(server, GOLD, token, accept=PARTS) as parts,
     ):
         server.process.terminate()
-        assert [await events.until(b"\n\n") for _ in range(2)] == [b":", b": This server ends; subscribe again."]
+        assert [await events.until(b"\n\n") for _ in range(2)] == [b":", b": The server shuts down; subscribe again."]
         await events.over()
         assert await parts.until(b"--graphql") == b""
         ended = await parts.part()
@@ -208,7 +210,7 @@ async def test_a_server_that_ends_interrupts_its_streams(start_server: StartServ
             assert await server.process.wait() == 0
 
 
-async def test_a_client_that_stops_reading_delays_nobody_and_goes_on_with_the_newest(
+async def test_client_that_stops_reading_delays_no_other_and_resumes_with_the_newest(
     server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     symbol, token = "S" * 100, bearer(await sign_in(TRADER))

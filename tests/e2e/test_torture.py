@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.torture.torture import torture
 
 
-async def test_whatever_happens_no_event_is_lost_or_doubled_and_every_state_is_the_newest() -> None:
+async def test_no_event_is_lost_or_doubled_and_every_state_is_the_newest() -> None:
     outcome = await torture(clients=34, seed=1, rounds=range(1))
     assert outcome.good, str(outcome)
     assert outcome.events > 0, str(outcome)

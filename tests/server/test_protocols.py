@@ -62,7 +62,9 @@ async def connected(
         await serving
 
 
-async def test_texts_of_every_length_arrive_whole_and_in_order(settings: Settings, listening: socket.socket) -> None:
+async def test_messages_of_every_length_arrive_complete_and_in_order(
+    settings: Settings, listening: socket.socket
+) -> None:
     texts = ["", "a", "é" * 62, "x" * 125, "x" * 126, "x" * 65_535, "x" * 65_536, "🙂" * 100_000]
     async with connected(settings, listening) as (client, offer):
         for text in texts:
@@ -70,7 +72,7 @@ async def test_texts_of_every_length_arrive_whole_and_in_order(settings: Setting
             assert await client.recv() == text
 
 
-async def test_nothing_is_taken_for_who_has_no_room_and_all_that_is_taken_arrives(
+async def test_try_send_is_false_without_capacity_and_accepted_messages_arrive(
     settings: Settings, listening: socket.socket
 ) -> None:
     narrow = socket.socket()
@@ -91,7 +93,7 @@ async def test_nothing_is_taken_for_who_has_no_room_and_all_that_is_taken_arrive
         assert await client.recv() == "again"
 
 
-async def test_nothing_is_taken_for_who_is_gone(settings: Settings, listening: socket.socket) -> None:
+async def test_try_send_is_false_after_the_client_has_gone(settings: Settings, listening: socket.socket) -> None:
     async with connected(settings, listening) as (client, offer):
         await client.close()
         async with asyncio.timeout(20):
@@ -99,5 +101,5 @@ async def test_nothing_is_taken_for_who_is_gone(settings: Settings, listening: s
                 await asyncio.sleep(0.01)
 
 
-def test_servers_of_others_offer_nothing() -> None:
+def test_try_send_is_false_under_another_server() -> None:
     assert not try_send_of({"type": "websocket"})(b"text")

@@ -53,7 +53,7 @@ class Driven:
     known: list[Any] = field(default_factory=list)
     stateful: bool = True
     closed: bool = False
-    is_up_to_date: bool = False
+    caught_up: bool = False
     after: str | None = None
 
     async def events(self) -> AsyncGenerator[Any, None]:
@@ -74,7 +74,7 @@ class Driven:
             async for event in events:
                 yield event if isinstance(event, list) else [event]
 
-    def state(self) -> list[Any]:
+    def snapshot(self) -> list[Any]:
         return self.known
 
 
@@ -85,12 +85,12 @@ opened: list[Driven] = []
 def _open(_context: Context, tag: str = "") -> Driven:
     if tag == "bad":
         raise BadUserInput("`tag` is bad.", field="tag")
-    opened.append(Driven(is_up_to_date=True))
+    opened.append(Driven(caught_up=True))
     return opened[-1]
 
 
 def _open_events(_context: Context, after: str | None = None) -> Driven:
-    opened.append(Driven(stateful=False, after=after, is_up_to_date=after is None))
+    opened.append(Driven(stateful=False, after=after, caught_up=after is None))
     return opened[-1]
 
 
@@ -137,8 +137,8 @@ class Driver:
         gates.clear()
         return cls(worker, operations, StreamRegistry(operations))
 
-    def listen(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:
-        return self.streams.listen(*self.asked(caller, query, name, **variables))
+    def subscribe(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:
+        return self.streams.subscribe(*self.asked(caller, query, name, **variables))
 
     def asked(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> tuple[Request, Context]:
         return Request(query, name, variables), Context(self.worker, caller=caller)
@@ -149,10 +149,10 @@ class Driver:
         return sum(int(float(line.split()[-1])) for line in lines if line.startswith(f"fullon_graphql_{name}"))
 
 
-async def number(listener: Any) -> int:
+async def number(subscriber: Any) -> int:
     """The number in the next frame."""
     async with asyncio.timeout(20):
-        return numbered(await anext(listener))
+        return numbered(await anext(subscriber))
 
 
 def numbered(frame: Frame) -> int:
@@ -163,7 +163,7 @@ def numbered(frame: Frame) -> int:
 
 
 async def taken(source: Driven, *events: Any) -> None:
-    """Have the source say these, one by one, and wait until each has gone out to the listeners; unless it is closed."""
+    """Have the source say these, one by one, and wait until each has gone out to the subscribers; unless it is closed."""
     for event in events:
         source.said.put_nowait(event)
     while not (source.said.empty() or source.closed):

@@ -1,4 +1,4 @@
-"""How a listener gets its frames: handed to it while it waits, else kept for it, and never in another order."""
+"""How a subscriber gets its frames: handed to it while it waits, else kept for it, and never in another order."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullon_graphql.streaming.broadcast import Frame, SharedStream, Subscriber, only_when_asked
+from fullon_graphql.streaming.broadcast import Frame, SharedStream, Subscriber, never_send
 
 FRAMES = [Frame(str(number).encode(), f"c{number}") for number in range(40)]
 
 
 @dataclass
 class Silent:
-    """What a listener asks of its group; this one has no state."""
+    """What a subscriber asks of its stream; this one has no state."""
 
     resumable: bool
     number: int = 0
 
-    def state(self) -> None:
+    def snapshot(self) -> None:
         """Nothing."""
 
-    def rendered(self, error: Exception) -> Sequence[Any]:
+    def format_error(self, error: Exception) -> Sequence[Any]:
         """What clients are told."""
         return [error]
 
@@ -36,25 +36,25 @@ class Client:
 
     resumable: bool = True
     limit: int = 100
-    has_room: bool = True
+    has_capacity: bool = True
     taken: list[Frame] = field(default_factory=list)
     read: int = 0
 
     def __post_init__(self) -> None:
-        self.group = Silent(self.resumable)
-        self.listener = Subscriber(cast("SharedStream", self.group), self.limit, self.hand)
+        self.stream = Silent(self.resumable)
+        self.subscriber = Subscriber(cast("SharedStream", self.stream), self.limit, self.try_send)
 
-    def hand(self, frame: Frame) -> bool:
-        if self.has_room:
+    def try_send(self, frame: Frame) -> bool:
+        if self.has_capacity:
             self.taken.append(frame)
-        return self.has_room
+        return self.has_capacity
 
     def tell(self, frame: Frame) -> None:
-        self.group.number += 1
-        self.listener.put(self.group.number, self.group.number if self.resumable else "", frame)
+        self.stream.number += 1
+        self.subscriber.receive(self.stream.number, self.stream.number if self.resumable else "", frame)
 
     async def run(self) -> None:
-        async for frame in self.listener:
+        async for frame in self.subscriber:
             await asyncio.sleep(0)  # sending takes a turn of the loop, in which the next may come
             self.taken.append(frame)
             self.read += 1
@@ -65,26 +65,26 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_comes_while_a_client_waits_is_handed_to_it_and_wakes_nobody() -> None:
+async def test_frames_are_sent_at_once_while_the_reader_is_idle() -> None:
     client = Client()
     reading = asyncio.create_task(client.run())
     await turns()
     for frame in FRAMES:
         client.tell(frame)
     assert client.taken == FRAMES
-    client.listener.end(())
+    client.subscriber.end(())
     await reading
     assert client.read == 0
 
 
-async def test_who_has_not_begun_to_read_is_handed_nothing() -> None:
+async def test_try_send_is_not_called_before_the_first_read() -> None:
     client = Client()
     client.tell(FRAMES[0])
     assert client.taken == []
-    assert await anext(client.listener) == FRAMES[0]
+    assert await anext(client.subscriber) == FRAMES[0]
 
 
-async def test_a_reader_who_is_gone_is_handed_nothing() -> None:
+async def test_try_send_is_not_called_after_the_reader_is_cancelled() -> None:
     client = Client()
     reading = asyncio.create_task(client.run())
     await turns()
@@ -94,11 +94,11 @@ async def test_a_reader_who_is_gone_is_handed_nothing() -> None:
     assert client.taken == []
 
 
-async def test_who_only_reads_gets_everything_by_reading() -> None:
-    listener = Subscriber(cast("SharedStream", Silent(resumable=True)), 10, only_when_asked)
-    reading = asyncio.ensure_future(anext(listener))
+async def test_never_send_delivers_every_frame_by_iteration() -> None:
+    subscriber = Subscriber(cast("SharedStream", Silent(resumable=True)), 10, never_send)
+    reading = asyncio.ensure_future(anext(subscriber))
     await turns()
-    listener.put(1, 1, FRAMES[0])
+    subscriber.receive(1, 1, FRAMES[0])
     assert await reading == FRAMES[0]
 
 
@@ -110,23 +110,23 @@ async def told(client: Client, steps: Sequence[tuple[bool, int]]) -> list[Frame]
     """Everything the client has been told, once all of it has arrived."""
     reading = asyncio.create_task(client.run())
     frames = FRAMES[: len(steps)]
-    for frame, (client.has_room, pause) in zip(frames, steps, strict=True):
+    for frame, (client.has_capacity, pause) in zip(frames, steps, strict=True):
         client.tell(frame)
         await turns(pause)
-    client.listener.end(())
+    client.subscriber.end(())
     await reading
     return frames
 
 
 @given(Steps)
-def test_every_event_arrives_once_and_in_order_whoever_has_room_when(steps: list[tuple[bool, int]]) -> None:
+def test_every_event_arrives_once_and_in_order(steps: list[tuple[bool, int]]) -> None:
     client = Client()
     frames = asyncio.run(told(client, steps))
     assert client.taken == frames
 
 
 @given(Steps)
-def test_a_state_never_goes_back_and_the_newest_arrives_whoever_has_room_when(steps: list[tuple[bool, int]]) -> None:
+def test_states_arrive_in_order_and_end_with_the_newest(steps: list[tuple[bool, int]]) -> None:
     client = Client(resumable=False, limit=1)
     frames = asyncio.run(told(client, steps))
     assert client.taken[-1:] == frames[-1:]

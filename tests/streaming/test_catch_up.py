@@ -38,12 +38,12 @@ async def heard(frames: Any, *sources: Any, event: int) -> int:
     return await reading
 
 
-async def test_who_has_caught_up_shares_with_all_who_listen_to_the_same(driver: Driver) -> None:
-    async with driver.listen(ONE, EVENTS) as other, driver.listen(ONE, EVENTS, after="c0") as resumed:
+async def test_resumed_subscriber_shares_the_stream_once_caught_up(driver: Driver) -> None:
+    async with driver.subscribe(ONE, EVENTS) as other, driver.subscribe(ONE, EVENTS, after="c0") as resumed:
         common, own = opened
         await taken(own, Private(number=1), Private(number=2))
         assert [await number(resumed), await number(resumed)] == [1, 2]
-        own.is_up_to_date = True
+        own.caught_up = True
         assert [await heard(resumed, own, common, event=event) for event in (3, 4, 5)] == [3, 4, 5]
         assert own.closed
         assert driver.count("streams ") == 1
@@ -54,19 +54,19 @@ async def test_who_has_caught_up_shares_with_all_who_listen_to_the_same(driver: 
     assert common.closed
 
 
-async def test_the_past_is_told_at_the_pace_of_who_reads_it(driver: Driver) -> None:
+async def test_past_events_are_delivered_at_the_pace_of_the_reader(driver: Driver) -> None:
     missed = 3 * driver.worker.settings.stream_backlog
-    async with driver.listen(ONE, EVENTS, after="c0") as resumed:
+    async with driver.subscribe(ONE, EVENTS, after="c0") as resumed:
         opened[0].said.put_nowait([Private(number=event) for event in range(1, missed + 1)])
         for _ in range(missed):  # in which all of it could have been told, and most of it lost
             await asyncio.sleep(0)
         assert [await number(resumed) for _ in range(missed)] == list(range(1, missed + 1))
 
 
-async def test_who_comes_back_after_a_restart_shares_although_nobody_else_is_there(driver: Driver) -> None:
-    async with driver.listen(ONE, EVENTS, after="c1") as one, driver.listen(ONE, EVENTS, after="c2") as two:
+async def test_resumed_subscribers_share_a_stream_that_none_had_opened(driver: Driver) -> None:
+    async with driver.subscribe(ONE, EVENTS, after="c1") as one, driver.subscribe(ONE, EVENTS, after="c2") as two:
         for own in opened[:2]:
-            own.is_up_to_date = True
+            own.caught_up = True
         for event in (3, 4, 5):
             both = await asyncio.gather(heard(one, event=event), heard(two, *opened, event=event))
             assert list(both) == [event, event]
@@ -82,18 +82,18 @@ async def test_who_comes_back_after_a_restart_shares_although_nobody_else_is_the
     ],
     ids=["written into the document", "required", "written twice"],
 )
-async def test_a_cursor_that_is_part_of_what_is_asked_keeps_its_listener_alone(driver: Driver, query: str) -> None:
+async def test_subscription_with_a_literal_cursor_is_never_shared(driver: Driver, query: str) -> None:
     variables = {"after": "c0"} if "$after" in query else {}
-    async with driver.listen(ONE, query, **variables) as resumed:
-        opened[0].is_up_to_date = True
+    async with driver.subscribe(ONE, query, **variables) as resumed:
+        opened[0].caught_up = True
         for event in (1, 2, 3):
             assert await heard(resumed, *opened, event=event) == event
         assert len(opened) == 2 if "String!" in query else len(opened) == 1
 
 
-async def test_the_last_event_id_of_a_browser_counts_more_than_a_variable(driver: Driver) -> None:
+async def test_last_event_id_overrides_the_variable(driver: Driver) -> None:
     request, context = driver.asked(ONE, EVENTS, after="c0")
-    async with driver.streams.listen(request, context, "c7"):
+    async with driver.streams.subscribe(request, context, "c7"):
         assert opened[0].after == "c7"
 
 
@@ -102,34 +102,34 @@ async def test_the_last_event_id_of_a_browser_counts_more_than_a_variable(driver
 
 @dataclass
 class Told:
-    """A group that tells of events when it is told to, from the one after `number` on."""
+    """A stream that tells of events when it is told to, from the one after `number` on."""
 
     number: int = 0
     limit: int = 1000
-    is_up_to_date: bool = False
+    caught_up: bool = False
     resumable: bool = True
-    listeners: list[Subscriber] = field(default_factory=list)
+    subscribers: list[Subscriber] = field(default_factory=list)
 
-    def state(self) -> None:
+    def snapshot(self) -> None:
         """Nothing."""
 
-    def rendered(self, error: Any) -> Any:
+    def format_error(self, error: Any) -> Any:
         """What clients are told."""
         return [error]
 
     @asynccontextmanager
-    async def joined(self, hand: TrySend, knows: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
-        """As a group's."""
-        self.listeners.append(Subscriber(cast("SharedStream", self), self.limit, hand, knows))
-        yield self.listeners[-1]
-        self.listeners.pop()
+    async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
+        """As a stream's."""
+        self.subscribers.append(Subscriber(cast("SharedStream", self), self.limit, try_send, already_seen))
+        yield self.subscribers[-1]
+        self.subscribers.pop()
 
     def tell(self, upto: int) -> None:
         """The next event, as far as it has happened."""
         if self.number < upto:
             self.number += 1
-            for listener in self.listeners:
-                listener.put(self.number, self.number, Frame(b"", str(self.number)))
+            for subscriber in self.subscribers:
+                subscriber.receive(self.number, self.number, Frame(b"", str(self.number)))
 
 
 @dataclass
@@ -139,24 +139,24 @@ class Client:
     after: int
     common: Told
     limit: int
-    has_room: bool = True
+    has_capacity: bool = True
     heard: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.own = Told(self.after, self.limit)
 
-    def hand(self, frame: Frame) -> bool:
-        if self.has_room:
+    def try_send(self, frame: Frame) -> bool:
+        if self.has_capacity:
             self.heard.append(int(frame.cursor or 0))
-        return self.has_room
+        return self.has_capacity
 
     async def run(self) -> None:
         while True:
             own = cast("SharedStream", self.own)
             after = str(self.own.number)
-            resumed = CatchUpStream(own, lambda: cast("SharedStream", self.common), int, after, self.hand)
+            resumed = CatchUpStream(own, lambda: cast("SharedStream", self.common), int, after, self.try_send)
             try:
-                async with resumed.joined() as frames:
+                async with resumed.subscribe() as frames:
                     async for frame in frames:
                         await asyncio.sleep(0)  # sending takes a turn of the loop
                         self.heard.append(int(frame.cursor or 0))
@@ -173,7 +173,7 @@ Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "room", "up
     0, 0, 1, ["up to date", "happen", "own", "read", *["happen"] * 3, "own", "common", "common", "read", "own", "read"]
 )
 @example(1, 0, 1, ["happen", "up to date", "read", "common"])  # the common stream is behind the cursor, and overflows
-def test_every_event_comes_once_and_in_order_whichever_group_is_ahead(
+def test_resumed_client_receives_every_event_once_and_in_order(
     after: int, ahead: int, limit: int, steps: list[str]
 ) -> None:
     asyncio.run(follow(after, ahead, limit, steps))
@@ -188,7 +188,7 @@ async def follow(after: int, ahead: int, limit: int, steps: Sequence[str]) -> No
         match step:
             case "happen":
                 happened += 1
-            case "own" if client.own.listeners:  # it begins with its listener
+            case "own" if client.own.subscribers:  # it begins with its subscriber
                 client.own.tell(happened)
             case "common":
                 common.tell(happened)
@@ -196,9 +196,9 @@ async def follow(after: int, ahead: int, limit: int, steps: Sequence[str]) -> No
                 for _ in range(5):
                     await asyncio.sleep(0)
             case "room":
-                client.has_room = not client.has_room
+                client.has_capacity = not client.has_capacity
             case "up to date":
-                client.own.is_up_to_date = client.own.number >= max(after, ahead)
+                client.own.caught_up = client.own.number >= max(after, ahead)
     running.cancel()
     await asyncio.wait([running])
     assert client.heard == list(range(after + 1, happened + 1))

@@ -37,7 +37,7 @@ class OpenConnection:
 
     def __init__(self, credential: Credential, principal: Principal) -> None:
         self.heard: asyncio.Queue[str] = asyncio.Queue()
-        self.presence = Connection(
+        self.connection = Connection(
             credential, principal, lambda _: self.heard.put_nowait("warned"), self.heard.put_nowait
         )
 
@@ -52,15 +52,15 @@ def worker(graph: GraphClient) -> Worker:
 
 
 @pytest.fixture
-async def presences(
+async def connections(
     worker: Worker, settings: Settings, redis: Redis, silent_database: None
 ) -> AsyncIterator[ConnectionRegistry]:
     """They look round so rarely that only what is announced can be what ends a connection."""
-    presences = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
-    async with presences.watched(worker):
+    connections = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
+    async with connections.watch_credentials(worker):
         while not await redis.pubsub_numpat():
             await asyncio.sleep(0.01)
-        yield presences
+        yield connections
 
 
 @pytest.fixture
@@ -89,15 +89,15 @@ async def alter(platform: Database, table: type[Any], **values: Any) -> None:
         await connection.execute(update(table).where(table.uid == TRADER).values(**values))
 
 
-async def test_what_ends_a_credential_ends_its_connections_and_no_others(
-    presences: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis, sign_in: SignIn
+async def test_ended_session_ends_only_its_own_connections(
+    connections: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis, sign_in: SignIn
 ) -> None:
     leaving, staying = [await signed_in(worker, await sign_in(TRADER)) for _ in range(2)]
     stranger = await signed_in(worker, await sign_in(OTHER))
     with ExitStack() as stack:
         for connection in (leaving, staying, stranger):
-            stack.enter_context(presences.present(connection.presence))
-        await worker.sessions.logout(leaving.presence.principal)
+            stack.enter_context(connections.registered(connection.connection))
+        await worker.sessions.logout(leaving.connection.principal)
         assert "session has ended" in await leaving.next()
         assert staying.heard.empty()
         await set_password(platform, redis, "user2@fullon", "changed")
@@ -105,9 +105,9 @@ async def test_what_ends_a_credential_ends_its_connections_and_no_others(
         assert stranger.heard.empty()
 
 
-@pytest.mark.parametrize(("change", "words"), [({"active": False}, "not active"), ({"role": "ADMIN"}, "has changed")])
-async def test_what_changes_an_account_ends_its_connections(
-    presences: ConnectionRegistry,
+@pytest.mark.parametrize(("change", "words"), [({"active": False}, "not active"), ({"role": "ADMIN"}, "have changed")])
+async def test_changed_account_ends_its_connections(
+    connections: ConnectionRegistry,
     worker: Worker,
     platform: Database,
     redis: Redis,
@@ -116,33 +116,33 @@ async def test_what_changes_an_account_ends_its_connections(
     words: str,
 ) -> None:
     connection = await signed_in(worker, await sign_in(TRADER))
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         await alter(platform, models.User, **change)
         await announce(redis, TRADER)
         assert words in await connection.next()
 
 
-async def test_a_revoked_api_key_ends_its_connections(
-    presences: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis
+async def test_revoked_api_key_ends_its_connections(
+    connections: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis
 ) -> None:
     key = generate_key()
     await add(platform, models.ApiKey, {"uid": TRADER, "key": stored_form(key), "name": "", "scopes": "read"})
     caller = await worker.authenticator.identify(ApiKeyValue(key))
     assert isinstance(caller, Principal)
     connection = OpenConnection(ApiKeyValue(key), caller)
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         await alter(platform, models.ApiKey, is_active=False)
         await announce(redis, TRADER)
         await connection.next()
 
 
 @pytest.fixture
-async def untold(worker: Worker, settings: Settings, database: Database) -> AsyncIterator[ConnectionRegistry]:
+async def only_database(worker: Worker, settings: Settings, database: Database) -> AsyncIterator[ConnectionRegistry]:
     """They look round as rarely, and of what others change only the database tells them."""
-    presences = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
-    async with presences.watched(worker):
+    connections = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
+    async with connections.watch_credentials(worker):
         await until_listening(database)
-        yield presences
+        yield connections
 
 
 async def until_listening(database: Database, *, than: int = 0) -> int:
@@ -163,12 +163,12 @@ async def until_listening(database: Database, *, than: int = 0) -> int:
     ("statement", "words"),
     [
         ("UPDATE users SET active = false WHERE uid = 2", "not active"),
-        ("UPDATE users SET role = 'ADMIN' WHERE uid = 2", "has changed"),
+        ("UPDATE users SET role = 'ADMIN' WHERE uid = 2", "have changed"),
         ("UPDATE users SET password = 'another' WHERE uid = 2", "session has ended"),
     ],
 )
-async def test_what_another_program_changes_of_an_account_ends_its_connections_and_no_others(
-    untold: ConnectionRegistry,
+async def test_account_changed_by_another_program_ends_only_its_own_connections(
+    only_database: ConnectionRegistry,
     worker: Worker,
     platform: Database,
     sign_in: SignIn,
@@ -178,15 +178,15 @@ async def test_what_another_program_changes_of_an_account_ends_its_connections_a
 ) -> None:
     connection = await signed_in(worker, await sign_in(TRADER))
     stranger = await signed_in(worker, await sign_in(OTHER))
-    with untold.present(connection.presence), untold.present(stranger.presence):
+    with only_database.registered(connection.connection), only_database.registered(stranger.connection):
         await asyncio.to_thread(execute, settings.database_url, statement)
         assert words in await connection.next()
         assert stranger.heard.empty()
 
 
 @pytest.mark.parametrize("change", ["SET is_active = false", "SET scopes = 'read,write'", "SET uid = 3", None])
-async def test_what_another_program_changes_of_an_api_key_ends_its_connections(
-    untold: ConnectionRegistry, worker: Worker, platform: Database, settings: Settings, change: str | None
+async def test_api_key_changed_by_another_program_ends_its_connections(
+    only_database: ConnectionRegistry, worker: Worker, platform: Database, settings: Settings, change: str | None
 ) -> None:
     key = generate_key()
     row = {"api_key_id": 7, "uid": TRADER, "key": stored_form(key), "name": "", "scopes": "read"}
@@ -194,17 +194,17 @@ async def test_what_another_program_changes_of_an_api_key_ends_its_connections(
     caller = await worker.authenticator.identify(ApiKeyValue(key))
     assert isinstance(caller, Principal)
     connection = OpenConnection(ApiKeyValue(key), caller)
-    with untold.present(connection.presence):
+    with only_database.registered(connection.connection):
         statement = f"UPDATE api_keys {change}" if change else "DELETE FROM api_keys"
         await asyncio.to_thread(execute, settings.database_url, f"{statement} WHERE api_key_id = 7")
         await connection.next()
 
 
-async def test_what_was_changed_while_nobody_listened_to_the_database_is_found(
-    untold: ConnectionRegistry, worker: Worker, platform: Database, settings: Settings, sign_in: SignIn
+async def test_change_during_a_lost_database_connection_is_found(
+    only_database: ConnectionRegistry, worker: Worker, platform: Database, settings: Settings, sign_in: SignIn
 ) -> None:
     connection = await signed_in(worker, await sign_in(TRADER))
-    with untold.present(connection.presence):
+    with only_database.registered(connection.connection):
         await switch_triggers(platform, "DISABLE")
         await alter(platform, models.User, active=False)
         await switch_triggers(platform, "ENABLE")
@@ -215,29 +215,29 @@ async def test_what_was_changed_while_nobody_listened_to_the_database_is_found(
         assert "not active" in await connection.next()
 
 
-async def test_what_nobody_has_announced_is_found_by_looking_round(
+async def test_unannounced_change_is_found_by_the_periodic_check(
     worker: Worker, platform: Database, settings: Settings, sign_in: SignIn, silent_database: None
 ) -> None:
-    presences = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 0.01}))
+    connections = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 0.01}))
     connection = await signed_in(worker, await sign_in(TRADER))
-    async with presences.watched(worker):
-        with presences.present(connection.presence):
+    async with connections.watch_credentials(worker):
+        with connections.registered(connection.connection):
             await alter(platform, models.User, active=False)
             assert "not active" in await connection.next()
 
 
-async def test_after_a_lost_connection_to_redis_everybody_is_looked_at(
-    presences: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis, sign_in: SignIn
+async def test_lost_redis_connection_rechecks_every_credential(
+    connections: ConnectionRegistry, worker: Worker, platform: Database, redis: Redis, sign_in: SignIn
 ) -> None:
     connection = await signed_in(worker, await sign_in(TRADER))
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         await alter(platform, models.User, active=False)
         await redis.client_kill_filter(_type="pubsub", skipme=True)
         assert "not active" in await connection.next()
 
 
-async def test_a_silent_store_ends_nobodys_connection(
-    presences: ConnectionRegistry,
+async def test_unavailable_store_ends_no_connection(
+    connections: ConnectionRegistry,
     worker: Worker,
     redis: Redis,
     platform: Database,
@@ -251,7 +251,7 @@ async def test_a_silent_store_ends_nobodys_connection(
         asked.set()
         raise ConnectionError
 
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         monkeypatch.setattr(worker.sessions, "identify_token", silent)
         await announce(redis, TRADER)
         await asyncio.wait_for(asked.wait(), 20)
@@ -262,58 +262,62 @@ async def test_a_silent_store_ends_nobodys_connection(
         assert "not active" in await connection.next()
 
 
-async def test_nonsense_on_the_channel_does_no_harm(
-    presences: ConnectionRegistry, worker: Worker, redis: Redis, platform: Database, sign_in: SignIn
+async def test_invalid_message_on_the_channel_is_ignored(
+    connections: ConnectionRegistry, worker: Worker, redis: Redis, platform: Database, sign_in: SignIn
 ) -> None:
     connection = await signed_in(worker, await sign_in(TRADER))
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         await redis.publish(keys.CREDENTIALS.replace("*", "nobody"), "x")
         await alter(platform, models.User, active=False)
         await announce(redis, TRADER)
         assert "not active" in await connection.next()
 
 
-async def test_a_connection_is_warned_and_ends_when_its_token_does(settings: Settings) -> None:
-    presences = ConnectionRegistry(settings)
+async def test_connection_is_warned_and_ends_with_its_token(settings: Settings) -> None:
+    connections = ConnectionRegistry(settings)
     soon = replace(principal(TRADER), expires_at=datetime.now(UTC) + timedelta(seconds=0.1))
     connection = OpenConnection(BearerToken("one"), soon)
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         assert await connection.next() == "warned"
         assert "expired" in await connection.next()
 
 
-async def test_a_renewed_connection_outlives_its_first_token(
-    presences: ConnectionRegistry, worker: Worker, sign_in: SignIn
+async def test_renewed_connection_outlives_its_first_token(
+    connections: ConnectionRegistry, worker: Worker, sign_in: SignIn
 ) -> None:
     connection = await signed_in(worker, await sign_in(TRADER))
-    connection.presence.principal = replace(
-        connection.presence.principal, expires_at=datetime.now(UTC) + timedelta(seconds=30)
+    connection.connection.principal = replace(
+        connection.connection.principal, expires_at=datetime.now(UTC) + timedelta(seconds=30)
     )
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         assert await connection.next() == "warned"
-        clock = connection.presence._timer
-        await presences.renew(worker, connection.presence, BearerToken(await sign_in(TRADER)))
+        clock = connection.connection._timer
+        await connections.renew(worker, connection.connection, BearerToken(await sign_in(TRADER)))
         assert clock is not None
         assert clock.cancelled()
         assert connection.heard.empty()
 
 
-async def test_nobody_goes_on_with_the_credential_of_another(
-    presences: ConnectionRegistry, worker: Worker, sign_in: SignIn
+async def test_connection_is_not_renewed_with_another_account(
+    connections: ConnectionRegistry, worker: Worker, sign_in: SignIn
 ) -> None:
     connection = await signed_in(worker, await sign_in(TRADER))
-    with presences.present(connection.presence):
+    with connections.registered(connection.connection):
         for token in ("garbage", await sign_in(OTHER)):
             with pytest.raises(Unauthenticated):
-                await presences.renew(worker, connection.presence, BearerToken(token))
-        assert connection.presence.principal.uid == TRADER
+                await connections.renew(worker, connection.connection, BearerToken(token))
+        assert connection.connection.principal.uid == TRADER
 
 
-async def test_one_account_has_so_many_connections(settings: Settings) -> None:
-    presences = ConnectionRegistry(settings.model_copy(update={"sockets_per_user": 2}))
+async def test_connections_of_an_account_are_limited(settings: Settings) -> None:
+    connections = ConnectionRegistry(settings.model_copy(update={"sockets_per_user": 2}))
     one, two, three = [OpenConnection(BearerToken(str(number)), principal(TRADER)) for number in range(3)]
-    with presences.present(one.presence):
-        with presences.present(two.presence), pytest.raises(RateLimited), presences.present(three.presence):
+    with connections.registered(one.connection):
+        with (
+            connections.registered(two.connection),
+            pytest.raises(RateLimited),
+            connections.registered(three.connection),
+        ):
             pass
-        with presences.present(three.presence):
+        with connections.registered(three.connection):
             pass

@@ -33,16 +33,18 @@ def codes(error: GraphQLErrors) -> list[str]:
     return [one["extensions"]["code"] for one in error.errors]
 
 
-async def test_all_who_ask_alike_share_one_source_and_one_execution_of_each_event(driver: Driver) -> None:
+async def test_equal_subscriptions_share_one_source_and_one_execution(driver: Driver) -> None:
     async with AsyncExitStack() as stack:
         everybody = [
-            await stack.enter_async_context(driver.listen(caller, SHARED)) for caller in (ONE, TWO) for _ in range(50)
+            await stack.enter_async_context(driver.subscribe(caller, SHARED))
+            for caller in (ONE, TWO)
+            for _ in range(50)
         ]
-        waiting = [asyncio.create_task(number(listener)) for listener in everybody]
+        waiting = [asyncio.create_task(number(subscriber)) for subscriber in everybody]
         await asyncio.sleep(0)
         opened[0].said.put_nowait(Ticker(number=1))
         assert await asyncio.gather(*waiting) == [1] * 100
-        frames = [asyncio.create_task(anext(listener)) for listener in everybody]
+        frames = [asyncio.create_task(anext(subscriber)) for subscriber in everybody]
         await asyncio.sleep(0)
         opened[0].said.put_nowait(Ticker(number=2))
         assert len({id(await frame) for frame in frames}) == 1
@@ -63,10 +65,10 @@ async def test_all_who_ask_alike_share_one_source_and_one_execution_of_each_even
         ((ONE, EVENTS, {"after": "c1"}), (ONE, EVENTS, {"after": "c1"})),
     ],
 )  # fmt: skip
-async def test_who_asks_otherwise_or_may_see_otherwise_shares_nothing(
+async def test_different_documents_variables_or_audiences_are_not_shared(
     driver: Driver, mine: Asked, yours: Asked
 ) -> None:
-    async with driver.listen(mine[0], mine[1], **mine[2]), driver.listen(yours[0], yours[1], **yours[2]):
+    async with driver.subscribe(mine[0], mine[1], **mine[2]), driver.subscribe(yours[0], yours[1], **yours[2]):
         assert len(opened) == 2
 
 
@@ -80,75 +82,75 @@ async def test_who_asks_otherwise_or_may_see_otherwise_shares_nothing(
         ((ONE, EVENTS, {"after": None}), (ONE, EVENTS, {"after": None})),
     ],
 )  # fmt: skip
-async def test_who_asks_alike_and_sees_alike_shares(driver: Driver, mine: Asked, yours: Asked) -> None:
-    async with driver.listen(mine[0], mine[1], **mine[2]), driver.listen(yours[0], yours[1], **yours[2]):
+async def test_equal_documents_variables_and_audiences_are_shared(driver: Driver, mine: Asked, yours: Asked) -> None:
+    async with driver.subscribe(mine[0], mine[1], **mine[2]), driver.subscribe(yours[0], yours[1], **yours[2]):
         assert len(opened) == 1
 
 
-async def test_what_depends_on_the_caller_is_executed_for_each_of_them(driver: Driver) -> None:
+async def test_fields_that_depend_on_the_caller_are_executed_per_caller(driver: Driver) -> None:
     query = "subscription { own { number caller } }"
-    async with driver.listen(ONE, query) as mine, driver.listen(TWO, query) as yours:
-        for source, listener, caller in zip(opened, (mine, yours), (ONE, TWO), strict=True):
+    async with driver.subscribe(ONE, query) as mine, driver.subscribe(TWO, query) as yours:
+        for source, subscriber, caller in zip(opened, (mine, yours), (ONE, TWO), strict=True):
             source.said.put_nowait(Private(number=1))
-            frame = await anext(listener)
+            frame = await anext(subscriber)
             assert orjson.loads(frame.body) == {"data": {"own": {"number": 1, "caller": caller.mail}}}
 
 
-async def test_a_group_ends_with_its_last_listener(driver: Driver) -> None:
-    async with driver.listen(ONE, SHARED) as first:
-        async with driver.listen(TWO, SHARED):
+async def test_stream_closes_with_its_last_subscriber(driver: Driver) -> None:
+    async with driver.subscribe(ONE, SHARED) as first:
+        async with driver.subscribe(TWO, SHARED):
             await taken(opened[0], Ticker(number=1))
         assert not opened[0].closed
         assert await number(first) == 1
     assert opened[0].closed
-    async with driver.listen(ONE, SHARED):
+    async with driver.subscribe(ONE, SHARED):
         assert len(opened) == 2
     assert driver.count("streams ") == driver.count("stream_listeners ") == 0
 
 
-async def test_who_joins_later_gets_the_state_once_and_then_only_what_is_newer(driver: Driver) -> None:
-    async with driver.listen(ONE, SHARED) as first:
+async def test_late_subscriber_gets_the_snapshot_once_then_newer_events(driver: Driver) -> None:
+    async with driver.subscribe(ONE, SHARED) as first:
         reading = asyncio.create_task(number(first))
         await asyncio.sleep(0)
         await taken(opened[0], Ticker(number=1))
         assert await reading == 1
         executed = driver.count("events_total")
-        async with driver.listen(TWO, SHARED) as second, driver.listen(TWO, SHARED) as third:
+        async with driver.subscribe(TWO, SHARED) as second, driver.subscribe(TWO, SHARED) as third:
             assert [await number(second), await number(third)] == [1, 1]
             assert driver.count("events_total") == executed + 1
             opened[0].said.put_nowait(Ticker(number=2))
             assert [await number(one) for one in (first, second, third)] == [2, 2, 2]
 
 
-async def test_an_event_that_comes_while_the_state_is_executed_is_sent_after_it(driver: Driver) -> None:
-    async with driver.listen(ONE, SHARED) as first:
+async def test_event_during_the_execution_of_a_snapshot_follows_it(driver: Driver) -> None:
+    async with driver.subscribe(ONE, SHARED) as first:
         await taken(opened[0], Ticker(number=1))
         assert await number(first) == 1
-        async with driver.listen(TWO, SHARED) as second:
+        async with driver.subscribe(TWO, SHARED) as second:
             state = asyncio.create_task(number(second))
             opened[0].said.put_nowait(Ticker(number=2))
             assert [await state, await number(second)] == [1, 2]
             assert await number(first) == 2
 
 
-async def test_who_joins_while_an_event_is_executed_gets_it_once(driver: Driver) -> None:
+async def test_subscriber_that_joins_during_an_execution_gets_the_event_once(driver: Driver) -> None:
     query = "subscription { own { number slowly } }"
-    async with driver.listen(ONE, query) as first:
+    async with driver.subscribe(ONE, query) as first:
         gates.append(gate := asyncio.Event())
         reading = [asyncio.create_task(number(first))]
         await taken(opened[0], Private(number=1))
         assert opened[0].known
-        async with driver.listen(ONE, query) as second:
+        async with driver.subscribe(ONE, query) as second:
             reading.append(asyncio.create_task(number(second)))
             gate.set()
             assert await asyncio.gather(*reading) == [1, 1]
-            reading = [asyncio.create_task(number(listener)) for listener in (first, second)]
+            reading = [asyncio.create_task(number(subscriber)) for subscriber in (first, second)]
             await taken(opened[0], Private(number=2))
             assert await asyncio.gather(*reading) == [2, 2]
 
 
-async def test_a_slow_reader_of_states_gets_the_newest_and_delays_nobody(driver: Driver) -> None:
-    async with driver.listen(ONE, SHARED) as slow, driver.listen(ONE, SHARED) as quick:
+async def test_slow_reader_of_states_gets_the_newest_and_delays_no_other(driver: Driver) -> None:
+    async with driver.subscribe(ONE, SHARED) as slow, driver.subscribe(ONE, SHARED) as quick:
         for step in range(100):
             opened[0].said.put_nowait(Ticker(number=step))
             assert await number(quick) == step
@@ -157,8 +159,8 @@ async def test_a_slow_reader_of_states_gets_the_newest_and_delays_nobody(driver:
         assert [await number(slow), await number(quick)] == [100, 100]
 
 
-async def test_a_slow_reader_gets_the_newest_of_each_key(driver: Driver) -> None:
-    async with driver.listen(ONE, "subscription { keyed { number of } }") as slow:
+async def test_slow_reader_gets_the_newest_state_of_each_key(driver: Driver) -> None:
+    async with driver.subscribe(ONE, "subscription { keyed { number of } }") as slow:
         reading = asyncio.create_task(number(slow))
         await asyncio.sleep(0)
         await taken(opened[0], Ticker(number=0, of="a"))
@@ -167,9 +169,9 @@ async def test_a_slow_reader_gets_the_newest_of_each_key(driver: Driver) -> None
         assert [await number(slow), await number(slow)] == [7, 8]
 
 
-async def test_a_slow_reader_of_events_gets_those_that_wait_and_the_cursor_to_go_on_from(driver: Driver) -> None:
+async def test_slow_reader_of_events_gets_its_backlog_then_lagged_with_a_cursor(driver: Driver) -> None:
     backlog = driver.worker.settings.stream_backlog
-    async with driver.listen(ONE, EVENTS) as slow, driver.listen(ONE, EVENTS) as quick:
+    async with driver.subscribe(ONE, EVENTS) as slow, driver.subscribe(ONE, EVENTS) as quick:
         for step in range(backlog + 10):
             opened[0].said.put_nowait(Private(number=step))
             assert await number(quick) == step
@@ -181,35 +183,35 @@ async def test_a_slow_reader_of_events_gets_those_that_wait_and_the_cursor_to_go
         assert frames[-1].cursor == f"c{backlog - 1}"
 
 
-async def test_a_stream_with_cursors_and_states_begins_with_the_state_and_keeps_the_newest_of_each_key(
+async def test_keyed_event_stream_starts_with_a_snapshot_and_keeps_the_newest_of_each_key(
     driver: Driver,
 ) -> None:
     query = "subscription { bars { number of } }"
-    async with driver.listen(ONE, query) as first:
+    async with driver.subscribe(ONE, query) as first:
         await taken(opened[0], Ticker(number=1, of="a"))
-        async with driver.listen(TWO, query) as second:
+        async with driver.subscribe(TWO, query) as second:
             await taken(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(2, 6)))
             assert [await number(first) for _ in range(2)] == [4, 5]
             assert [await number(second) for _ in range(3)] == [1, 4, 5]
 
 
-async def test_events_wait_for_a_listener_that_has_not_begun_to_read(driver: Driver) -> None:
-    async with driver.listen(ONE, EVENTS) as listener:
+async def test_events_before_the_first_read_are_kept(driver: Driver) -> None:
+    async with driver.subscribe(ONE, EVENTS) as subscriber:
         await taken(opened[0], Private(number=1), Private(number=2))
-        assert [await number(listener), await number(listener)] == [1, 2]
+        assert [await number(subscriber), await number(subscriber)] == [1, 2]
 
 
-async def test_the_end_of_a_source_is_the_end_for_all(driver: Driver) -> None:
-    async with driver.listen(ONE, SHARED) as one, driver.listen(TWO, SHARED) as two:
+async def test_end_of_the_source_ends_every_subscriber(driver: Driver) -> None:
+    async with driver.subscribe(ONE, SHARED) as one, driver.subscribe(TWO, SHARED) as two:
         await taken(opened[0], Ticker(number=1), None)
         assert [numbered(frame) async for frame in one] == [1]
         assert [numbered(frame) async for frame in two] == [1]
-        async with driver.listen(ONE, SHARED):
+        async with driver.subscribe(ONE, SHARED):
             assert len(opened) == 2
 
 
-async def test_an_error_ends_a_stream_with_its_code(driver: Driver) -> None:
-    async with driver.listen(ONE, SHARED) as one:
+async def test_error_of_the_source_ends_the_stream_with_its_code(driver: Driver) -> None:
+    async with driver.subscribe(ONE, SHARED) as one:
         opened[0].said.put_nowait(Forbidden("No more."))
         with pytest.raises(GraphQLErrors) as ended:
             await anext(one)
@@ -217,9 +219,9 @@ async def test_an_error_ends_a_stream_with_its_code(driver: Driver) -> None:
         assert ended.value.errors[0]["path"] == ["shared"]
 
 
-async def test_states_go_on_when_a_store_is_back(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "PAUSES", (0.0, 0.0))
-    async with driver.listen(ONE, SHARED) as one:
+async def test_state_stream_reopens_its_source_after_an_outage(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "RETRY_PAUSES", (0.0, 0.0))
+    async with driver.subscribe(ONE, SHARED) as one:
         opened[0].said.put_nowait(Ticker(number=1))
         assert await number(one) == 1
         for attempt in range(2):
@@ -230,12 +232,12 @@ async def test_states_go_on_when_a_store_is_back(driver: Driver, monkeypatch: py
         assert await number(one) == 2
 
 
-async def test_a_store_that_is_away_at_the_start_or_for_too_long_ends_the_stream(
+async def test_outage_at_the_start_or_beyond_all_retries_ends_the_stream(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broadcast, "PAUSES", ())
+    monkeypatch.setattr(broadcast, "RETRY_PAUSES", ())
     for events in ([], [Ticker(number=1)]):
-        async with driver.listen(ONE, SHARED) as one:
+        async with driver.subscribe(ONE, SHARED) as one:
             await taken(opened[-1], *events, ServiceUnavailable("redis"))
             assert [numbered(await anext(one)) for _ in events] == [1] * len(events)
             with pytest.raises(GraphQLErrors) as ended:
@@ -253,26 +255,26 @@ async def test_a_store_that_is_away_at_the_start_or_for_too_long_ends_the_stream
         (ONE, "subscription ($t: String!) { shared(tag: $t) { number } }", {"t": 1}, "BAD_USER_INPUT"),
     ],
 )
-async def test_what_cannot_be_listened_to_is_refused(
+async def test_invalid_subscription_is_refused_with_a_code(
     driver: Driver, caller: Principal, query: str, variables: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(GraphQLErrors) as refused:
-        async with driver.listen(caller, query, **variables):
+        async with driver.subscribe(caller, query, **variables):
             pass
     assert codes(refused.value) == [code]
     assert not opened
 
 
-async def test_one_account_has_so_many_subscriptions(driver: Driver) -> None:
+async def test_subscriptions_of_an_account_are_limited(driver: Driver) -> None:
     limit = driver.worker.settings.subscriptions_per_user
     async with AsyncExitStack() as stack:
         for _ in range(limit):
-            await stack.enter_async_context(driver.listen(ONE, SHARED))
+            await stack.enter_async_context(driver.subscribe(ONE, SHARED))
         with pytest.raises(GraphQLErrors) as refused:
-            async with driver.listen(ONE, SHARED):
+            async with driver.subscribe(ONE, SHARED):
                 pass
         assert codes(refused.value) == ["RATE_LIMITED"]
-        async with driver.listen(TWO, SHARED):
+        async with driver.subscribe(TWO, SHARED):
             pass
-    async with driver.listen(ONE, SHARED):
+    async with driver.subscribe(ONE, SHARED):
         pass

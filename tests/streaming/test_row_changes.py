@@ -84,7 +84,7 @@ def status(order_id: int, text: str) -> Any:
     return update(models.Order).where(models.Order.order_id == order_id).values(status=text)
 
 
-async def test_a_subscriber_hears_what_happens_to_own_orders(graph: GraphClient, platform: Database) -> None:
+async def test_owner_receives_changes_of_their_orders(graph: GraphClient, platform: Database) -> None:
     async with listening(graph.as_(principal(TRADER))) as events:
         await add(platform, models.Order, order(100, 1, TRADER, status="New"))
         await write(platform, status(100, "open"))
@@ -96,9 +96,7 @@ async def test_a_subscriber_hears_what_happens_to_own_orders(graph: GraphClient,
     assert deleted["order"] is None
 
 
-async def test_each_event_is_sent_once_and_shows_the_row_as_it_is_by_then(
-    graph: GraphClient, platform: Database
-) -> None:
+async def test_each_event_is_sent_once_with_the_current_row(graph: GraphClient, platform: Database) -> None:
     async with listening(graph.as_(principal(TRADER))) as events:
         await write(platform, status(1, "partially_filled"), status(1, "filled"))
         both = await take(events, 2)
@@ -107,9 +105,7 @@ async def test_each_event_is_sent_once_and_shows_the_row_as_it_is_by_then(
     assert both[0]["cursor"] != both[1]["cursor"]
 
 
-async def test_with_a_cursor_everything_since_comes_first_and_then_what_happens(
-    graph: GraphClient, platform: Database
-) -> None:
+async def test_cursor_delivers_all_later_events_then_live_ones(graph: GraphClient, platform: Database) -> None:
     trader = graph.as_(principal(TRADER))
     async with listening(trader) as events:
         for number in (1, 2, 3):
@@ -123,7 +119,7 @@ async def test_with_a_cursor_everything_since_comes_first_and_then_what_happens(
     assert live["order"]["orderId"] == 4
 
 
-async def test_nobody_hears_of_what_happens_to_others(graph: GraphClient, platform: Database) -> None:
+async def test_changes_of_other_users_are_not_delivered(graph: GraphClient, platform: Database) -> None:
     async with (
         listening(graph.as_(principal(TRADER))) as own,
         listening(graph.as_(principal(OTHER))) as others,
@@ -137,7 +133,7 @@ async def test_nobody_hears_of_what_happens_to_others(graph: GraphClient, platfo
     assert first["order"]["orderId"] == 1
 
 
-async def test_an_order_that_goes_to_somebody_else_is_gone_for_the_one_and_new_for_the_other(
+async def test_order_moved_to_another_user_is_deleted_for_the_first_and_created_for_the_second(
     graph: GraphClient, platform: Database
 ) -> None:
     async with (
@@ -151,7 +147,7 @@ async def test_an_order_that_goes_to_somebody_else_is_gone_for_the_one_and_new_f
     assert (new["kind"], new["order"]["orderId"]) == ("CREATED", 1)
 
 
-async def test_a_single_bot_can_be_followed(graph: GraphClient, platform: Database) -> None:
+async def test_bot_id_limits_the_stream_to_one_bot(graph: GraphClient, platform: Database) -> None:
     async with listening(graph.as_(principal(TRADER)), botId=3) as events:
         for number in (1, 2, 3):  # of the bots 2, 3 and 4
             await write(platform, status(number, "filled"))
@@ -160,31 +156,31 @@ async def test_a_single_bot_can_be_followed(graph: GraphClient, platform: Databa
 
 
 @pytest.mark.parametrize("bot_id", [6, 999])
-async def test_a_foreign_bot_is_not_found(graph: GraphClient, platform: Database, bot_id: int) -> None:
+async def test_bot_of_another_user_is_not_found(graph: GraphClient, platform: Database, bot_id: int) -> None:
     assert (await refusal(graph.as_(principal(TRADER)), botId=bot_id)).codes == ["NOT_FOUND"]
 
 
-async def test_nobody_listens_without_signing_in(graph: GraphClient, platform: Database) -> None:
+async def test_anonymous_subscription_is_unauthenticated(graph: GraphClient, platform: Database) -> None:
     assert (await refusal(graph.as_(ANONYMOUS))).codes == ["UNAUTHENTICATED"]
 
 
-async def test_a_credential_that_may_not_read_may_not_listen(graph: GraphClient, platform: Database) -> None:
+async def test_credential_without_read_scope_is_forbidden(graph: GraphClient, platform: Database) -> None:
     writer = Principal(TRADER, "user2@fullon", False, "api_key:1", None, frozenset({Scope.WRITE}))
     assert (await refusal(graph.as_(writer))).codes == ["FORBIDDEN"]
 
 
-async def test_what_is_no_cursor_is_refused(graph: GraphClient, platform: Database) -> None:
+async def test_invalid_cursor_is_bad_user_input(graph: GraphClient, platform: Database) -> None:
     answer = await refusal(graph.as_(principal(TRADER)), after="yesterday")
     assert answer.codes == ["BAD_USER_INPUT"]
     assert answer.errors[0]["extensions"]["field"] == "after"
 
 
-async def test_a_cursor_that_is_too_old_is_refused(graph: GraphClient, platform: Database) -> None:
+async def test_pruned_cursor_is_cursor_expired(graph: GraphClient, platform: Database) -> None:
     await write(platform, insert(models.ChangesFloor).values(xid=5, seq=1))
     assert (await refusal(graph.as_(principal(TRADER)), after="4-1")).codes == ["CURSOR_EXPIRED"]
 
 
-async def test_trades_simulated_trades_and_logs_can_be_followed_alike(graph: GraphClient, platform: Database) -> None:
+async def test_trades_simulated_trades_and_logs_are_streamed(graph: GraphClient, platform: Database) -> None:
     trade = {"uid": TRADER, "ex_id": 20, "symbol": "BTC/USD", "volume": 1, "price": 1, "cost": 1, "fee": 0}
     line = {
         "bot_id": 1, "feed_num": 0, "ex_id": 20, "symbol": "BTC/USD", "position": Decimal("1.50"), "message": "héllo",
@@ -216,7 +212,7 @@ async def test_trades_simulated_trades_and_logs_can_be_followed_alike(graph: Gra
     assert gone == {"kind": "DELETED", "botLog": None}
 
 
-async def test_administrators_and_nobody_else_follow_the_audit_log(graph: GraphClient, platform: Database) -> None:
+async def test_audit_log_requires_admin(graph: GraphClient, platform: Database) -> None:
     query = "subscription { auditLog { kind auditEntry { seq operation entity } } }"
     admin = graph.as_(principal(ADMIN, admin=True))
     async with listening(admin, query) as events:
@@ -227,7 +223,7 @@ async def test_administrators_and_nobody_else_follow_the_audit_log(graph: GraphC
     assert (await refusal(graph.as_(principal(TRADER)), query)).codes == ["FORBIDDEN"]
 
 
-async def test_an_event_leads_to_the_rest_of_the_graph_however_many_there_are(
+async def test_relations_of_a_batch_of_events_take_one_statement(
     graph: GraphClient, redis: Redis, platform: Database, ohlcv_database: Database, statements: Count
 ) -> None:
     query = """

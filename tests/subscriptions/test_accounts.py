@@ -47,7 +47,7 @@ async def next_of(stream: AsyncIterator[Answer]) -> Any:
     return value
 
 
-async def test_the_owner_gets_all_balances_and_then_each_change(trader: GraphClient, redis: Redis) -> None:
+async def test_owner_receives_all_balances_then_each_change(trader: GraphClient, redis: Redis) -> None:
     await hold(redis, 20, 5)
     async with aclosing(trader.stream(BALANCES)) as stream:
         assert await next_of(stream) == [{"exId": 20, "currency": "USD", "total": 5}]
@@ -56,12 +56,12 @@ async def test_the_owner_gets_all_balances_and_then_each_change(trader: GraphCli
         assert await next_of(stream) == [{"exId": 20, "currency": "USD", "total": 6}]
 
 
-async def test_an_account_that_nobody_has_written_has_none(trader: GraphClient, redis: Redis) -> None:
+async def test_account_without_data_has_no_balances(trader: GraphClient, redis: Redis) -> None:
     async with aclosing(trader.stream(BALANCES)) as stream:
         assert await next_of(stream) == []
 
 
-async def test_what_another_program_writes_is_noticed_too(trader: GraphClient, redis: Redis) -> None:
+async def test_write_without_a_notice_is_found_by_polling(trader: GraphClient, redis: Redis) -> None:
     async with aclosing(trader.stream(POSITIONS)) as stream:
         assert await next_of(stream) == []
         position = {"BTC/USD": {"cost": 200, "volume": -2, "fee": 0, "count": 1, "price": 100, "timestamp": 1.0}}
@@ -70,7 +70,7 @@ async def test_what_another_program_writes_is_noticed_too(trader: GraphClient, r
         assert (short["side"], short["volume"], short["marketPrice"]) == ("short", -2, None)
 
 
-async def test_positions_are_valued_at_the_price_of_their_moment(trader: GraphClient, redis: Redis) -> None:
+async def test_positions_are_valued_at_the_price_of_the_event(trader: GraphClient, redis: Redis) -> None:
     for price in (110.0, 120.0):
         await tickers.write(redis, [Ticker("kraken", "BTC/USD", price, price)])
         await accounts.write(redis, {}, {20: [Position(20, "BTC/USD", volume=price, cost=1, price=100)]})
@@ -80,9 +80,7 @@ async def test_positions_are_valued_at_the_price_of_their_moment(trader: GraphCl
             assert position["unrealizedPnl"] == (price - 100) * price
 
 
-async def test_many_streams_need_no_more_of_redis_than_one(
-    trader: GraphClient, redis: Redis, redis_calls: Count
-) -> None:
+async def test_many_streams_read_redis_as_often_as_one(trader: GraphClient, redis: Redis, redis_calls: Count) -> None:
     streams = [trader.stream(BALANCES) for _ in range(20)]
     for stream in streams:
         await next_of(stream)
@@ -97,20 +95,20 @@ async def test_many_streams_need_no_more_of_redis_than_one(
 
 @pytest.mark.parametrize("query", [BALANCES, POSITIONS])
 @pytest.mark.parametrize("ex_id", [30, 999])
-async def test_a_foreign_account_is_not_found(trader: GraphClient, redis: Redis, query: str, ex_id: int) -> None:
+async def test_account_of_another_user_is_not_found(trader: GraphClient, redis: Redis, query: str, ex_id: int) -> None:
     await hold(redis, 30, 5)
     async with aclosing(trader.stream(query, exId=ex_id)) as stream:
         assert (await anext(stream)).codes == ["NOT_FOUND"]
 
 
-async def test_an_administrator_sees_everybodys(trader: GraphClient, redis: Redis) -> None:
+async def test_administrator_receives_every_account(trader: GraphClient, redis: Redis) -> None:
     await hold(redis, 30, 5)
     for caller in (principal(ADMIN, admin=True), principal(OTHER)):
         async with aclosing(trader.as_(caller).stream(BALANCES, exId=30)) as stream:
             assert await next_of(stream) == [{"exId": 30, "currency": "USD", "total": 5}]
 
 
-async def test_nobody_else_listens_and_a_rate_is_positive(trader: GraphClient) -> None:
+async def test_anonymous_caller_and_invalid_rate_are_refused(trader: GraphClient) -> None:
     async with aclosing(trader.as_(ANONYMOUS).stream(BALANCES)) as stream:
         assert (await anext(stream)).codes == ["UNAUTHENTICATED"]
     async with aclosing(trader.stream(POSITIONS, rate=0)) as stream:

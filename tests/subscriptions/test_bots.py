@@ -44,7 +44,7 @@ async def next_of(stream: AsyncIterator[Answer]) -> Any:
     return value
 
 
-async def test_the_owner_of_a_bot_hears_what_it_says(trader: GraphClient, redis: Redis) -> None:
+async def test_owner_receives_the_status_of_a_bot(trader: GraphClient, redis: Redis) -> None:
     async with aclosing(trader.stream(STATUS)) as stream:
         assert await next_of(stream) == []
         await say(redis, 6, "foreign")
@@ -54,7 +54,7 @@ async def test_the_owner_of_a_bot_hears_what_it_says(trader: GraphClient, redis:
         assert await next_of(stream) == []
 
 
-async def test_what_cannot_be_read_says_nothing_and_spoils_nothing(trader: GraphClient, redis: Redis) -> None:
+async def test_unreadable_status_is_left_out(trader: GraphClient, redis: Redis) -> None:
     await redis.hset(keys.BOT_STATUS, "2", "{")
     await say(redis, 1, "looking")
     async with aclosing(trader.stream(STATUS, botId=2)) as corrupt, aclosing(trader.stream(STATUS)) as sound:
@@ -63,19 +63,19 @@ async def test_what_cannot_be_read_says_nothing_and_spoils_nothing(trader: Graph
 
 
 @pytest.mark.parametrize("bot_id", [6, 999])
-async def test_a_foreign_bot_is_not_found(trader: GraphClient, redis: Redis, bot_id: int) -> None:
+async def test_bot_of_another_user_is_not_found(trader: GraphClient, redis: Redis, bot_id: int) -> None:
     await say(redis, 6, "foreign")
     async with aclosing(trader.stream(STATUS, botId=bot_id)) as stream:
         assert (await anext(stream)).codes == ["NOT_FOUND"]
 
 
-async def test_an_administrator_hears_every_bot(trader: GraphClient, redis: Redis) -> None:
+async def test_administrator_receives_every_bot(trader: GraphClient, redis: Redis) -> None:
     await say(redis, 6, "foreign")
     async with aclosing(trader.as_(principal(ADMIN, admin=True)).stream(STATUS, botId=6)) as stream:
         assert [status["status"] for status in await next_of(stream)] == ["foreign"]
 
 
-async def test_an_administrator_sees_processes_come_and_go(trader: GraphClient, redis: Redis) -> None:
+async def test_administrator_receives_started_and_ended_processes(trader: GraphClient, redis: Redis) -> None:
     process = Process(ProcessType.BOT, "a bot")
     async with aclosing(trader.as_(principal(ADMIN, admin=True)).stream(PROCESSES)) as stream:
         assert await next_of(stream) == []
@@ -87,7 +87,7 @@ async def test_an_administrator_sees_processes_come_and_go(trader: GraphClient, 
             told = await next_of(stream)
 
 
-async def test_nobody_else_sees_processes(trader: GraphClient) -> None:
+async def test_processes_subscription_requires_admin(trader: GraphClient) -> None:
     for caller, code in ((principal(TRADER), "FORBIDDEN"), (ANONYMOUS, "UNAUTHENTICATED")):
         async with aclosing(trader.as_(caller).stream(PROCESSES)) as stream:
             assert (await anext(stream)).codes == [code]

@@ -1,4 +1,4 @@
-"""Two days of a real market, written minute by minute while somebody listens."""
+"""Two days of a real market, written minute by minute while clients are subscribed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 from fullon_graphql.schema.candles import CandleUpdate
-from fullon_graphql.subscriptions.candles import Chart
+from fullon_graphql.subscriptions.candles import CandleSource
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.shared import shared
@@ -57,7 +57,7 @@ class Clock:
 
 
 async def replay(database: Database, redis: Redis, recorded: Sequence[Candle], clock: Clock) -> None:
-    """Write the recording as the daemon writes what has just happened, the prices of each minute before its bar."""
+    """Write the recording as the daemon would live: the prices of each minute before its bar."""
     sizes, done = cycle(MINUTES_AT_ONCE), 0
     while part := recorded[done : done + next(sizes)]:
         done += len(part)
@@ -74,13 +74,13 @@ async def replay(database: Database, redis: Redis, recorded: Sequence[Candle], c
     await announce(redis, [INSTRUMENT], clock.now)
 
 
-async def everybody_listens(hub: Hub, listeners: int) -> None:
+async def until_subscribed(hub: Hub, listeners: int) -> None:
     async with asyncio.timeout(LIMIT):
         while hub.listeners < listeners:
             await asyncio.sleep(0.01)
 
 
-async def listen(chart: Chart, wanted: int) -> list[CandleUpdate]:
+async def listen(chart: CandleSource, wanted: int) -> list[CandleUpdate]:
     """All that is told until so many bars have closed."""
     told: list[CandleUpdate] = []
     async with asyncio.timeout(LIMIT), aclosing(chart.events()) as updates:
@@ -96,7 +96,7 @@ def closed(told: Sequence[CandleUpdate]) -> list[Candle]:
     return [cast("Candle", update.candle) for update in told if update.closed]
 
 
-async def test_the_closed_bars_of_a_stream_are_those_of_the_table_each_once_and_in_order(
+async def test_closed_bars_equal_the_table_once_and_in_order(
     graph: GraphClient, ohlcv_database: Database, redis: Redis, recorded: list[Candle]
 ) -> None:
     clock, context = Clock(), Context(graph.worker, caller=principal(TRADER))
@@ -107,10 +107,10 @@ async def test_the_closed_bars_of_a_stream_are_those_of_the_table_each_once_and_
     counts = [len({timeframe.bucket_start(bar.time) for bar in recorded}) for timeframe in timeframes]
     async with asyncio.TaskGroup() as group:
         listening = [
-            group.create_task(listen(Chart(context, MARKET, timeframe, clock=clock), count))
+            group.create_task(listen(CandleSource(context, MARKET, timeframe, clock=clock), count))
             for timeframe, count in zip(timeframes, counts, strict=True)
         ]
-        await everybody_listens(graph.worker.hub, len(timeframes))
+        await until_subscribed(graph.worker.hub, len(timeframes))
         group.create_task(replay(ohlcv_database, redis, recorded, clock))
     for timeframe, task in zip(timeframes, listening, strict=True):
         told = task.result()
@@ -122,5 +122,5 @@ async def test_the_closed_bars_of_a_stream_are_those_of_the_table_each_once_and_
 
     stored = await read_candles(graph.worker.candles, *INSTRUMENT, Timeframe.M15)
     for place in (0, 1, len(stored) // 2, len(stored) - 1):
-        chart = Chart(context, MARKET, Timeframe.M15, start=stored[place].time, clock=clock)
+        chart = CandleSource(context, MARKET, Timeframe.M15, start=stored[place].time, clock=clock)
         assert closed(await listen(chart, len(stored) - place)) == stored[place:]

@@ -43,7 +43,7 @@ async def states(stream: AsyncIterator[Answer], last: str) -> list[str]:
     return told
 
 
-async def test_an_administrator_sees_a_service_start_and_stop(admin: GraphClient) -> None:
+async def test_administrator_receives_the_start_and_stop_of_a_service(admin: GraphClient) -> None:
     async with aclosing(admin.stream(ONE)) as stream:
         assert await states(stream, "STOPPED") == ["STOPPED"]
         await admin.data(START)
@@ -52,13 +52,13 @@ async def test_an_administrator_sees_a_service_start_and_stop(admin: GraphClient
         assert (await states(stream, "STOPPED"))[-1] == "STOPPED"
 
 
-async def test_all_services_are_told_one_by_one(admin: GraphClient) -> None:
+async def test_without_a_name_every_service_is_sent(admin: GraphClient) -> None:
     async with aclosing(admin.stream(ALL)) as stream:
         told = [(await anext(stream)).data["serviceStatus"] for _ in range(3)]
         assert told == [{"name": name, "state": "STOPPED"} for name in ("TICKER", "OHLCV", "ACCOUNT")]
 
 
-async def test_a_heartbeat_alone_is_no_change(admin: GraphClient, redis: Redis) -> None:
+async def test_heartbeat_alone_is_not_sent(admin: GraphClient, redis: Redis) -> None:
     async with aclosing(admin.stream(ONE)) as stream:
         assert await states(stream, "STOPPED") == ["STOPPED"]
         await redis.hset(keys.service_report("ticker"), mapping={"fence": 0, "state": "stopped", "generation": 0,
@@ -71,6 +71,6 @@ async def test_a_heartbeat_alone_is_no_change(admin: GraphClient, redis: Redis) 
 @pytest.mark.parametrize(
     ("caller", "code"), [(principal(TRADER), "FORBIDDEN"), (ANONYMOUS, "UNAUTHENTICATED")]
 )  # fmt: skip
-async def test_nobody_else_does(graph: GraphClient, caller: object, code: str) -> None:
+async def test_services_subscription_requires_admin(graph: GraphClient, caller: object, code: str) -> None:
     async with aclosing(graph.as_(caller).stream(ALL)) as stream:  # type: ignore[arg-type]  # one of the two kinds
         assert (await anext(stream)).codes == [code]

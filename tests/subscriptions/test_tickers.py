@@ -1,4 +1,4 @@
-"""Live tickers, as subscribers see them."""
+"""Live tickers as subscribers receive them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
-from fullon_graphql.subscriptions.tickers import Quotes
+from fullon_graphql.subscriptions.tickers import TickersSource
 from tests.conftest import Count
 from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
 from tests.fixtures.rows import TRADER
@@ -32,12 +32,12 @@ async def next_of(stream: AsyncIterator[Answer]) -> object:
     return value
 
 
-async def listeners(redis: Redis) -> int:
-    """How many ticker channels somebody is subscribed to."""
+async def subscribed_channels(redis: Redis) -> int:
+    """The number of ticker channels with subscribers."""
     return len(await redis.pubsub_channels("ticker_updates:*")) + await redis.pubsub_numpat()
 
 
-async def test_a_subscriber_gets_the_state_at_once_and_then_what_is_newer(graph: GraphClient, redis: Redis) -> None:
+async def test_subscriber_receives_the_current_ticker_then_newer_ones(graph: GraphClient, redis: Redis) -> None:
     await tickers.write(redis, [quote("BTC/USD:BTC", 100, 10)])
     async with aclosing(graph.as_(principal(TRADER)).stream(ONE, symbol="BTC/USD:BTC")) as stream:
         assert await next_of(stream) == {"symbol": "BTC/USD:BTC", "price": 100}
@@ -45,7 +45,7 @@ async def test_a_subscriber_gets_the_state_at_once_and_then_what_is_newer(graph:
         assert await next_of(stream) == {"symbol": "BTC/USD:BTC", "price": 101}
 
 
-async def test_a_slow_subscriber_gets_the_newest_and_skips_what_came_between(graph: GraphClient, redis: Redis) -> None:
+async def test_slow_subscriber_receives_the_newest_ticker(graph: GraphClient, redis: Redis) -> None:
     await tickers.write(redis, [quote("A", 1, 1)])
     async with aclosing(graph.as_(principal(TRADER)).stream(ONE, symbol="A")) as stream:
         await next_of(stream)
@@ -61,9 +61,7 @@ async def test_a_slow_subscriber_gets_the_newest_and_skips_what_came_between(gra
     assert frames < 48
 
 
-async def test_a_whole_exchange_comes_at_once_and_then_what_changed_in_one_frame(
-    graph: GraphClient, redis: Redis
-) -> None:
+async def test_whole_exchange_comes_first_then_changes_in_one_frame(graph: GraphClient, redis: Redis) -> None:
     await tickers.write(redis, [quote("A", 1, 1), quote("B", 2, 1)])
     await redis.set(keys.ticker_time("kraken", "A"), "1")
     async with aclosing(graph.as_(principal(TRADER)).stream(ALL)) as stream:
@@ -72,14 +70,14 @@ async def test_a_whole_exchange_comes_at_once_and_then_what_changed_in_one_frame
         assert await next_of(stream) == [{"symbol": "C", "price": 3}]
 
 
-async def test_nothing_of_another_exchange_is_sent(graph: GraphClient, redis: Redis) -> None:
+async def test_tickers_of_another_exchange_are_not_sent(graph: GraphClient, redis: Redis) -> None:
     async with aclosing(graph.as_(principal(TRADER)).stream(ALL)) as stream:
         assert await next_of(stream) == []
         await tickers.write(redis, [Ticker("krakenx", "A", 1, 1), Ticker("bitmex", "A", 1, 1), quote("A", 5, 2)])
         assert await next_of(stream) == [{"symbol": "A", "price": 5}]
 
 
-async def test_what_looks_like_a_pattern_is_only_a_name(graph: GraphClient, redis: Redis) -> None:
+async def test_pattern_characters_in_a_name_are_literal(graph: GraphClient, redis: Redis) -> None:
     query = 'subscription { tickers(exchange: "k*") { price } }'
     async with aclosing(graph.as_(principal(TRADER)).stream(query)) as stream:
         assert await next_of(stream) == []
@@ -88,22 +86,22 @@ async def test_what_looks_like_a_pattern_is_only_a_name(graph: GraphClient, redi
         assert await next_of(stream) == [{"price": 6}]
 
 
-async def test_a_channel_is_dropped_with_its_last_listener(graph: GraphClient, redis: Redis) -> None:
+async def test_channel_is_unsubscribed_with_its_last_subscriber(graph: GraphClient, redis: Redis) -> None:
     trader = graph.as_(principal(TRADER))
     await tickers.write(redis, [quote("A", 1, 1)])
     async with aclosing(trader.stream(ONE, symbol="A")) as first:
         await next_of(first)
         async with aclosing(trader.stream(ONE, symbol="A")) as second:
             await next_of(second)
-            assert await listeners(redis) == 1
-        assert await listeners(redis) == 1
+            assert await subscribed_channels(redis) == 1
+        assert await subscribed_channels(redis) == 1
         await tickers.write(redis, [quote("A", 2, 2)])
         assert await next_of(first) == {"symbol": "A", "price": 2}
-    while await listeners(redis):  # ends when the server has taken the word of the last one
+    while await subscribed_channels(redis):  # ends when the server has taken the word of the last one
         pass
 
 
-async def test_after_a_lost_connection_the_state_is_read_again(graph: GraphClient, redis: Redis) -> None:
+async def test_state_is_read_again_after_a_lost_connection(graph: GraphClient, redis: Redis) -> None:
     await tickers.write(redis, [quote("A", 1, 1)])
     async with aclosing(graph.as_(principal(TRADER)).stream(ONE, symbol="A")) as stream:
         await next_of(stream)
@@ -113,7 +111,7 @@ async def test_after_a_lost_connection_the_state_is_read_again(graph: GraphClien
         assert await next_of(stream) == {"symbol": "A", "price": 7}
 
 
-async def test_each_event_reads_the_rest_of_the_graph_anew_in_one_statement(
+async def test_relations_are_read_again_for_each_event_in_one_statement(
     graph: GraphClient, redis: Redis, platform: object, statements: Count
 ) -> None:
     query = 'subscription { tickers(exchange: "kraken") { symbol instrument { symbol exchange { name } } } }'
@@ -134,25 +132,25 @@ async def test_each_event_reads_the_rest_of_the_graph_anew_in_one_statement(
 
 
 @pytest.mark.parametrize("rate", [0, -1])
-async def test_a_rate_must_be_positive(graph: GraphClient, rate: float) -> None:
+async def test_rate_must_be_positive(graph: GraphClient, rate: float) -> None:
     query = 'subscription ($rate: Float) { ticker(exchange: "kraken", symbol: "A", maxRate: $rate) { price } }'
     async with aclosing(graph.as_(principal(TRADER)).stream(query, rate=rate)) as stream:
         assert (await anext(stream)).codes == ["BAD_USER_INPUT"]
 
 
-async def test_nobody_listens_without_signing_in(graph: GraphClient, redis: Redis) -> None:
+async def test_anonymous_subscription_is_unauthenticated(graph: GraphClient, redis: Redis) -> None:
     async with aclosing(graph.as_(ANONYMOUS).stream(ONE, symbol="A")) as stream:
         assert (await anext(stream)).codes == ["UNAUTHENTICATED"]
-    assert await listeners(redis) == 0
+    assert await subscribed_channels(redis) == 0
 
 
 QUOTES = st.builds(quote, st.sampled_from("AB"), st.integers(1, 3), st.integers(1, 5))
 
 
 @given(st.lists(st.lists(QUOTES, unique_by=lambda ticker: ticker.symbol)))  # one message per channel waits at most
-def test_the_newest_of_each_symbol_wins_and_nothing_older_is_ever_sent(rounds: list[list[Ticker]]) -> None:
+def test_newest_ticker_of_each_symbol_wins_and_no_older_one_is_sent(rounds: list[list[Ticker]]) -> None:
     seen: dict[str, Ticker] = {}
-    sent = [ticker for found in rounds for ticker in Quotes._newer(seen, found)]
+    sent = [ticker for found in rounds for ticker in TickersSource._newer(seen, found)]
     for symbol in "AB":
         times = [ticker.time for ticker in sent if ticker.symbol == symbol]
         assert times == sorted(times)

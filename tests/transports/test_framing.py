@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from fullon_graphql.transports.framing import EVENTS, PARTS, Framing, for_streams, takes_only_events
+from fullon_graphql.transports.framing import EVENTS, PARTS, Framing, accepts_only_events, framing_for
 
 ERRORS = [{"message": "no"}]
 
 
-def test_an_event_is_one_line_of_data_whatever_the_json_looks_like() -> None:
+def test_event_is_one_data_line_for_any_json() -> None:
     assert EVENTS.event('{"data":\n{"a":\r\n"\u2028"}}'.encode(), "c1") == (
         'id: c1\nevent: next\ndata: {"data": {"a":  "\u2028"}}\n\n'.encode()
     )
     assert EVENTS.event(b"{}") == b"event: next\ndata: {}\n\n"
 
 
-def test_both_say_why_they_end() -> None:
+def test_ending_carries_the_errors() -> None:
     assert EVENTS.ending() == b"event: complete\ndata: \n\n"
     assert EVENTS.ending(ERRORS) == b'event: next\ndata: {"errors":[{"message":"no"}]}\n\nevent: complete\ndata: \n\n'
     assert PARTS.ending() == b"--\r\n"
@@ -28,7 +28,7 @@ def test_both_say_why_they_end() -> None:
     )
 
 
-def test_both_send_clients_to_another_server_when_this_one_ends() -> None:
+def test_interruption_makes_clients_reconnect() -> None:
     assert EVENTS.interruption({"message": "later"}) == b": later\n\n"
     assert PARTS.interruption({"message": "later"}) == (
         b'\r\nContent-Type: application/json\r\n\r\n{"payload":null,"errors":[{"message":"later"}]}\r\n--graphql--\r\n'
@@ -50,6 +50,6 @@ def test_both_send_clients_to_another_server_when_this_one_ends() -> None:
         ("", None, False),
     ],
 )
-def test_who_accepts_what_gets_what(accept: str, streamed: Framing | None, only_events: bool) -> None:
-    assert for_streams(accept) is streamed
-    assert takes_only_events(accept) is only_events
+def test_accept_header_selects_the_framing(accept: str, streamed: Framing | None, only_events: bool) -> None:
+    assert framing_for(accept) is streamed
+    assert accepts_only_events(accept) is only_events

@@ -1,4 +1,4 @@
-"""What clients say in graphql-transport-ws, read from text. PROTOCOL.md of graphql-ws is the letter of it."""
+"""The client messages of graphql-transport-ws (PROTOCOL.md of graphql-ws), parsed from text."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from fullon_graphql.engine.operations import Request
 
 
 class Malformed(Exception):
-    """A message that the protocol does not know; the text says why."""
+    """A message that the protocol does not allow; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInit:
-    """The first message; its payload may say who it is."""
+    """The first message; its payload may have a credential."""
 
     payload: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Is to be answered; its payload may have a fresh token."""
+    """Must be answered; its payload may have a fresh token."""
 
     payload: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """The answer to one of ours, or a sign of life."""
+    """The answer to a ping, or a heartbeat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Run an operation of any kind under this id."""
+    """Run an operation of any type under this id."""
 
     id: str
     request: Request
@@ -43,7 +43,7 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Listen no more."""
+    """End the operation with this id."""
 
     id: str
 
@@ -51,19 +51,19 @@ class Complete:
 Message = ConnectionInit | Ping | Pong | Subscribe | Complete
 
 
-def read(text: str | None) -> Message:
-    """The message in a text frame; None stands for a binary one.
+def parse(text: str | None) -> Message:
+    """The message in a text frame; None stands for a binary frame.
 
     Raises:
-        Malformed: it is none.
+        Malformed: the protocol has no such message.
     """
     if text is None:
         raise Malformed("Messages are text")
     try:
-        found: Any = orjson.loads(text)
+        message: Any = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise Malformed("A message is not JSON") from error
-    match found:
+    match message:
         case {"type": "connection_init", **rest}:
             return ConnectionInit(_payload(rest))
         case {"type": "ping", **rest}:
@@ -89,7 +89,7 @@ def _payload(rest: dict[Any, Any]) -> dict[str, Any] | None:
 def _request(query: str, rest: dict[Any, Any]) -> Request:
     name, variables, extensions = rest.get("operationName"), rest.get("variables"), rest.get("extensions")
     if not isinstance(name, str | None):
-        raise Malformed("operationName is not a text")
+        raise Malformed("operationName is not a string")
     if not isinstance(variables, dict | None) or not isinstance(extensions, dict | None):
         raise Malformed("variables or extensions are not an object")
     return Request(query, name or None, variables or {})

@@ -1,4 +1,4 @@
-"""One socket's side of graphql-transport-ws: who it is, what it runs, and how it ends."""
+"""graphql-transport-ws on `/graphql`, as PROTOCOL.md of graphql-ws specifies it: the endpoint and its sessions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from functools import partial
 from typing import Any, Final
 
 import orjson
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from fullon_graphql.auth.credentials import Credential, credential_in_payload
 from fullon_graphql.auth.principal import Anonymous
-from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
-from fullon_graphql.errors import RateLimited
-from fullon_graphql.server.extension import TrySendText
+from fullon_graphql.errors import FullonError, RateLimited
+from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.broadcast import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.transports.admission import (
+    Admission,
+    connection_context,
+    connection_credential,
+    refuse_handshake,
+)
 from fullon_graphql.transports.graphql_transport_ws.messages import (
     Complete,
     ConnectionInit,
@@ -26,9 +31,11 @@ from fullon_graphql.transports.graphql_transport_ws.messages import (
     Ping,
     Pong,
     Subscribe,
-    read,
+    parse,
 )
-from fullon_graphql.transports.websocket_session import TRY_AGAIN, ClientGone, WebSocketSession, formatted
+from fullon_graphql.transports.websocket_session import TRY_AGAIN_LATER, ClientGone, WebSocketSession, graphql_error
+
+PROTOCOL: Final = "graphql-transport-ws"
 
 BAD_MESSAGE: Final = 4400
 UNAUTHORIZED: Final = 4401
@@ -39,79 +46,109 @@ DUPLICATE_ID: Final = 4409
 TOO_MANY_INITS: Final = 4429
 
 
-class GraphQLSession(WebSocketSession):
-    """What a socket knows of itself. Its operations are tasks of its own, which end before `serve` does."""
+class GraphQLSocketEndpoint:
+    """The ASGI application for the sockets of the graph."""
 
     def __init__(
         self,
         operations: OperationExecutor,
         streams: StreamRegistry,
-        presences: ConnectionRegistry,
-        context: Context,
-        credential: Credential,
-        receive: Receive,
-        send: Send,
-        offer: TrySendText,
+        connections: ConnectionRegistry,
+        admission: Admission,
     ) -> None:
-        super().__init__(context, presences, receive, send)
         self._operations = operations
         self._streams = streams
-        self._credential = credential
-        self._offer = offer
-        self._has_begun = False
+        self._connections = connections
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # `websocket.connect`, which carries nothing
+        try:
+            with self._admission.admitted(scope):
+                await self._serve(scope, receive, send)
+        except FullonError as error:
+            await refuse_handshake(send, error)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if PROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": BAD_SUBPROTOCOL, "reason": "Subprotocol not acceptable"})
+            return
+        await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        await GraphQLSession(self._operations, self._streams, self._connections, scope, receive, send).serve()
+
+
+class GraphQLSession(WebSocketSession):
+    """The state of one socket. Each operation is a task."""
+
+    def __init__(
+        self,
+        operations: OperationExecutor,
+        streams: StreamRegistry,
+        connections: ConnectionRegistry,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        super().__init__(connection_context(scope), connections, scope, receive, send)
+        self._operations = operations
+        self._streams = streams
+        self._credential = connection_credential(scope)
+        self._try_send_text = try_send_of(scope)
+        self._initialised = False
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    async def _hear(self, text: str | None) -> None:
+    async def _on_message(self, text: str | None) -> None:
         try:
-            await self._handle(text)
+            await self._dispatch(text)
         except Malformed as error:
             self._close(BAD_MESSAGE, str(error))
 
-    async def _handle(self, text: str | None) -> None:
-        match read(text):
+    async def _dispatch(self, text: str | None) -> None:
+        match parse(text):
             case Subscribe(id_, request):
                 await self._subscribe(id_, request)
             case Complete(id_):
                 if task := self._running.pop(id_, None):
                     task.cancel()
             case Ping(payload):
-                await self._pong(payload)
+                await self._on_ping(payload)
             case Pong():
                 pass
             case ConnectionInit(payload):
-                await self._greet(payload)
+                await self._initialise(payload)
 
-    # ---------------------------------------------------------------- who it is
+    # ---------------------------------------------------------------- authentication
 
-    async def _greet(self, payload: dict[str, Any] | None) -> None:
-        if self._has_begun:
+    async def _initialise(self, payload: dict[str, Any] | None) -> None:
+        if self._initialised:
             self._close(TOO_MANY_INITS, "Too many initialisation requests")
             return
-        self._has_begun = True
+        self._initialised = True
         credential = credential_in_payload(payload) or self._credential
         try:
             caller = await self._context.worker.authenticator.identify(credential, fresh=True)
             if isinstance(caller, Anonymous):
                 self._close(FORBIDDEN, "Forbidden")
                 return
-            self._greeted(Connection(credential, caller, self._warn, self._forbid))
+            self._authenticated(Connection(credential, caller, self._warn, self._forbid))
         except Exception as error:
-            self._close(TRY_AGAIN, "{0.code}: {0.message}".format(self._known(error)))
+            self._close(TRY_AGAIN_LATER, "{0.code}: {0.message}".format(self._to_fullon_error(error)))
             return
         await self._send({"type": "connection_ack"})
 
-    async def _pong(self, payload: dict[str, Any] | None) -> None:
-        """Answer a ping; one that carries a credential asks to go on with it."""
+    async def _on_ping(self, payload: dict[str, Any] | None) -> None:
+        """Answer a ping. A credential in it replaces that of the connection."""
         credential = credential_in_payload(payload)
-        if credential and self._presence:
-            payload = await self._renewed(self._presence, credential)
+        if credential and self._connection:
+            payload = await self._renew(self._connection, credential)
         await self._send({"type": "pong"} | ({} if payload is None else {"payload": payload}))
 
-    async def _renewed(self, presence: Connection, credential: Credential) -> dict[str, Any]:
+    async def _renew(self, connection: Connection, credential: Credential) -> dict[str, Any]:
         try:
-            principal = await self._presences.renew(self._context.worker, presence, credential)
+            principal = await self._connections.renew(self._context.worker, connection, credential)
         except Exception as error:
-            return {"type": "token-refused", "error": formatted(self._known(error))}
+            return {"type": "token-refused", "error": graphql_error(self._to_fullon_error(error))}
         self._context.caller = principal
         return {"type": "token-renewed", "expiresAt": principal.expires_at}
 
@@ -120,40 +157,46 @@ class GraphQLSession(WebSocketSession):
 
     def _warn(self, expires_at: datetime) -> None:
         payload = {"type": "token-expiring", "expiresAt": expires_at}
-        self._start(self._tell({"type": "ping", "payload": payload}))
+        self._start(self._send_if_open({"type": "ping", "payload": payload}))
 
-    # ---------------------------------------------------------------- what it runs
+    def _on_authentication_timeout(self) -> None:
+        if not self._initialised:
+            self._close(INIT_TIMEOUT, "Connection initialisation timeout")
+
+    # ---------------------------------------------------------------- operations
 
     async def _subscribe(self, id_: str, request: Request) -> None:
         limit = self._settings.subscriptions_per_socket
-        if self._presence is None:
+        if self._connection is None:
             self._close(UNAUTHORIZED, "Unauthorized")
         elif id_ in self._running:
             self._close(DUPLICATE_ID, f"Subscriber for {id_} already exists")
         elif len(self._running) >= limit:
-            refusal = RateLimited(f"This socket runs {limit} operations, as many as it may.", retry_after=1)
-            await self._send({"id": id_, "type": "error", "payload": [formatted(refusal)]})
+            error = RateLimited(f"This socket runs {limit} operations, the limit; complete some.", retry_after=1)
+            await self._send({"id": id_, "type": "error", "payload": [graphql_error(error)]})
         else:
             self._running[id_] = self._start(self._run(id_, request))
 
     async def _run(self, id_: str, request: Request) -> None:
         try:
-            errors = await self._answer(id_, request)
+            errors = await self._execute(id_, request)
         except GraphQLErrors as error:
             errors = error.errors
         except ClientGone:
             return
         except Exception as error:
-            errors = [formatted(self._known(error))]
-        self._free(id_)
-        await self._tell({"id": id_, "type": "error", "payload": errors} if errors else {"id": id_, "type": "complete"})
+            errors = [graphql_error(self._to_fullon_error(error))]
+        self._release(id_)
+        last: dict[str, Any] = {"type": "error", "payload": errors} if errors else {"type": "complete"}
+        await self._send_if_open({"id": id_} | last)
 
-    async def _answer(self, id_: str, request: Request) -> Any:
-        """Send every response of an operation; what is returned are errors for which it was not run at all."""
+    async def _execute(self, id_: str, request: Request) -> Any:
+        """Send every response of an operation. Returns the errors of an operation that was not executed."""
         context, head = self._context.fork(), b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
         if self._operations.is_subscription(request):
-            self._goes_on()
-            async with self._streams.listen(request, context, hand=partial(self._hand, head)) as frames:
+            self._mark_as_stream()
+            try_send = partial(self._try_send_frame, head)
+            async with self._streams.subscribe(request, context, try_send=try_send) as frames:
                 async for frame in frames:
                     await self._send_text(b"%b%b}" % (head, frame.body))
             return None
@@ -163,15 +206,10 @@ class GraphQLSession(WebSocketSession):
         await self._send_text(b"%b%b}" % (head, response.body))
         return None
 
-    def _hand(self, head: bytes, frame: Frame) -> bool:
-        """Send a frame without waiting, where that is possible."""
-        return self._farewell is None and self._offer(b"%b%b}" % (head, frame.body))
+    def _try_send_frame(self, head: bytes, frame: Frame) -> bool:
+        return self._closing is None and self._try_send_text(b"%b%b}" % (head, frame.body))
 
-    def _free(self, id_: str) -> None:
-        """Let the client use the id again, unless it has done so already."""
+    def _release(self, id_: str) -> None:
+        """Let the client use the id again, unless it has already started another operation under it."""
         if self._running.get(id_) is asyncio.current_task():
             del self._running[id_]
-
-    def _check_greeted(self) -> None:
-        if not self._has_begun:
-            self._close(INIT_TIMEOUT, "Connection initialisation timeout")

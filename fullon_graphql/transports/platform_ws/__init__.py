@@ -1,1 +1,1 @@
-"""Plain JSON over WebSocket, as the platform's older clients speak it: one file per domain, name → function."""
+"""The platform's socket protocols: JSON messages whose operations run on the graph, one file per domain."""

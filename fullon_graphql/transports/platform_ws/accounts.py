@@ -1,4 +1,4 @@
-"""What accounts on exchanges hold: one's own, or as administrator those of the `user_id` that is asked for."""
+"""Balances and positions of exchange accounts: the caller's own, or those of `user_id` for administrators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fullon_graphql.errors import BadUserInput, NotFound
-from fullon_graphql.transports.platform_ws.graph_client import GraphClient, Params, Read, Result, Source, Stream, key
+from fullon_graphql.transports.platform_ws.graph_client import (
+    GraphClient,
+    Params,
+    Read,
+    Result,
+    Source,
+    Stream,
+    parse_key,
+)
 
 _BALANCES = "balances { currency total free used updatedAt }"
 _POSITION = "symbol side volume price marketPrice unrealizedPnl timestamp"
@@ -14,70 +22,70 @@ _LIVE_BALANCES = "subscription ($exId: Int!) { balances(exId: $exId) { currency 
 _LIVE_POSITIONS = f"subscription ($exId: Int!) {{ positions(exId: $exId) {{ {_POSITION} }} }}"
 
 
-async def accounts_of(asking: GraphClient, params: Params, fields: str = "") -> list[Result]:
-    """The accounts that are asked for: of `user_id`, else one's own; on `exchange`, by its name, the account's or key.
+async def accounts_of(client: GraphClient, params: Params, fields: str = "") -> list[Result]:
+    """The accounts of `user_id`, or the caller's own; only those on `exchange`: its name, or an account's name or key.
 
     Raises:
-        NotFound: there are none such, or they are somebody else's.
+        NotFound: there is none, or it belongs to another user.
     """
     document = f"""query ($filter: ExchangeFilter) {{
       exchanges(first: 1000, filter: $filter) {{ nodes {{ exId uid name exchangeName active {fields} }} }}
     }}"""
-    found = (await asking.data(document, filter=_filter(asking, params)))["exchanges"]["nodes"]
+    found = (await client.data(document, filter=_filter(client, params)))["exchanges"]["nodes"]
     if not found and ("user_id" in params or "exchange" in params or "ex_id" in params):
         raise NotFound("You have no such account.")
     accounts: list[Result] = found
     return accounts
 
 
-def _filter(asking: GraphClient, params: Params) -> Result:
-    uid = key(params.get("user_id"))
-    demands: dict[str, Any] = {"uid": {"eq": asking.principal.uid if uid is None else uid}}
-    exchange = key(params.get("ex_id", params.get("exchange")))
+def _filter(client: GraphClient, params: Params) -> Result:
+    uid = parse_key(params.get("user_id"))
+    conditions: dict[str, Any] = {"uid": {"eq": client.principal.uid if uid is None else uid}}
+    exchange = parse_key(params.get("ex_id", params.get("exchange")))
     if isinstance(exchange, int):
-        demands["exId"] = {"eq": exchange}
+        conditions["exId"] = {"eq": exchange}
     elif exchange is not None:
-        demands["or"] = [{"exchangeName": {"eq": exchange}}, {"name": {"eq": exchange}}]
-    return demands
+        conditions["or"] = [{"exchangeName": {"eq": exchange}}, {"name": {"eq": exchange}}]
+    return conditions
 
 
-async def get_balance(asking: GraphClient, params: Params) -> Result:
-    """Of one currency, over the accounts that are asked for; `currency` may be left out where they hold only one."""
-    accounts = await accounts_of(asking, params, _BALANCES)
-    held = [balance for account in accounts for balance in account["balances"]]
-    currencies = sorted({balance["currency"] for balance in held})
-    wanted = params.get("currency") or (currencies[0] if len(currencies) == 1 else None)
-    if currencies and wanted is None:
+async def get_balance(client: GraphClient, params: Params) -> Result:
+    """The balance of one currency over the requested accounts; `currency` is optional if they have only one."""
+    accounts = await accounts_of(client, params, _BALANCES)
+    balances = [balance for account in accounts for balance in account["balances"]]
+    currencies = sorted({balance["currency"] for balance in balances})
+    currency = params.get("currency") or (currencies[0] if len(currencies) == 1 else None)
+    if currencies and currency is None:
         raise BadUserInput(f"`currency` must be one of {', '.join(currencies)}.", field="currency")
-    found = [balance for balance in held if balance["currency"] == wanted]
+    found = [balance for balance in balances if balance["currency"] == currency]
     if not found:
-        raise NotFound(f"There is no balance of {wanted or 'any currency'}.")
+        raise NotFound(f"There is no balance of {currency or 'any currency'}.")
     return {"user_id": accounts[0]["uid"]} | _sum(found)
 
 
-async def get_user_balances(asking: GraphClient, params: Params) -> Result:
-    accounts = await accounts_of(asking, params, _BALANCES)
+async def get_user_balances(client: GraphClient, params: Params) -> Result:
+    accounts = await accounts_of(client, params, _BALANCES)
     balances = [
         _account(account) | _sum([balance])
         for account in accounts
         for balance in sorted(account["balances"], key=lambda balance: str(balance["currency"]))
     ]
-    return {"user_id": _uid(asking, accounts), "count": len(balances), "balances": balances}
+    return {"user_id": _uid(client, accounts), "count": len(balances), "balances": balances}
 
 
-async def get_positions(asking: GraphClient, params: Params) -> Result:
-    accounts = await accounts_of(asking, params, f"positions {{ {_POSITION} }}")
+async def get_positions(client: GraphClient, params: Params) -> Result:
+    accounts = await accounts_of(client, params, f"positions {{ {_POSITION} }}")
     positions = [
-        _worded(account, position)
+        _result(account, position)
         for account in accounts
         for position in sorted(account["positions"], key=lambda position: str(position["symbol"]))
     ]
-    named = {"user_id": _uid(asking, accounts), "exchange": params.get("exchange")}
-    return named | {"count": len(positions), "positions": positions}
+    head = {"user_id": _uid(client, accounts), "exchange": params.get("exchange")}
+    return head | {"count": len(positions), "positions": positions}
 
 
-async def get_account_status(asking: GraphClient, params: Params) -> Result:
-    accounts = await accounts_of(asking, params, f"{_BALANCES} positions {{ symbol }}")
+async def get_account_status(client: GraphClient, params: Params) -> Result:
+    accounts = await accounts_of(client, params, f"{_BALANCES} positions {{ symbol }}")
     statuses = [
         _account(account)
         | {
@@ -89,52 +97,53 @@ async def get_account_status(asking: GraphClient, params: Params) -> Result:
         }
         for account in accounts
     ]
-    return {"user_id": _uid(asking, accounts), "accounts": statuses}
+    return {"user_id": _uid(client, accounts), "accounts": statuses}
 
 
-async def stream_positions(asking: GraphClient, params: Params) -> Sequence[Source]:
-    """Each position at once and when it changes; one that has been closed comes with `size` 0."""
-    accounts = await accounts_of(asking, params)
-    return [Source(asking.events(_LIVE_POSITIONS, exId=account["exId"]), _positions(account)) for account in accounts]
+async def stream_positions(client: GraphClient, params: Params) -> Sequence[Source]:
+    """Each position now and at each change; a closed one comes with `size` 0."""
+    accounts = await accounts_of(client, params)
+    return [Source(client.events(_LIVE_POSITIONS, exId=account["exId"]), _positions(account)) for account in accounts]
 
 
-async def stream_balances(asking: GraphClient, params: Params) -> Sequence[Source]:
-    """Each balance at once and when it changes; one that is gone comes with zeros."""
-    accounts = await accounts_of(asking, params)
-    return [Source(asking.events(_LIVE_BALANCES, exId=account["exId"]), _balances(account)) for account in accounts]
+async def stream_balances(client: GraphClient, params: Params) -> Sequence[Source]:
+    """Each balance now and at each change; one that no longer exists comes with zeros."""
+    accounts = await accounts_of(client, params)
+    return [Source(client.events(_LIVE_BALANCES, exId=account["exId"]), _balances(account)) for account in accounts]
 
 
 def _positions(account: Result) -> Callable[[Any], Iterable[Result]]:
     changes = Changes("symbol", {"volume": 0, "side": None, "unrealizedPnl": None})
     return lambda data: [
-        {"user_id": account["uid"]} | _worded(account, position) for position in changes.of(data["positions"])
+        {"user_id": account["uid"]} | _result(account, position) for position in changes.update(data["positions"])
     ]
 
 
 def _balances(account: Result) -> Callable[[Any], Iterable[Result]]:
     changes = Changes("currency", {"total": 0, "free": 0, "used": 0})
     return lambda data: [
-        {"user_id": account["uid"]} | _account(account) | _sum([balance]) for balance in changes.of(data["balances"])
+        {"user_id": account["uid"]} | _account(account) | _sum([balance])
+        for balance in changes.update(data["balances"])
     ]
 
 
 class Changes:
-    """What of a list is not as it was before, by `key`; what has left it, once more, with the values of `gone`."""
+    """Compares each list of rows with the one before, by `key`. Removed rows get the values of `removed`."""
 
-    def __init__(self, key: str, gone: Result) -> None:
+    def __init__(self, key: str, removed: Result) -> None:
         self._key = key
-        self._gone = gone
+        self._removed = removed
         self._known: dict[Any, Result] = {}
 
-    def of(self, rows: Sequence[Result]) -> list[Result]:
-        """The changes since the list before."""
+    def update(self, rows: Sequence[Result]) -> list[Result]:
+        """The rows that have been removed or changed since the list before."""
         known, self._known = self._known, {row[self._key]: row for row in rows}
-        left = [row | self._gone for name, row in known.items() if name not in self._known]
-        return left + [row for name, row in self._known.items() if row != known.get(name)]
+        removed = [row | self._removed for name, row in known.items() if name not in self._known]
+        return removed + [row for name, row in self._known.items() if row != known.get(name)]
 
 
-def _uid(asking: GraphClient, accounts: Sequence[Result]) -> Any:
-    return accounts[0]["uid"] if accounts else asking.principal.uid
+def _uid(client: GraphClient, accounts: Sequence[Result]) -> Any:
+    return accounts[0]["uid"] if accounts else client.principal.uid
 
 
 def _account(account: Result) -> Result:
@@ -142,7 +151,7 @@ def _account(account: Result) -> Result:
 
 
 def _sum(balances: Sequence[Result]) -> Result:
-    """Balances of one currency as one."""
+    """The sum of balances of one currency."""
     return {
         "currency": balances[0]["currency"],
         "total_balance": sum(balance["total"] for balance in balances),
@@ -156,9 +165,9 @@ def _newest(balances: Sequence[Result]) -> str | None:
     return max((balance["updatedAt"] for balance in balances if balance["updatedAt"]), default=None)
 
 
-def _worded(account: Result, position: Result) -> Result:
-    """`size` is below zero for a short; prices and `pnl` in quote currency, null where there is no market price."""
-    paid, pnl = abs(position["price"] * position["volume"]), position["unrealizedPnl"]
+def _result(account: Result, position: Result) -> Result:
+    """`size` is negative for a short; prices and `pnl` are in quote currency, null without a market price."""
+    cost, pnl = abs(position["price"] * position["volume"]), position["unrealizedPnl"]
     return _account(account) | {
         "symbol": position["symbol"],
         "side": position["side"],
@@ -166,7 +175,7 @@ def _worded(account: Result, position: Result) -> Result:
         "entry_price": position["price"],
         "mark_price": position["marketPrice"],
         "pnl": pnl,
-        "pnl_percent": 100 * pnl / paid if paid and pnl is not None else None,
+        "pnl_percent": 100 * pnl / cost if cost and pnl is not None else None,
         "timestamp": position["timestamp"],
     }
 

@@ -1,4 +1,4 @@
-"""What bots say and keep to themselves: one's own bots, or all as administrator."""
+"""Status of bots, and instruments they have blocked: the caller's own bots, or all for administrators."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from fullon_graphql.transports.platform_ws.graph_client import (
     Result,
     Source,
     Stream,
-    key,
-    text,
+    parse_key,
+    string_param,
 )
 
 _STATUS = "feedNum status data timestamp"
@@ -24,43 +24,43 @@ _ALL = f"{{ bots(first: 1000) {{ nodes {{ botId status {{ {_STATUS} }} }} }} }}"
 _LIVE = f"subscription ($botId: Int!) {{ botStatus(botId: $botId) {{ {_STATUS} }} }}"
 
 
-async def get_bot_status(asking: GraphClient, params: Params) -> Result:
-    """What it says of its first feed, and of all of them as `data`."""
-    bot_id = key(params.get("bot_id"))
-    bot = (await asking.data(_ONE, botId=bot_id))["bot"]
+async def get_bot_status(client: GraphClient, params: Params) -> Result:
+    """The status of its first feed, and of all feeds as `data`."""
+    bot_id = parse_key(params.get("bot_id"))
+    bot = (await client.data(_ONE, botId=bot_id))["bot"]
     if bot is None:
         raise NotFound(f"You have no bot {bot_id}.")
     first = bot["status"][0] if bot["status"] else {"status": None, "timestamp": None}
-    named = {"bot_id": bot_id, "status": first["status"] or "unknown", "timestamp": first["timestamp"]}
-    return named | {"data": _feeds(bot["status"])}
+    head = {"bot_id": bot_id, "status": first["status"] or "unknown", "timestamp": first["timestamp"]}
+    return head | {"data": _feeds(bot["status"])}
 
 
-async def is_blocked(asking: GraphClient, params: Params) -> Result:
-    """Whether a bot keeps the instrument to itself, on an account of one's own."""
-    symbol, exchange = text(params, "symbol"), text(params, "exchange")
-    accounts = await accounts_of(asking, {"exchange": exchange}, "blocks { symbol botId }")
+async def is_blocked(client: GraphClient, params: Params) -> Result:
+    """Whether a bot has blocked the instrument on an account of the caller."""
+    symbol, exchange = string_param(params, "symbol"), string_param(params, "exchange")
+    accounts = await accounts_of(client, {"exchange": exchange}, "blocks { symbol botId }")
     holders = [block["botId"] for account in accounts for block in account["blocks"] if block["symbol"] == symbol]
-    held = {"is_blocked": bool(holders), "blocked_by": min(holders, default=None)}
-    return {"exchange": exchange, "symbol": symbol} | held | {"timestamp": datetime.now(UTC).isoformat()}
+    block = {"is_blocked": bool(holders), "blocked_by": min(holders, default=None)}
+    return {"exchange": exchange, "symbol": symbol} | block | {"timestamp": datetime.now(UTC).isoformat()}
 
 
-async def get_bots(asking: GraphClient, _params: Params) -> Result:
-    """What each of them says, by key and feed; who says nothing is left out."""
-    bots = (await asking.data(_ALL))["bots"]["nodes"]
+async def get_bots(client: GraphClient, _params: Params) -> Result:
+    """The status of each bot that reports one, by bot and feed."""
+    bots = (await client.data(_ALL))["bots"]["nodes"]
     return {"bots": {str(bot["botId"]): _feeds(bot["status"]) for bot in bots if bot["status"]}}
 
 
-async def stream_bot_status(asking: GraphClient, params: Params) -> Sequence[Source]:
-    """Of one bot, or of all there are now; each update has one of them."""
+async def stream_bot_status(client: GraphClient, params: Params) -> Sequence[Source]:
+    """The status of one bot, or of all current ones; each update has one bot."""
     if "bot_id" in params:
-        bot_id = key(params["bot_id"])
-        await get_bot_status(asking, {"bot_id": bot_id})
-        return [_live(asking, bot_id)]
-    return [_live(asking, bot["botId"]) for bot in (await asking.data(_ALL))["bots"]["nodes"]]
+        bot_id = parse_key(params["bot_id"])
+        await get_bot_status(client, {"bot_id": bot_id})
+        return [_live(client, bot_id)]
+    return [_live(client, bot["botId"]) for bot in (await client.data(_ALL))["bots"]["nodes"]]
 
 
-def _live(asking: GraphClient, bot_id: int) -> Source:
-    events = asking.events(_LIVE, botId=bot_id)
+def _live(client: GraphClient, bot_id: int) -> Source:
+    events = client.events(_LIVE, botId=bot_id)
     return Source(events, lambda data: [{"bots": {str(bot_id): _feeds(data["botStatus"])}}])
 
 

@@ -1,6 +1,6 @@
-"""What the functions behind the plain protocols ask with: the graph, in the name of who is connected.
+"""The graph as the platform's socket operations use it: with the rights of the connection's caller.
 
-So nothing here decides who may see what, and streams are shared with everybody who listens to the same.
+So the operations need no access rules of their own, and share streams with all other subscribers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Result: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class GraphClient:
-    """Runs operations for one connection. Errors are `GraphQLErrors`, as the graph told them."""
+    """Runs GraphQL operations for one connection. Errors of the graph are raised as `GraphQLErrors`."""
 
     operations: OperationExecutor
     streams: StreamRegistry
@@ -31,33 +31,33 @@ class GraphClient:
 
     @property
     def worker(self) -> Worker:
-        """What lives as long as the process."""
+        """The worker that serves the connection."""
         return self.context.worker
 
     @property
     def principal(self) -> Principal:
-        """Who asks.
+        """The caller.
 
         Raises:
-            Forbidden: the credential may not read.
+            Forbidden: the credential does not allow reading.
         """
         return signed_in(self.context.caller)
 
     async def data(self, query: str, **variables: Any) -> Any:
-        """The data of a query that succeeds."""
+        """The data of a query."""
         response = await self.operations.run(Request(query, None, variables), self.context.fork())
         return _data(response.body)
 
     async def events(self, query: str, **variables: Any) -> AsyncGenerator[Any, None]:
         """The data of each event of a subscription."""
-        async with self.streams.listen(Request(query, None, variables), self.context.fork()) as frames:
+        async with self.streams.subscribe(Request(query, None, variables), self.context.fork()) as frames:
             async for frame in frames:
                 yield _data(frame.body)
 
 
 @dataclass(frozen=True)
 class Read:
-    """An operation with one answer. `missing` is the platform's code where there is nothing to answer with."""
+    """An operation with one answer. `missing` is the platform's code for NOT_FOUND."""
 
     run: Callable[[GraphClient, Params], Awaitable[Result]]
     missing: str = "CACHE_MISS"
@@ -65,52 +65,52 @@ class Read:
 
 @dataclass(frozen=True)
 class Source:
-    """Events, and what is to be said of each."""
+    """Events, and the results that are sent for each of them."""
 
     events: AsyncGenerator[Any, None]
-    worded: Callable[[Any], Iterable[Result]]
+    results: Callable[[Any], Iterable[Result]]
 
 
 @dataclass(frozen=True)
 class Stream:
-    """An operation that goes on: `open` refuses what cannot be, and gives what is then told in `update`s."""
+    """An operation that streams. `open` checks the parameters; results are sent as messages of the kind `update`."""
 
     open: Callable[[GraphClient, Params], Awaitable[Sequence[Source]]]
     update: str
     missing: str = "CACHE_MISS"
 
 
-def when_changed(worded: Callable[[int], Result]) -> Callable[[Sequence[Any]], Iterable[Result]]:
-    """Tells how long a list is, whenever that is not what it was."""
-    known: int | None = None
+def on_length_change(result: Callable[[int], Result]) -> Callable[[Sequence[Any]], Iterable[Result]]:
+    """The `result` of a list's length, whenever that differs from the one before."""
+    length: int | None = None
 
-    def told(values: Sequence[Any]) -> Iterable[Result]:
-        nonlocal known
-        before, known = known, len(values)
-        return [] if before == known else [worded(known)]
+    def results(values: Sequence[Any]) -> Iterable[Result]:
+        nonlocal length
+        before, length = length, len(values)
+        return [] if before == length else [result(length)]
 
-    return told
+    return results
 
 
-def given(params: Params, *names: str) -> dict[str, Any]:
-    """Those of the parameters that are there: the graph says what is wrong with the others."""
+def present_params(params: Params, *names: str) -> dict[str, Any]:
+    """Those of the parameters that have a value; the graph reports the missing ones."""
     return {name: params[name] for name in names if params.get(name) is not None}
 
 
-def text(params: Params, name: str) -> str:
-    """A parameter that must be a text.
+def string_param(params: Params, name: str) -> str:
+    """A parameter that must be a non-empty string.
 
     Raises:
-        BadUserInput: it is none, or not there.
+        BadUserInput: it is not.
     """
     value = params.get(name)
     if not isinstance(value, str) or not value:
-        raise BadUserInput(f"`{name}` must be a text; {value!r} came.", field=name)
+        raise BadUserInput(f"`{name}` must be a non-empty string, not {str(value)[:80]!r}.", field=name)
     return value
 
 
-def key(value: Any) -> Any:
-    """A key that came as a number or as its digits."""
+def parse_key(value: Any) -> Any:
+    """A key given as a number or as its digits; any other value as it is."""
     return int(value) if isinstance(value, str) and value.isascii() and value.isdecimal() else value
 
 

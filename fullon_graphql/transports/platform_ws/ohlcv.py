@@ -1,4 +1,4 @@
-"""Bars: of the candle store and live. Without an `exchange`, what a program of the platform has put by for a symbol."""
+"""Bars of the candle store and live bars. Without an `exchange`, those that the platform has cached for a symbol."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from typing import Any, Final
 from fullon_graphql.cache import market
 from fullon_graphql.errors import BadUserInput, NotFound
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from fullon_graphql.transports.platform_ws.graph_client import GraphClient, Params, Read, Result, Source, Stream, text
+from fullon_graphql.transports.platform_ws.graph_client import (
+    GraphClient,
+    Params,
+    Read,
+    Result,
+    Source,
+    Stream,
+    string_param,
+)
 
-MOST: Final = 1000
+MAX_COUNT: Final = 1000
 _BAR = "time open high low close volume"
 _STORED = f"""query ($exchange: String!, $symbol: String!, $timeframe: Timeframe!, $last: Int!) {{
   candles(exchange: $exchange, symbol: $symbol, timeframe: $timeframe, last: $last) {{ {_BAR} }}
@@ -24,69 +32,85 @@ _EXCHANGES = """query ($symbol: String!) {
 }"""
 
 
-async def get_latest_ohlcv_bars(asking: GraphClient, params: Params) -> Result:
+async def get_latest_ohlcv_bars(client: GraphClient, params: Params) -> Result:
     """The newest `count` bars as `[milliseconds, open, high, low, close, volume]`, oldest first."""
-    _ = asking.principal
-    symbol, timeframe, count = text(params, "symbol"), timeframe_of(params), params.get("count", 10)
-    if not isinstance(count, int) or not 1 <= count <= MOST:
-        raise BadUserInput(f"`count` is from 1 to {MOST}; {count!r} came.", field="count")
+    _ = client.principal
+    symbol, timeframe, count = string_param(params, "symbol"), timeframe_param(params), params.get("count", 10)
+    if not isinstance(count, int) or not 1 <= count <= MAX_COUNT:
+        raise BadUserInput(f"`count` must be an integer from 1 to {MAX_COUNT}, not {str(count)[:80]!r}.", field="count")
     if "exchange" in params:
-        named = {"exchange": text(params, "exchange"), "symbol": symbol, "timeframe": timeframe.name, "last": count}
-        bars = [_bar(candle) for candle in (await asking.data(_STORED, **named))["candles"]]
+        variables = {
+            "exchange": string_param(params, "exchange"),
+            "symbol": symbol,
+            "timeframe": timeframe.name,
+            "last": count,
+        }
+        bars = [_bar(candle) for candle in (await client.data(_STORED, **variables))["candles"]]
     else:
-        bars = await market.read_bars(asking.worker.redis, symbol, timeframe, count)
+        bars = await market.read_bars(client.worker.redis, symbol, timeframe, count)
     if not bars:
-        raise NotFound(f"There are no bars of {symbol!r} in {timeframe}.")
+        raise NotFound(f"There are no bars of {symbol[:80]!r} in {timeframe}.")
     return {"symbol": symbol, "timeframe": timeframe, "bars": bars}
 
 
-async def stream_ohlcv(asking: GraphClient, params: Params) -> Sequence[Source]:
-    """The last bar that is over, and then each when it is; without `exchange`, of the only one with this symbol."""
-    symbol, timeframe = text(params, "symbol"), timeframe_of(params)
-    exchange = text(params, "exchange") if "exchange" in params else await _only_exchange(asking, symbol)
-    return [Source(live(asking, exchange, symbol, timeframe), _new(symbol, timeframe))]
+async def stream_ohlcv(client: GraphClient, params: Params) -> Sequence[Source]:
+    """The last closed bar, then each bar when it closes; `exchange` is optional if only one has the symbol."""
+    symbol, timeframe = string_param(params, "symbol"), timeframe_param(params)
+    exchange = string_param(params, "exchange") if "exchange" in params else await _only_exchange(client, symbol)
+    return [Source(_live(client, exchange, symbol, timeframe), _closed_bars(symbol, timeframe))]
 
 
-def live(asking: GraphClient, exchange: str, symbol: str, timeframe: Timeframe) -> AsyncGenerator[Any, None]:
-    """All that happens to the newest bars, under `candles`: `closed`, and the `candle`."""
-    return asking.events(_LIVE, exchange=exchange, symbol=symbol, timeframe=timeframe.name)
+async def stream_bars(client: GraphClient, params: Params) -> Sequence[Source]:
+    """Every update of the newest bars, open ones included."""
+    events = _live(client, params["exchange"], params["symbol"], timeframe_param(params))
+    return [Source(events, _any_bar)]
 
 
-def _new(symbol: str, timeframe: Timeframe) -> Callable[[Any], Iterable[Result]]:
+def _any_bar(data: Result) -> list[Result]:
+    update = data["candles"]
+    prices = {name: update["candle"][name] for name in ("open", "high", "low", "close", "volume")}
+    return [{"timestamp": update["candle"]["time"], **prices, "is_final": update["closed"]}]
+
+
+def _live(client: GraphClient, exchange: str, symbol: str, timeframe: Timeframe) -> AsyncGenerator[Any, None]:
+    return client.events(_LIVE, exchange=exchange, symbol=symbol, timeframe=timeframe.name)
+
+
+def _closed_bars(symbol: str, timeframe: Timeframe) -> Callable[[Any], Iterable[Result]]:
     newest = ""
 
-    def worded(data: Any) -> Iterable[Result]:
+    def results(data: Any) -> Iterable[Result]:
         nonlocal newest
         update = data["candles"]
         if update["closed"] and update["candle"]["time"] > newest:
             newest = update["candle"]["time"]
             yield {"symbol": symbol, "timeframe": timeframe, "bar": _bar(update["candle"])}
 
-    return worded
+    return results
 
 
-async def _only_exchange(asking: GraphClient, symbol: str) -> str:
-    nodes = (await asking.data(_EXCHANGES, symbol=symbol))["symbols"]["nodes"]
+async def _only_exchange(client: GraphClient, symbol: str) -> str:
+    nodes = (await client.data(_EXCHANGES, symbol=symbol))["symbols"]["nodes"]
     names = sorted({str(node["exchangeName"]) for node in nodes})
     if not names:
-        raise NotFound(f"No exchange has {symbol!r}.")
+        raise NotFound(f"No exchange has {symbol[:80]!r}.")
     if len(names) > 1:
-        raise BadUserInput(f"{symbol!r} is on {', '.join(names)}; name one as `exchange`.", field="exchange")
+        raise BadUserInput(f"{symbol[:80]!r} is on {', '.join(names)}; pass one as `exchange`.", field="exchange")
     return names[0]
 
 
-def timeframe_of(params: Params) -> Timeframe:
-    """The timeframe that is asked for.
+def timeframe_param(params: Params) -> Timeframe:
+    """The parameter `timeframe`.
 
     Raises:
-        BadUserInput: it is none of the platform's.
+        BadUserInput: it is not one of the platform's timeframes.
     """
-    name = text(params, "timeframe")
+    name = string_param(params, "timeframe")
     try:
         return Timeframe(name)
     except ValueError as error:
         known = ", ".join(Timeframe)
-        raise BadUserInput(f"`timeframe` is one of {known}; {name!r} came.", field="timeframe") from error
+        raise BadUserInput(f"`timeframe` must be one of {known}, not {name[:80]!r}.", field="timeframe") from error
 
 
 def _bar(candle: Result) -> list[Any]:

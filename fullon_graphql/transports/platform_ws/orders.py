@@ -1,4 +1,4 @@
-"""Orders as exchanges last reported them: one's own. Queues are looked at, never emptied."""
+"""The caller's orders as exchanges last reported them. Queues are read, never consumed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fullon_graphql.transports.platform_ws.graph_client import (
     Result,
     Source,
     Stream,
-    key,
-    text,
-    when_changed,
+    on_length_change,
+    parse_key,
+    string_param,
 )
 
 _REPORTED = """liveOrders {
@@ -25,26 +25,26 @@ _REPORTED = """liveOrders {
 }"""
 
 
-async def get_order_status(asking: GraphClient, params: Params) -> Result:
-    """Of the order with this `order_id`: the exchange's id of it, or ours."""
+async def get_order_status(client: GraphClient, params: Params) -> Result:
+    """The status of the order with this `order_id`, which may be the exchange's id or ours."""
     name = str(params.get("order_id"))
-    for account in await accounts_of(asking, params, _REPORTED):
+    for account in await accounts_of(client, params, _REPORTED):
         for order in account["liveOrders"]:
-            if name == order["exOrderId"] or (order["order"] and key(name) == order["order"]["orderId"]):
-                return _worded(account, order)
-    raise NotFound(f"Nothing has been reported of order {name}.")
+            if name == order["exOrderId"] or (order["order"] and parse_key(name) == order["order"]["orderId"]):
+                return _result(account, order)
+    raise NotFound(f"There is no report of order {name[:80]!r}.")
 
 
-async def get_queue_length(asking: GraphClient, params: Params) -> Result:
-    """How many orders are reported, as the platform counts them."""
-    accounts = await accounts_of(asking, {"exchange": text(params, "exchange")}, "liveOrders { exOrderId }")
+async def get_queue_length(client: GraphClient, params: Params) -> Result:
+    """The number of reported orders."""
+    accounts = await accounts_of(client, {"exchange": string_param(params, "exchange")}, "liveOrders { exOrderId }")
     return _length(params, sum(len(account["liveOrders"]) for account in accounts))
 
 
-async def stream_order_queue(asking: GraphClient, params: Params) -> Sequence[Source]:
-    accounts = await accounts_of(asking, {"exchange": text(params, "exchange")})
-    named = tuple((account["exId"], account["exchangeName"]) for account in accounts)
-    return [Source(asking.worker.watches.orders.states(named), when_changed(partial(_length, params)))]
+async def stream_order_queue(client: GraphClient, params: Params) -> Sequence[Source]:
+    accounts = await accounts_of(client, {"exchange": string_param(params, "exchange")})
+    keys = tuple((account["exId"], account["exchangeName"]) for account in accounts)
+    return [Source(client.worker.watches.orders.states(keys), on_length_change(partial(_length, params)))]
 
 
 def _length(params: Params, length: int) -> Result:
@@ -52,15 +52,15 @@ def _length(params: Params, length: int) -> Result:
     return {"exchange": params["exchange"], "queue_length": length, "timestamp": now}
 
 
-def _worded(account: Result, order: Result) -> Result:
-    asked, filled = order["volume"], order["finalVolume"]
+def _result(account: Result, order: Result) -> Result:
+    volume, filled = order["volume"], order["finalVolume"]
     same = {name: order[name] for name in ("symbol", "side", "price", "status")}
     return same | {
         "order_id": order["exOrderId"],
         "exchange": account["exchangeName"],
-        "amount": asked,
+        "amount": volume,
         "filled": filled,
-        "remaining": None if asked is None else asked - (filled or 0),
+        "remaining": None if volume is None else volume - (filled or 0),
         "order_type": order["orderType"],
         "timestamp": order["timestamp"],
         "last_update": order["timestamp"],

@@ -13,8 +13,8 @@ from fullon_graphql.transports.platform_ws.graph_client import (
     Result,
     Source,
     Stream,
-    given,
-    when_changed,
+    on_length_change,
+    present_params,
 )
 
 _HEALTH = """{ systemHealth {
@@ -28,8 +28,8 @@ _ACTIVE = """query ($type: ProcessType, $component: String, $minutes: Int) {
 _LIVE = "subscription { processes { processId } }"
 
 
-async def get_system_health(asking: GraphClient, _params: Params) -> Result:
-    health = (await asking.data(_HEALTH))["systemHealth"]
+async def get_system_health(client: GraphClient, _params: Params) -> Result:
+    health = (await client.data(_HEALTH))["systemHealth"]
     return {
         "healthy": health["healthy"],
         "total_processes": health["totalProcesses"],
@@ -40,23 +40,23 @@ async def get_system_health(asking: GraphClient, _params: Params) -> Result:
     }
 
 
-async def get_active_processes(asking: GraphClient, params: Params) -> Result:
-    """Those heard of within `since_minutes`, 5 unless it says otherwise, newest first."""
-    wanted = given(params, "component") | {"minutes": params.get("since_minutes", 5)}
+async def get_active_processes(client: GraphClient, params: Params) -> Result:
+    """Processes with a heartbeat within the last `since_minutes` (default 5), newest first."""
+    filters = present_params(params, "component") | {"minutes": params.get("since_minutes", 5)}
     if params.get("process_type") is not None:
-        wanted["type"] = str(params["process_type"]).upper()
-    processes = (await asking.data(_ACTIVE, **wanted))["processes"]
-    return {"processes": [_worded(process) for process in processes]}
+        filters["type"] = str(params["process_type"]).upper()
+    processes = (await client.data(_ACTIVE, **filters))["processes"]
+    return {"processes": [_result(process) for process in processes]}
 
 
-async def stream_process_health(asking: GraphClient, _params: Params) -> Sequence[Source]:
-    """How many processes there are, at once and when that changes."""
-    administrator(asking.context.caller)
-    count = when_changed(lambda number: {"active_processes": number, "timestamp": datetime.now(UTC).isoformat()})
-    return [Source(asking.events(_LIVE), lambda data: count(data["processes"]))]
+async def stream_process_health(client: GraphClient, _params: Params) -> Sequence[Source]:
+    """The number of processes, now and at each change."""
+    administrator(client.context.caller)
+    count = on_length_change(lambda number: {"active_processes": number, "timestamp": datetime.now(UTC).isoformat()})
+    return [Source(client.events(_LIVE), lambda data: count(data["processes"]))]
 
 
-def _worded(process: Result) -> Result:
+def _result(process: Result) -> Result:
     return {
         "process_id": process["processId"],
         "name": process["component"],

@@ -1,4 +1,4 @@
-"""One connection that speaks a plain protocol: who it is, what it asks for, what it listens to."""
+"""The platform's socket protocols: the endpoint, and one connection's session."""
 
 from __future__ import annotations
 
@@ -7,23 +7,37 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from time import perf_counter
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import orjson
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
-from fullon_graphql.auth.credentials import Credential, credential_in_payload
+from fullon_graphql.auth.credentials import BearerToken, Credential, credential_in_payload
 from fullon_graphql.auth.principal import Anonymous
-from fullon_graphql.engine.operations import GraphQLErrors
-from fullon_graphql.errors import FullonError, RateLimited
+from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor
+from fullon_graphql.errors import FullonError, NotFound, RateLimited
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
+from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.transports.admission import (
+    Admission,
+    connection_context,
+    connection_credential,
+    refuse_handshake,
+)
 from fullon_graphql.transports.platform_ws.graph_client import GraphClient, Result, Source, Stream
-from fullon_graphql.transports.platform_ws.protocol import (
+from fullon_graphql.transports.platform_ws.protocols import (
     UNSUBSCRIBE,
     InvalidRequest,
     PlatformProtocol,
     PlatformRequest,
+    protocol_at,
 )
-from fullon_graphql.transports.websocket_session import POLICY, TRY_AGAIN, ClientGone, WebSocketSession
+from fullon_graphql.transports.websocket_session import (
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    ClientGone,
+    WebSocketSession,
+)
 
 MISSING_TOKEN: Final = "Missing authentication token"  # noqa: S105  # a sentence
 INVALID_TOKEN: Final = "Invalid authentication token"  # noqa: S105  # a sentence
@@ -31,155 +45,193 @@ NOT_CHECKED: Final = "Authentication error"
 """The platform's reasons for closing with 1008."""
 
 
+class PlatformSocketEndpoint:
+    """The ASGI application for all sockets but the graph's."""
+
+    def __init__(
+        self,
+        operations: OperationExecutor,
+        streams: StreamRegistry,
+        connections: ConnectionRegistry,
+        admission: Admission,
+    ) -> None:
+        self._operations = operations
+        self._streams = streams
+        self._connections = connections
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # `websocket.connect`, which carries nothing
+        try:
+            protocol = protocol_at(scope["path"])
+            if protocol is None:
+                raise NotFound("There is no socket at this address.")
+            with self._admission.admitted(scope):
+                await send({"type": "websocket.accept"})
+                client = GraphClient(self._operations, self._streams, connection_context(scope))
+                await PlatformSession(protocol, client, self._connections, scope, receive, send).serve()
+        except FullonError as error:
+            await refuse_handshake(send, error)
+
+
+def _credential(scope: Scope) -> Credential:
+    """The token in the address, which the platform's clients send, else the credential in the headers."""
+    tokens = parse_qs(scope["query_string"].decode("latin-1")).get("token")
+    return BearerToken(tokens[0]) if tokens else connection_credential(scope)
+
+
 class PlatformSession(WebSocketSession):
-    """Answers one message after the other; what goes on is a task of its own."""
+    """Answers one message after the other; each stream is a task."""
 
     def __init__(
         self,
         protocol: PlatformProtocol,
-        asking: GraphClient,
-        presences: ConnectionRegistry,
-        credential: Credential,
+        client: GraphClient,
+        connections: ConnectionRegistry,
+        scope: Scope,
         receive: Receive,
         send: Send,
     ) -> None:
-        super().__init__(asking.context, presences, receive, send)
+        super().__init__(client.context, connections, scope, receive, send)
         self._protocol = protocol
-        self._asking = asking
-        self._credential = credential
+        self._client = client
+        self._credential = _credential(scope)
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    # ---------------------------------------------------------------- who it is
+    # ---------------------------------------------------------------- authentication
 
-    async def _converse(self) -> None:
+    async def _handle_messages(self) -> None:
         if self._credential:
-            await self._sign_in(self._credential)
-        await super()._converse()
+            await self._authenticate(self._credential)
+        await super()._handle_messages()
 
-    def _check_greeted(self) -> None:
-        if self._presence is None:
-            self._close(POLICY, MISSING_TOKEN)
+    def _on_authentication_timeout(self) -> None:
+        if self._connection is None:
+            self._close(POLICY_VIOLATION, MISSING_TOKEN)
 
-    async def _hear(self, text: str | None) -> None:
+    async def _on_message(self, text: str | None) -> None:
         message = _object(text)
         token = message and message.get("token")
         if isinstance(token, str):
-            await self._take(token)
+            await self._on_token(token)
             if message is None or message.keys() == {"token"}:
                 return
-        if self._presence is None:
-            self._close(POLICY, MISSING_TOKEN)
+        if self._connection is None:
+            self._close(POLICY_VIOLATION, MISSING_TOKEN)
         else:
-            await self._attend(message)
+            await self._on_request(message)
 
-    async def _take(self, token: str) -> None:
-        """Sign in with a token, or go on with a fresh one."""
+    async def _on_token(self, token: str) -> None:
+        """Authenticate, or renew the credential of the connection."""
         credential = credential_in_payload({"authorization": token})
-        if self._presence is None:
-            await self._sign_in(credential)
+        if self._connection is None:
+            await self._authenticate(credential)
             return
         try:
             worker = self._context.worker
-            self._context.caller = await self._presences.renew(worker, self._presence, credential)
+            self._context.caller = await self._connections.renew(worker, self._connection, credential)
         except Exception as error:
-            await self._send(self._refusal(None, error))
+            await self._send(self._error(None, error))
 
-    async def _sign_in(self, credential: Credential) -> None:
+    async def _authenticate(self, credential: Credential) -> None:
         try:
             caller = await self._context.worker.authenticator.identify(credential, fresh=True)
             if isinstance(caller, Anonymous):
-                self._close(POLICY, INVALID_TOKEN)
+                self._close(POLICY_VIOLATION, INVALID_TOKEN)
                 return
-            self._greeted(Connection(credential, caller, lambda _: None, lambda reason: self._close(POLICY, reason)))
+            self._authenticated(Connection(credential, caller, lambda _: None, self._revoke))
         except RateLimited as error:
-            self._close(TRY_AGAIN, f"{error.code}: {error.message}")
+            self._close(TRY_AGAIN_LATER, f"{error.code}: {error.message}")
         except Exception as error:
-            self._known(error)
-            self._close(POLICY, NOT_CHECKED)
+            self._to_fullon_error(error)
+            self._close(POLICY_VIOLATION, NOT_CHECKED)
 
-    # ---------------------------------------------------------------- what it asks for
+    def _revoke(self, reason: str) -> None:
+        self._close(POLICY_VIOLATION, reason)
 
-    async def _attend(self, message: Result | None) -> None:
-        asked: PlatformRequest | None = None
+    # ---------------------------------------------------------------- requests
+
+    async def _on_request(self, message: Result | None) -> None:
+        request: PlatformRequest | None = None
         try:
             if message is None:
                 raise InvalidRequest("MALFORMED_MESSAGE", "Invalid JSON format")
-            asked = self._protocol.asked(message)
-            await self._do(asked)
+            request = self._protocol.parse(message)
+            await self._answer(request)
         except ClientGone:
             raise
         except Exception as error:
-            await self._send(self._refusal(asked, error))
+            await self._send(self._error(request, error))
 
-    async def _do(self, asked: PlatformRequest) -> None:
+    async def _answer(self, request: PlatformRequest) -> None:
         started, protocol = perf_counter(), self._protocol
-        if asked.name == UNSUBSCRIBE:
-            await self._stop_stream(asked)
-        elif read := protocol.reads.get(asked.name):
-            result = await read.run(self._asking, asked.params)
-            await self._send(protocol.answer(asked, result, 1000 * (perf_counter() - started)))
-        elif stream := protocol.streams.get(asked.name):
-            await self._start_stream(asked, stream)
+        if request.name == UNSUBSCRIBE:
+            await self._stop_stream(request)
+        elif read := protocol.reads.get(request.name):
+            result = await read.run(self._client, request.params)
+            await self._send(protocol.answer(request, result, 1000 * (perf_counter() - started)))
+        elif stream := protocol.streams.get(request.name):
+            await self._start_stream(request, stream)
         else:
-            raise InvalidRequest("INVALID_OPERATION", f"Operation '{asked.name}' is not known here.")
+            raise InvalidRequest("INVALID_OPERATION", f"Unknown operation '{request.name[:80]}'.")
 
-    async def _start_stream(self, asked: PlatformRequest, stream: Stream) -> None:
+    async def _start_stream(self, request: PlatformRequest, stream: Stream) -> None:
         limit = self._settings.subscriptions_per_socket
-        if asked.key in self._running:
-            raise InvalidRequest("INVALID_PARAMS", "A stream of this name is running already.")
+        if request.key in self._running:
+            raise InvalidRequest("INVALID_PARAMS", "A stream with this key is running already.")
         if len(self._running) >= limit:
-            raise RateLimited(f"This socket runs {limit} streams, as many as it may.", retry_after=1)
-        sources = await stream.open(self._asking, asked.params)
-        await self._send(self._protocol.started(asked))
-        self._running[asked.key] = self._start(self._run(asked, stream, sources))
+            raise RateLimited(f"This socket runs {limit} streams, the limit; end some.", retry_after=1)
+        sources = await stream.open(self._client, request.params)
+        await self._send(self._protocol.started(request))
+        self._running[request.key] = self._start(self._run(request, stream, sources))
 
-    async def _stop_stream(self, asked: PlatformRequest) -> None:
-        task = self._running.pop(asked.key, None)
+    async def _stop_stream(self, request: PlatformRequest) -> None:
+        task = self._running.pop(request.key, None)
         if task is None:
-            raise InvalidRequest("INVALID_PARAMS", "No stream of this name is running.")
+            raise InvalidRequest("INVALID_PARAMS", "No stream with this key is running.")
         task.cancel()
-        await self._send(self._protocol.stopped(asked))
+        await self._send(self._protocol.stopped(request))
 
-    # ---------------------------------------------------------------- what it listens to
+    # ---------------------------------------------------------------- streams
 
-    async def _run(self, asked: PlatformRequest, stream: Stream, sources: Sequence[Source]) -> None:
-        """Tell what each of the sources says, until one fails or all have ended."""
-        self._goes_on()
+    async def _run(self, request: PlatformRequest, stream: Stream, sources: Sequence[Source]) -> None:
+        """Send the results of all sources, until one fails or all have ended."""
+        self._mark_as_stream()
         try:
             async with asyncio.TaskGroup() as group:
                 for source in sources:
-                    group.create_task(self._relay(asked, stream, source))
+                    group.create_task(self._relay(request, stream, source))
         except ExceptionGroup as failed:
             error = failed.exceptions[0]
             if isinstance(error, ClientGone):
                 return
-            if self._running.get(asked.key) is asyncio.current_task():
-                del self._running[asked.key]
-            await self._tell(self._refusal(asked, error))
+            if self._running.get(request.key) is asyncio.current_task():
+                del self._running[request.key]
+            await self._send_if_open(self._error(request, error))
 
-    async def _relay(self, asked: PlatformRequest, stream: Stream, source: Source) -> None:
+    async def _relay(self, request: PlatformRequest, stream: Stream, source: Source) -> None:
         async with aclosing(source.events) as events:
             async for event in events:
-                for result in source.worded(event):
-                    await self._send(self._protocol.update(asked, stream.update, result))
+                for result in source.results(event):
+                    await self._send(self._protocol.update(request, stream.update, result))
 
-    def _refusal(self, asked: PlatformRequest | None, error: Exception) -> Result:
+    def _error(self, request: PlatformRequest | None, error: Exception) -> Result:
         match error:
             case InvalidRequest():
-                return self._protocol.refusal(asked, error.code, str(error))
+                return self._protocol.error(request, error.code, str(error))
             case GraphQLErrors():
                 first = error.errors[0]
                 code, message = first.get("extensions", {}).get("code", "INTERNAL"), first["message"]
             case _:
-                known: FullonError = self._known(error)
+                known = self._to_fullon_error(error)
                 code, message = known.code, known.message
-        return self._protocol.refusal(asked, self._protocol.code(code, asked), message)
+        return self._protocol.error(request, self._protocol.code(code, request), message)
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
-    """The JSON object in a message; None where it is none."""
+    """The JSON object in a message; None if it has none."""
     try:
-        found = orjson.loads(text or "")
+        value = orjson.loads(text or "")
     except orjson.JSONDecodeError:
         return None
-    return found if isinstance(found, dict) else None
+    return value if isinstance(value, dict) else None

@@ -13,8 +13,8 @@ from fullon_graphql.transports.platform_ws.graph_client import (
     Result,
     Source,
     Stream,
-    given,
-    text,
+    present_params,
+    string_param,
 )
 
 _FIELDS = "symbol exchange price volume bid ask change time"
@@ -27,25 +27,25 @@ _LIVE = f"""subscription ($exchange: String!, $symbols: [String!]) {{
 }}"""
 
 
-async def get_ticker(asking: GraphClient, params: Params) -> Result:
-    ticker = (await asking.data(_ONE, **given(params, "exchange", "symbol")))["ticker"]
+async def get_ticker(client: GraphClient, params: Params) -> Result:
+    ticker = (await client.data(_ONE, **present_params(params, "exchange", "symbol")))["ticker"]
     if ticker is None:
         raise NotFound(f"There is no ticker of {params['symbol']!r} on {params['exchange']!r}.")
-    return _worded(ticker)
+    return _result(ticker)
 
 
-async def get_all_tickers(asking: GraphClient, params: Params) -> Result:
-    found = (await asking.data(_ALL, **given(params, "exchange")))["tickers"]
-    return {"exchange": params["exchange"], "tickers": [_worded(ticker) for ticker in found]}
+async def get_all_tickers(client: GraphClient, params: Params) -> Result:
+    found = (await client.data(_ALL, **present_params(params, "exchange")))["tickers"]
+    return {"exchange": params["exchange"], "tickers": [_result(ticker) for ticker in found]}
 
 
-async def stream_tickers(asking: GraphClient, params: Params) -> Sequence[Source]:
-    events = asking.events(_LIVE, exchange=text(params, "exchange"), **given(params, "symbols"))
-    return [Source(events, lambda data: map(_worded, data["tickers"]))]
+async def stream_tickers(client: GraphClient, params: Params) -> Sequence[Source]:
+    events = client.events(_LIVE, exchange=string_param(params, "exchange"), **present_params(params, "symbols"))
+    return [Source(events, lambda data: map(_result, data["tickers"]))]
 
 
-def _worded(ticker: Result) -> Result:
-    """`timestamp` is in unix seconds, `change_24h` null where the exchange does not tell."""
+def _result(ticker: Result) -> Result:
+    """`timestamp` is in Unix seconds; `change_24h` is null if the exchange does not report it."""
     same = {name: ticker[name] for name in ("symbol", "exchange", "price", "volume", "bid", "ask")}
     time = datetime.fromisoformat(ticker["time"]).timestamp()
     return same | {"timestamp": time, "change_24h": ticker["change"]}

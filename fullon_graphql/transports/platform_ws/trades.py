@@ -1,4 +1,4 @@
-"""Public trades that wait to be stored. They go on waiting: whoever stores them finds them all."""
+"""Public trades that wait to be stored. They are read, not consumed."""
 
 from __future__ import annotations
 
@@ -6,60 +6,68 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fullon_graphql.cache import market
-from fullon_graphql.transports.platform_ws.graph_client import GraphClient, Params, Read, Result, Source, Stream, text
+from fullon_graphql.transports.platform_ws.graph_client import (
+    GraphClient,
+    Params,
+    Read,
+    Result,
+    Source,
+    Stream,
+    string_param,
+)
 
 
-async def get_trades(asking: GraphClient, params: Params) -> Result:
-    """The newest that wait, oldest first."""
-    exchange, symbol, queue = await _queue(asking, params)
-    trades = [_worded(exchange, symbol, trade) for trade in queue.trades if isinstance(trade, dict)]
+async def get_trades(client: GraphClient, params: Params) -> Result:
+    """The newest queued trades, oldest first."""
+    exchange, symbol, queue = await _queue(client, params)
+    trades = [_result(exchange, symbol, trade) for trade in queue.trades if isinstance(trade, dict)]
     return {"exchange": exchange, "symbol": symbol, "trades": trades}
 
 
-async def get_trade_status(asking: GraphClient, params: Params) -> Result:
-    """How many wait, and when the exchange's last one came."""
-    exchange, symbol, queue = await _queue(asking, params)
+async def get_trade_status(client: GraphClient, params: Params) -> Result:
+    """The length of the queue, and when the exchange's last trade was queued."""
+    exchange, symbol, queue = await _queue(client, params)
     return {"exchange": exchange, "symbol": symbol, "queue_length": queue.size, "timestamp": queue.last_pushed}
 
 
-async def stream_trade_updates(asking: GraphClient, params: Params) -> Sequence[Source]:
-    """Each trade that comes from now on. Nothing without a `symbol`, as ever."""
-    _ = asking.principal
-    exchange = text(params, "exchange")
+async def stream_trade_updates(client: GraphClient, params: Params) -> Sequence[Source]:
+    """Each new trade. Without a `symbol` there is none, as in the platform."""
+    _ = client.principal
+    exchange = string_param(params, "exchange")
     if "symbol" not in params:
         return []
-    symbol = text(params, "symbol")
-    return [Source(asking.worker.watches.trades.states((exchange, symbol)), _new(exchange, symbol))]
+    symbol = string_param(params, "symbol")
+    return [Source(client.worker.watches.trades.states((exchange, symbol)), _new(exchange, symbol))]
 
 
-async def _queue(asking: GraphClient, params: Params) -> tuple[str, str, market.TradeQueue]:
-    _ = asking.principal
-    exchange, symbol = text(params, "exchange"), text(params, "symbol")
-    return exchange, symbol, await market.read_trades(asking.worker.redis, exchange, symbol, market.MOST_TRADES)
+async def _queue(client: GraphClient, params: Params) -> tuple[str, str, market.TradeQueue]:
+    _ = client.principal
+    exchange, symbol = string_param(params, "exchange"), string_param(params, "symbol")
+    return exchange, symbol, await market.read_trades(client.worker.redis, exchange, symbol, market.MOST_TRADES)
 
 
 def _new(exchange: str, symbol: str) -> Callable[[Sequence[Any]], Iterable[Result]]:
     known: Sequence[Any] | None = None
 
-    def worded(trades: Sequence[Any]) -> Iterable[Result]:
+    def results(trades: Sequence[Any]) -> Iterable[Result]:
         nonlocal known
         before, known = known, trades
         new = () if before is None else appended(before, trades)
-        return [_worded(exchange, symbol, trade) for trade in new if isinstance(trade, dict)]
+        return [_result(exchange, symbol, trade) for trade in new if isinstance(trade, dict)]
 
-    return worded
+    return results
 
 
 def appended(before: Sequence[Any], after: Sequence[Any]) -> Sequence[Any]:
-    """What has come at the end of a queue from whose beginning something may have been taken."""
-    for taken in range(len(before) + 1):
-        if before[taken:] == after[: len(before) - taken]:
-            return after[len(before) - taken :]
-    raise AssertionError("nothing is left of `before` at the latest")
+    """The items appended to a queue since `before`, if some may have been consumed from its front."""
+    for consumed in range(len(before) + 1):
+        if before[consumed:] == after[: len(before) - consumed]:
+            return after[len(before) - consumed :]
+    raise AssertionError("an empty rest of `before` matches")
 
 
-def _worded(exchange: str, symbol: str, trade: Result) -> Result:
-    """What its writer wrote; programs differ in how they name the time and the number."""
+def _result(exchange: str, symbol: str, trade: Result) -> Result:
+    """The trade as it was written; programs differ in the names of its time and id."""
     return {
         "symbol": symbol,
         "exchange": exchange,

@@ -12,7 +12,7 @@ from fullon_graphql.transports.graphql_transport_ws.messages import (
     Ping,
     Pong,
     Subscribe,
-    read,
+    parse,
 )
 
 
@@ -30,8 +30,8 @@ from fullon_graphql.transports.graphql_transport_ws.messages import (
          ' "extensions": {}}}', Subscribe("1", Request("", "A", {"b": 1}))),
     ],
 )  # fmt: skip
-def test_messages_are_read(text: str, message: object) -> None:
-    assert read(text) == message
+def test_valid_messages_are_parsed(text: str, message: object) -> None:
+    assert parse(text) == message
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,6 @@ def test_messages_are_read(text: str, message: object) -> None:
         '{"type": "subscribe", "id": "1", "payload": {"query": "", "extensions": []}}',
     ],
 )  # fmt: skip
-def test_anything_else_is_malformed(text: str | None) -> None:
+def test_other_messages_are_malformed(text: str | None) -> None:
     with pytest.raises(Malformed):
-        read(text)
+        parse(text)

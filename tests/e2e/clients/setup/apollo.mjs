@@ -6,7 +6,7 @@ import { OperationTypeNode } from "graphql";
 
 const subscribes = ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION;
 
-/** Subscriptions come over the socket, a client of graphql-ws, or without one as multipart over HTTP. */
+/** Subscriptions use `socket`, a client of graphql-ws, or without it multipart over HTTP. */
 export function connect(url, accessToken, socket) {
   const signedIn = new SetContextLink(async ({ headers }) => ({
     headers: { ...headers, authorization: `Bearer ${await accessToken()}` },

@@ -1,4 +1,4 @@
-/** Subscribe to events. A client that comes back reads the variables anew, and so goes on after the newest event. */
+/** Subscribe to events. A client that reconnects reads the variables again, and so resumes after the newest event. */
 export const follow = (client, query, variables, sink) =>
   client.subscribe({ query, variables }, {
     ...sink,

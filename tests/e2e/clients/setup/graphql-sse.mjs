@@ -1,6 +1,6 @@
 import { createClient } from "graphql-sse";
 
-/** A client of graphql-sse that comes back by itself. */
+/** A client of graphql-sse that reconnects. */
 export const connect = (url, accessToken, options) =>
   createClient({
     url,

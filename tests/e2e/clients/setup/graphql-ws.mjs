@@ -1,6 +1,6 @@
 import { createClient } from "graphql-ws";
 
-/** A client of graphql-ws that comes back by itself. */
+/** A client of graphql-ws that reconnects. */
 export function connect(url, accessToken, options) {
   let socket;
   const credential = async () => ({ authorization: `Bearer ${await accessToken()}` });
@@ -8,7 +8,7 @@ export function connect(url, accessToken, options) {
     url,
     connectionParams: credential,
     retryAttempts: Infinity,
-    // What is no Error has come from the connection: nobody listens while the server is restarted.
+    // Anything but an Error is a failed connection, for example while the server restarts.
     shouldRetry: (failure) => !(failure instanceof Error),
     on: {
       opened: (opened) => { socket = opened; },
