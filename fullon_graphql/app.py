@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fullon_graphql.auth.tokens import refuse_insecure_secret
 from fullon_graphql.background import BackgroundTasks
+from fullon_graphql.cache import keys
 from fullon_graphql.cache.client import connect
+from fullon_graphql.cache.counters import counters
 from fullon_graphql.cache.hub import Hub
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.context import Worker
@@ -29,10 +31,12 @@ from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import errors, health, metrics, routes
 from fullon_graphql.rest.trailing_slashes import StripTrailingSlash
+from fullon_graphql.server.response_headers import ResponseHeaders
 from fullon_graphql.server.shutdown import Shutdown
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.change_feed.pruning import pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.rate_limits import RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.writing.executor import ChangeExecutor
@@ -46,7 +50,7 @@ from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages
 from fullon_graphql.transports.platform_ws.session import PlatformSocketEndpoint
 
-EXPOSED_HEADERS: Final = ("x-request-id", "retry-after")
+EXPOSED_HEADERS: Final = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy")
 """Response headers that scripts of other origins may read."""
 
 
@@ -83,7 +87,7 @@ def create_app(settings: Settings) -> ASGIApp:
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    return RequestIds(application)
+    return ResponseHeaders(RequestIds(application))
 
 
 class Router:
@@ -117,7 +121,7 @@ def rest_application(settings: Settings, app_metrics: Metrics, connections: Conn
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        async with worker(settings) as opened, connections.watch_credentials(opened):
+        async with worker(settings, app_metrics) as opened, connections.watch_credentials(opened):
             yield State(worker=opened, shutdown=Shutdown())
 
     app = FastAPI(
@@ -137,11 +141,14 @@ def rest_application(settings: Settings, app_metrics: Metrics, connections: Conn
 
 
 @asynccontextmanager
-async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[Worker]:
+async def worker(
+    settings: Settings, app_metrics: Metrics | None = None, *, serving: bool = True
+) -> AsyncIterator[Worker]:
     """A worker, opened part by part and closed in reverse order.
 
     With `serving=False`, for commands, it runs no background services.
     """
+    app_metrics = app_metrics or Metrics()
     async with AsyncExitStack() as stack:
         database = Database.connect(settings.database_url, "app", settings)
         stack.push_async_callback(database.close)
@@ -154,6 +161,10 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
         background = BackgroundTasks()
         hub = await stack.enter_async_context(Hub(subscriber, settings.redis_timeout, background))
         changes = await stack.enter_async_context(ChangeFeed(database, settings.db_timeout))
+        rate_limits = RateLimiter(
+            counters(redis, keys.RATE_LIMITS), settings.rate_limit_requests, settings.rate_limit_window, app_metrics
+        )
+        await stack.enter_async_context(background.running({"rate limits": rate_limits.synchronize}))
         resources = Resources(settings, database, ohlcv_database, redis)
         services = ServiceManager(redis, hub)
         if serving:
@@ -163,6 +174,7 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
         sessions = Sessions(database, redis, settings)
         yield Worker(
             settings=settings,
+            metrics=app_metrics,
             database=database,
             ohlcv_database=ohlcv_database,
             candles=CandleStore(ohlcv_database),
@@ -172,6 +184,7 @@ async def worker(settings: Settings, *, serving: bool = True) -> AsyncIterator[W
             changes=changes,
             watches=make_watches(hub, redis, services, settings.stream_poll_interval),
             services=services,
+            rate_limits=rate_limits,
             sessions=sessions,
             authenticator=Authenticator(sessions, ApiKeys(database, settings)),
             writes=ChangeExecutor(database, redis, services, settings),

@@ -68,6 +68,10 @@ class Settings(BaseSettings):
     )
     cors_origins: list[str] = []
 
+    # Limits
+    rate_limit_requests: int = Field(default=1_000, ge=0, description="Requests per credential and window; 0 is none.")
+    rate_limit_window: int = Field(default=60, ge=1, description="Seconds of the window.")
+
     # Changes
     idempotency_hours: int = Field(default=24, ge=1, description="Hours for which an idempotency key is remembered.")
 

@@ -26,8 +26,10 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceStatus
 from fullon_graphql.database import Database
+from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.rate_limits import RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.writing.executor import ChangeExecutor
@@ -53,6 +55,7 @@ class Worker:
     """The stores and the services of a worker process."""
 
     settings: Settings
+    metrics: Metrics
     database: Database
     ohlcv_database: Database
     candles: CandleStore
@@ -62,6 +65,7 @@ class Worker:
     changes: ChangeFeed
     watches: Watches
     services: ServiceManager
+    rate_limits: RateLimiter
     sessions: Sessions
     authenticator: Authenticator
     writes: ChangeExecutor

@@ -103,18 +103,20 @@ class CursorExpired(FullonError):
 
 
 class RateLimited(FullonError):
-    """Too many requests or attempts; retry after `retry_after` seconds."""
+    """Too many requests, attempts or connections; retry after `retry_after` seconds. `limit` is the number allowed."""
 
     code = "RATE_LIMITED"
     status = 429
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
+    def __init__(self, message: str, *, retry_after: int, limit: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.limit = limit
 
     @property
     def extensions(self) -> dict[str, Any]:
-        return super().extensions | {"retryAfter": self.retry_after}
+        limit = {} if self.limit is None else {"limit": self.limit}
+        return super().extensions | {"retryAfter": self.retry_after} | limit
 
 
 class QueryTooComplex(FullonError):
@@ -145,13 +147,15 @@ class ServiceUnavailable(FullonError):
     code = "SERVICE_UNAVAILABLE"
     status = 503
 
-    def __init__(self, service: str, message: str | None = None) -> None:
+    def __init__(self, service: str, message: str | None = None, *, retry_after: int | None = None) -> None:
         super().__init__(message or f"{service} does not answer. Try again later.")
         self.service = service
+        self.retry_after = retry_after
 
     @property
     def extensions(self) -> dict[str, Any]:
-        return super().extensions | {"service": self.service}
+        retry = {} if self.retry_after is None else {"retryAfter": self.retry_after}
+        return super().extensions | {"service": self.service} | retry
 
 
 class Timeout(FullonError):

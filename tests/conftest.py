@@ -70,6 +70,7 @@ async def settings(stores: Stores) -> Settings:
         jwt_secret_key=SecretStr("a secret of the tests, long enough for HS256"),
         db_pool_size=5,
         db_pool_max_overflow=5,
+        rate_limit_requests=1_000_000,  # tests of the limit set their own
     )
 
 
@@ -81,6 +82,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
         "REDIS_URL": settings.redis_url,
         "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),
+        "RATE_LIMIT_REQUESTS": str(settings.rate_limit_requests),
     }
 
 

@@ -159,6 +159,9 @@ PREFIX = "fullon_graphql:"
 FAILED_LOGINS = f"{PREFIX}logins"
 """Prefix of the counters of failed sign-ins, which are kept by a library."""
 
+RATE_LIMITS = f"{PREFIX}rate_limits"
+"""Prefix of the counters of requests, by credential or address and window."""
+
 
 def used_totp(uid: int, step: int) -> str:
     """STRING with a time to live: a one-time code was used; `step` is the number of its 30-second interval."""

@@ -85,6 +85,9 @@ class Metrics:
         self._registry.register(self.stages)
         self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")
         self.deliveries = self._tally("deliveries", "Events delivered to subscribers, by kind of stream.", "kind")
+        self.rate_limits = self._tally(
+            "rate_limits", "Requests refused by the rate limit, and failed synchronizations of its counts.", "result"
+        )
         self.streams = self._gauge(
             "streams", "Shared streams: sources that are executed once for all their subscribers."
         )

@@ -51,6 +51,10 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     403: {"model": Error, "description": "The account lacks the role, or the credential lacks the scope."},
     404: {"model": Error, "description": "The row does not exist or belongs to another user."},
     422: {"model": Error, "description": "A value is invalid; the message names it."},
+    429: {
+        "model": Error,
+        "description": "The rate limit is exceeded; the header `Retry-After` has the seconds to wait.",
+    },
     503: {"model": Error, "description": "A store does not answer."},
 }
 """Error responses that every route may give."""

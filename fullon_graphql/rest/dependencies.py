@@ -10,13 +10,16 @@ from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Caller, Principal, signed_in
 from fullon_graphql.context import Worker
+from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.services.candles import MarketData
 
 
-def _worker(request: Request) -> Worker:
+async def _worker(request: Request) -> Worker:
     worker: Worker = request.state.worker
     return worker
 
+
+WorkerDep = Annotated[Worker, Depends(_worker)]
 
 # For the sign-in form of the documentation page only; `_caller` reads the headers itself.
 SECURITY_SCHEMES = [
@@ -25,22 +28,30 @@ SECURITY_SCHEMES = [
 ]
 
 
-async def _caller(request: Request, worker: Annotated[Worker, Depends(_worker)]) -> Caller:
+async def _caller(request: Request, worker: WorkerDep) -> Caller:
     headers = request.headers
     credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
     return await worker.authenticator.identify(credential)
 
 
-def _principal(caller: Annotated[Caller, Depends(_caller)]) -> Principal:
-    return signed_in(caller)
-
-
-WorkerDep = Annotated[Worker, Depends(_worker)]
 CallerDep = Annotated[Caller, Depends(_caller)]
 """The caller, anonymous if no credential came; the services check access."""
 
 
-def _market_data(worker: WorkerDep, caller: CallerDep) -> MarketData:
+async def _count_request(request: Request, worker: WorkerDep, caller: CallerDep) -> None:
+    address = request.client.host if request.client else None
+    worker.rate_limits.spend(caller, address, response_headers(request.scope))
+
+
+RATE_LIMIT = Depends(_count_request)
+"""Counts the request; the answer is 429 beyond the limit."""
+
+
+async def _principal(caller: CallerDep) -> Principal:
+    return signed_in(caller)
+
+
+async def _market_data(worker: WorkerDep, caller: CallerDep) -> MarketData:
     return MarketData(worker.candles, worker.database, caller)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from fullon_graphql.errors import BadUserInput, FullonError, Internal, NotFound, Unauthenticated, as_fullon_error
+from fullon_graphql.server.response_headers import retry_after_header
 
 log = structlog.get_logger(__name__)
 
@@ -69,5 +70,4 @@ def _response(
 def _headers(error: FullonError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": "Bearer"}
-    retry_after = getattr(error, "retry_after", None)
-    return {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return {name.decode(): value.decode() for name, value in retry_after_header(error)}

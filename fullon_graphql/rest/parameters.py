@@ -54,7 +54,7 @@ class Page:
         return query.limit(self.limit).offset(self.offset)
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Maximum number of rows.")] = 100,
     offset: Annotated[int, Query(ge=0, le=MAX_KEY, description="Number of rows to skip.")] = 0,
 ) -> Page:

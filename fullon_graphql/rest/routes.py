@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fullon_graphql.rest import services, sessions
 from fullon_graphql.rest.answers import ERRORS
 from fullon_graphql.rest.cache import accounts, bot_status, live_orders, market, processes, tickers
-from fullon_graphql.rest.dependencies import SECURITY_SCHEMES
+from fullon_graphql.rest.dependencies import RATE_LIMIT, SECURITY_SCHEMES
 from fullon_graphql.rest.ohlcv import candles, discovery, market_trades
 from fullon_graphql.rest.orm import (
     api_keys,
@@ -22,7 +22,7 @@ from fullon_graphql.rest.orm import (
     views,
 )
 
-api = APIRouter(prefix="/api/v1", responses=ERRORS)
+api = APIRouter(prefix="/api/v1", responses=ERRORS, dependencies=[RATE_LIMIT])
 api.include_router(sessions.router)
 
 _SIGNED_IN = [

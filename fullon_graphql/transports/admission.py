@@ -14,6 +14,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.context import Context
 from fullon_graphql.errors import Forbidden, FullonError, RateLimited
 from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.server.response_headers import retry_after_header
 
 
 class Admission:
@@ -72,6 +73,7 @@ async def refuse_handshake(send: Send, error: FullonError) -> None:
     """Answer a socket's handshake with the status and body of any other request."""
     body = orjson.dumps({"errors": [{"message": error.message, "extensions": error.extensions}]})
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers += retry_after_header(error)
     await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
 

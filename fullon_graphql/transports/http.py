@@ -21,6 +21,7 @@ from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import OperationExecutor, Request, Response
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import Internal, as_fullon_error
+from fullon_graphql.server.response_headers import response_headers, retry_after_header
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, accepts_only_events, framing_for
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages, wants_page
@@ -83,6 +84,7 @@ class GraphQLEndpoint:
             if isinstance(known, Internal):
                 log.exception("request.failed")
             status, body = HTTPStatus(known.status), _errors(known.message, known.extensions)
+            extra = retry_after_header(known)
         await _send(send, status, media_type, body, extra)
 
     async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
@@ -91,11 +93,13 @@ class GraphQLEndpoint:
         trace = Trace()
         caller = await worker.authenticator.identify(credential)
         trace.step("identify", "", trace.started)
+        address = scope["client"][0] if scope.get("client") else None
+        worker.rate_limits.spend(caller, address, response_headers(scope))
         context = Context(
             worker,
             caller=caller,
             request_id=scope["request_id"],
-            address=scope["client"][0] if scope.get("client") else None,
+            address=address,
             user_agent=_text(headers, b"user-agent"),
         )
         return await self._operations.run(request, context, trace, explain=request.explain and _may_explain(context))

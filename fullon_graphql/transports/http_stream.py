@@ -16,6 +16,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Request
 from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
 from fullon_graphql.server.extension import extension_of
+from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.streaming.broadcast import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
@@ -49,6 +50,7 @@ class HttpStreams:
         """
         context, credential, shutdown = connection_context(scope), connection_credential(scope), shutdown_of(scope)
         context.caller = await context.worker.authenticator.identify(credential, fresh=True)
+        context.worker.rate_limits.spend(context.caller, context.address, response_headers(scope))
         last_chunk: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
         def on_end(reason: str) -> None:

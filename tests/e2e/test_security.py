@@ -254,3 +254,16 @@ async def test_mutations_are_rejected_over_get(server: Server, sign_in: SignIn) 
         )
         assert form.status_code == 415
         assert (await client.get("/graphql", params={"query": ME})).json()["data"]["me"]["uid"] == TRADER
+
+
+async def test_every_response_has_security_headers(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+        for path in ("/graphql?query={__typename}", "/api/v1/orm/bots", "/health/live", "/nowhere", "/metrics"):
+            headers = (await client.get(path)).headers
+            assert headers["x-content-type-options"] == "nosniff", path
+            assert headers["x-frame-options"] == "DENY", path
+            assert headers["referrer-policy"] == "no-referrer", path
+            assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+            assert "strict-transport-security" not in headers, path
+        behind_tls = await client.get("/health/live", headers={"x-forwarded-proto": "https"})
+    assert behind_tls.headers["strict-transport-security"].startswith("max-age=")

@@ -85,7 +85,7 @@ class Changes:
         return ChangeRequest(self.caller, operation, arguments, self.request_id, self.idempotency_key, self.check_only)
 
 
-def _changes(
+async def _changes(
     request: Request,
     worker: WorkerDep,
     caller: CallerDep,

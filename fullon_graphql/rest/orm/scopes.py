@@ -10,7 +10,7 @@ from fullon_graphql.rest.parameters import Key, Name, Time
 from fullon_graphql.services.analytics.ledger import MAX_DAYS, Period, Scope, TradeKind
 
 
-def _scope(
+async def _scope(
     kind: Annotated[TradeKind, Query(description="Live or simulated trades.")] = TradeKind.LIVE,
     start_date: Annotated[Time | None, Query(description="Only trades at or after this time.")] = None,
     end_date: Annotated[Time | None, Query(description="Only trades before this time.")] = None,

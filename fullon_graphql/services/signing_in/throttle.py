@@ -17,11 +17,11 @@ from contextlib import asynccontextmanager
 import redis.exceptions
 import structlog
 from limits import RateLimitItem, parse
-from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
+from fullon_graphql.cache.counters import counters
 from fullon_graphql.errors import RateLimited, ServiceUnavailable
 
 ADDRESS_FACTOR = 10
@@ -38,13 +38,7 @@ class Throttle:
         self._per_address = type(self._per_account)(
             self._per_account.amount * ADDRESS_FACTOR, self._per_account.multiples
         )
-        storage = RedisStorage(
-            "async+redis://",
-            implementation="redispy",
-            key_prefix=keys.FAILED_LOGINS,
-            connection_pool=client.connection_pool,  # type: ignore[arg-type]  # documented, but left out of the type
-        )
-        self._windows = MovingWindowRateLimiter(storage)
+        self._windows = MovingWindowRateLimiter(counters(client, keys.FAILED_LOGINS))
 
     async def check(self, mail: str, address: str | None) -> None:
         """Return if account and address are below the limit.
@@ -80,7 +74,7 @@ class Throttle:
 
     def _counted(self, mail: str, address: str | None) -> list[tuple[RateLimitItem, str]]:
         counted = [(self._per_account, _account(mail))]
-        return [*counted, (self._per_address, _network(address))] if address else counted
+        return [*counted, (self._per_address, address_key(address))] if address else counted
 
 
 @asynccontextmanager
@@ -102,8 +96,8 @@ def _account(mail: str) -> str:
     return "account:" + hashlib.sha256(mail.encode(errors="surrogatepass")).hexdigest()
 
 
-def _network(address: str) -> str:
-    """An IPv6 /64 counts as one address: one subscriber usually has all of it."""
+def address_key(address: str) -> str:
+    """A name for an address without personal text; one /64 network of IPv6 counts as one address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:  # a Unix socket or a host name

@@ -192,6 +192,7 @@ class GraphQLSession(WebSocketSession):
 
     async def _execute(self, id_: str, request: Request) -> Any:
         """Send every response of an operation. Returns the errors of an operation that was not executed."""
+        self._context.worker.rate_limits.spend(self._context.caller, self._context.address)
         context, head = self._context.fork(), b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
         if self._operations.is_subscription(request):
             self._mark_as_stream()

@@ -157,6 +157,7 @@ class PlatformSession(WebSocketSession):
             if message is None:
                 raise InvalidRequest("MALFORMED_MESSAGE", "Invalid JSON format")
             request = self._protocol.parse(message)
+            self._context.worker.rate_limits.spend(self._context.caller, self._context.address)
             await self._answer(request)
         except ClientGone:
             raise

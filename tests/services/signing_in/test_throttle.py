@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from fullon_graphql.errors import RateLimited
-from fullon_graphql.services.signing_in.throttle import Throttle, _network
+from fullon_graphql.services.signing_in.throttle import Throttle, address_key
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ async def test_anything_can_be_counted(throttle: Throttle, odd: str) -> None:
 
 @given(st.ip_addresses(v=6, network="2001:db8:1:2::/64"))
 def test_all_addresses_of_one_ipv6_network_count_as_one(address: object) -> None:
-    assert _network(str(address)) == _network("2001:db8:1:2::1") != _network("2001:db8:1:3::1")
+    assert address_key(str(address)) == address_key("2001:db8:1:2::1") != address_key("2001:db8:1:3::1")
 
 
 def test_an_ipv4_address_written_as_ipv6_is_the_same_address() -> None:
-    assert _network("::ffff:10.0.0.1") == _network("10.0.0.1") != _network("10.0.0.2")
+    assert address_key("::ffff:10.0.0.1") == address_key("10.0.0.1") != address_key("10.0.0.2")

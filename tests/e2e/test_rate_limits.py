@@ -1,0 +1,73 @@
+"""One limit over every transport, counted per credential."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.fixtures.rows import OTHER, TRADER
+from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.signing_in import SignIn
+from tests.fixtures.socket import socket
+
+LIMIT = 5
+ME = {"query": "{ me { uid } }"}
+STREAM = {"query": "subscription { botStatus { status } }"}
+
+
+@pytest.fixture
+async def server(start_server: StartServer) -> AsyncIterator[Server]:
+    async with start_server(RATE_LIMIT_REQUESTS=str(LIMIT), RATE_LIMIT_WINDOW="3600") as server:
+        yield server
+
+
+async def spend(server: Server, token: str, count: int = LIMIT) -> None:
+    for _ in range(count):
+        assert (await server.ask(ME["query"], token))["data"]
+
+
+async def test_every_transport_enforces_the_limit(server: Server, sign_in: SignIn) -> None:
+    token = await sign_in(TRADER)
+    async with socket(server) as client:
+        await client.sign_in({"authorization": f"Bearer {token}"})
+        await spend(server, token)
+        await client.send("subscribe", id="1", payload=ME)
+        message = await client.receive()
+    assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "RATE_LIMITED")
+    assert message["payload"][0]["extensions"]["limit"] == LIMIT
+
+    async with httpx.AsyncClient(base_url=server.url, headers=bearer(token), timeout=30) as browser:
+        graph = await browser.post("/graphql", json=ME)
+        stream = await browser.post("/graphql", json=STREAM, headers={"accept": "text/event-stream"})
+        rest = await browser.get("/api/v1/orm/users/me")
+        assert (await browser.get("/health/live")).status_code == 200
+    assert [response.status_code for response in (graph, stream, rest)] == [429] * 3
+    for response in (graph, stream, rest):
+        assert 1 <= int(response.headers["retry-after"]) <= 3600
+        assert re.fullmatch(r'"requests";r=0;t=[0-9]+', response.headers["ratelimit"])
+        assert response.headers["ratelimit-policy"] == f'"requests";q={LIMIT};w=3600'
+    assert graph.json()["errors"][0]["extensions"]["limit"] == LIMIT
+    assert rest.json()["error"]["code"] == "RATE_LIMITED"
+
+
+async def test_other_credentials_are_not_affected(server: Server, sign_in: SignIn) -> None:
+    await spend(server, await sign_in(TRADER))
+    response = await server.post(ME["query"], bearer(await sign_in(OTHER)))
+    assert response.headers["ratelimit"].startswith(f'"requests";r={LIMIT - 1};')
+
+
+async def test_login_counts_for_the_address(server: Server) -> None:
+    async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+        for _ in range(LIMIT):
+            assert (await client.post("/api/v1/auth/login", data={"username": "x"})).status_code == 422
+        assert (await client.post("/api/v1/auth/login", data={"username": "x"})).status_code == 429
+
+
+async def test_other_origins_may_read_the_headers(start_server: StartServer) -> None:
+    async with start_server(CORS_ORIGINS='["https://app.example"]') as server:
+        response = await server.post(ME["query"], {"origin": "https://app.example"})
+    exposed = response.headers["access-control-expose-headers"].lower()
+    assert {"x-request-id", "retry-after", "ratelimit", "ratelimit-policy"} == set(exposed.split(", "))
