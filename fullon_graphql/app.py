@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Final, TypedDict
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fullon_graphql.application import Application
 from fullon_graphql.auth.tokens import refuse_insecure_secret
 from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.cache import keys
@@ -61,7 +63,7 @@ class State(TypedDict):
     shutdown: Shutdown
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings) -> Application:
     """The ASGI application: the graph at `/graphql`, REST under `/api/v1`, `/health` and `/metrics`.
 
     Raises:
@@ -72,7 +74,7 @@ def create_app(settings: Settings) -> ASGIApp:
     operations = OperationExecutor(make_graph().core, metrics=app_metrics)
     streams, admission = StreamRegistry(operations), Admission(settings, app_metrics)
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
-    application: ASGIApp = Router(
+    transports: ASGIApp = Router(
         graphql=GraphQLEndpoint(operations, http_streams, pages),
         graphql_sockets=GraphQLSocketEndpoint(operations, streams, connections, admission),
         platform_sockets=PlatformSocketEndpoint(operations, streams, connections, admission),
@@ -80,14 +82,14 @@ def create_app(settings: Settings) -> ASGIApp:
         rest=rest_application(settings, app_metrics, connections),
     )
     if settings.cors_origins:
-        application = CORSMiddleware(
-            application,
+        transports = CORSMiddleware(
+            transports,
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    return ResponseHeaders(RequestIds(application))
+    return Application(ResponseHeaders(RequestIds(transports)), partial(open_state, settings, app_metrics, connections))
 
 
 class Router:
@@ -118,17 +120,11 @@ class Router:
 
 def rest_application(settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry) -> FastAPI:
     """REST, health and metrics. Its lifespan opens and closes the worker."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
-        async with worker(settings, app_metrics) as opened, connections.watch_credentials(opened):
-            yield State(worker=opened, shutdown=Shutdown())
-
     app = FastAPI(
         title="Fullon GraphQL",
         version=version("fullon-graphql"),
         description="REST beside the graph at `/graphql`, over the same service functions.",
-        lifespan=lifespan,
+        lifespan=lambda _app: open_state(settings, app_metrics, connections),
         redirect_slashes=False,
     )
     app.include_router(health.router)
@@ -138,6 +134,13 @@ def rest_application(settings: Settings, app_metrics: Metrics, connections: Conn
     app.add_middleware(StripTrailingSlash)
     errors.install(app)
     return app
+
+
+@asynccontextmanager
+async def open_state(settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry) -> AsyncIterator[State]:
+    """Open a worker, and close connections whose credentials end, for the duration of the block."""
+    async with worker(settings, app_metrics) as opened, connections.watch_credentials(opened):
+        yield State(worker=opened, shutdown=Shutdown())
 
 
 @asynccontextmanager
@@ -191,8 +194,15 @@ async def worker(
         )
 
 
-def app_from_environment() -> ASGIApp:
+def app_from_environment() -> Application:
     """The application for servers that start workers: settings from the environment, logging configured."""
     settings = load_settings()
     configure_logging(settings)
     return create_app(settings)
+
+
+def __getattr__(name: str) -> Application:
+    """`app`, for `uvicorn fullon_graphql.app:app`: made when it is asked for, not when the module is imported."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return app_from_environment()

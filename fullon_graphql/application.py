@@ -1,0 +1,100 @@
+"""The ASGI application as a library serves it: under any path, and without a server that runs its lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeAlias
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+OpenState: TypeAlias = Callable[[], AbstractAsyncContextManager[Mapping[str, Any]]]
+"""Opens what requests find in `scope["state"]`, and closes it at the end of the block."""
+
+
+class Application:
+    """The application that `create_app` returns.
+
+    A server that runs its lifespan starts and ends it. A framework that mounts it does not; then it starts with the
+    first request, and `lifespan` ends it in order.
+    """
+
+    def __init__(self, app: ASGIApp, open_state: OpenState) -> None:
+        self._app = app
+        self._open_state = open_state
+        self._running: _Running | None = None
+        self._holders = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            if "worker" not in scope.get("state", {}):
+                scope = {**scope, "state": {**scope.get("state", {}), **await self._started()}}
+            if scope.get("root_path"):
+                scope = relative(scope)
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """Start now, end with the block: the lifespan of an application that mounts this one or has its routers.
+
+        Blocks may be nested; the last one to end ends the application.
+        """
+        self._holders += 1
+        try:
+            await self._started()
+            yield
+        finally:
+            self._holders -= 1
+            if not self._holders and self._running:
+                running, self._running = self._running, None
+                await running.end()
+
+    async def _started(self) -> Mapping[str, Any]:
+        if self._running is None or self._running.has_failed():
+            self._running = _Running(self._open_state)
+        return await self._running.state()
+
+
+class _Running:
+    """The open state, in a task of its own: one task opens and closes it, and no request that is cancelled."""
+
+    def __init__(self, open_state: OpenState) -> None:
+        self._open_state = open_state
+        self._ending = asyncio.Event()
+        self._state: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(), name="application")
+
+    async def state(self) -> Mapping[str, Any]:
+        return await asyncio.shield(self._state)
+
+    def has_failed(self) -> bool:
+        """True if the state could not be opened."""
+        return self._state.done() and (self._state.cancelled() or self._state.exception() is not None)
+
+    async def end(self) -> None:
+        self._ending.set()
+        await self._task
+
+    async def _run(self) -> None:
+        try:
+            async with self._open_state() as state:
+                self._state.set_result(state)
+                await self._ending.wait()
+        except Exception as error:
+            if self._state.done():
+                raise
+            self._state.set_exception(error)
+
+
+def relative(scope: Scope) -> Scope:
+    """The scope with a path that begins behind `root_path`, under which the application is mounted.
+
+    The slash at the end of the new `root_path` keeps Starlette from removing it a second time, from a path of ours
+    that begins with the same word.
+    """
+    root: str = scope["root_path"].rstrip("/")
+    path: str = scope["path"]
+    if path != root and not path.startswith(f"{root}/"):
+        return scope
+    return {**scope, "path": path.removeprefix(root) or "/", "root_path": f"{root}/"}
