@@ -31,7 +31,7 @@ from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
-from fullon_graphql.rest import errors, health, metrics, routes
+from fullon_graphql.rest import docs, errors, health, metrics, routes
 from fullon_graphql.rest.trailing_slashes import StripTrailingSlash
 from fullon_graphql.server.response_headers import ResponseHeaders
 from fullon_graphql.server.shutdown import Shutdown
@@ -71,11 +71,11 @@ def create_app(settings: Settings) -> Application:
     """
     refuse_insecure_secret(settings)
     app_metrics, connections = Metrics(), ConnectionRegistry(settings)
-    operations = OperationExecutor(make_graph().core, metrics=app_metrics)
+    operations = OperationExecutor(make_graph().core, metrics=app_metrics, introspection=settings.introspection)
     streams, admission = StreamRegistry(operations), Admission(settings, app_metrics)
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
     transports: ASGIApp = Router(
-        graphql=GraphQLEndpoint(operations, http_streams, pages),
+        graphql=GraphQLEndpoint(operations, http_streams, pages if settings.graphiql_enabled else None),
         graphql_sockets=GraphQLSocketEndpoint(operations, streams, connections, admission),
         platform_sockets=PlatformSocketEndpoint(operations, streams, connections, admission),
         pages=pages,
@@ -126,10 +126,15 @@ def rest_application(settings: Settings, app_metrics: Metrics, connections: Conn
         description="REST beside the graph at `/graphql`, over the same service functions.",
         lifespan=lambda _app: open_state(settings, app_metrics, connections),
         redirect_slashes=False,
+        openapi_url=docs.OPENAPI_URL if settings.docs_enabled else None,
+        docs_url=None,
+        redoc_url=None,
     )
     app.include_router(health.router)
     app.include_router(health.root_router)
-    app.include_router(metrics.router(app_metrics))
+    app.include_router(metrics.router(app_metrics, settings))
+    if settings.docs_enabled:
+        app.include_router(docs.router)
     app.include_router(routes.api)
     app.add_middleware(StripTrailingSlash)
     errors.install(app)

@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     )
     cors_origins: list[str] = []
 
+    # What is public
+    docs_enabled: bool = True
+    graphiql_enabled: bool = True
+    introspection: bool = True
+    metrics_token: SecretStr = SecretStr("")
+    metrics_port: int | None = Field(default=None, ge=1, le=65535, description="Port of /metrics alone.")
+
     # Limits
     rate_limit_requests: int = Field(default=1_000, ge=0, description="Requests per credential and window; 0 is none.")
     rate_limit_window: int = Field(default=60, ge=1, description="Seconds of the window.")

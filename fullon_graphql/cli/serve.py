@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -21,20 +23,33 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default HOST or 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; default PORT or 8000.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
+    ssl_certfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for TLS.")] = None,
+    ssl_keyfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key.")] = None,
 ) -> None:
     """Serve GraphQL, REST and health with the stores that the settings name."""
     settings = _checked_settings()
     configure_logging(settings)
     address = (settings.host if host is None else host, settings.port if port is None else port)
-    with listening_socket(*address) as listening:
-        typer.secho("Listening on http://{}:{}".format(*listening.getsockname()[:2]), err=True)
-        config = uvicorn_config("fullon_graphql.app:app_from_environment", settings, factory=True, workers=workers)
+    with listening_socket(*address) as listening, ExitStack() as stack:
+        sockets = [listening]
+        if settings.metrics_port is not None:
+            sockets.append(stack.enter_context(listening_socket(address[0], settings.metrics_port)))
+        scheme = "https" if ssl_certfile else "http"
+        typer.secho("Listening on {}://{}:{}".format(scheme, *listening.getsockname()[:2]), err=True)
+        config = uvicorn_config(
+            "fullon_graphql.app:app_from_environment",
+            settings,
+            factory=True,
+            workers=workers,
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+        )
         server = uvicorn.Server(config)
         if workers == 1:
             signal.signal(signal.SIGTERM, _exit_cleanly)
-            server.run(sockets=[listening])
+            server.run(sockets=sockets)
         else:
-            Workers(config, sockets=[listening]).run()
+            Workers(config, sockets=sockets).run()
     if workers == 1 and not server.started:
         raise typer.Exit(3)
 

@@ -17,6 +17,7 @@ from graphql import (
     validate,
 )
 
+from fullon_graphql.engine.introspection import NoIntrospection
 from fullon_graphql.engine.limits import DepthLimit
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.lru import LRUCache
@@ -51,8 +52,10 @@ class Document:
 class DocumentCache:
     """The documents used last, by their text."""
 
-    def __init__(self, schema: GraphQLSchema, size: int = 1_000) -> None:
+    def __init__(self, schema: GraphQLSchema, size: int = 1_000, *, introspection: bool = True) -> None:
         self._schema = schema
+        self._rules = RULES if introspection else (*RULES, NoIntrospection)
+        self._hide_suggestions = not introspection
         self._seen: LRUCache[str, Document] = LRUCache(size)
 
     def read(self, text: str, trace: Trace) -> Document:
@@ -68,7 +71,7 @@ class DocumentCache:
         finally:
             trace.step("parse", "", started)
         started = perf_counter()
-        document = Document(node, validate(self._schema, node, RULES))
+        document = Document(node, validate(self._schema, node, self._rules, hide_suggestions=self._hide_suggestions))
         trace.step("validate", "", started)
         for definition in node.definitions:
             if isinstance(definition, OperationDefinitionNode):

@@ -87,9 +87,10 @@ class OperationExecutor:
     planning: bool = True
     """False executes everything by the reference, for tests that compare the two executions."""
     metrics: Metrics = field(default_factory=Metrics)
+    introspection: bool = True
 
     def __post_init__(self) -> None:
-        self.documents = DocumentCache(self.schema)
+        self.documents = DocumentCache(self.schema, introspection=self.introspection)
 
     async def run(
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False

@@ -17,7 +17,7 @@ from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
 
 def newest_row(source: Source) -> str:
     """The time of the newest row; null without rows."""
-    return f"""SELECT {_utc(source, 'max("timestamp")')} AS time FROM {source.name}"""
+    return f"""SELECT {_utc(source, 'max("timestamp")')} AS time FROM {source.rows}"""
 
 
 def oldest_bars(source: Source, timeframe: Timeframe) -> str:
@@ -33,18 +33,18 @@ def newest_bars(source: Source, timeframe: Timeframe) -> str:
     bucket = _bucket(timeframe, _utc(source))
     return f"""
         WITH RECURSIVE newest (time, position) AS (
-            (SELECT {bucket}, 1 FROM {source.name} WHERE {_range(source, timeframe)}
+            (SELECT {bucket}, 1 FROM {source.rows} WHERE {_range(source, timeframe)}
                 ORDER BY "timestamp" DESC LIMIT 1)
             UNION ALL
             SELECT older.time, position + 1 FROM newest CROSS JOIN LATERAL (
-                SELECT {bucket} AS time FROM {source.name}
+                SELECT {bucket} AS time FROM {source.rows}
                 WHERE {_from(source, timeframe)} AND "timestamp" < {_stored(source, "newest.time")}
                 ORDER BY "timestamp" DESC LIMIT 1
             ) AS older
             WHERE position < CAST(:count AS integer)
         )
         SELECT newest.time, bar.* FROM newest CROSS JOIN LATERAL (
-            SELECT {_aggregates(source)} FROM {source.name}
+            SELECT {_aggregates(source)} FROM {source.rows}
             WHERE "timestamp" >= {_stored(source, "newest.time")}
                 AND "timestamp" < {_stored(source, f"newest.time + {_step(timeframe)}")}
         ) AS bar
@@ -66,9 +66,9 @@ def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
     return f"""
         WITH series AS (
             SELECT {_bucket(timeframe, _utc(source, 'min("timestamp")'))} AS first,
-                (SELECT {_bucket(timeframe, _utc(source, 'max("timestamp")'))} FROM {source.name}
+                (SELECT {_bucket(timeframe, _utc(source, 'max("timestamp")'))} FROM {source.rows}
                     WHERE {_before(source, timeframe)}) AS newest
-            FROM {source.name}
+            FROM {source.rows}
         ), bounds AS (
             SELECT greatest(first, {_ceiling(timeframe, "start")}) AS lo,
                 greatest(newest, CASE WHEN CAST(:end AS timestamptz) IS NOT NULL THEN {last_wanted} END) AS hi
@@ -78,9 +78,10 @@ def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
         ), grid AS (
             SELECT generate_series(lo, hi, {step}) AS time FROM edges
         ), bars AS (
-            {_bars(source, timeframe, f'{source.name} WHERE "timestamp" >= {first} AND "timestamp" < {after}')}
+            SELECT {_bucket(timeframe, _utc(source))} AS time, {_aggregates(source)}
+            FROM {source.rows} WHERE "timestamp" >= {first} AND "timestamp" < {after} GROUP BY 1
         ), carried AS (
-            SELECT {_price(source, "close")} AS close FROM {source.name} WHERE "timestamp" < {first}
+            SELECT {_price(source, "close")} AS close FROM {source.rows} WHERE "timestamp" < {first}
             ORDER BY {", ".join(f"{column} DESC" for column in source.order)} LIMIT 1
         ), runs AS (
             SELECT grid.time, open, high, low, close, volume, count(bars.time) OVER (ORDER BY grid.time) AS run
@@ -97,7 +98,7 @@ def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
 
 
 def _edge_bars(source: Source, timeframe: Timeframe, direction: str, rows: str | None = None) -> str:
-    rows = rows or f"{source.name} WHERE {_range(source, timeframe)}"
+    rows = rows or f"{source.rows} WHERE {_range(source, timeframe)}"
     time = '"timestamp"' if source.timeframe is timeframe else "time"  # the column is indexed, the bucket is not
     return f"{_bars(source, timeframe, rows)} ORDER BY {time} {direction} LIMIT CAST(:count AS integer)"
 
@@ -111,7 +112,7 @@ def _enough_rows(source: Source, timeframe: Timeframe) -> str | None:
         return None
     most = -(-(timeframe.width or timedelta(days=31)) // source.timeframe.width)
     return f"""(
-        SELECT * FROM {source.name} WHERE {_range(source, timeframe)}
+        SELECT * FROM {source.rows} WHERE {_range(source, timeframe)}
         ORDER BY "timestamp" DESC LIMIT CAST(:count AS bigint) * {most}
     ) AS newest"""
 

@@ -48,6 +48,14 @@ class Source:
     volume: str
     order: tuple[str, ...]
 
+    @property
+    def rows(self) -> str:
+        """The rows with finite prices, for FROM. A row without them, e.g. of a gap-filling view, is no bar."""
+        columns = ("open", "high", "low", "close") if self.timeframe else ("price",)
+        priced = " AND ".join(f"abs({column}) < 'infinity'" for column in columns)
+        place = ", ctid" if "ctid" in self.order else ""
+        return f"(SELECT *{place} FROM {self.name} WHERE {priced}) AS priced"
+
     def makes(self, timeframe: Timeframe) -> bool:
         """True if bars of `timeframe` can be computed from this source."""
         return self.timeframe is None or timeframe.consists_of(self.timeframe)
@@ -135,13 +143,17 @@ def _source(row: Row[Any]) -> Source | None:
     if row.name.endswith("_trades"):
         if not columns >= _TRADE_COLUMNS:
             return None
-        return Source(name, None, row.aware, row.indexed, True, "volume", _order(row))
+        return Source(name, None, row.aware, row.indexed, True, _finite("volume"), _order(row))
     volume = next((column for column in ("vol", "volume") if column in columns), None)
     if volume is None or not columns >= _CANDLE_COLUMNS:
         return None
     timeframe = Timeframe(row.name.removesuffix("_view").rpartition("_candles")[2])
     computed = row.name.endswith("_view")
-    return Source(name, timeframe, row.aware, row.indexed, computed, volume, ('"timestamp"',))
+    return Source(name, timeframe, row.aware, row.indexed, computed, _finite(volume), ('"timestamp"',))
+
+
+def _finite(volume: str) -> str:
+    return f"CASE WHEN abs({volume}) < 'infinity' THEN {volume} ELSE 0 END"
 
 
 def _order(row: Row[Any]) -> tuple[str, ...]:

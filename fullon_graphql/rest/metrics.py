@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from hmac import compare_digest
 
+from fastapi import APIRouter, Request, Response
+
+from fullon_graphql.config import Settings
+from fullon_graphql.errors import NotFound, Unauthenticated
 from fullon_graphql.observability.metrics import CONTENT_TYPE, Metrics
 from fullon_graphql.rest.dependencies import WorkerDep
 
 
-def router(metrics: Metrics) -> APIRouter:
-    """Router with `GET /metrics` for one application's metrics."""
+def router(metrics: Metrics, settings: Settings) -> APIRouter:
+    """Router with `GET /metrics` for one application's metrics, protected by METRICS_TOKEN and METRICS_PORT."""
+    token = settings.metrics_token.get_secret_value()
     routes = APIRouter(tags=["health"])
 
     @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
-    async def get_metrics(worker: WorkerDep) -> Response:
+    async def get_metrics(request: Request, worker: WorkerDep) -> Response:
         """Prometheus' text format. Each worker counts for itself; the worker that gets the request answers."""
+        if settings.metrics_port is not None and request.scope["server"][1] != settings.metrics_port:
+            raise NotFound("The metrics have a port of their own, METRICS_PORT.")
+        if token and not compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
+            raise Unauthenticated("The metrics need the token METRICS_TOKEN.")
         metrics.topics.set(worker.hub.topics)
         metrics.listeners.set(worker.hub.listeners)
         return Response(metrics.text(), media_type=CONTENT_TYPE)

@@ -50,13 +50,13 @@ class HttpError(Exception):  # an HTTP response, not one of the errors in `error
 class GraphQLEndpoint:
     """The graph over HTTP, and GraphiQL for browsers. Subscriptions are answered by `streams`."""
 
-    def __init__(self, operations: OperationExecutor, streams: HttpStreams, pages: Pages) -> None:
+    def __init__(self, operations: OperationExecutor, streams: HttpStreams, pages: Pages | None) -> None:
         self._operations = operations
         self._streams = streams
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if wants_page(scope):
+        if self._pages and wants_page(scope):
             await self._pages.graphiql(scope, receive, send)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])

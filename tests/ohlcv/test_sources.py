@@ -139,3 +139,34 @@ async def test_index_is_detected(ohlcv_database: Database) -> None:
     found = await Catalogue(ohlcv_database).find([a, b])
     assert [source.indexed for source in found[a]] == [True, True]
     assert [source.indexed for source in found[b]] == [False, False]
+
+
+@pytest.mark.parametrize("fill", [False, True])
+@pytest.mark.parametrize("last", [None, 3])
+async def test_rows_without_finite_prices_are_no_bars(
+    ohlcv_database: Database, store: CandleStore, fill: bool, last: int | None
+) -> None:
+    await run(ohlcv_database, "CREATE SCHEMA kraken")
+    await run(
+        ohlcv_database,
+        f"""CREATE VIEW kraken.gold_candles1m_view ("timestamp", open, high, low, close, vol) AS
+            SELECT timestamptz '{NOON}' + n * interval '1 minute', price, price, price, price, volume
+            FROM (VALUES (0, 1::float8, 1::float8), (1, NULL, NULL), (2, 'NaN', 1), (3, 'Infinity', 1), (4, 2, 'NaN'))
+                AS rows (n, price, volume)""",
+    )
+    bars = [flat(NOON), flat(NOON + timedelta(minutes=4), 2, 0)]
+    filled = [flat(NOON + timedelta(minutes=minute), volume=0) for minute in (1, 2, 3)]
+    expected = [bars[0], *filled, bars[1]] if fill else bars
+    assert await read_candles(store, "kraken", "GOLD", M1, fill=fill, last=last) == expected[-(last or 9) :]
+    [hour] = await read_candles(store, "kraken", "GOLD", H1, fill=fill, last=last)
+    assert (hour.open, hour.close, hour.volume) == (1, 2, 1)
+
+
+async def test_bars_off_the_grid_are_floored_only_to_fill(ohlcv_database: Database, store: CandleStore) -> None:
+    days = [flat(NOON + timedelta(days=day, hours=4), day + 1.0) for day in (0, 2)]
+    await put_candles(ohlcv_database, "GOLD", days, Timeframe.D1)
+    assert await read_candles(store, "kraken", "GOLD", Timeframe.D1) == days
+    midnight = NOON - timedelta(hours=12)
+    assert await read_candles(store, "kraken", "GOLD", Timeframe.D1, fill=True) == [
+        flat(midnight), flat(midnight + timedelta(days=1), volume=0), flat(midnight + timedelta(days=2), 3.0),
+    ]  # fmt: skip
