@@ -21,6 +21,7 @@ Each leaf carries its GraphQL code and HTTP status. Transports render these only
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, ClassVar
 
 import asyncpg
@@ -213,7 +214,13 @@ def shortened(value: object) -> str:
     return text if len(text) <= _LONGEST_INPUT else text[: _LONGEST_INPUT - 1] + "…"
 
 
+def shorten_quotes(message: str) -> str:
+    """A message of a library in which every quoted input is cut to 80 characters."""
+    return _LONG_QUOTE.sub(r"\1\2…\1", message)
+
+
 _LONGEST_INPUT = 80
+_LONG_QUOTE = re.compile(rf"""(['"])((?:(?!\1).){{{_LONGEST_INPUT}}})(?:(?!\1).)+\1""", re.DOTALL)
 _QUERY_CANCELED = "57014"
 _DOWN = {"08", "28", "3D", "53", "57"}
 """Classes of SQLSTATE that mean the database is unavailable: connection, access, database, resources, shutdown."""

@@ -19,13 +19,14 @@ from graphql import (
 
 from fullon_graphql.engine.introspection import NoIntrospection
 from fullon_graphql.engine.limits import DepthLimit
+from fullon_graphql.engine.literals import FiniteFloats
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.lru import LRUCache
 
 MAX_TOKENS = 5_000
 """The most tokens one document may have; this bounds the time that parsing takes."""
 
-RULES = (*specified_rules, DepthLimit)
+RULES = (*specified_rules, DepthLimit, FiniteFloats)
 """The rules of the GraphQL specification, and ours."""
 
 

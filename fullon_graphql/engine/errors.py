@@ -9,7 +9,7 @@ import orjson
 import structlog
 from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
 
-from fullon_graphql.errors import BadUserInput, FullonError, Internal, as_fullon_error
+from fullon_graphql.errors import BadUserInput, FullonError, Internal, as_fullon_error, shorten_quotes
 
 log = structlog.get_logger(__name__)
 
@@ -35,14 +35,14 @@ def formatted(
 def render(error: GraphQLError, request_id: str, *, before_execution: bool) -> GraphQLError:
     """The public form of one error. Internal errors are logged with their cause under `request_id`."""
     if isinstance(error, GraphQLSyntaxError):
-        return _coded(error, error.message, {"code": PARSE_FAILED})
+        return _coded(error, shorten_quotes(error.message), {"code": PARSE_FAILED})
     cause = _cause(error)
     if isinstance(cause, FullonError):
-        return _coded(error, error.message, cause.extensions)
+        return _coded(error, shorten_quotes(error.message), cause.extensions)
     if before_execution and error.nodes:
-        return _coded(error, error.message, {"code": VALIDATION_FAILED})
+        return _coded(error, shorten_quotes(error.message), {"code": VALIDATION_FAILED})
     if cause is None and not _is_of_value(error):  # graphql-core's message about a variable
-        return _coded(error, error.message, {"code": BadUserInput.code})
+        return _coded(error, shorten_quotes(error.message), {"code": BadUserInput.code})
     public = as_fullon_error(cause or error, request_id)
     if isinstance(public, Internal):
         log.error("operation.failed", request_id=request_id, path=error.path, exc_info=cause or error)

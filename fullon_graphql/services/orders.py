@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from fullon_graphql.errors import BadUserInput, Conflict
+from fullon_graphql.errors import BadUserInput, Conflict, shortened
 from fullon_graphql.models import Bot, CatExchange, Order, Symbol
 from fullon_graphql.services import bots
 from fullon_graphql.services.order_status import CANCELED, NEW, next_status
@@ -88,7 +88,7 @@ async def require_symbol(write: UnitOfWork, cat_ex_id: int, symbol: str) -> Row[
     )
     found = (await write.connection.execute(query)).first()
     if found is None:
-        raise BadUserInput(f"The exchange of this account has no symbol {symbol!r}.", field="symbol")
+        raise BadUserInput(f"The exchange of this account has no symbol {shortened(symbol)}.", field="symbol")
     return found
 
 

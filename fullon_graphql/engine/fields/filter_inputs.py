@@ -19,7 +19,7 @@ from fullon_graphql.engine.lists.ordering import SortDirection
 from fullon_graphql.engine.model.entities import Entity, required_entity
 
 _OPERATORS: Final[Mapping[str, str]] = {
-    "eq": "Equal to this value.",
+    "eq": "Equal to this value; times are compared to the millisecond.",
     "ne": "Not equal to this value; includes rows without a value.",
     "in": f"Equal to one of these values, {MOST_VALUES} at most. An empty list matches no row.",
     "lt": "Less than this value.",

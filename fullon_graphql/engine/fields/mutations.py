@@ -22,7 +22,7 @@ from strawberry.types.fields.resolver import ReservedName, StrawberryResolver
 
 from fullon_graphql.context import Info
 from fullon_graphql.engine.model.entities import entity_of
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.services.writing.executor import ChangeRequest, Key, UnitOfWork
 
 Answer: TypeAlias = Callable[[UnitOfWork, Key], Awaitable[Any]]
@@ -74,7 +74,7 @@ def row_of(type_: type[Any]) -> Answer:
         same = [column == value for column, value in zip(entity.key, values, strict=True)]
         row = (await write.connection.execute(entity.rows(write.principal).where(*same))).first()
         if row is None:
-            raise NotFound(f"No {entity.name} with key {', '.join(map(str, values))}.")
+            raise NotFound(f"No {entity.name} with key {', '.join(map(shortened, values))}.")
         return entity.build(row)
 
     return read

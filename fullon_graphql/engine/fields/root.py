@@ -17,7 +17,7 @@ from fullon_graphql.engine.lists.filters import narrowed
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import entity_of
 from fullon_graphql.engine.reference.loaders import identity, load_one
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 
 T = TypeVar("T")
 
@@ -94,5 +94,5 @@ async def one_row(context: Context, type_: type[T], *key: object) -> T:
     entity = entity_of(type_)
     found: T | None = await load_one(context, identity(entity), key)
     if found is None:
-        raise NotFound(f"No {entity.name} with key {', '.join(map(str, key))}.")
+        raise NotFound(f"No {entity.name} with key {', '.join(map(shortened, key))}.")
     return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from itertools import count
@@ -19,6 +20,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Interval,
     Select,
     String,
     Text,
@@ -26,7 +28,9 @@ from sqlalchemy import (
     any_,
     bindparam,
     false,
+    func,
     literal,
+    literal_column,
     or_,
     true,
 )
@@ -34,6 +38,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from fullon_graphql.engine.model.columns import stored
 from fullon_graphql.engine.model.entities import Entity
+from fullon_graphql.engine.model.times import whole_milliseconds
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.services.writing.checks import has_only_storable
 
@@ -57,6 +62,15 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
     "gte": operator.ge,
     "like": lambda column, pattern: column.like(pattern),
 }
+
+
+_MILLISECOND: Final = literal_column("interval '1 millisecond'", Interval)
+_TIME_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
+    "eq": lambda column, value: and_(column >= value, column < value + _MILLISECOND),
+    "ne": lambda column, value: and_(column >= value, column < value + _MILLISECOND).self_group().is_not(true()),
+    "in": lambda column, values: func.date_trunc("milliseconds", column) == any_(values),
+}
+"""Comparisons of times for equality: to the millisecond, whose start is the value. A range can use an index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +112,8 @@ class Filter:
         column = entity.columns[name]
         type_ = _compared_as(column)
         value = self._value(next(places), ARRAY(type_) if comparison == "in" else type_)
-        return _COMPARISONS[comparison](column, value)
+        comparisons = _TIME_COMPARISONS if _is_time(column) and comparison in _TIME_COMPARISONS else _COMPARISONS
+        return comparisons[comparison](column, value)
 
     def _value(self, place: int, type_: Any) -> ColumnElement[Any]:
         if self.prefix is not None:
@@ -151,17 +166,24 @@ class _Parser:
         if how == "isNull":
             return (name, "null" if operand else "not null")
         column = self.entity.columns[name]
+        to_milliseconds = _is_time(column) and how in _TIME_COMPARISONS
         if how == "in":
             if len(operand) > MOST_VALUES:
                 raise _refusal(f"`in` has {len(operand)} values; it takes {MOST_VALUES}.")
-            self.values.append(tuple(_stored_value(column, one) for one in operand))
+            self.values.append(tuple(_stored_value(column, one, to_milliseconds) for one in operand))
         else:
-            self.values.append(_pattern(operand) if how == "like" else _stored_value(column, operand))
+            self.values.append(_pattern(operand) if how == "like" else _stored_value(column, operand, to_milliseconds))
         return (name, how)
 
 
-def _stored_value(column: ColumnElement[Any], value: Any) -> Any:
+def _is_time(column: ColumnElement[Any]) -> bool:
+    return stored(column).python_type is datetime
+
+
+def _stored_value(column: ColumnElement[Any], value: Any, to_milliseconds: bool) -> Any:  # private
     """The value in the column's Python type."""
+    if to_milliseconds:
+        return whole_milliseconds(value)
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, str) and not has_only_storable(value):

@@ -12,6 +12,11 @@ def format_time(value: datetime) -> str:
     return f"{text.rstrip('0') if '.' in text else text}+00:00"
 
 
+def whole_milliseconds(value: datetime) -> datetime:
+    """The time cut to milliseconds: many clients keep no finer ones."""
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
 def read_time(text: str) -> datetime:
     """The UTC time of an ISO 8601 text with an offset.
 

@@ -15,7 +15,7 @@ from fullon_graphql.auth.principal import Caller, signed_in
 from fullon_graphql.cache import keys
 from fullon_graphql.cache import orders as live
 from fullon_graphql.context import Worker
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.models import Order
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.cache.accounts import accounts_of_user
@@ -89,7 +89,7 @@ async def get_order_status(worker: WorkerDep, caller: CallerDep, order_id: Key) 
     names = {order["ex_order_id"], str(order_id)}
     newest = next((order for order in reported if order.key in names), None)
     if newest is None:
-        raise NotFound(f"No daemon has reported about order {order_id}.")
+        raise NotFound(f"No daemon has reported about order {shortened(order_id)}.")
     return Json(newest)
 
 

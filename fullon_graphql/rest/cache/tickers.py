@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from fullon_graphql.cache.tickers import Ticker
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.models import CatExchange
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
@@ -80,7 +80,7 @@ async def get_ticker(worker: WorkerDep, caller: CallerDep, exchange: ExchangeNam
     spellings = [symbol, symbol.replace("-", "/", 1)]
     found = await tickers.of_exchange(worker.redis, caller, exchange, spellings)
     if not found:
-        raise NotFound(f"No ticker of {symbol!r} on {exchange!r}.")
+        raise NotFound(f"No ticker of {shortened(symbol)} on {shortened(exchange)}.")
     return Json(_as_json(found[0]))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Worker
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.models import CatExchange, Symbol
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -169,7 +169,7 @@ async def search_instruments(
 async def _exchange(worker: Worker, caller: Caller, exchange: str) -> dict[str, Any]:
     found = await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange))
     if found is None:
-        raise NotFound(f"No exchange is named {exchange!r}.")
+        raise NotFound(f"No exchange is named {shortened(exchange)}.")
     return dict(found._mapping)  # SQLAlchemy's documented name
 
 

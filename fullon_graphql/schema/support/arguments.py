@@ -16,7 +16,10 @@ SymbolNames = Annotated[
     list[str] | None,
     strawberry.argument(description="Restrict to these instruments; by default all instruments of the exchange."),
 ]
-EXPECTED_TIMESTAMP = "The row's `timestamp` as you last read it. If the row has changed since, the answer is CONFLICT."
+EXPECTED_TIMESTAMP = (
+    "The row's `timestamp` as you last read it, compared to the millisecond. If the row has another one now, the answer"
+    " is CONFLICT."
+)
 WhichBot = Annotated[int, strawberry.argument(description="Key of the bot.")]
 WhichExchange = Annotated[int, strawberry.argument(description="Key of the exchange account.")]
 WhichOrder = Annotated[int, strawberry.argument(description="Key of the order.")]

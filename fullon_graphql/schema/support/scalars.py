@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
-from typing import NewType
+from typing import Final, NewType
 from uuid import UUID
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
 from fullon_graphql.engine.model.times import format_time
-from fullon_graphql.errors import BadUserInput
+from fullon_graphql.errors import BadUserInput, shortened
 
 DateTime = NewType("DateTime", datetime)
+
+# Python's parsers accept more: a NUL at the end of a time, braces around a UUID.
+_TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2}){0,2})?"
+)
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def parse_time(value: object) -> datetime:
@@ -21,15 +28,14 @@ def parse_time(value: object) -> datetime:
     Raises:
         BadUserInput: the value is not such a string, or it has no offset.
     """
-    if not isinstance(value, str):
-        raise BadUserInput(f"A DateTime is an ISO 8601 string such as 2026-01-31T12:00:00Z; got {value!r}.")
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        raise _not_a_time(value)
     try:
         parsed = datetime.fromisoformat(value)
         aware = parsed.tzinfo is not None
         return _in_utc(parsed) if aware else _refuse_naive(value)
     except (ValueError, OverflowError) as error:
-        message = f"A DateTime is an ISO 8601 string such as 2026-01-31T12:00:00Z; got {value[:40]!r}."
-        raise BadUserInput(message) from error
+        raise _not_a_time(value) from error
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -37,7 +43,24 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _refuse_naive(value: str) -> datetime:
-    raise BadUserInput(f"{value!r} has no UTC offset; write 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00.")
+    raise BadUserInput(
+        f"{shortened(value)} has no UTC offset; write 2026-01-31T12:00:00Z or 2026-01-31T13:00:00+01:00."
+    )
+
+
+def _not_a_time(value: object) -> BadUserInput:
+    return BadUserInput(f"A DateTime is an ISO 8601 string such as 2026-01-31T12:00:00Z; got {shortened(value)}.")
+
+
+def parse_uuid(value: object) -> UUID:
+    """The UUID of its text form.
+
+    Raises:
+        BadUserInput: the value is not 32 hexadecimal digits in five groups.
+    """
+    if not isinstance(value, str) or not _UUID.fullmatch(value):
+        raise BadUserInput(f"A UUID is 32 hexadecimal digits in five groups; got {shortened(value)}.")
+    return UUID(value)
 
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(
@@ -54,7 +77,7 @@ UUID_TEXT: ScalarDefinition = strawberry.scalar(
     description="A UUID as a string: 32 hexadecimal digits in five groups, lower case on output.",
     specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
     serialize=str,
-    parse_value=UUID,
+    parse_value=parse_uuid,
 )
 SCALARS: dict[object, ScalarDefinition] = {DateTime: DATE_TIME, UUID: UUID_TEXT}
 """The Python types that the schema maps to scalars."""

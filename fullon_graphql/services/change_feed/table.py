@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, Self
 import asyncpg
 
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, CursorExpired
+from fullon_graphql.errors import BadUserInput, CursorExpired, shortened
 from fullon_graphql.models import OWN_SCHEMA, Base
 
 BATCH: Final = 500
@@ -56,7 +56,7 @@ class Position(NamedTuple):
         position = cls(int(found[1], 16), int(found[2], 16)) if found else cls(-1, -1)
         if not 0 <= min(position) <= max(position) <= _LARGEST:
             raise BadUserInput(
-                f"{cursor[:40]!r} is no cursor of a stream. Give the `cursor` of the last event that came, as it came.",
+                f"{shortened(cursor)} is not a cursor of a stream; pass the `cursor` of the last event unchanged.",
                 field="after",
             )
         return position

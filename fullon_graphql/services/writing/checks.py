@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, Double, Integer, SmallInteger, String, inspect
 
-from fullon_graphql.errors import BadUserInput, Conflict
+from fullon_graphql.errors import BadUserInput, Conflict, shortened
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -75,18 +75,22 @@ def one_of(value: str, choices: Iterable[str], field: str) -> str:
     by_name = {choice.lower(): choice for choice in choices}
     found = by_name.get(value.strip().lower())
     if found is None:
-        raise BadUserInput(f"`{field}` is one of {', '.join(by_name.values())}; got {value[:80]!r}.", field=field)
+        raise BadUserInput(f"`{field}` is one of {', '.join(by_name.values())}; got {shortened(value)}.", field=field)
     return found
 
 
 def unchanged_since(expected: datetime | None, actual: datetime) -> None:
-    """Require that the row has not changed since the caller read it.
+    """Require that the row has the timestamp that the caller read, to the millisecond.
 
     Raises:
         Conflict: its timestamp is not `expected`, unless that is None.
     """
-    if expected is not None and expected != actual:
+    if expected is not None and _milliseconds(expected) != _milliseconds(actual):
         raise Conflict(f"The row's timestamp is {actual.isoformat()}, not {expected.isoformat()}; read the row again.")
+
+
+def _milliseconds(value: datetime) -> datetime:
+    return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
 def spelled(name: str) -> str:

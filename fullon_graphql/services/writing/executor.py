@@ -29,7 +29,7 @@ from fullon_graphql.auth.principal import Caller, Principal, Scope, signed_in
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.models.base import is_secret
 from fullon_graphql.services import audit
 from fullon_graphql.services.access import visible
@@ -94,7 +94,7 @@ class UnitOfWork:
         query = visible(table, self.principal).where(_identified(table, key))
         found: Row[Any] | None = (await self.connection.execute(query.with_for_update() if lock else query)).first()
         if found is None:
-            raise NotFound(f"No {table.__name__} with key {', '.join(map(str, key))}.")
+            raise NotFound(f"No {table.__name__} with key {', '.join(map(shortened, key))}.")
         return found
 
     async def insert(self, table: type[Any], values: Mapping[str, Any]) -> Row[Any]:

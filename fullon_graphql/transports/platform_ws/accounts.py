@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from fullon_graphql.errors import BadUserInput, NotFound
+from fullon_graphql.errors import BadUserInput, NotFound, shortened
 from fullon_graphql.transports.platform_ws.graph_client import (
     GraphClient,
     Params,
@@ -59,7 +59,7 @@ async def get_balance(client: GraphClient, params: Params) -> Result:
         raise BadUserInput(f"`currency` must be one of {', '.join(currencies)}.", field="currency")
     found = [balance for balance in balances if balance["currency"] == currency]
     if not found:
-        raise NotFound(f"There is no balance of {currency or 'any currency'}.")
+        raise NotFound(f"There is no balance of {shortened(currency) if currency else 'any currency'}.")
     return {"user_id": accounts[0]["uid"]} | _sum(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.transports.platform_ws.accounts import accounts_of
 from fullon_graphql.transports.platform_ws.graph_client import (
     GraphClient,
@@ -29,7 +29,7 @@ async def get_bot_status(client: GraphClient, params: Params) -> Result:
     bot_id = parse_key(params.get("bot_id"))
     bot = (await client.data(_ONE, botId=bot_id))["bot"]
     if bot is None:
-        raise NotFound(f"You have no bot {bot_id}.")
+        raise NotFound(f"You have no bot {shortened(bot_id)}.")
     first = bot["status"][0] if bot["status"] else {"status": None, "timestamp": None}
     head = {"bot_id": bot_id, "status": first["status"] or "unknown", "timestamp": first["timestamp"]}
     return head | {"data": _feeds(bot["status"])}

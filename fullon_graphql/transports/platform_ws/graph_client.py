@@ -14,7 +14,7 @@ import orjson
 from fullon_graphql.auth.principal import Principal, signed_in
 from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
-from fullon_graphql.errors import BadUserInput
+from fullon_graphql.errors import BadUserInput, shortened
 from fullon_graphql.streaming.registry import StreamRegistry
 
 Params: TypeAlias = Mapping[str, Any]
@@ -105,7 +105,7 @@ def string_param(params: Params, name: str) -> str:
     """
     value = params.get(name)
     if not isinstance(value, str) or not value:
-        raise BadUserInput(f"`{name}` must be a non-empty string, not {str(value)[:80]!r}.", field=name)
+        raise BadUserInput(f"`{name}` must be a non-empty string, not {shortened(value)}.", field=name)
     return value
 
 

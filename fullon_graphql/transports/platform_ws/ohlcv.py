@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fullon_graphql.cache import market
-from fullon_graphql.errors import BadUserInput, NotFound
+from fullon_graphql.errors import BadUserInput, NotFound, shortened
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.transports.platform_ws.graph_client import (
     GraphClient,
@@ -37,7 +37,7 @@ async def get_latest_ohlcv_bars(client: GraphClient, params: Params) -> Result:
     _ = client.principal
     symbol, timeframe, count = string_param(params, "symbol"), timeframe_param(params), params.get("count", 10)
     if not isinstance(count, int) or not 1 <= count <= MAX_COUNT:
-        raise BadUserInput(f"`count` must be an integer from 1 to {MAX_COUNT}, not {str(count)[:80]!r}.", field="count")
+        raise BadUserInput(f"`count` must be an integer from 1 to {MAX_COUNT}, not {shortened(count)}.", field="count")
     if "exchange" in params:
         variables = {
             "exchange": string_param(params, "exchange"),
@@ -49,7 +49,7 @@ async def get_latest_ohlcv_bars(client: GraphClient, params: Params) -> Result:
     else:
         bars = await market.read_bars(client.worker.redis, symbol, timeframe, count)
     if not bars:
-        raise NotFound(f"There are no bars of {symbol[:80]!r} in {timeframe}.")
+        raise NotFound(f"There are no bars of {shortened(symbol)} in {timeframe}.")
     return {"symbol": symbol, "timeframe": timeframe, "bars": bars}
 
 
@@ -93,9 +93,9 @@ async def _only_exchange(client: GraphClient, symbol: str) -> str:
     nodes = (await client.data(_EXCHANGES, symbol=symbol))["symbols"]["nodes"]
     names = sorted({str(node["exchangeName"]) for node in nodes})
     if not names:
-        raise NotFound(f"No exchange has {symbol[:80]!r}.")
+        raise NotFound(f"No exchange has {shortened(symbol)}.")
     if len(names) > 1:
-        raise BadUserInput(f"{symbol[:80]!r} is on {', '.join(names)}; pass one as `exchange`.", field="exchange")
+        raise BadUserInput(f"{shortened(symbol)} is on {', '.join(names)}; pass one as `exchange`.", field="exchange")
     return names[0]
 
 
@@ -110,7 +110,7 @@ def timeframe_param(params: Params) -> Timeframe:
         return Timeframe(name)
     except ValueError as error:
         known = ", ".join(Timeframe)
-        raise BadUserInput(f"`timeframe` must be one of {known}, not {name[:80]!r}.", field="timeframe") from error
+        raise BadUserInput(f"`timeframe` must be one of {known}, not {shortened(name)}.", field="timeframe") from error
 
 
 def _bar(candle: Result) -> list[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.transports.platform_ws.accounts import accounts_of
 from fullon_graphql.transports.platform_ws.graph_client import (
     GraphClient,
@@ -32,7 +32,7 @@ async def get_order_status(client: GraphClient, params: Params) -> Result:
         for order in account["liveOrders"]:
             if name == order["exOrderId"] or (order["order"] and parse_key(name) == order["order"]["orderId"]):
                 return _result(account, order)
-    raise NotFound(f"There is no report of order {name[:80]!r}.")
+    raise NotFound(f"There is no report of order {shortened(name)}.")
 
 
 async def get_queue_length(client: GraphClient, params: Params) -> Result:

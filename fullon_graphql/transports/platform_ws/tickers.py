@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from fullon_graphql.errors import NotFound
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.transports.platform_ws.graph_client import (
     GraphClient,
     Params,
@@ -30,7 +30,7 @@ _LIVE = f"""subscription ($exchange: String!, $symbols: [String!]) {{
 async def get_ticker(client: GraphClient, params: Params) -> Result:
     ticker = (await client.data(_ONE, **present_params(params, "exchange", "symbol")))["ticker"]
     if ticker is None:
-        raise NotFound(f"There is no ticker of {params['symbol']!r} on {params['exchange']!r}.")
+        raise NotFound(f"There is no ticker of {shortened(params['symbol'])} on {shortened(params['exchange'])}.")
     return _result(ticker)
 
 

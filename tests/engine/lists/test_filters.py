@@ -86,19 +86,26 @@ NAMES = {
     "timestamp": "timestamp",
     "botId": "bot_id",
 }
+
+
+def cut(value: Any) -> Any:
+    """A time cut to milliseconds, the precision of `eq`, `ne` and `in`; any other value unchanged."""
+    return value.replace(microsecond=value.microsecond // 1000 * 1000) if isinstance(value, datetime) else value
+
+
 MEANINGS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": lambda one, other: one == other,
+    "eq": lambda one, other: cut(one) == cut(other),
     "lt": lambda one, other: one < other,
     "lte": lambda one, other: one <= other,
     "gt": lambda one, other: one > other,
     "gte": lambda one, other: one >= other,
-    "in": lambda one, others: one in others,
+    "in": lambda one, others: cut(one) in map(cut, others),
 }
 POSSIBLE: dict[str, list[Any]] = {
     "symbol": list(SYMBOLS),
     "price": [0.1, 0.30000000000000004, 1e300, -2.5, 0.0],
     "finalVolume": [2.0, 1.0],
-    "timestamp": sorted({row["timestamp"] for row in ROWS.values()}),
+    "timestamp": sorted({time for row in ROWS.values() for time in (row["timestamp"], cut(row["timestamp"]))}),
     "botId": [1, 2, 3, -5],
 }
 
@@ -114,7 +121,7 @@ def comparisons(draw: Any) -> Question:
         return {field: {"isNull": wanted}}, lambda row: (row[name] is None) is wanted
     operand = draw(st.lists(possible, max_size=3) if how == "in" else possible)
     if how == "ne":
-        return {field: {"ne": operand}}, lambda row: row[name] != operand
+        return {field: {"ne": operand}}, lambda row: cut(row[name]) != cut(operand)
     return {field: {how: operand}}, lambda row: row[name] is not None and MEANINGS[how](row[name], operand)
 
 
