@@ -13,6 +13,7 @@ import strawberry
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Context, Info, Worker
+from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.streaming.broadcast import Frame
@@ -20,9 +21,10 @@ from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.streaming.sources import streamed
 
 
+@same_for_everybody
 @strawberry.type
 class Ticker:
-    """The name of a type that is everybody's; this one has a number."""
+    """A type whose objects do not depend on the caller."""
 
     number: int
     of: str = ""
