@@ -41,11 +41,12 @@ console = Console(highlight=False)
 
 def demo(
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port on 127.0.0.1.")] = 8000,
+    pages: Annotated[bool, typer.Option(help="Build GraphiQL and the desk in the background.")] = True,
 ) -> None:
     """Start PostgreSQL, Redis, a simulated market and the server with demo data. Ctrl-C stops all of them."""
     try:
         with suppress(KeyboardInterrupt), listening_socket("127.0.0.1", port) as listening:
-            _run(listening)
+            _run(listening, pages=pages)
     except EngineError as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
@@ -55,7 +56,7 @@ def demo(
     console.print("Stopped. The data is kept for the next start.")
 
 
-def _run(listening: socket) -> None:
+def _run(listening: socket, *, pages: bool) -> None:
     with running_engines(home()) as found:
         settings = _settings(found, *listening.getsockname()[:2])
         configure_logging(settings)
@@ -63,7 +64,7 @@ def _run(listening: socket) -> None:
             install_feed(settings.database_url)
             asyncio.run(_load_data(settings))
         with _published(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, listening))
+            runner.run(_serve(settings, listening, pages=pages))
 
 
 def _settings(found: Engines, host: str, port: int) -> Settings:
@@ -120,17 +121,16 @@ def _published(settings: Settings) -> Iterator[None]:
         remove_demo_env(demo_env_file())
 
 
-async def _serve(settings: Settings, listening: socket) -> None:
+async def _serve(settings: Settings, listening: socket, *, pages: bool) -> None:
     """Run the server and the simulated traders."""
     server = _DemoServer(uvicorn_config(create_app(settings), settings), lambda: _print_addresses(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     database = Database.connect(settings.database_url, "trading", settings)
     redis = connect(settings.redis_url, settings, "trading")
-    beside = [
-        asyncio.create_task(trade(database, redis, seed=settings.market_seed), name="trading"),
-        asyncio.create_task(_build_pages(server), name="pages"),
-    ]
+    beside = [asyncio.create_task(trade(database, redis, seed=settings.market_seed), name="trading")]
+    if pages:
+        beside.append(asyncio.create_task(_build_pages(server), name="pages"))
     try:
         await server.serve(sockets=[listening])
     finally:

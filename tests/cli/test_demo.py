@@ -70,7 +70,7 @@ async def demo(home: Path) -> AsyncIterator[Demo]:
     """A ready demo on `home`, terminated at the end of the block."""
     started = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "fullon_graphql.cli", "demo", "--port", "0",
+        sys.executable, "-m", "fullon_graphql.cli", "demo", "--port", "0", "--no-pages",
         env=environment(home), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None

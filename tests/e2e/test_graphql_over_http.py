@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 
 from fullon_graphql.transports.http import LARGEST_BODY, LEGACY, MODERN
-from tests.fixtures.demo import demo
+from tests.fixtures.demo import demo, demo_environment
 from tests.fixtures.server import Server
 
-__all__ = ["demo"]
+__all__ = ["demo", "demo_environment"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.fixtures.demo import demo
+from tests.fixtures.demo import demo, demo_environment
 
-__all__ = ["demo"]
+__all__ = ["demo", "demo_environment"]

@@ -151,7 +151,8 @@ export class CandleChart {
 
   /** Show the newest bars, as many as are readable. */
   showNewest(): void {
-    this.chart.timeScale().setVisibleLogicalRange({ from: this.places - 120, to: this.places + 6 });
+    const readable = Math.max(40, Math.round(this.chart.chartElement().clientWidth / 8));
+    this.chart.timeScale().setVisibleLogicalRange({ from: this.places - readable, to: this.places + 6 });
   }
 
   destroy(): void {

@@ -1,0 +1,110 @@
+"""The pages in a real browser: built once for the run, shown by the machine's Chromium, over the demo's data."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
+
+from fullon_graphql.embedded.demo.catalogue import PASSWORD
+from tests.fixtures.demo import demo, demo_environment
+from tests.fixtures.server import Server
+
+__all__ = ["demo", "demo_environment"]
+
+WEB: Final = Path(__file__).parents[2] / "web"
+
+expect.set_options(timeout=30_000)  # on a busy machine everything takes longer; nothing here measures speed
+
+_CHROMIUM: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+_ARGUMENTS: Final = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@dataclass
+class Browser:
+    """A window with its own storage, and what went wrong in it."""
+
+    context: BrowserContext
+    page: Page
+    url: str
+    problems: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    """Requests to another host than the server's."""
+
+    def watch(self, page: Page) -> None:
+        """Note what a page complains of and asks for."""
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", self._on_request)
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(message.text)
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.url, "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    async def sign_in(self, mail: str, path: str = "/desk") -> None:
+        """Sign in at the desk, and open a view of it."""
+        await self.page.goto(self.url + "/desk")
+        await self.page.get_by_label("Mail").fill(mail)
+        await self.page.get_by_label("Password").fill(PASSWORD)
+        await self.page.get_by_role("button", name="Sign in", exact=True).click()
+        await expect(self.page.get_by_role("navigation", name="Views")).to_be_visible()
+        await self.page.goto(self.url + path)
+
+
+@pytest.fixture(scope="session")
+def pages() -> None:
+    """The built pages; without them, as where npm is not reached, the tests are skipped."""
+    done = subprocess.run([sys.executable, WEB / "build.py"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"{done.stdout.strip()} {done.stderr.strip()[-300:]}")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(pages: None) -> AsyncIterator[BrowserContext]:
+    """A browser with a profile of its own."""
+    chromium = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    if chromium is None:
+        pytest.skip("there is no Chromium on this machine")
+    with TemporaryDirectory() as profile:
+        async with async_playwright() as playwright, asyncio.timeout(300):
+            context = await playwright.chromium.launch_persistent_context(
+                profile,
+                executable_path=chromium,
+                args=_ARGUMENTS,
+                headless=True,
+                viewport={"width": 1440, "height": 900},
+            )
+            try:
+                yield context
+            finally:
+                await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def browser(context: BrowserContext, demo: Server) -> Browser:
+    """A window on the demo."""
+    return open_browser(context, demo.url)
+
+
+def open_browser(context: BrowserContext, url: str) -> Browser:
+    """The window of a context, for the server at `url`."""
+    window = Browser(context, context.pages[0], url)
+    window.watch(window.page)
+    return window
