@@ -168,7 +168,7 @@ async def worker(
         stack.push_async_callback(subscriber.aclose)
         background = BackgroundTasks()
         hub = await stack.enter_async_context(Hub(subscriber, settings.redis_timeout, background))
-        changes = await stack.enter_async_context(ChangeFeed(database, settings.db_timeout))
+        changes = await stack.enter_async_context(ChangeFeed(database, redis, settings.db_timeout))
         rate_limits = RateLimiter(
             counters(redis, keys.RATE_LIMITS), settings.rate_limit_requests, settings.rate_limit_window, app_metrics
         )

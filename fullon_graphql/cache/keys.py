@@ -203,6 +203,13 @@ def candle_writes(exchange: str, symbol: str) -> str:
     return f"{PREFIX}candles:{exchange}:{symbol}"
 
 
+CHANGE_FEED = f"{PREFIX}change_feed"
+"""STREAM: the newest batches of the change feed, as its elected reader publishes them."""
+
+CHANGE_FEED_LEASE = f"{PREFIX}change_feed:lease"
+"""STRING with a time to live: the worker that reads the change feed for all workers."""
+
+
 def changes(key: str) -> str:
     """CHANNEL: announces a change of a platform's key that has no channel of its own. Subscribers read it again."""
     return f"{PREFIX}changes:{key}"

@@ -58,13 +58,17 @@ def doctor() -> None:
 
 
 @app.command("install-feed")
-def install_feed() -> None:
+def install_feed(
+    replicated: Annotated[
+        bool, typer.Option("--replicated", help="Also record rows that arrive by logical replication.")
+    ] = False,
+) -> None:
     """Install the change feed: triggers that record changes of orders, trades and logs for subscriptions.
 
-    Runs `upgrade` first, then adds one trigger to each of these tables. Nothing else is altered.
+    Runs `upgrade` first, then adds one trigger to each of these tables, or renews it. Nothing else is altered.
     """
     with _settings() as settings:
-        tables = migrate.install_feed(settings.database_url)
+        tables = migrate.install_feed(settings.database_url, replicated=replicated)
     for name in tables:
         typer.echo(f"Changes of {name} are recorded.")
     if not tables:

@@ -1,4 +1,4 @@
-"""What happened to rows: the change feed, written by triggers (see `triggers.py`), and how much of it is gone."""
+"""The change feed, written by triggers (see `triggers.py`), and the position up to which it was pruned."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from fullon_graphql.models.base import OWN_SCHEMA, Base
 
-THIS_TRANSACTION = text("((pg_current_xact_id())::text)::bigint")
-
 
 class Change(Base):
-    """One row of a watched table was created, updated or deleted. Its place in the feed is (xid, seq)."""
+    """One row of a watched table was created, updated or deleted. Its position in the feed is (xid, seq)."""
 
     __tablename__ = "changes"
     __table_args__ = {"schema": OWN_SCHEMA}
 
-    xid: Mapped[int] = mapped_column(BigInteger, primary_key=True, server_default=THIS_TRANSACTION)
-    """The transaction that did it. A number of `xid8`, kept as one that every driver knows and an index can compare."""
-    seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    """The order within a transaction. Across transactions it says nothing: it is drawn before they commit."""
+    xid: Mapped[int] = mapped_column(BigInteger, primary_key=True, server_default=text("txid_current()"))
+    """The transaction: an `xid8` as an integer, a type that every driver knows and an index can compare."""
+    seq: Mapped[int] = mapped_column(BigInteger, Identity(always=True, cache=64), primary_key=True)
+    """The order within a transaction. It says nothing about the order of transactions: sessions draw numbers ahead."""
     entity: Mapped[str]
     """Name of the table."""
     operation: Mapped[str]
     """`CREATED`, `UPDATED` or `DELETED`."""
-    key: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """The row's key columns and their values."""
+    id: Mapped[int | None] = mapped_column(BigInteger)
+    """The key of the row, if it is a single integer."""
+    key: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """The key columns of the row and their values, if `id` is null."""
     uid: Mapped[int | None] = mapped_column(BigInteger)
-    """Whose row it is, or was; null where it is nobody's, or nobody knows any more."""
+    """The owner of the row; null if it has none, or if the owner is no longer known."""
     bot_id: Mapped[int | None] = mapped_column(BigInteger)
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
 
 
 class ChangesFloor(Base):
-    """Up to where the feed has been pruned: its one row, absent while nothing has been."""
+    """The position up to which the feed was pruned, in a single row; no row if nothing was pruned."""
 
     __tablename__ = "changes_floor"
     __table_args__ = {"schema": OWN_SCHEMA}

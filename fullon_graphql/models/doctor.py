@@ -103,6 +103,11 @@ _UNTOLD = {
 
 
 def _feed(connection: Connection) -> Iterator[Difference]:
+    for table in triggers.outdated(connection):
+        consequence = "writing a row costs three times as much; fix it with `fullon-graphql db install-feed`"
+        yield Difference(
+            Severity.DEGRADES, table.removeprefix("public."), "has a change trigger of an older version", consequence
+        )
     for table in triggers.unwatched(connection):
         consequence = f"{_UNTOLD.get(table, _UNFED)}; fix it with `fullon-graphql db install-feed`"
         yield Difference(Severity.DEGRADES, table.removeprefix("public."), "has no change trigger", consequence)

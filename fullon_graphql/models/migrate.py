@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from alembic import command
 from alembic.config import Config
@@ -42,15 +43,16 @@ def upgrade(url: str) -> None:
     asyncio.run(_upgrade(url))
 
 
-def install_feed(url: str) -> list[str]:
-    """Have the changes of every watched table told; return the names of those that had no trigger before.
+def install_feed(url: str, *, replicated: bool = False) -> list[str]:
+    """Install or renew the trigger of every watched table; returns the names of the tables that were altered.
 
-    Each table is a transaction of its own, so what is done stays done when a later one is too busy.
+    With `replicated` the triggers also fire for rows that arrive by logical replication. Each table is altered in a
+    transaction of its own, so a failure leaves the earlier ones installed.
 
     Raises:
-        sqlalchemy.exc.DBAPIError: somebody held a table for too long, or the role may not do this.
+        sqlalchemy.exc.DBAPIError: a table was locked for too long, or the role lacks the right.
     """
-    return asyncio.run(_install_feed(url))
+    return asyncio.run(_install_feed(url, replicated=replicated))
 
 
 @asynccontextmanager
@@ -76,20 +78,29 @@ async def _upgrade(url: str) -> None:
         there = await connection.run_sync(triggers.tables)
         await connection.run_sync(_run_migrations)
         await connection.run_sync(triggers.renew_functions)
-        for table in triggers.CALLS.keys() - there:  # what we have made ourselves; the platform's is not altered
-            await connection.run_sync(triggers.watch, table)
+        # The tables created above, and our own. Existing tables of the platform are not altered.
+        for table in await connection.run_sync(partial(_to_install, replicated=False)):
+            if table not in there or table.startswith(f"{OWN_SCHEMA}."):
+                await connection.run_sync(triggers.watch, table)
 
 
-async def _install_feed(url: str) -> list[str]:
+async def _install_feed(url: str, *, replicated: bool) -> list[str]:
     await _upgrade(url)
     async with connect(url) as connection:
         async with connection.begin():
-            tables = await connection.run_sync(triggers.unwatched)
+            tables = await connection.run_sync(partial(_to_install, replicated=replicated))
         for table in tables:
             async with connection.begin():
                 await connection.execute(text(f"SET LOCAL lock_timeout = '{SHORT_LOCK_TIMEOUT}'"))
-                await connection.run_sync(triggers.watch, table)
+                await connection.run_sync(partial(triggers.watch, table=table, replicated=replicated))
     return tables
+
+
+def _to_install(connection: Connection, *, replicated: bool) -> list[str]:
+    needed = {*triggers.unwatched(connection), *triggers.outdated(connection)}
+    if replicated:
+        needed.update(triggers.unreplicated(connection))
+    return [table for table in triggers.FUNCTIONS if table in needed]
 
 
 async def _acquire_lock(connection: AsyncConnection) -> None:

@@ -36,7 +36,7 @@ AfterEvent = Annotated[
 def row_stream(rows: str, open_: Callable[..., Source[Any]]) -> Any:
     """A field of `Subscription` that streams row changes; `rows` begins its description."""
     description = f"{rows}: each committed change once. With `after`, all changes since that event come first."
-    return streamed(description, open_, cursor=lambda event: event.cursor, order=Position.of)
+    return streamed(description, open_, cursor=lambda event: event.cursor, order=Position.parse)
 
 
 class RowChanges(Generic[Event]):
@@ -57,7 +57,7 @@ class RowChanges(Generic[Event]):
         self._context = context
         self._entity = entity_of(row)
         self._event = event
-        self._after = None if after is None else Position.of(after)
+        self._after = None if after is None else Position.parse(after)
         self._bot_id = bot_id
         self.caught_up = False
 

@@ -1,4 +1,4 @@
-"""What the triggers note, and that they never stand in a writer's way."""
+"""What the triggers record, and that they never break a writer."""
 
 from __future__ import annotations
 
@@ -39,11 +39,19 @@ DRY_TRADE = (
 )
 
 
+KEYS = {model.__tablename__: triggers.integer_key(model) for model in triggers.WATCHED}
+
+
 def noted(url: str, entity: str) -> list[tuple[Any, ...]]:
     """What the feed says about one table: operation, key, owner and bot."""
     rows = fetch(url, "SELECT * FROM fullon_graphql.changes ORDER BY xid, seq")
     return [
-        (row["operation"], orjson.loads(row["key"]), row["uid"], row["bot_id"])
+        (
+            row["operation"],
+            orjson.loads(row["key"]) if row["key"] else {KEYS[entity]: row["id"]},
+            row["uid"],
+            row["bot_id"],
+        )
         for row in rows
         if row["entity"] == entity
     ]
@@ -116,28 +124,21 @@ def test_a_transaction_has_one_number_whatever_its_savepoints(url: str) -> None:
     assert len(fetch(url, "SELECT DISTINCT xid FROM fullon_graphql.changes")) == 1
 
 
-def test_a_transaction_notifies_once(url: str) -> None:
-    async def notifications() -> int:
-        listener = await asyncpg.connect(url)
-        heard: list[object] = []
-        last = asyncio.Event()
-        await listener.add_listener(triggers.CHANNEL, lambda *_: heard.append(_))
-        await listener.add_listener("the_end", lambda *_: last.set())
-        await asyncio.to_thread(execute, url, "BEGIN", *(ORDER.format(order_id=i) for i in range(5)), "COMMIT")
-        await asyncio.to_thread(execute, url, "NOTIFY the_end")
-        async with asyncio.timeout(20):
-            await last.wait()
-        await listener.close()
-        return len(heard)
+def test_a_row_change_does_not_notify(url: str) -> None:
+    """`pg_notify` in a writer's transaction would serialise the commits of the whole server."""
+    functions = fetch(
+        url,
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'fullon_graphql'::regnamespace AND prosrc LIKE '%pg_notify%'",
+    )
 
-    assert asyncio.run(notifications()) == 1
+    assert [row["proname"] for row in functions] == ["note_credential"]
 
 
 FORGERIES = [
-    ["INSERT INTO fullon_graphql.changes (entity, operation, key) VALUES ('orders', 'CREATED', '{}')"],
+    ["INSERT INTO fullon_graphql.changes (entity, operation, id) VALUES ('orders', 'CREATED', 1)"],
     [
         "CREATE TEMPORARY TABLE forged (uid int)",
-        "CREATE TRIGGER t AFTER INSERT ON forged FOR EACH ROW EXECUTE FUNCTION fullon_graphql.note_change('uid')",
+        "CREATE TRIGGER t AFTER INSERT ON forged FOR EACH ROW EXECUTE FUNCTION fullon_graphql.record_orders_change()",
     ],
 ]
 
@@ -159,7 +160,7 @@ def test_who_writes_needs_no_right_to_the_feed(url: str, writer: str) -> None:
     assert len(noted(url, "orders")) == 1
 
 
-@pytest.mark.parametrize("statements", FORGERIES, ids=["by hand", "by a trigger of its own"])
+@pytest.mark.parametrize("statements", FORGERIES, ids=["by hand", "by a trigger"])
 def test_who_writes_cannot_forge_a_change(url: str, writer: str, statements: list[str]) -> None:
     execute(url, f"GRANT USAGE ON SCHEMA fullon_graphql TO {writer}")
 
@@ -246,6 +247,42 @@ def test_a_trigger_that_is_gone_or_disabled_is_missed_and_mended(migrated_databa
     install_feed(migrated_database)
 
     assert unwatched(migrated_database) == []
+
+
+def test_an_existing_trigger_keeps_recording_until_it_is_renewed(migrated_database: str) -> None:
+    url = migrated_database
+    execute(
+        url,
+        f"CREATE OR REPLACE TRIGGER {triggers.TRIGGER} AFTER INSERT OR UPDATE OR DELETE ON orders "
+        "FOR EACH ROW EXECUTE FUNCTION fullon_graphql.note_change('order_id')",
+        ORDER.format(order_id=1),
+    )
+    assert [found.where for found in doctor.inspect(url) if "older version" in found.what] == ["orders"]
+
+    assert install_feed(url) == ["public.orders"]
+    execute(url, ORDER.format(order_id=2), "UPDATE orders SET uid = 3 WHERE order_id = 1")
+
+    assert noted(url, "orders") == [
+        ("CREATED", {"order_id": 1}, 2, 7), ("CREATED", {"order_id": 2}, 2, 7),
+        ("DELETED", {"order_id": 1}, 2, 7), ("CREATED", {"order_id": 1}, 3, 7),
+    ]  # fmt: skip
+    assert install_feed(url) == []
+
+
+def test_rows_that_arrive_by_replication_are_recorded_on_request(migrated_database: str) -> None:
+    url = migrated_database
+    as_applied = "SET session_replication_role = replica"  # how the worker of a subscription writes
+    execute(url, USER.format(uid=2), SESSION.format(uid=2), as_applied, ORDER.format(order_id=1))
+    assert noted(url, "orders") == []
+
+    assert set(install_feed(url, replicated=True)) == set(triggers.FUNCTIONS)
+    execute(url, as_applied, ORDER.format(order_id=2), "UPDATE users SET password = 'new' WHERE uid = 2")
+
+    assert noted(url, "orders") == [("CREATED", {"order_id": 2}, 2, 7)]
+    [session] = fetch(url, "SELECT reason FROM fullon_graphql.sessions")
+    assert session["reason"] == "password changed"
+    upgrade(url)
+    assert install_feed(url, replicated=True) == []
 
 
 def unwatched(url: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""The change feed as it happens: one reader per process, however many listen.
+"""The change feed of one worker: one reader, however many subscribers.
 
-PostgreSQL's notifications say when to look. Where to look from, the reader knows itself, so that neither a lost
-notification nor a lost connection loses a change, or doubles one.
+The reader polls while there is a subscriber and stops after the last one. As the leader of the relay it reads the
+table, otherwise it receives the leader's batches. Its position is the cursor of what was delivered, so a lost
+connection or message neither loses a change nor doubles one.
 """
 
 from __future__ import annotations
@@ -15,71 +16,41 @@ from typing import Final, Self
 
 import asyncpg
 import structlog
+from redis.asyncio import Redis
 
 from fullon_graphql.database import Database
-from fullon_graphql.errors import CursorExpired, FullonError, ServiceUnavailable
+from fullon_graphql.errors import CursorExpired, ServiceUnavailable
 from fullon_graphql.models import triggers
-from fullon_graphql.services.change_feed.table import BATCH, EDGE, READ_ALL, Change, Interest, Position, Reading, stored
+from fullon_graphql.services.change_feed.mailbox import Mailboxes
+from fullon_graphql.services.change_feed.relay import Relay
+from fullon_graphql.services.change_feed.table import EDGE, Batch, Change, Interest, Position, read_batch, stored
 
 log = structlog.get_logger(__name__)
 
-IDLE_PAUSE: Final = 5.0
-"""Seconds until the reader looks although nothing was notified."""
-FIRST_PAUSE: Final = 0.02
-SLOWEST_PAUSE: Final = 2.0
-"""Seconds between looks for what an older transaction holds up, and between attempts to connect: doubled each time."""
-MAILBOX_SIZE: Final = 2_000
-"""Unread changes that are kept for one listener. One that is further behind reads them from the table."""
-
-
-class Mailbox:
-    """What one listener has yet to read of what has come since `start`."""
-
-    def __init__(self, interest: Interest, start: Position) -> None:
-        self.upto = start
-        """Everything up to here that is of interest has been put in."""
-        self._interest = interest
-        self._unread: list[Change] = []
-        self._full = False
-        self._failure: FullonError | None = None
-        self._arrived = asyncio.Event()
-
-    def put(self, changes: Sequence[Change], upto: Position) -> None:
-        """Keep what is of interest. Once something had no room, nothing more is taken."""
-        wanted = [change for change in changes if self._interest.covers(change)]
-        self._full = self._full or len(self._unread) + len(wanted) > MAILBOX_SIZE
-        if not self._full:
-            self._unread += wanted
-            self.upto = upto
-        if wanted:
-            self._arrived.set()
-
-    def fail(self, failure: FullonError) -> None:
-        """Let the listener end with an error."""
-        self._failure = failure
-        self._arrived.set()
-
-    async def take(self) -> list[Change]:
-        """Wait for changes and take them; none where the mailbox is full, and empty by now."""
-        if not self._full:
-            await self._arrived.wait()
-        if self._failure:
-            raise self._failure
-        self._arrived.clear()
-        taken, self._unread = self._unread, []
-        return taken
+BUSY_PAUSE: Final = 0.01
+QUIET_PAUSE: Final = 0.03
+"""Seconds between two polls, shortly after a change and otherwise."""
+BUSY_SECONDS: Final = 1.0
+"""Seconds after a change in which the shorter pause applies."""
+FIRST_RETRY: Final = 0.02
+SLOWEST_RETRY: Final = 2.0
+"""Seconds between attempts to connect to the database, doubled each time."""
 
 
 class ChangeFeed:
-    """Use as a context manager around the life of the process; `follow` inside it."""
+    """Use as a context manager around the life of the worker; `follow` inside it."""
 
-    def __init__(self, database: Database, patience: float) -> None:
+    def __init__(self, database: Database, redis: Redis, timeout_seconds: float) -> None:
         self._database = database
-        self._patience = patience
-        self._mailboxes: set[Mailbox] = set()
+        self._relay = Relay(redis)
+        self._timeout_seconds = timeout_seconds
+        self._mailboxes = Mailboxes()
+        self._followers = 0
+        self._wanted = asyncio.Event()
         self._position: Position | None = None
         self._started = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
+        self._busy_until = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,107 +62,130 @@ class ChangeFeed:
             self._reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._reader
+            await self._relay.resign()
 
     @property
     def listeners(self) -> int:
-        """How many follow the feed."""
+        """Number of subscribers that wait for new changes."""
         return len(self._mailboxes)
 
     async def follow(self, interest: Interest, after: Position | None = None) -> AsyncGenerator[Sequence[Change], None]:
-        """Every change of `interest` once, in order: all since `after`, else from now on.
+        """Every change of `interest` once and in order: all changes after `after`, or all new ones.
 
-        Nothing at all is yielded where all has been told that was there before; what follows has just happened.
+        An empty sequence is yielded once the stored changes have been delivered; all later ones are new.
 
-        A listener that is slower than the changes come costs bounded memory: what has no room for it in memory is read
-        from the table when it gets there.
+        A slow subscriber uses bounded memory: changes that do not fit into its mailbox are read from the table.
 
         Raises:
-            CursorExpired: what comes after the position has been pruned.
-            ServiceUnavailable: the database does not answer, or nobody tells of this table's changes.
+            CursorExpired: changes after the position were pruned.
+            ServiceUnavailable: the database does not answer, or the table has no trigger.
         """
-        await self._refuse_unwatched(triggers.qualified(interest.table))
-        start = await self._where_we_are()
-        position = after or start
-        while True:
-            with self._mailbox(interest) as mailbox:
-                # What comes into the mailbox meanwhile may be read here as well; it is left out below.
-                while found := await stored(self._database, interest, position):
-                    yield found
-                    position = found[-1].position
-                yield ()
-                while taken := await mailbox.take():
-                    if fresh := [change for change in taken if change.position > position]:
-                        yield fresh
-                position = max(position, mailbox.upto)
+        await self._require_trigger(triggers.qualified(interest.table))
+        with self._follower():
+            start = await self._current_position()
+            position = after or start
+            while True:
+                assert self._position is not None, "it has a follower"
+                with self._mailboxes.opened(interest, self._position) as mailbox:
+                    # Changes that reach the mailbox meanwhile may be read here too; they are left out below.
+                    while found := await stored(self._database, interest, position):
+                        yield found
+                        position = found[-1].position
+                    yield ()
+                    while taken := await mailbox.take():
+                        if fresh := [change for change in taken if change.position > position]:
+                            yield fresh
+                    position = max(position, mailbox.upto)
 
-    async def _refuse_unwatched(self, table: str) -> None:
+    async def _require_trigger(self, table: str) -> None:
         if not await self._database.records(triggers.IS_WATCHED, table):
-            message = f"Nothing tells of changes in `{table}`. An operator mends it: fullon-graphql db install-feed"
+            message = f"Changes of `{table}` are not recorded. Run `fullon-graphql db install-feed`."
             raise ServiceUnavailable("postgres", message)
 
-    async def _where_we_are(self) -> Position:
-        """Where the reader is; it is started by the first who asks."""
+    @contextmanager
+    def _follower(self) -> Iterator[None]:
+        """Keep the reader running during the block."""
+        self._followers += 1
+        self._wanted.set()
         if self._reader is None:
-            self._reader = asyncio.create_task(self._keep_reading(), name="change feed")
+            self._reader = asyncio.create_task(self._run(), name="change feed")
         try:
-            async with asyncio.timeout(self._patience):
+            yield
+        finally:
+            self._followers -= 1
+            if not self._followers:
+                self._wanted.clear()
+
+    async def _current_position(self) -> Position:
+        """The reader's position, once it has started."""
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
                 await self._started.wait()
         except TimeoutError as error:
             raise ServiceUnavailable("postgres") from error
-        assert self._position is not None, "it has started"
+        assert self._position is not None, "the reader has started"
         return self._position
 
-    @contextmanager
-    def _mailbox(self, interest: Interest) -> Iterator[Mailbox]:
-        """A mailbox for everything from where the reader is now."""
-        assert self._position is not None, "it has started"
-        mailbox = Mailbox(interest, self._position)
-        self._mailboxes.add(mailbox)
-        try:
-            yield mailbox
-        finally:
-            self._mailboxes.discard(mailbox)
-
-    async def _keep_reading(self) -> None:
-        pause = FIRST_PAUSE
+    async def _run(self) -> None:
+        clock, pause = asyncio.get_running_loop().time, FIRST_RETRY
         while True:
+            await self._wanted.wait()
+            begin = clock()
             try:
                 async with self._database.dedicated_connection("changes") as connection:
-                    pause = FIRST_PAUSE
-                    await self._read(connection)
-            except Exception as error:  # whatever it is, all who listen depend on the next attempt
+                    await self._read_while_wanted(connection)
+            except Exception as error:  # any error: all subscribers depend on the next attempt
                 log.warning("changes.disconnected", error=repr(error), listeners=self.listeners)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, SLOWEST_PAUSE)
+                pause = FIRST_RETRY if clock() > begin + SLOWEST_RETRY else min(pause * 2, SLOWEST_RETRY)
+                await asyncio.sleep(pause)
 
-    async def _read(self, connection: asyncpg.Connection) -> None:
-        """Look, tell, and wait for the next reason to look, until the connection breaks."""
-        news = asyncio.Event()
-        await connection.add_listener(triggers.CHANNEL, lambda *_: news.set())
-        connection.add_termination_listener(lambda *_: news.set())
-        self._position = self._position or Position(await connection.fetchval(EDGE), 0)
+    async def _read_while_wanted(self, connection: asyncpg.Connection) -> None:
+        """Deliver changes until the last subscriber leaves or the connection breaks."""
+        await self._relay.campaign()
+        if self._position is None:
+            self._position = Position(await connection.fetchval(EDGE), 0)
         self._started.set()
-        pause = FIRST_PAUSE
-        while True:
-            news.clear()
-            pending = await self._tell_what_is_new(connection)
-            pause = min(pause * 2, SLOWEST_PAUSE) if pending else FIRST_PAUSE
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause if pending else IDLE_PAUSE):
-                    await news.wait()
+        while self._followers:
+            if self._relay.is_leader:
+                batch = await self._read_table(connection)
+                await self._relay.publish(batch)
+                await self._pause(batch)
+            elif self._relay.is_alone:
+                await self._pause(await self._read_table(connection))
+                await self._relay.retry()
+            else:
+                batch_received = await self._relay.receive()
+                if batch_received is None or batch_received.after > self._position:
+                    await self._read_table(connection)
+                else:
+                    self._deliver(batch_received)
+        self._started.clear()
+        self._position = None
+        await self._relay.resign()
 
-    async def _tell_what_is_new(self, connection: asyncpg.Connection) -> bool:
-        """Put everything new into the mailboxes; True where there is more that may not be told yet."""
-        while True:
-            assert self._position is not None, "it has started"
-            try:
-                reading = Reading.of(await connection.fetch(READ_ALL, *self._position))
-            except CursorExpired as failure:  # nobody could be reached for longer than changes are kept
-                reading = Reading([], Position(await connection.fetchval(EDGE), 0), pending=False)
-                for mailbox in self._mailboxes:
-                    mailbox.fail(failure)
-            self._position = reading.upto
-            for mailbox in self._mailboxes:
-                mailbox.put(reading.changes, reading.upto)
-            if len(reading.changes) < BATCH:
-                return reading.pending
+    async def _read_table(self, connection: asyncpg.Connection) -> Batch:
+        """Read the next batch from the table and deliver it."""
+        assert self._position is not None, "the reader has started"
+        try:
+            batch = await read_batch(connection, self._position)
+        except CursorExpired as failure:  # disconnected for longer than changes are kept
+            edge = Position(await connection.fetchval(EDGE), 0)
+            batch = Batch(edge, edge, [])
+            self._mailboxes.fail(failure)
+            self._position = edge
+        self._deliver(batch)
+        return batch
+
+    def _deliver(self, batch: Batch) -> None:
+        """Deliver the changes of a batch that begins at or before the current position."""
+        assert self._position is not None, "the reader has started"
+        after, self._position = self._position, max(self._position, batch.upto)
+        self._mailboxes.deliver([change for change in batch.changes if change.position > after], after, self._position)
+
+    async def _pause(self, batch: Batch) -> None:
+        """Wait until the next poll: not at all after a full batch."""
+        now = asyncio.get_running_loop().time()
+        if batch.changes:
+            self._busy_until = now + BUSY_SECONDS
+        if not batch.is_full:
+            await asyncio.sleep(BUSY_PAUSE if now < self._busy_until else QUIET_PAUSE)

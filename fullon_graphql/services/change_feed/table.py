@@ -1,17 +1,16 @@
-"""The change feed as it stands in the database: what a change is, where it stands, and what comes after it.
+"""The change feed in the database: changes, their positions, and the statements that read them.
 
-A number from a sequence is drawn before its transaction commits, so the newest number is no place to go on from: one
-below it may still appear. Every transaction below the oldest that is running has ended for good, though. What is read
-here is below that one, in the order of (transaction, number), and nothing ever appears before it.
+A sequence number is drawn before its transaction commits, so a smaller number may appear after a larger one. All
+transactions below the oldest running one have ended, though. Only their changes are read, ordered by (transaction,
+number), so no change ever appears before a position that was read.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
@@ -20,12 +19,15 @@ import asyncpg
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, CursorExpired, shortened
 from fullon_graphql.models import OWN_SCHEMA, Base
+from fullon_graphql.models.triggers import WATCHED, integer_key
 
 BATCH: Final = 500
-"""Changes that one statement reads, at most."""
+"""Most changes that one statement reads."""
 
 _CURSOR = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16})")
 _LARGEST = 2**63 - 1
+_OBJECT_BYTES = 300
+_INTEGER_KEYS: Mapping[str, str] = {model.__tablename__: integer_key(model) or "" for model in WATCHED}
 
 
 class ChangeKind(StrEnum):
@@ -35,22 +37,22 @@ class ChangeKind(StrEnum):
 
 
 class Position(NamedTuple):
-    """A place in the feed: the transaction, and the number within it. They compare as changes follow each other."""
+    """A position in the feed: transaction and sequence number. Positions compare in the order of changes."""
 
     xid: int
     seq: int
 
     @property
     def cursor(self) -> str:
-        """The position as clients know it."""
+        """The position as text for clients."""
         return f"{self.xid:x}-{self.seq:x}"
 
     @classmethod
-    def of(cls, cursor: str) -> Self:
-        """The position behind a cursor.
+    def parse(cls, cursor: str) -> Self:
+        """The position of a cursor.
 
         Raises:
-            BadUserInput: it is no cursor of a stream.
+            BadUserInput: the text is not a cursor of a stream.
         """
         found = _CURSOR.fullmatch(cursor)
         position = cls(int(found[1], 16), int(found[2], 16)) if found else cls(-1, -1)
@@ -71,38 +73,42 @@ class Change:
     """Name of the table."""
     kind: ChangeKind
     key: dict[str, Any]
-    """The values of the key columns as JSON has them, fractions as text: so they stay exact."""
+    """The key columns and their JSON values, with fractions as text, which keeps them exact."""
     uid: int | None
-    """Whose row it is, or was."""
+    """The owner of the row."""
     bot_id: int | None
-    at: datetime
 
     @classmethod
-    def read(cls, record: asyncpg.Record) -> Self:
-        """The change in one row of the feed."""
+    def from_record(cls, record: asyncpg.Record) -> Self:
+        """The change of one row of the feed."""
+        entity, key = record["entity"], record["key"]
         return cls(
             Position(record["xid"], record["seq"]),
-            record["entity"],
+            entity,
             ChangeKind(record["operation"]),
-            json.loads(record["key"], parse_float=str),
+            {_INTEGER_KEYS[entity]: record["id"]} if key is None else json.loads(key, parse_float=str),
             record["uid"],
             record["bot_id"],
-            record["at"],
         )
+
+    @property
+    def size(self) -> int:
+        """Approximate memory of the change, in bytes."""
+        return _OBJECT_BYTES + sum(len(value) for value in self.key.values() if isinstance(value, str))
 
 
 @dataclass(frozen=True, slots=True)
 class Interest:
-    """Which changes somebody listens to."""
+    """The changes that a subscriber receives."""
 
     table: type[Base]
     uid: int | None = None
-    """Whose; None for everybody's."""
+    """The owner of the rows; None for all rows."""
     bot_id: int | None = None
-    """Of which bot; None for all."""
+    """The bot of the rows; None for all rows."""
 
     def covers(self, change: Change) -> bool:
-        """Whether it is one of them."""
+        """True if the subscriber receives the change."""
         return (
             change.entity == self.table.__tablename__
             and self.uid in {None, change.uid}
@@ -112,12 +118,11 @@ class Interest:
 
 _READ = f"""
     SELECT edge.running,
-        EXISTS (SELECT FROM {OWN_SCHEMA}.changes WHERE xid >= edge.running) AS pending,
         $1 > edge.running OR EXISTS (SELECT FROM {OWN_SCHEMA}.changes_floor WHERE (xid, seq) > ($1, $2)) AS expired,
         found.*
     FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS running) AS edge
     LEFT JOIN LATERAL (
-        SELECT * FROM {OWN_SCHEMA}.changes
+        SELECT xid, seq, entity, operation, id, key, uid, bot_id FROM {OWN_SCHEMA}.changes
         WHERE (xid, seq) > ($1, $2) AND xid < edge.running {{condition}}
         ORDER BY xid, seq LIMIT {BATCH}
     ) AS found ON true
@@ -125,9 +130,9 @@ _READ = f"""
 """  # noqa: S608  # the schema's name is a constant of ours
 
 EDGE: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-"""The oldest transaction that is running: where to go on from for whoever wants only what comes from now on."""
+"""The oldest running transaction: the position from which only later changes follow."""
 
-READ_ALL: Final = _READ.format(condition="")
+_READ_ALL: Final = _READ.format(condition="")
 _READ_SOME: Final = _READ.format(
     condition="""
         AND entity = $3 AND ($4::bigint IS NULL OR uid = $4) AND ($5::bigint IS NULL OR bot_id = $5)"""
@@ -135,35 +140,42 @@ _READ_SOME: Final = _READ.format(
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What one look at the feed has found."""
+class Batch:
+    """All changes after one position and up to another."""
 
-    changes: list[Change]
+    after: Position
     upto: Position
-    """Where to go on from: everything up to here is in `changes`."""
-    pending: bool
-    """True where there are changes that may not be told yet, because an older transaction is still running."""
+    changes: Sequence[Change]
 
-    @classmethod
-    def of(cls, records: Sequence[asyncpg.Record]) -> Self:
-        """What the records of `READ_ALL` say.
+    @property
+    def is_full(self) -> bool:
+        """True if more changes may follow at once."""
+        return len(self.changes) >= BATCH
 
-        Raises:
-            CursorExpired: what comes next has been pruned.
-        """
-        first = records[0]
-        if first["expired"]:
-            raise CursorExpired
-        changes = [Change.read(record) for record in records if record["seq"] is not None]
-        upto = changes[-1].position if len(changes) == BATCH else Position(first["running"], 0)
-        return cls(changes, upto, first["pending"])
+
+async def read_batch(connection: asyncpg.Connection, after: Position) -> Batch:
+    """The changes of all tables after a position.
+
+    Raises:
+        CursorExpired: changes after the position were pruned, or it is of another database.
+    """
+    records = await connection.fetch(_READ_ALL, *after)
+    changes = _changes(records)
+    upto = changes[-1].position if len(changes) == BATCH else Position(records[0]["running"], 0)
+    return Batch(after, max(after, upto), changes)
 
 
 async def stored(database: Database, interest: Interest, after: Position) -> list[Change]:
-    """The first changes after a position, none where there are no more.
+    """The first changes of `interest` after a position; empty if there are none.
 
     Raises:
-        CursorExpired: `after` is older than what is kept, or of another database.
+        CursorExpired: changes after the position were pruned, or it is of another database.
     """
     values = (*after, interest.table.__tablename__, interest.uid, interest.bot_id)
-    return Reading.of(await database.records(_READ_SOME, *values)).changes
+    return _changes(await database.records(_READ_SOME, *values))
+
+
+def _changes(records: Sequence[asyncpg.Record]) -> list[Change]:
+    if records[0]["expired"]:
+        raise CursorExpired
+    return [Change.from_record(record) for record in records if record["seq"] is not None]

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from fullon_graphql.database import Database
@@ -38,10 +39,13 @@ async def kept(database: Database) -> list[int]:
     return [row.xid for row in rows]
 
 
-async def after(database: Database, xid: int) -> int:
+async def after(database: Database, redis: Redis, xid: int) -> int:
     """The transaction of the first change after this one."""
     [row] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = :xid"), {"xid": xid})
-    async with ChangeFeed(database, 60) as feed, aclosing(feed.follow(ORDERS, Position(row.xid, row.seq))) as batches:
+    async with (
+        ChangeFeed(database, redis, 60) as feed,
+        aclosing(feed.follow(ORDERS, Position(row.xid, row.seq))) as batches,
+    ):
         return (await anext(batches))[0].position.xid
 
 
@@ -89,28 +93,28 @@ async def test_many_changes_are_forgotten_in_bounded_batches(
     assert batches == [5_000, 5_000, 2_000, 0]
 
 
-async def test_a_stream_goes_on_exactly_from_where_the_feed_begins(database: Database) -> None:
+async def test_a_stream_continues_exactly_at_the_beginning_of_the_pruned_feed(database: Database, redis: Redis) -> None:
     await add(database, 1, 1, hours=73)
     await add(database, 2, 3, hours=1)
     [first] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = 1"))
     await prune(database, 72, EVERYTHING)
 
-    async with ChangeFeed(database, 60) as feed:
+    async with ChangeFeed(database, redis, 60) as feed:
         async with aclosing(feed.follow(ORDERS, Position(first.xid, first.seq))) as batches:
             assert [change.position.xid for change in await anext(batches)] == [2, 3]
         with pytest.raises(CursorExpired):
             await anext(feed.follow(ORDERS, Position(0, 1)))
 
 
-async def test_a_cursor_of_what_is_forgotten_is_refused_and_never_answered_with_a_hole(database: Database) -> None:
+async def test_a_cursor_before_the_pruned_part_is_refused(database: Database, redis: Redis) -> None:
     await add(database, 1, 4, hours=73)
-    assert await after(database, 1) == 2
+    assert await after(database, redis, 1) == 2
     [first] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = 1"))
     await add(database, 5, 5, hours=1)
 
     await prune(database, 72, EVERYTHING)
 
-    async with ChangeFeed(database, 60) as feed:
+    async with ChangeFeed(database, redis, 60) as feed:
         with pytest.raises(CursorExpired):
             await anext(feed.follow(ORDERS, Position(first.xid, first.seq)))
 

@@ -15,13 +15,13 @@ positions = st.builds(Position, numbers, numbers)
 
 @given(positions)
 def test_a_cursor_leads_back_to_its_position(position: Position) -> None:
-    assert Position.of(position.cursor) == position
+    assert Position.parse(position.cursor) == position
 
 
 @given(st.text().filter(lambda text: not re.fullmatch("[0-9a-f]{1,16}-[0-9a-f]{1,16}", text)))
 def test_whatever_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadUserInput) as refusal:
-        Position.of(text)
+        Position.parse(text)
     assert refusal.value.field == "after"
 
 
@@ -30,4 +30,4 @@ def test_whatever_is_no_cursor_is_refused(text: str) -> None:
 )
 def test_what_looks_like_a_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadUserInput):
-        Position.of(text)
+        Position.parse(text)
