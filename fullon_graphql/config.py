@@ -18,6 +18,9 @@ INSECURE_SECRET = "insecure-development-secret-do-not-use"  # noqa: S105  # publ
 """Default of JWT_SECRET_KEY. Only the demo accepts it."""
 
 
+DEFAULT_TICKER_MAX_AHEAD = 60.0
+
+
 class Settings(BaseSettings):
     """Every setting, with the platform's defaults."""
 
@@ -53,6 +56,10 @@ class Settings(BaseSettings):
         default=2.0,
         gt=0,
         description="Seconds between polls for changes that other programs have written without a message.",
+    )
+
+    ticker_max_ahead: float = Field(
+        default=DEFAULT_TICKER_MAX_AHEAD, ge=0, description="Seconds a ticker may be ahead of the clock."
     )
 
     # Identity

@@ -1,33 +1,36 @@
-"""Live balances and positions of exchange accounts, as the platform keeps them."""
+"""Live balances and positions of exchange accounts, in the platform's layout."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-import orjson
-import structlog
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
-from fullon_graphql.cache.reading import read_time
+from fullon_graphql.cache.reading import (
+    UnreadableError,
+    execute,
+    is_text,
+    leave_out,
+    parse_number,
+    parse_object,
+    parse_time,
+)
 
-log = structlog.get_logger(__name__)
-
-Held = TypeVar("Held")
+Entry = TypeVar("Entry", "Balance", "Position")
 
 BALANCES_TIME = "date"
 POSITIONS_TIME = "timestamp"
-"""Beside the currencies (symbols) of an account lies one key that is none: the time of the last write."""
+"""The key in the object of an account that is no currency (symbol): the time of the last write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account holds of one currency. `updated_at` is when the account was last written (UTC)."""
+    """The balance of an account in one currency. `updated_at` is the last write of the account (UTC)."""
 
     ex_id: int
     currency: str
@@ -39,7 +42,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What an account holds of one symbol: `volume` in base currency, below zero for a short; `cost` in quote."""
+    """A position of an account: `volume` in base currency, negative for a short; `cost` in quote currency."""
 
     ex_id: int
     symbol: str
@@ -52,20 +55,20 @@ class Position:
 
     @property
     def side(self) -> str | None:
-        """`long`, `short`, or None for an empty position. The platform stores only the sign of the volume."""
+        """`long`, `short`, or None for an empty position; the platform stores the sign of the volume only."""
         if self.volume == 0:
             return None
         return "long" if self.volume > 0 else "short"
 
 
 async def read_balances(redis: Redis, ex_ids: Sequence[int]) -> dict[int, list[Balance]]:
-    """The balances of many accounts in one round trip; an account nobody has written has an empty list."""
+    """The balances of many accounts in one round trip; empty for an account that was never written."""
     accounts = await _read(redis, keys.ACCOUNTS, ex_ids)
     return {ex_id: _balances(ex_id, account) for ex_id, account in accounts.items()}
 
 
 async def read_positions(redis: Redis, ex_ids: Sequence[int]) -> dict[int, list[Position]]:
-    """The positions of many accounts in one round trip; an account nobody has written has an empty list."""
+    """The positions of many accounts in one round trip; empty for an account that was never written."""
     accounts = await _read(redis, keys.POSITIONS, ex_ids)
     return {ex_id: _positions(ex_id, account) for ex_id, account in accounts.items()}
 
@@ -76,9 +79,9 @@ async def write(
     positions: Mapping[int, Iterable[Position]],
     now: datetime | None = None,
 ) -> None:
-    """Replace what is stored of each account named, and say so, in one round trip.
+    """Replace the balances and positions of these accounts, and announce it, in one round trip.
 
-    An account without positions loses its field.
+    The field of an account without positions is deleted.
     """
     written = (now or datetime.now(UTC)).isoformat()
     async with redis.pipeline(transaction=False) as pipeline:
@@ -98,48 +101,52 @@ async def write(
 async def _read(redis: Redis, key: str, ex_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     if not ex_ids:
         return {}
-    texts = cast("list[str | None]", await redis.hmget(key, [str(ex_id) for ex_id in ex_ids]))
-    return {ex_id: _object(key, ex_id, text) for ex_id, text in zip(ex_ids, texts, strict=True)}
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hmget(key, [str(ex_id) for ex_id in ex_ids])
+        [stored] = await execute(pipeline)
+    texts = stored or [None] * len(ex_ids)
+    return {ex_id: _parse_account(key, ex_id, text) for ex_id, text in zip(ex_ids, texts, strict=True)}
 
 
-def _object(key: str, ex_id: int, text: str | None) -> dict[str, Any]:
-    """The JSON object of one account; an unreadable one is logged and empty, so that it does not spoil the others."""
+def _parse_account(key: str, ex_id: int, text: str | None) -> dict[str, Any]:
     try:
-        value = orjson.loads(text or "{}")
-    except ValueError as error:
-        log.warning("account.unreadable", key=key, ex_id=ex_id, error=repr(error))
+        return parse_object(text)
+    except UnreadableError as error:
+        leave_out("account", error, key=key, ex_id=ex_id)
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _balances(ex_id: int, account: Mapping[str, Any]) -> list[Balance]:
-    updated_at = read_time(account.get(BALANCES_TIME))
+    updated_at = parse_time(account.get(BALANCES_TIME))
 
-    def balance(currency: str, held: Mapping[str, Any]) -> Balance:
-        numbers = {name: _number(held, name) for name in ("total", "free", "used")}
+    def balance(currency: str, values: Mapping[str, Any]) -> Balance:
+        numbers = {name: _number(values, name) for name in ("total", "free", "used")}
         return Balance(ex_id, currency, **numbers, updated_at=updated_at)
 
-    return _readable(ex_id, account, balance)
+    return _entries(ex_id, account, balance)
 
 
 def _positions(ex_id: int, account: Mapping[str, Any]) -> list[Position]:
-    def position(symbol: str, held: Mapping[str, Any]) -> Position:
-        numbers = {name: _number(held, name) for name in ("volume", "cost", "price", "fee", "count")}
-        return Position(ex_id, symbol, **numbers, timestamp=read_time(held.get("timestamp")))
+    def position(symbol: str, values: Mapping[str, Any]) -> Position:
+        numbers = {name: _number(values, name) for name in ("volume", "cost", "price", "fee", "count")}
+        return Position(ex_id, symbol, **numbers, timestamp=parse_time(values.get("timestamp")))
 
-    return _readable(ex_id, account, position)
+    return _entries(ex_id, account, position)
 
 
-def _readable(ex_id: int, account: Mapping[str, Any], make: Callable[[str, Mapping[str, Any]], Held]) -> list[Held]:
-    """What `make` makes of the entries of an account; one that is not numbers is logged and left out, never zero."""
-    made = []
-    for name, held in account.items():
-        if isinstance(held, dict):
-            try:
-                made.append(make(name, held))
-            except (TypeError, ValueError) as error:
-                log.warning("account.entry_unreadable", ex_id=ex_id, entry=name, error=repr(error))
-    return made
+def _entries(ex_id: int, account: Mapping[str, Any], parse: Callable[[str, Mapping[str, Any]], Entry]) -> list[Entry]:
+    """The parsed entries of an account. One with a broken number is left out, since its values would be wrong."""
+    entries = []
+    for name, values in account.items():
+        if not isinstance(values, dict):
+            continue
+        try:
+            if not is_text(name):
+                raise UnreadableError("not UTF-8")
+            entries.append(parse(name, values))
+        except UnreadableError as error:
+            leave_out("account_entry", error, ex_id=ex_id, entry=name)
+    return entries
 
 
 def _encode_balances(balances: Iterable[Balance], written: str) -> str:
@@ -163,9 +170,14 @@ def _encode_position(position: Position) -> dict[str, float | None]:
     }
 
 
-def _number(held: Mapping[str, Any], name: str) -> float:
-    """A number of an entry; one that the platform has left out is zero."""
-    number = float(held.get(name) or 0)
-    if not math.isfinite(number):
-        raise ValueError(f"{name} is {number}")
+def _number(values: Mapping[str, Any], name: str) -> float:
+    """A number of an entry; 0 if it is absent or null.
+
+    Raises:
+        UnreadableError: it is not a finite number.
+    """
+    value = values.get(name)
+    number = parse_number(0 if value is None else value)
+    if number is None:
+        raise UnreadableError(f"`{name}` is not a finite number")
     return number

@@ -1,24 +1,32 @@
-"""What bots leave in Redis: what they say about themselves, and which instruments they keep to themselves."""
+"""What bots write to Redis: their status, and the instruments they claim for themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-import structlog
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
-from fullon_graphql.cache.reading import read_key, read_number, read_object, read_text, read_time
-
-log = structlog.get_logger(__name__)
+from fullon_graphql.cache.reading import (
+    UnreadableError,
+    as_data,
+    execute,
+    leave_out,
+    parse_key,
+    parse_number,
+    parse_object,
+    parse_text,
+    parse_time,
+    texts,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedStatus:
-    """What a bot last said about one of its feeds. `data` is all of it; the rest is what bots usually say, or None."""
+    """The status of a bot in one of its feeds. `data` is the whole object; the other fields are its usual values."""
 
     bot_id: int
     data: Mapping[str, Any]
@@ -32,7 +40,7 @@ class FeedStatus:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A bot keeps an instrument of an account to itself; `since` (UTC) is noted only while it opens a position."""
+    """A bot's claim of an instrument of an account; `since` (UTC) is known only while it opens a position."""
 
     ex_id: int
     symbol: str
@@ -42,36 +50,38 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """All claims there are: `blocks` keep other bots away, `openings` say that a position is just being opened."""
+    """All claims: `blocks` exclude other bots, `openings` are positions that are being opened."""
 
     blocks: Sequence[Claim]
     openings: Sequence[Claim]
 
 
 async def read_statuses(redis: Redis, bot_ids: Sequence[int]) -> list[list[FeedStatus]]:
-    """What each bot says, by feed number, in one round trip. A bot that says nothing readable has an empty list."""
+    """The statuses of each bot, by feed number, in one round trip; empty for a bot without a readable status."""
     if not bot_ids:
         return []
-    texts = cast("list[str | None]", await redis.hmget(keys.BOT_STATUS, [str(bot_id) for bot_id in bot_ids]))
-    return [_statuses(bot_id, text) for bot_id, text in zip(bot_ids, texts, strict=True)]
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hmget(keys.BOT_STATUS, [str(bot_id) for bot_id in bot_ids])
+        [stored] = await execute(pipeline)
+    return [_statuses(bot_id, text) for bot_id, text in zip(bot_ids, stored or [None] * len(bot_ids), strict=True)]
 
 
 async def read_claims(redis: Redis) -> Claims:
-    """The blocked instruments and the positions that are being opened, by account and symbol, in one round trip."""
+    """The claims of all bots, by account and symbol, in one round trip."""
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(keys.BLOCKED_EXCHANGES)
         pipeline.hgetall(keys.OPENING_POSITIONS)
-        blocks, openings = await pipeline.execute()
+        blocks, openings = await execute(pipeline)
     return Claims(_claims(blocks), _claims(openings))
 
 
 def _statuses(bot_id: int, text: str | None) -> list[FeedStatus]:
     try:
-        feeds = read_object(text)
-    except ValueError as error:
-        log.warning("bot_status.unreadable", bot_id=bot_id, error=repr(error))
+        feeds = as_data(parse_object(text))
+    except UnreadableError as error:
+        leave_out("bot_status", error, bot_id=bot_id)
         return []
-    found = (_status(bot_id, read_key(name), data) for name, data in feeds.items() if isinstance(data, dict))
+    found = (_status(bot_id, parse_key(name), data) for name, data in feeds.items() if isinstance(data, dict))
     return sorted(found, key=lambda status: (status.feed_num is None, status.feed_num or 0))
 
 
@@ -81,24 +91,24 @@ def _status(bot_id: int, feed_num: int | None, data: dict[str, Any]) -> FeedStat
         bot_id=bot_id,
         data=data,
         feed_num=feed_num,
-        status=read_text(data.get("status")),
-        symbol=read_text(symbols[0] if symbols and isinstance(symbols, list) else symbols),
-        period=read_text(data.get("period")),
-        performance=read_number(data.get("performance", data.get("pnl"))),
-        timestamp=read_time(data.get("timestamp")),
+        status=parse_text(data.get("status")),
+        symbol=parse_text(symbols[0] if symbols and isinstance(symbols, list) else symbols),
+        period=parse_text(data.get("period")),
+        performance=parse_number(data.get("performance", data.get("pnl"))),
+        timestamp=parse_time(data.get("timestamp")),
     )
 
 
-def _claims(stored: Mapping[str, str]) -> list[Claim]:
-    return sorted(_readable(stored.items()), key=lambda claim: (claim.ex_id, claim.symbol))
+def _claims(stored: Mapping[str, str] | None) -> list[Claim]:
+    return sorted(_parse_claims(stored), key=lambda claim: (claim.ex_id, claim.symbol))
 
 
-def _readable(stored: Iterable[tuple[str, str]]) -> Iterator[Claim]:
-    for field, value in stored:
+def _parse_claims(stored: Mapping[str, str] | None) -> Iterator[Claim]:
+    for field, value in texts(stored, "claim"):
         account, _, symbol = field.partition(":")
         bot, _, since = value.partition(":")
-        ex_id, bot_id = read_key(account), read_key(bot)
+        ex_id, bot_id = parse_key(account), parse_key(bot)
         if ex_id is None or bot_id is None:
-            log.warning("claim.unreadable", field=field, value=value)
+            leave_out("claim", "no account or no bot", field=field, value=value)
         else:
-            yield Claim(ex_id, symbol, bot_id, read_time(since))
+            yield Claim(ex_id, symbol, bot_id, parse_time(since))

@@ -1,4 +1,4 @@
-"""Telling listeners at once that candles have been stored; without it they look every few seconds."""
+"""Announcements of stored candles. Without one, subscribers read the store at intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fullon_graphql.cache import keys
 
 
 async def announce(redis: Redis, instruments: Iterable[tuple[str, str]], complete_until: float = 0) -> None:
-    """Say that candles of each (exchange, symbol) are stored, all of them until `complete_until` (unix seconds).
+    """Publish that candles of each (exchange, symbol) are stored; all of them until `complete_until` (unix seconds).
 
     Call it after the commit.
     """

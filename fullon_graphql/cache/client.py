@@ -1,4 +1,4 @@
-"""The Redis client: bounded, with a timeout on everything."""
+"""The Redis client: a bounded pool, and a timeout on every command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -21,44 +21,59 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from fullon_graphql.config import Settings
+from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
 
 
-def connect(url: str, settings: Settings, name: str) -> Redis:
-    """A client for `url` (`redis://`, `rediss://` or `unix://`); `name` shows in Redis' client list.
+class Client(Redis):
+    """A client with the settings that its readers need."""
 
-    Nothing is dialled before the first use. Who finds all connections busy waits for one, as long as for a command.
-    The caller closes it with `await client.aclose()`.
+    ticker_max_ahead: float
+
+
+def ticker_max_ahead(redis: Redis) -> float:
+    """Seconds a ticker may be ahead of the clock: the setting of a client of ours, else the default."""
+    return redis.ticker_max_ahead if isinstance(redis, Client) else DEFAULT_TICKER_MAX_AHEAD
+
+
+def connect(url: str, settings: Settings, name: str) -> Client:
+    """A client for `url` (`redis://`, `rediss://` or `unix://`); `name` is shown in Redis' client list.
+
+    It connects at the first command. If all connections are busy, a command waits for one, up to the command timeout.
+    Answers are text; bytes that are not UTF-8 become lone surrogates, which `reading.py` detects. Close the client with
+    `await client.aclose()`.
     """
     address: dict[str, Any] = dict(parse_url(url))
     pool = BlockingConnectionPool(
-        connection_class=_HEEDFUL[address.pop("connection_class", Connection)],
+        connection_class=_CONNECTION_CLASSES[address.pop("connection_class", Connection)],
         max_connections=settings.redis_max_connections,
         timeout=settings.redis_timeout,
         socket_timeout=settings.redis_timeout,
         socket_connect_timeout=settings.redis_timeout,
-        # A connection that went stale while idle is dialled anew; a timeout is final, or it would take several times
-        # as long as it promises.
+        # A connection that was closed while idle is reconnected. A timeout is not retried, or the command would take a
+        # multiple of it.
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(RedisConnectionError,)),
         health_check_interval=15,
         client_name=f"fullon_graphql:{name}",
         decode_responses=True,
-        # RESP2: hiredis hands over its flat replies faster than maps, and there is no HELLO to wait for.
+        encoding_errors="surrogateescape",
+        # RESP2: hiredis parses its flat replies faster than maps, and it needs no HELLO.
         protocol=2,
         **address,
     )
-    return Redis.from_pool(pool)
+    client = cast("Client", Client.from_pool(pool))
+    client.ticker_max_ahead = settings.ticker_max_ahead
+    return client
 
 
-_GREETINGS = {b"AUTH", b"HELLO", b"CLIENT", b"SELECT", b"PING"}
-"""What a connection says for itself: nobody has asked for it, and one of them names the password."""
+_HANDSHAKE = {b"AUTH", b"HELLO", b"CLIENT", b"SELECT", b"PING"}
+"""Commands that a connection sends by itself; one of them contains the password."""
 
 _recorded: ContextVar[list[str] | None] = ContextVar("recorded_redis_commands", default=None)
 
 
 @contextmanager
 def recorded_commands(commands: list[str]) -> Iterator[None]:
-    """Add each command that is sent within the block to `commands`, with its key and without its values."""
+    """Append each command that is sent in the block to `commands`, with its key and without its values."""
     token = _recorded.set(commands)
     try:
         yield
@@ -70,15 +85,15 @@ def _named(packed: bytes | str | list[bytes]) -> list[str]:
     reader = hiredis.Reader()
     for part in packed if isinstance(packed, list) else [packed]:
         reader.feed(part.encode() if isinstance(part, str) else part)
-    commands = [command for command in iter(reader.gets, False) if command[0] not in _GREETINGS]
+    commands = [command for command in iter(reader.gets, False) if command[0] not in _HANDSHAKE]
     return [b" ".join(command[:2]).decode(errors="replace") for command in commands]
 
 
-class _Heedful(AbstractConnection):
-    """Heeds its task's cancellation at every moment.
+class _Cancellable(AbstractConnection):
+    """Never loses a cancellation of its task.
 
-    redis-py sends with `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that comes while it is
-    about to return. A loop of commands would then never end, and whoever waits for it neither.
+    redis-py sends with `asyncio.wait_for`, which before Python 3.12 loses a cancellation that arrives while it returns.
+    A loop of commands would then never end.
     """
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
@@ -88,24 +103,24 @@ class _Heedful(AbstractConnection):
         before = task.cancelling() if task else 0
         await super().send_packed_command(command, check_health)
         if task and task.cancelling() > before:
-            await self.disconnect(nowait=True)  # nobody will read the answer
+            await self.disconnect(nowait=True)  # the answer will not be read
             raise asyncio.CancelledError
 
 
-class _HeedfulTcp(_Heedful, Connection):
+class _CancellableTcp(_Cancellable, Connection):
     pass
 
 
-class _HeedfulTls(_Heedful, SSLConnection):
+class _CancellableTls(_Cancellable, SSLConnection):
     pass
 
 
-class _HeedfulUnix(_Heedful, UnixDomainSocketConnection):
+class _CancellableUnix(_Cancellable, UnixDomainSocketConnection):
     pass
 
 
-_HEEDFUL: dict[type[AbstractConnection], type[AbstractConnection]] = {
-    Connection: _HeedfulTcp,
-    SSLConnection: _HeedfulTls,
-    UnixDomainSocketConnection: _HeedfulUnix,
+_CONNECTION_CLASSES: dict[type[AbstractConnection], type[AbstractConnection]] = {
+    Connection: _CancellableTcp,
+    SSLConnection: _CancellableTls,
+    UnixDomainSocketConnection: _CancellableUnix,
 }

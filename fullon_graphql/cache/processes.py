@@ -1,4 +1,4 @@
-"""The platform's register of running processes, so that its own tools see our daemons."""
+"""The platform's register of running processes, in which its own tools see our daemons."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, cast
 
-import structlog
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
-from fullon_graphql.cache.reading import read_object, read_text, read_time
-
-log = structlog.get_logger(__name__)
+from fullon_graphql.cache.reading import (
+    UnreadableError,
+    as_data,
+    execute,
+    is_text,
+    leave_out,
+    parse_object,
+    parse_text,
+    parse_time,
+    texts,
+)
 
 TIME_TO_LIVE: Final = 86_400
-"""Seconds the data of a process outlive its last sign of life."""
+"""Seconds from the last heartbeat of a process until its data expire."""
 
 
 class ProcessType(StrEnum):
-    """The kinds of process the platform knows."""
+    """The platform's types of processes."""
 
     TICK = "tick"
     OHLCV = "ohlcv"
@@ -36,7 +43,7 @@ class ProcessType(StrEnum):
 
 
 class ProcessStatus(StrEnum):
-    """What a process may say it is doing."""
+    """The status in the report of a process."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -48,7 +55,7 @@ class ProcessStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A running part of the platform. A component may be anything, e.g. `ticker_daemon` or `kraken:BTC/USD`."""
+    """A running process of the platform, with any component, e.g. `ticker_daemon` or `kraken:BTC/USD`."""
 
     type: ProcessType
     component: str
@@ -62,10 +69,10 @@ class Process:
 
 
 async def register(redis: Redis, processes: Sequence[Process], message: str = "") -> None:
-    """Enter processes as starting. Each replaces its forerunner of the same type and component, dead or alive."""
-    forerunners = await _forerunners(redis, processes)
+    """Register processes as starting. Each replaces earlier ones of the same type and component."""
+    predecessors = await _predecessors(redis, processes)
     async with redis.pipeline(transaction=False) as pipeline:
-        for process_type, ids in forerunners.items():
+        for process_type, ids in predecessors.items():
             pipeline.hdel(keys.process_active(process_type), *ids)
         if processes:
             pipeline.hset(keys.PROCESS_COMPONENTS, mapping={process.component: process.id for process in processes})
@@ -74,7 +81,7 @@ async def register(redis: Redis, processes: Sequence[Process], message: str = ""
 
 
 async def update(redis: Redis, processes: Sequence[Process], status: ProcessStatus, message: str = "") -> None:
-    """Give a sign of life of all `processes` in one round trip."""
+    """Write the heartbeat of all `processes` in one round trip."""
     now = datetime.now(UTC).isoformat()
     async with redis.pipeline(transaction=False) as pipeline:
         for process in processes:
@@ -87,7 +94,7 @@ async def update(redis: Redis, processes: Sequence[Process], status: ProcessStat
 async def stop(
     redis: Redis, processes: Sequence[Process], status: ProcessStatus = ProcessStatus.STOPPED, message: str = ""
 ) -> None:
-    """Take processes out of the register. What they last said stays readable, with `status`, until it expires."""
+    """Remove processes from the register. Their data remain, with `status`, until they expire."""
     if not processes:
         return
     await update(redis, processes, status, message)
@@ -95,7 +102,7 @@ async def stop(
     async with redis.pipeline(transaction=False) as pipeline:
         for process, latest in zip(processes, registered, strict=True):
             pipeline.hdel(keys.process_active(process.type), process.id)
-            if latest == process.id:  # daemons share components: another may have registered since
+            if latest == process.id:  # daemons share components: another one may have registered it
                 pipeline.hdel(keys.PROCESS_COMPONENTS, process.component)
         pipeline.publish(keys.changes(keys.PROCESS_COMPONENTS), "")
         await pipeline.execute()
@@ -103,7 +110,7 @@ async def stop(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a process says about itself. Times are UTC; `heartbeat` is its last sign of life."""
+    """The report of a process. Times are UTC."""
 
     id: str
     type: ProcessType
@@ -117,57 +124,59 @@ class Report:
 
 
 async def read(redis: Redis, types: Sequence[ProcessType] = tuple(ProcessType)) -> list[Report]:
-    """The running processes of these types, newest sign of life first, in two round trips.
+    """The running processes of these types, newest heartbeat first, in two round trips.
 
-    The register keeps processes whose data have expired; those, and what cannot be read, are left out.
+    Processes whose data have expired or cannot be read are left out.
     """
     async with redis.pipeline(transaction=False) as pipeline:
         for process_type in types:
             pipeline.hgetall(keys.process_active(process_type))
-        answers = await pipeline.execute()
-    active = [(type_, id_, seen) for type_, ids in zip(types, answers, strict=True) for id_, seen in ids.items()]
+        answers = await execute(pipeline)
+    active = [
+        (type_, id_, seen) for type_, ids in zip(types, answers, strict=True) for id_, seen in texts(ids, "process")
+    ]
     if not active:
         return []
     data = [keys.process_data(id_) for _, id_, _ in active]
-    texts = cast("list[str | None]", await redis.mget(data))
-    reports = [_report(*entry, text) for entry, text in zip(active, texts, strict=True) if text is not None]
+    stored = cast("list[str | None]", await redis.mget(data))
+    reports = [_parse_report(*entry, text) for entry, text in zip(active, stored, strict=True) if text is not None]
     return sorted((report for report in reports if report), key=lambda report: report.heartbeat, reverse=True)
 
 
-def _report(process_type: ProcessType, id_: str, seen: str, text: str) -> Report | None:
+def _parse_report(process_type: ProcessType, id_: str, seen: str, text: str) -> Report | None:
     try:
-        data = read_object(text)
-    except ValueError as error:
-        log.warning("process.unreadable", process=id_, error=repr(error))
+        data = as_data(parse_object(text))
+    except UnreadableError as error:
+        leave_out("process", error, process=id_)
         return None
-    heartbeat = read_time(data.get("heartbeat")) or read_time(seen)
+    heartbeat = parse_time(data.get("heartbeat")) or parse_time(seen)
     if heartbeat is None:
-        log.warning("process.unreadable", process=id_, error="no sign of life")
+        leave_out("process", "no heartbeat", process=id_)
         return None
     params = data.get("params")
     return Report(
         id=id_,
         type=process_type,
-        component=read_text(data.get("component")) or keys.process_component(id_),
+        component=parse_text(data.get("component")) or keys.process_component(id_),
         params=params if isinstance(params, dict) else {},
-        status=read_text(data.get("status")),
-        message=read_text(data.get("message")),
-        created_at=read_time(data.get("created_at")),
-        updated_at=read_time(data.get("updated_at")),
+        status=parse_text(data.get("status")),
+        message=parse_text(data.get("message")),
+        created_at=parse_time(data.get("created_at")),
+        updated_at=parse_time(data.get("updated_at")),
         heartbeat=heartbeat,
     )
 
 
-async def _forerunners(redis: Redis, processes: Sequence[Process]) -> dict[ProcessType, list[str]]:
-    """Ids in the active hashes that belong to the same type and component, by type; types without any are left out."""
+async def _predecessors(redis: Redis, processes: Sequence[Process]) -> dict[ProcessType, list[str]]:
+    """The active ids of the same type and component, by type; types without any are left out."""
     components = {(process.type, process.component) for process in processes}
-    forerunners = {}
+    predecessors = {}
     for process_type in {process.type for process in processes}:
         active = cast("list[str]", await redis.hkeys(keys.process_active(process_type)))
-        ids = [id_ for id_ in active if (process_type, keys.process_component(id_)) in components]
+        ids = [id_ for id_ in active if is_text(id_) and (process_type, keys.process_component(id_)) in components]
         if ids:
-            forerunners[process_type] = ids
-    return forerunners
+            predecessors[process_type] = ids
+    return predecessors
 
 
 def _encode(process: Process, status: ProcessStatus, message: str, now: str) -> str:

@@ -1,27 +1,27 @@
-"""Live tickers: the newest price of each symbol, as the platform keeps it."""
+"""Live tickers: the newest price of each symbol, in the platform's layout."""
 
 from __future__ import annotations
 
 import json
-import math
 import time as clock
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final
 
-import orjson
-import structlog
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
+from fullon_graphql.cache.client import ticker_max_ahead
+from fullon_graphql.cache.reading import UnreadableError, execute, is_text, leave_out, parse_number, parse_object, texts
 
-log = structlog.get_logger(__name__)
+_PRICES: Final = ("bid", "ask", "last")
+_NUMBERS: Final = ("volume", "change", "percentage")
 
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
-    """What an exchange last said about one symbol. `time` is unix seconds; `volume` is in base currency."""
+    """The last price of a symbol on an exchange. `time` is unix seconds; `volume` is in base currency."""
 
     exchange: str
     symbol: str
@@ -36,39 +36,41 @@ class Ticker:
 
     @property
     def spread(self) -> float | None:
-        """`ask - bid`, or None where a side is missing."""
+        """`ask - bid`, or None if one of them is unknown."""
         return None if self.ask is None or self.bid is None else self.ask - self.bid
 
     def age_ms(self, now: float | None = None) -> float:
-        """Milliseconds from the ticker to `now` (unix seconds; the present unless given), never below zero."""
+        """Milliseconds from the ticker to `now` (unix seconds; by default the present), never negative."""
         return max(0.0, ((clock.time() if now is None else now) - self.time) * 1000)
 
 
 async def read(redis: Redis, exchange: str, symbols: Sequence[str] | None = None) -> list[Ticker]:
     """The tickers of one exchange in one round trip: those of `symbols` in that order, or all, ordered by symbol.
 
-    A symbol without a ticker, or with one that cannot be read, is left out.
+    Symbols without a readable ticker are left out.
     """
-    stored = await _stored(redis, exchange, symbols)
-    found = (decode(exchange, symbol, text) for symbol, text in stored)
+    if symbols is None:
+        return (await read_exchanges(redis, [exchange]))[0]
+    found = await read_many(redis, [(exchange, symbol) for symbol in symbols])
     return [ticker for ticker in found if ticker is not None]
 
 
 async def read_many(redis: Redis, instruments: Sequence[tuple[str, str]]) -> list[Ticker | None]:
-    """The ticker of each (exchange, symbol), in the order asked, None where there is none: one round trip for all."""
-    wanted: dict[str, dict[str, None]] = defaultdict(dict)
+    """The ticker of each (exchange, symbol), in the given order, or None: one round trip for all."""
+    requested: dict[str, dict[str, None]] = defaultdict(dict)
     for exchange, symbol in instruments:
-        wanted[exchange][symbol] = None
-    if not wanted:
+        requested[exchange][symbol] = None
+    if not requested:
         return []
     async with redis.pipeline(transaction=False) as pipeline:
-        for exchange, symbols in wanted.items():
+        for exchange, symbols in requested.items():
             pipeline.hmget(keys.tickers(exchange), list(symbols))
-        answers = await pipeline.execute()
+        answers = await execute(pipeline)
+    latest = latest_time(redis)
     found = {
-        (exchange, symbol): decode(exchange, symbol, text)
-        for (exchange, symbols), texts in zip(wanted.items(), answers, strict=True)
-        for symbol, text in zip(symbols, texts, strict=True)
+        (exchange, symbol): decode(exchange, symbol, text, latest)
+        for (exchange, symbols), stored in zip(requested.items(), answers, strict=True)
+        for symbol, text in zip(symbols, stored or [None] * len(symbols), strict=True)
     }
     return [found[instrument] for instrument in instruments]
 
@@ -78,9 +80,10 @@ async def read_exchanges(redis: Redis, exchanges: Sequence[str]) -> list[list[Ti
     async with redis.pipeline(transaction=False) as pipeline:
         for exchange in exchanges:
             pipeline.hgetall(keys.tickers(exchange))
-        answers = await pipeline.execute()
+        answers = await execute(pipeline)
+    latest = latest_time(redis)
     decoded = (
-        [decode(exchange, symbol, text) for symbol, text in sorted(stored.items())]
+        [decode(exchange, symbol, text, latest) for symbol, text in texts(stored, "ticker")]
         for exchange, stored in zip(exchanges, answers, strict=True)
     )
     return [[ticker for ticker in found if ticker is not None] for found in decoded]
@@ -89,7 +92,7 @@ async def read_exchanges(redis: Redis, exchanges: Sequence[str]) -> list[list[Ti
 async def write(redis: Redis, tickers: Iterable[Ticker]) -> None:
     """Store and publish tickers in one round trip, as the platform does: hash, time key, channel.
 
-    The hash is written before the channel speaks, so that whoever subscribes and then reads misses nothing.
+    The hash is written before the message is published, so a client that subscribes and then reads misses nothing.
     """
     encoded = [(ticker, encode(ticker)) for ticker in tickers]
     if not encoded:
@@ -103,12 +106,12 @@ async def write(redis: Redis, tickers: Iterable[Ticker]) -> None:
 
 
 def encode(ticker: Ticker) -> str:
-    """The platform's JSON of a ticker, byte for byte: its key order and the spaces of Python's `json.dumps`.
+    """The platform's JSON of a ticker, byte for byte: its order of keys and the spaces of Python's `json.dumps`.
 
-    orjson is faster but leaves the spaces out; programs that compare what they wrote with what they read would differ.
+    orjson writes no spaces, and programs that compare what they wrote with what they read would see a difference.
 
     Raises:
-        ValueError: a number is not finite, which JSON cannot say.
+        ValueError: a number is not finite.
     """
     return json.dumps(
         {
@@ -127,48 +130,53 @@ def encode(ticker: Ticker) -> str:
     )
 
 
-def decode(exchange: str, symbol: str, text: str | bytes | None) -> Ticker | None:
-    """The ticker in a hash value or channel message; None where there is none or it makes no sense (logged).
+def latest_time(redis: Redis) -> float:
+    """The latest plausible time of a ticker, in unix seconds: the clock plus the tolerance of the settings."""
+    return clock.time() + ticker_max_ahead(redis)
 
-    It belongs to the key it was found under, whatever names stand inside.
+
+def decode(exchange: str, symbol: str, text: str | None, latest: float) -> Ticker | None:
+    """The ticker in a value of the hash or a message, or None if it is left out.
+
+    The names in the JSON are ignored: it belongs to the key or channel. A ticker without a price other than 0, or with
+    a time before 1970 or after `latest` (unix seconds), is left out; so is each optional number that is broken.
     """
     if text is None:
         return None
     try:
-        values = cast("Mapping[str, Any]", orjson.loads(text))
+        if not is_text(symbol):
+            raise UnreadableError("the symbol is not UTF-8")
+        values = parse_object(text)
         return Ticker(
             exchange=exchange,
             symbol=symbol,
-            price=_number(values["price"]),
-            time=_number(values["time"]),
-            volume=_optional(values.get("volume")),
-            bid=_optional(values.get("bid")),
-            ask=_optional(values.get("ask")),
-            last=_optional(values.get("last")),
-            change=_optional(values.get("change")),
-            percentage=_optional(values.get("percentage")),
+            price=_price(values),
+            time=_time(values, latest),
+            **{name: _optional(values, name) or None for name in _PRICES},
+            **{name: _optional(values, name) for name in _NUMBERS},
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        log.warning("ticker.unreadable", exchange=exchange, symbol=symbol, error=repr(error))
+    except UnreadableError as error:
+        leave_out("ticker", error, exchange=exchange, symbol=symbol)
         return None
 
 
-async def _stored(redis: Redis, exchange: str, symbols: Sequence[str] | None) -> list[tuple[str, str | None]]:
-    """Pairs of symbol and what the hash of the exchange holds for it."""
-    if symbols is None:
-        return sorted(cast("dict[str, str]", await redis.hgetall(keys.tickers(exchange))).items())
-    if not symbols:
-        return []
-    texts = cast("list[str | None]", await redis.hmget(keys.tickers(exchange), list(symbols)))
-    return list(zip(symbols, texts, strict=True))
+def _price(values: Mapping[str, Any]) -> float:
+    price = parse_number(values.get("price"))
+    if not price:
+        raise UnreadableError("no price")
+    return price
 
 
-def _number(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{value!r} is not a finite number")
+def _time(values: Mapping[str, Any], latest: float) -> float:
+    time = parse_number(values.get("time"))
+    if time is None or not 0 <= time <= latest:
+        raise UnreadableError("no time, or one in the future")
+    return time
+
+
+def _optional(values: Mapping[str, Any], name: str) -> float | None:
+    value = values.get(name)
+    number = parse_number(value)
+    if number is None and value is not None:
+        leave_out("ticker_number", "not a finite number", name=name, value=value)
     return number
-
-
-def _optional(value: Any) -> float | None:
-    return None if value is None else _number(value)

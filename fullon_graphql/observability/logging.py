@@ -6,6 +6,7 @@ Records of the standard library's loggers (uvicorn, alembic) have the same form.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Any
@@ -70,4 +71,7 @@ def _rendering(settings: Settings) -> list[Processor]:
 
 def _json(event: EventDict, **options: Any) -> str:
     del options
-    return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:  # e.g. a lone surrogate, which only escaped JSON can contain
+        return json.dumps(event, default=str)

@@ -12,9 +12,11 @@ from itertools import accumulate
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
+
+from fullon_graphql.background import BackgroundTasks
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -66,6 +68,33 @@ class Times(Collector):
         yield family
 
 
+VALUES_LEFT_OUT: Final = Tally(
+    "fullon_graphql_values_left_out", "Broken values in Redis that were left out, by kind.", "kind"
+)
+"""Counted for the whole process: the readers of Redis know no application."""
+
+
+class BackgroundStates(Collector):
+    """The background tasks of a worker, once it has started."""
+
+    tasks: BackgroundTasks | None = None
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Called by the registry."""
+        failures = CounterMetricFamily(
+            "fullon_graphql_background_failures", "Failures of background tasks, by task.", labels=["task"]
+        )
+        down = GaugeMetricFamily(
+            "fullon_graphql_background_tasks_down", "Background tasks that have failed and do not work again yet."
+        )
+        if self.tasks:
+            for name, count in self.tasks.failures.items():
+                failures.add_metric([name], count)
+            down.add_metric([], len(self.tasks.down))
+        yield failures
+        yield down
+
+
 class Metrics:
     """The metrics of one worker since its start."""
 
@@ -96,6 +125,9 @@ class Metrics:
             "stream_sharing_ratio", "Subscribers per shared stream; 0 without streams."
         )
         self.sockets = self._gauge("sockets", "Open WebSockets and streams over HTTP.")
+        self.background = BackgroundStates()
+        self._registry.register(self.background)
+        self._registry.register(VALUES_LEFT_OUT)
         self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
         self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")
 

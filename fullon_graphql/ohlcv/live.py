@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import reduce
 from typing import Final, NamedTuple
 
 from fullon_graphql.ohlcv.candles import Candle
@@ -14,6 +15,12 @@ WATCHED: Final = 500
 
 WATCHED_MINUTES: Final = 10_000
 """Maximum number of stored minutes read for that: fewer bars of longer timeframes, but at least two."""
+
+
+LIVE_MINUTES: Final = 60
+"""Maximum number of minutes that are kept apart while nothing is stored; older ones are joined."""
+
+MINUTE: Final = timedelta(minutes=1)
 
 
 class Update(NamedTuple):
@@ -42,7 +49,9 @@ class LiveBars:
         self._complete_until: datetime | None = None
         self._closed: dict[datetime, Candle] = {}
         self._stored: Candle | None = None
-        self._live: Candle | None = None
+        self._stored_until: datetime | None = None
+        self._live: dict[datetime, Candle] = {}
+        """Bars of the minutes of the forming bar that the store does not have yet, by minute."""
         self._live_time: datetime | None = None
         self._delivered: Candle | None = None
 
@@ -51,28 +60,35 @@ class LiveBars:
         """True before the first `update_stored`."""
         return self._complete_until is None
 
-    def update_stored(self, bars: Sequence[Candle], complete_until: datetime) -> Iterator[Update]:
+    def update_stored(
+        self, bars: Sequence[Candle], complete_until: datetime, stored_until: datetime | None = None
+    ) -> Iterator[Update]:
         """Apply stored bars and return those to deliver: `bars` are all that start at or after `since`, in order.
 
-        They must have been read after the store was known to be complete until `complete_until`. A bar counts as
-        delivered when it is taken from the iterator.
+        They must have been read after the store was known to be complete until `complete_until`. Of the minutes before
+        `stored_until` (by default the same) the store knows every price, so those seen live are dropped. A bar counts
+        as delivered when it is taken from the iterator.
         """
         self._complete_until = max(self._complete_until or complete_until, complete_until)
         self._boundary = boundary = self._timeframe.bucket_start(self._complete_until)
         self._stored = next((bar for bar in reversed(bars) if bar.time >= boundary), None)
+        self._stored_until = stored_until or complete_until
+        self._live = {minute: bar for minute, bar in self._live.items() if minute + MINUTE > self._stored_until}
         return self._closes([bar for bar in bars if bar.time < boundary])
 
     def add_price(self, time: datetime, price: float) -> None:
-        """Apply a price paid at `time`. A price older than the last one is ignored."""
-        if self._live_time and time < self._live_time:
+        """Apply a price paid at `time`. A price older than the last one, or than the stored ones, is ignored."""
+        if (self._live_time and time < self._live_time) or (self._stored_until and time < self._stored_until):
             return
+        if self._live_time and self._timeframe.bucket_start(time) != self._timeframe.bucket_start(self._live_time):
+            self._live.clear()
         self._live_time = time
-        start = self._timeframe.bucket_start(time)
-        if self._live and self._live.time == start:
-            high, low = max(self._live.high, price), min(self._live.low, price)
-            self._live = self._live._replace(high=high, low=low, close=price)
-        else:
-            self._live = Candle(start, price, price, price, price, volume=0.0)
+        minute = Timeframe.M1.bucket_start(time)
+        bar = Candle(minute, price, price, price, price, volume=0.0)
+        self._live[minute] = _joined(self._live[minute], bar) if minute in self._live else bar
+        if len(self._live) > LIVE_MINUTES:
+            oldest, second, *_ = self._live
+            self._live[second] = _joined(self._live.pop(oldest), self._live[second])
 
     def forming(self) -> list[Update]:
         """The forming bar, if it differs from the last delivered one."""
@@ -89,22 +105,24 @@ class LiveBars:
         return [*closed, Update(forming, closed=False)] if forming else closed
 
     def _forming(self) -> Candle | None:
-        stored, live = self._stored, self._live
+        stored, live = self._stored, self._live_bar()
         if live is None or self._is_closed(live):
             return stored
         if stored is None or stored.time < live.time:
             return live
         if live.time < stored.time:
             return stored
-        newer = live if self._seen_beyond_the_store() else stored
-        high, low = max(stored.high, live.high), min(stored.low, live.low)
-        return Candle(stored.time, stored.open, high, low, newer.close, stored.volume)
+        return _joined(stored, live)
+
+    def _live_bar(self) -> Candle | None:
+        """The prices that the store does not have yet, as a bar."""
+        if not self._live:
+            return None
+        bar = reduce(_joined, self._live.values())
+        return bar._replace(time=self._timeframe.bucket_start(bar.time))
 
     def _is_closed(self, bar: Candle) -> bool:
         return self._boundary is not None and bar.time < self._boundary
-
-    def _seen_beyond_the_store(self) -> bool:
-        return self._live_time is None or self._complete_until is None or self._live_time >= self._complete_until
 
     def _closes(self, bars: Sequence[Candle]) -> Iterator[Update]:
         for bar in bars:
@@ -127,3 +145,9 @@ def most_watched(timeframe: Timeframe) -> int:
     width = timeframe.width
     minutes = width.total_seconds() / 60 if width else 31 * 24 * 60
     return int(min(WATCHED, max(2, WATCHED_MINUTES // minutes)))
+
+
+def _joined(earlier: Candle, later: Candle) -> Candle:
+    """The bar of two consecutive bars, with the time of the earlier one."""
+    high, low = max(earlier.high, later.high), min(earlier.low, later.low)
+    return Candle(earlier.time, earlier.open, high, low, later.close, earlier.volume + later.volume)

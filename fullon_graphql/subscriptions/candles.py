@@ -6,17 +6,19 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, cast
 
 import strawberry
 import structlog
+from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
 from fullon_graphql.cache import tickers as cache
+from fullon_graphql.cache.client import ticker_max_ahead
 from fullon_graphql.cache.hub import Mailbox, News, Topic
+from fullon_graphql.cache.reading import parse_number
 from fullon_graphql.context import Context
 from fullon_graphql.errors import ServiceUnavailable, Timeout, as_fullon_error
 from fullon_graphql.ohlcv import candles as stored
@@ -36,6 +38,9 @@ log = structlog.get_logger(__name__)
 CLOSE_DELAY: Final = timedelta(seconds=90)
 """How long after its end a bar closes if no writer has announced that the store is complete."""
 
+ANNOUNCED_AHEAD: Final = 60.0
+"""Seconds an announcement of complete candles may be ahead of the clock; others are ignored."""
+
 ClosedBars = Annotated[
     int | None, strawberry.argument(description=f"The number of newest closed bars that come first, 1 to {MAX_BARS}.")
 ]
@@ -52,20 +57,24 @@ Since = Annotated[
 class PriceMailbox(Mailbox):
     """Adds each price to its bar on arrival, so that a high between two reads is not lost."""
 
-    def __init__(self, bars: LiveBars, market: Market) -> None:
+    def __init__(self, bars: LiveBars, market: Market, redis: Redis, clock: Callable[[], float]) -> None:
         super().__init__()
         self._bars = bars
         self._market = market
+        self._redis = redis
+        self._clock = clock
 
     def deliver(self, channel: str, message: str) -> None:
         if channel == keys.ticker_updates(self._market.exchange, self._market.symbol):
-            self.add_price(cache.decode(self._market.exchange, self._market.symbol, message))
+            latest = self._clock() + ticker_max_ahead(self._redis)
+            self.add_price(cache.decode(self._market.exchange, self._market.symbol, message, latest))
         super().deliver(channel, message)
 
     def add_price(self, ticker: cache.Ticker | None) -> None:
-        """Add the price of a ticker to its bar; nothing for None."""
+        """Add the price of a ticker to its bar; nothing for None. A ticker ahead of the clock is of the present."""
         if ticker:
-            self._bars.add_price(datetime.fromtimestamp(ticker.time, UTC), ticker.price)
+            time_ = min(ticker.time, self._clock())
+            self._bars.add_price(datetime.fromtimestamp(time_, UTC), ticker.price)
 
 
 @dataclass
@@ -93,7 +102,7 @@ class CandleSource:
         if self.start:
             self.last = MAX_BARS
         self._bars = LiveBars(self.timeframe, self.last)
-        self._prices = PriceMailbox(self._bars, self.market)
+        self._prices = PriceMailbox(self._bars, self.market, self.context.worker.redis, self.clock)
         self._data = MarketData(self.context.worker.candles, self.context.database, self.context.caller)
 
     async def events(self) -> AsyncGenerator[CandleUpdate, None]:
@@ -118,7 +127,7 @@ class CandleSource:
         if self.start:
             await self._data.candles(self.market, self.timeframe, Window(self.start, last=1))
             return self.start
-        end = self.timeframe.bucket_start(await self._complete_until())
+        end = self.timeframe.bucket_start(self._with_delay(await self._stored_until()))
         bars = await self._data.candles(self.market, self.timeframe, Window(end=end, last=self.last))
         return bars.rows()[0].time if bars.length else None
 
@@ -127,16 +136,18 @@ class CandleSource:
         if news is None or news.reset:
             return True
         written = news.messages.get(keys.candle_writes(self.market.exchange, self.market.symbol))
-        with suppress(ValueError):
-            self._announced = max(self._announced, float(written or 0) / 1000)
+        announced = (parse_number(written) or 0) / 1000
+        if announced <= self.clock() + ANNOUNCED_AHEAD:
+            self._announced = max(self._announced, announced)
         return written is not None
 
     async def _read_updates(self) -> Iterator[Update]:
         """What has changed in the stores; nothing while one does not answer, unless this is the first read."""
         try:
             await self._read_price()
-            complete_until = await self._complete_until()
-            return self._bars.update_stored(await self._stored_bars(), complete_until)
+            stored_until = await self._stored_until()
+            complete_until = self._with_delay(stored_until)
+            return self._bars.update_stored(await self._stored_bars(), complete_until, stored_until)
         except Exception as error:
             if self._bars.is_new or not isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout):
                 raise
@@ -149,11 +160,16 @@ class CandleSource:
         for ticker in found:
             self._prices.add_price(ticker)
 
-    async def _complete_until(self) -> datetime:
+    async def _stored_until(self) -> datetime:
+        """Until when the store is complete: by its newest row, or by the announcement of a writer."""
         now = datetime.fromtimestamp(self.clock(), UTC)
-        seen = await self._data.complete_until(self.market, self.timeframe)
         announced = datetime.fromtimestamp(min(self._announced, self.clock()), UTC)
-        return min(now, max(now - CLOSE_DELAY, announced, seen or announced))
+        newest = await self._data.complete_until(self.market, self.timeframe)
+        return min(now, max(announced, newest or announced))
+
+    def _with_delay(self, stored_until: datetime) -> datetime:
+        """Until when bars are closed: minutes that are not stored after `CLOSE_DELAY` are no longer expected."""
+        return max(stored_until, datetime.fromtimestamp(self.clock(), UTC) - CLOSE_DELAY)
 
     async def _stored_bars(self) -> list[stored.Candle]:
         bars = await self._data.candles(self.market, self.timeframe, Window(self._bars.since))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import Final
 
 import strawberry
 
 from fullon_graphql.cache import keys
 from fullon_graphql.cache import tickers as cache
-from fullon_graphql.cache.hub import Mailbox, Topic
+from fullon_graphql.cache.hub import Topic
 from fullon_graphql.context import Context
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName, SymbolNames
@@ -21,46 +23,64 @@ from fullon_graphql.streaming.sources import MaxRate, frame_interval, streamed
 
 MAX_SYMBOLS = 1000
 
+OVERLAP: Final = 1.0
+"""Seconds after a read of the state in which a message may be older than what was read."""
+
 
 @dataclass
 class TickersSource:
-    """Tickers of `symbols` or a whole exchange: the current ones, then newer ones at most every `interval` seconds."""
+    """Tickers of `symbols` or a whole exchange: the current ones, then changes at most every `interval` seconds.
+
+    Like the query, it shows the ticker that was written last.
+    """
 
     context: Context
     exchange: str
     symbols: Sequence[str] | None
     interval: float
     newest: dict[str, cache.Ticker] | None = field(default=None, init=False)
-    """The newest ticker of each symbol; None before the first frame."""
+    """The last ticker of each symbol; None before the first frame."""
+    _overlap_until: float = field(default=0.0, init=False)
 
     async def events(self) -> AsyncGenerator[list[Ticker], None]:
         async with self.context.worker.hub.listen(self._topics()) as mailbox:
-            self.newest = {}
-            yield _ticker_objects(self._newer(self.newest, await self._next(mailbox)))
+            await mailbox.news()
+            yield _ticker_objects(await self._read())
             while True:
                 await asyncio.sleep(self.interval)
-                if frame := self._newer(self.newest, await self._next(mailbox)):
+                news = await mailbox.news()
+                if frame := await self._read() if news.reset else self._apply(news.messages):
                     yield _ticker_objects(frame)
 
     def snapshot(self) -> list[list[Ticker]]:
         return [] if self.newest is None else [_ticker_objects(self.newest.values())]
 
-    async def _next(self, mailbox: Mailbox) -> list[cache.Ticker]:
-        """The next tickers: all if messages may have been missed, else those that were published."""
-        news, context = await mailbox.news(), self.context
-        if news.reset:
-            return await tickers.of_exchange(context.worker.redis, context.caller, self.exchange, self.symbols)
-        prefix = keys.ticker_updates(self.exchange, "")
-        messages = news.messages.items()
-        found = (cache.decode(self.exchange, channel.removeprefix(prefix), text) for channel, text in messages)
-        return [ticker for ticker in found if ticker is not None]
+    async def _read(self) -> list[cache.Ticker]:
+        """Replace the state by that of Redis, and return the tickers that differ."""
+        redis, caller = self.context.worker.redis, self.context.caller
+        found = await tickers.of_exchange(redis, caller, self.exchange, self.symbols)
+        self._overlap_until = asyncio.get_running_loop().time() + OVERLAP
+        known, self.newest = self.newest or {}, {ticker.symbol: ticker for ticker in found}
+        return [ticker for ticker in found if ticker != known.get(ticker.symbol)]
 
-    @staticmethod
-    def _newer(newest: dict[str, cache.Ticker], found: list[cache.Ticker]) -> list[cache.Ticker]:
-        """Those of `found` that differ from `newest` and are not older; `newest` is updated with them."""
-        newer = [ticker for ticker in found if _is_newer(ticker, newest.get(ticker.symbol))]
-        newest.update((ticker.symbol, ticker) for ticker in newer)
-        return newer
+    def _apply(self, messages: Mapping[str, str]) -> list[cache.Ticker]:
+        """Add published tickers to the state, and return those that change it."""
+        prefix, latest = keys.ticker_updates(self.exchange, ""), cache.latest_time(self.context.worker.redis)
+        found = (
+            cache.decode(self.exchange, channel.removeprefix(prefix), text, latest)
+            for channel, text in messages.items()
+        )
+        assert self.newest is not None, "the state has been read"
+        changes = [ticker for ticker in found if ticker and self._replaces(ticker, self.newest.get(ticker.symbol))]
+        self.newest.update((ticker.symbol, ticker) for ticker in changes)
+        return changes
+
+    def _replaces(self, ticker: cache.Ticker, known: cache.Ticker | None) -> bool:
+        """Whether a message replaces a known ticker: the last one written counts, except for messages before a read."""
+        if known is None or ticker == known:
+            return known is None
+        overlaps = asyncio.get_running_loop().time() < self._overlap_until
+        return not overlaps or ticker.time >= known.time or known.time > time.time()
 
     def _topics(self) -> list[Topic]:
         if self.symbols is None:
@@ -110,7 +130,3 @@ class TickerSubscriptions:
 
 def _ticker_objects(found: Iterable[cache.Ticker]) -> list[Ticker]:
     return [Ticker.from_record(ticker) for ticker in found]
-
-
-def _is_newer(ticker: cache.Ticker, known: cache.Ticker | None) -> bool:
-    return known is None or (ticker.time >= known.time and ticker != known)

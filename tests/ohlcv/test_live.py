@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullon_graphql.ohlcv.candles import Candle
-from fullon_graphql.ohlcv.live import WATCHED, LiveBars, Update, most_watched
+from fullon_graphql.ohlcv.live import LIVE_MINUTES, WATCHED, LiveBars, Update, most_watched
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from tests.ohlcv.filling import NOON, flat, minutes
 
@@ -104,3 +104,34 @@ def test_only_the_newest_bars_are_compared_and_kept() -> None:
 )  # fmt: skip
 def test_fewer_bars_of_longer_timeframes_are_compared(timeframe: str, bars: int) -> None:
     assert most_watched(Timeframe[timeframe]) == bars
+
+
+@pytest.mark.parametrize("timeframe", ["M5", "H1", "D1", "W1", "MN1"])
+def test_forming_bar_is_rebuilt_from_the_store_when_a_minute_is_stored(timeframe: str) -> None:
+    bars = LiveBars(Timeframe[timeframe], kept=1)
+    for second, price in ((10, 5.0), (20, 0.01), (30, 900.0), (65, 6.0)):
+        bars.add_price(NOON + timedelta(seconds=second), price)
+    [spiked] = bars.forming()
+    assert (spiked.candle.low, spiked.candle.high) == (0.01, 900)
+    start = Timeframe[timeframe].bucket_start(NOON)
+    stored = Candle(start, 5, 7, 4, 5, 10)
+    list(bars.update_stored([stored], NOON + timedelta(minutes=1)))
+    assert bars.forming() == [Update(Candle(start, 5, 7, 4, 6, 10), closed=False)]
+
+
+def test_prices_that_are_not_stored_yet_are_kept_while_nothing_is_stored() -> None:
+    bars = LiveBars(Timeframe.D1, kept=1)
+    for minute in range(3 * LIVE_MINUTES):
+        bars.add_price(NOON + timedelta(minutes=minute), 1.0 + minute)
+        list(bars.update_stored([], NOON + timedelta(minutes=minute - 1), NOON))
+    [update] = bars.forming()
+    last = 3.0 * LIVE_MINUTES
+    assert update.candle == Candle(Timeframe.D1.bucket_start(NOON), 1, last, 1, last, 0)
+
+
+def test_price_of_a_stored_minute_is_ignored() -> None:
+    bars = LiveBars(Timeframe.H1, kept=1)
+    stored = Candle(NOON, 5, 7, 4, 5, 10)
+    list(bars.update_stored([stored], NOON + timedelta(minutes=1)))
+    bars.add_price(NOON + timedelta(seconds=30), 100)
+    assert bars.forming() == [Update(stored, closed=False)]

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from fullon_graphql.cache import tickers
 from fullon_graphql.cache.candles import announce
+from fullon_graphql.cache.client import Client
 from fullon_graphql.cache.hub import Hub
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
@@ -101,6 +102,7 @@ async def test_closed_bars_equal_the_table_once_and_in_order(
 ) -> None:
     clock, context = Clock(), Context(graph.worker, caller=principal(TRADER))
     clock.now = (recorded[0].time - MINUTE).timestamp()
+    cast("Client", context.worker.redis).ticker_max_ahead = 3600  # the clock moves after up to 30 minutes of prices
     async with ohlcv_database.transaction() as connection:
         await create_candles(connection, *INSTRUMENT)
     timeframes = [Timeframe.M1, Timeframe.M15, Timeframe.H4, Timeframe.D1, Timeframe.MN1]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
-from fullon_graphql.subscriptions.tickers import TickersSource
+from fullon_graphql.subscriptions import tickers as subscription
 from tests.conftest import Count
 from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
 from tests.fixtures.rows import TRADER
@@ -144,16 +144,75 @@ async def test_anonymous_subscription_is_unauthenticated(graph: GraphClient, red
     assert await subscribed_channels(redis) == 0
 
 
-QUOTES = st.builds(quote, st.sampled_from("AB"), st.integers(1, 3), st.integers(1, 5))
+@pytest.mark.parametrize("settled", [False, True])
+async def test_stream_agrees_with_the_query_after_a_ticker_ahead_of_the_clock(
+    graph: GraphClient, redis: Redis, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    if settled:
+        monkeypatch.setattr(subscription, "OVERLAP", 0.0)
+    trader = graph.as_(principal(TRADER))
+    query = '{ ticker(exchange: "kraken", symbol: "A") { price } }'
+    await tickers.write(redis, [quote("A", 1, time.time())])
+    async with aclosing(trader.stream(ONE, symbol="A")) as stream:
+        await next_of(stream)
+        for price, ahead in ((2, 9 * 3600), (3, 90), (4, 50), (5, 0), (6, 0)):
+            await tickers.write(redis, [quote("A", price, time.time() + ahead)])
+            shown = (await trader.data(query))["ticker"]
+            if ahead > 60:
+                assert shown is None
+            else:
+                assert shown == {"price": price}
+                assert await next_of(stream) == {"symbol": "A", "price": price}
 
 
-@given(st.lists(st.lists(QUOTES, unique_by=lambda ticker: ticker.symbol)))  # one message per channel waits at most
-def test_newest_ticker_of_each_symbol_wins_and_no_older_one_is_sent(rounds: list[list[Ticker]]) -> None:
-    seen: dict[str, Ticker] = {}
-    sent = [ticker for found in rounds for ticker in TickersSource._newer(seen, found)]
-    for symbol in "AB":
-        times = [ticker.time for ticker in sent if ticker.symbol == symbol]
-        assert times == sorted(times)
-        came = [ticker for found in rounds for ticker in found if ticker.symbol == symbol]
-        assert bool(times) == bool(came)
-        assert not came or times[-1] == seen[symbol].time == max(ticker.time for ticker in came)
+async def test_older_ticker_that_was_written_last_is_shown(
+    graph: GraphClient, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription, "OVERLAP", 0.0)
+    await tickers.write(redis, [quote("A", 1, 10)])
+    async with aclosing(graph.as_(principal(TRADER)).stream(ONE, symbol="A")) as stream:
+        await next_of(stream)
+        await tickers.write(redis, [quote("A", 2, 9)])
+        assert await next_of(stream) == {"symbol": "A", "price": 2}
+
+
+async def test_state_is_replaced_after_a_reconnect(graph: GraphClient, redis: Redis) -> None:
+    await tickers.write(redis, [quote("A", 1, time.time() + 50)])
+    async with aclosing(graph.as_(principal(TRADER)).stream(ONE, symbol="A")) as stream:
+        await next_of(stream)
+        await redis.client_kill_filter(_type="pubsub", skipme=True)
+        await redis.hset(keys.tickers("kraken"), "A", tickers.encode(quote("A", 7, 7)))
+        assert await next_of(stream) == {"symbol": "A", "price": 7}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        '{"price": 50000, "time": 1795991963000}',
+        '{"price": 1, "time": 1e308}',
+        '{"price": 1, "time": -1}',
+        b"\xff",
+        "{",
+    ],
+)
+async def test_broken_message_ends_no_stream(
+    graph: GraphClient, redis: Redis, platform: object, message: str | bytes
+) -> None:
+    candles = (
+        'subscription { candles(exchange: "kraken", symbol: "BTC/USD", timeframe: M1) { closed candle { close } } }'
+    )
+    trader = graph.as_(principal(TRADER))
+    await tickers.write(redis, [quote("BTC/USD", 1, time.time())])
+    async with (
+        asyncio.timeout(30),
+        aclosing(trader.stream(ONE, symbol="BTC/USD")) as stream,
+        aclosing(trader.stream(candles)) as chart,
+    ):
+        assert await next_of(stream) == {"symbol": "BTC/USD", "price": 1}
+        await next_of(chart)
+        await redis.publish(keys.ticker_updates("kraken", "BTC/USD"), message)
+        await tickers.write(redis, [quote("BTC/USD", 2, time.time())])
+        assert await next_of(stream) == {"symbol": "BTC/USD", "price": 2}
+        while (await next_of(chart)) != {"closed": False, "candle": {"close": 2}}:
+            pass
+    assert graph.worker.background.failures == {}
