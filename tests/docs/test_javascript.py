@@ -1,4 +1,4 @@
-"""The JavaScript that is there to be copied is what the tests of the client libraries run."""
+"""The JavaScript and TypeScript in the documentation are from files that the tests run."""
 
 from __future__ import annotations
 
@@ -12,3 +12,11 @@ COPIED = [block for block in blocks(ROOT / "docs/clients.md") if block.language 
 @pytest.mark.parametrize("block", COPIED, ids=lambda block: block.place)
 def test_what_is_to_be_copied_is_a_file_that_the_tests_run(block: Block) -> None:
     assert block.text == (ROOT / block.note.removeprefix("in ")).read_text()
+
+
+EXCERPTS = [block for block in blocks(ROOT / "docs/front-end.md") if block.language == "ts"]
+
+
+@pytest.mark.parametrize("block", EXCERPTS, ids=lambda block: block.place)
+def test_excerpts_are_in_the_files_they_name(block: Block) -> None:
+    assert block.text.strip() in (ROOT / block.note.removeprefix("from ")).read_text()
