@@ -192,10 +192,8 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return ServiceUnavailable("redis")
         case sqlalchemy.exc.TimeoutError():
             return ServiceUnavailable("postgres")
-        case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if _sqlstate(exception) == _QUERY_CANCELED:
-            return Timeout("The database took too long and the query was cancelled.")
-        case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if _sqlstate(exception)[:2] in _DOWN:
-            return ServiceUnavailable("postgres")
+        case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if known := _by_sqlstate(_sqlstate(exception)):
+            return known
         case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError() | asyncpg.InterfaceError():
             return ServiceUnavailable("postgres")
         case asyncpg.InternalClientError():  # the connection ended between two messages, and the driver lost its state
@@ -206,6 +204,17 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return ServiceUnavailable("postgres")
         case _:
             return Internal(request_id)
+
+
+def _by_sqlstate(sqlstate: str) -> FullonError | None:
+    if sqlstate == _QUERY_CANCELED:
+        return Timeout("The database took too long and the query was cancelled.")
+    if sqlstate == _READ_ONLY:
+        message = "PostgreSQL accepts no writes at the moment. Retry later."
+        return ServiceUnavailable("postgres", message, retry_after=_RETRY_READ_ONLY)
+    if sqlstate in _LOST:
+        return ServiceUnavailable("postgres", "Concurrent changes prevented this one. Retry it.", retry_after=1)
+    return ServiceUnavailable("postgres") if sqlstate[:2] in _DOWN else None
 
 
 def shortened(value: object) -> str:
@@ -222,8 +231,18 @@ def shorten_quotes(message: str) -> str:
 _LONGEST_INPUT = 80
 _LONG_QUOTE = re.compile(rf"""(['"])((?:(?!\1).){{{_LONGEST_INPUT}}})(?:(?!\1).)+\1""", re.DOTALL)
 _QUERY_CANCELED = "57014"
+_READ_ONLY = "25006"
+_RETRY_READ_ONLY = 5
+"""Seconds; a failover takes longer, and each attempt is cheap."""
+_LOST = {"40001", "40P01", "55P03"}
+"""Serialization failure, deadlock, lock timeout."""
 _DOWN = {"08", "28", "3D", "53", "57"}
 """Classes of SQLSTATE that mean the database is unavailable: connection, access, database, resources, shutdown."""
+
+
+def lost_to_concurrency(exception: BaseException) -> bool:
+    """True if a transaction failed only because of concurrent ones, and may succeed when it is repeated."""
+    return _sqlstate(exception) in _LOST
 
 
 def _sqlstate(exception: BaseException) -> str:

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import orjson
 from sqlalchemy import Executable, Row, text
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi, dialect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from fullon_graphql.config import Settings
@@ -24,6 +25,17 @@ from fullon_graphql.database.read_pool import ReadPool
 
 APPLICATION = "fullon_graphql"
 """Prefix of `application_name` of our connections, before a colon and their purpose."""
+
+
+SESSION: Final = {
+    "timezone": "UTC",
+    "jit": "off",
+    "default_transaction_isolation": "read committed",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "IntervalStyle": "postgres",
+}
+"""Settings on which results depend, so that those of the server or the role do not change them."""
 
 
 class Database:
@@ -37,7 +49,7 @@ class Database:
     @classmethod
     def connect(cls, url: str, name: str, settings: Settings) -> Database:
         """A database at `url`; `name` shows in `pg_stat_activity`. Connects at the first use."""
-        server = {"application_name": f"{APPLICATION}:{name}", "timezone": "UTC", "jit": "off"}
+        server = {"application_name": f"{APPLICATION}:{name}"} | SESSION
         options = {
             "timeout": settings.db_timeout,
             "command_timeout": settings.db_timeout,
@@ -64,14 +76,20 @@ class Database:
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement, in autocommit mode."""
         _record(statement)
-        async with self._reading.connect() as connection:
-            return (await connection.execute(statement, parameters)).all()
+        try:
+            return await self._read(statement, parameters)
+        except DBAPIError as error:
+            if not isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+                raise
+        return await self._read(statement, parameters)  # another program has altered a table since it was prepared
 
     async def row(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Row[Any] | None:
         """The first row of one read statement, or None."""
-        _record(statement)
+        return next(iter(await self.rows(statement, parameters)), None)
+
+    async def _read(self, statement: Executable, parameters: dict[str, Any] | None) -> Sequence[Row[Any]]:
         async with self._reading.connect() as connection:
-            return (await connection.execute(statement, parameters)).first()
+            return (await connection.execute(statement, parameters)).all()
 
     async def text(self, sql: str, *values: Any) -> str | None:
         """The single value of a precompiled read statement."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     DefaultClause,
     Dialect,
@@ -24,7 +25,11 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    func,
+    literal_column,
     make_url,
+    select,
+    text,
 )
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.schema import CreateColumn
@@ -65,7 +70,7 @@ def inspect(url: str) -> list[Difference]:
 
 def examine(connection: Connection) -> list[Difference]:
     """`inspect` on an open connection."""
-    return sorted([*_tables(Base.metadata, _reflect(connection)), *_feed(connection)])
+    return sorted([*_tables(Base.metadata, _reflect(connection)), *_feed(connection), *_sequences(connection)])
 
 
 async def _inspect(url: str) -> list[Difference]:
@@ -111,6 +116,30 @@ def _feed(connection: Connection) -> Iterator[Difference]:
     for table in triggers.unwatched(connection):
         consequence = f"{_UNTOLD.get(table, _UNFED)}; fix it with `fullon-graphql db install-feed`"
         yield Difference(Severity.DEGRADES, table.removeprefix("public."), "has no change trigger", consequence)
+
+
+def _sequences(connection: Connection) -> Iterator[Difference]:
+    """Sequences behind the rows they number, e.g. after a restore of the rows alone."""
+    for table in Base.metadata.sorted_tables:
+        column = table.autoincrement_column
+        if table.schema or column is None:
+            continue
+        sequence = connection.scalar(_SEQUENCE, {"table": table.name, "column": column.name})
+        if sequence is None:
+            continue
+        # `is_called` is false for a sequence that starts with its last value.
+        newest = select(func.coalesce(func.max(column), 0)).scalar_subquery()
+        next_value: ColumnElement[int] = literal_column("last_value + CAST(is_called AS int)")
+        if connection.scalar(select(newest >= next_value).select_from(text(sequence))):
+            what = f"sequence {sequence} is behind the rows"
+            yield Difference(Severity.BREAKS, str(column), what, "new rows are refused until setval() moves it")
+
+
+_SEQUENCE = text("""
+    SELECT pg_get_serial_sequence(t.table_name, :column)
+    FROM information_schema.columns t
+    WHERE t.table_schema = current_schema() AND t.table_name = :table AND t.column_name = :column
+""")
 
 
 def _table(expected: Table, actual: Table) -> Iterator[Difference]:

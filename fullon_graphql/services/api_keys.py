@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Executable, Row, or_, select, update
+from sqlalchemy import Executable, Row, select, update
+from sqlalchemy.exc import DBAPIError
 
 from fullon_graphql.auth.api_keys import generate_key, is_presentable, parse_scopes, stored_form
 from fullon_graphql.auth.principal import Principal, Scope
@@ -79,17 +81,20 @@ class ApiKeys:
     async def identify_api_key(self, key: str) -> Principal:
         """The account of `key`, as stored now, with the key's scopes.
 
-        One statement, which also updates `last_used_at`.
+        `last_used_at` is written apart, and only if PostgreSQL accepts writes.
 
         Raises:
             Unauthenticated: the key is unknown, deactivated or expired, or the account is not active.
         """
         now = datetime.now(UTC)
-        found = await self._database.row(_find(key, now)) if is_presentable(key) else None
+        found = await self._database.row(_find(key)) if is_presentable(key) else None
         if found is None:
             raise Unauthenticated("This API key is unknown.")
         if refusal := _refusal(found, now):
             raise Unauthenticated(refusal)
+        if found.last_used_at is None or found.last_used_at < now - LAST_USED_PRECISION:
+            with suppress(DBAPIError):
+                await self._database.row(_mark_used(found.api_key_id, now))
         return Principal(
             uid=found.uid,
             mail=found.mail,
@@ -100,26 +105,20 @@ class ApiKeys:
         )
 
 
-def _find(key: str, now: datetime) -> Executable:
+def _find(key: str) -> Executable:
     """The key by its hash, or by its text, as older versions of the platform store it."""
-    is_this_key = ApiKey.key.in_([stored_form(key), key])
-    stale = (
-        select(ApiKey.api_key_id)
-        .join(User, User.uid == ApiKey.uid)
-        .where(is_this_key, ApiKey.is_active, User.active)
-        .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
-        .where(or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now - LAST_USED_PRECISION))
-        # Never waits: the row is locked by the same update or by a change of the key.
-        .with_for_update(of=ApiKey, skip_locked=True)
-    )
-    used = update(ApiKey).where(ApiKey.api_key_id.in_(stale)).values(last_used_at=now).returning(ApiKey.api_key_id)
-    columns = (ApiKey.api_key_id, ApiKey.scopes, ApiKey.is_active, ApiKey.expires_at)
+    columns = (ApiKey.api_key_id, ApiKey.scopes, ApiKey.is_active, ApiKey.expires_at, ApiKey.last_used_at)
     return (
         select(*columns, User.uid, User.mail, User.role, User.active)
         .join(User, User.uid == ApiKey.uid)
-        .where(is_this_key)
-        .add_cte(used.cte("used"))
+        .where(ApiKey.key.in_([stored_form(key), key]))
     )
+
+
+def _mark_used(api_key_id: int, now: datetime) -> Executable:
+    # Never waits: the row is locked by the same update or by a change of the key.
+    free = select(ApiKey.api_key_id).where(ApiKey.api_key_id == api_key_id).with_for_update(skip_locked=True)
+    return update(ApiKey).where(ApiKey.api_key_id.in_(free)).values(last_used_at=now).returning(ApiKey.api_key_id)
 
 
 def _refusal(found: Row[Any], now: datetime) -> str | None:

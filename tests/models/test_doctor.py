@@ -22,6 +22,7 @@ PLANTED = [
     ("ALTER TABLE users ADD nickname text", HARMLESS, "users.nickname", "column is unknown here"),
     ("ALTER TABLE users ADD nick text NOT NULL DEFAULT ''", HARMLESS, "users.nick", "column is unknown here"),
     ("ALTER TABLE users ADD nick text NOT NULL", BREAKS, "users.nick", "column is unknown here, and required"),
+    ("INSERT INTO cat_exchanges (cat_ex_id, name) VALUES (7, 'kraken')", BREAKS, "cat_exchanges.cat_ex_id", "sequence public.cat_exchanges_cat_ex_id_seq is behind"),  # a line per case
     # types
     ("ALTER TABLE users ALTER password TYPE varchar(255)", HARMLESS, "users.password", "is VARCHAR(255)"),
     ("ALTER TABLE users ALTER password TYPE varchar(60)", HARMLESS, "users.password", "is VARCHAR(60)"),

@@ -7,11 +7,13 @@ from sqlalchemy import select, text
 
 from fullon_graphql.auth.api_keys import generate_key, stored_form
 from fullon_graphql.auth.principal import Scope, administrator, signed_in
+from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import Forbidden, Unauthenticated
 from fullon_graphql.models import ApiKey
 from fullon_graphql.services.api_keys import ApiKeys
 from tests.conftest import Count
+from tests.fixtures.read_only import read_only
 from tests.services.conftest import AddAccount, AddApiKey
 
 LEGACY = "Zm9vYmFyYmF6-legacy-clear-text-key_43-chars"
@@ -157,10 +159,21 @@ async def test_a_locked_row_does_not_hold_up_the_request(
     assert await last_used(database) is None
 
 
-async def test_it_takes_one_statement(
+async def test_recently_used_key_takes_one_statement(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, statements: Count
 ) -> None:
     await add_api_key(await add_account(), LEGACY)
+    await api_keys.identify_api_key(LEGACY)
     with statements() as seen:
         await api_keys.identify_api_key(LEGACY)
     assert len(seen) == 1
+
+
+async def test_key_is_accepted_by_a_read_only_server(
+    settings: Settings, add_account: AddAccount, add_api_key: AddApiKey, database: Database
+) -> None:
+    uid = await add_account()
+    await add_api_key(uid, LEGACY)
+    async with read_only(settings) as replica:
+        assert (await ApiKeys(replica, settings).identify_api_key(LEGACY)).uid == uid
+    assert await last_used(database) is None

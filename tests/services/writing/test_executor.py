@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from fullon_graphql.cache.hub import Hub
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, Conflict, FullonError
+from fullon_graphql.errors import BadUserInput, Conflict, FullonError, as_fullon_error
 from fullon_graphql.models import AuditEntry, Bot, IdempotencyRecord
 from fullon_graphql.services import bots, symbols
 from fullon_graphql.services.writing.executor import ChangeExecutor, ChangeRequest, Key, UnitOfWork
 from tests.fixtures.graph import principal
+from tests.fixtures.read_only import read_only
 from tests.fixtures.rows import ADMIN, TRADER
 
 INTENT = ChangeRequest(principal(TRADER), "createBot", {"name": "grid"}, "request")
@@ -134,3 +138,89 @@ async def test_a_value_too_large_for_its_column_is_an_error_of_the_clients(write
     with pytest.raises(FullonError) as refused:
         await writes.perform(ADD_SYMBOL, too_many_digits, key_of)
     assert refused.value.extensions == {"code": "BAD_USER_INPUT", "field": "decimals"}
+
+
+async def test_change_on_a_read_only_server_is_service_unavailable(
+    platform: Database, redis: Redis, settings: Settings
+) -> None:
+    async with read_only(settings) as replica:
+        with pytest.raises(DBAPIError) as failed:
+            await writes_on(replica, redis, settings).perform(INTENT, create, key_of)
+    error = as_fullon_error(failed.value, "")
+    assert error.extensions == {"code": "SERVICE_UNAVAILABLE", "service": "postgres", "retryAfter": 5}
+
+
+async def test_change_is_repeated_after_a_deadlock(writes: ChangeExecutor, platform: Database) -> None:
+    """Two changes lock two rows in opposite order: PostgreSQL ends one of them, which is repeated."""
+    both_hold_one = asyncio.Barrier(2)
+    attempts = 0
+
+    def rename(*bot_ids: int) -> Callable[[UnitOfWork], Awaitable[Key]]:
+        first = True
+
+        async def change(write: UnitOfWork) -> Key:
+            nonlocal first, attempts
+            attempts += 1
+            is_first, first = first, False
+            for bot_id in bot_ids:
+                await bots.change(write, bot_id, {"name": f"renamed {bot_id}"})
+                if is_first and bot_id == bot_ids[0]:
+                    await both_hold_one.wait()
+            return bot_ids[0]
+
+        return change
+
+    keys = await asyncio.gather(*(writes.perform(INTENT, rename(*ids), key_of) for ids in ((1, 2), (2, 1))))
+    assert keys == [1, 2]
+    assert attempts == 3
+
+
+async def test_sequence_behind_the_rows_is_named(writes: ChangeExecutor, platform: Database) -> None:
+    async with platform.transaction() as connection:
+        await connection.execute(text("SELECT setval(pg_get_serial_sequence('bots', 'bot_id'), 1)"))
+    with pytest.raises(Conflict, match="The next bot_id of bots is taken: its sequence is behind"):
+        await writes.perform(INTENT, create, key_of)
+
+
+async def test_read_is_repeated_after_another_program_altered_a_column(platform: Database) -> None:
+    query = select(Bot.bot_id, Bot.name).order_by(Bot.bot_id)
+    before = await platform.rows(query)
+    assert before
+    async with platform.transaction() as connection:
+        await connection.execute(text("ALTER TABLE bots ALTER name TYPE varchar(60)"))
+    try:
+        assert await platform.rows(query) == before
+    finally:
+        async with platform.transaction() as connection:
+            await connection.execute(text("ALTER TABLE bots ALTER name TYPE varchar(50)"))
+
+
+@pytest.fixture
+async def _strange_role(platform: Database, settings: Settings) -> AsyncIterator[None]:
+    name = platform.engine.url.database
+    strange = {
+        "default_transaction_isolation": "'repeatable read'",
+        "extra_float_digits": "-3",
+        "bytea_output": "escape",
+    }
+    async with platform.transaction() as connection:
+        for setting, value in strange.items():
+            await connection.execute(text(f'ALTER DATABASE "{name}" SET {setting} = {value}'))
+    yield
+    async with platform.transaction() as connection:
+        for setting in strange:
+            await connection.execute(text(f'ALTER DATABASE "{name}" RESET {setting}'))
+
+
+@pytest.mark.usefixtures("_strange_role")
+async def test_settings_of_the_database_do_not_change_results(redis: Redis, settings: Settings) -> None:
+    database = Database.connect(settings.database_url, "tests", settings)
+    try:
+        writes = writes_on(database, redis, settings)
+        keys = await asyncio.gather(*(writes.perform(INTENT, create, key_of) for _ in range(8)))
+        assert len(set(keys)) == 8
+        row = await database.row(text("SELECT CAST(0.1::float8 + 0.2 AS text) AS sum"))
+        assert row is not None
+        assert row.sum == "0.30000000000000004"
+    finally:
+        await database.close()
