@@ -25,6 +25,7 @@ from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.runner import ServiceRunner, new_runner_id
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
+from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
@@ -71,7 +72,12 @@ def create_app(settings: Settings) -> Application:
     """
     refuse_insecure_secret(settings)
     app_metrics, connections = Metrics(), ConnectionRegistry(settings)
-    operations = OperationExecutor(make_graph().core, metrics=app_metrics, introspection=settings.introspection)
+    operations = OperationExecutor(
+        make_graph().core,
+        metrics=app_metrics,
+        limits=Limits.from_settings(settings),
+        introspection=settings.introspection,
+    )
     streams, admission = StreamRegistry(operations), Admission(settings, app_metrics)
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
     transports: ASGIApp = Router(

@@ -85,6 +85,18 @@ class Settings(BaseSettings):
     # Limits
     rate_limit_requests: int = Field(default=1_000, ge=0, description="Requests per credential and window; 0 is none.")
     rate_limit_window: int = Field(default=60, ge=1, description="Seconds of the window.")
+    query_token_limit: int = Field(default=5_000, ge=1, description="Tokens of one document.")
+    query_selection_limit: int = Field(
+        default=10_000, ge=1, description="Selections of one document, with fragments multiplied out."
+    )
+    query_repetition_limit: int = Field(
+        default=200, ge=1, description="Selections of one field, or of one response key, in one selection set."
+    )
+    query_directive_limit: int = Field(default=500, ge=1, description="Directives of one document.")
+    query_variable_limit: int = Field(default=10_000, ge=1, description="Values in the variables of one request.")
+    cache_bytes: int = Field(
+        default=64 * 2**20, ge=2**20, description="Bytes of the caches of one worker: documents and plans, tokens."
+    )
 
     # Changes
     idempotency_hours: int = Field(default=24, ge=1, description="Hours for which an idempotency key is remembered.")

@@ -1,82 +1,247 @@
-"""Documents: the `query` of requests, parsed and validated once."""
+"""Documents: the `query` of requests, parsed and validated once.
+
+A remembered document holds no syntax tree: trees take hundreds of bytes for each token. Whatever needs one parses the
+text again.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLFormattedError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
+    Undefined,
+    is_non_null_type,
     parse,
     specified_rules,
     validate,
 )
+from graphql.execution.get_variable_signature import get_variable_signature
+from graphql.execution.values import VariableValues, get_variable_values, input_is_nested_too_deeply
+from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_value
 
+from fullon_graphql.engine import limits
+from fullon_graphql.engine.background import in_background
+from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.introspection import NoIntrospection
-from fullon_graphql.engine.limits import DepthLimit
+from fullon_graphql.engine.limits import DepthLimit, Limits
 from fullon_graphql.engine.literals import FiniteFloats
+from fullon_graphql.engine.planned.arguments import Variables
+from fullon_graphql.engine.planned.selections import condition_variables
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.lru import LRUCache
 
-MAX_TOKENS = 5_000
-"""The most tokens one document may have; this bounds the time that parsing takes."""
-
-RULES = (*specified_rules, DepthLimit, FiniteFloats)
+RULES: Final = (*specified_rules, DepthLimit, FiniteFloats)
 """The rules of the GraphQL specification, and ours."""
+
+MAX_ERRORS: Final = 50
+"""The most errors about variables that one response reports."""
+MOST_PLANS: Final = 32
+"""The most plans of one document."""
+
+# Estimated bytes, checked against tracemalloc in tests/engine/test_memory.py.
+DOCUMENT_BYTES: Final = 5_500
+OPERATION_BYTES: Final = 1_500
+
+
+class Syntax(NamedTuple):
+    """A parsed text."""
+
+    node: DocumentNode
+    operations: Mapping[str | None, OperationDefinitionNode]
+    fragments: Mapping[str, FragmentDefinitionNode]
+
+
+class Variable(NamedTuple):
+    """A declared variable; `default` is Undefined if it has none."""
+
+    name: str
+    type: Any
+    default: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Operation:
+    """An operation without its syntax tree."""
+
+    name: str | None
+    kind: OperationType
+    variables: tuple[Variable, ...] | None
+    """None if a definition cannot be compiled; graphql-core then coerces the variables."""
+    conditions: tuple[str, ...]
+    """The variables in `@include` and `@skip`."""
+
+    def coerced(self, given: Mapping[str, Any]) -> Variables | None:
+        """The coerced variables; None if they are invalid, which graphql-core reports."""
+        if self.variables is None:
+            return None
+        values: dict[str, Any] = {}
+        for name, type_, default in self.variables:
+            value = given.get(name, Undefined)
+            if value is Undefined:
+                if default is not Undefined:
+                    values[name] = default
+                elif is_non_null_type(type_):
+                    return None
+                continue
+            coerced = Undefined if input_is_nested_too_deeply(value, type_) else coerce_input_value(value, type_)
+            if coerced is Undefined:
+                return None
+            values[name] = coerced
+        return values
 
 
 @dataclass(eq=False)
 class Document:
-    """A parsed document. With `errors` it must not be executed; `node` is None if it could not be parsed."""
+    """A document. With `errors` it must not be executed."""
 
-    node: DocumentNode | None
-    errors: list[GraphQLError]
-    operations: dict[str | None, OperationDefinitionNode] = field(default_factory=dict)
-    fragments: dict[str, FragmentDefinitionNode] = field(default_factory=dict)
-    conditions: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
-    """The variables in `@include` and `@skip`, by operation."""
-    plans: LRUCache[Any, Any] = field(default_factory=lambda: LRUCache(32))
+    text: str
+    errors: Sequence[GraphQLFormattedError]
+    operations: Mapping[str | None, Operation] = field(default_factory=dict)
+    plans: LRUCache[Any, Any] = field(default_factory=lambda: LRUCache(MOST_PLANS))
     """Its plans and fallbacks, by operation and values of the condition variables."""
 
-    def operation(self, name: str | None) -> OperationDefinitionNode | None:
+    def operation(self, name: str | None) -> Operation | None:
         """The operation called `name`, or without a name the only one; None if there is no such operation."""
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         return self.operations.get(name) if name is not None else None
 
+    def syntax(self) -> Syntax:
+        """The syntax tree, parsed again."""
+        return syntax_of(self.text)
+
+    def variables(
+        self, schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]
+    ) -> Variables | list[GraphQLError]:
+        """The coerced variables of one of its operations, or what is wrong with them."""
+        coerced = operation.coerced(given)
+        if coerced is not None:
+            return coerced
+        definitions = self.syntax().operations[operation.name].variable_definitions or ()
+        found = get_variable_values(schema, definitions, dict(given), max_errors=MAX_ERRORS)
+        return found.coerced if isinstance(found, VariableValues) else found
+
 
 class DocumentCache:
-    """The documents used last, by their text."""
+    """The documents used last with their plans, by their text: at most `limits.cache_bytes` in all."""
 
-    def __init__(self, schema: GraphQLSchema, size: int = 1_000, *, introspection: bool = True) -> None:
+    def __init__(self, schema: GraphQLSchema, limits_: Limits, *, introspection: bool = True) -> None:
         self._schema = schema
+        self._limits = limits_
         self._rules = RULES if introspection else (*RULES, NoIntrospection)
         self._hide_suggestions = not introspection
-        self._seen: LRUCache[str, Document] = LRUCache(size)
+        self._seen: LRUCache[str, Document] = LRUCache(limits_.cache_bytes)
+        self._pending: dict[str, asyncio.Task[Document]] = {}
 
-    def read(self, text: str, trace: Trace) -> Document:
-        """The document with this text."""
-        return self._seen.get(text) or self._seen.put(text, self._make(text, trace))
+    @property
+    def entries(self) -> int:
+        """The number of remembered documents."""
+        return len(self._seen)
 
-    def _make(self, text: str, trace: Trace) -> Document:
+    @property
+    def size(self) -> int:
+        """The estimated bytes of the remembered documents and plans."""
+        return self._seen.size
+
+    @property
+    def evictions(self) -> int:
+        """The number of documents that were evicted."""
+        return self._seen.evictions
+
+    async def read(self, text: str, trace: Trace) -> Document:
+        """The document with this text. Equal texts that arrive together are read once.
+
+        Raises:
+            ServiceUnavailable: too many new documents are waiting.
+        """
+        found = self._seen.get(text)
+        if found is not None:
+            return found
+        task = self._pending.get(text)
+        if task is None:
+            task = self._pending[text] = asyncio.create_task(in_background(lambda: self._read(text, trace)))
+            task.add_done_callback(lambda _: self._pending.pop(text, None))
+        document = await asyncio.shield(task)
+        if self._seen.get(text) is None:
+            self._seen.put(text, document, _size(document))
+        return document
+
+    def grow(self, document: Document, size: int) -> None:
+        """Count `size` more bytes that `document` keeps."""
+        self._seen.grow(document.text, document, size)
+
+    def _read(self, text: str, trace: Trace) -> Document:
         started = perf_counter()
         try:
-            node = parse(text, max_tokens=MAX_TOKENS)
+            syntax = syntax_of(text, max_tokens=self._limits.tokens)
         except GraphQLError as error:
-            return Document(None, [error])
+            return _refused(text, [error])
         finally:
             trace.step("parse", "", started)
         started = perf_counter()
-        document = Document(node, validate(self._schema, node, self._rules, hide_suggestions=self._hide_suggestions))
+        errors = limits.exceeded(syntax.operations.values(), syntax.fragments, self._limits)
+        errors = errors or validate(self._schema, syntax.node, self._rules, hide_suggestions=self._hide_suggestions)
+        operations = {} if errors else {name: self._operation(node, syntax) for name, node in syntax.operations.items()}
         trace.step("validate", "", started)
-        for definition in node.definitions:
-            if isinstance(definition, OperationDefinitionNode):
-                document.operations[definition.name.value if definition.name else None] = definition
-            elif isinstance(definition, FragmentDefinitionNode):
-                document.fragments[definition.name.value] = definition
-        return document
+        return _refused(text, errors) if errors else Document(text, (), operations)
+
+    def _operation(self, node: OperationDefinitionNode, syntax: Syntax) -> Operation:
+        name = node.name.value if node.name else None
+        conditions = condition_variables(node, syntax.fragments.values())
+        return Operation(name, node.operation, self._variables(node), conditions)
+
+    def _variables(self, node: OperationDefinitionNode) -> tuple[Variable, ...] | None:
+        found = []
+        for definition in node.variable_definitions or ():
+            signature = get_variable_signature(self._schema, definition)
+            if isinstance(signature, GraphQLError):
+                return None
+            try:
+                found.append(Variable(signature.name, signature.type, coerce_default_value(signature)))
+            except TypeError:
+                return None
+        return tuple(found)
+
+
+def syntax_of(text: str, max_tokens: int | None = None) -> Syntax:
+    """The syntax tree of a text.
+
+    Raises:
+        GraphQLError: the text cannot be parsed, or has too many tokens.
+    """
+    node = parse(text, max_tokens=max_tokens)
+    operations: dict[str | None, OperationDefinitionNode] = {}
+    fragments: dict[str, FragmentDefinitionNode] = {}
+    for definition in node.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            operations[definition.name.value if definition.name else None] = definition
+        elif isinstance(definition, FragmentDefinitionNode):
+            fragments[definition.name.value] = definition
+    return Syntax(node, operations, fragments)
+
+
+def _refused(text: str, errors: Sequence[GraphQLError]) -> Document:
+    return Document(text, formatted(errors, "", before_execution=True))
+
+
+def _size(document: Document) -> int:
+    variables = sum(len(operation.variables or ()) for operation in document.operations.values())
+    messages = sum(len(error["message"]) + 1_000 for error in document.errors)
+    return (
+        DOCUMENT_BYTES
+        + 2 * len(document.text)
+        + OPERATION_BYTES * len(document.operations)
+        + 300 * variables
+        + messages
+    )

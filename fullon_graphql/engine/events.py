@@ -16,24 +16,24 @@ import structlog
 from graphql import (
     ExecutionResult,
     GraphQLSchema,
-    OperationDefinitionNode,
     VariableDefinitionNode,
     VariableNode,
     Visitor,
     execute,
     visit,
 )
-from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from fullon_graphql.context import Context
 from fullon_graphql.engine.audience import is_for_everybody
-from fullon_graphql.engine.documents import Document
+from fullon_graphql.engine.background import in_background
+from fullon_graphql.engine.documents import Document, DocumentCache, Operation, Syntax
 from fullon_graphql.engine.errors import body
+from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
-from fullon_graphql.engine.planned.plans import variant
+from fullon_graphql.engine.planned.plans import PLAN_BYTES, SELECTION_BYTES, variant
 from fullon_graphql.engine.planned.row_trees import Project, Run, projection
-from fullon_graphql.engine.planned.selections import Selection, select
+from fullon_graphql.engine.planned.selections import Selection, select, size
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.observability.metrics import Metrics
@@ -61,12 +61,26 @@ class Subscription:
 
     schema: GraphQLSchema
     document: Document
-    operation: OperationDefinitionNode
+    operation: Operation
     given: Mapping[str, Any]
     """The variables as the client sent them."""
-    variables: VariableValues
+    variables: Variables
     shape: Shape
     metrics: Metrics
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments of its root field by Python name.
+
+        Raises:
+            BadUserInput: one is missing or null.
+        """
+        try:
+            return self.shape.root.arguments(self.variables)
+        except Fallback:
+            raise BadUserInput(
+                f"An argument of `{self.shape.root.name}` is missing or null. Give it a value."
+            ) from None
 
     async def answers(self, context: Context, events: Sequence[object]) -> list[bytes]:
         """The JSON response to each of the events.
@@ -91,43 +105,43 @@ class Subscription:
             return None
 
     async def _reference(self, context: Context, event: object) -> ExecutionResult:
-        assert self.document.node is not None, "validated"
         result = execute(
             self.schema,
-            self.document.node,
+            (await in_background(self.document.syntax)).node,
             root_value=event,
             context_value=context,
             variable_values=dict(self.given),
-            operation_name=self.operation.name.value if self.operation.name else None,
+            operation_name=self.operation.name,
         )
         return cast("ExecutionResult", await result if is_awaitable(result) else result)
 
 
-def shape(
-    schema: GraphQLSchema, document: Document, operation: OperationDefinitionNode, variables: VariableValues
+async def shape(
+    schema: GraphQLSchema, documents: DocumentCache, document: Document, operation: Operation, variables: Variables
 ) -> Shape:
     """The shape of a subscription; built once for each combination of conditions, remembered with the document.
 
     Raises:
         BadUserInput: a condition has no value, or nothing is selected.
     """
-    key, truth = variant(document, operation, variables)
-    found = document.plans.get(("events", key))
+    key, truth = variant(operation, variables)
+    found: Shape | None = document.plans.get(("events", key))
     if found is None:
-        found = document.plans.put(("events", key), _make(schema, document, operation, truth))
-    return cast("Shape", found)
+        found = await in_background(lambda: _make(schema, document, operation, truth))
+        document.plans.put(("events", key), found)
+        documents.grow(document, PLAN_BYTES + SELECTION_BYTES * size(found.root))
+    return found
 
 
-def _make(
-    schema: GraphQLSchema, document: Document, operation: OperationDefinitionNode, truth: dict[str, Any]
-) -> Shape:
+def _make(schema: GraphQLSchema, document: Document, operation: Operation, truth: dict[str, Any]) -> Shape:
     if not all(isinstance(value, bool) for value in truth.values()):
         raise BadUserInput("A condition in `@include` or `@skip` has no value.")
-    roots = select(schema, operation, document.fragments, truth)
+    syntax = document.syntax()
+    roots = select(schema, syntax.operations[operation.name], syntax.fragments, truth)
     if not roots:
         raise BadUserInput("This subscription selects nothing.")
     root = roots[0]
-    return Shape(root, _projection(root), is_for_everybody(root), _root_variables(root, document))
+    return Shape(root, _projection(root), is_for_everybody(root), _root_variables(root, syntax))
 
 
 def _projection(root: Selection) -> Project | None:
@@ -137,16 +151,10 @@ def _projection(root: Selection) -> Project | None:
         return None
 
 
-def _root_variables(root: Selection, document: Document) -> dict[str, str]:
-    assert document.node is not None, "validated"
+def _root_variables(root: Selection, syntax: Syntax) -> dict[str, str]:
     finder = _VariableFinder()
-    visit(document.node, finder)
-    given = {argument.name.value: argument.value for argument in root.node.arguments or ()}
-    return {
-        name: value.name.value
-        for name, value in given.items()
-        if isinstance(value, VariableNode) and finder.uses[value.name.value] == 1
-    }
+    visit(syntax.node, finder)
+    return {name: variable for name, variable in root.variables.items() if finder.uses[variable] == 1}
 
 
 class _VariableFinder(Visitor):

@@ -15,29 +15,27 @@ from graphql import (
     GraphQLError,
     GraphQLFormattedError,
     GraphQLSchema,
-    OperationDefinitionNode,
     OperationType,
     execute,
 )
-from graphql.execution.values import VariableValues, get_variable_values
 from graphql.pyutils import is_awaitable
 
 from fullon_graphql.cache import client as cache
 from fullon_graphql.context import Context
 from fullon_graphql.database import database
-from fullon_graphql.engine.documents import Document, DocumentCache
+from fullon_graphql.engine.background import in_background
+from fullon_graphql.engine.documents import Document, DocumentCache, Operation
 from fullon_graphql.engine.errors import body, formatted
 from fullon_graphql.engine.events import Subscription, shape
+from fullon_graphql.engine.limits import Limits, variables_exceeded
 from fullon_graphql.engine.planned import plans
+from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.trace import Trace
-from fullon_graphql.errors import BadUserInput, FullonError
+from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex
 from fullon_graphql.observability.metrics import Metrics, hit_or_miss
 
 log = structlog.get_logger(__name__)
-
-MAX_ERRORS: Final = 50
-"""The most errors about variables that one response reports."""
 
 
 class Request(NamedTuple):
@@ -68,7 +66,6 @@ def _recorded(trace: Trace) -> Iterator[None]:
 
 
 _UNRECORDED: Final = nullcontext()
-_NO_VARIABLES: Final = VariableValues({}, {})
 
 
 class GraphQLErrors(Exception):
@@ -87,50 +84,52 @@ class OperationExecutor:
     planning: bool = True
     """False executes everything by the reference, for tests that compare the two executions."""
     metrics: Metrics = field(default_factory=Metrics)
+    limits: Limits = field(default_factory=Limits)
     introspection: bool = True
 
     def __post_init__(self) -> None:
-        self.documents = DocumentCache(self.schema, introspection=self.introspection)
+        self.documents = DocumentCache(self.schema, self.limits, introspection=self.introspection)
+        self.metrics.watch_cache("documents", self.documents)
 
     async def run(
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
     ) -> Response:
         """The response to a request. The steps are added to `trace`, and to the response if `explain` is True."""
         trace = trace or Trace()
-        document = self.documents.read(request.query, trace)
+        document = await self.documents.read(request.query, trace)
         with _recorded(trace) if explain else _UNRECORDED:
-            response = _refusal(document, request, context) or await self._answer(document, request, context, trace)
+            response = _refusal(document, request) or await self._answer(document, request, context, trace)
         _count(self.metrics, trace, executed=response.executed)
         return _explained(response, trace) if explain and response.executed else response
 
-    def is_subscription(self, request: Request) -> bool:
+    async def is_subscription(self, request: Request) -> bool:
         """True if the request's operation is a subscription."""
-        operation = self.documents.read(request.query, Trace()).operation(request.operation_name)
-        return operation is not None and operation.operation is OperationType.SUBSCRIPTION
+        operation = (await self.documents.read(request.query, Trace())).operation(request.operation_name)
+        return operation is not None and operation.kind is OperationType.SUBSCRIPTION
 
-    def subscription(self, request: Request, context: Context) -> Subscription:
+    async def subscription(self, request: Request, context: Context) -> Subscription:
         """The subscription of a request for which `is_subscription` is True.
 
         Raises:
             GraphQLErrors: its document or its variables are invalid.
         """
-        document = self.documents.read(request.query, Trace())
+        document = await self.documents.read(request.query, Trace())
         if document.errors:
-            raise GraphQLErrors(formatted(document.errors, context.request_id, before_execution=True))
+            raise GraphQLErrors(document.errors)
         operation = document.operation(request.operation_name)
         assert operation is not None, "checked by is_subscription"
-        variables = self._variables(operation, request)
-        if not isinstance(variables, VariableValues):
+        variables = self._variables(document, operation, request)
+        if isinstance(variables, list):
             raise GraphQLErrors(formatted(variables, context.request_id, before_execution=False))
-        shape_ = shape(self.schema, document, operation, variables)
+        shape_ = await shape(self.schema, self.documents, document, operation, variables)
         return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics)
 
     async def _answer(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         operation = document.operation(request.operation_name)
         assert operation is not None, "refused by _refusal"
-        variables = self._variables(operation, request)
-        if not isinstance(variables, VariableValues):
-            return _error_response(variables, context, before_execution=False)
+        variables = self._variables(document, operation, request)
+        if isinstance(variables, list):
+            return _error_response(formatted(variables, context.request_id, before_execution=False))
         data = await self._planned(document, operation, variables, context, trace)
         if data is not None:
             return Response(b'{"data":%b}' % data, executed=True)
@@ -141,26 +140,23 @@ class OperationExecutor:
             log.warning("plan.failed", exc_info=trace.failure)
         return Response(body(result, context.request_id), executed=True)
 
-    def _variables(
-        self, operation: OperationDefinitionNode, request: Request
-    ) -> VariableValues | Sequence[GraphQLError]:
-        definitions = operation.variable_definitions
-        if not definitions:
-            return _NO_VARIABLES
-        return get_variable_values(self.schema, definitions, dict(request.variables), max_errors=MAX_ERRORS)
+    def _variables(self, document: Document, operation: Operation, request: Request) -> Variables | list[GraphQLError]:
+        if request.variables and (message := variables_exceeded(request.variables, self.limits)):
+            return [GraphQLError(message, original_error=QueryTooComplex(message))]
+        return document.variables(self.schema, operation, request.variables)
 
     async def _planned(
         self,
         document: Document,
-        operation: OperationDefinitionNode,
-        variables: VariableValues,
+        operation: Operation,
+        variables: Variables,
         context: Context,
         trace: Trace,
     ) -> bytes | None:
         try:
             if not self.planning:
                 raise Fallback("planning is off")
-            return await plans.execute(self.schema, document, operation, variables, context, trace)
+            return await plans.execute(self.schema, self.documents, document, operation, variables, context, trace)
         except Fallback as fallback:
             trace.fall_back(fallback.kind, str(fallback))
         except FullonError as error:
@@ -171,10 +167,9 @@ class OperationExecutor:
         return None
 
     async def _reference(self, document: Document, request: Request, context: Context) -> ExecutionResult:
-        assert document.node is not None, "refused by _refusal"
         result = execute(
             self.schema,
-            document.node,
+            (await in_background(document.syntax)).node,
             context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
@@ -182,21 +177,21 @@ class OperationExecutor:
         return cast("ExecutionResult", await result if is_awaitable(result) else result)
 
 
-def _refusal(document: Document, request: Request, context: Context) -> Response | None:
+def _refusal(document: Document, request: Request) -> Response | None:
     """The response to a request that cannot be executed, or None."""
     if document.errors:
-        return _error_response(document.errors, context, before_execution=True)
+        return _error_response(document.errors)
     operation = document.operation(request.operation_name)
     if operation is None:
         return _bad_request(
             "`operationName` must name one of the operations in `query`: " + ", ".join(map(str, document.operations))
         )
-    if operation.operation is OperationType.SUBSCRIPTION:
+    if operation.kind is OperationType.SUBSCRIPTION:
         return _bad_request(
             "Subscriptions are served at this address over WebSocket (graphql-transport-ws), or over HTTP if the"
             " request accepts text/event-stream or multipart/mixed;subscriptionSpec=1.0."
         )
-    if request.read_only and operation.operation is not OperationType.QUERY:
+    if request.read_only and operation.kind is not OperationType.QUERY:
         return _bad_request("Only queries may be sent with GET; use POST.")._replace(not_allowed=True)
     return None
 
@@ -206,9 +201,8 @@ def _bad_request(message: str) -> Response:
     return Response(orjson.dumps({"errors": [error.formatted]}), executed=False)
 
 
-def _error_response(errors: Sequence[GraphQLError], context: Context, *, before_execution: bool) -> Response:
-    found = formatted(errors, context.request_id, before_execution=before_execution)
-    return Response(orjson.dumps({"errors": found}), executed=False)
+def _error_response(errors: Sequence[GraphQLFormattedError]) -> Response:
+    return Response(orjson.dumps({"errors": errors}), executed=False)
 
 
 def _explained(response: Response, trace: Trace) -> Response:

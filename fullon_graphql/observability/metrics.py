@@ -9,10 +9,10 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
@@ -95,6 +95,40 @@ class BackgroundStates(Collector):
         yield down
 
 
+class Cache(Protocol):
+    """A cache as its metrics show it."""
+
+    @property
+    def entries(self) -> int:
+        """The number of entries."""
+
+    @property
+    def size(self) -> int:
+        """The estimated bytes of all entries."""
+
+    @property
+    def evictions(self) -> int:
+        """The number of entries evicted since the start."""
+
+
+class Caches(Collector):
+    """Entries, bytes and evictions of each cache."""
+
+    def __init__(self) -> None:
+        self.caches: dict[str, Cache] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metric families when the registry is read."""
+        entries = GaugeMetricFamily("fullon_graphql_cache_entries", "Entries of a cache.", labels=["cache"])
+        size = GaugeMetricFamily("fullon_graphql_cache_bytes", "Estimated bytes of a cache.", labels=["cache"])
+        evictions = CounterMetricFamily("fullon_graphql_cache_evictions", "Entries evicted.", labels=["cache"])
+        for name, cache in self.caches.items():
+            entries.add_metric([name], cache.entries)
+            size.add_metric([name], cache.size)
+            evictions.add_metric([name], cache.evictions)
+        yield from (entries, size, evictions)
+
+
 class Metrics:
     """The metrics of one worker since its start."""
 
@@ -112,6 +146,8 @@ class Metrics:
         )
         self.stages = Times("fullon_graphql_stage_seconds", "Time of each stage of an operation.", "stage")
         self._registry.register(self.stages)
+        self._caches = Caches()
+        self._registry.register(self._caches)
         self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")
         self.deliveries = self._tally("deliveries", "Events delivered to subscribers, by kind of stream.", "kind")
         self.rate_limits = self._tally(
@@ -130,6 +166,10 @@ class Metrics:
         self._registry.register(VALUES_LEFT_OUT)
         self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
         self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")
+
+    def watch_cache(self, name: str, cache: Cache) -> None:
+        """Show the entries, bytes and evictions of `cache` under this name."""
+        self._caches.caches[name] = cache
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format, version 0.0.4."""

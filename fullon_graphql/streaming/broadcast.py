@@ -239,7 +239,7 @@ class SharedStream:
     def format_error(self, error: Exception) -> Sequence[GraphQLFormattedError]:
         """`error` as the client receives it."""
         root = self._subscription.shape.root
-        located = GraphQLError(str(error), [root.node], path=[root.key], original_error=error)
+        located = GraphQLError(str(error), path=[root.key], original_error=error)
         return formatted([located], self._context.request_id, before_execution=False)
 
     async def _run(self) -> None:

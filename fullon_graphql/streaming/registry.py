@@ -37,8 +37,7 @@ class StreamRequest:
     @classmethod
     def create(cls, subscription: Subscription, principal: Principal, after: str | None) -> StreamRequest:
         """Resume after the cursor `after` of the transport, else after the one in the subscription's arguments."""
-        root = subscription.shape.root
-        argument = root.arguments(subscription.variables).get("after")
+        argument = subscription.arguments.get("after")
         return cls(subscription, principal, (after or argument) if _stream(subscription).resumable else None)
 
     @property
@@ -49,7 +48,7 @@ class StreamRequest:
     @property
     def arguments(self) -> Mapping[str, Any]:
         """The arguments the source is opened with."""
-        arguments = dict(self.subscription.shape.root.arguments(self.subscription.variables))
+        arguments = dict(self.subscription.arguments)
         if self.stream.resumable:
             arguments.pop("after", None)
         return arguments if self.after is None else arguments | {"after": self.after}
@@ -60,15 +59,14 @@ class StreamRequest:
             return object()  # catches up on its own
         subscription, shape = self.subscription, self.subscription.shape
         audience = () if shape.for_everybody else (self.principal.uid, self.principal.is_admin, self.principal.scopes)
-        name = subscription.operation.name.value if subscription.operation.name else None
-        variables = {key: value for key, value in subscription.variables.coerced.items() if key != self._after_variable}
-        return subscription.document, name, _freeze(variables), audience
+        name = subscription.operation.name
+        variables = {key: value for key, value in subscription.variables.items() if key != self._after_variable}
+        return subscription.document.text, name, _freeze(variables), audience
 
     @property
     def live(self) -> StreamRequest | None:
         """The same request without a past; None if the cursor is a literal in the document."""
-        arguments = self.subscription.shape.root.node.arguments or ()
-        has_after = any(argument.name.value == "after" for argument in arguments)
+        has_after = "after" in self.subscription.shape.root.argument_names
         return None if has_after and not self._after_variable else replace(self, after=None)
 
     @property
@@ -102,7 +100,8 @@ class StreamRegistry:
         """
         try:
             principal = signed_in(context.caller)
-            stream_request = StreamRequest.create(self._operations.subscription(request, context), principal, after)
+            subscription = await self._operations.subscription(request, context)
+            stream_request = StreamRequest.create(subscription, principal, after)
             self._check_limit(principal, context)
             stream = self._stream_for(stream_request, context)
         except GraphQLErrors:

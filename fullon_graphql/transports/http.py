@@ -67,7 +67,7 @@ class GraphQLEndpoint:
             _check_acceptable(accept)
             request = await _parse_request(scope, headers, receive)
             framing = framing_for(accept)
-            if framing and self._operations.is_subscription(request):
+            if framing and await self._operations.is_subscription(request):
                 await self._streams.serve(request, framing, scope, receive, send)
                 return
             response = await self._run(request, scope, headers)

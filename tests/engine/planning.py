@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from graphql import validate
 
 from fullon_graphql import models
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.engine.documents import Document, DocumentCache
+from fullon_graphql.engine.documents import Syntax, syntax_of
 from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.planned.selections import Selection, select
 from fullon_graphql.engine.trace import Trace
@@ -18,10 +19,10 @@ from tests.fixtures.graph import GraphClient
 from tests.fixtures.rows import OTHER, TRADER, add, order
 
 
-def document(schema: Graph, text: str) -> Document:
+def document(schema: Graph, text: str) -> Syntax:
     """A document that must be valid."""
-    found = DocumentCache(schema.core).read(text, Trace())
-    assert not found.errors, found.errors
+    found = syntax_of(text)
+    assert not validate(schema.core, found.node)
     return found
 
 

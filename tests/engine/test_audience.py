@@ -24,10 +24,10 @@ TICKER = 'ticker(exchange: "kraken", symbol: "GOLD")'
         ("positions(exId: 1) { symbol }", False),
     ],
 )  # fmt: skip
-def test_selection_is_for_everybody_if_no_value_depends_on_the_caller(
+async def test_selection_is_for_everybody_if_no_value_depends_on_the_caller(
     graph: GraphClient, selection: str, expected: bool
 ) -> None:
     operations = OperationExecutor(graph.graph.core)
     context = Context(graph.worker, caller=principal(1))
-    subscription = operations.subscription(Request(f"subscription {{ {selection} }}"), context)
+    subscription = await operations.subscription(Request(f"subscription {{ {selection} }}"), context)
     assert subscription.shape.for_everybody is expected

@@ -73,9 +73,9 @@ class Stage:
         return [in_order(orjson.loads(body(result, self.context.request_id))) for result in results]
 
 
-def stage(graph: GraphClient, caller: Principal, query: str) -> Stage:
+async def stage(graph: GraphClient, caller: Principal, query: str) -> Stage:
     context = Context(graph.worker, caller=caller)
-    return Stage(OperationExecutor(graph.graph.core).subscription(Request(query, None, {}), context), context)
+    return Stage(await OperationExecutor(graph.graph.core).subscription(Request(query, None, {}), context), context)
 
 
 async def events_of(database: Database, row: type[Any], event: type[RowEvent]) -> list[RowEvent]:
@@ -104,14 +104,14 @@ async def test_batch_of_events_has_the_responses_of_the_reference(
     graph: GraphClient, platform: Database, name: str, caller: str
 ) -> None:
     row, event, query = STREAMS[name]
-    staged = stage(graph, CALLERS[caller], query)
+    staged = await stage(graph, CALLERS[caller], query)
     events = await events_of(platform, row, event)
     assert await staged.planned(events) == await staged.by_reference(events)
 
 
 async def test_error_of_one_event_does_not_affect_the_others(graph: GraphClient, platform: Database) -> None:
     row, event, query = STREAMS["orders"]
-    staged = stage(graph, ADMINISTRATOR, query)
+    staged = await stage(graph, ADMINISTRATOR, query)
     events = await events_of(platform, row, event)
     async with platform.transaction() as connection:
         await connection.exec_driver_sql("UPDATE orders SET side = 'hold' WHERE order_id = 1")
@@ -124,7 +124,7 @@ async def test_batch_of_events_costs_the_statements_of_one(
     graph: GraphClient, platform: Database, statements: Count, redis_calls: Count
 ) -> None:
     row, event, query = STREAMS["orders"]
-    staged = stage(graph, principal(TRADER), query)
+    staged = await stage(graph, principal(TRADER), query)
     events = await events_of(platform, row, event)
     costs = []
     for count in (1, 10):

@@ -103,11 +103,19 @@ def _read(part: object, column: Expression) -> Any:
     return _READ[kind](part) if kind in _READ and isinstance(part, str) else part
 
 
-@cache  # asked with every request, and a column takes its time to tell its type
 def _kind(column: Expression) -> tuple[type[Any], int]:
     """The Python type of a column's values and, for integers, the number of bits without the sign."""
+    if isinstance(column, InstrumentedAttribute):  # of a model: their number is fixed, and requests ask for them
+        return _kind_of_attribute(column)
+    return _kind_of(column)
+
+
+def _kind_of(column: Expression) -> tuple[type[Any], int]:
     type_ = stored(column)
     return type_.python_type, next((bits for kind, bits in _INTEGER_BITS if isinstance(type_, kind)), 0)
+
+
+_kind_of_attribute = cache(_kind_of)
 
 
 def _as_it_is(value: Any) -> Any:

@@ -14,22 +14,23 @@ from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 import orjson
-from graphql import GraphQLSchema, OperationDefinitionNode, OperationType, is_non_null_type
-from graphql.execution.values import VariableValues
+from graphql import GraphQLSchema, OperationType, is_non_null_type
 
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.context import Context
-from fullon_graphql.engine.documents import Document
+from fullon_graphql.engine.background import in_background
+from fullon_graphql.engine.documents import Document, DocumentCache, Operation
 from fullon_graphql.engine.fields.root import ALL, NODES, ONE, ROOT
 from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.model.entities import Entity, Key, entity_named, entity_of
 from fullon_graphql.engine.model.global_ids import Reference
 from fullon_graphql.engine.model.relations import Relation
+from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.row_trees import RowTree, Run, projection
 from fullon_graphql.engine.planned.rows import paged_of, row_of
-from fullon_graphql.engine.planned.selections import Selection, condition_variables, select
+from fullon_graphql.engine.planned.selections import Selection, select, size
 from fullon_graphql.engine.planned.sql import CALLER
 from fullon_graphql.engine.reference.loaders import identity
 from fullon_graphql.engine.trace import Trace
@@ -38,12 +39,18 @@ Answer = Callable[[Run], Awaitable[bytes]]
 """Produces the JSON text of one root field."""
 NULL: Final = b"null"
 
+# Estimated bytes, checked against tracemalloc in tests/engine/test_memory.py.
+PLAN_BYTES: Final = 1_000
+SELECTION_BYTES: Final = 700
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The root fields of one variant of an operation, each with its response key."""
 
     roots: tuple[tuple[str, Answer], ...]
+    size: int
+    """Its estimated bytes without statements."""
 
     async def execute(self, run: Run) -> bytes:
         """The `data` of the response."""
@@ -53,9 +60,10 @@ class Plan:
 
 async def execute(
     schema: GraphQLSchema,
+    documents: DocumentCache,
     document: Document,
-    operation: OperationDefinitionNode,
-    variables: VariableValues,
+    operation: Operation,
+    variables: Variables,
     context: Context,
     trace: Trace,
 ) -> bytes:
@@ -68,14 +76,16 @@ async def execute(
         raise Fallback("the caller is anonymous", "caller")
     if Scope.READ not in context.caller.scopes:  # some root fields call no service
         raise Fallback("the credential may not read", "caller")
-    return await plan(schema, document, operation, variables, trace).execute(Run(context, variables, trace))
+    made = await plan(schema, documents, document, operation, variables, trace)
+    return await made.execute(Run(context, variables, trace, lambda size: documents.grow(document, size)))
 
 
-def plan(
+async def plan(
     schema: GraphQLSchema,
+    documents: DocumentCache,
     document: Document,
-    operation: OperationDefinitionNode,
-    variables: VariableValues,
+    operation: Operation,
+    variables: Variables,
     trace: Trace,
 ) -> Plan:
     """The plan of an operation under the given conditions; compiled once, remembered with the document.
@@ -83,41 +93,36 @@ def plan(
     Raises:
         Fallback: something in it has to be executed by the reference.
     """
-    key, truth = variant(document, operation, variables)
+    key, truth = variant(operation, variables)
     made = document.plans.get(key)
     if made is None:
         started = perf_counter()
-        made = document.plans.put(key, _make(schema, document, operation, truth))
-        trace.step("plan", operation.name.value if operation.name else "", started)
+        made = document.plans.put(key, await in_background(lambda: _make(schema, document, operation, truth)))
+        documents.grow(document, PLAN_BYTES + made.size if isinstance(made, Plan) else PLAN_BYTES)
+        trace.step("plan", operation.name or "", started)
     if isinstance(made, Fallback):
         raise Fallback(str(made), made.kind)
     return made  # type: ignore[no-any-return]  # plans and fallbacks share one cache
 
 
-def variant(
-    document: Document, operation: OperationDefinitionNode, variables: VariableValues
-) -> tuple[Hashable, dict[str, Any]]:
+def variant(operation: Operation, variables: Variables) -> tuple[Hashable, dict[str, Any]]:
     """The cache key of a plan (the operation and the values of its condition variables), and those values by name."""
-    name = operation.name.value if operation.name else None
-    names = document.conditions.get(name)
-    if names is None:
-        names = document.conditions[name] = condition_variables(operation, document.fragments.values())
-    truth = {variable: variables.coerced.get(variable) for variable in names}
-    return (name, *truth.values()), truth
+    truth = {variable: variables.get(variable) for variable in operation.conditions}
+    return (operation.name, *truth.values()), truth
 
 
-def _make(
-    schema: GraphQLSchema, document: Document, operation: OperationDefinitionNode, truth: dict[str, Any]
-) -> Plan | Fallback:
+def _make(schema: GraphQLSchema, document: Document, operation: Operation, truth: dict[str, Any]) -> Plan | Fallback:
     try:
-        if operation.operation is not OperationType.QUERY:
-            raise Fallback(f"a {operation.operation.value}")
+        if operation.kind is not OperationType.QUERY:
+            raise Fallback(f"a {operation.kind.value}")
         if not all(isinstance(value, bool) for value in truth.values()):
             raise Fallback("a condition without a value", "input")
-        roots = select(schema, operation, document.fragments, truth)
-        return Plan(tuple((selection.key, _answer(selection)) for selection in roots))
+        syntax = document.syntax()
+        roots = select(schema, syntax.operations[operation.name], syntax.fragments, truth)
+        answers = tuple((selection.key, _answer(selection)) for selection in roots)
+        return Plan(answers, SELECTION_BYTES * sum(map(size, roots)))
     except Fallback as fallback:
-        return fallback
+        return fallback.with_traceback(None)  # which would keep the syntax tree
 
 
 def _answer(selection: Selection) -> Answer:
@@ -186,7 +191,7 @@ def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selectio
 def _resolved(selection: Selection) -> Answer:
     """What the field's own resolver returns, written by a projection."""
     if selection.declared.base_resolver is None:
-        raise Fallback(f"{selection.node.name.value} has no resolver")
+        raise Fallback(f"{selection.name} has no resolver")
     resolver: Any = selection.declared.base_resolver.wrapped_func
     project = projection(selection.type, selection.children)
 

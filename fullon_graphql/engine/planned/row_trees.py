@@ -13,10 +13,10 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import orjson
 from graphql import (
@@ -29,14 +29,15 @@ from graphql import (
     get_named_type,
     get_nullable_type,
 )
-from graphql.execution.values import VariableValues
 
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context
+from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.batches import BATCH, Batch
 from fullon_graphql.engine.model.entities import Key, entity_named
 from fullon_graphql.engine.model.relations import RELATION, Relation
+from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.rows import Paged, Placeholder, Row, row_of
 from fullon_graphql.engine.planned.selections import Selection
@@ -55,6 +56,11 @@ from fullon_graphql.engine.planned.sql import (
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.lru import LRUCache
 
+# Estimated bytes, checked against tracemalloc in tests/engine/test_memory.py.
+STATEMENT_BYTES: Final = 3_000
+PARAMETER_BYTES: Final = 200
+PROJECTION_BYTES: Final = 10_000
+
 BETWEEN = b"\0"
 """Separates texts that are filled together; no JSON text contains it."""
 
@@ -66,7 +72,18 @@ class PreparedStatement:
     statement: Statement
     placeholders: tuple[tuple[Placeholder, Project], ...]
 
-    @cached_property
+    @property
+    def size(self) -> int:
+        """Its estimated bytes."""
+        statement = self.statement
+        return (
+            STATEMENT_BYTES
+            + len(statement.text)
+            + PARAMETER_BYTES * len(statement.parameters)
+            + PROJECTION_BYTES * len(self.placeholders)
+        )
+
+    @property
     def sql(self) -> str:
         """The statement's text as `explain` shows it."""
         return public_text(self.statement)
@@ -76,8 +93,10 @@ class Run(NamedTuple):
     """One execution of a plan: its context, variables and trace."""
 
     context: Context
-    variables: VariableValues
+    variables: Variables
     trace: Trace
+    grow: Callable[[int], None] = lambda _size: None
+    """Counts bytes that the plan keeps from now on."""
 
     @property
     def caller(self) -> Principal:
@@ -101,7 +120,7 @@ class RowTree:
 
     async def everything(self, run: Run) -> bytes:
         """The connection, or the array of all rows that the caller may see."""
-        prepared, values = self._prepare(run, None)
+        prepared, values = await self._prepare(run, None)
         text = await self._text(run, prepared, values)
         assert text is not None, "an aggregate always has a row"
         [answer] = await self._fill(run, prepared, [text])
@@ -109,7 +128,7 @@ class RowTree:
 
     async def one(self, run: Run, relation: Relation, key: Key) -> bytes | None:
         """The row that the relation leads to from `key`, or None if the caller may see none."""
-        prepared, values = self._prepare(run, relation)
+        prepared, values = await self._prepare(run, relation)
         values |= {f"key{i}": value for i, value in enumerate(key)}
         text = await self._text(run, prepared, values)
         if text is None:
@@ -121,7 +140,7 @@ class RowTree:
         """The row that the relation leads to from each key, in one statement; keys that lead to none are missing."""
         if not keys:
             return {}
-        prepared, values = self._prepare(run, relation, by_keys=True)
+        prepared, values = await self._prepare(run, relation, by_keys=True)
         values |= {f"keys{i}": [key[i] for key in keys] for i in range(len(relation.remote))}
         started = perf_counter()
         records = await run.context.database.records(prepared.statement.text, *prepared.statement.values(values))
@@ -129,7 +148,7 @@ class RowTree:
         filled = await self._fill(run, prepared, [text for _, text in records])
         return {keys[place - 1]: text for (place, _), text in zip(records, filled, strict=True)}
 
-    def _prepare(
+    async def _prepare(
         self, run: Run, relation: Relation | None, *, by_keys: bool = False
     ) -> tuple[PreparedStatement, dict[str, Any]]:
         values: dict[str, Any] = {CALLER: run.caller.uid}
@@ -142,7 +161,9 @@ class RowTree:
         prepared = self.prepared.get(shape)
         if prepared is None:
             started = perf_counter()
-            prepared = self.prepared.put(shape, self._compile(run.caller, shapes, relation, by_keys=by_keys))
+            compile_ = partial(self._compile, run.caller, shapes, relation, by_keys=by_keys)
+            prepared = self.prepared.put(shape, await in_background(compile_))
+            run.grow(prepared.size)
             run.trace.step("compile", self.name, started)
         return prepared, values
 
@@ -199,7 +220,7 @@ async def _values(run: Run, placeholder: Placeholder, project: Project, texts: S
     return [orjson.dumps(value) for value in await project(run, [found[key] for key in keys])]
 
 
-def _page(paged: Paged, variables: VariableValues) -> Page:
+def _page(paged: Paged, variables: Variables) -> Page:
     return Page.read(paged.entity, **paged.site.arguments(variables))
 
 
@@ -303,7 +324,7 @@ def _elsewhere(selection: Selection) -> Project:
         relation: Relation = metadata[RELATION]
         found = _rows_of(relation, selection)
         return _required(found) if isinstance(selection.type, GraphQLNonNull) else found
-    raise Fallback(f"{selection.parent.name}.{selection.node.name.value} has its own resolver function")
+    raise Fallback(f"{selection.parent.name}.{selection.name} has its own resolver function")
 
 
 def _batched(batch: Batch, selection: Selection, project: Project) -> Project:

@@ -119,9 +119,9 @@ def _member(entity: Entity, selection: Selection) -> Member:
         return _related(metadata[RELATION], selection, required=required)
     if BATCH in metadata:
         return Placeholder(metadata[BATCH], selection)
-    if selection.node.name.value == "id":
+    if selection.name == "id":
         return Id()
-    raise Fallback(f"{entity.name}.{selection.node.name.value} has its own resolver function")
+    raise Fallback(f"{entity.name}.{selection.name} has its own resolver function")
 
 
 def _related(relation: Relation, selection: Selection, *, required: bool) -> Member:
@@ -135,11 +135,11 @@ def _related(relation: Relation, selection: Selection, *, required: bool) -> Mem
 
 
 def _connection_member(entity: Entity, selection: Selection) -> ConnectionMember:
-    name = selection.node.name.value
+    name = selection.name
     if name == "nodes":
         return ConnectionMember(name, row_of(entity, selection.children))
     if name == "edges":
-        nodes = [child for child in selection.children if child.node.name.value == "node"]
+        nodes = [child for child in selection.children if child.name == "node"]
         if len(nodes) > 1:
             raise Fallback("edges with several nodes")
         row = row_of(entity, nodes[0].children) if nodes else None
@@ -148,7 +148,7 @@ def _connection_member(entity: Entity, selection: Selection) -> ConnectionMember
 
 
 def _names(selection: Selection) -> tuple[tuple[str, str], ...]:
-    return tuple((child.key, child.node.name.value) for child in selection.children)
+    return tuple((child.key, child.name) for child in selection.children)
 
 
 def _choices(selection: Selection) -> frozenset[str] | None:

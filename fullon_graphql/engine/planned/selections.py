@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from graphql import (
@@ -33,24 +32,27 @@ from graphql import (
     is_object_type,
     visit,
 )
-from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.field import StrawberryField
 from strawberry.utils.str_converters import to_camel_case
 
+from fullon_graphql.engine.planned import arguments
+from fullon_graphql.engine.planned.arguments import Arguments, Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 
 TYPENAME = "__typename"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Selection:
-    """One response key: a field, its arguments, and the selections below it."""
+    """One response key: a field, its arguments, and the selections below it. It does not refer to the syntax tree."""
 
     key: str
+    name: str
     parent: GraphQLObjectType
     field: GraphQLField | None
     """None for `__typename`."""
-    node: FieldNode
+    given: Arguments | Fallback
+    """The arguments, or why they cannot be used in a plan."""
     children: tuple[Selection, ...]
     possible: Mapping[str, tuple[Selection, ...]]
     """The selections of each possible type of an interface or union; empty for other types."""
@@ -66,43 +68,31 @@ class Selection:
         """False if its value is a list."""
         return not is_list_type(get_nullable_type(self.type))
 
-    @cached_property
+    @property
     def declared(self) -> StrawberryField:
         """The declaration of the field in our schema package."""
         assert self.field is not None, "only __typename has no field"
-        declared = self.field.extensions.get("strawberry-definition")
-        if not isinstance(declared, StrawberryField):
-            raise Fallback(f"{self.parent.name}.{self.node.name.value} is not declared in the schema package")
-        return declared
+        return _declared(self.parent, self.name, self.field)
 
-    def arguments(self, variables: VariableValues) -> Mapping[str, Any]:
-        """The field's coerced arguments by Python name, without those that are not given."""
-        if not self.node.arguments:
-            return {}
-        return self._read(variables) if self._varies else self._constant
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """The GraphQL names of the arguments whose whole value is a variable, with the variable."""
+        return {} if isinstance(self.given, Fallback) else self.given.variables
 
-    @cached_property
-    def _varies(self) -> bool:
-        """True if its arguments depend on variables."""
-        finder = _VariableFinder()
-        for argument in self.node.arguments or ():
-            visit(argument, finder)
-        return finder.found
+    @property
+    def argument_names(self) -> frozenset[str]:
+        """The Python names of the arguments that the document or a default gives."""
+        return frozenset() if isinstance(self.given, Fallback) else self.given.names
 
-    @cached_property
-    def _constant(self) -> Mapping[str, Any]:
-        return self._read(None)
+    def arguments(self, variables: Variables) -> Mapping[str, Any]:
+        """The field's coerced arguments by Python name, without those that are not given.
 
-    @cached_property
-    def _names(self) -> Mapping[str, str]:
-        """The Python name of each argument."""
-        declared = self.declared.arguments
-        return {one.graphql_name or to_camel_case(one.python_name): one.python_name for one in declared}
-
-    def _read(self, variables: VariableValues | None) -> Mapping[str, Any]:
-        assert self.field is not None, "only __typename has no field"
-        given = get_argument_values(self.field, self.node, variables)
-        return {self._names[name]: value for name, value in given.items()}
+        Raises:
+            Fallback: an argument is missing or invalid.
+        """
+        if isinstance(self.given, Fallback):
+            raise Fallback(str(self.given), self.given.kind)
+        return self.given.values(variables)
 
 
 def select(
@@ -129,6 +119,12 @@ def condition_variables(
     return tuple(sorted(finder.names))
 
 
+def size(selection: Selection) -> int:
+    """The number of selections in a tree."""
+    below = (selection.children, *selection.possible.values())
+    return 1 + sum(size(child) for children in below for child in children)
+
+
 @dataclass(frozen=True)
 class _Selecting:
     schema: GraphQLSchema
@@ -146,7 +142,7 @@ class _Selecting:
     def _selection(self, parent: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> Selection:
         name = nodes[0].name.value
         if name == TYPENAME:
-            return Selection(key, parent, None, nodes[0], (), {})
+            return Selection(key, name, parent, None, arguments.NONE, (), {})
         field = parent.fields.get(name)
         if field is None:
             raise Fallback(f"{parent.name}.{name} belongs to introspection")
@@ -154,7 +150,8 @@ class _Selecting:
         type_ = get_named_type(field.type)
         children = self.below(type_, sets) if isinstance(type_, GraphQLObjectType) else ()
         several = self.schema.get_possible_types(type_) if is_abstract_type(type_) else ()
-        return Selection(key, parent, field, nodes[0], children, {one.name: self.below(one, sets) for one in several})
+        possible = {one.name: self.below(one, sets) for one in several}
+        return Selection(key, name, parent, field, _arguments(parent, field, nodes[0]), children, possible)
 
     def _fields(self, parent: GraphQLObjectType, selection_set: SelectionSetNode) -> Iterator[FieldNode]:
         for node in selection_set.selections:
@@ -190,11 +187,22 @@ class _Selecting:
         return condition is (directive.name.value == "include")
 
 
-class _VariableFinder(Visitor):
-    found = False
+def _declared(parent: GraphQLObjectType, name: str, field: GraphQLField) -> StrawberryField:
+    declared = field.extensions.get("strawberry-definition")
+    if not isinstance(declared, StrawberryField):
+        raise Fallback(f"{parent.name}.{name} is not declared in the schema package")
+    return declared
 
-    def enter_variable(self, *_: Any) -> None:
-        self.found = True
+
+def _arguments(parent: GraphQLObjectType, field: GraphQLField, node: FieldNode) -> Arguments | Fallback:
+    if not field.args:
+        return arguments.NONE
+    try:
+        declared = _declared(parent, node.name.value, field).arguments
+        names = {one.graphql_name or to_camel_case(one.python_name): one.python_name for one in declared}
+        return arguments.compiled(field, node, names)
+    except Fallback as fallback:
+        return fallback.with_traceback(None)
 
 
 class _ConditionFinder(Visitor):

@@ -194,7 +194,7 @@ class GraphQLSession(WebSocketSession):
         """Send every response of an operation. Returns the errors of an operation that was not executed."""
         self._context.worker.rate_limits.spend(self._context.caller, self._context.address)
         context, head = self._context.fork(), b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
-        if self._operations.is_subscription(request):
+        if await self._operations.is_subscription(request):
             self._mark_as_stream()
             try_send = partial(self._try_send_frame, head)
             async with self._streams.subscribe(request, context, try_send=try_send) as frames:

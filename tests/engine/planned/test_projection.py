@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from graphql.execution.values import VariableValues
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import accounts, tickers
@@ -44,7 +43,7 @@ async def write(graph: GraphClient, text: str, value: Any) -> Any:
     [selection] = selected(graph.graph, text)
     project = projection(selection.type, selection.children)
     context = Context(graph.worker, caller=principal(TRADER))
-    [written] = await project(Run(context, VariableValues({}, {}), Trace()), [value])
+    [written] = await project(Run(context, {}, Trace()), [value])
     return written
 
 
@@ -132,7 +131,7 @@ UPDATE = CandleUpdate(candle=cast("Candle", COLUMNS.bars()[1]), closed=False)
 @pytest.mark.parametrize("candle", ["close t: time", "__typename close", "close @skip(if: true)"])
 async def test_nested_object_is_written_with_its_parent(graph: GraphClient, candle: str) -> None:
     query = f"{UPDATES} {{ closed candle {{ {candle} }} }} }}"
-    told = OperationExecutor(graph.graph.core).subscription(
+    told = await OperationExecutor(graph.graph.core).subscription(
         Request(query), Context(graph.worker, caller=principal(TRADER))
     )
     context = Context(graph.worker, caller=principal(TRADER))

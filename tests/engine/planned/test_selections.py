@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from graphql.execution.values import VariableValues
 
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.selections import Selection, condition_variables
@@ -20,7 +19,7 @@ def shape(selections: tuple[Selection, ...]) -> dict[str, Any]:
     return {
         selection.key: {name: shape(children) for name, children in selection.possible.items()}
         or shape(selection.children)
-        or selection.node.name.value
+        or selection.name
         for selection in selections
     }
 
@@ -98,7 +97,7 @@ def test_arguments_have_python_names_and_omit_those_not_given(schema: Graph) -> 
         candles(exchange: "x", symbol: "y", timeframe: H1, from: $from, fill: null) { close } me { uid } }"""
     bots, candles, me = selected(schema, text)
     time = datetime(2026, 1, 1, tzinfo=UTC)
-    variables = VariableValues({}, {"n": 3, "from": time})
+    variables = {"n": 3, "from": time}
     assert bots.arguments(variables) == {"first": 3}
     assert candles.arguments(variables) == {
         "exchange": "x", "symbol": "y", "timeframe": Timeframe.H1, "from_": time, "fill": None

@@ -1,0 +1,32 @@
+"""Background work: parsing, validating and compiling unknown documents in one thread beside the event loop.
+
+CPU-bound work in a thread gives up the GIL every `sys.getswitchinterval()` (5 ms), so the event loop waits for a few
+milliseconds at a time and never for a whole document. One thread keeps the loop's share of the processor at a half.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from fullon_graphql.errors import ServiceUnavailable
+
+T = TypeVar("T")
+
+MOST_WAITING: Final = 500
+"""The most tasks that wait for the thread; each belongs to one request."""
+
+_thread = ThreadPoolExecutor(1, "planner")
+
+
+async def in_background(work: Callable[[], T]) -> T:
+    """The result of `work`, executed in the planner's thread.
+
+    Raises:
+        ServiceUnavailable: too many tasks are waiting.
+    """
+    if _thread._work_queue.qsize() >= MOST_WAITING:  # no public attribute has the length of the queue
+        raise ServiceUnavailable("planner", "Too many new documents are being planned; try again shortly.")
+    return await asyncio.get_running_loop().run_in_executor(_thread, work)

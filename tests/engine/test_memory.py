@@ -1,0 +1,44 @@
+"""Memory: the estimated size of remembered documents and plans, compared with what they really take."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+import pytest
+
+from fullon_graphql.context import Context
+from fullon_graphql.engine.operations import OperationExecutor, Request
+from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.rows import TRADER
+
+DOCUMENTS = {
+    "small": "{{ bot(botId: 2) {{ a{0}: name }} }}",
+    "nested": "{{ bots(first: 3) {{ nodes {{ a{0}: name botId user {{ mail }} orders(first: 2) {{ totalCount nodes {{ side volume"
+    " ticker {{ price }} instrument {{ symbol }} }} pageInfo {{ hasNextPage }} }} }} }} }}",
+    "wide": "{{ bot(botId: 2) {{ " + " ".join(f"b{number}_{{0}}: name" for number in range(49)) + " }} }}",
+    "variables": "query ($first: Int, $name: String) {{ orders(first: $first, filter: {{status: {{eq: $name}}}}) {{ nodes {{ a{0}: side }} }} }}",
+    "projection": '{{ tickers(exchange: "kraken") {{ a{0}: price bid ask instrument {{ symbol base }} }} }}',
+    "reference": "{{ a{0}: __typename __schema {{ queryType {{ name }} }} }}",
+    "invalid": "{{ a{0}: nothing }}",
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("kind", DOCUMENTS)
+async def test_estimated_size_is_near_the_memory_that_documents_take(graph: GraphClient, kind: str) -> None:
+    operations, context = OperationExecutor(graph.graph.core), Context(graph.worker, caller=principal(TRADER))
+
+    async def run(numbers: range) -> None:
+        for number in numbers:
+            await operations.run(Request(DOCUMENTS[kind].format(number)), context.fork())
+
+    await run(range(10))
+    gc.collect()
+    tracemalloc.start()
+    estimated, traced = operations.documents.size, tracemalloc.get_traced_memory()[0]
+    await run(range(10, 30))
+    gc.collect()
+    estimated, traced = operations.documents.size - estimated, tracemalloc.get_traced_memory()[0] - traced
+    tracemalloc.stop()
+    assert traced / 2.5 < estimated < traced * 2.5
