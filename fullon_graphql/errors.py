@@ -190,6 +190,8 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return Timeout("The request took too long and was cancelled.")
         case redis.exceptions.ConnectionError():
             return ServiceUnavailable("redis")
+        case redis.exceptions.ResponseError() if _is_refused_by_redis(exception):
+            return ServiceUnavailable("redis", "redis cannot execute this command at the moment; try again later.")
         case sqlalchemy.exc.TimeoutError():
             return ServiceUnavailable("postgres")
         case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if known := _by_sqlstate(_sqlstate(exception)):
@@ -243,6 +245,22 @@ _DOWN = {"08", "28", "3D", "53", "57"}
 def lost_to_concurrency(exception: BaseException) -> bool:
     """True if a transaction failed only because of concurrent ones, and may succeed when it is repeated."""
     return _sqlstate(exception) in _LOST
+
+
+_REDIS_REFUSALS = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.NoPermissionError,
+)
+_REDIS_REFUSAL = re.compile(r"(?:^|-)(?:OOM|READONLY|NOREPLICAS|MISCONF|MASTERDOWN|CLUSTERDOWN|BUSY|NOAUTH|NOPERM) ")
+"""Codes that redis-py has no class for, and codes inside the message of a script's error."""
+
+
+def _is_refused_by_redis(error: redis.exceptions.ResponseError) -> bool:
+    """Whether the state of the server refuses a command: memory is exhausted, it is a replica, and the like."""
+    return isinstance(error, _REDIS_REFUSALS) or bool(_REDIS_REFUSAL.search(str(error)))
 
 
 def _sqlstate(exception: BaseException) -> str:

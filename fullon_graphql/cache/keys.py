@@ -224,6 +224,10 @@ CREDENTIALS = f"{PREFIX}credentials:*"
 """PATTERN: the channel `credentials` of all accounts."""
 
 
+HEALTH = f"{PREFIX}health"
+"""STRING with a time to live: written to find out whether Redis accepts writes."""
+
+
 HUB = f"{PREFIX}hub"
 """CHANNEL: never published on. It keeps the hub's connection open without subscribers."""
 

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
+from fullon_graphql.cache import keys
 from fullon_graphql.context import Worker
-from fullon_graphql.daemons.control.state import ServiceName, ServiceState, Timing
+from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus, Timing
 from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.services import ServiceReports, reports_by_name
 
@@ -124,14 +125,22 @@ async def ready(worker: WorkerDep, response: Response) -> dict[str, StoreStatus]
 async def health(worker: WorkerDep) -> Health:
     """Always 200, as the platform's monitors expect; `status` is `degraded` if anything is down."""
     stores = await _stores(worker)
-    services = await _service_states(worker) if stores["redis"].status == "up" else {}
-    issues = _issues(stores, services)
+    services, issues = [], _issues(stores)
+    if stores["redis"].status == "up":
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                services = await worker.services.statuses()
+                await worker.redis.set(keys.HEALTH, "", px=1_000)
+        except Exception:  # any reason is an answer here; details are in the log of the tasks that need Redis
+            issues.append("redis refuses commands")
+    issues += [issue for status in services if (issue := _service_issue(status))]
+    issues += [f"Background task {name!r} is down" for name in worker.background.down]
     return Health(
         status="degraded" if issues else "healthy",
         service=SERVICE,
         version=version("fullon-graphql"),
         parts=stores,
-        services=services,
+        services={status.name.value: status.state.value for status in services},
         issues=issues,
     )
 
@@ -191,9 +200,16 @@ async def root() -> Index:
     )
 
 
-def _issues(stores: dict[str, StoreStatus], services: dict[str, str]) -> list[str]:
-    down = [f"{name} does not answer" for name, store in stores.items() if store.status == "down"]
-    return down + [f"Service {name} has failed" for name, state in services.items() if state == ServiceState.FAILED]
+def _issues(stores: dict[str, StoreStatus]) -> list[str]:
+    return [f"{name} does not answer" for name, store in stores.items() if store.status == "down"]
+
+
+def _service_issue(status: ServiceStatus) -> str | None:
+    if status.state is ServiceState.FAILED:
+        return f"Service {status.name.value} has failed"
+    if status.state is ServiceState.STARTING and status.holder is None:
+        return f"Service {status.name.value} should run, and no process runs it"
+    return None
 
 
 async def _stores(worker: Worker) -> dict[str, StoreStatus]:
@@ -214,7 +230,3 @@ async def _check(ask: Callable[[], Awaitable[object]]) -> StoreStatus:
     except Exception:  # the store is down for any reason; the reason is not for strangers
         status = "down"
     return StoreStatus(status=status, milliseconds=round((perf_counter() - start) * 1000, 2))
-
-
-async def _service_states(worker: Worker) -> dict[str, str]:
-    return {status.name.value: status.state.value for status in await worker.services.statuses()}

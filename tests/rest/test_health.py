@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from fullon_graphql.config import Settings
 from tests.fixtures.server import Server, StartServer
@@ -78,7 +80,32 @@ async def test_health_names_the_store_that_is_down(start_server: StartServer, se
         }
         health = await get(server, "/health")
         assert (health.status_code, health.json()["status"]) == (200, "degraded")
-        assert health.json()["issues"] == [f"{part} does not answer"]
+        assert health.json()["issues"][0] == f"{part} does not answer"
         assert bool(health.json()["services"]) is (part != "redis")
         assert NOWHERE not in ready.text + health.text
         assert Path(settings.database_url).name not in health.text
+
+
+LOGIN = 'mutation { login(mail: "trader@fullon", password: "wrong") { accessToken } }'
+
+
+@pytest.mark.parametrize("refusal", ["maxmemory", "replica"])
+async def test_redis_that_refuses_writes_is_reported(server: Server, redis: Redis, refusal: str) -> None:
+    if refusal == "maxmemory":
+        await redis.config_set("maxmemory", "1")
+    else:
+        await redis.replicaof("127.0.0.1", "1")
+    try:
+        health = await get(server, "/health")
+        login = await server.ask(LOGIN)
+    finally:
+        await redis.config_set("maxmemory", "0")
+        await redis.replicaof("NO", "ONE")
+    assert (health.status_code, health.json()["status"]) == (200, "degraded")
+    assert "redis refuses commands" in health.json()["issues"]
+    [error] = login["errors"]
+    assert (error["extensions"]["code"], error["extensions"].get("service")) == ("SERVICE_UNAVAILABLE", "redis")
+    async with asyncio.timeout(30):
+        while (health := await get(server, "/health")).json()["status"] != "healthy":
+            assert health.status_code == 200
+            await asyncio.sleep(0.1)

@@ -35,6 +35,10 @@ redis.call('HSET', KEYS[1], 'running', '1', 'generation', '1')
 redis.call('PUBLISH', KEYS[2], 'desired')
 return 1
 """
+# One script, so that all values are of the same moment. Redis refuses a transaction once its memory is exhausted.
+_OBSERVE = """
+return {redis.call('HGETALL', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('HGETALL', KEYS[3])}
+"""
 
 
 class StateStore:
@@ -68,16 +72,20 @@ class StateStore:
 
     async def observe(self, names: Sequence[ServiceName]) -> list[Observation]:
         """Observe services in one round trip."""
-        async with self._redis.pipeline(transaction=True) as pipeline:  # all values are of the same moment
+        async with self._redis.pipeline(transaction=False) as pipeline:
             for name in names:
-                pipeline.hgetall(keys.service_desired(name))
-                pipeline.get(keys.service_lease(name))
-                pipeline.hgetall(keys.service_report(name))
-            answers = iter(await pipeline.execute())
+                pipeline.eval(
+                    _OBSERVE, 3, keys.service_desired(name), keys.service_lease(name), keys.service_report(name)
+                )
+            answers = await pipeline.execute()
         return [
-            observe(name, _parse_desired(desired), _parse_holder(lease), _parse_report(report))
-            for name, desired, lease, report in zip(names, answers, answers, answers, strict=True)
+            observe(name, _parse_desired(_as_dict(desired)), _parse_holder(lease), _parse_report(_as_dict(report)))
+            for name, (desired, lease, report) in zip(names, answers, strict=True)
         ]
+
+
+def _as_dict(flat: Sequence[str]) -> dict[str, str]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _parse_desired(fields: Mapping[str, str]) -> DesiredState:

@@ -20,10 +20,11 @@ local fence = redis.call('INCR', KEYS[2])
 redis.call('SET', KEYS[1], fence .. ':' .. ARGV[1], 'PX', ARGV[2])
 return fence
 """
+# A heartbeat that Redis refuses, because its memory is exhausted, does not end the lease.
 _RENEW = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.call('HSET', KEYS[2], 'heartbeat_at', ARGV[3])
+redis.pcall('HSET', KEYS[2], 'heartbeat_at', ARGV[3])
 return 1
 """
 _REPORT = """
