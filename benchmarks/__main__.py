@@ -1,4 +1,4 @@
-"""`python -m benchmarks setup | queries | growth | fanout`; README.md beside this says what is compared."""
+"""`python -m benchmarks setup | queries | growth | fanout`; README.md describes the comparison."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import fanout as telling
+from benchmarks import fanout as delivering
 from benchmarks import growth as growing
 from benchmarks import installing
 from benchmarks import queries as comparing
@@ -16,14 +16,14 @@ from benchmarks.questions import QUESTIONS
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-Rounds = Annotated[int, typer.Option(min=1, help="Rounds; the medians are shown.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Rounds; the report shows medians.")]
 Seconds = Annotated[int, typer.Option(min=1, help="Seconds per measurement.")]
-Clients = Annotated[int, typer.Option(min=1, help="Connections that ask at the same time.")]
+Clients = Annotated[int, typer.Option(min=1, help="Concurrent connections.")]
 
 
 @app.command()
 def setup() -> None:
-    """Install the peers, into folders that git ignores."""
+    """Install the peers into folders that git ignores."""
     installing.setup()
 
 
@@ -35,10 +35,10 @@ def queries(
     peer: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(PEERS_BY_NAME)}; may be repeated.")] = None,
     question: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(QUESTIONS)}; may be repeated.")] = None,
 ) -> None:
-    """Ourselves against the peers: everybody answers the same questions."""
+    """This server and the peers on the same questions."""
     for given, known in ((peer or [], PEERS_BY_NAME), (question or [], QUESTIONS)):
         if unknown := set(given) - set(known):
-            raise typer.BadParameter(f"{', '.join(sorted(unknown))} is not known; there are {', '.join(known)}.")
+            raise typer.BadParameter(f"{', '.join(sorted(unknown))} is unknown; choose from {', '.join(known)}.")
     leave_the_server_its_core()
     comparing.queries(
         peer or list(PEERS_BY_NAME), question or list(QUESTIONS), rounds=rounds, seconds=seconds, clients=clients
@@ -47,7 +47,7 @@ def queries(
 
 @app.command()
 def growth(rounds: Rounds = 3, seconds: Seconds = 1, clients: Clients = 16) -> None:
-    """How our own cost grows: with the tables, with the answer, with the clients."""
+    """How the cost of this server grows with tables, answers and clients."""
     leave_the_server_its_core()
     growing.growth(rounds=rounds, seconds=seconds, clients=clients)
 
@@ -56,11 +56,11 @@ def growth(rounds: Rounds = 3, seconds: Seconds = 1, clients: Clients = 16) -> N
 def fanout(
     rounds: Rounds = 3,
     seconds: Seconds = 5,
-    sockets: Annotated[list[int] | None, typer.Option(help="How many listen; may be repeated.")] = None,
+    sockets: Annotated[list[int] | None, typer.Option(help="Number of sockets; may be repeated.")] = None,
 ) -> None:
-    """What it costs to tell many sockets of a price: ourselves, graphql-ws on Node, and Strawberry."""
+    """The cost of delivering prices to many sockets: this server, graphql-ws on Node, and Strawberry."""
     leave_the_server_its_core()
-    telling.fanout(sockets=sockets or [1000, 5000], rounds=rounds, seconds=seconds)
+    delivering.fanout(sockets=sockets or [1000, 5000], rounds=rounds, seconds=seconds)
 
 
 app()

@@ -1,7 +1,7 @@
-"""Before anything is timed: does everybody answer the same?
+"""Comparison of answers, before the measurement.
 
-Schemas differ in wrapping lists, in the spelling of times and enums, and in the order of rows that were not ordered;
-what remains must be equal.
+Schemas differ in the wrapping of lists, the spelling of times and enums, and the order of unordered rows; everything
+else must be equal.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def same(ours: Any, theirs: Any) -> bool:
-    """True where two answers to one question hold the same rows with the same values."""
+    """True if two answers contain the same rows with the same values."""
     return bool(_canonical(ours) == _canonical(theirs))
 
 
 def rows(answer: Any) -> int:
-    """How many objects there are in an answer."""
+    """The number of objects in an answer."""
     if isinstance(answer, list):
         return sum(map(rows, answer))
     return 1 + sum(map(rows, answer.values())) if isinstance(answer, dict) else 0
@@ -41,11 +41,11 @@ def _canonical(value: Any) -> Any:
         case str():
             return _time(value) or value.upper()
         case _:
-            raise TypeError(f"{value!r} is no JSON")
+            raise TypeError(f"{value!r} is not JSON")
 
 
 def _time(value: str) -> int | None:
-    """Whole milliseconds: JavaScript has no more."""
+    """Whole milliseconds, the resolution of JavaScript."""
     try:
         found = datetime.fromisoformat(value)
     except ValueError:

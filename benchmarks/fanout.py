@@ -1,4 +1,4 @@
-"""`python -m benchmarks fanout`: what it costs to tell many sockets of one price, or of 200."""
+"""`python -m benchmarks fanout`: the cost of delivering one price, or 200, to many sockets."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from fullon_graphql.cache.client import connect
 
 DIFFERENT: Final = 200
 RATE: Final = 5_000
-"""Deliveries per second that publishers make: a shared price to all sockets, each of the different ones to its own."""
+"""Deliveries per second: a shared price to all sockets, or each of the different prices to its own sockets."""
 LIMITS: Final = {"SOCKETS_PER_USER": "100000", "SUBSCRIPTIONS_PER_USER": "100000", "SOCKET_LIMIT": "100000"}
 
 STREAMERS: Final = {
     OURS.title: OURS.command,
     "graphql-ws on Node": lambda: [str(node()), str(PEERS / "graphql_ws.js")],
-    "Strawberry as its guide has it": lambda: uvicorn("streaming_strawberry:app"),
+    "Strawberry as in its guide": lambda: uvicorn("streaming_strawberry:app"),
     "floor: frames, no GraphQL": lambda: [str(PYTHON), str(PEERS / "floor_of_frames.py")],
 }
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Per second; processor time in µs per delivery, of the server; milliseconds; kB of memory per socket."""
+    """Deliveries per second, µs of server processor time per delivery, latencies in milliseconds, kB per socket."""
 
     deliveries: float
     cpu: float
@@ -48,7 +48,7 @@ class Figures:
 
 
 def fanout(*, sockets: Sequence[int], rounds: int, seconds: int) -> None:
-    """Measure and print: everybody, with each number of sockets, one subscription for all and 200 different ones."""
+    """Measure and print all servers with each number of sockets, with one shared and with 200 different streams."""
     with stores() as data:
         print(
             f"{description()}; {RATE} deliveries/s asked for, medians of {rounds} rounds of {seconds} s; {quiet()}.\n"
@@ -62,9 +62,9 @@ def fanout(*, sockets: Sequence[int], rounds: int, seconds: int) -> None:
 
 
 def _rounds(data: Stores, sockets: int, different: int, rounds: int, seconds: int) -> dict[str, Figures]:
-    """The medians of everybody's figures, each by itself; everybody is measured once, then everybody again.
+    """The medians of each server's figures, over interleaved rounds.
 
-    Who does not get so many sockets ready in time is left out, and it is said.
+    A server that does not open that many sockets in time is reported and left out.
     """
     seen: dict[str, list[Figures]] = defaultdict(list)
     able = list(STREAMERS)
@@ -111,7 +111,7 @@ async def _measure(each: Server, data: Stores, sockets: int, different: int, sec
 
 
 async def _keep_publishing(redis: Redis, symbols: Sequence[str], rate: float) -> None:
-    """So many prices per second, one symbol after the other."""
+    """Publish `rate` prices per second, one symbol after the other."""
     due = time.monotonic()
     for symbol in cycle(symbols):
         await _publish(redis, [symbol])

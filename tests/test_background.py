@@ -8,6 +8,7 @@ import pytest
 
 from fullon_graphql import background
 from fullon_graphql.background import BackgroundTasks, Ready
+from tests.fixtures.eventually import eventually
 
 
 @pytest.fixture
@@ -32,8 +33,7 @@ async def test_task_is_restarted_after_an_error_and_down_until_it_works(
         await asyncio.Event().wait()
 
     async with asyncio.timeout(15), tasks.running({"reader": work}):
-        while attempts < 3:
-            await asyncio.sleep(0)
+        await eventually(lambda: attempts >= 3)
         assert tasks.down == ["reader"]
         assert tasks.failures["reader"] >= 2
         repaired.set()
@@ -49,8 +49,7 @@ async def test_task_that_returns_is_restarted(tasks: BackgroundTasks) -> None:
         attempts += 1
 
     async with asyncio.timeout(15), tasks.running({"reader": work}):
-        while attempts < 3:
-            await asyncio.sleep(0)
+        await eventually(lambda: attempts >= 3)
         assert tasks.down == ["reader"]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import psutil
 import pytest
 
+from tests.fixtures.eventually import eventually
 from tests.fixtures.server import running
 
 
@@ -61,9 +62,7 @@ async def test_killed_worker_is_replaced_even_while_it_starts(
 
 async def other_than(known: Sequence[psutil.Process], parent: psutil.Process) -> psutil.Process:
     """Wait for a new worker."""
-    async with asyncio.timeout(30):
-        while not (new := set(workers(parent)) - set(known)):
-            await asyncio.sleep(0.05)
+    new = await eventually(lambda: set(workers(parent)) - set(known), seconds=30)
     return new.pop()
 
 

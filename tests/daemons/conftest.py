@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
@@ -122,10 +122,3 @@ async def market(database: Database, settings: Settings) -> None:
                 {"ex_id": 13, "uid": 1, "cat_ex_id": 2, "name": "closed", "active": False},
             ],
         )
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 15) -> None:
-    """Return as soon as `condition` holds; fail if it does not within `seconds`."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)

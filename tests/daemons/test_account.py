@@ -12,7 +12,7 @@ from fullon_graphql.daemons.account import AccountDaemon
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
 from fullon_graphql.models import Exchange
-from tests.daemons.conftest import eventually
+from tests.fixtures.eventually import eventually
 
 pytestmark = pytest.mark.usefixtures("market")
 

@@ -16,8 +16,8 @@ from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.daemons.feeds.market_feed import MarketTrade
 from fullon_graphql.daemons.ohlcv import OhlcvDaemon
 from fullon_graphql.database import Database
-from tests.daemons.conftest import eventually
 from tests.daemons.specimens import Script
+from tests.fixtures.eventually import eventually
 
 pytestmark = pytest.mark.usefixtures("market", "_short_pause")
 

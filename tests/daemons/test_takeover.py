@@ -14,8 +14,9 @@ from redis.asyncio import Redis
 
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceState, Timing
-from tests.daemons.conftest import TICKER, Manager, eventually
+from tests.daemons.conftest import TICKER, Manager
 from tests.daemons.specimens import LOG, PATH
+from tests.fixtures.eventually import eventually
 
 
 @pytest.fixture

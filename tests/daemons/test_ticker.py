@@ -15,8 +15,8 @@ from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.daemons.feeds.market_feed import FeedEndedError, NoMarketFeedError
 from fullon_graphql.daemons.ticker import TickerDaemon
 from fullon_graphql.observability.redaction import reason
-from tests.daemons.conftest import eventually
 from tests.daemons.specimens import Script
+from tests.fixtures.eventually import eventually
 
 pytestmark = pytest.mark.usefixtures("market")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
@@ -15,6 +14,7 @@ from fullon_graphql.engine.lists.opaque_ids import encode
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
 from tests.fixtures.changing import change_orders, newest_cursor
 from tests.fixtures.clients import StartClient
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.node import Script
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, StartServer
@@ -46,9 +46,7 @@ async def test_client_receives_the_price_then_changes_until_it_completes(
         for price in (1, 2, 3):
             assert await client.hear_of("next") == told(price)
             await gold(redis, price + 1)
-        async with asyncio.timeout(20):
-            while await gauges(server) != (0, 0, 0):
-                await asyncio.sleep(0.01)
+        await eventually_equal(lambda: gauges(server), (0, 0, 0))
 
 
 async def test_errors_are_graphql_errors_with_our_codes(

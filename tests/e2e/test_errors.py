@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy import text
 
 from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
+from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
@@ -44,10 +44,7 @@ async def broken(database: Database) -> AsyncIterator[None]:
 
 
 async def logged(server: Server, request_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
-        while not (lines := [line for line in server.log if request_id in line and '"level":"error"' in line]):
-            await asyncio.sleep(0.01)
-    [line] = lines
+    [line] = await eventually(lambda: [line for line in server.log if request_id in line and '"level":"error"' in line])
     found: dict[str, Any] = orjson.loads(line)
     return found
 

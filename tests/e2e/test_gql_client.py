@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from fullon_graphql.config import Settings
 from tests.e2e.test_socket_life import ending
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.signing_in import SignIn
@@ -74,9 +75,7 @@ async def test_client_receives_the_price_then_changes_until_it_completes(
             for price in (1, 2, 3):
                 assert await anext(prices) == {"ticker": {"price": price}}
                 await gold(redis, price + 1)
-        async with asyncio.timeout(20):
-            while await gauges(server) != (0, 0, 1):
-                await asyncio.sleep(0.01)
+        await eventually_equal(lambda: gauges(server), (0, 0, 1))
 
 
 async def test_token_is_renewed_on_the_open_socket_after_the_warning(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from redis.asyncio import Redis
 
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
 from tests.fixtures.clients import StartClient
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server
 from tests.fixtures.signing_in import SignIn
@@ -27,9 +26,7 @@ async def test_client_receives_the_price_then_changes_until_it_completes(
             assert await client.hear_of("next") == {"data": {"ticker": {"price": price}}}
             await gold(redis, price + 1)
         await client.hear_of("complete")
-        async with asyncio.timeout(20):
-            while await gauges(server) != (0, 0, 0):
-                await asyncio.sleep(0.01)
+        await eventually_equal(lambda: gauges(server), (0, 0, 0))
 
 
 async def test_query_and_request_error_are_one_result(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 from redis.asyncio import Redis
@@ -11,6 +10,7 @@ from fullon_graphql.config import Settings
 from tests.e2e.test_socket_life import ending
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
 from tests.fixtures.clients import StartClient
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server
 from tests.fixtures.signing_in import SignIn
@@ -37,9 +37,7 @@ async def test_client_receives_the_price_then_changes_until_it_completes(
             assert await client.hear_of("next") == told(price - 1)
             await gold(redis, price)
         await client.hear_of("complete")
-        async with asyncio.timeout(20):
-            while await gauges(server) != (0, 0, 1):
-                await asyncio.sleep(0.01)
+        await eventually_equal(lambda: gauges(server), (0, 0, 1))
 
 
 async def test_queries_and_mutations_run_on_the_socket_and_errors_have_codes(

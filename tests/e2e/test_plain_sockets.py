@@ -18,7 +18,8 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from tests.e2e.test_candle_streams import store, time_of
 from tests.e2e.test_socket_life import ending
-from tests.e2e.test_streams_over_http import gauges
+from tests.e2e.test_streams_over_http import gauge, gauges
+from tests.fixtures.eventually import eventually, eventually_equal
 from tests.fixtures.plain import plain
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
@@ -141,9 +142,7 @@ async def test_tickers(server: Server, sign_in: SignIn, redis: Redis) -> None:
         assert (await client.receive())["error_code"] == "INVALID_PARAMS"
         stopped = await client.result("unsubscribe", request_id=started["request_id"])
         assert stopped == {"stream_key": started["stream_key"]}
-        async with asyncio.timeout(30):
-            while (await gauges(server))[0]:
-                await asyncio.sleep(0.02)
+        await eventually_equal(lambda: gauge(server, 0), 0)
         assert await client.refused("unsubscribe", request_id=started["request_id"]) == "INVALID_PARAMS"
 
 
@@ -239,11 +238,16 @@ async def test_trades_are_read_and_not_consumed(server: Server, sign_in: SignIn,
         await client.ask("stream_trade_updates", exchange="kraken")
         await client.ask("stream_trade_updates", **named)
         first, last = asyncio.ensure_future(client.update()), 100
-        while not first.done():  # what waits at the first look is not new
+
+        async def push_until_heard() -> bool:
+            """Trades that are in the queue at the first look are not new, so push until one is delivered."""
+            nonlocal last
             last += 1
             await redis.rpush(queue, json.dumps({"price": last}))
             await changed(redis, keys.TRADES)
-            await asyncio.sleep(0.05)
+            return first.done()
+
+        await eventually(push_until_heard)
         kind, update = await first
         assert kind == "trade_update"
         prices = [update["price"]]
@@ -368,8 +372,7 @@ async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in:
         assert (await second.receive())["type"] == "error"  # so both are signed in
         async with plain(server, "/ws", token) as third:
             assert (await third.closed())[0] == 1013
-        while (await gauges(server))[2] != 2:
-            await asyncio.sleep(0.02)
+        await eventually_equal(lambda: gauge(server, 2), 2)
         for code in (None, None, "RATE_LIMITED"):
             assert (await first.ask("stream_tickers", exchange="nowhere", symbols=["x"]))["error_code"] == code
         async with plain(server, "/ws", other) as chatty:
@@ -395,9 +398,7 @@ async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in
             for price in range(2, 50):
                 await tickers.write(redis, [Ticker("kraken", "GOLD", price, price)])
             client.connection.transport.abort()
-    async with asyncio.timeout(30):
-        while await gauges(server) != (0, 0, 0):
-            await asyncio.sleep(0.02)
+    await eventually_equal(lambda: gauges(server), (0, 0, 0))
     assert not [line for line in server.log if '"level":"error"' in line]
 
 

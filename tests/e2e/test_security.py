@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.engine.lists import opaque_ids as identifiers
 from fullon_graphql.services.user_admin import set_password
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.signing_in import SignIn
@@ -49,9 +49,11 @@ async def change(database: Database, uid: int, **values: Any) -> None:
 
 async def refused(server: Server, token: str) -> None:
     """Wait until the token is rejected."""
-    async with asyncio.timeout(10):
-        while codes(await server.post(ME, bearer(token))) != ["UNAUTHENTICATED"]:
-            await asyncio.sleep(0.05)
+
+    async def answer() -> list[str]:
+        return codes(await server.post(ME, bearer(token)))
+
+    await eventually_equal(answer, ["UNAUTHENTICATED"])
 
 
 def codes(response: httpx.Response) -> list[str]:

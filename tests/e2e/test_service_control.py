@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy import select
 from fullon_graphql.cache import tickers
 from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry
+from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, TRADER
 from tests.fixtures.server import Server, StartServer
 from tests.fixtures.signing_in import SignIn
@@ -38,12 +38,22 @@ def runs_in(server: Server, service: dict[str, Any]) -> bool:
     return bool(service["isRunning"]) and f":{server.process.pid}:" in service["holder"]
 
 
+async def serves(server: Server, admin: str) -> bool:
+    return runs_in(server, await ask(server, STATE, admin))
+
+
 async def prices_move(redis: Redis) -> None:
     """Return once a newer ticker has been written than the newest one there is."""
-    async with asyncio.timeout(15):
-        newest = max((ticker.time for ticker in await tickers.read(redis, "kraken")), default=0.0)
-        while max((ticker.time for ticker in await tickers.read(redis, "kraken")), default=0.0) <= newest:
-            await asyncio.sleep(0.05)
+
+    async def newest() -> float:
+        return max((ticker.time for ticker in await tickers.read(redis, "kraken")), default=0.0)
+
+    before = await newest()
+
+    async def moved() -> bool:
+        return await newest() > before
+
+    await eventually(moved)
 
 
 async def test_a_service_runs_once_and_outlives_the_worker_that_ran_it(
@@ -65,9 +75,7 @@ async def test_a_service_runs_once_and_outlives_the_worker_that_ran_it(
         holder, other = (first, second) if runs_in(first, started) else (second, first)
         holder.process.kill()
         await holder.process.wait()
-        async with asyncio.timeout(TAKEOVER):
-            while not runs_in(other, await ask(other, STATE, admin)):
-                await asyncio.sleep(0.1)
+        await eventually(lambda: serves(other, admin), TAKEOVER)
         await prices_move(redis)
 
         async with start_server(MARKET_FEED=MARKET) as third:
@@ -88,9 +96,7 @@ async def test_a_worker_that_ends_in_order_hands_its_services_over(start_server:
             assert runs_in(first, started)
             first.process.terminate()
             assert await first.process.wait() in {0, -signal.SIGTERM}
-            async with asyncio.timeout(TAKEOVER):
-                while not runs_in(second, await ask(second, STATE, admin)):
-                    await asyncio.sleep(0.1)
+            await eventually(lambda: serves(second, admin), TAKEOVER)
 
 
 async def test_a_service_without_a_market_says_why_it_failed(server: Server, sign_in: SignIn) -> None:

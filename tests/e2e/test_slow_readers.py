@@ -18,6 +18,7 @@ from fullon_graphql.database import Database
 from tests.e2e.test_socket_life import ending
 from tests.e2e.test_streams_over_http import gauges
 from tests.fixtures.changing import newest_cursor
+from tests.fixtures.eventually import eventually
 from tests.fixtures.narrow import BIG, each_comes, narrow_response, narrow_socket, publish
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, StartServer, bearer
@@ -91,8 +92,9 @@ async def test_response_that_is_not_read_is_aborted_after_its_token_has_expired(
             for step in range(1, FULL):
                 await publish(redis, step)
             process = psutil.Process(server.process.pid)
-            while [one for one in process.net_connections("tcp") if one.status == psutil.CONN_ESTABLISHED]:
-                await asyncio.sleep(0.05)
+            await eventually(
+                lambda: all(one.status != psutil.CONN_ESTABLISHED for one in process.net_connections("tcp"))
+            )
     assert not [line for line in server.log if '"level":"error"' in line]
 
 

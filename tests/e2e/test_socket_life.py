@@ -23,6 +23,7 @@ from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from tests.fixtures.blank import execute
+from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
@@ -139,12 +140,15 @@ async def opened(stack: AsyncExitStack, server: Server, headers: dict[str, str])
 
 async def opened_in_time(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> Socket:
     """The same, once the server has seen the last one go."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                return await opened(stack, server, headers)
-            except InvalidStatus:
-                await asyncio.sleep(0.01)
+
+    async def attempt() -> Socket | None:
+        with suppress(InvalidStatus):
+            return await opened(stack, server, headers)
+        return None
+
+    socket = await eventually(attempt)
+    assert socket is not None
+    return socket
 
 
 async def until_refused(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> None:
@@ -224,9 +228,7 @@ async def mutation_under_way(database: Database, client: Socket, id_: str) -> As
     async with database.transaction() as connection:
         await connection.execute(text("SELECT FROM bots WHERE bot_id = 1 FOR UPDATE"))
         await client.subscribe(id_, RENAME)
-        async with asyncio.timeout(20):
-            while not await database.rows(waiting):
-                await asyncio.sleep(0.01)
+        await eventually(lambda: database.rows(waiting))
         yield
 
 
@@ -260,14 +262,16 @@ async def test_shutdown_respects_its_timeout(start_server: StartServer, sign_in:
 
 async def until_closed_to_others(server: Server) -> None:
     address = urlsplit(server.url)
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(address.hostname, address.port)
-            except ConnectionError:  # refused, or reset where it was just being accepted
-                return
-            writer.close()
-            await asyncio.sleep(0.01)
+
+    async def is_closed() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+        except ConnectionError:  # refused, or reset while it was being accepted
+            return True
+        writer.close()
+        return False
+
+    await eventually(is_closed)
 
 
 async def test_socket_runs_queries_mutations_and_named_operations(server: Server, sign_in: SignIn) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from typing import Any
 
@@ -17,6 +16,7 @@ from fullon_graphql.auth.api_keys import generate_key, stored_form
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rows import TRADER, add
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.shared import shared
@@ -143,11 +143,8 @@ async def test_operations_on_a_socket_end_independently(server: Server, sign_in:
 
 
 async def nobody_listens(redis: Redis) -> None:
-    async with asyncio.timeout(10):
-        while await redis.pubsub_numsub(keys.ticker_updates("kraken", "GOLD")) != [
-            (keys.ticker_updates("kraken", "GOLD"), 0)
-        ]:
-            await asyncio.sleep(0.01)
+    channel = keys.ticker_updates("kraken", "GOLD")
+    await eventually_equal(lambda: redis.pubsub_numsub(channel), [(channel, 0)])
 
 
 async def test_errors_on_a_socket_have_the_usual_codes(server: Server, sign_in: SignIn) -> None:

@@ -19,6 +19,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from tests.e2e.test_socket_life import ending
 from tests.fixtures.changing import change_orders, newest_cursor
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rows import OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
@@ -162,9 +163,7 @@ async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in
         for one in (stream, other):
             await one.data()
         assert await gauges(server) == (1, 2, 2)
-    async with asyncio.timeout(30):
-        while await gauges(server) != (0, 0, 0):
-            await asyncio.sleep(0.02)
+    await eventually_equal(lambda: gauges(server), (0, 0, 0))
     assert not [line for line in server.log if '"level":"error"' in line]
 
 
@@ -176,6 +175,11 @@ async def gauges(server: Server) -> tuple[int, ...]:
         re.search(rf"(?m)^fullon_graphql_{name} (\S+)$", text) for name in ("streams", "stream_listeners", "sockets")
     )
     return tuple(int(float(one[1])) for one in found if one)
+
+
+async def gauge(server: Server, position: int) -> int:
+    """One of `gauges`."""
+    return (await gauges(server))[position]
 
 
 async def test_http_streams_count_as_connections(start_server: StartServer, sign_in: SignIn) -> None:

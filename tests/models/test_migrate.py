@@ -16,6 +16,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.models import OWN_SCHEMA, Base
 from fullon_graphql.models.migrate import connect, create_databases, upgrade
 from tests.fixtures.blank import absent_database, execute, fetch
+from tests.fixtures.eventually import eventually
 
 # A platform database of another age: a column too many, one too few, other types and names, and rows.
 FOREIGN = (
@@ -85,10 +86,12 @@ def test_two_processes_that_upgrade_at_once_do_not_collide(empty_database: str) 
             # Both come to wait for the lock, so that both go on when it is let go.
             await holder.execute("SELECT pg_advisory_lock(hashtext('fullon_graphql migrations'))")
             upgrades = [asyncio.wrap_future(pool.submit(upgrade, empty_database)) for _ in range(2)]
-            async with asyncio.timeout(60):
-                while await holder.fetchval(WAITING) < len(upgrades):
-                    assert not any(each.done() for each in upgrades), "an upgrade did not wait for its turn"
-                    await asyncio.sleep(0.05)
+
+            async def all_wait() -> bool:
+                assert not any(each.done() for each in upgrades), "an upgrade did not wait for its turn"
+                return bool(await holder.fetchval(WAITING) == len(upgrades))
+
+            await eventually(all_wait, seconds=60)
             await holder.close()
             await asyncio.gather(*upgrades)
 

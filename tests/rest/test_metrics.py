@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -11,6 +9,7 @@ from fullon_graphql.app import create_app, rest_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.streaming.connections import ConnectionRegistry
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.signing_in import SignIn
@@ -75,9 +74,11 @@ async def test_open_sockets_and_topics_are_counted(server: Server, sign_in: Sign
 
 
 async def until_live(server: Server, **wanted: float) -> None:
-    async with asyncio.timeout(20):
-        while {name: value for (name, _), value in (await read(server)).items() if name in wanted} != wanted:
-            await asyncio.sleep(0.01)
+
+    async def found() -> dict[str, float]:
+        return {name: value for (name, _), value in (await read(server)).items() if name in wanted}
+
+    await eventually_equal(found, wanted)
 
 
 async def test_labels_never_contain_client_input(server: Server, sign_in: SignIn) -> None:

@@ -17,6 +17,7 @@ from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings
 from fullon_graphql.server.extension import TrySendText, try_send_of
 from fullon_graphql.server.uvicorn_config import uvicorn_config
+from tests.fixtures.eventually import eventually
 
 
 class Application:
@@ -87,18 +88,14 @@ async def test_try_send_is_false_without_capacity_and_accepted_messages_arrive(
         assert not offer(b"refused")
         received = [int(await client.recv()) for _ in range(taken)]
         assert received == list(range(taken))
-        async with asyncio.timeout(20):
-            while not offer(b"again"):
-                await asyncio.sleep(0.01)
+        await eventually(lambda: offer(b"again"))
         assert await client.recv() == "again"
 
 
 async def test_try_send_is_false_after_the_client_has_gone(settings: Settings, listening: socket.socket) -> None:
     async with connected(settings, listening) as (client, offer):
         await client.close()
-        async with asyncio.timeout(20):
-            while offer(b"anybody there?"):
-                await asyncio.sleep(0.01)
+        await eventually(lambda: not offer(b"text"))
 
 
 def test_try_send_is_false_under_another_server() -> None:

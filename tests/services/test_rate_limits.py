@@ -15,6 +15,7 @@ from fullon_graphql.cache.counters import counters
 from fullon_graphql.errors import RateLimited
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.services.rate_limits import Header, RateLimiter
+from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import principal
 
 ADDRESS = "192.0.2.1"
@@ -87,17 +88,13 @@ async def test_workers_share_the_count(make_worker: MakeWorker) -> None:
     one, other = await make_worker(10), await make_worker(10)
     assert allowed(one, 1, 10) == 10
     other.spend(principal(1), ADDRESS)
-    async with asyncio.timeout(20):
-        while allowed(other, 1, 1):
-            await asyncio.sleep(0.05)
+    await eventually(lambda: not allowed(other, 1, 1))
 
 
 async def test_limit_is_renewed_with_the_window(make_worker: MakeWorker) -> None:
     limiter = await make_worker(1, seconds=1)
     limiter.spend(principal(1), ADDRESS)
-    async with asyncio.timeout(20):
-        while not allowed(limiter, 1, 1):
-            await asyncio.sleep(0.05)
+    await eventually(lambda: allowed(limiter, 1, 1))
 
 
 async def test_worker_enforces_the_limit_alone_without_redis(make_worker: MakeWorker) -> None:

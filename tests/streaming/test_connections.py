@@ -27,6 +27,7 @@ from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.user_admin import set_password
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from tests.fixtures.blank import execute
+from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER, add
 from tests.fixtures.signing_in import SignIn
@@ -58,8 +59,7 @@ async def connections(
     """They look round so rarely that only what is announced can be what ends a connection."""
     connections = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
     async with connections.watch_credentials(worker):
-        while not await redis.pubsub_numpat():
-            await asyncio.sleep(0.01)
+        await eventually(redis.pubsub_numpat)
         yield connections
 
 
@@ -151,12 +151,11 @@ async def until_listening(database: Database, *, than: int = 0) -> int:
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
         " AND application_name = 'fullon_graphql:credentials'"
     )
-    async with asyncio.timeout(20):
-        while True:
-            found = [row.pid for row in await database.rows(query)]
-            if found and found != [than]:
-                return int(found[0])
-            await asyncio.sleep(0.01)
+
+    async def other() -> int:
+        return next((int(row.pid) for row in await database.rows(query) if row.pid != than), 0)
+
+    return await eventually(other)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from fullon_graphql.auth.principal import ALL_SCOPES, Principal, Scope
 from fullon_graphql.engine.operations import GraphQLErrors
 from fullon_graphql.errors import Forbidden, ServiceUnavailable
 from fullon_graphql.streaming import broadcast
+from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
 from tests.streaming.driven import Driver, Private, Ticker, gates, number, numbered, opened, taken
@@ -226,8 +227,7 @@ async def test_state_stream_reopens_its_source_after_an_outage(driver: Driver, m
         assert await number(one) == 1
         for attempt in range(2):
             opened[attempt].said.put_nowait(ServiceUnavailable("redis"))
-            while len(opened) < attempt + 2:
-                await asyncio.sleep(0)
+            await eventually(lambda: len(opened) == attempt + 2)  # noqa: B023  # called in this turn of the loop only
         opened[2].said.put_nowait(Ticker(number=2))
         assert await number(one) == 2
 

@@ -19,6 +19,7 @@ from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
 from tests.conftest import Count
+from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
 from tests.ohlcv.filling import NOON, flat, put_candles
@@ -37,9 +38,7 @@ async def listening(
     before = feed.listeners
     async with aclosing(one_by_one(graph, query, **variables)) as events:
         first = asyncio.ensure_future(anext(events))
-        async with asyncio.timeout(60):
-            while feed.listeners == before and not first.done():
-                await asyncio.sleep(0.002)
+        await eventually(lambda: feed.listeners != before or first.done(), seconds=60)
         async with aclosing(after_first(first, events)) as all_events:
             yield all_events
 

@@ -27,6 +27,7 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 from fullon_graphql.schema.candles import CandleUpdate
 from fullon_graphql.subscriptions.candles import CandleSource
+from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.shared import shared
@@ -76,9 +77,7 @@ async def replay(database: Database, redis: Redis, recorded: Sequence[Candle], c
 
 
 async def until_subscribed(hub: Hub, listeners: int) -> None:
-    async with asyncio.timeout(LIMIT):
-        while hub.listeners < listeners:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: hub.listeners >= listeners, LIMIT)
 
 
 async def listen(chart: CandleSource, wanted: int) -> list[CandleUpdate]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 
 from fullon_graphql.services.change_feed.table import Position
+from tests.fixtures.eventually import eventually
 from tests.torture.blows import BLOWS
 from tests.torture.followers import Follower
 from tests.torture.outcome import Outcome
@@ -133,9 +134,7 @@ async def _beginning(stage: Stage) -> str:
 
 async def _comes_true(condition: Callable[[], Awaitable[bool]]) -> bool:
     try:
-        async with asyncio.timeout(PATIENCE):
-            while not await condition():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
+        await eventually(condition, PATIENCE)
+    except AssertionError:
         return False
     return True

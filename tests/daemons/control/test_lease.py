@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from fullon_graphql.cache import keys
 from fullon_graphql.daemons.control.lease import Lease, LeaseLostError, acquire
 from fullon_graphql.daemons.control.state import Report, ServiceName, ServiceState
-from tests.daemons.conftest import eventually
+from tests.fixtures.eventually import eventually
 
 TICKER = ServiceName.TICKER
 

@@ -15,8 +15,9 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.lease import acquire
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, Timing
 from fullon_graphql.errors import Conflict, Timeout
-from tests.daemons.conftest import FAST, TICKER, Manager, RunServices, eventually
+from tests.daemons.conftest import FAST, TICKER, Manager, RunServices
 from tests.daemons.specimens import LOG, Fragile, Unstoppable, Witness
+from tests.fixtures.eventually import eventually
 
 
 async def log_of(redis: Redis) -> list[str]:

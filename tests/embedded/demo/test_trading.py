@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
@@ -33,6 +32,7 @@ from fullon_graphql.models import (
     Symbol,
     User,
 )
+from tests.fixtures.eventually import eventually
 
 PLATFORM: list[tuple[type[Base], dict[str, Any]]] = [
     (User, {"uid": 1, "mail": "t@f", "password": "", "f2a": "", "name": "", "lastname": "", "phone": "", "id_num": ""}),
@@ -200,10 +200,10 @@ class TestTrade:
         await quote(redis)
         async with connect(settings.redis_url, settings, "trading") as own_redis:
             task = asyncio.create_task(trade(own, own_redis, seed=1, pause=0.01))
-            await until(lambda: more_orders(bots, 1))
+            await eventually(lambda: more_orders(bots, 1))
             await disconnect(bots, redis)
             seen = len(await orders(bots))
-            await until(lambda: more_orders(bots, seen + 1))
+            await eventually(lambda: more_orders(bots, seen + 1))
             await end(task)
         await own.close()
 
@@ -226,12 +226,6 @@ async def end(task: asyncio.Task[None]) -> None:
 
 async def more_orders(database: Database, count: int) -> bool:
     return len(await orders(database)) >= count
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await condition():
-            await asyncio.sleep(0.01)
 
 
 async def disconnect(database: Database, redis: Redis) -> None:

@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +23,13 @@ from fullon_graphql.embedded import EngineError, Engines
 from fullon_graphql.embedded.engines import postgres
 from fullon_graphql.embedded.engines.redis import redis as redis_server
 from fullon_graphql.embedded.engines.running import running_engines
+from tests.fixtures.eventually import eventually_blocking
 
 RUN = """
 import signal, sys
 from pathlib import Path
 from fullon_graphql.embedded import running_engines
+from tests.fixtures.eventually import eventually_blocking
 
 with running_engines(Path(sys.argv[1]), durable=False):
     print("ready", flush=True)
@@ -49,7 +50,7 @@ def home() -> Iterator[Path]:
         for process in processes_in(home):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        wait_for(lambda: not processes_in(home))
+        eventually_blocking(lambda: not processes_in(home))
 
 
 def processes_in(home: Path) -> list[psutil.Process]:
@@ -60,13 +61,6 @@ def processes_in(home: Path) -> list[psutil.Process]:
             if Path(process.cwd()).is_relative_to(home) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "condition not met in time"
-        time.sleep(0.01)
 
 
 def run(home: Path) -> subprocess.Popen[str]:
@@ -150,7 +144,7 @@ def test_engines_end_after_a_signal(home: Path, number: signal.Signals) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_first_start_is_repaired_by_the_next(home: Path, number: signal.Signals) -> None:
     process = run(home)
-    wait_for(lambda: list(home.glob("postgres.new-*/base")))
+    eventually_blocking(lambda: list(home.glob("postgres.new-*/base")))
     end(process, number)
     with running_engines(home, durable=False) as found:
         assert query(found, "SELECT 1") == 1
@@ -177,7 +171,7 @@ def test_data_survives_a_kill_of_all_processes(home: Path) -> None:
         for process in processes_in(home):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        wait_for(lambda: not processes_in(home))
+        eventually_blocking(lambda: not processes_in(home))
     with running_engines(home) as found:
         assert_stored(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fullon_graphql.engine.reference.loaders import Loader
+from tests.fixtures.eventually import eventually
 
 
 async def test_result_survives_the_cancellation_of_one_waiter() -> None:
@@ -21,8 +22,7 @@ async def test_result_survives_the_cancellation_of_one_waiter() -> None:
 
     loader = Loader[int, int](load_fn=fetch)
     impatient, patient = asyncio.create_task(wait(loader)), asyncio.create_task(wait(loader))
-    while not asked:
-        await asyncio.sleep(0)
+    await eventually(lambda: asked)
     impatient.cancel()
     await asyncio.wait([impatient])
     ready.set()

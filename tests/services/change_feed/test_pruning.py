@@ -16,6 +16,7 @@ from fullon_graphql.services.change_feed import pruning as pruning_module
 from fullon_graphql.services.change_feed.pruning import prune, pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.change_feed.table import Interest, Position
+from tests.fixtures.eventually import eventually_equal
 
 ORDERS = Interest(Order, uid=2)
 EVERYTHING = 2**62
@@ -141,6 +142,5 @@ async def test_a_worker_prunes_as_long_as_it_runs(database: Database, monkeypatc
     await add(database, 1, 3, hours=73)
     await add(database, 4, 4, hours=1)
 
-    async with pruning(database, 72), asyncio.timeout(60):
-        while await kept(database) != [4]:
-            await asyncio.sleep(0.01)
+    async with pruning(database, 72):
+        await eventually_equal(lambda: kept(database), [4], seconds=60)

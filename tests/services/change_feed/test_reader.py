@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,6 +28,7 @@ from fullon_graphql.services.change_feed import mailbox
 from fullon_graphql.services.change_feed.pruning import edge
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.change_feed.table import Change, ChangeKind, Interest, Position
+from tests.fixtures.eventually import eventually, eventually_equal
 
 ORDERS = Interest(Order)
 INSERT = (
@@ -54,12 +55,6 @@ async def committed(connection: asyncpg.Connection, after: Position = BEGINNING)
     return [Position(*row) for row in rows]
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
 class Listener:
     """Hears what a feed tells."""
 
@@ -78,7 +73,7 @@ class Listener:
 
     async def hears(self, count: int) -> None:
         """Wait until so many changes were heard."""
-        await until(lambda: len(self.heard) >= count or self.task.done())
+        await eventually(lambda: len(self.heard) >= count or self.task.done(), PATIENCE)
         if self.task.done():
             self.task.result()
 
@@ -96,7 +91,7 @@ async def listening(
     before = feed.listeners
     listener = Listener(feed, interest, after)
     try:
-        await until(lambda: feed.listeners > before or listener.task.done())
+        await eventually(lambda: feed.listeners > before or listener.task.done(), PATIENCE)
         yield listener
     finally:
         listener.task.cancel()
@@ -142,9 +137,11 @@ async def test_what_happened_before_is_not_told_unasked(
 ) -> None:
     await insert(writer, 1)
     [before] = await committed(writer)
-    async with asyncio.timeout(PATIENCE):
-        while await edge(database) <= before.xid:  # somebody else on this server is still writing
-            await asyncio.sleep(0.01)
+
+    async def is_over() -> bool:
+        return await edge(database) > before.xid
+
+    await eventually(is_over, PATIENCE)  # other tests write to this server
     async with listening(feed) as listener:
         await insert(writer, 2)
         await listener.hears(1)
@@ -326,7 +323,7 @@ async def test_whoever_cannot_keep_up_reads_from_the_table_what_has_no_room_in_m
     monkeypatch.setattr(mailbox, "MAX_CHANGES", 3)
     async with asyncio.timeout(PATIENCE), aclosing(feed.follow(ORDERS)) as slow, listening(feed) as quick:
         first = asyncio.ensure_future(anext(slow))
-        await until(lambda: feed.listeners == 2)
+        await eventually(lambda: feed.listeners == 2, PATIENCE)
         await insert(writer, 1)
         heard = list(await first)
         for number in range(2, 21):
@@ -421,9 +418,7 @@ async def test_no_connection_is_kept_until_somebody_listens_nor_after_the_end(
         async with listening(feed):
             assert await readers() == 1
         assert feed.listeners == 0
-    async with asyncio.timeout(PATIENCE):
-        while await readers():
-            await asyncio.sleep(0.01)
+    await eventually_equal(readers, 0, PATIENCE)
 
 
 async def test_follow_fails_if_the_database_cannot_be_reached(redis: Redis) -> None:
