@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> Application:
         limits=Limits.from_settings(settings),
         introspection=settings.introspection,
     )
-    streams, admission = StreamRegistry(operations), Admission(settings, app_metrics)
+    streams, admission = StreamRegistry(operations, settings.stream_memory_bytes), Admission(settings, app_metrics)
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
     transports: ASGIApp = Router(
         graphql=GraphQLEndpoint(operations, http_streams, pages if settings.graphiql_enabled else None),

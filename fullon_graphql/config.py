@@ -124,6 +124,15 @@ class Settings(BaseSettings):
         default=10.0, gt=0, description="Seconds of silence after which an HTTP stream sends a heartbeat."
     )
     stream_backlog: int = Field(default=1_000, ge=1, description="Events that may wait for one slow client.")
+    stream_backlog_bytes: int = Field(
+        default=4 * 1024 * 1024, ge=1024, description="Bytes of events that may wait for one slow client."
+    )
+    stream_memory_bytes: int = Field(
+        default=256 * 1024 * 1024, ge=1024, description="Bytes of events that may wait in a worker, shared ones once."
+    )
+    stream_execution_timeout: float = Field(
+        default=15.0, gt=0, description="Seconds that the execution of an event may take."
+    )
     change_retention_hours: int = Field(default=72, ge=1, description="Hours for which an event's cursor is valid.")
     shutdown_timeout: int = Field(
         default=5, ge=1, description="Seconds that requests and sockets have to end at shutdown."

@@ -160,6 +160,12 @@ class Metrics:
         self.stream_sharing_ratio = self._gauge(
             "stream_sharing_ratio", "Subscribers per shared stream; 0 without streams."
         )
+        self.stream_backlog_bytes = self._gauge(
+            "stream_backlog_bytes", "Bytes of events that wait for slow subscribers, each shared event counted once."
+        )
+        self.stream_overflows = self._tally(
+            "stream_overflows", "Backlogs of subscribers that have overflowed, by limit.", "limit"
+        )
         self.sockets = self._gauge("sockets", "Open WebSockets and streams over HTTP.")
         self.background = BackgroundStates()
         self._registry.register(self.background)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final, Self, TypeAlias, cast
 
@@ -23,6 +22,7 @@ from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
 from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon_error
+from fullon_graphql.streaming.backlog import Backlog, Frame, FrameMemory, Overflow
 from fullon_graphql.streaming.sources import EventSource, Source, Stream
 
 log = structlog.get_logger(__name__)
@@ -35,13 +35,8 @@ SUBSCRIBERS_PER_TURN: Final = 100
 """Subscribers that receive an event before the event loop runs other tasks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One event ready to be sent: the response as JSON, and the event's cursor if the stream has cursors."""
-
-    body: bytes
-    cursor: str | None = None
-
+EXECUTION_BYTES: Final = 1024 * 1024
+"""Bytes that the frames of one execution should not exceed, judged by the largest frame of the one before."""
 
 TrySend: TypeAlias = Callable[[Frame], bool]
 """Sends a frame without waiting. False, and nothing is sent, if the client has no capacity."""
@@ -66,22 +61,23 @@ class Subscriber:
     """
 
     __slots__ = (
-        "_already_seen", "_arrival", "_backlog", "_capacity", "_errors", "_has_dropped", "_limit", "_outdated",
+        "_already_seen", "_arrival", "_backlog", "_capacity", "_errors", "_has_dropped", "_outdated", "_sending",
         "_snapshot", "_snapshot_number", "_snapshot_task", "_stream", "_try_send",
     )  # fmt: skip
 
     def __init__(
-        self, stream: SharedStream, limit: int, try_send: TrySend, already_seen: AlreadySeen | None = None
+        self, stream: SharedStream, backlog: Backlog, try_send: TrySend, already_seen: AlreadySeen | None = None
     ) -> None:
         self._stream = stream
-        self._limit = limit
+        self._backlog = backlog
         self._try_send = try_send
         self._already_seen = already_seen
         self._has_dropped = False
         self._snapshot: Iterator[Frame] = iter(())
         self._snapshot_task = stream.snapshot()
         self._snapshot_number = stream.number
-        self._backlog: dict[Hashable, Frame] = {}
+        self._sending: Frame | None = None
+        """The frame that the reader has taken from the backlog, and sends now."""
         self._outdated = False
         """True once the backlog of states has overflowed: the next frame comes from a fresh snapshot."""
         self._errors: Sequence[GraphQLFormattedError] | None = None
@@ -95,6 +91,7 @@ class Subscriber:
         return self
 
     async def __anext__(self) -> Frame:
+        self._release()
         while True:
             if frame := next(self._snapshot, None):
                 return frame
@@ -106,7 +103,8 @@ class Subscriber:
             elif self._backlog:
                 if self._capacity and not self._capacity.done():
                     self._capacity.set_result(None)
-                return self._backlog.pop(next(iter(self._backlog)))
+                self._sending = self._backlog.pop()
+                return self._sending
             elif self._errors is not None:
                 raise GraphQLErrors(self._errors) if self._errors else StopAsyncIteration
             else:
@@ -114,10 +112,8 @@ class Subscriber:
 
     def has_dropped(self) -> bool:
         """True once a frame has been dropped because the client has seen it; looks through the backlog as well."""
-        if self._already_seen:
-            for key in [key for key, frame in self._backlog.items() if self._already_seen(frame)]:
-                del self._backlog[key]
-                self._has_dropped = True
+        if self._already_seen and self._backlog.discard(self._already_seen):
+            self._has_dropped = True
         return self._has_dropped
 
     def receive(self, number: int, key: Hashable, frame: Frame) -> None:
@@ -132,15 +128,15 @@ class Subscriber:
             return
         if self._is_idle() and self._try_send(frame):
             return
-        if key not in self._backlog and len(self._backlog) >= self._limit:
-            self._overflow()
+        if overflow := self._backlog.overflow(key, frame):
+            self._overflow(overflow, key, frame)
         else:
-            self._backlog[key] = frame
+            self._backlog.add(key, frame)
         self._wake()
 
-    async def wait_for_capacity(self) -> None:
-        """Wait until the backlog can take one more frame."""
-        while len(self._backlog) >= self._limit:
+    async def wait_for_capacity(self, key: Hashable, frame: Frame) -> None:
+        """Wait until the backlog can take the frame, or is empty."""
+        while len(self._backlog) and self._backlog.overflow(key, frame):
             self._capacity = asyncio.get_running_loop().create_future()
             await self._capacity
 
@@ -149,6 +145,19 @@ class Subscriber:
         if self._errors is None:
             self._errors = errors
             self._wake()
+
+    def close(self) -> None:
+        """Release all frames; the reader is gone."""
+        self.end(())
+        self._release()
+        self._backlog.clear()
+        if self._capacity and not self._capacity.done():
+            self._capacity.set_result(None)
+
+    def _release(self) -> None:
+        if self._sending:
+            self._backlog.release(self._sending)
+            self._sending = None
 
     async def _wait_for_arrival(self) -> None:
         self._arrival = asyncio.get_running_loop().create_future()
@@ -167,14 +176,18 @@ class Subscriber:
         self._snapshot_number = self._stream.number
         self._snapshot_task = self._stream.snapshot()
 
-    def _overflow(self) -> None:
-        if self._stream.resumable:
-            last = next(reversed(self._backlog.values()))
-            assert last.cursor is not None, "events have cursors"
-            self.end(self._stream.format_error(Lagged(last.cursor)))
-        else:
+    def _overflow(self, overflow: Overflow, key: Hashable, frame: Frame) -> None:
+        if not self._stream.resumable:
             self._backlog.clear()
             self._outdated = True
+        elif not len(self._backlog):  # the worker has no room, but without one event there is no cursor to resume after
+            self._backlog.add(key, frame)
+            return
+        else:
+            cursor = self._backlog.last.cursor
+            assert cursor is not None, "events have cursors"
+            self.end(self._stream.format_error(Lagged(cursor)))
+        self._stream.count_overflow(overflow)
 
 
 class SharedStream:
@@ -186,6 +199,7 @@ class SharedStream:
         stream: Stream,
         open_: Callable[[], Source[Any]],
         context: Context,
+        memory: FrameMemory,
         on_close: Callable[[], None],
     ) -> None:
         self.number = 0
@@ -195,8 +209,11 @@ class SharedStream:
         self._open = open_
         self._source = open_()
         self._context = context
+        self._memory = memory
         self._on_close: Callable[[], None] | None = on_close
         self._subscribers: dict[Subscriber, None] = {}
+        self._events_per_execution = EXECUTION_BYTES
+        """One event has at least a byte, so the first execution is not limited."""
         self._newest_snapshot: tuple[int, asyncio.Task[list[Frame]]] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -213,14 +230,14 @@ class SharedStream:
     @asynccontextmanager
     async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
         """A subscriber for one block. The stream closes with its last subscriber."""
-        subscriber = Subscriber(self, self._limit(), try_send, already_seen)
+        subscriber = Subscriber(self, self._new_backlog(), try_send, already_seen)
         self._subscribers[subscriber] = None
         if not self._tasks:
             self._tasks.add(asyncio.create_task(self._run(), name="stream"))
         try:
             yield subscriber
         finally:
-            subscriber.end(())  # `_publish` may hold a list with this subscriber
+            subscriber.close()  # `_publish` may hold a list with this subscriber
             del self._subscribers[subscriber]
             if not self._subscribers:
                 await self._close()
@@ -236,6 +253,10 @@ class SharedStream:
             task.add_done_callback(self._tasks.discard)
         return self._newest_snapshot[1]
 
+    def count_overflow(self, overflow: Overflow) -> None:
+        """Count a subscriber whose backlog has overflowed."""
+        self._subscription.metrics.stream_overflows.add(overflow)
+
     def format_error(self, error: Exception) -> Sequence[GraphQLFormattedError]:
         """`error` as the client receives it."""
         root = self._subscription.shape.root
@@ -247,15 +268,25 @@ class SharedStream:
         try:
             async with aclosing(self._batches()) as batches:
                 async for events in batches:
-                    first, self.number = self.number + 1, self.number + len(events)
-                    for number, event, frame in zip(count(first), events, await self._execute(events), strict=False):
-                        await self._wait_for_capacity()
-                        await self._publish(number, event, frame)
+                    await self._publish_batch(events)
         except Exception as error:
             errors = self.format_error(error)
         self._retire()
         for subscriber in self._subscribers:
             subscriber.end(errors)
+
+    async def _publish_batch(self, events: Sequence[Any]) -> None:
+        """Execute and publish events, as many at a time as are expected to fit in `EXECUTION_BYTES`."""
+        first, done, self.number = self.number + 1, 0, self.number + len(events)
+        while done < len(events):
+            part = events[done : done + self._events_per_execution]
+            numbers, done = count(first + done), done + len(part)
+            frames = await self._execute(part)
+            self._events_per_execution = max(1, EXECUTION_BYTES // max(1, *(len(frame.body) for frame in frames)))
+            for number, event, frame in zip(numbers, part, frames, strict=False):
+                key = self._stream.key(event) if self._stream.key else number
+                await self._wait_for_capacity(key, frame)
+                await self._publish(number, key, frame)
 
     async def _batches(self) -> AsyncGenerator[Sequence[Any], None]:
         """The events of the source. A state source that fails is reopened, because it starts with the whole state."""
@@ -276,16 +307,22 @@ class SharedStream:
             self._source = self._open()
 
     async def _execute(self, events: Sequence[Any]) -> list[Frame]:
-        answers, cursor = await self._subscription.answers(self._context, events), self._stream.cursor
+        limit, cursor = self._context.worker.settings.stream_execution_timeout, self._stream.cursor
+        try:
+            async with asyncio.timeout(limit) as deadline:
+                answers = await self._subscription.answers(self._context, events)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise Timeout(f"An event took longer than {limit:g} s to execute, the limit.") from error
         return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
 
-    async def _wait_for_capacity(self) -> None:
+    async def _wait_for_capacity(self, key: Hashable, frame: Frame) -> None:
         if self.resumable and not self.caught_up:
             for subscriber in list(self._subscribers):
-                await subscriber.wait_for_capacity()
+                await subscriber.wait_for_capacity(key, frame)
 
-    async def _publish(self, number: int, event: Any, frame: Frame) -> None:
-        key = self._stream.key(event) if self._stream.key else number
+    async def _publish(self, number: int, key: Hashable, frame: Frame) -> None:
         subscribers = list(self._subscribers)
         self._subscription.metrics.deliveries.add(self._stream.kind, len(subscribers))
         for start in range(0, len(subscribers), SUBSCRIBERS_PER_TURN):
@@ -293,10 +330,10 @@ class SharedStream:
                 subscriber.receive(number, key, frame)
             await asyncio.sleep(0)  # readers take this event before the next one is published
 
-    def _limit(self) -> int:
-        if self.resumable or self._stream.key:
-            return self._context.worker.settings.stream_backlog
-        return 1
+    def _new_backlog(self) -> Backlog:
+        settings = self._context.worker.settings
+        frames = settings.stream_backlog if self.resumable or self._stream.key else 1
+        return Backlog(self._memory, frames, settings.stream_backlog_bytes)
 
     def _retire(self) -> None:
         if self._on_close:

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self, TypeAlias
 
-from fullon_graphql.streaming.broadcast import Frame, SharedStream, Subscriber, TrySend, never_send
+from fullon_graphql.streaming.backlog import Frame
+from fullon_graphql.streaming.broadcast import SharedStream, Subscriber, TrySend, never_send
 
 CursorOrder: TypeAlias = Callable[[str], Any]
 """The sort key of a cursor: events follow each other in this order."""

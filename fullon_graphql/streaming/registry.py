@@ -21,7 +21,8 @@ from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import RateLimited
-from fullon_graphql.streaming.broadcast import Frame, SharedStream, TrySend, never_send
+from fullon_graphql.streaming.backlog import Frame, FrameMemory
+from fullon_graphql.streaming.broadcast import SharedStream, TrySend, never_send
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from fullon_graphql.streaming.sources import SOURCE, Stream
 
@@ -78,8 +79,9 @@ class StreamRequest:
 class StreamRegistry:
     """The streams of a worker, for all transports."""
 
-    def __init__(self, operations: OperationExecutor) -> None:
+    def __init__(self, operations: OperationExecutor, memory_bytes: int) -> None:
         self._operations = operations
+        self._memory = FrameMemory(memory_bytes, operations.metrics.stream_backlog_bytes.set)
         self._streams: dict[Hashable, SharedStream] = {}
         self._subscriptions_by_uid: Counter[int] = Counter()
         self._subscriptions = 0
@@ -126,7 +128,7 @@ class StreamRegistry:
             stream, arguments, fork = request.stream, request.arguments, context.fork()
             open_ = lambda: stream.open(fork, **arguments)  # noqa: E731  # two names for one expression
             on_close = lambda: self._forget(key)  # noqa: E731  # likewise
-            found = self._streams[key] = SharedStream(request.subscription, stream, open_, fork, on_close)
+            found = self._streams[key] = SharedStream(request.subscription, stream, open_, fork, self._memory, on_close)
         return found
 
     def _forget(self, key: Hashable) -> None:

@@ -18,7 +18,7 @@ from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Una
 from fullon_graphql.server.extension import extension_of
 from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.server.shutdown import shutdown_of
-from fullon_graphql.streaming.broadcast import Frame
+from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.transports.admission import Admission, connection_context, connection_credential

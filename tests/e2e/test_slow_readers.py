@@ -145,7 +145,7 @@ async def test_socket_that_stops_reading_events_costs_bounded_memory_and_resumes
         await connection.execute(text(f"UPDATE users SET note = repeat('x', 10000) WHERE uid = {TRADER}"))
     token, before = await sign_in(TRADER), await newest_cursor(platform)
     async with (
-        start_server(STREAM_BACKLOG=str(BACKLOG)) as server,
+        start_server(STREAM_BACKLOG_BYTES=str(BACKLOG * 200_000)) as server,
         narrow_socket(server) as slow,
         socket(server) as quick,
     ):

@@ -16,7 +16,7 @@ from fullon_graphql.context import Context, Info, Worker
 from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.streaming.broadcast import Frame
+from fullon_graphql.streaming.backlog import Backlog, Frame, FrameMemory
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.streaming.sources import streamed
 
@@ -137,7 +137,7 @@ class Driver:
         operations = OperationExecutor(SCHEMA)
         opened.clear()
         gates.clear()
-        return cls(worker, operations, StreamRegistry(operations))
+        return cls(worker, operations, StreamRegistry(operations, worker.settings.stream_memory_bytes))
 
     def subscribe(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:
         return self.streams.subscribe(*self.asked(caller, query, name, **variables))
@@ -172,3 +172,8 @@ async def taken(source: Driven, *events: Any) -> None:
         await asyncio.sleep(0)
     for _ in range(20):  # turns of the loop that execution and delivery take without any store
         await asyncio.sleep(0)
+
+
+def backlog(frames: int) -> Backlog:
+    """A backlog that is not limited in bytes."""
+    return Backlog(FrameMemory(2**40, lambda _: None), frames, 2**40)

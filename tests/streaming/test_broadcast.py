@@ -10,7 +10,9 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullon_graphql.streaming.broadcast import Frame, SharedStream, Subscriber, never_send
+from fullon_graphql.streaming.backlog import Frame
+from fullon_graphql.streaming.broadcast import SharedStream, Subscriber, never_send
+from tests.streaming.driven import backlog
 
 FRAMES = [Frame(str(number).encode(), f"c{number}") for number in range(40)]
 
@@ -23,6 +25,9 @@ class Silent:
     number: int = 0
 
     def snapshot(self) -> None:
+        """Nothing."""
+
+    def count_overflow(self, _overflow: Any) -> None:
         """Nothing."""
 
     def format_error(self, error: Exception) -> Sequence[Any]:
@@ -42,7 +47,7 @@ class Client:
 
     def __post_init__(self) -> None:
         self.stream = Silent(self.resumable)
-        self.subscriber = Subscriber(cast("SharedStream", self.stream), self.limit, self.try_send)
+        self.subscriber = Subscriber(cast("SharedStream", self.stream), backlog(self.limit), self.try_send)
 
     def try_send(self, frame: Frame) -> bool:
         if self.has_capacity:
@@ -95,7 +100,7 @@ async def test_try_send_is_not_called_after_the_reader_is_cancelled() -> None:
 
 
 async def test_never_send_delivers_every_frame_by_iteration() -> None:
-    subscriber = Subscriber(cast("SharedStream", Silent(resumable=True)), 10, never_send)
+    subscriber = Subscriber(cast("SharedStream", Silent(resumable=True)), backlog(10), never_send)
     reading = asyncio.ensure_future(anext(subscriber))
     await turns()
     subscriber.receive(1, 1, FRAMES[0])

@@ -13,11 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fullon_graphql.engine.operations import GraphQLErrors
-from fullon_graphql.streaming.broadcast import AlreadySeen, Frame, SharedStream, Subscriber, TrySend
+from fullon_graphql.streaming.backlog import Frame
+from fullon_graphql.streaming.broadcast import AlreadySeen, SharedStream, Subscriber, TrySend
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
-from tests.streaming.driven import Driver, Private, number, opened, taken
+from tests.streaming.driven import Driver, Private, backlog, number, opened, taken
 
 ONE = principal(TRADER)
 EVENTS = "subscription ($after: String) { happened(after: $after) { number } }"
@@ -113,6 +114,9 @@ class Told:
     def snapshot(self) -> None:
         """Nothing."""
 
+    def count_overflow(self, _overflow: Any) -> None:
+        """Nothing."""
+
     def format_error(self, error: Any) -> Any:
         """What clients are told."""
         return [error]
@@ -120,7 +124,7 @@ class Told:
     @asynccontextmanager
     async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
         """As a stream's."""
-        self.subscribers.append(Subscriber(cast("SharedStream", self), self.limit, try_send, already_seen))
+        self.subscribers.append(Subscriber(cast("SharedStream", self), backlog(self.limit), try_send, already_seen))
         yield self.subscribers[-1]
         self.subscribers.pop()
 

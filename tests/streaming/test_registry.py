@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,9 +11,12 @@ import orjson
 import pytest
 
 from fullon_graphql.auth.principal import ALL_SCOPES, Principal, Scope
+from fullon_graphql.context import Context
+from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
 from fullon_graphql.errors import Forbidden, ServiceUnavailable
 from fullon_graphql.streaming import broadcast
+from fullon_graphql.streaming.registry import StreamRegistry
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
@@ -278,3 +282,69 @@ async def test_subscriptions_of_an_account_are_limited(driver: Driver) -> None:
             pass
     async with driver.subscribe(ONE, SHARED):
         pass
+
+
+async def until_error(frames: Any) -> tuple[list[str], dict[str, Any]]:
+    """The cursors of all frames, and the extensions of the error that ends the stream."""
+    cursors: list[str] = []
+    try:
+        async for frame in frames:
+            cursors.append(frame.cursor)
+    except GraphQLErrors as ended:
+        return cursors, ended.errors[0]["extensions"]
+    pytest.fail("the stream ended without an error")
+
+
+async def test_backlog_of_large_events_lags_by_bytes(driver: Driver) -> None:
+    driver.worker.settings.stream_backlog_bytes = 1_000
+    async with driver.subscribe(ONE, EVENTS) as slow, driver.subscribe(ONE, EVENTS) as quick:
+        for step in range(100):
+            opened[0].said.put_nowait(Private(number=step))
+            assert await number(quick) == step
+        assert driver.count("stream_backlog_bytes ") <= 1_000 + 100, "the frame that `quick` sends is counted as well"
+        cursors, extensions = await until_error(slow)
+    assert 2 < len(cursors) < 100
+    assert extensions == {"code": "LAGGED", "cursor": cursors[-1]}
+    assert driver.count("stream_overflows_total") == 1
+    assert driver.count("stream_backlog_bytes ") == 0
+
+
+async def test_worker_without_room_lags_events_and_keeps_no_states(driver: Driver) -> None:
+    driver.streams = StreamRegistry(driver.operations, 100)
+    async with driver.subscribe(ONE, EVENTS) as slow, driver.subscribe(ONE, SHARED) as states:
+        await taken(opened[0], *(Private(number=step) for step in range(10)))
+        await taken(opened[1], *(Ticker(number=step) for step in range(10)))
+        assert driver.count("stream_backlog_bytes ") <= 100
+        assert await number(states) == 9
+        cursors, extensions = await until_error(slow)
+    assert extensions == {"code": "LAGGED", "cursor": cursors[-1]}
+
+
+@pytest.mark.parametrize(("fault", "code"), [("hang", "TIMEOUT"), ("raise", "INTERNAL")])
+async def test_failing_audience_ends_alone_and_delays_no_other(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, fault: str, code: str
+) -> None:
+    driver.worker.settings.stream_execution_timeout = 0.5
+    answers = Subscription.answers
+
+    async def faulty(self: Subscription, context: Context, events: Sequence[Any]) -> list[bytes]:
+        if context.caller == ONE:
+            await (asyncio.Event().wait() if fault == "hang" else _raise())
+        return await answers(self, context, events)
+
+    monkeypatch.setattr(Subscription, "answers", faulty)
+    async with driver.subscribe(ONE, OWN) as failing, driver.subscribe(TWO, OWN) as other:
+        for step in range(20):
+            opened[0].said.put_nowait(Private(number=step))
+            opened[1].said.put_nowait(Private(number=step))
+            async with asyncio.timeout(0.4):
+                assert numbered(await anext(other)) == step
+        with pytest.raises(GraphQLErrors) as ended:
+            await anext(failing)
+        assert codes(ended.value) == [code]
+        opened[1].said.put_nowait(Private(number=20))
+        assert await number(other) == 20
+
+
+async def _raise() -> None:
+    raise ZeroDivisionError

@@ -15,7 +15,7 @@ from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import FullonError, RateLimited
 from fullon_graphql.server.extension import try_send_of
-from fullon_graphql.streaming.broadcast import Frame
+from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.transports.admission import (
