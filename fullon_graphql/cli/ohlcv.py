@@ -22,7 +22,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.errors import FullonError
 from fullon_graphql.ohlcv import importing
 from fullon_graphql.ohlcv.csvfile import OnProgress
-from fullon_graphql.ohlcv.importing import ImportResult
+from fullon_graphql.ohlcv.importing import ImportResult, TimeUnit
 from fullon_graphql.ohlcv.timeframes import Timeframe
 
 app = typer.Typer(name="ohlcv", help="Import recordings (CSV or CSV.gz) into the candle store.", no_args_is_help=True)
@@ -31,15 +31,19 @@ File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True
 Exchange = Annotated[str, typer.Option(help="Exchange of the recording, e.g. kraken.", show_default=False)]
 Symbol = Annotated[str, typer.Option(help="Symbol in the platform's spelling, e.g. BTC/USD.", show_default=False)]
 
+Unit = Annotated[TimeUnit, typer.Option(help="Unit of the times in the column time_ms.")]
+
 _Import = Callable[[Database, OnProgress], Awaitable[ImportResult]]
 
 
 @app.command()
-def import_trades(file: File, exchange: Exchange, symbol: Symbol) -> None:
+def import_trades(file: File, exchange: Exchange, symbol: Symbol, time_unit: Unit = TimeUnit.MS) -> None:
     """Import trades: columns time_ms, trade_id, side, price, volume. A second import changes nothing."""
     _run(
         (exchange, symbol),
-        lambda database, show: importing.import_trades(database, file, exchange, symbol, on_progress=show),
+        lambda database, show: importing.import_trades(
+            database, file, exchange, symbol, time_unit=time_unit, on_progress=show
+        ),
     )
 
 
@@ -49,12 +53,13 @@ def import_candles(
     exchange: Exchange,
     symbol: Symbol,
     timeframe: Annotated[Timeframe, typer.Option(help="Timeframe of the recorded candles.")] = Timeframe.M1,
+    time_unit: Unit = TimeUnit.MS,
 ) -> None:
     """Import candles: columns time_ms, open, high, low, close, volume. A second import changes nothing."""
     _run(
         (exchange, symbol),
         lambda database, show: importing.import_candles(
-            database, file, exchange, symbol, timeframe=timeframe, on_progress=show
+            database, file, exchange, symbol, timeframe=timeframe, time_unit=time_unit, on_progress=show
         ),
     )
 

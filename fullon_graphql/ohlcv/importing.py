@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,26 @@ from fullon_graphql.ohlcv.writer import REPLACE_CANDLE, create_candles, create_t
 
 _TIMEOUT: Final = 3600.0
 """Seconds one statement of an import may take: a file of several years takes longer than a request may."""
+_EARLIEST: Final = 631_152_000_000  # the year 1990: current times in seconds lie before it
 _END_OF_TIME: Final = 32_503_680_000_000  # the year 3000: times in microseconds lie beyond it
+
+
+class TimeUnit(StrEnum):
+    """The unit of the times of a recording; AUTO takes the unit in which all of them lie between 1990 and 3000."""
+
+    S = "s"
+    MS = "ms"
+    US = "us"
+    AUTO = "auto"
+
+
+_IN_MILLISECONDS: Final = {
+    TimeUnit.S: "time_ms * 1000",
+    TimeUnit.MS: "time_ms",
+    TimeUnit.US: "time_ms / 1000",
+    TimeUnit.AUTO: f"CASE WHEN time_ms < {_EARLIEST} THEN time_ms * 1000"
+    f" WHEN time_ms > {_END_OF_TIME} THEN time_ms / 1000 ELSE time_ms END",
+}
 
 _TRADE: Final = {
     "time_ms": "bigint",
@@ -67,7 +87,13 @@ def _silent(_done: int, _all: int) -> None: ...
 
 
 async def import_trades(
-    database: Database, path: Path, exchange: str, symbol: str, *, on_progress: OnProgress = _silent
+    database: Database,
+    path: Path,
+    exchange: str,
+    symbol: str,
+    *,
+    time_unit: TimeUnit = TimeUnit.MS,
+    on_progress: OnProgress = _silent,
 ) -> ImportResult:
     """Add the trades of a CSV file (`time_ms, trade_id, side, price, volume`; may be gzipped) to the store.
 
@@ -77,7 +103,7 @@ async def import_trades(
         BadUserInput: a row is bad; the message names its line in the file. Nothing is stored then.
     """
     table = quoted(schema_name(exchange), trades_table(symbol))
-    async with _recording(database, path, _TRADE, _TRADE_CHECKS, on_progress) as (driver, read):
+    async with _recording(database, path, _TRADE, _TRADE_CHECKS, time_unit, on_progress) as (driver, read):
         async with database.transaction() as connection:  # separate: creation holds a lock until its commit
             await create_trades(connection, exchange, symbol)
         status = await driver.execute(
@@ -98,6 +124,7 @@ async def import_candles(
     symbol: str,
     *,
     timeframe: Timeframe = Timeframe.M1,
+    time_unit: TimeUnit = TimeUnit.MS,
     on_progress: OnProgress = _silent,
 ) -> ImportResult:
     """Add the candles of a CSV file (`time_ms, open, high, low, close, volume`; may be gzipped) to the store.
@@ -108,7 +135,7 @@ async def import_candles(
         BadUserInput: a row is bad; the message names its line in the file. Nothing is stored then.
     """
     table = quoted(schema_name(exchange), candles_table(symbol, timeframe))
-    async with _recording(database, path, _CANDLE, _candle_checks(timeframe), on_progress) as (driver, read):
+    async with _recording(database, path, _CANDLE, _candle_checks(timeframe), time_unit, on_progress) as (driver, read):
         async with database.transaction() as connection:  # separate: creation holds a lock until its commit
             await create_candles(connection, exchange, symbol, timeframe)
         [(new, corrected)] = await driver.fetch(
@@ -128,7 +155,12 @@ async def import_candles(
 
 @asynccontextmanager
 async def _recording(
-    database: Database, path: Path, columns: dict[str, str], checks: Sequence[_Check], on_progress: OnProgress
+    database: Database,
+    path: Path,
+    columns: dict[str, str],
+    checks: Sequence[_Check],
+    time_unit: TimeUnit,
+    on_progress: OnProgress,
 ) -> AsyncIterator[tuple[asyncpg.Connection, int]]:
     """A transaction with the checked rows of the file in a temporary table `recording`, and their number.
 
@@ -145,11 +177,16 @@ async def _recording(
         driver = (await connection.get_raw_connection()).driver_connection
         if not isinstance(driver, asyncpg.Connection):
             raise TypeError(f"COPY needs an asyncpg connection, not {driver!r}.")
-        yield driver, await _load(driver, path, list(columns), checks, on_progress)
+        yield driver, await _load(driver, path, list(columns), checks, time_unit, on_progress)
 
 
 async def _load(
-    driver: asyncpg.Connection, path: Path, columns: Sequence[str], checks: Sequence[_Check], on_progress: OnProgress
+    driver: asyncpg.Connection,
+    path: Path,
+    columns: Sequence[str],
+    checks: Sequence[_Check],
+    time_unit: TimeUnit,
+    on_progress: OnProgress,
 ) -> int:
     with CsvFile.open(path, on_progress) as file:
         header = await file.header(columns)
@@ -159,6 +196,8 @@ async def _load(
             )
         except asyncpg.DataError as error:
             raise BadUserInput(f"{file.name}, {_place(error)}: {error}.") from error
+        if time_unit is not TimeUnit.MS:
+            await driver.execute(f"UPDATE recording SET time_ms = {_IN_MILLISECONDS[time_unit]}", timeout=_TIMEOUT)
         await _check(driver, file.name, checks)
     return _count(status)
 
@@ -194,7 +233,11 @@ def _number_checks(columns: dict[str, str]) -> list[_Check]:
     return [
         *missing,
         *endless,
-        (f"time_ms NOT BETWEEN 0 AND {_END_OF_TIME}", "format('time_ms must be unix milliseconds, not %s', time_ms)"),
+        (
+            f"time_ms NOT BETWEEN {_EARLIEST} AND {_END_OF_TIME}",
+            "format('time_ms must be unix milliseconds between the years 1990 and 3000, not %s;"
+            " for another unit use --time-unit', time_ms)",
+        ),
         ("volume < 0", "format('volume must not be negative, it is %s', volume)"),
     ]
 

@@ -12,7 +12,7 @@ from fullon_graphql.errors import BadUserInput, Conflict, shortened
 from fullon_graphql.models import Bot, CatExchange, Order, Symbol
 from fullon_graphql.services import bots
 from fullon_graphql.services.order_status import CANCELED, NEW, next_status
-from fullon_graphql.services.writing.checks import one_of, positive, storable, unchanged_since
+from fullon_graphql.services.writing.checks import LARGEST, one_of, positive, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 SIDES = ("buy", "sell")
@@ -43,6 +43,8 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     order = storable(Order, _normalised(values))
     positive(order, "volume", "price", "plimit")
     _check_prices(order)
+    if order["volume"] * max(order.get("price") or 0, order.get("plimit") or 0) > LARGEST:
+        raise BadUserInput(f"`volume` times price must be at most {LARGEST:g}.", field="volume")
     instrument = await require_symbol(write, account.cat_ex_id, order["symbol"])
     known = {
         "uid": bot.uid, "cat_ex_id": account.cat_ex_id, "exchange": instrument.exchange,

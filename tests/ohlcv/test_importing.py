@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, NotFound
-from fullon_graphql.ohlcv.importing import ImportResult, import_candles, import_trades
+from fullon_graphql.ohlcv.importing import ImportResult, TimeUnit, import_candles, import_trades
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, read_candles, run, write
@@ -107,7 +107,7 @@ async def test_import_into_an_older_trades_table_succeeds(ohlcv_database: Databa
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.dictionaries(
-        st.tuples(st.integers(0, 4_102_444_800_000), st.integers(0, 10**18)),
+        st.tuples(st.integers(631_152_000_000, 4_102_444_800_000), st.integers(0, 10**18)),
         st.tuples(st.floats(1e-12, 1e12), st.floats(0, 1e15)),
         min_size=1,
         max_size=20,
@@ -195,8 +195,11 @@ async def test_progress_ends_with_the_whole_file(ohlcv_database: Database, file:
         (f'{T0},"",buy,2,1', "line 3: trade_id must have no blanks"),
         (f'{T0},"a\nb",buy,2,1', "line 3: trade_id must have no blanks"),
         (f"{T0},2,hold,2,1", "line 3: side must be buy or sell, not hold"),
-        (f"{T0}000,2,buy,2,1", f"line 3: time_ms must be unix milliseconds, not {T0}000"),
-        ("-1,2,buy,2,1", "line 3: time_ms must be unix milliseconds, not -1"),
+        (
+            f"{T0}000,2,buy,2,1",
+            f"line 3: time_ms must be unix milliseconds between the years 1990 and 3000, not {T0}000",
+        ),
+        ("-1,2,buy,2,1", "line 3: time_ms must be unix milliseconds between the years 1990 and 3000, not -1"),
         (f"{T0},\udcff,buy,2,1", "line 3: invalid byte sequence"),
     ],
 )
@@ -281,3 +284,19 @@ async def test_import_keeps_existing_rows(ohlcv_database: Database, store: Candl
     assert await import_trades(ohlcv_database, file, "kraken", "GOLD") == ImportResult(1, 1, 0)
     [bar] = await read_candles(store, "kraken", "GOLD", Timeframe.M1)
     assert (bar.open, bar.close, bar.volume) == (1, 2, 2)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 1_000), ("us", 1_000_000)])
+async def test_times_of_every_unit_are_read(
+    ohlcv_database: Database, store: CandleStore, file: Path, unit: str, factor: int
+) -> None:
+    write(file, f"time_ms,trade_id,side,price,volume\n{int(NOON.timestamp()) * factor},1,buy,2,3\n")
+    for time_unit in (TimeUnit(unit), TimeUnit.AUTO):
+        await import_trades(ohlcv_database, file, "kraken", "GOLD", time_unit=time_unit)
+        assert await read_candles(store, "kraken", "GOLD", Timeframe.M1) == [flat(NOON, 2, 3)]
+
+
+async def test_times_in_seconds_are_rejected_with_a_hint(ohlcv_database: Database, file: Path) -> None:
+    write(file, f"time_ms,trade_id,side,price,volume\n{int(NOON.timestamp())},1,buy,2,3\n")
+    with pytest.raises(BadUserInput, match=r"line 2: time_ms must be unix milliseconds .* use --time-unit"):
+        await import_trades(ohlcv_database, file, "kraken", "GOLD")

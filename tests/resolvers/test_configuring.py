@@ -175,3 +175,10 @@ async def test_audit_log_requires_admin(trader: GraphClient, admin: GraphClient)
     assert (page["totalCount"], entry["seq"], entry["operation"], entry["entity"]) == (1, 1, "createBot", "Bot")
     assert (entry["before"], entry["after"]["name"]) == (None, "grid")
     assert (await trader.ask(log)).codes == ["FORBIDDEN"]
+
+
+@pytest.mark.parametrize(("volume", "price"), [("1e308", "1"), ("1e16", "1"), ("1e10", "1e10")])
+async def test_numbers_and_products_of_an_order_are_bounded(trader: GraphClient, volume: str, price: str) -> None:
+    values = f'botId: 1, exId: 20, symbol: "BTC/USD", side: BUY, orderType: "limit", volume: {volume}, price: {price}'
+    answer = await trader.ask(f"mutation {{ createOrder(input: {{{values}}}) {{ orderId }} }}")
+    assert answer.errors[0]["extensions"] == {"code": "BAD_USER_INPUT", "field": "volume"}

@@ -9,11 +9,14 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Column, Double, Integer, SmallInteger, String, inspect
 
 from fullon_graphql.errors import BadUserInput, Conflict, shortened
+
+LARGEST: Final = 1e15
+"""The largest number in a change. Products and sums of such numbers stay finite."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -114,6 +117,9 @@ def _fits(column: Column[Any], field: str, value: Any) -> None:
                 raise BadUserInput(f"`{field}` is {value}; it must be between -{most} and {most}.", field=field)
         case Double() if isinstance(value, (int, float)) and not math.isfinite(value):
             raise BadUserInput(f"`{field}` must be a finite number.", field=field)
+        case Double() if isinstance(value, (int, float)) and abs(value) > LARGEST:
+            message = f"`{field}` is {value:g}; it must be between -{LARGEST:g} and {LARGEST:g}."
+            raise BadUserInput(message, field=field)
         case _:
             pass
 
