@@ -98,6 +98,9 @@ class Settings(BaseSettings):
         default=64 * 2**20, ge=2**20, description="Bytes of the caches of one worker: documents and plans, tokens."
     )
 
+    # Limits of operations
+    cost_limit: int = Field(default=1_000_000, ge=1, description="Highest estimated cost of an operation.")
+
     # Changes
     idempotency_hours: int = Field(default=24, ge=1, description="Hours for which an idempotency key is remembered.")
 

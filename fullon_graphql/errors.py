@@ -121,10 +121,19 @@ class RateLimited(FullonError):
 
 
 class QueryTooComplex(FullonError):
-    """The operation is deeper or larger than one request may be."""
+    """The operation is deeper or larger than one request may be; `cost` and `limit` if its cost is the reason."""
 
     code = "QUERY_TOO_COMPLEX"
     status = 400
+
+    def __init__(self, message: str, *, cost: int | None = None, limit: int | None = None) -> None:
+        super().__init__(message)
+        self.cost, self.limit = cost, limit
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        given = {"cost": self.cost, "limit": self.limit}
+        return super().extensions | {name: value for name, value in given.items() if value is not None}
 
 
 class Lagged(FullonError):

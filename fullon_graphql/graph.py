@@ -12,6 +12,7 @@ from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 
 from fullon_graphql.context import Info
+from fullon_graphql.engine.cost import SIZE, length_of
 from fullon_graphql.engine.fields.root import NODES
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.errors import BadUserInput
@@ -206,7 +207,8 @@ def _declare_entities(schema: GraphQLSchema) -> None:
     """Declare to plans how `_entities`, which Strawberry defines, identifies rows."""
     assert schema.query_type is not None, "make_graph passes one"
     schema.query_type.fields["_entities"].extensions["strawberry-definition"].metadata = {
-        NODES: lambda arguments: [represented(one) for one in arguments["representations"]]
+        NODES: lambda arguments: [represented(one) for one in arguments["representations"]],
+        SIZE: length_of("representations"),
     }
 
 

@@ -32,6 +32,7 @@ from graphql.utilities.coerce_input_value import coerce_default_value, coerce_in
 
 from fullon_graphql.engine import limits
 from fullon_graphql.engine.background import in_background
+from fullon_graphql.engine.cost import Estimate, estimated
 from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.introspection import NoIntrospection
 from fullon_graphql.engine.limits import DepthLimit, Limits
@@ -80,6 +81,8 @@ class Operation:
     """None if a definition cannot be compiled; graphql-core then coerces the variables."""
     conditions: tuple[str, ...]
     """The variables in `@include` and `@skip`."""
+    estimate: Estimate
+    """The cost."""
 
     def coerced(self, given: Mapping[str, Any]) -> Variables | None:
         """The coerced variables; None if they are invalid, which graphql-core reports."""
@@ -199,7 +202,8 @@ class DocumentCache:
     def _operation(self, node: OperationDefinitionNode, syntax: Syntax) -> Operation:
         name = node.name.value if node.name else None
         conditions = condition_variables(node, syntax.fragments.values())
-        return Operation(name, node.operation, self._variables(node), conditions)
+        estimate = estimated(self._schema, node, syntax.fragments)
+        return Operation(name, node.operation, self._variables(node), conditions, estimate)
 
     def _variables(self, node: OperationDefinitionNode) -> tuple[Variable, ...] | None:
         found = []
@@ -242,6 +246,7 @@ def _size(document: Document) -> int:
         DOCUMENT_BYTES
         + 2 * len(document.text)
         + OPERATION_BYTES * len(document.operations)
+        + sum(operation.estimate.size for operation in document.operations.values())
         + 300 * variables
         + messages
     )

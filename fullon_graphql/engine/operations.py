@@ -121,6 +121,8 @@ class OperationExecutor:
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             raise GraphQLErrors(formatted(variables, context.request_id, before_execution=False))
+        if refusal := self._too_expensive(operation, variables):
+            raise GraphQLErrors(formatted([refusal], context.request_id, before_execution=False))
         shape_ = await shape(self.schema, self.documents, document, operation, variables)
         return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics)
 
@@ -130,6 +132,8 @@ class OperationExecutor:
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             return _error_response(formatted(variables, context.request_id, before_execution=False))
+        if refusal := self._too_expensive(operation, variables):
+            return _error_response(formatted([refusal], context.request_id, before_execution=False))
         data = await self._planned(document, operation, variables, context, trace)
         if data is not None:
             return Response(b'{"data":%b}' % data, executed=True)
@@ -144,6 +148,21 @@ class OperationExecutor:
         if request.variables and (message := variables_exceeded(request.variables, self.limits)):
             return [GraphQLError(message, original_error=QueryTooComplex(message))]
         return document.variables(self.schema, operation, request.variables)
+
+    def _too_expensive(self, operation: Operation, variables: Variables) -> GraphQLError | None:
+        """The error that refuses an operation for its estimated cost, or None. Of a subscription, for each event."""
+        limit = self.limits.cost
+        if limit is None:
+            return None
+        total = operation.estimate.total(variables)
+        if total <= limit:
+            self.metrics.costs.add("accepted", total)
+            return None
+        self.metrics.costs.add("refused", total)
+        message = (
+            f"This operation has an estimated cost of {total}; {limit} is allowed. Request smaller pages or ranges."
+        )
+        return GraphQLError(message, original_error=QueryTooComplex(message, cost=total, limit=limit))
 
     async def _planned(
         self,

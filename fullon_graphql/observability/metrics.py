@@ -144,6 +144,7 @@ class Metrics:
         self.plans = self._tally(
             "plans", "Operations answered by a plan that was compiled (miss) or found in the cache (hit).", "cache"
         )
+        self.costs = self._tally("costs", "Estimated cost of operations, by decision.", "decision")
         self.stages = Times("fullon_graphql_stage_seconds", "Time of each stage of an operation.", "stage")
         self._registry.register(self.stages)
         self._caches = Caches()

@@ -7,11 +7,15 @@ from typing import cast
 import strawberry
 
 from fullon_graphql.context import Context, Info
+from fullon_graphql.engine.cost import SIZE
 from fullon_graphql.ohlcv import candles as stored
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.schema.candles import (
+    BARS,
+    COLUMNS,
+    FREE,
     BarLength,
     Candle,
     CandleColumns,
@@ -19,6 +23,7 @@ from fullon_graphql.schema.candles import (
     From,
     LastBars,
     To,
+    estimated_bars,
 )
 from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName
 from fullon_graphql.services.candles import MarketData
@@ -28,7 +33,9 @@ from fullon_graphql.services.candles import MarketData
 class CandleQueries:
     @strawberry.field(
         description="Bars of one instrument in ascending order; empty if none are stored. NOT_FOUND if neither the"
-        " catalogue nor the candle store knows the instrument."
+        " catalogue nor the candle store knows the instrument.",
+        metadata={SIZE: estimated_bars},
+        directives=[BARS, FREE],
     )
     async def candles(
         self,
@@ -44,7 +51,11 @@ class CandleQueries:
         market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill))
         return cast("list[Candle]", (await _bars(info.context, market, timeframe, window)).bars())
 
-    @strawberry.field(description="The same bars as columns: a much smaller answer, in the form that charts need.")
+    @strawberry.field(
+        description="The same bars as columns: a much smaller answer, in the form that charts need.",
+        metadata={SIZE: estimated_bars},
+        directives=[COLUMNS],
+    )
     async def candle_columns(
         self,
         info: Info,

@@ -8,6 +8,7 @@ import strawberry
 
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Info
+from fullon_graphql.engine.cost import SIZE, length_of
 from fullon_graphql.engine.fields.root import NODES
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.model.global_ids import parse_global_id
@@ -34,7 +35,10 @@ class NodeQueries:
     @strawberry.field(
         description="The rows with these ids, in the same order; null for each row that does not exist or that you may"
         " not see.",
-        metadata={NODES: lambda arguments: [parse_global_id(node_id) for node_id in arguments["ids"]]},
+        metadata={
+            NODES: lambda arguments: [parse_global_id(node_id) for node_id in arguments["ids"]],
+            SIZE: length_of("ids"),
+        },
     )
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
         signed_in(info.context.caller)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.context import Info
+from fullon_graphql.engine.cost import SIZE, length_of, list_size
 from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName, SymbolNames
 from fullon_graphql.schema.tickers import Ticker
 from fullon_graphql.services import tickers
@@ -20,7 +21,9 @@ class TickerQueries:
 
     @strawberry.field(
         description="Live tickers of one exchange: those of `symbols` in the given order, or all by symbol. Instruments"
-        " without a ticker are left out."
+        " without a ticker are left out.",
+        metadata={SIZE: length_of("symbols", 100)},
+        directives=[list_size(100)],
     )
     async def tickers(self, info: Info, exchange: ExchangeName, symbols: SymbolNames = None) -> list[Ticker]:
         context = info.context

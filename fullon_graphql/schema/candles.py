@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
 import strawberry
+from strawberry.federation.schema_directives import Cost
 
 from fullon_graphql.engine.audience import same_for_everybody
+from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -42,17 +47,34 @@ Fill = Annotated[
 ]
 
 
+VALUE: Final = Cost(weight=1)
+FREE: Final = Cost(weight=0)
+BARS: Final = list_size(MAX_BARS, ["last"])
+COLUMNS: Final = list_size(MAX_BARS, ["last"], ["time", "open", "high", "low", "close", "volume"])
+
+
+def estimated_bars(arguments: Mapping[str, Any]) -> int:
+    """The most bars that a window can have, by `last` or by the range."""
+    if arguments.get("last") is not None:
+        return min(max(0, int(arguments["last"])), MAX_BARS)
+    if arguments.get("from") is None:
+        return MAX_BARS
+    length: timedelta = (arguments.get("to") or datetime.now(UTC)) - arguments["from"]
+    width = Timeframe(arguments["timeframe"]).width or timedelta(days=28)
+    return min(max(0, math.ceil(length / width)), MAX_BARS)
+
+
 @same_for_everybody
 @strawberry.type(description="One bar. Prices are in quote currency.")
 class Candle:
     time: DateTime = strawberry.field(
-        description="Start of the bar, UTC; weeks start on Monday, months on the first day."
+        description="Start of the bar, UTC; weeks start on Monday, months on the first day.", directives=[VALUE]
     )
-    open: float = strawberry.field(description="Price of the first trade.")
-    high: float = strawberry.field(description="Highest price.")
-    low: float = strawberry.field(description="Lowest price.")
-    close: float = strawberry.field(description="Price of the last trade.")
-    volume: float = strawberry.field(description="Traded volume in base currency.")
+    open: float = strawberry.field(description="Price of the first trade.", directives=[VALUE])
+    high: float = strawberry.field(description="Highest price.", directives=[VALUE])
+    low: float = strawberry.field(description="Lowest price.", directives=[VALUE])
+    close: float = strawberry.field(description="Price of the last trade.", directives=[VALUE])
+    volume: float = strawberry.field(description="Traded volume in base currency.", directives=[VALUE])
 
 
 @same_for_everybody
@@ -69,12 +91,12 @@ class CandleUpdate:
 @strawberry.type(description="Bars column by column: arrays of equal length, in ascending order of time.")
 class CandleColumns:
     length: int = strawberry.field(description="Number of bars.")
-    time: list[float] = strawberry.field(description="Starts of the bars, in Unix milliseconds.")
-    open: list[float] = strawberry.field(description="Prices of the first trades.")
-    high: list[float] = strawberry.field(description="Highest prices.")
-    low: list[float] = strawberry.field(description="Lowest prices.")
-    close: list[float] = strawberry.field(description="Prices of the last trades.")
-    volume: list[float] = strawberry.field(description="Traded volumes in base currency.")
+    time: list[float] = strawberry.field(description="Starts of the bars, in Unix milliseconds.", directives=[VALUE])
+    open: list[float] = strawberry.field(description="Prices of the first trades.", directives=[VALUE])
+    high: list[float] = strawberry.field(description="Highest prices.", directives=[VALUE])
+    low: list[float] = strawberry.field(description="Lowest prices.", directives=[VALUE])
+    close: list[float] = strawberry.field(description="Prices of the last trades.", directives=[VALUE])
+    volume: list[float] = strawberry.field(description="Traded volumes in base currency.", directives=[VALUE])
 
 
 def _parse(

@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import aliased
 
 from fullon_graphql import models
+from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.relation import connection, to_many, to_one
 from fullon_graphql.engine.model.batches import Batch, batched
@@ -43,7 +44,9 @@ class CatExchange(Node):
         relation("CatExchangeParam", "cat_ex_id", models.CatExchangeParam.cat_ex_id),
     )
 
-    tickers: list[TickerRef] = batched("Live tickers of all its instruments, by symbol.", TICKERS_OF_EXCHANGE)
+    tickers: list[TickerRef] = batched(
+        "Live tickers of all its instruments, by symbol.", TICKERS_OF_EXCHANGE, directives=[list_size(100)]
+    )
 
 
 VALUE_OF_PARAM = Batch(("cat_ex_id", "name"), cat_exchanges.values_of_params)

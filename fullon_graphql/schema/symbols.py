@@ -13,7 +13,16 @@ from fullon_graphql.engine.model.batches import batched
 from fullon_graphql.engine.model.columns import column
 from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.engine.model.relations import relation
-from fullon_graphql.schema.candles import CANDLES_OF_SYMBOL, COLUMNS_OF_SYMBOL, Candle, CandleColumns
+from fullon_graphql.schema.candles import (
+    BARS,
+    CANDLES_OF_SYMBOL,
+    COLUMNS,
+    COLUMNS_OF_SYMBOL,
+    FREE,
+    Candle,
+    CandleColumns,
+    estimated_bars,
+)
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
 from fullon_graphql.schema.support.inputs import optional, required
 from fullon_graphql.schema.support.nodes import Node
@@ -50,9 +59,17 @@ class Symbol(Node):
     )
 
     ticker: TickerRef | None = batched("Live ticker; null if there is none.", TICKER_OF_SYMBOL)
-    candles: list[Candle] = batched("Bars in ascending order; empty if no candles are stored.", CANDLES_OF_SYMBOL)
+    candles: list[Candle] = batched(
+        "Bars in ascending order; empty if no candles are stored.",
+        CANDLES_OF_SYMBOL,
+        directives=[BARS, FREE],
+        size=estimated_bars,
+    )
     candle_columns: CandleColumns = batched(
-        "The same bars as columns: a much smaller answer, in the form that charts need.", COLUMNS_OF_SYMBOL
+        "The same bars as columns: a much smaller answer, in the form that charts need.",
+        COLUMNS_OF_SYMBOL,
+        directives=[COLUMNS],
+        size=estimated_bars,
     )
 
 

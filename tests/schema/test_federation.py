@@ -15,7 +15,7 @@ async def test_service_sdl_requires_no_authentication(graph: GraphClient, schema
 
 def test_schema_links_federation_2_9(schema: Graph) -> None:
     [link] = [line for line in schema.as_str().splitlines() if "@link" in line]
-    assert '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])' in link
+    assert '@link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@cost", "@key", "@listSize"])' in link
 
 
 def test_every_entity_has_its_id_as_key(schema: Graph) -> None:

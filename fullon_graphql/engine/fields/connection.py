@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
+from strawberry.federation.schema_directives import Cost
 
 from fullon_graphql.context import Context, Info
+from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.fields.filter_inputs import searching
 from fullon_graphql.engine.lists.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Slice, cursor_of
 from fullon_graphql.engine.model.entities import entity_of, required_entity
@@ -50,7 +52,7 @@ class Connection(Generic[T]):
     slice: strawberry.Private[Slice[Any]]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
-    @strawberry.field(description="The rows of this page, each with its cursor.")
+    @strawberry.field(description="The rows of this page, each with its cursor.", directives=[Cost(weight=0)])
     def edges(self) -> list[Edge[T]]:
         return [Edge(cursor=self._cursor(row), node=row) for row in self.slice.rows]
 
@@ -58,7 +60,7 @@ class Connection(Generic[T]):
     def nodes(self) -> list[T]:
         return self.slice.rows
 
-    @strawberry.field(description="The position of this page in the list.")
+    @strawberry.field(description="The position of this page in the list.", directives=[Cost(weight=0)])
     def page_info(self) -> PageInfo:
         rows = self.slice.rows
         return PageInfo(
@@ -70,7 +72,8 @@ class Connection(Generic[T]):
 
     @strawberry.field(
         description="Number of rows in the whole list after filtering. It runs a count in the database; select it only"
-        " if you show it."
+        " if you show it.",
+        directives=[Cost(weight=50)],
     )
     async def total_count(self) -> int:
         return await self.count()
@@ -78,6 +81,8 @@ class Connection(Generic[T]):
     def _cursor(self, row: object) -> str:
         return cursor_of(entity_of(type(row)), self.slice.order, row)
 
+
+_PAGE_SIZE: Final = list_size(DEFAULT_PAGE_SIZE, ["first", "last"], ["edges", "nodes"])
 
 Rows = Callable[[Context, Any, Page], Awaitable[Sequence[Any]]]
 """Reads the rows of a page below a parent (None for a root field), as `Page.cut` finds them."""
@@ -109,4 +114,4 @@ def paged(description: str, target: str, rows: Rows, count: Count, metadata: dic
         return Connection(slice=page.arrange(await rows(info.context, root, page)), count=total)
 
     resolve.__annotations__ |= searching(target)
-    return strawberry.field(resolver=resolve, description=description, metadata=metadata)
+    return strawberry.field(resolver=resolve, description=description, metadata=metadata, directives=[_PAGE_SIZE])

@@ -14,6 +14,7 @@ from typing import Any
 import strawberry
 
 from fullon_graphql.context import Context, Info
+from fullon_graphql.engine.cost import SIZE
 from fullon_graphql.engine.model.entities import Key
 from fullon_graphql.engine.reference.loaders import loader
 
@@ -64,8 +65,11 @@ class Batch:
         return [self.build(record) for record in found] if type(found) is list else self.build(found)
 
 
-def batched(description: str, batch: Batch) -> Any:
-    """A field that is answered by `batch`; its arguments are the parameters of `batch.parse`."""
+def batched(description: str, batch: Batch, *, directives: Sequence[object] = (), size: Any = None) -> Any:
+    """A field that is answered by `batch`; its arguments are the parameters of `batch.parse`.
+
+    `directives` declare its cost and the size of its lists, which `size` estimates from the arguments.
+    """
 
     async def resolve(root: Any, info: Info, **arguments: Any) -> Any:
         return await batch.value(info.context, root, arguments)
@@ -74,4 +78,9 @@ def batched(description: str, batch: Batch) -> Any:
     parsed = inspect.signature(batch.parse, eval_str=True).parameters.values() if batch.parse else ()
     named = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *parsed)]
     resolve.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # read by inspect.signature
-    return strawberry.field(resolver=resolve, description=description, metadata={BATCH: batch})
+    return strawberry.field(
+        resolver=resolve,
+        description=description,
+        metadata={BATCH: batch, SIZE: size},
+        directives=directives,
+    )
