@@ -34,6 +34,7 @@ from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import docs, errors, health, metrics, routes
 from fullon_graphql.rest.trailing_slashes import StripTrailingSlash
+from fullon_graphql.server.garbage import scheduled_collection
 from fullon_graphql.server.response_headers import ResponseHeaders
 from fullon_graphql.server.shutdown import Shutdown
 from fullon_graphql.services.api_keys import ApiKeys
@@ -150,7 +151,11 @@ def rest_application(settings: Settings, app_metrics: Metrics, connections: Conn
 @asynccontextmanager
 async def open_state(settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry) -> AsyncIterator[State]:
     """Open a worker, and close connections whose credentials end, for the duration of the block."""
-    async with worker(settings, app_metrics) as opened, connections.watch_credentials(opened):
+    async with (
+        worker(settings, app_metrics) as opened,
+        connections.watch_credentials(opened),
+        scheduled_collection(),
+    ):
         yield State(worker=opened, shutdown=Shutdown())
 
 

@@ -38,6 +38,14 @@ SESSION: Final = {
 """Settings on which results depend, so that those of the server or the role do not change them."""
 
 
+STATEMENTS = 50
+"""The most prepared statements of one connection; the server keeps a plan for each."""
+STATEMENT_BYTES = 16_384
+"""The longest statement that stays prepared."""
+COMPILED_STATEMENTS = 100
+"""The most statements of the reference execution that SQLAlchemy keeps compiled; each takes about 100 kB."""
+
+
 class Database:
     """Read rows, or run one transaction, over pooled connections."""
 
@@ -54,6 +62,8 @@ class Database:
             "timeout": settings.db_timeout,
             "command_timeout": settings.db_timeout,
             "server_settings": server,
+            "statement_cache_size": STATEMENTS,
+            "max_cacheable_statement_size": STATEMENT_BYTES,
         }
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
@@ -62,6 +72,7 @@ class Database:
             pool_timeout=settings.db_timeout,
             pool_pre_ping=False,
             pool_recycle=3600,
+            query_cache_size=COMPILED_STATEMENTS,
             hide_parameters=True,  # an exception's text would carry password hashes into logs
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+import weakref
 
 import pytest
 
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import OperationExecutor, Request
+from fullon_graphql.engine.trace import Trace
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
 
@@ -42,3 +44,20 @@ async def test_estimated_size_is_near_the_memory_that_documents_take(graph: Grap
     estimated, traced = operations.documents.size - estimated, tracemalloc.get_traced_memory()[0] - traced
     tracemalloc.stop()
     assert traced / 2.5 < estimated < traced * 2.5
+
+
+@pytest.mark.usefixtures("platform")
+async def test_evicted_plan_is_freed_without_a_collection(graph: GraphClient) -> None:
+    operations, context = OperationExecutor(graph.graph.core), Context(graph.worker, caller=principal(TRADER))
+    text = DOCUMENTS["nested"].format(1)
+    await operations.run(Request(text), context)
+    document = weakref.ref(await operations.documents.read(text, Trace()))
+    [plan] = [weakref.ref(plan) for plan, _ in document().plans._entries.values()]  # type: ignore[union-attr]  # alive
+    gc.collect()
+    gc.disable()
+    try:
+        operations.documents._seen.remove(text)
+        assert document() is None
+        assert plan() is None
+    finally:
+        gc.enable()
