@@ -22,8 +22,6 @@ from fullon_graphql.cache.hub import Hub
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.manager import ServiceManager
-from fullon_graphql.daemons.control.runner import ServiceRunner, new_runner_id
-from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
 from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor
@@ -184,11 +182,8 @@ async def worker(
             counters(redis, keys.RATE_LIMITS), settings.rate_limit_requests, settings.rate_limit_window, app_metrics
         )
         await stack.enter_async_context(background.running({"rate limits": rate_limits.synchronize}))
-        resources = Resources(settings, database, ohlcv_database, redis)
         services = ServiceManager(redis, hub)
         if serving:
-            runner = ServiceRunner(settings, resources, hub, background, new_runner_id())
-            await stack.enter_async_context(runner)
             await stack.enter_async_context(pruning(database, settings.change_retention_hours))
         sessions = Sessions(database, redis, settings)
         yield Worker(

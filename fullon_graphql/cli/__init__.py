@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fullon_graphql.cli import audit, cache, db, demo, explain, ohlcv, schema, serve, token, user
+from fullon_graphql.cli import audit, cache, db, demo, explain, ohlcv, schema, serve, services, token, user
 
 app = typer.Typer(
     help="GraphQL, REST and WebSocket server of the Fullon trading platform.",
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(serve.serve)
+app.command()(services.services)
 app.command()(schema.schema)
 app.command()(explain.explain)
 app.command()(token.token)

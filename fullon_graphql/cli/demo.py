@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from fullon_graphql.app import create_app
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, demo_env_file, home, load_settings
+from fullon_graphql.daemons.control.host import services_process
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo import data
 from fullon_graphql.embedded.demo.catalogue import PASSWORD, PEOPLE
@@ -132,7 +134,8 @@ async def _serve(settings: Settings, listening: socket, *, pages: bool) -> None:
     if pages:
         beside.append(asyncio.create_task(_build_pages(server), name="pages"))
     try:
-        await server.serve(sockets=[listening])
+        with services_process(settings.shutdown_timeout, _services_environment(settings)):
+            await server.serve(sockets=[listening])
     finally:
         for task in beside:
             task.cancel()
@@ -141,6 +144,18 @@ async def _serve(settings: Settings, listening: socket, *, pages: bool) -> None:
         await database.close()
     if not server.started:
         raise EngineError("The server did not start. The log above has the reason.")
+
+
+def _services_environment(settings: Settings) -> dict[str, str]:
+    """The settings of the demo's services process that its environment does not have."""
+    return {
+        "DATABASE_URL": settings.database_url,
+        "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
+        "REDIS_URL": settings.redis_url,
+        "MARKET_FEED": settings.market_feed,
+        "SERVICES_TO_AUTO_START": json.dumps(settings.services_to_auto_start),
+        "LOG_LEVEL": settings.log_level,
+    }
 
 
 async def _build_pages(server: _DemoServer) -> None:

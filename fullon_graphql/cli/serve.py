@@ -15,6 +15,7 @@ import uvicorn
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.daemons.control.host import services_process
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.server.uvicorn_config import Workers, uvicorn_config
 
@@ -25,6 +26,7 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
     ssl_certfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for TLS.")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key.")] = None,
+    services: Annotated[bool, typer.Option(help="Run the background services in a process beside the workers.")] = True,
 ) -> None:
     """Serve GraphQL, REST and health with the stores that the settings name."""
     settings = _checked_settings()
@@ -45,6 +47,8 @@ def serve(
             ssl_keyfile=ssl_keyfile,
         )
         server = uvicorn.Server(config)
+        if services:
+            stack.enter_context(services_process(settings.shutdown_timeout))
         if workers == 1:
             signal.signal(signal.SIGTERM, _exit_cleanly)
             server.run(sockets=sockets)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import time
 from typing import Any
 
+import psutil
 from redis.asyncio import Redis
 from sqlalchemy import select
 
@@ -35,7 +38,9 @@ async def ask(server: Server, query: str, token: str) -> dict[str, Any]:
 
 
 def runs_in(server: Server, service: dict[str, Any]) -> bool:
-    return bool(service["isRunning"]) and f":{server.process.pid}:" in service["holder"]
+    """Whether the services process of this server runs the service."""
+    children = psutil.Process(server.process.pid).children() if server.process.returncode is None else []
+    return bool(service["isRunning"]) and int(service["holder"].split(":")[1]) in {child.pid for child in children}
 
 
 async def serves(server: Server, admin: str) -> bool:
@@ -135,3 +140,38 @@ async def _try_repeat_and_stop(server: Server, admin: str) -> None:
 
 def order(verb: str, more: str) -> str:
     return f"mutation {{ {verb}Service(name: TICKER, {more}) {{ state }} }}"
+
+
+async def test_blocked_worker_does_not_touch_its_services(
+    start_server: StartServer, sign_in: SignIn, redis: Redis
+) -> None:
+    admin = await sign_in(ADMIN)
+    async with start_server(MARKET_FEED=MARKET) as server:
+        started = await ask(server, change("start"), admin)
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            blocked_until = time.monotonic() + 20
+            while time.monotonic() < blocked_until:
+                await prices_move(redis)
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        after = await ask(server, STATE, admin)
+        assert (after["holder"], after["startedAt"]) == (started["holder"], started["startedAt"])
+
+
+async def test_services_process_is_restarted_and_ends_with_its_server(
+    start_server: StartServer, sign_in: SignIn
+) -> None:
+    admin = await sign_in(ADMIN)
+    async with start_server(MARKET_FEED=MARKET) as server:
+        started = await ask(server, change("start"), admin)
+        first = psutil.Process(int(started["holder"].split(":")[1]))
+        first.kill()
+        async with asyncio.timeout(60):
+            while (state := await ask(server, STATE, admin))["holder"] == started["holder"] or not state["isRunning"]:
+                await asyncio.sleep(0.1)
+        second = psutil.Process(int(state["holder"].split(":")[1]))
+        server.process.kill()
+        await server.process.wait()
+        await asyncio.to_thread(psutil.wait_procs, [second], 20)
+        assert not second.is_running() or second.status() == psutil.STATUS_ZOMBIE

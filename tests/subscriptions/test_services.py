@@ -9,8 +9,11 @@ from contextlib import aclosing
 import pytest
 from redis.asyncio import Redis
 
+from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.cache import keys
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.control.runner import ServiceRunner
+from fullon_graphql.daemons.daemon import Resources
 from tests.daemons.specimens import PATH
 from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
 from tests.fixtures.rows import ADMIN, TRADER
@@ -27,7 +30,16 @@ def _calm(settings: Settings) -> None:
 
 
 @pytest.fixture
-def admin(_calm: None, graph: GraphClient) -> GraphClient:
+async def _runner(_calm: None, settings: Settings, graph: GraphClient) -> AsyncIterator[None]:
+    """The services process, as a task of this one."""
+    worker, tasks = graph.worker, BackgroundTasks()
+    resources = Resources(settings, worker.database, worker.ohlcv_database, worker.redis)
+    async with ServiceRunner(settings, resources, worker.hub, tasks, "tests"):
+        yield
+
+
+@pytest.fixture
+def admin(_runner: None, graph: GraphClient) -> GraphClient:
     return graph.as_(principal(ADMIN, admin=True))
 
 

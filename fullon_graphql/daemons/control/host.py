@@ -1,0 +1,121 @@
+"""The services process: it runs the services of a host, apart from the workers that answer requests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from typing import Final
+
+import structlog
+
+from fullon_graphql.background import BackgroundTasks
+from fullon_graphql.cache.client import connect
+from fullon_graphql.cache.hub import Hub
+from fullon_graphql.config import Settings
+from fullon_graphql.daemons.control.runner import ServiceRunner, new_runner_id
+from fullon_graphql.daemons.daemon import Resources
+from fullon_graphql.database import Database
+
+log = structlog.get_logger(__name__)
+
+OWNER: Final = "FULLON_SERVICES_OWNER"
+"""Environment variable with the id of the process that started this one. It ends when that process has ended."""
+OWNER_CHECK: Final = 0.5
+"""Seconds between two checks that the owner lives."""
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 30.0
+"""Seconds until a services process that died is restarted: the first pause, doubled up to the longest."""
+
+
+async def run_services(settings: Settings) -> None:
+    """Run services until SIGTERM or SIGINT, or until the owner has ended."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with AsyncExitStack() as stack:
+        database = Database.connect(settings.database_url, "services", settings)
+        stack.push_async_callback(database.close)
+        ohlcv_database = Database.connect(settings.ohlcv_database_url, "services", settings)
+        stack.push_async_callback(ohlcv_database.close)
+        redis = await stack.enter_async_context(connect(settings.redis_url, settings, "services"))
+        listener = await stack.enter_async_context(connect(settings.redis_url, settings, "hub"))
+        tasks = BackgroundTasks()
+        hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout, tasks))
+        resources = Resources(settings, database, ohlcv_database, redis)
+        await stack.enter_async_context(ServiceRunner(settings, resources, hub, tasks, new_runner_id()))
+        await _wait_for_end(ended)
+
+
+async def _wait_for_end(ended: asyncio.Event) -> None:
+    owner = os.environ.get(OWNER)
+    while not ended.is_set() and owner in {None, str(os.getppid())}:
+        try:
+            async with asyncio.timeout(OWNER_CHECK):
+                await ended.wait()
+        except TimeoutError:
+            pass
+
+
+@contextmanager
+def services_process(timeout_seconds: float, environment: Mapping[str, str] | None = None) -> Iterator[ServicesProcess]:
+    """Run a services process while the block runs, and restart it when it dies.
+
+    At the end of the block it gets SIGTERM, and SIGKILL after `timeout_seconds`.
+    """
+    process = ServicesProcess(environment or {})
+    try:
+        yield process
+    finally:
+        process.stop(timeout_seconds)
+
+
+class ServicesProcess:
+    """A services process as its owner sees it."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = os.environ | environment | {OWNER: str(os.getpid())}
+        self._ending = threading.Event()
+        self._process = self._start()
+        self._keeper = threading.Thread(target=self._keep_running, name="services process", daemon=True)
+        self._keeper.start()
+
+    def terminate(self) -> None:
+        """Begin the end of the process, without waiting for it."""
+        self._ending.set()
+        self._process.terminate()
+
+    def stop(self, timeout_seconds: float) -> None:
+        """End the process."""
+        self.terminate()
+        try:
+            self._process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self._keeper.join()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # A session of its own: Ctrl-C in the terminal reaches the owner only, which then ends this process in order.
+        return subprocess.Popen(
+            [sys.executable, "-m", "fullon_graphql.cli", "services"],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def _keep_running(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            code = self._process.wait()
+            if self._ending.wait(0 if code is None else pause):
+                return
+            log.error("services.process.restarted", exit_code=code)
+            pause = min(pause * 2, LONGEST_PAUSE)
+            self._process = self._start()
+            if self._ending.is_set():
+                self._process.terminate()
