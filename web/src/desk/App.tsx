@@ -103,8 +103,11 @@ function Navigation({ session }: { session: Session }) {
   }, [location, shown]);
   return (
     <header className="rail">
-      <Link className="brand" href="/market" aria-label="fullon desk">
-        f<span>u</span>
+      <Link className="brand" href="/market">
+        <span aria-hidden="true" className="brand-mark">
+          f<span>u</span>
+        </span>
+        <span className="unseen">fullon desk</span>
       </Link>
       <nav aria-label="Views">
         {shown.map(({ path, title, icon }) => (
