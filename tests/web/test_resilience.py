@@ -83,22 +83,23 @@ async def test_token_is_renewed_on_the_open_socket(context: BrowserContext, demo
     short = demo_environment | {"JWT_EXPIRATION_MINUTES": "1", "TOKEN_WARNING": "55"}
     async with running(short, READY) as server:
         browser = open_browser(context, server.url)
-        renewed = asyncio.Event()
-        sockets: list[WebSocket] = []
+        renewed: asyncio.Future[WebSocket] = asyncio.get_running_loop().create_future()
 
         def follow(socket: WebSocket) -> None:
-            sockets.append(socket)
-            socket.on("framereceived", lambda frame: renewed.set() if "token-renewed" in str(frame) else None)
+            def on_frame(frame: object) -> None:
+                if "token-renewed" in str(frame) and not renewed.done():
+                    renewed.set_result(socket)
+
+            socket.on("framereceived", on_frame)
 
         await browser.sign_in("trader@fullon")
         browser.page.on("websocket", follow)
         await browser.page.goto(server.url + "/desk/market/kraken")
         async with asyncio.timeout(60):
-            await renewed.wait()
+            socket = await renewed
         price = browser.page.locator('td[data-symbol="BTC/USD"]')
         await expect(price).to_have_text(re.compile(r"[\d,]+\.\d\d"))
         before = await price.inner_text()
         await expect(price).not_to_have_text(before)
-        assert len(sockets) == 1
-        assert not sockets[0].is_closed()
+        assert not socket.is_closed()
         assert browser.problems == []
