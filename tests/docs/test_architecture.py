@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
+from unittest.mock import patch
 
 import httpx
 import orjson
@@ -22,6 +25,7 @@ from fullon_graphql.app import create_app
 from fullon_graphql.cache import keys
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings
+from fullon_graphql.engine import background
 from fullon_graphql.server.uvicorn_config import uvicorn_config
 from tests.docs.documents import ROOT
 from tests.fixtures.server import bearer
@@ -47,18 +51,21 @@ def walk(title: str) -> list[str]:
 
 @contextmanager
 def executed_files() -> Iterator[set[str]]:
-    """The files of the package in which a function is called during the block, on this thread."""
+    """The files of the package in which a function is called during the block, on this thread or the planner's."""
     files, prefix = set[str](), f"{PACKAGE}/"
 
     def record(frame: FrameType, event: str, _argument: Any) -> None:
         if event == "call" and (name := frame.f_code.co_filename).startswith(prefix):
             files.add(name.removeprefix(prefix))
 
+    threading.setprofile(record)  # of threads that start from now on
     sys.setprofile(record)
     try:
-        yield files
+        with ThreadPoolExecutor(1) as planner, patch.object(background, "_thread", planner):
+            yield files
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)
 
 
 @pytest.fixture

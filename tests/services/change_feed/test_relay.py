@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 
 import asyncpg
@@ -19,6 +19,7 @@ from fullon_graphql.services.change_feed import reader, relay
 from fullon_graphql.services.change_feed.mailbox import Mailbox
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.change_feed.table import Batch, Change, ChangeKind, Interest, Position, read_batch
+from tests.fixtures.eventually import eventually
 
 ORDERS = Interest(Order)
 INSERT = (
@@ -27,12 +28,6 @@ INSERT = (
 )
 LIMIT = 60
 """Seconds for what takes milliseconds."""
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(LIMIT):
-        while not await condition():
-            await asyncio.sleep(0.005)
 
 
 class Subscriber:
@@ -49,7 +44,7 @@ class Subscriber:
             assert not self.task.done()
             return len(self.orders) >= len(orders)
 
-        await eventually(all_there)
+        await eventually(all_there, LIMIT)
         assert self.orders == orders
 
     async def _follow(self, feed: ChangeFeed) -> None:
@@ -65,7 +60,7 @@ async def subscribed(feed: ChangeFeed) -> AsyncIterator[Subscriber]:
 
     subscriber = Subscriber(feed)
     try:
-        await eventually(has_mailbox)
+        await eventually(has_mailbox, LIMIT)
         yield subscriber
     finally:
         subscriber.task.cancel()
@@ -157,14 +152,14 @@ async def test_the_next_worker_leads_once_the_last_subscriber_of_the_leader_leav
         async def second_leads() -> bool:
             return second._relay.is_leader
 
-        await eventually(second_leads)
+        await eventually(second_leads, LIMIT)
         await writer.execute(INSERT, 1)
         await subscriber.received([1])
 
     async def lease_is_released() -> bool:
         return not await redis.exists(keys.CHANGE_FEED_LEASE)
 
-    await eventually(lease_is_released)
+    await eventually(lease_is_released, LIMIT)
 
 
 async def test_without_redis_a_worker_reads_the_table(database: Database, writer: asyncpg.Connection) -> None:
