@@ -99,6 +99,7 @@ class Settings(BaseSettings):
     )
 
     # Limits of operations
+    operation_timeout: float = Field(default=30.0, gt=0, description="Seconds one operation may take.")
     cost_limit: int = Field(default=1_000_000, ge=1, description="Highest estimated cost of an operation.")
 
     # Changes

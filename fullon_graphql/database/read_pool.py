@@ -8,6 +8,7 @@ an error other than PostgreSQL's own.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +23,7 @@ class ReadPool:
         self._options = options
         self._idle: list[asyncpg.Connection] = []
         self._free_slots = asyncio.Semaphore(size)
+        self._ending: set[asyncio.Task[None]] = set()
         self._timeout_seconds: float = options["timeout"]
 
     def connection(self) -> PooledConnection:
@@ -52,6 +54,10 @@ class ReadPool:
             error, asyncpg.PostgresError
         ):  # refused by the server: the connection is in order
             self._idle.append(connection)
+        elif isinstance(error, asyncio.CancelledError):
+            task = asyncio.create_task(_end(connection, self._timeout_seconds))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
         else:
             connection.terminate()  # the statement may still be running
         self._free_slots.release()
@@ -66,7 +72,8 @@ class ReadPool:
         return await asyncpg.connect(self._address, **self._options | {"server_settings": named})
 
     async def close(self) -> None:
-        """Close all idle connections."""
+        """Close all idle connections, and those that are ending."""
+        await asyncio.gather(*self._ending)
         while self._idle:
             await self._idle.pop().close(timeout=self._timeout_seconds)
 
@@ -76,6 +83,12 @@ class ReadPool:
             if not connection.is_closed():
                 return connection
         return None
+
+
+async def _end(connection: asyncpg.Connection, timeout_seconds: float) -> None:
+    """Close a connection whose statement was canceled; `terminate` would drop the cancel request to PostgreSQL."""
+    with suppress(Exception):
+        await connection.close(timeout=timeout_seconds)
 
 
 class PooledConnection:

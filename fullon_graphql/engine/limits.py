@@ -40,6 +40,8 @@ class Limits:
     directives: int = 500
     variable_values: int = 10_000
     cache_bytes: int = 48 * 2**20
+    seconds: float = 30.0
+    """The longest time of an operation."""
     cost: int | None = None
     """The highest estimated cost of an operation; None for no limit."""
 
@@ -53,6 +55,7 @@ class Limits:
             directives=settings.query_directive_limit,
             variable_values=settings.query_variable_limit,
             cache_bytes=settings.cache_bytes * 3 // 4,
+            seconds=settings.operation_timeout,
             cost=settings.cost_limit,
         )
 

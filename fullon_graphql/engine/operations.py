@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ from fullon_graphql.engine.planned import plans
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.trace import Trace
-from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex
+from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, Timeout
 from fullon_graphql.observability.metrics import Metrics, hit_or_miss
 
 log = structlog.get_logger(__name__)
@@ -98,7 +99,7 @@ class OperationExecutor:
         trace = trace or Trace()
         document = await self.documents.read(request.query, trace)
         with _recorded(trace) if explain else _UNRECORDED:
-            response = _refusal(document, request) or await self._answer(document, request, context, trace)
+            response = _refusal(document, request) or await self._in_time(document, request, context, trace)
         _count(self.metrics, trace, executed=response.executed)
         return _explained(response, trace) if explain and response.executed else response
 
@@ -125,6 +126,17 @@ class OperationExecutor:
             raise GraphQLErrors(formatted([refusal], context.request_id, before_execution=False))
         shape_ = await shape(self.schema, self.documents, document, operation, variables)
         return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics)
+
+    async def _in_time(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
+        """The response; TIMEOUT after `limits.seconds`, when the operation is canceled and its statements with it."""
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                return await self._answer(document, request, context, trace)
+        except TimeoutError:
+            self.metrics.timeouts.inc()
+            message = f"The operation took longer than {self.limits.seconds:g} seconds and was canceled."
+            error = GraphQLError(message, original_error=Timeout(message))
+            return _error_response(formatted([error], context.request_id, before_execution=False))
 
     async def _answer(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         operation = document.operation(request.operation_name)

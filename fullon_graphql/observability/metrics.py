@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final, Protocol
 
+import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -145,6 +146,9 @@ class Metrics:
             "plans", "Operations answered by a plan that was compiled (miss) or found in the cache (hit).", "cache"
         )
         self.costs = self._tally("costs", "Estimated cost of operations, by decision.", "decision")
+        self.timeouts = prometheus_client.Counter(
+            "fullon_graphql_timeouts", "Operations canceled after OPERATION_TIMEOUT.", registry=self._registry
+        )
         self.stages = Times("fullon_graphql_stage_seconds", "Time of each stage of an operation.", "stage")
         self._registry.register(self.stages)
         self._caches = Caches()

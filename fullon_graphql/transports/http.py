@@ -22,6 +22,7 @@ from fullon_graphql.engine.operations import OperationExecutor, Request, Respons
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import Internal, as_fullon_error
 from fullon_graphql.server.response_headers import response_headers, retry_after_header
+from fullon_graphql.transports.disconnects import CancelOnDisconnect
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, accepts_only_events, framing_for
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages, wants_page
@@ -70,7 +71,10 @@ class GraphQLEndpoint:
             if framing and await self._operations.is_subscription(request):
                 await self._streams.serve(request, framing, scope, receive, send)
                 return
-            response = await self._run(request, scope, headers)
+            with CancelOnDisconnect(receive) as disconnect:
+                response = await self._run(request, scope, headers)
+            if disconnect.happened:
+                return
             status, body = _status(response, media_type), response.body
             extra = ((b"allow", b"POST"),) if response.not_allowed else ()
             if accepts_only_events(accept) and not response.not_allowed:
