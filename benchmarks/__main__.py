@@ -1,4 +1,4 @@
-"""`python -m benchmarks setup | queries | growth | fanout`; README.md describes the comparison."""
+"""`python -m benchmarks setup | queries | growth | fanout | feed`; README.md describes the comparison."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import fanout as delivering
+from benchmarks import feed as feeding
 from benchmarks import growth as growing
 from benchmarks import installing
 from benchmarks import queries as comparing
@@ -61,6 +62,17 @@ def fanout(
     """The cost of delivering prices to many sockets: this server, graphql-ws on Node, and Strawberry."""
     leave_the_server_its_core()
     delivering.fanout(sockets=sockets or [1000, 5000], rounds=rounds, seconds=seconds)
+
+
+@app.command()
+def feed(
+    rounds: Rounds = 3,
+    seconds: Seconds = 5,
+    writers: Annotated[int, typer.Option(min=1, help="Concurrent writers.")] = 32,
+    changes: Annotated[int, typer.Option(min=100, help="Changes whose delay is measured.")] = 300,
+) -> None:
+    """What the change feed costs writers, and how soon a change reaches a socket."""
+    feeding.feed(rounds=rounds, seconds=seconds, writers=writers, changes=changes)
 
 
 app()

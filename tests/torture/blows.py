@@ -9,8 +9,9 @@ from typing import Final
 
 import asyncpg
 
+from fullon_graphql.cache import keys
 from tests.torture.followers import Follower
-from tests.torture.stage import Stage
+from tests.torture.stage import Stage, client
 
 Blow = Callable[[Stage, Sequence[Follower], Random], Awaitable[None]]
 
@@ -53,6 +54,13 @@ async def break_database_connections(stage: Stage, followers: Sequence[Follower]
     await connection.close()
 
 
+async def force_an_election(stage: Stage, followers: Sequence[Follower], random: Random) -> None:
+    """The worker that reads the change feed loses its lease, and sometimes the stream is gone too."""
+    lost = [keys.CHANGE_FEED_LEASE, keys.CHANGE_FEED]
+    async with client(stage.settings) as redis:
+        await redis.delete(*lost[: random.choice([1, 2])])
+
+
 BLOWS: Final[Sequence[Blow]] = (
     cut_connections,
     kill_a_worker,
@@ -61,5 +69,6 @@ BLOWS: Final[Sequence[Blow]] = (
     restart_postgresql,
     kill_all_workers,
     break_database_connections,
+    force_an_election,
 )
 """One round of them, in whatever order."""
