@@ -9,11 +9,22 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 
+from fullon_graphql.errors import RateLimited
 from fullon_graphql.server.extension import EXTENSION, ConnectionExtension
 from fullon_graphql.server.shutdown import STATE_KEY, Shutdown
 
+POLICY_VIOLATION: Final = 1008
+"""The close code for a client that floods its socket."""
+
 SESSION_SHARE: Final = 0.9
 """The share of the shutdown timeout that sessions have to close in order; then their sockets are closed."""
+
+
+MAX_INBOX: Final = 1_000
+"""The most messages of a socket that may wait for its session. One read from the network can have tens of thousands."""
+
+MAX_FRAGMENTS: Final = 1_000
+"""The most fragments of one message. Empty ones do not count towards the limit of its bytes."""
 
 
 class Inbox:
@@ -34,6 +45,13 @@ class Inbox:
         if self._arrival and not self._arrival.done():
             self._arrival.set_result(None)
 
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def clear(self) -> None:
+        """Drop all messages."""
+        self._messages.clear()
+
     def empty(self) -> bool:
         """True if there is no message."""
         return not self._messages
@@ -53,9 +71,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     an event is sent to all of them.
     """
 
+    _unsent_pong = b""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.queue = Inbox()  # type: ignore[assignment]  # it has the three methods that are used
+        self._inbox = Inbox()
+        self.queue = self._inbox  # type: ignore[assignment]  # it has the three methods that are used
 
     def try_send(self, text: bytes) -> bool:
         """Send a text message at once. False, and nothing is sent, if the client has no capacity or is gone."""
@@ -63,6 +84,46 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             return False
         self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
         return True
+
+    def handle_ping(self) -> None:
+        """Answer a ping; while the client does not read, keep the answer to the newest ones only."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+        else:
+            self._unsent_pong = pong or self._unsent_pong
+
+    def resume_writing(self) -> None:
+        """Send the pong that has waited for the client to read."""
+        super().resume_writing()
+        if self._unsent_pong and not self.transport.is_closing():
+            pong, self._unsent_pong = self._unsent_pong, b""
+            self.transport.write(pong)
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on, unless too many wait."""
+        if len(self._inbox) < MAX_INBOX:
+            super().send_receive_event_to_app()
+        else:
+            self._refuse(f"more than {MAX_INBOX} messages wait to be handled")
+
+    def handle_cont(self, event: Frame) -> None:
+        """Add a fragment to its message, unless it has too many."""
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self._refuse(f"a message has more than {MAX_FRAGMENTS} fragments")
+
+    def _refuse(self, reason: str) -> None:
+        self.frames = []
+        if self.close_sent:
+            return
+        self._inbox.clear()
+        self._inbox.put_nowait({"type": "websocket.disconnect", "code": POLICY_VIOLATION})
+        self.conn.fail(POLICY_VIOLATION, f"{RateLimited.code}: {reason}")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
 
     def start_keepalive(self) -> None:
         """Drop the handshake, which is complete; its content is in the scope."""

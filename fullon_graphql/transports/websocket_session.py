@@ -51,6 +51,8 @@ class WebSocketSession(ABC):
         """Each with True if a shutdown waits for it."""
         self._handling = asyncio.Lock()
         """Held while a message is handled, and by the shutdown, after which none is."""
+        self._outbox = asyncio.Lock()
+        """Held while a message is sent: while the client does not read, at most one has left the backlogs."""
         self._authentication_timer: asyncio.TimerHandle | None = None
         self._draining: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -93,7 +95,8 @@ class WebSocketSession(ABC):
                 if self._is_within_rate():
                     await self._on_message(message.get("text"))
                 else:
-                    self._close(POLICY_VIOLATION, f"{RateLimited.code}: too many messages in a second")
+                    limit = self._settings.socket_messages_per_second
+                    self._close(POLICY_VIOLATION, f"{RateLimited.code}: more than {limit} messages in a second")
 
     def _authenticated(self, connection: Connection) -> None:
         """Register the connection.
@@ -146,7 +149,7 @@ class WebSocketSession(ABC):
             async with asyncio.timeout(CLOSE_TIMEOUT):
                 truncated = reason.encode()[:123].decode(errors="ignore")  # the most a closing frame can carry
                 await self._transmit({"type": "websocket.close", "code": code, "reason": truncated})
-        except (TimeoutError, OSError):
+        except (TimeoutError, OSError, RuntimeError):  # a client that does not read, has gone, or has been refused
             assert self._reader is not None, "set by `serve`"
             self._reader.cancel()
 
@@ -167,10 +170,11 @@ class WebSocketSession(ABC):
         await self._send_text(orjson.dumps(message))
 
     async def _send_text(self, text: bytes) -> None:
-        if self._closing:
-            raise ClientGone
         try:
-            await self._transmit({"type": "websocket.send", "text": text.decode()})
+            async with self._outbox:
+                if self._closing:
+                    raise ClientGone
+                await self._transmit({"type": "websocket.send", "text": text.decode()})
         except (OSError, RuntimeError) as error:  # servers differ in the exception for a closed socket
             raise ClientGone from error
 

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
 
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings
@@ -100,3 +101,63 @@ async def test_try_send_is_false_after_the_client_has_gone(settings: Settings, l
 
 def test_try_send_is_false_under_another_server() -> None:
     assert not try_send_of({"type": "websocket"})(b"text")
+
+
+def narrow_socket(listening: socket.socket) -> socket.socket:
+    """A connection whose client has little capacity."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    narrow.connect(listening.getsockname())
+    return narrow
+
+
+def frames(opcode: Opcode, count: int, data: bytes = b"", *, fin: bool = True) -> bytes:
+    return Frame(opcode, data, fin).serialize(mask=True) * count
+
+
+async def test_pings_of_a_client_that_does_not_read_cost_bounded_memory(
+    settings: Settings, listening: socket.socket
+) -> None:
+    async with connected(settings, listening, sock=narrow_socket(listening), max_queue=1) as (client, try_send):
+        server = try_send.__self__.transport  # type: ignore[attr-defined]  # a bound method of the protocol
+        client.transport.pause_reading()
+        largest = 0
+        for _ in range(200):
+            client.transport.write(frames(Opcode.PING, 500, b"x" * 125))
+            await asyncio.sleep(0.005)
+            largest = max(largest, server.get_write_buffer_size())
+        assert largest < 1_000_000
+        client.transport.abort()
+
+
+async def test_answer_to_the_newest_ping_follows_once_the_client_reads(
+    settings: Settings, listening: socket.socket
+) -> None:
+    async with connected(settings, listening, sock=narrow_socket(listening), max_queue=1) as (client, try_send):
+        sent = 0
+        while try_send(b"x" * 100_000):
+            sent += 1
+            await asyncio.sleep(0)
+        pong = await client.ping()
+        for _ in range(sent):
+            await client.recv()
+        async with asyncio.timeout(20):
+            await pong
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [frames(Opcode.TEXT, 5_000), frames(Opcode.TEXT, 1, fin=False) + frames(Opcode.CONT, 5_000, fin=False)],
+    ids=["messages", "fragments"],
+)
+async def test_flood_closes_the_socket_with_a_code_and_the_limit(
+    settings: Settings, listening: socket.socket, flood: bytes
+) -> None:
+    async with connected(settings, listening) as (client, _):
+        client.transport.write(flood)
+        async with asyncio.timeout(20):
+            await client.wait_closed()
+        assert client.close_code == 1008
+        assert client.close_reason is not None
+        assert client.close_reason.startswith("RATE_LIMITED: ")
+        assert "1000" in client.close_reason
