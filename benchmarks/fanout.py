@@ -51,7 +51,7 @@ def fanout(*, sockets: Sequence[int], rounds: int, seconds: int) -> None:
     """Measure and print all servers with each number of sockets, with one shared and with 200 different streams."""
     with stores() as data:
         print(
-            f"{description()}; {RATE} deliveries/s asked for, medians of {rounds} rounds of {seconds} s; {quiet()}.\n"
+            f"{description()}; {RATE} deliveries/s requested, medians of {rounds} rounds of {seconds} s; {quiet()}.\n"
         )
         for count in sockets:
             for different in (1, DIFFERENT):

@@ -1,4 +1,4 @@
-"""Clients that ask as fast as they are answered, each on its own connection: by wrk where it is installed."""
+"""A closed loop of clients, each with its connection: by wrk if it is installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.servers import Server
 
 @dataclass(frozen=True)
 class Load:
-    """What the clients have seen: answers, the time they took together, and milliseconds per answer."""
+    """The measurements of the clients: answers, duration, and milliseconds per answer."""
 
     requests: int
     seconds: float
@@ -35,7 +35,7 @@ def load(server: Server, documents: Sequence[str], clients: int, seconds: int) -
     """Ask `documents` in rotation for some seconds.
 
     Raises:
-        RuntimeError: not every answer was a good one.
+        RuntimeError: an answer was invalid.
     """
     bodies = [json.dumps({"query": document}) for document in documents]
     found = (
@@ -44,7 +44,7 @@ def load(server: Server, documents: Sequence[str], clients: int, seconds: int) -
         else _by_asyncio(server, bodies, clients, seconds)
     )
     if found.failed:
-        raise RuntimeError(f"{server.name}: {found.failed} of {found.requests} answers are no good.")
+        raise RuntimeError(f"{server.name}: {found.failed} of {found.requests} answers are invalid.")
     return found
 
 
@@ -81,7 +81,7 @@ async def _clients(server: Server, bodies: Sequence[str], clients: int, seconds:
 
 
 async def _client(host: str, port: int, requests: Iterator[bytes], deadline: float) -> list[tuple[float, bool]]:
-    """One connection's answers: the seconds each took, and whether it was a good one."""
+    """The answers on one connection: the seconds of each, and whether it was valid."""
     reader, writer = await asyncio.open_connection(host, port)
     answers = []
     try:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks queries`: everybody answers the same questions on the same stores, in interleaved rounds."""
+"""`python -m benchmarks queries`: the same questions to all servers on the same stores, in interleaved rounds."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def queries(peers: Sequence[str], questions: Sequence[str], *, rounds: int, seco
 
 
 def _compare(question: Question, peers: Sequence[Peer], servers: Mapping[str, Server]) -> None:
-    """Ask everybody each document and hold the answers against the first one's.
+    """Send each document to all servers and compare the answers with the first one.
 
     Raises:
-        SystemExit: somebody answers something else.
+        SystemExit: two answers differ.
     """
     answers = {
         peer.name: [servers[peer.name].ask(document) for document in documents]
@@ -84,7 +84,7 @@ def _table(found: Results) -> str:
     heads = [
         "",
         "requests/s",
-        "ours is faster by",
+        "fullon_graphql is faster by",
         "p50 ms",
         "p99 ms",
         "server CPU ms",
@@ -108,7 +108,7 @@ def _budgets(question: Question, found: Results) -> Iterator[str]:
         if OURS.name in found and name in found:
             reached = found[OURS.name].rate / found[name].rate
             word = "kept" if reached >= factor else "MISSED"
-            yield f"Budget {word}: {reached:.1f} times {PEERS_BY_NAME[name].title}, asked for {factor:g} times.\n"
+            yield f"Budget {word}: {reached:.1f} times {PEERS_BY_NAME[name].title}, required {factor:g} times.\n"
 
 
 def _memory(servers: Mapping[str, Server]) -> str:

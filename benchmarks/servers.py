@@ -1,4 +1,4 @@
-"""A server on its core, and what it costs: processor time and memory as the kernel counts them."""
+"""A server on its core, with processor time and memory as counted by the kernel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.machine import HERE, on_the_servers_core
 from benchmarks.stores import Stores
 
 PATIENCE = 60.0
-"""Seconds a server may take until it answers."""
+"""Seconds for a server to start."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Server:
 
     @property
     def peak_memory(self) -> float:
-        """The most it has ever had in memory, in MB."""
+        """Its peak resident memory in MB."""
         return sum(_peak(process.pid) for process in _tree([self.process])) / 1024
 
 
 @contextmanager
 def server(name: str, command: list[str], environment: dict[str, str], stores: Stores) -> Iterator[Server]:
-    """Start a server on its core and on the stores; `{port}` in the command is where it shall listen."""
+    """Start a server on its core and on the stores; `{port}` in the command becomes its port."""
     port = _free_port()
     command = on_the_servers_core([part.format(port=port) for part in command])
     everything = os.environ | stores.environment | {"PORT": str(port)} | environment
@@ -75,12 +75,12 @@ def server(name: str, command: list[str], environment: dict[str, str], stores: S
 
 
 def seconds_of(processes: Sequence[psutil.Process]) -> float:
-    """Processor time that these and everything below them have had, also what has ended meanwhile."""
+    """Processor time of these processes and their descendants, ended ones included."""
     used = 0.0
     for process in _tree(processes):
         try:
             times = process.cpu_times()
-        except psutil.NoSuchProcess:  # its parent has its time now
+        except psutil.NoSuchProcess:  # its time is counted for its parent
             continue
         used += times.user + times.system + times.children_user + times.children_system
     return used
@@ -108,4 +108,4 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], name: str, port: in
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"{name} does not listen; what it has said about it is above.")
+    raise RuntimeError(f"{name} does not listen; its output is above.")

@@ -1,4 +1,4 @@
-"""The stores that everybody reads: engines of our own in a temporary folder, with the demo's data and a bit more."""
+"""The stores of the run: servers in a temporary folder, with the demo's data and more bots."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from fullon_graphql.models.migrate import connect, upgrade
 from fullon_graphql.services.signing_in.sessions import Sessions
 
 POOL_SIZE: Final = 10
-"""Connections that each server may have to each database: all of them together must stay below PostgreSQL's 200."""
+"""Connections of each server to each database; all together must stay below PostgreSQL's 200."""
 COPIES: Final = 3
-"""How often the trader's bots are there once more, with all their orders: twenty are asked for, the demo has seven."""
+"""Copies of the trader's bots with their orders: the demo has seven bots, a question needs twenty."""
 
 
 @dataclass(frozen=True)
 class Stores:
-    """Where they are, who asks, and the processes whose time is the price of an answer."""
+    """Their addresses, the caller's token, and the processes whose time is measured."""
 
     settings: Settings
     token: str
@@ -43,7 +43,7 @@ class Stores:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a server is told: the same for all."""
+        """The environment of a server, the same for all."""
         return {
             "DATABASE_URL": self.settings.database_url,
             "OHLCV_DATABASE_URL": self.settings.ohlcv_database_url,
@@ -61,7 +61,7 @@ class Stores:
 
 @contextmanager
 def stores() -> Iterator[Stores]:
-    """The engines, filled; stopped and forgotten with the block."""
+    """The filled stores, for the duration of the block."""
     with tempfile.TemporaryDirectory(prefix="fullon-bench-") as folder, running_engines(Path(folder) / "home") as found:
         settings = Settings(
             database_url=found.database_url,
@@ -146,7 +146,7 @@ async def _add_bots(url: str, copies: range) -> None:
 
 
 async def _add_candles(url: str, factor: int) -> None:
-    """Lengthen the past of BTC/USD on kraken."""
+    """Add older candles of BTC/USD on kraken."""
     async with connect(url) as connection, connection.begin():
         await connection.execute(
             text("""
@@ -163,7 +163,7 @@ async def _add_candles(url: str, factor: int) -> None:
 
 
 async def _settle(url: str) -> None:
-    """What autovacuum would do within minutes, now: it must not happen while somebody is measured."""
+    """Run the work of autovacuum now, so that it does not run during a measurement."""
     async with connect(url) as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         await connection.execute(text("VACUUM (ANALYZE, FREEZE)"))

@@ -1,4 +1,4 @@
-"""Engines for the whole run, empty stores for each test. See tests/fixtures/harness.py."""
+"""Servers for the whole run, empty stores for each test; see tests/fixtures/harness.py."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytest_plugins = [
     "tests.fixtures.rows",
     "tests.fixtures.server",
     "tests.fixtures.signing_in",
-    "tests.fixtures.rest",  # the last: what it imports must have been registered
+    "tests.fixtures.rest",  # last, because it imports modules that must be registered before
 ]
 
 HARNESS = pytest.StashKey[Harness]()
@@ -34,26 +34,26 @@ Count = Callable[[], AbstractContextManager[list[str]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Forget the developer's own stores, and make the first process of the run the owner of its engines."""
+    """Remove the developer's settings from the environment; the first process of the run owns its servers."""
     for name in (*Settings.model_fields, "fullon_demo"):
         os.environ.pop(name.upper(), None)
     if hasattr(config, "workerinput"):
         return
-    os.environ["FULLON_HOME"] = os.devnull  # where no running demo can be found
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the run as Ctrl-C does: in order
+    os.environ["FULLON_HOME"] = os.devnull  # so that no running demo is found
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the run in order, as Ctrl-C does
     config.stash[HARNESS] = Harness()
     config.add_cleanup(config.stash[HARNESS].close)
 
 
-@pytest.hookimpl(optionalhook=True)  # there is none of this without xdist
+@pytest.hookimpl(optionalhook=True)  # a hook of xdist
 def pytest_configure_node(node: Any) -> None:
-    """Hand a worker its stores."""
+    """Pass the stores to a worker."""
     node.workerinput["stores"] = asdict(node.config.stash[HARNESS].stores(node.gateway.id))
 
 
 @pytest.fixture(scope="session")
 def stores(pytestconfig: pytest.Config) -> Stores:
-    """The stores of this worker, or of the one process there is."""
+    """The stores of this worker, or of the only process."""
     if hasattr(pytestconfig, "workerinput"):
         return Stores(**pytestconfig.workerinput["stores"])
     return pytestconfig.stash[HARNESS].stores("main")
@@ -61,7 +61,7 @@ def stores(pytestconfig: pytest.Config) -> Stores:
 
 @pytest.fixture
 async def settings(stores: Stores) -> Settings:
-    """Settings that point at this worker's own stores, which are empty."""
+    """Settings for this worker's stores, which are empty."""
     await empty(stores)
     return Settings(
         database_url=stores.database_url,
@@ -76,7 +76,7 @@ async def settings(stores: Stores) -> Settings:
 
 @pytest.fixture
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment in which a command or server of ours, started by a test, finds the same settings."""
+    """An environment with the same settings, for commands and servers that a test starts."""
     return os.environ | {
         "DATABASE_URL": settings.database_url,
         "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
@@ -88,7 +88,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """The migrated database of people, bots and orders."""
+    """The migrated database of users, bots and orders."""
     database = Database.connect(settings.database_url, "tests", settings)
     yield database
     await database.close()
@@ -106,7 +106,7 @@ async def ohlcv_database(settings: Settings) -> AsyncIterator[Database]:
 async def redis(settings: Settings) -> AsyncIterator[Redis]:
     """A client of this worker's Redis; answers are text.
 
-    Without a timeout, for with one redis-py may forget that its task is cancelled, and no timeout of a test would help.
+    It has no timeout: with one, redis-py may swallow the cancellation of its task, and a test could hang.
     """
     async with Redis.from_url(settings.redis_url, decode_responses=True, socket_timeout=None) as client:
         yield client

@@ -1,4 +1,4 @@
-"""Who is measured: how each is started, and how it is asked where its schema is its own."""
+"""The measured servers: their commands, and their documents if they have another schema."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def uvicorn(app: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to answer. `own` are documents for its own schema; what is None there, it is not asked."""
+    """One server. `own` has the documents for its schema; a question with None is left out."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class Peer:
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def documents(self, question: Question) -> list[str]:
-        """How it is asked; nothing where it has no answer of its own."""
+        """The documents for a question; empty if it is left out."""
         if question.name in self.own:
             own = self.own[question.name]
             return question.documents(own) if own else []
@@ -52,7 +52,7 @@ def _ourselves() -> list[str]:
 
 
 _BY_NAME: dict[str, str | None] = {name: name for name in [*QUESTIONS, REPLY.name]} | {"documents": None}
-"""The floors know no GraphQL: they are asked by the question's name, and documents are all one to them."""
+"""The floors implement no GraphQL: they receive the name of the question."""
 
 PEERS_BY_NAME = {
     peer.name: peer
@@ -65,7 +65,7 @@ PEERS_BY_NAME = {
             lambda: [str(node()), str(PEERS / "postgraphile.js")],
             documents.POSTGRAPHILE,
         ),
-        Peer("strawberry", "Strawberry as its guide has it", lambda: uvicorn("stock_strawberry:app")),
+        Peer("strawberry", "Strawberry as in its guide", lambda: uvicorn("stock_strawberry:app")),
         Peer("strawchemy", "Strawchemy", lambda: uvicorn("stock_strawchemy:app"), documents.STRAWCHEMY),
         Peer("rows", "floor: rows and orjson, no GraphQL", lambda: uvicorn("floor_of_rows:app"), _BY_NAME),
         Peer("sql", "floor: JSON made by PostgreSQL, no GraphQL", lambda: uvicorn("floor_of_sql:app"), _BY_NAME),

@@ -1,10 +1,10 @@
-"""The questions in the schemas that PostGraphile and Strawchemy make of the same tables."""
+"""The questions in the schemas that PostGraphile and Strawchemy derive from the tables."""
 
 from __future__ import annotations
 
 from typing import Final
 
-_OWN: Final = "condition: {uid: 2}"  # whom the rows belong to; with us the token says it
+_OWN: Final = "condition: {uid: 2}"  # the owner of the rows; this server takes it from the token
 
 POSTGRAPHILE: Final[dict[str, str | None]] = {
     "candles": "{ candles: allOhlcvBtcUsdCandles1Ms(last: 500)"
@@ -19,7 +19,7 @@ POSTGRAPHILE: Final[dict[str, str | None]] = {
     "bot": "{ bot: botByBotId(botId: 1) { botId name active dryRun timestamp } }",
     "documents": "query Q$number { bot$number: botByBotId(botId: $bot) { botId name user: userByUid { uid mail } } }",
 }
-"""It answers no columns: its schema has rows."""
+"""Without columns, which its schema does not have."""
 
 STRAWCHEMY: Final[dict[str, str | None]] = {
     "candles": "{ candles(limit: 500, orderBy: [{timestamp: DESC}])"

@@ -1,4 +1,4 @@
-"""What both floors share: one ASGI application without any GraphQL, asked by the name of the question."""
+"""The ASGI application of both floors, without GraphQL; requests name the question."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from identity import uid_of
 from redis.asyncio import Redis
 
 Answer = Callable[["Stores", int], Awaitable[bytes]]
-"""The JSON of an answer, given the uid of who asks."""
+"""The JSON of an answer, given the uid of the caller."""
 
 CANDLES = """
     SELECT timestamp AS time, open, high, low, close, vol AS volume
@@ -77,4 +77,4 @@ class Floor:
 
 
 async def _nothing(connection: object) -> None:
-    """Only reads run: there is nothing to reset between two of them, and a round trip to save."""
+    """Only reads run, so nothing is reset between them, which saves a round trip."""

@@ -1,4 +1,4 @@
-"""A floor for streams, without GraphQL, rules or bounds: one frame per price, written to all who asked for it."""
+"""A floor for streams, without GraphQL, rules or bounds: one frame per price, written to all subscribers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ newest: dict[str, bytes] = {}
 
 
 class Socket(asyncio.Protocol):
-    """Speaks as much of graphql-transport-ws as the listeners of this benchmark hear."""
+    """The part of graphql-transport-ws that the listeners of this benchmark need."""
 
     def __init__(self) -> None:
         self.protocol = ServerProtocol(subprotocols=[Subprotocol("graphql-transport-ws")])

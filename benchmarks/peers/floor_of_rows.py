@@ -1,4 +1,4 @@
-"""The least that rows in Python can cost: asyncpg, dictionaries, orjson."""
+"""The lower bound of rows in Python: asyncpg, dictionaries, orjson."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The least that JSON made by PostgreSQL can cost: one text, passed on."""
+"""The lower bound of JSON from PostgreSQL: one text, passed on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def orders(stores: Stores, uid: int) -> bytes:
 
 
 async def bots(stores: Stores, uid: int) -> bytes:
-    """PostgreSQL knows no tickers: they are put in here."""
+    """Insert the tickers, which PostgreSQL does not have."""
     sql = """
         SELECT CAST(json_agg(json_build_object('botId', b.bot_id, 'name', b.name, 'orders', json_build_object(
             'nodes', coalesce(o.nodes, '[]'))) ORDER BY b.bot_id) AS text)

@@ -1,4 +1,4 @@
-"""Who asks: the token is verified once and then remembered, as the libraries of the other peers do."""
+"""The caller: the token is verified once and cached, as the libraries of the other peers do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract's schema on Strawberry as its guide has it: types made from rows, data loaders for relations."""
+"""The contract's schema on Strawberry as in its guide: types created from rows, data loaders for relations."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class CandleColumns:
 
 @dataclass
 class Context:
-    """Who asks, and the loaders of one request."""
+    """The caller and the loaders of one request."""
 
     uid: int
 

@@ -1,4 +1,4 @@
-"""Strawchemy: types and statements made from the SQLAlchemy models; tickers, which it knows nothing of, by a loader."""
+"""Strawchemy: types and statements derived from the SQLAlchemy models; tickers by a loader."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def _tickers(markets: list[tuple[str, str]]) -> list[Ticker]:
 
 @dataclass
 class Context:
-    """Who asks, the sessions of one request, and its loader."""
+    """The caller, the sessions of one request, and its loader."""
 
     uid: int
     session: AsyncSession = field(init=False)

@@ -1,4 +1,4 @@
-"""Subscriptions on Strawberry as its guide has them: an async generator per client, one Redis connection for all."""
+"""Subscriptions on Strawberry as in its guide: an async generator per client, one Redis connection for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents for people, and what stands in them that can be checked."""
+"""The documents, and the parts of them that tests check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _INLINE = re.compile(r"`([^`\n]+)`")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its place for messages, its language, what is said behind it, its text."""
+    """A fenced block: its place for messages, its language, the note after the language, its text."""
 
     place: str
     language: str
@@ -41,5 +41,5 @@ def prose(document: Path) -> str:
 
 
 def spans(document: Path) -> list[str]:
-    """What stands between single backticks."""
+    """The texts between single backticks."""
     return _INLINE.findall(prose(document))

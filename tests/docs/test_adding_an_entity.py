@@ -9,7 +9,7 @@ import pytest
 from tests.docs.documents import Block, all_blocks
 
 NEW = "alerts"
-"""What the checklist has somebody write."""
+"""The module that the checklist invents."""
 TABLE = "Alert"
 """Its invented table."""
 

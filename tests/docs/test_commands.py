@@ -19,7 +19,7 @@ _TARGET = re.compile(r"^([a-z-]+):.*## ", re.MULTILINE)
 
 
 def commands(document: Path) -> Iterator[str]:
-    """What somebody may type: shell blocks and what stands in backticks."""
+    """The texts that may contain commands: shell blocks and inline code."""
     yield from (block.text for block in blocks(document) if block.language in {"console", "sh"})
     yield from spans(document)
 
@@ -44,7 +44,7 @@ def test_a_command_that_does_not_exist_would_be_noticed(words: str) -> None:
 
 
 def unknown(words: list[str]) -> list[str]:
-    """The words that are neither commands of ours, nor arguments, nor options of theirs."""
+    """The words that are neither commands of this project, nor arguments, nor options."""
     command: Any = typer.main.get_command(app)
     rest = list(words)
     while rest and hasattr(command, "commands"):

@@ -1,4 +1,4 @@
-"""The GraphQL in the documents: all of it is valid, and what is marked `as` somebody works in the demo."""
+"""The GraphQL in the documents is valid, and operations marked `as` a login succeed in the demo."""
 
 from __future__ import annotations
 

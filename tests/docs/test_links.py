@@ -1,4 +1,4 @@
-"""Links lead somewhere, and files that are named exist."""
+"""Links have targets, and the named files exist."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PATH = re.compile(r"(?:fullon_graphql|tests|docs|examples|requirements)/[\w./-]
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 NEW = "alerts"
-"""What files are called that the checklist has somebody write."""
+"""The name in files that the checklist invents."""
 
 
 def anchor(heading: str) -> str:
-    """As a heading is called in a link."""
+    """The anchor of a heading."""
     return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
