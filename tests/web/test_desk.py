@@ -105,7 +105,7 @@ async def test_bot_is_stopped_and_edited_with_preview(browser: Browser, demo: Se
     await page.get_by_label("Name").fill("ether by night")
     await expect(dialog).to_contain_text("name: ether hayden → ether by night")
     await dialog.get_by_role("button", name="Save").click()
-    await expect(page.get_by_role("heading", name="ether by night")).to_be_visible()
+    await expect(page.get_by_role("heading", name="ether by night", exact=True)).to_be_visible()
     assert_clean(browser)
 
 
