@@ -167,10 +167,14 @@ async def test_services_process_is_restarted_and_ends_with_its_server(
         started = await ask(server, change("start"), admin)
         first = psutil.Process(int(started["holder"].split(":")[1]))
         first.kill()
-        async with asyncio.timeout(60):
-            while (state := await ask(server, STATE, admin))["holder"] == started["holder"] or not state["isRunning"]:
-                await asyncio.sleep(0.1)
-        second = psutil.Process(int(state["holder"].split(":")[1]))
+
+        async def new_holder() -> str | None:
+            state = await ask(server, STATE, admin)
+            return state["holder"] if state["isRunning"] and state["holder"] != started["holder"] else None
+
+        holder = await eventually(new_holder, seconds=60)
+        assert holder is not None
+        second = psutil.Process(int(holder.split(":")[1]))
         server.process.kill()
         await server.process.wait()
         await asyncio.to_thread(psutil.wait_procs, [second], 20)

@@ -13,6 +13,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.database import Database
 from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor, Request
+from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, bearer
@@ -33,9 +34,7 @@ async def waiting(database: Database) -> int:
 
 
 async def until_waiting(database: Database, count: int) -> None:
-    async with asyncio.timeout(10):
-        while await waiting(database) != count:
-            await asyncio.sleep(0.02)
+    await eventually_equal(lambda: waiting(database), count)
 
 
 async def test_operation_is_canceled_at_its_deadline(graph: GraphClient, platform: Database) -> None:
