@@ -64,7 +64,7 @@ async def test_client_that_does_not_read_is_dropped_and_costs_bounded_memory(
     start_server: StartServer, sign_in: SignIn, redis: Redis
 ) -> None:
     token, steps = await sign_in(TRADER), count(1)
-    await publish(redis, 0)
+    await publish(redis, 0.5)
     async with (
         start_server(SOCKET_PING_INTERVAL="1") as server,
         narrow_socket(server) as dead,
@@ -73,7 +73,7 @@ async def test_client_that_does_not_read_is_dropped_and_costs_bounded_memory(
         for client in (dead, quick):
             await client.sign_in({"authorization": token})
             await client.subscribe("1", BIG)
-        assert (await quick.next("1"))["ticker"]["price"] == 0
+        assert (await quick.next("1"))["ticker"]["price"] == 0.5
         memory = []
         async with asyncio.timeout(20):
             while not await one_is_left(server):

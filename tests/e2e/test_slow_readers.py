@@ -49,12 +49,12 @@ async def test_socket_that_stops_reading_states_costs_bounded_memory_and_resumes
     server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
-    await publish(redis, 0)
+    await publish(redis, 0.5)
     async with narrow_socket(server) as slow, socket(server) as quick:
         for client in (slow, quick):
             await client.sign_in({"authorization": token})
             await client.subscribe("1", BIG)
-        assert (await quick.next("1"))["ticker"]["price"] == 0
+        assert (await quick.next("1"))["ticker"]["price"] == 0.5
         await costs_little(server, redis, quick)
         prices = [-1.0]
         while prices[-1] < FRAMES:
@@ -66,11 +66,11 @@ async def test_response_that_is_not_read_costs_bounded_memory_and_resumes_with_t
     server: Server, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
-    await publish(redis, 0)
+    await publish(redis, 0.5)
     async with narrow_response(server, token, BIG) as slow, socket(server, bearer(token)) as quick:
         await quick.sign_in()
         await quick.subscribe("1", BIG)
-        assert (await quick.next("1"))["ticker"]["price"] == 0
+        assert (await quick.next("1"))["ticker"]["price"] == 0.5
         async with asyncio.timeout(30):
             await slow.readuntil(b"event: next")
         await costs_little(server, redis, quick)
@@ -85,7 +85,7 @@ async def test_response_that_is_not_read_is_aborted_after_its_token_has_expired(
     server: Server, sign_in: SignIn, settings: Settings, redis: Redis
 ) -> None:
     token = ending(settings, await sign_in(TRADER), 6)
-    await publish(redis, 0)
+    await publish(redis, 0.5)
     async with narrow_response(server, token, BIG) as slow:
         async with asyncio.timeout(30):
             await slow.readuntil(b"event: next")

@@ -183,7 +183,7 @@ async def test_client_that_stops_reading_delays_no_other_and_resumes_with_the_ne
     narrow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 8192)
     address = urlsplit(server.url)
     narrow.connect((address.hostname, address.port))
-    await tickers.write(redis, [Ticker("kraken", symbol, 0, 0)])
+    await tickers.write(redis, [Ticker("kraken", symbol, 0.5, 0)])
     async with (
         connect(server.socket_url, sock=narrow, subprotocols=[PROTOCOL], max_queue=1, proxy=None) as connection,
         socket(server, bearer(token)) as quick,
@@ -192,7 +192,7 @@ async def test_client_that_stops_reading_delays_no_other_and_resumes_with_the_ne
         for client in (slow, quick):
             await client.sign_in({"authorization": token})
             await client.subscribe("1", query)
-        assert (await quick.next("1"))["ticker"]["price"] == 0
+        assert (await quick.next("1"))["ticker"]["price"] == 0.5
         for step in range(1, 101):
             await tickers.write(redis, [Ticker("kraken", symbol, step, step)])
             assert (await quick.next("1"))["ticker"]["price"] == step

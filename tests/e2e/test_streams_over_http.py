@@ -220,7 +220,7 @@ async def test_client_that_stops_reading_delays_no_other_and_resumes_with_the_ne
     symbol, token = "S" * 100, bearer(await sign_in(TRADER))
     fields = " ".join(f"f{number}: symbol" for number in range(1000))  # an event of 100 kB
     query = f'subscription {{ ticker(exchange: "kraken", symbol: "{symbol}") {{ price {fields} }} }}'
-    await tickers.write(redis, [Ticker("kraken", symbol, 0, 0)])
+    await tickers.write(redis, [Ticker("kraken", symbol, 0.5, 0)])
     address = urlsplit(server.url)
     body = orjson.dumps({"query": query})
     head = (
@@ -233,7 +233,7 @@ async def test_client_that_stops_reading_delays_no_other_and_resumes_with_the_ne
     reader, writer = await asyncio.open_connection(sock=narrow, limit=8192)
     writer.write(head.encode() + body)
     async with streaming(server, query, token) as quick:
-        assert (await quick.data())["ticker"]["price"] == 0
+        assert (await quick.data())["ticker"]["price"] == 0.5
         async with asyncio.timeout(30):
             await reader.readuntil(b"event: next")
         for step in range(1, 101):
