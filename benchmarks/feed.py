@@ -82,6 +82,7 @@ async def _prepare(stored: Stores, variant: str) -> None:
         f"ALTER TABLE orders {'DISABLE' if variant == VARIANTS[0] else 'ENABLE'} TRIGGER {TRIGGER}",
         _NOTIFY_FUNCTION,
         NOTIFYING if variant == VARIANTS[2] else "DROP TRIGGER IF EXISTS zz_notify ON orders",
+        "SELECT setval('orders_order_id_seq', (SELECT max(order_id) FROM orders))",  # the demo numbers its own
         "CHECKPOINT",
     ):
         await connection.execute(statement)

@@ -144,66 +144,58 @@ REVOKE ALL ON FUNCTION {OWN_SCHEMA}.note_credential() FROM PUBLIC;
 
 
 def _table_function(model: type[Base]) -> str:
-    """The trigger function of one table, which records its rows by plain columns."""
+    """The trigger function of one table, which records its rows by plain columns.
+
+    A row that gets another key or owner, a null among these, and a missing column are left to the generic function.
+    """
     table = model.__table__
     assert isinstance(table, Table), "every model maps a table"
-    key = key_columns(model)
-    single = integer_key(model)
-    key_type = "int8" if single else "jsonb"
+    key, single = key_columns(model), integer_key(model)
 
-    def assign(prefix: str, line: str) -> str:
-        fields = ", ".join(f"'{name}', {line}.{name}" for name in key)
+    def assign(line: str) -> str:
+        pairs = ", ".join(f"'{name}', {line}.{name}" for name in key)
+        value = f"{line}.{single}" if single else f"pg_catalog.jsonb_build_object({pairs})"
         bot = f"{line}.bot_id" if "bot_id" in table.columns else "NULL"
-        owner = f"{line}.uid" if "uid" in table.columns else "NULL"
-        if owner == "NULL" and bot != "NULL":
-            owner = f"{OWN_SCHEMA}.owner_of_bot({bot})"
-        value = f"{line}.{single}" if single else f"pg_catalog.jsonb_build_object({fields})"
-        return f"{prefix}_key := {value}; {prefix}_uid := {owner}; {prefix}_bot := {bot};"
+        owner = f"{line}.uid" if "uid" in table.columns else f"{OWN_SCHEMA}.owner_of_bot({bot})"
+        return f"row_key := {value}; owner := {owner}; bot := {bot};"
 
-    def record(operation: str, prefix: str) -> str:
-        return (
-            f"INSERT INTO {OWN_SCHEMA}.changes (entity, operation, {'id' if single else 'key'}, uid, bot_id) "  # noqa: S608  # constants of ours
-            f"VALUES ('{table.name}', '{operation}', {prefix}_key, {prefix}_uid, {prefix}_bot);"
-        )
-
-    unchanged = " AND ".join(
-        f"(old_{part} OPERATOR(pg_catalog.=) new_{part} OR (old_{part} IS NULL AND new_{part} IS NULL))"
-        for part in ("key", "uid", "bot")
-    )
+    identity = [name for name in dict.fromkeys([*key, "uid", "bot_id"]) if name in table.columns]
+    is_same = " AND ".join(f"OLD.{name} OPERATOR(pg_catalog.=) NEW.{name}" for name in identity)
     return f"""
 CREATE OR REPLACE FUNCTION {OWN_SCHEMA}.{_function(model)}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-    old_key pg_catalog.{key_type}; old_uid pg_catalog.int8; old_bot pg_catalog.int8;
-    new_key pg_catalog.{key_type}; new_uid pg_catalog.int8; new_bot pg_catalog.int8;
+    operation pg_catalog.text;
+    row_key pg_catalog.{"int8" if single else "jsonb"};
+    owner pg_catalog.int8;
+    bot pg_catalog.int8;
 BEGIN
-    BEGIN
-        IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
-            {assign("old", "OLD")}
-        END IF;
-        IF TG_OP OPERATOR(pg_catalog.<>) 'DELETE' THEN
-            {assign("new", "NEW")}
+    BEGIN -- writes nothing, so that the block for the exception needs no transaction number of its own
+        IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+            {assign("NEW")}
+            operation := 'CREATED';
+        ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
+            {assign("OLD")}
+            operation := 'DELETED';
+        ELSIF {is_same} THEN
+            {assign("NEW")}
+            operation := 'UPDATED';
         END IF;
     EXCEPTION WHEN undefined_column THEN
+        operation := NULL;
+    END;
+    IF operation IS NULL THEN
         PERFORM {OWN_SCHEMA}.record_change(
             '{table.name}', pg_catalog.to_jsonb(OLD), pg_catalog.to_jsonb(NEW), '{{{",".join(key)}}}');
         RETURN NULL;
-    END;
-    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-        {record("CREATED", "new")}
-    ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN
-        {record("DELETED", "old")}
-    ELSIF {unchanged} THEN
-        {record("UPDATED", "new")}
-    ELSE -- another row, or another owner: deleted for the one, created for the other
-        {record("DELETED", "old")}
-        {record("CREATED", "new")}
     END IF;
+    INSERT INTO {OWN_SCHEMA}.changes (entity, operation, {"id" if single else "key"}, uid, bot_id)
+    VALUES ('{table.name}', operation, row_key, owner, bot);
     RETURN NULL;
 END $$;
 
 REVOKE ALL ON FUNCTION {OWN_SCHEMA}.{_function(model)}() FROM PUBLIC;
-"""
+"""  # noqa: S608  # made of constants of ours
 
 
 IS_WATCHED: Final = (
