@@ -104,13 +104,14 @@ async def test_a_worker_that_ends_in_order_hands_its_services_over(start_server:
             await eventually(lambda: serves(second, admin), TAKEOVER)
 
 
-async def test_a_service_without_a_market_says_why_it_failed(server: Server, sign_in: SignIn) -> None:
+async def test_a_service_without_a_market_says_why_it_failed(start_server: StartServer, sign_in: SignIn) -> None:
     admin = await sign_in(ADMIN)
-    failed = await ask(server, change("start"), admin)
-    assert (failed["state"], failed["isRunning"]) == ("FAILED", False)
-    assert "MARKET_FEED" in failed["error"]
-    assert "Traceback" not in failed["error"]
-    assert (await ask(server, change("stop"), admin))["state"] == "STOPPED"
+    async with start_server(MARKET_FEED="") as server:
+        failed = await ask(server, change("start"), admin)
+        assert (failed["state"], failed["isRunning"]) == ("FAILED", False)
+        assert "MARKET_FEED" in failed["error"]
+        assert "Traceback" not in failed["error"]
+        assert (await ask(server, change("stop"), admin))["state"] == "STOPPED"
 
 
 async def test_service_control_is_tried_repeated_and_audited_like_every_change(
