@@ -7,7 +7,7 @@ from base64 import b64encode
 from hashlib import sha256
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
@@ -25,15 +25,21 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/docs")
-async def get_swagger_ui() -> HTMLResponse:
+async def get_swagger_ui(request: Request) -> HTMLResponse:
     """Swagger UI, which loads its files from a CDN."""
-    return _with_policy(get_swagger_ui_html(openapi_url=OPENAPI_URL, title="Fullon REST"))
+    return _with_policy(get_swagger_ui_html(openapi_url=_openapi_address(request), title="Fullon REST"))
 
 
 @router.get("/redoc")
-async def get_redoc() -> HTMLResponse:
+async def get_redoc(request: Request) -> HTMLResponse:
     """ReDoc, which loads its files from a CDN."""
-    return _with_policy(get_redoc_html(openapi_url=OPENAPI_URL, title="Fullon REST"))
+    return _with_policy(get_redoc_html(openapi_url=_openapi_address(request), title="Fullon REST"))
+
+
+def _openapi_address(request: Request) -> str:
+    """The path of the description, below the path at which the application is mounted."""
+    root: str = request.scope.get("root_path", "")
+    return root.rstrip("/") + OPENAPI_URL
 
 
 def _with_policy(page: HTMLResponse) -> HTMLResponse:

@@ -191,4 +191,4 @@ async def test_demo_explains_for_every_caller(client: httpx.AsyncClient) -> None
     assert response.json()["data"] == DATA["data"]
     report = response.json()["extensions"]["explain"]
     assert report["steps"][0]["kind"] == "identify"
-    assert report["reason"] == "nobody is signed in"
+    assert report["reason"] == "the caller is anonymous"
