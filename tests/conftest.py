@@ -83,6 +83,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": settings.redis_url,
         "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),
         "RATE_LIMIT_REQUESTS": str(settings.rate_limit_requests),
+        "QUERY_REPETITION_LIMIT": "2000",  # frames of slow readers repeat one field
     }
 
 
