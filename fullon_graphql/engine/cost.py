@@ -34,6 +34,7 @@ from graphql import (
     is_list_type,
     is_object_type,
 )
+from strawberry import UNSET
 from strawberry.federation.schema_directives import Cost, ListSize
 from strawberry.utils.str_converters import to_snake_case
 
@@ -53,8 +54,12 @@ def list_size(assumed: int, slicing: list[str] | None = None, fields: list[str] 
 
     With `fields`, these fields of the object have that size.
     """
+    # UNSET is left out of the SDL; composers refuse null.
     return ListSize(
-        assumed_size=assumed, slicing_arguments=slicing, sized_fields=fields, require_one_slicing_argument=False
+        assumed_size=assumed,
+        slicing_arguments=slicing or UNSET,
+        sized_fields=fields or UNSET,
+        require_one_slicing_argument=False,
     )
 
 
