@@ -202,9 +202,9 @@ async def test_rows_are_counted_only_if_total_count_is_selected(graph: GraphClie
     for count in ("", "totalCount"):
         with statements() as sql:
             data = await trader.data(f"{{ orders(first: 3) {{ {count} nodes {{ orderId }} }} }}")
-        seen[count] = len(sql)
+        seen[count] = [statement.count("count(*)") for statement in sql]
     assert data["orders"]["totalCount"] == 40
-    assert seen == {"": 1, "totalCount": 2}
+    assert seen == {"": [0], "totalCount": [1]}
 
 
 async def test_total_count_covers_the_whole_list(graph: GraphClient) -> None:
