@@ -95,12 +95,15 @@ class RateLimiter:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            changed, self._changed = list(self._changed.values()), {}
+            taken, self._changed = self._changed, {}
+            changed = list(taken.values())
             try:
                 for start in range(0, len(changed), _CONCURRENT_SYNCS):
                     await self._add_all(changed[start : start + _CONCURRENT_SYNCS])
             except Exception:
                 self._metrics.rate_limits.add("not_synchronized")
+                self._changed = taken | self._changed  # the restarted task tries again without waiting for a request
+                self._wake.set()
                 raise
             ready()
             await asyncio.sleep(SYNC_SECONDS)
