@@ -7,7 +7,7 @@ import pytest
 
 from tests.fixtures.rest import Rest
 from tests.fixtures.rows import ADMIN, TRADER
-from tests.fixtures.server import Server, bearer
+from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 
 
@@ -16,22 +16,23 @@ async def send(server: Server, token: str, method: str, path: str) -> httpx.Resp
         return await client.request(method, f"/api/v1/services{path}")
 
 
-async def test_service_is_started_restarted_and_stopped(server: Server, sign_in: SignIn) -> None:
+async def test_service_is_started_restarted_and_stopped(start_server: StartServer, sign_in: SignIn) -> None:
     admin = await sign_in(ADMIN)
-    services = (await send(server, admin, "GET", "")).json()["services"]
-    assert services.keys() == {"ticker", "ohlcv", "account"}
-    assert {(one["status"], one["is_running"]) for one in services.values()} == {("stopped", False)}
-    refused = await send(server, admin, "POST", "/account/stop")
-    assert (refused.status_code, refused.json()["detail"]) == (400, "ServiceName.ACCOUNT is not running")
-    started = await send(server, admin, "POST", "/account/start")
-    assert (started.status_code, started.json()["service"], started.json()["status"]) == (200, "account", "started")
-    refused = await send(server, admin, "POST", "/account/start")
-    assert (refused.status_code, refused.json()["detail"]) == (400, "ServiceName.ACCOUNT is already running")
-    assert (await send(server, admin, "GET", "/account/status")).json()["status"] == "running"
-    assert (await send(server, admin, "POST", "/account/restart")).json()["status"] == "restarted"
-    assert (await send(server, admin, "POST", "/account/stop")).json() == {
-        "service": "account", "status": "stopped", "state": "stopped"
-    }  # fmt: skip
+    async with start_server(MARKET_FEED="") as server:
+        services = (await send(server, admin, "GET", "")).json()["services"]
+        assert services.keys() == {"ticker", "ohlcv", "account"}
+        assert {(one["status"], one["is_running"]) for one in services.values()} == {("stopped", False)}
+        refused = await send(server, admin, "POST", "/account/stop")
+        assert (refused.status_code, refused.json()["detail"]) == (400, "ServiceName.ACCOUNT is not running")
+        started = await send(server, admin, "POST", "/account/start")
+        assert (started.status_code, started.json()["service"], started.json()["status"]) == (200, "account", "started")
+        refused = await send(server, admin, "POST", "/account/start")
+        assert (refused.status_code, refused.json()["detail"]) == (400, "ServiceName.ACCOUNT is already running")
+        assert (await send(server, admin, "GET", "/account/status")).json()["status"] == "running"
+        assert (await send(server, admin, "POST", "/account/restart")).json()["status"] == "restarted"
+        assert (await send(server, admin, "POST", "/account/stop")).json() == {
+            "service": "account", "status": "stopped", "state": "stopped"
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize(
