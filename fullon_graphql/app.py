@@ -213,7 +213,7 @@ def app_from_environment() -> Application:
 
 
 def __getattr__(name: str) -> Application:
-    """`app`, for `uvicorn fullon_graphql.app:app`: made when it is asked for, not when the module is imported."""
+    """`app`, for `uvicorn fullon_graphql.app:app`: created at its first use, not when the module is imported."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return app_from_environment()

@@ -57,7 +57,7 @@ class Application:
 
 
 class _Running:
-    """The open state, in a task of its own: one task opens and closes it, and no request that is cancelled."""
+    """The open state. One task of its own opens and closes it, so a cancelled request interrupts neither."""
 
     def __init__(self, open_state: OpenState) -> None:
         self._open_state = open_state

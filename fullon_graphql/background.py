@@ -51,7 +51,7 @@ class BackgroundTask:
             try:
                 await self._work(self._ready)
                 raise EndedError(f"{self.name} returned")
-            except Exception as error:  # whatever it is, the process depends on the next attempt
+            except Exception as error:  # any error: the process depends on the next attempt
                 self._fail(error)
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 2, LONGEST_PAUSE)

@@ -89,12 +89,12 @@ class Context:
 
     @property
     def redis(self) -> redis.asyncio.Redis:
-        """Where live state is."""
+        """The Redis client for live state."""
         return self.worker.redis
 
     @property
     def candles(self) -> CandleStore:
-        """Where candles and public trades are."""
+        """The store of candles and public trades."""
         return self.worker.candles
 
     @property

@@ -98,7 +98,7 @@ ENTITIES = [
 """The types that a federated gateway may request by key."""
 
 
-@strawberry.type(description="What can be asked.")
+@strawberry.type(description="The queries.")
 class Query(
     UserQueries,
     SessionQueries,
@@ -131,7 +131,7 @@ class Query(
     pass
 
 
-@strawberry.type(description="What can be changed.")
+@strawberry.type(description="The mutations.")
 class Mutation(
     SessionMutations,
     BotMutations,
@@ -151,7 +151,7 @@ class Mutation(
     pass
 
 
-@strawberry.type(description="What can be listened to.")
+@strawberry.type(description="The subscriptions.")
 class Subscription(
     TickerSubscriptions,
     CandleSubscriptions,

@@ -25,7 +25,7 @@ Entry = TypeVar("Entry", "Balance", "Position")
 
 BALANCES_TIME = "date"
 POSITIONS_TIME = "timestamp"
-"""The key in the object of an account that is no currency (symbol): the time of the last write."""
+"""The key of the last write's time, which is stored among the currencies (symbols) of an account."""
 
 
 @dataclass(frozen=True, slots=True)

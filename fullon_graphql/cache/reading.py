@@ -136,7 +136,7 @@ def as_data(value: Any, depth: int = 0) -> Any:
 
 
 def parse_key(text: str) -> int | None:
-    """The key of a row, or another count. None for another text."""
+    """A whole number, such as the key of a row. None for another text."""
     return int(text) if _KEY.fullmatch(text) else None
 
 

@@ -159,7 +159,7 @@ def _services_environment(settings: Settings) -> dict[str, str]:
 
 
 async def _build_pages(server: _DemoServer) -> None:
-    """Build GraphiQL and the desk once the server is ready: it must not be ready any later for that."""
+    """Build GraphiQL and the desk once the server is ready, so that the build does not delay its start."""
     await server.ready.wait()
     if said := await build_pages():
         console.print(said)

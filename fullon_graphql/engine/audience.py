@@ -1,4 +1,4 @@
-"""Audience: whether a result is the same for every signed-in caller, decided from what is selected.
+"""Audience: whether a result is the same for every signed-in caller, decided from its selection.
 
 Rows are shared if their access rule does not depend on the caller, types without rows if they are declared
 `same_for_everybody`. A field with a resolver of its own is never shared.

@@ -1,7 +1,7 @@
 """Documents: the `query` of requests, parsed and validated once.
 
-A remembered document holds no syntax tree: trees take hundreds of bytes for each token. Whatever needs one parses the
-text again.
+A remembered document holds no syntax tree: trees take hundreds of bytes for each token. Users of
+a tree parse the text again.
 """
 
 from __future__ import annotations

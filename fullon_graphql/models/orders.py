@@ -32,14 +32,14 @@ class Order(Base):
     order_type: Mapped[str] = mapped_column(String(15))
     side: Mapped[str] = mapped_column(String(4))
     volume: Mapped[float]
-    """Asked for, in the base currency."""
+    """Ordered volume, in base currency."""
     final_volume: Mapped[float | None]
-    """Filled, in the base currency."""
+    """Filled volume, in base currency."""
     price: Mapped[float | None]
     plimit: Mapped[float | None]
     """The limit price of a stop order."""
     tick: Mapped[float | None]
-    """The price seen when ordering."""
+    """The market price at the time of the order."""
     leverage: Mapped[float | None]
     futures: Mapped[bool] = mapped_column(server_default=false())
     status: Mapped[str] = mapped_column(String(20))

@@ -29,7 +29,7 @@ class User(Base):
     password: Mapped[str] = mapped_column(CHAR(64), info=SECRET)
     """A bcrypt hash of 60 characters, which PostgreSQL pads to 64 with blanks."""
     f2a: Mapped[str] = mapped_column(String(16), info=SECRET)
-    """The seed of one-time passwords in base32; empty or `---` if the user is not enrolled."""
+    """The seed of one-time codes in base32; empty or `---` if the user is not enrolled."""
     role: Mapped[str] = mapped_column(String(10), default=Role.USER)
     name: Mapped[str] = mapped_column(String(50))
     lastname: Mapped[str] = mapped_column(String(50))

@@ -85,7 +85,7 @@ class Bars(Sequence[Candle]):
             ValueError: a number is not finite.
         """
         column: list[float] = getattr(self._columns, name)
-        if not math.isfinite(sum(column)):  # finite only where every number is
+        if not math.isfinite(sum(column)):  # finite only if every number is
             raise ValueError(f"{name} holds a number that is not finite")
         return list(map(_iso_time, column)) if name == "time" else column
 

@@ -78,7 +78,7 @@ class SessionMutations:
 
 
 async def _payload(context: Context, signed: SignedIn) -> AuthPayload:
-    """The payload; the rest of the operation is executed as the user who has signed in."""
+    """The payload; the rest of the operation is executed as the signed-in user."""
     context.forget()
     context.caller = await context.worker.sessions.identify_token(signed.access_token)
     return AuthPayload(

@@ -71,7 +71,7 @@ async def change(write: UnitOfWork, uid: int, values: Mapping[str, Any], expecte
     Raises:
         Forbidden: the caller is not an administrator.
         NotFound: there is no such account.
-        BadUserInput: a value is invalid, or administrators would deactivate themselves.
+        BadUserInput: a value is invalid, or the account to deactivate is the caller's own.
         Conflict: an account with the mail or the external id exists, or the timestamp is not the `expected` one.
     """
     administrator(write.principal)
@@ -94,7 +94,7 @@ async def remove(write: UnitOfWork, uid: int) -> bool:
     Raises:
         Forbidden: the caller is not an administrator.
         NotFound: there is no such account.
-        BadUserInput: administrators would delete themselves.
+        BadUserInput: the account is the caller's own.
         Conflict: simulations, past balances or managed accounts refer to it.
     """
     administrator(write.principal)

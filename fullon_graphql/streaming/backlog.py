@@ -1,4 +1,4 @@
-"""What waits for slow subscribers: frames, bounded in number and in bytes, per subscriber and per worker.
+"""Backlogs: frames that wait for slow subscribers, bounded in number and bytes per subscriber and per worker.
 
 A frame in several backlogs is in memory once, so the worker counts it once; each backlog counts all of its bytes.
 """
@@ -17,11 +17,11 @@ class Frame:
     body: bytes
     cursor: str | None = None
     holders: int = field(default=0, compare=False)
-    """How many backlogs have it."""
+    """Number of backlogs that hold it."""
 
 
 class Overflow(StrEnum):
-    """Which limit a backlog has reached."""
+    """The limit that a backlog has reached."""
 
     EVENTS = "events"
     BYTES = "bytes"
@@ -48,7 +48,7 @@ class FrameMemory:
             self._on_change(self.bytes)
 
     def release(self, frame: Frame) -> None:
-        """Count one holder less."""
+        """Release one holder of a frame."""
         frame.holders -= 1
         if not frame.holders:
             self.bytes -= len(frame.body)

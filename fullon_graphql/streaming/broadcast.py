@@ -141,7 +141,7 @@ class Subscriber:
             await self._capacity
 
     def end(self, errors: Sequence[GraphQLFormattedError]) -> None:
-        """Receive nothing more. The reader gets its backlog, then `errors` if there are any."""
+        """Accept no further events. The reader gets its backlog, then `errors` if there are any."""
         if self._errors is None:
             self._errors = errors
             self._wake()

@@ -1,4 +1,4 @@
-"""Resuming after a cursor: past events from a stream of one's own, then live events from the shared stream.
+"""Resuming after a cursor: past events come from a stream of the subscriber's own, live events from the shared stream.
 
 After a restart every client resumes with its own cursor. If each kept its own source, nothing would be shared.
 """

@@ -72,7 +72,7 @@ class Connection:
             self._call_at(expires_at - timedelta(seconds=warning), self._warn, expires_at)
 
     def stop_timer(self) -> None:
-        """Neither warn nor end."""
+        """Cancel the warning and the end that `start_timer` scheduled."""
         if self._timer:
             self._timer.cancel()
 
@@ -199,7 +199,7 @@ class ConnectionRegistry:
                 continue
             for connection in found:
                 if connection.credential != credential:
-                    continue  # renewed meanwhile
+                    continue  # the connection was renewed meanwhile
                 if isinstance(caller, Anonymous):
                     connection.end(caller.reason or "Sign in again.")
                 elif _rights(caller) != _rights(connection.principal):

@@ -127,7 +127,7 @@ class StreamRegistry:
         if found is None:
             stream, arguments, fork = request.stream, request.arguments, context.fork()
             open_ = lambda: stream.open(fork, **arguments)  # noqa: E731  # two names for one expression
-            on_close = lambda: self._forget(key)  # noqa: E731  # likewise
+            on_close = lambda: self._forget(key)  # noqa: E731  # two names for one expression
             found = self._streams[key] = SharedStream(request.subscription, stream, open_, fork, self._memory, on_close)
         return found
 

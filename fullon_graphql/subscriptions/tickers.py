@@ -1,4 +1,4 @@
-"""Live tickers: the current one first, then each newer one. A client slower than the market gets the newest."""
+"""Live tickers: the current one first, then each newer one. A slow client gets the newest one."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class WebSocketSession(ABC):
 
     @abstractmethod
     async def _on_message(self, text: str | None) -> None:
-        """Handle a text message; None stands for a binary one."""
+        """Handle a text message; None is a binary one."""
 
     @abstractmethod
     def _on_authentication_timeout(self) -> None:

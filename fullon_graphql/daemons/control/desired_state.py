@@ -1,4 +1,4 @@
-"""The desired state of services, and what is reported of them, in Redis."""
+"""The desired state of services and the reports about them, in Redis."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from fullon_graphql.daemons.control.state import (
     observe,
 )
 
-# Setting what is set already changes nothing, unless the caller names the current generation (ARGV[2]): of several
-# callers who retry a failed service at once, one gets through and the others join it.
+# Setting the present state again changes nothing, unless the caller names the current generation (ARGV[2]): of several
+# callers that retry a failed service at once, one creates the next generation and the others wait for the same one.
 _SET = """
 local generation = redis.call('HGET', KEYS[1], 'generation')
 if redis.call('HGET', KEYS[1], 'running') == ARGV[1] and generation ~= ARGV[2] then return tonumber(generation) end
@@ -42,7 +42,7 @@ return {redis.call('HGETALL', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('
 
 
 class StateStore:
-    """Reads and sets the desired state of services, and reads what is reported of them."""
+    """Reads and sets the desired state of services, and reads the reports about them."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

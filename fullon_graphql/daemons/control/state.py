@@ -101,7 +101,7 @@ class Observation:
 
 
 def observe(name: ServiceName, desired: DesiredState, holder: Holder | None, report: Report | None) -> Observation:
-    """Combine what is stored of a service. A report counts only while its author holds the lease."""
+    """Combine the stored values of a service. A report counts only while its author holds the lease."""
     current = report if report and holder and report.fence == holder.fence else None
     state = _state(desired, current)
     status = ServiceStatus(

@@ -42,7 +42,7 @@ class History:
 
 
 class _Action(NamedTuple):
-    """A bot acts at a time. The `last` action of an active bot is still in progress."""
+    """An action of a bot at a time. The `last` action of an active bot is still in progress."""
 
     time: datetime
     bot: DemoBot

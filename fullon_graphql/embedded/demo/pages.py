@@ -17,9 +17,9 @@ BUILD: Final = Path(__file__).parents[3] / "web" / "build.py"
 
 
 async def build_pages() -> str:
-    """Build what is not built yet; the sentence to show, empty if there was nothing to do.
+    """Build missing pages; returns a sentence to show, or an empty string if nothing was missing.
 
-    If it is cancelled, the build and all that it has started end.
+    A cancellation ends the build and the processes that it has started.
     """
     if not BUILD.exists():
         return ""

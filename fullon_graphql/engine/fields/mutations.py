@@ -49,7 +49,7 @@ _COMMON: Final = (
 def change(
     type_: Any, description: str, answer: Answer | None = None
 ) -> Callable[[Callable[..., Awaitable[Key]]], Any]:
-    """Declare a resolver as a mutation that answers `type_`: an entity's row, `bool`, or what `answer` returns."""
+    """Declare a resolver as a mutation that returns `type_`: an entity's row, `bool`, or what `answer` returns."""
     performed = Performed(answer or (_true if type_ is bool else row_of(type_)))
 
     def declare(resolver: Callable[..., Awaitable[Key]]) -> Any:

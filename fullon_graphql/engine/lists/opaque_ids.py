@@ -105,7 +105,7 @@ def _read(part: object, column: Expression) -> Any:
 
 def _kind(column: Expression) -> tuple[type[Any], int]:
     """The Python type of a column's values and, for integers, the number of bits without the sign."""
-    if isinstance(column, InstrumentedAttribute):  # of a model: their number is fixed, and requests ask for them
+    if isinstance(column, InstrumentedAttribute):  # a column of a model, cached: their number is fixed
         return _kind_of_attribute(column)
     return _kind_of(column)
 

@@ -1,7 +1,7 @@
 """Arguments: the arguments of a field, compiled from its syntax tree, so that a plan does not keep the tree.
 
 Constants are coerced once; what depends on variables is read with each execution. The results equal those of
-`graphql.execution.values.get_argument_values`; whatever is invalid falls back to the reference, which reports it.
+`graphql.execution.values.get_argument_values`; an invalid argument falls back to the reference, which reports it.
 """
 
 from __future__ import annotations

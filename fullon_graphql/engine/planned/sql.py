@@ -256,7 +256,7 @@ class StatementBuilder:
         number, shape = self._pages, self.shapes[self._pages]
         self._pages += 1
         return Page(
-            size=bindparam(f"page{number}_size", type_=Integer()),  # type: ignore[arg-type]  # stands for a number
+            size=bindparam(f"page{number}_size", type_=Integer()),  # type: ignore[arg-type]  # in place of a number
             backward=shape.backward,
             after=_place_parameters(entity, shape.order, shape.after, f"page{number}_after"),
             before=_place_parameters(entity, shape.order, shape.before, f"page{number}_before"),

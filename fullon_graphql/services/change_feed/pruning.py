@@ -1,4 +1,4 @@
-"""What the change feed forgets: everything older than the retention, by one worker at a time."""
+"""Pruning of the change feed: one worker at a time deletes changes older than the retention."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from fullon_graphql.services.change_feed.table import EDGE
 log = structlog.get_logger(__name__)
 
 PERIOD: Final = 60.0
-"""Seconds between two rounds. What a round deletes could be read for one period at least, however old it is."""
+"""Seconds between two rounds. A change can be read for at least one period after it became visible, whatever its age."""
 BATCH: Final = 5_000
-"""Changes that one transaction deletes, at most."""
+"""Maximum number of changes that one transaction deletes."""
 
 _OUR_TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('fullon_graphql pruning of changes'))")
 
-# Only from the oldest on, and no further than the first that is to be kept: so what is left has no holes.
+# Deletes from the oldest change up to the first one that is kept, so the remaining changes have no gaps.
 _PRUNE = text(f"""
     WITH gone AS (
         DELETE FROM {OWN_SCHEMA}.changes AS changes USING (
@@ -47,7 +47,7 @@ _PRUNE = text(f"""
 
 @asynccontextmanager
 async def pruning(database: Database, hours: int) -> AsyncIterator[None]:
-    """Forget what is older than `hours`, again and again, while the block runs."""
+    """Delete changes older than `hours` periodically while the block runs."""
     task = asyncio.create_task(_keep_pruning(database, hours), name="pruning of changes")
     try:
         yield
@@ -58,7 +58,7 @@ async def pruning(database: Database, hours: int) -> AsyncIterator[None]:
 
 
 async def prune(database: Database, hours: int, below: int) -> int:
-    """Delete changes older than `hours`, of transactions below `below`, in bounded batches; return how many."""
+    """Delete changes older than `hours`, of transactions below `below`, in bounded batches; returns their number."""
     total = 0
     while deleted := await _prune_batch(database, hours, below):
         total += deleted
@@ -72,13 +72,13 @@ async def edge(database: Database) -> int:
 
 
 async def _keep_pruning(database: Database, hours: int) -> None:
-    below = 0  # nothing in the first round: readers have to have had a period for whatever has come to light
+    below = 0  # the first round deletes nothing: a change must have been readable for one period
     while True:
         await asyncio.sleep(PERIOD)
         try:
             await prune(database, hours, below)
             below = await edge(database)
-        except Exception as error:  # whatever it is, the next round tries again
+        except Exception as error:  # any error: the next round tries again
             log.warning("changes.not_pruned", error=repr(error))
 
 

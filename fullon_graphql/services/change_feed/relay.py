@@ -59,7 +59,7 @@ return 1
 
 
 class Relay:
-    """One worker's part in the relay: leader, follower, or on its own."""
+    """The role of one worker in the relay: leader, follower, or alone."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -52,7 +52,7 @@ Message = ConnectionInit | Ping | Pong | Subscribe | Complete
 
 
 def parse(text: str | None) -> Message:
-    """The message in a text frame; None stands for a binary frame.
+    """The message in a text frame; None is a binary frame.
 
     Raises:
         Malformed: the protocol has no such message.

@@ -1,7 +1,7 @@
-"""The platform's tables, each created only where it is absent.
+"""The platform's tables, each created only if it is absent.
 
-An existing table is left as it is, whatever its shape: `db doctor` tells what differs. So that an old revision never
-changes with the models, the tables are written out here.
+An existing table is not altered; `db doctor` reports its differences. The tables are written out here, so that this
+revision does not change with the models.
 """
 
 from __future__ import annotations
