@@ -68,7 +68,7 @@ class Prices:
         return self._tickers.get((exchange, symbol))
 
     def rates(self, currency: str) -> Rates:
-        """The rates into `currency`. Of several paths of equal length, the one whose oldest ticker is the newest is used."""
+        """The rates into `currency`. Of several shortest paths, the one whose oldest ticker is newest."""
         steps = [step for ticker in self._tickers.values() for step in _both_directions(ticker)]
         known = {currency: Rate(1.0)}
         for _ in range(MAX_STEPS):

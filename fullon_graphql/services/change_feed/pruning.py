@@ -18,7 +18,7 @@ from fullon_graphql.services.change_feed.table import EDGE
 log = structlog.get_logger(__name__)
 
 PERIOD: Final = 60.0
-"""Seconds between two rounds. A change can be read for at least one period after it became visible, whatever its age."""
+"""Seconds between two rounds. A change can be read for at least one period after it became visible."""
 BATCH: Final = 5_000
 """Maximum number of changes that one transaction deletes."""
 
