@@ -40,7 +40,7 @@ class Stage:
         return self.seen[-1]
 
 
-async def test_the_state_of_a_server_is_passed_on() -> None:
+async def test_state_of_the_server_is_passed_on() -> None:
     stage = Stage()
     assert (await stage.request(state={"worker": "the server's"}))["state"] == {"worker": "the server's"}
     assert stage.opened == 0
@@ -54,7 +54,7 @@ async def test_concurrent_first_requests_start_the_application_once() -> None:
     assert (stage.opened, stage.closed) == (1, 0)
 
 
-async def test_a_cancelled_first_request_does_not_stop_the_start() -> None:
+async def test_cancelled_first_request_does_not_stop_the_start() -> None:
     stage = Stage()
     first = asyncio.create_task(stage.request())
     await asyncio.sleep(0)
@@ -63,7 +63,7 @@ async def test_a_cancelled_first_request_does_not_stop_the_start() -> None:
     assert stage.opened == 1
 
 
-async def test_a_start_that_failed_is_tried_again_by_the_next_request() -> None:
+async def test_failed_start_is_repeated_by_the_next_request() -> None:
     stage = Stage()
     stage.failure = OSError("the store is down")
     for _ in range(2):
@@ -73,7 +73,7 @@ async def test_a_start_that_failed_is_tried_again_by_the_next_request() -> None:
     assert (await stage.request())["state"] == {"worker": "worker 3"}
 
 
-async def test_the_last_of_nested_lifespans_ends_the_application() -> None:
+async def test_last_of_nested_lifespans_ends_the_application() -> None:
     stage = Stage()
     async with stage.application.lifespan():
         assert stage.opened == 1
@@ -83,7 +83,7 @@ async def test_the_last_of_nested_lifespans_ends_the_application() -> None:
     assert (stage.opened, stage.closed) == (1, 1)
 
 
-async def test_a_lifespan_ends_what_the_first_request_has_started() -> None:
+async def test_lifespan_ends_an_application_that_a_request_has_started() -> None:
     stage = Stage()
     await stage.request()
     async with stage.application.lifespan():
@@ -102,6 +102,6 @@ async def test_a_lifespan_ends_what_the_first_request_has_started() -> None:
         ("/fullon", "/graphql", ("/graphql", "/fullon")),  # a proxy has removed it
     ],
 )
-def test_the_path_begins_behind_the_mount(root_path: str, path: str, expected: tuple[str, str]) -> None:
+def test_path_begins_after_the_mount(root_path: str, path: str, expected: tuple[str, str]) -> None:
     scope = relative({"type": "http", "root_path": root_path, "path": path})
     assert (scope["path"], scope["root_path"]) == expected

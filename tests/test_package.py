@@ -20,13 +20,13 @@ EXPORTS = {
 }
 
 
-def test_the_package_exports_these_names() -> None:
+def test_package_exports_these_names() -> None:
     assert fullon_graphql.__all__ == sorted(EXPORTS)
     assert {name: getattr(fullon_graphql, name) for name in EXPORTS} == EXPORTS
     assert set(EXPORTS) <= set(dir(fullon_graphql))
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'fullon_graphql' has no attribute 'Graph'"):
         _ = fullon_graphql.Graph
     with pytest.raises(AttributeError, match=r"'fullon_graphql\.app' has no attribute 'application_'"):

@@ -162,7 +162,7 @@ class OperationExecutor:
         return document.variables(self.schema, operation, request.variables)
 
     def _too_expensive(self, operation: Operation, variables: Variables) -> GraphQLError | None:
-        """The error that refuses an operation for its estimated cost, or None. For a subscription it is the cost of one event."""
+        """The error if the estimated cost of an operation, or of one event of a subscription, is too high."""
         limit = self.limits.cost
         if limit is None:
             return None

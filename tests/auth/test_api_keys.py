@@ -10,7 +10,7 @@ from fullon_graphql.auth.principal import Scope
 READ, WRITE, ADMIN = Scope.READ, Scope.WRITE, Scope.ADMIN
 
 
-def test_a_new_key_is_random_and_can_be_presented() -> None:
+def test_new_key_is_random_and_presentable() -> None:
     key = generate_key()
     assert key.startswith("fgk_")
     assert len(key) == 47
@@ -18,11 +18,11 @@ def test_a_new_key_is_random_and_can_be_presented() -> None:
     assert is_presentable(key)
 
 
-def test_only_a_hash_is_stored() -> None:
+def test_stored_form_is_a_hash() -> None:
     assert stored_form("fgk_abc") == "sha256$" + hashlib.sha256(b"fgk_abc").hexdigest()
 
 
-def test_a_stored_hash_cannot_be_presented() -> None:
+def test_stored_hash_is_not_presentable() -> None:
     assert not is_presentable(stored_form(generate_key()))
     assert not is_presentable(stored_form(generate_key()).upper())
 
@@ -30,7 +30,7 @@ def test_a_stored_hash_cannot_be_presented() -> None:
 @pytest.mark.parametrize(
     "key", ["", "ninechars", "x" * 129, "with a nul \0", "with a tab\t", "ümlaut-ümlaut", "\ud800" * 9]
 )
-def test_what_cannot_be_a_key_is_never_looked_up(key: str) -> None:
+def test_malformed_key_is_not_presentable(key: str) -> None:
     assert not is_presentable(key)
 
 
@@ -48,5 +48,5 @@ def test_what_cannot_be_a_key_is_never_looked_up(key: str) -> None:
         (None, {READ}),
     ],
 )
-def test_scopes_are_what_the_column_says(column: str | None, scopes: set[Scope]) -> None:
+def test_scopes_are_parsed_from_the_column(column: str | None, scopes: set[Scope]) -> None:
     assert parse_scopes(column) == scopes

@@ -29,7 +29,9 @@ TOKEN, KEY = BearerToken("abc"), ApiKeyValue("k-1")
         (None, None, None),
     ],
 )
-def test_headers(authorization: str | None, api_key: str | None, credential: Credential) -> None:
+def test_credential_is_read_from_headers(
+    authorization: str | None, api_key: str | None, credential: Credential
+) -> None:
     assert credential_in_headers(authorization, api_key) == credential
 
 
@@ -57,10 +59,10 @@ def test_headers(authorization: str | None, api_key: str | None, credential: Cre
     ],
     ids=str,
 )
-def test_connection_init_payloads(payload: object, credential: Credential) -> None:
+def test_credential_is_read_from_connection_init_payloads(payload: object, credential: Credential) -> None:
     assert credential_in_payload(payload) == credential
 
 
 @pytest.mark.parametrize("credential", [TOKEN, KEY])
-def test_a_credential_does_not_show_its_secret(credential: BearerToken | ApiKeyValue) -> None:
+def test_repr_of_a_credential_omits_its_secret(credential: BearerToken | ApiKeyValue) -> None:
     assert credential.value not in repr(credential)

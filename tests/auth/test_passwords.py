@@ -17,7 +17,7 @@ def cheap_hash(password: str) -> str:
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
 
 
-def test_a_new_hash_accepts_its_password_and_costs_what_the_platforms_cost() -> None:
+def test_new_hash_matches_its_password_at_the_platforms_cost() -> None:
     hashed = hash_password("correct horse")
     assert hashed.startswith(f"$2b${ROUNDS}$")
     assert len(hashed) == 60
@@ -25,44 +25,42 @@ def test_a_new_hash_accepts_its_password_and_costs_what_the_platforms_cost() -> 
     assert not password_matches("correct hors", hashed)
 
 
-def test_the_blanks_of_the_char_column_do_not_count() -> None:
+def test_padding_of_the_char_column_is_ignored() -> None:
     assert password_matches("secret", cheap_hash("secret").ljust(64))
 
 
-def test_blanks_of_the_password_do_count() -> None:
+def test_blanks_of_a_password_are_significant() -> None:
     assert not password_matches("secret ", cheap_hash("secret"))
 
 
-def test_a_sha256_hash_never_matches() -> None:
+def test_sha256_hash_never_matches() -> None:
     assert not password_matches("secret", hashlib.sha256(b"secret").hexdigest())
 
 
 @pytest.mark.parametrize(
     "stored", [None, "", " " * 64, "---", "$2b$12$short", "$2b$99$" + "a" * 53, "$2b$04$" + "a" * 53, "ü" * 60]
 )
-def test_what_is_no_bcrypt_hash_never_matches(stored: str | None) -> None:
+def test_malformed_hash_never_matches(stored: str | None) -> None:
     assert not password_matches("secret", stored)
     assert not password_matches("", stored)
 
 
 @pytest.mark.parametrize("password", ["", "x" * 73, "ü" * 37, "nul\0", "half a pair \ud800"], ids=ascii)
-def test_unreadable_passwords_are_refused_when_set_and_wrong_when_tried(password: str) -> None:
+def test_password_that_bcrypt_cannot_read_is_refused_and_never_matches(password: str) -> None:
     with pytest.raises(BadUserInput, match="1 to 72 bytes") as refused:
         hash_password(password)
     assert refused.value.field == "password"
     assert not password_matches(password, cheap_hash("x" * 72))
 
 
-def test_a_password_repeated_behind_a_nul_is_another_password() -> None:
+def test_password_repeated_after_a_nul_does_not_match() -> None:
     """To bcrypt itself the two are one."""
     assert not password_matches("x\0x", cheap_hash("x"))
 
 
 @pytest.mark.parametrize("stored", [None, "---", cheap_hash("other")], ids=["no account", "no hash", "wrong"])
 @pytest.mark.parametrize("password", ["guess", "", "x" * 100], ids=["short", "empty", "long"])
-def test_every_refusal_runs_bcrypt_exactly_once(
-    stored: str | None, password: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_refusal_runs_bcrypt_once(stored: str | None, password: str, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[bytes] = []
     really = bcrypt.checkpw
 
@@ -75,7 +73,7 @@ def test_every_refusal_runs_bcrypt_exactly_once(
     assert len(checked) == 1
 
 
-def test_the_stand_in_costs_as_much_as_a_real_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stand_in_has_the_cost_of_a_real_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes] = []
 
     def checkpw(_: bytes, hashed: bytes) -> bool:
@@ -89,7 +87,7 @@ def test_the_stand_in_costs_as_much_as_a_real_hash(monkeypatch: pytest.MonkeyPat
 
 @given(st.text(max_size=30), st.text(max_size=30))
 @settings(max_examples=25, deadline=None)
-def test_exactly_the_password_matches(password: str, other: str) -> None:
+def test_only_the_same_password_matches(password: str, other: str) -> None:
     try:
         readable = 0 < len(password.encode()) <= 72 and "\0" not in password
     except UnicodeEncodeError:
@@ -99,7 +97,7 @@ def test_exactly_the_password_matches(password: str, other: str) -> None:
     assert password_matches(other, stored) is (readable and other == password)
 
 
-async def test_many_at_once_are_answered_and_too_many_refused() -> None:
+async def test_concurrent_checks_are_answered_up_to_a_limit() -> None:
     stored = cheap_hash("secret")
     attempts = (matches_in_thread("secret", stored) for _ in range(100))
     answers = await asyncio.gather(*attempts, return_exceptions=True)
@@ -109,7 +107,7 @@ async def test_many_at_once_are_answered_and_too_many_refused() -> None:
     assert await matches_in_thread("secret", stored), "the places are given back"
 
 
-async def test_the_event_loop_runs_on_while_bcrypt_works(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_event_loop_runs_during_bcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
     loop, reached = asyncio.get_running_loop(), asyncio.Event()
 
     def slow_check(*_: str | None) -> bool:

@@ -50,7 +50,7 @@ def refusal(token: str, settings: Settings | None = None) -> str:
     return refused.value.message
 
 
-def test_what_is_issued_is_read_back() -> None:
+def test_issued_token_is_read_back() -> None:
     now = datetime.now(UTC)
     token, expires_at = issue_access_token(configured(jwt_expiration_minutes=15), 7, "a@b", SESSION, now)
     claims = read_access_token(configured(), token)
@@ -58,7 +58,7 @@ def test_what_is_issued_is_read_back() -> None:
     assert expires_at == now.replace(microsecond=0) + timedelta(minutes=15)
 
 
-def test_the_claims_are_the_platforms_and_ours() -> None:
+def test_token_has_the_claims_of_the_platform_and_ours() -> None:
     claims = good_claims()
     assert claims["sub"] == claims["username"] == claims["email"] == "a@b"
     assert claims["user_id"] == 7
@@ -68,43 +68,43 @@ def test_the_claims_are_the_platforms_and_ours() -> None:
     assert claims["jti"] != good_claims()["jti"]
 
 
-def test_an_expired_token_says_so() -> None:
+def test_expired_token_is_refused_with_the_reason() -> None:
     long_ago = datetime.now(UTC) - timedelta(hours=2)
     token, _ = issue_access_token(configured(), 7, "a@b", SESSION, long_ago)
     assert "has expired" in refusal(token)
 
 
-def test_a_token_of_a_server_whose_clock_is_ahead_is_good() -> None:
+def test_token_of_a_server_with_a_clock_ahead_is_accepted() -> None:
     token, _ = issue_access_token(configured(), 7, "a@b", SESSION, datetime.now(UTC) + timedelta(seconds=30))
     assert read_access_token(configured(), token).uid == 7
 
 
-def test_a_forged_signature_is_refused() -> None:
+def test_forged_signature_is_refused() -> None:
     assert "signature is invalid" in refusal(signed(good_claims(), key="another secret of sufficient length!"))
 
 
-def test_claims_exchanged_under_a_good_signature_are_refused() -> None:
+def test_altered_claims_are_refused() -> None:
     header, _, signature = signed(good_claims()).split(".")
     assert "signature is invalid" in refusal(f"{header}.{part(good_claims() | {'user_id': 1})}.{signature}")
 
 
 @pytest.mark.parametrize("none", ["none", "None", "NONE", ""])
 @pytest.mark.parametrize("signature", ["", "c2ln"])
-def test_an_unsigned_token_is_refused(none: str, signature: str) -> None:
+def test_unsigned_token_is_refused(none: str, signature: str) -> None:
     assert "not signed with HS256" in refusal(f"{part({'alg': none, 'typ': 'JWT'})}.{part(good_claims())}.{signature}")
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_the_right_secret_with_another_algorithm_is_refused(algorithm: str) -> None:
+def test_right_secret_with_another_algorithm_is_refused(algorithm: str) -> None:
     assert "not signed with HS256" in refusal(signed(good_claims(), algorithm))
 
 
-def test_an_asymmetric_signature_is_refused() -> None:
+def test_asymmetric_signature_is_refused() -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     assert "not signed with HS256" in refusal(signed(good_claims(), "RS256", key))
 
 
-def test_the_algorithm_of_the_settings_is_the_one_accepted() -> None:
+def test_only_the_algorithm_of_the_settings_is_accepted() -> None:
     settings = configured(jwt_algorithm="HS512")
     token, _ = issue_access_token(settings, 7, "a@b", SESSION, datetime.now(UTC))
     assert jwt.get_unverified_header(token)["alg"] == "HS512"
@@ -115,12 +115,12 @@ def test_the_algorithm_of_the_settings_is_the_one_accepted() -> None:
 @pytest.mark.parametrize(
     ("claim", "value"), [("iss", "else"), ("aud", "else"), ("aud", ["other", "else"]), ("iss", "")]
 )
-def test_a_token_by_or_for_another_system_is_refused(claim: str, value: object) -> None:
+def test_token_of_another_issuer_or_audience_is_refused(claim: str, value: object) -> None:
     assert "another system" in refusal(signed(good_claims() | {claim: value}))
 
 
 @pytest.mark.parametrize("claim", ["sub", "user_id", "iat", "exp", "jti", "sid", "iss", "aud"])
-def test_every_claim_we_rely_on_must_be_there(claim: str) -> None:
+def test_token_without_a_required_claim_is_refused(claim: str) -> None:
     claims = good_claims()
     del claims[claim]
     assert f"lacks the claim '{claim}'" in refusal(signed(claims))
@@ -157,11 +157,11 @@ def _raw(claims: Claims) -> str:
     ["", ".", "..", "a.b.c", "no token at all", "ü", "\ud800", "\0", "é.é.é", part([1]) + ".e30.e30", "x" * 5000],
     ids=lambda token: ascii(token[:12]),
 )
-def test_what_is_no_token_is_refused(token: str) -> None:
+def test_malformed_token_is_refused(token: str) -> None:
     refusal(token)
 
 
-def test_json_nested_without_end_is_refused_like_other_nonsense() -> None:
+def test_deeply_nested_token_is_refused() -> None:
     nested = base64.urlsafe_b64encode(b"[" * 2500).rstrip(b"=").decode()
     assert refusal(f"{nested}.e30.e30") == "The access token is malformed."
 
@@ -174,13 +174,13 @@ def test_json_nested_without_end_is_refused_like_other_nonsense() -> None:
         ({"jwt_secret_key": "x" * 63, "jwt_algorithm": "HS512"}, "63 bytes, too few for HS512"),
     ],
 )
-def test_an_insecure_secret_is_for_the_demo_only(values: Claims, sentence: str) -> None:
+def test_insecure_secret_is_accepted_in_the_demo_only(values: Claims, sentence: str) -> None:
     with pytest.raises(InsecureSecretError, match=sentence) as refused:
         refuse_insecure_secret(configured(**values))
     assert "openssl rand" in str(refused.value)
     refuse_insecure_secret(configured(**values, FULLON_DEMO=True))
 
 
-def test_a_long_secret_is_accepted() -> None:
+def test_long_secret_is_accepted() -> None:
     refuse_insecure_secret(configured())
     refuse_insecure_secret(configured(jwt_secret_key="x" * 32))

@@ -19,46 +19,46 @@ def code_at(moment: datetime, seed: str = SEED) -> str:
     return codes.generate(int(moment.timestamp())).decode()
 
 
-def test_a_code_known_from_other_software_is_accepted() -> None:
+def test_code_of_another_implementation_is_accepted() -> None:
     first_step = datetime.fromtimestamp(30, UTC)
     assert matching_step(SEED, "996554", first_step) == 1
 
 
 @pytest.mark.parametrize(("seconds", "step"), [(-30, STEP - 1), (0, STEP), (30, STEP + 1)])
-def test_a_clock_may_be_one_step_off(seconds: int, step: int) -> None:
+def test_code_is_accepted_one_step_early_or_late(seconds: int, step: int) -> None:
     assert matching_step(SEED, code_at(NOW + timedelta(seconds=seconds)), NOW) == step
 
 
 @pytest.mark.parametrize("seconds", [-60, 60, 3600])
-def test_and_no_further(seconds: int) -> None:
+def test_code_is_refused_two_steps_early_or_late(seconds: int) -> None:
     assert matching_step(SEED, code_at(NOW + timedelta(seconds=seconds)), NOW) is None
 
 
-def test_blanks_and_a_lower_case_seed_do_not_matter() -> None:
+def test_seed_ignores_blanks_and_case() -> None:
     code = code_at(NOW)
     assert matching_step(SEED.lower(), f" {code[:3]} {code[3:]} ", NOW) == STEP
 
 
 @pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "-12345", "\0" * 6, "\ud800"], ids=ascii)
-def test_what_is_no_code_never_matches(code: str) -> None:
+def test_malformed_code_never_matches(code: str) -> None:
     assert matching_step(SEED, code, NOW) is None
 
 
-def test_digits_of_other_scripts_are_no_code() -> None:
+def test_digits_of_other_scripts_never_match() -> None:
     arabic = code_at(NOW).translate({ord("0") + digit: 0x660 + digit for digit in range(10)})
     assert matching_step(SEED, arabic, NOW) is None
 
 
 @pytest.mark.parametrize("f2a", [None, "", "   ", "---", "--- "])
-def test_nobody_is_enrolled_without_a_seed(f2a: str | None) -> None:
+def test_account_without_a_seed_is_not_enrolled(f2a: str | None) -> None:
     assert not is_enrolled(f2a)
 
 
 @pytest.mark.parametrize("f2a", [SEED, "garbage", "========", "JBSWY3DPEHPK3PX"])
-def test_anything_else_is_enrolled(f2a: str) -> None:
+def test_account_with_any_other_seed_is_enrolled(f2a: str) -> None:
     assert is_enrolled(f2a)
 
 
 @pytest.mark.parametrize("f2a", ["garbage", "=" * 8, "=" * 16, "JBSWY3DPEHPK3PX", "0189" * 4])
-def test_no_code_fits_a_seed_that_is_none(f2a: str) -> None:
+def test_no_code_matches_an_invalid_seed(f2a: str) -> None:
     assert all(matching_step(f2a, f"{code:06}", NOW) is None for code in range(0, 1_000_000, 997))

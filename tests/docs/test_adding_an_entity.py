@@ -15,7 +15,7 @@ TABLE = "Alert"
 
 
 @pytest.mark.parametrize("block", all_blocks("python"), ids=lambda block: block.place)
-def test_what_the_code_imports_is_there(block: Block) -> None:
+def test_imports_of_the_example_exist(block: Block) -> None:
     for statement in ast.walk(ast.parse(block.text)):
         if isinstance(statement, ast.ImportFrom) and statement.module and NEW not in statement.module:
             names = [alias.name for alias in statement.names if alias.name not in {NEW, TABLE}]

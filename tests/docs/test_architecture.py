@@ -83,13 +83,13 @@ async def address(settings: Settings) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("title", LIMITS)
-def test_a_walk_names_existing_files_within_its_limit(title: str) -> None:
+def test_walk_names_existing_files_within_its_limit(title: str) -> None:
     files = walk(title)
     assert 0 < len(set(files)) == len(files) <= LIMITS[title]
     assert [file for file in files if not (PACKAGE / file).is_file()] == []
 
 
-async def test_a_query_passes_through_the_files_of_its_walk(address: str, sign_in: SignIn) -> None:
+async def test_query_passes_through_the_files_of_its_walk(address: str, sign_in: SignIn) -> None:
     async with httpx.AsyncClient(base_url=f"http://{address}", headers=bearer(await sign_in(2)), timeout=60) as client:
         await client.get("/health/live")  # the server has started
         with executed_files() as files:
@@ -98,7 +98,7 @@ async def test_a_query_passes_through_the_files_of_its_walk(address: str, sign_i
     assert set(walk("A query over HTTP")) - files == set()
 
 
-async def test_an_event_passes_through_the_files_of_its_walk(address: str, sign_in: SignIn, redis: Redis) -> None:
+async def test_event_passes_through_the_files_of_its_walk(address: str, sign_in: SignIn, redis: Redis) -> None:
     async with connect(f"ws://{address}/graphql", subprotocols=[PROTOCOL], proxy=None) as connection:
         socket = Socket(connection)
         await socket.sign_in({"authorization": await sign_in(2)})

@@ -39,7 +39,7 @@ def test_every_command_of_ours_exists_with_its_options(document: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["db repair", "serve --threads 4", "frobnicate"])
-def test_a_command_that_does_not_exist_would_be_noticed(words: str) -> None:
+def test_unknown_command_is_detected(words: str) -> None:
     assert unknown(words.split()) != []
 
 

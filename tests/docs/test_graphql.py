@@ -30,12 +30,12 @@ def test_every_operation_is_valid(block: Block, schema: Graph) -> None:
     assert block.note in {"", *LOGINS}
 
 
-def test_an_operation_that_is_not_valid_would_be_noticed(schema: Graph) -> None:
+def test_invalid_operation_is_detected(schema: Graph) -> None:
     [error] = validate(schema._schema, parse("{ me { password } }"))
     assert isinstance(error, GraphQLError)
 
 
-def test_every_entity_is_named_where_the_graph_is_explained() -> None:
+def test_graph_page_names_every_entity() -> None:
     named = set(spans(ROOT / "docs/graph.md"))
     assert {entity.__name__ for entity in ENTITIES} - named == set()
 

@@ -10,7 +10,7 @@ COPIED = [block for block in blocks(ROOT / "docs/clients.md") if block.language 
 
 
 @pytest.mark.parametrize("block", COPIED, ids=lambda block: block.place)
-def test_what_is_to_be_copied_is_a_file_that_the_tests_run(block: Block) -> None:
+def test_code_to_copy_is_a_tested_file(block: Block) -> None:
     assert block.text == (ROOT / block.note.removeprefix("in ")).read_text()
 
 
@@ -18,5 +18,5 @@ EXCERPTS = [block for block in blocks(ROOT / "docs/front-end.md") if block.langu
 
 
 @pytest.mark.parametrize("block", EXCERPTS, ids=lambda block: block.place)
-def test_excerpts_are_in_the_files_they_name(block: Block) -> None:
+def test_excerpts_equal_the_files_they_name(block: Block) -> None:
     assert block.text.strip() in (ROOT / block.note.removeprefix("from ")).read_text()

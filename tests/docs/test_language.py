@@ -65,7 +65,7 @@ def test_text_uses_plain_terms(path: Path) -> None:
     assert found == {}
 
 
-def test_an_avoided_word_would_be_noticed(tmp_path: Path) -> None:
+def test_avoided_word_is_detected(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text('"""Promise."""\n\nnobody = "somebody"  # whoever asks is told\n')
     assert [AVOIDED.findall(text) for _, text in prose(file)] == [[], ["whoever", "is told"]]

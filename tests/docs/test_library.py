@@ -56,7 +56,7 @@ def app_of(code: str) -> Any:
 
 
 @pytest.mark.parametrize(("code", "prefix"), [(MOUNTED, "/fullon"), (COMPOSED, "/trading")], ids=["mounted", "routers"])
-async def test_the_application_works_inside_of_another(code: str, prefix: str, sign_in: SignIn, redis: Redis) -> None:
+async def test_application_works_inside_another_one(code: str, prefix: str, sign_in: SignIn, redis: Redis) -> None:
     token = await sign_in(2)
     await tickers.write(redis, [Ticker("kraken", "BTC/USD", 1.0, 1.0)])
     async with serving(app_of(code)) as address:
@@ -79,20 +79,20 @@ async def test_the_application_works_inside_of_another(code: str, prefix: str, s
             assert "request_id" in str(await connection.recv())
 
 
-async def test_routers_appear_in_the_description_of_the_other_application() -> None:
+async def test_routers_are_in_the_openapi_of_the_including_application() -> None:
     paths = app_of(COMPOSED).openapi()["paths"]
     assert {"/trading/api/v1/orm/bots", "/trading/health/ready"} <= set(paths)
     assert not [path for path in paths if not path.startswith("/trading/")]
 
 
-async def test_a_mounted_application_describes_itself() -> None:
+async def test_mounted_application_has_its_own_openapi() -> None:
     async with serving(app_of(MOUNTED)) as address, httpx.AsyncClient(base_url=f"http://{address}/fullon") as client:
         assert "/fullon/openapi.json" in (await client.get("/docs")).text
         description = (await client.get("/openapi.json")).json()
         assert "/api/v1/orm/bots" in description["paths"]
 
 
-async def test_the_command_of_the_page_serves_the_graph() -> None:
+async def test_documented_command_serves_the_graph() -> None:
     [command] = re.findall(r"^\$ (uvicorn \S+)$", PAGE.read_text(), re.MULTILINE)
     options = ["--port", "0", "--log-level", "info"]
     process = await asyncio.create_subprocess_exec(

@@ -23,7 +23,7 @@ def anchor(heading: str) -> str:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     for link in _LINK.findall(prose(document)):
         if link.startswith("https://"):
             continue
@@ -34,12 +34,12 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_every_file_that_is_named_exists(document: Path) -> None:
+def test_every_named_file_exists(document: Path) -> None:
     named = {path for span in spans(document) for path in _PATH.findall(span) if NEW not in path}
     assert {path for path in named if not (ROOT / path).exists()} == set()
 
 
-def test_every_document_can_be_reached_from_the_front_page() -> None:
+def test_every_document_is_linked_from_the_front_page() -> None:
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
         document = waiting.pop()
@@ -50,7 +50,7 @@ def test_every_document_can_be_reached_from_the_front_page() -> None:
     assert set(DOCUMENTS) - reached == set()
 
 
-def test_the_front_page_shows_every_part_of_the_package() -> None:
+def test_front_page_lists_every_part_of_the_package() -> None:
     [tree] = [block.text for block in all_blocks("") if block.text.startswith("fullon_graphql/")]
     inside = re.findall(r"^  (?! )(\S+(?:  ?\S+)*)", tree, re.MULTILINE)
     shown = {name for line in inside for name in re.findall(r"\w+(?:/|\.py)", line)}

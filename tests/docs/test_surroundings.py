@@ -26,7 +26,7 @@ def test_env_example_lists_the_settings_of_the_code() -> None:
     assert (ROOT / ".env.example").read_text() == written, "A setting has changed: run `make env-example`."
 
 
-def test_tests_are_arranged_as_the_package_is() -> None:
+def test_tests_have_the_folders_of_the_package() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     strays = {
         str(folder)
@@ -36,14 +36,14 @@ def test_tests_are_arranged_as_the_package_is() -> None:
     assert strays == set()
 
 
-def test_tests_at_the_top_are_of_modules_at_the_top() -> None:
+def test_tests_at_the_top_cover_modules_at_the_top() -> None:
     names = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
     modules = {path.stem for path in (ROOT / "fullon_graphql").glob("*.py")}
     assert names - {"package"} - modules == set()
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name)
-def test_a_decision_has_number_date_and_status(decision: Path) -> None:
+def test_decision_has_number_date_and_status(decision: Path) -> None:
     head = _HEAD.match(decision.read_text())
     assert head, decision.read_text()[:200]
     assert int(head[1]) == int(decision.name[:4])
@@ -61,7 +61,7 @@ def test_metadata_names_the_license_and_the_supported_versions_of_python() -> No
     assert project["requires-python"] == f">={tested[0]}"
 
 
-def test_the_version_has_its_section_in_the_changelog() -> None:
+def test_version_has_a_section_in_the_changelog() -> None:
     sections = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert sections[:2] == ["Unreleased", project["version"]]

@@ -38,9 +38,7 @@ async def compose(library: str, **subgraphs: str) -> Any:
 
 @pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("composer", COMPOSERS)
-async def test_the_schema_composes_alone_and_with_a_subgraph_that_extends_it_by_key(
-    schema: Graph, composer: str
-) -> None:
+async def test_schema_composes_alone_and_with_a_subgraph_that_extends_it_by_key(schema: Graph, composer: str) -> None:
     for others in ({}, {"news": NEWS}):
         composed = await compose(composer, fullon=schema.as_str(), **others)
         assert composed["errors"] == []
@@ -49,7 +47,7 @@ async def test_the_schema_composes_alone_and_with_a_subgraph_that_extends_it_by_
 
 @pytest.mark.usefixtures("packages")
 @pytest.mark.parametrize("composer", COMPOSERS)
-async def test_a_key_that_an_entity_does_not_have_would_be_noticed(schema: Graph, composer: str) -> None:
+async def test_composition_with_a_missing_key_fails(schema: Graph, composer: str) -> None:
     by_name = NEWS.replace(
         'type Symbol @key(fields: "id") {\n  id: ID!', 'type Symbol @key(fields: "name") {\n  name: ID!'
     )
@@ -64,7 +62,7 @@ ASKED = """{
 
 
 @pytest.mark.usefixtures("packages", "platform")
-async def test_a_gateway_joins_news_to_instruments_in_both_directions(
+async def test_gateway_joins_news_to_instruments_in_both_directions(
     schema: Graph, server: Server, sign_in: SignIn
 ) -> None:
     bitcoin, gold = encode("Symbol", 1), encode("Symbol", 3)

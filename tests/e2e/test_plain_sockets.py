@@ -121,7 +121,7 @@ async def test_gateway_has_every_operation_and_the_documented_answers(server: Se
         assert len((await client.receive())["request_id"]) == 32
 
 
-async def test_tickers(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_ticker_operations_have_the_documented_answers(server: Server, sign_in: SignIn, redis: Redis) -> None:
     await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 10.5, volume=3, bid=0.5), Ticker("kraken", "A/B:C", 2, 1)])
     gold = {"symbol": "GOLD", "exchange": "kraken", "price": 1, "volume": 3, "bid": 0.5, "ask": None}
     gold |= {"timestamp": 10.5, "change_24h": None}
@@ -281,7 +281,9 @@ async def test_owner_receives_bot_status(server: Server, sign_in: SignIn, redis:
         assert {next(iter((await client.update())[1]["bots"])) for _ in range(5)} == {"1", "2", "3", "4", "5"}
 
 
-async def test_bars(server: Server, sign_in: SignIn, redis: Redis, ohlcv_database: Database) -> None:
+async def test_bar_operations_have_the_documented_answers(
+    server: Server, sign_in: SignIn, redis: Redis, ohlcv_database: Database
+) -> None:
     await redis.rpush(keys.ohlcv("BTC/USD", "1m"), "[1,2,3,4,5,6]", "[2,2,3,4,5,6]")
     await store(ohlcv_database, redis, range(3))
     named = {"symbol": "BTC/USD", "timeframe": "1m"}

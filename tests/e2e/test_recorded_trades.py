@@ -53,7 +53,7 @@ def milliseconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp() * 1000
 
 
-async def test_imported_trades_make_exactly_the_candles_of_the_exchange(
+async def test_imported_trades_give_the_candles_of_the_exchange(
     server: Server, sign_in: SignIn, environment: dict[str, str], trades: Path, candles: list[dict[str, float]]
 ) -> None:
     token = await sign_in(TRADER)
@@ -70,7 +70,7 @@ async def test_imported_trades_make_exactly_the_candles_of_the_exchange(
     assert (await server.ask(BARS, token, timeframe="M1", **WHOLE))["data"] == first
 
 
-async def test_a_window_holds_the_bars_that_start_in_it_and_longer_bars_are_made_of_them(
+async def test_window_has_the_bars_that_start_in_it_and_longer_bars_combine_them(
     server: Server, sign_in: SignIn, environment: dict[str, str], trades: Path, candles: list[dict[str, float]]
 ) -> None:
     token = await sign_in(TRADER)

@@ -61,7 +61,7 @@ async def prices_move(redis: Redis) -> None:
     await eventually(moved)
 
 
-async def test_a_service_runs_once_and_outlives_the_worker_that_ran_it(
+async def test_service_runs_once_and_survives_its_process(
     start_server: StartServer, sign_in: SignIn, redis: Redis
 ) -> None:
     admin = await sign_in(ADMIN)
@@ -93,7 +93,7 @@ async def test_a_service_runs_once_and_outlives_the_worker_that_ran_it(
             assert (await ask(other, STATE, admin))["state"] == "STOPPED"
 
 
-async def test_a_worker_that_ends_in_order_hands_its_services_over(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_ending_process_hands_over_its_services(start_server: StartServer, sign_in: SignIn) -> None:
     admin = await sign_in(ADMIN)
     async with start_server(MARKET_FEED=MARKET) as first:
         started = await ask(first, change("start"), admin)
@@ -104,7 +104,7 @@ async def test_a_worker_that_ends_in_order_hands_its_services_over(start_server:
             await eventually(lambda: serves(second, admin), TAKEOVER)
 
 
-async def test_a_service_without_a_market_says_why_it_failed(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_service_without_a_feed_reports_the_reason(start_server: StartServer, sign_in: SignIn) -> None:
     admin = await sign_in(ADMIN)
     async with start_server(MARKET_FEED="") as server:
         failed = await ask(server, change("start"), admin)
@@ -114,7 +114,7 @@ async def test_a_service_without_a_market_says_why_it_failed(start_server: Start
         assert (await ask(server, change("stop"), admin))["state"] == "STOPPED"
 
 
-async def test_service_control_is_tried_repeated_and_audited_like_every_change(
+async def test_service_control_has_dry_run_idempotency_and_audit(
     start_server: StartServer, sign_in: SignIn, database: Database
 ) -> None:
     admin = await sign_in(ADMIN)
@@ -143,7 +143,7 @@ def order(verb: str, more: str) -> str:
     return f"mutation {{ {verb}Service(name: TICKER, {more}) {{ state }} }}"
 
 
-async def test_blocked_worker_does_not_touch_its_services(
+async def test_blocked_worker_does_not_affect_services(
     start_server: StartServer, sign_in: SignIn, redis: Redis
 ) -> None:
     admin = await sign_in(ADMIN)

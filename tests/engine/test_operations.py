@@ -95,7 +95,7 @@ async def test_operations_of_one_document_have_plans_of_their_own(graph: GraphCl
         assert orjson.loads(response.body)["data"]["bot"]["name"] == expected
 
 
-async def test_a_refused_operation_is_not_executed(graph: GraphClient) -> None:
+async def test_refused_operation_is_not_executed(graph: GraphClient) -> None:
     operations = OperationExecutor(graph.graph.core)
     wrong = "query ($id: Int!) { bot(botId: $id) { name } }"
     for request in (

@@ -11,11 +11,11 @@ EXAMPLES = sorted(FOLDER.glob("*.py"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_says_how_to_run_it(example: Path) -> None:
+def test_docstring_of_an_example_has_the_command(example: Path) -> None:
     said = ast.get_docstring(ast.parse(example.read_text())) or ""
     assert f"    .venv/bin/python examples/{example.name}" in said
 
 
-def test_the_list_of_examples_names_each_of_them() -> None:
+def test_readme_lists_every_example() -> None:
     listed = re.findall(r"^\| \[(\S+)\]\((\S+)\) \| \S.* \|$", (FOLDER / "README.md").read_text(), re.MULTILINE)
     assert listed == [(example.name, example.name) for example in EXAMPLES]

@@ -24,7 +24,7 @@ NOON = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
         pytest.param(NOON.replace(tzinfo=None), id="naive, which is UTC"),
     ],
 )
-async def test_a_time_is_stored_as_naive_utc_and_read_as_aware_utc(database: Database, written: datetime) -> None:
+async def test_time_is_stored_as_naive_utc_and_read_as_aware_utc(database: Database, written: datetime) -> None:
     async with database.transaction() as connection:
         await connection.execute(insert(Order).values(ORDER | {"timestamp": written}))
 
@@ -35,7 +35,7 @@ async def test_a_time_is_stored_as_naive_utc_and_read_as_aware_utc(database: Dat
     assert read == (NOON,)
 
 
-async def test_the_database_fills_in_the_current_time_in_utc(database: Database) -> None:
+async def test_database_fills_in_the_current_time_in_utc(database: Database) -> None:
     async with database.transaction() as connection:
         now = (await connection.execute(text("SELECT now()"))).scalar_one()
         filled = (await connection.execute(insert(Order).values(ORDER).returning(Order.timestamp))).scalar_one()
@@ -43,7 +43,7 @@ async def test_the_database_fills_in_the_current_time_in_utc(database: Database)
     assert filled == now
 
 
-async def test_a_required_column_left_out_is_refused(database: Database) -> None:
+async def test_omitted_required_column_is_refused(database: Database) -> None:
     without_symbol = {name: value for name, value in ORDER.items() if name != "symbol"}
 
     with pytest.raises(IntegrityError, match="symbol"):
@@ -51,13 +51,13 @@ async def test_a_required_column_left_out_is_refused(database: Database) -> None
             await connection.execute(insert(Order).values(without_symbol))
 
 
-def test_every_attribute_is_named_as_its_column() -> None:
+def test_every_attribute_has_the_name_of_its_column() -> None:
     names = {(a.key, a.columns[0].name) for mapper in Base.registry.mappers for a in inspect(mapper).column_attrs}
 
     assert all(attribute == column for attribute, column in names)
 
 
-def test_a_keyless_table_is_mapped_without_giving_it_a_key() -> None:
+def test_tables_without_a_key_are_mapped_without_one() -> None:
     keyless = {table.name for table in Base.metadata.sorted_tables if not table.primary_key.columns}
 
     assert keyless == {

@@ -99,12 +99,12 @@ def examine_after(settings: Settings) -> Examine:
     return lambda *statements: asyncio.run(examined(statements))
 
 
-def test_a_database_of_our_own_making_is_healthy(migrated_database: str) -> None:
+def test_migrated_database_has_no_differences(migrated_database: str) -> None:
     assert inspect(migrated_database) == []
 
 
 @pytest.mark.parametrize(("statement", "severity", "where", "what"), PLANTED, ids=[planted[0] for planted in PLANTED])
-def test_a_planted_difference_is_found(
+def test_planted_difference_is_found(
     examine_after: Examine, statement: str, severity: Severity, where: str, what: str
 ) -> None:
     (found,) = (each for each in examine_after(statement) if each.where == where)
@@ -115,18 +115,18 @@ def test_a_planted_difference_is_found(
 
 
 @pytest.mark.parametrize("statements", VARIANTS)
-def test_what_does_the_same_under_another_name_is_no_difference(examine_after: Examine, statements: list[str]) -> None:
+def test_equivalent_constraint_is_no_difference(examine_after: Examine, statements: list[str]) -> None:
     assert examine_after(*statements) == []
 
 
 @pytest.mark.parametrize("index", ["(mail) WHERE active", "(lower(mail))", "(mail, name)", "(mail, lower(name))"])
-def test_a_key_that_promises_less_does_not_stand_in(examine_after: Examine, index: str) -> None:
+def test_weaker_unique_index_does_not_replace_a_key(examine_after: Examine, index: str) -> None:
     found = examine_after("ALTER TABLE users DROP CONSTRAINT unique_mail", f"CREATE UNIQUE INDEX ON users {index}")
 
     assert [each.what for each in found] == ["(mail) is not unique"]
 
 
-def test_another_fate_on_delete_is_found(examine_after: Examine) -> None:
+def test_different_on_delete_action_is_found(examine_after: Examine) -> None:
     found = examine_after(
         "ALTER TABLE bots DROP CONSTRAINT bots_uid_fkey",
         "ALTER TABLE bots ADD FOREIGN KEY (uid) REFERENCES users (uid) ON DELETE SET NULL",
@@ -137,13 +137,13 @@ def test_another_fate_on_delete_is_found(examine_after: Examine) -> None:
     ]
 
 
-def test_the_worst_comes_first(examine_after: Examine) -> None:
+def test_worst_difference_comes_first(examine_after: Examine) -> None:
     found = examine_after("ALTER TABLE bots ADD note text", "DROP INDEX uid_ex_id", "ALTER TABLE symbols DROP quote")
 
     assert [each.severity for each in found] == [BREAKS, DEGRADES, HARMLESS]
 
 
-def test_the_remedy_for_a_missing_column_works(examine_after: Examine) -> None:
+def test_remedy_for_a_missing_column_works(examine_after: Examine) -> None:
     loss = ("ALTER TABLE users DROP external_id", "ALTER TABLE bots DROP timestamp")
 
     remedies = [found.consequence.partition("fix it with ")[2] for found in examine_after(*loss)]
@@ -153,6 +153,6 @@ def test_the_remedy_for_a_missing_column_works(examine_after: Examine) -> None:
     assert left[0].what == "(external_id) is not unique"
 
 
-def test_a_database_nobody_has_prepared_lacks_everything_and_stays_untouched(empty_database: str) -> None:
+def test_empty_database_lacks_every_table_and_is_not_changed(empty_database: str) -> None:
     assert {found.what for found in inspect(empty_database)} == {"table is missing"}
     assert fetch(empty_database, "SELECT 1 FROM pg_tables WHERE schemaname IN ('public', 'fullon_graphql')") == []

@@ -32,13 +32,13 @@ FOREIGN = (
 FOREIGN_TABLES = ("users", "orders", "somebody_elses")
 
 
-def test_an_empty_database_gets_every_table_of_the_models(empty_database: str) -> None:
+def test_upgrade_creates_every_table_in_an_empty_database(empty_database: str) -> None:
     upgrade(empty_database)
 
     assert _tables(empty_database) == {*Base.metadata.tables, "fullon_graphql.alembic_version"}
 
 
-def test_the_migrations_build_what_the_models_say(migrated_database: str) -> None:
+def test_migrations_equal_the_models(migrated_database: str) -> None:
     async def differences() -> list[Any]:
         async with connect(migrated_database) as connection:
             return await connection.run_sync(_autogenerate)
@@ -46,11 +46,11 @@ def test_the_migrations_build_what_the_models_say(migrated_database: str) -> Non
     assert asyncio.run(differences()) == []
 
 
-def test_constraints_and_indexes_have_the_names_the_models_say(migrated_database: str) -> None:
+def test_constraints_and_indexes_have_the_names_of_the_models(migrated_database: str) -> None:
     assert asyncio.run(_reflected_names(migrated_database)) == _names(Base.metadata)
 
 
-def test_a_second_upgrade_changes_nothing(migrated_database: str) -> None:
+def test_second_upgrade_changes_nothing(migrated_database: str) -> None:
     before = _shape(migrated_database)
 
     upgrade(migrated_database)
@@ -58,7 +58,7 @@ def test_a_second_upgrade_changes_nothing(migrated_database: str) -> None:
     assert _shape(migrated_database) == before
 
 
-def test_a_foreign_database_keeps_its_tables_and_rows_as_they_are(empty_database: str) -> None:
+def test_upgrade_alters_no_existing_table_or_row(empty_database: str) -> None:
     execute(empty_database, *FOREIGN)
     shape, rows = _shape(empty_database), _rows(empty_database)
 
@@ -69,7 +69,7 @@ def test_a_foreign_database_keeps_its_tables_and_rows_as_they_are(empty_database
     assert _tables(empty_database) == {*Base.metadata.tables, "somebody_elses", "fullon_graphql.alembic_version"}
 
 
-def test_an_upgrade_that_fails_leaves_nothing_behind(empty_database: str) -> None:
+def test_failed_upgrade_leaves_nothing_behind(empty_database: str) -> None:
     execute(empty_database, "CREATE TABLE users (uid int)")  # without the key that other tables refer to
 
     with pytest.raises(DBAPIError, match="no unique constraint"):
@@ -78,7 +78,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(empty_database: str) -> Non
     assert _tables(empty_database) == {"users"}
 
 
-def test_two_processes_that_upgrade_at_once_do_not_collide(empty_database: str) -> None:
+def test_concurrent_upgrades_do_not_collide(empty_database: str) -> None:
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
 
         async def start_both_at_one_moment() -> None:
@@ -106,7 +106,7 @@ WAITING = """
 """
 
 
-def test_absent_databases_are_created_and_existing_ones_left_alone(settings: Settings) -> None:
+def test_only_absent_databases_are_created(settings: Settings) -> None:
     with absent_database(settings) as first, absent_database(settings) as second:
         names = [make_url(url).database for url in (first, second)]
 
@@ -115,7 +115,7 @@ def test_absent_databases_are_created_and_existing_ones_left_alone(settings: Set
         assert create_databases(first, second) == []
 
 
-def test_the_platforms_tables_go_to_public_whatever_the_role_searches_first(empty_database: str) -> None:
+def test_platform_tables_are_in_public_for_any_search_path(empty_database: str) -> None:
     name = make_url(empty_database).database
     execute(
         empty_database,

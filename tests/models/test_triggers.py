@@ -63,26 +63,26 @@ def url(settings: Settings) -> str:
     return settings.database_url
 
 
-def test_each_change_of_a_row_is_noted_with_its_owner(url: str) -> None:
+def test_every_change_of_a_row_is_recorded_with_its_owner(url: str) -> None:
     execute(url, ORDER.format(order_id=1), "UPDATE orders SET status = 'open'", "DELETE FROM orders")
 
     assert noted(url, "orders") == [(kind, {"order_id": 1}, 2, 7) for kind in ("CREATED", "UPDATED", "DELETED")]
 
 
-def test_every_row_of_one_statement_is_noted(url: str) -> None:
+def test_every_row_of_a_statement_is_recorded(url: str) -> None:
     execute(url, *(ORDER.format(order_id=number) for number in (1, 2, 3)), "UPDATE orders SET status = 'open'")
 
     assert sorted(key["order_id"] for kind, key, *_ in noted(url, "orders") if kind == "UPDATED") == [1, 2, 3]
 
 
-def test_trades_and_simulated_trades_are_noted(url: str) -> None:
+def test_trades_and_simulated_trades_are_recorded(url: str) -> None:
     execute(url, TRADE, DRY_TRADE)
 
     assert noted(url, "trades") == [("CREATED", {"trade_id": 1}, 2, None)]
     assert noted(url, "dry_trades") == [("CREATED", {"trade_id": 1}, 2, 7)]
 
 
-def test_a_line_of_a_log_belongs_to_whom_the_bot_belongs(url: str) -> None:
+def test_log_line_belongs_to_the_owner_of_the_bot(url: str) -> None:
     execute(url, USER.format(uid=2), BOT, LOG)
 
     [(kind, key, uid, bot_id)] = noted(url, "bot_log")
@@ -94,14 +94,14 @@ def test_a_line_of_a_log_belongs_to_whom_the_bot_belongs(url: str) -> None:
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM bots", "DELETE FROM users"])
-def test_what_goes_with_its_bot_still_tells_whose_it_was(url: str, statement: str) -> None:
+def test_log_line_deleted_with_its_bot_has_its_owner(url: str, statement: str) -> None:
     execute(url, USER.format(uid=2), BOT, LOG, statement)
 
     assert [(kind, uid) for kind, _, uid, _ in noted(url, "bot_log")] == [("CREATED", 2), ("DELETED", 2)]
 
 
 @pytest.mark.parametrize("change", ["uid = 3", "bot_id = 8", "order_id = 9"])
-def test_a_row_that_becomes_anothers_is_gone_for_the_one_and_new_for_the_other(url: str, change: str) -> None:
+def test_row_with_a_new_owner_or_key_is_deleted_and_created(url: str, change: str) -> None:
     execute(url, ORDER.format(order_id=1), f"UPDATE orders SET {change}")
 
     created, deleted, created_again = noted(url, "orders")
@@ -109,7 +109,7 @@ def test_a_row_that_becomes_anothers_is_gone_for_the_one_and_new_for_the_other(u
     assert deleted[1:] == created[1:] != created_again[1:]
 
 
-def test_what_is_rolled_back_was_never_noted(url: str) -> None:
+def test_change_that_is_rolled_back_is_not_recorded(url: str) -> None:
     execute(url, "BEGIN", ORDER.format(order_id=1), "ROLLBACK")
     execute(
         url, "BEGIN", "SAVEPOINT one", ORDER.format(order_id=2), "ROLLBACK TO one", ORDER.format(order_id=3), "COMMIT"
@@ -118,13 +118,13 @@ def test_what_is_rolled_back_was_never_noted(url: str) -> None:
     assert [key for _, key, *_ in noted(url, "orders")] == [{"order_id": 3}]
 
 
-def test_a_transaction_has_one_number_whatever_its_savepoints(url: str) -> None:
+def test_transaction_has_one_number_for_all_its_savepoints(url: str) -> None:
     execute(url, "BEGIN", ORDER.format(order_id=1), "SAVEPOINT one", ORDER.format(order_id=2), "COMMIT")
 
     assert len(fetch(url, "SELECT DISTINCT xid FROM fullon_graphql.changes")) == 1
 
 
-def test_a_row_change_does_not_notify(url: str) -> None:
+def test_row_change_does_not_notify(url: str) -> None:
     """`pg_notify` in a writer's transaction would serialise the commits of the whole server."""
     functions = fetch(
         url,
@@ -152,7 +152,7 @@ def writer(url: str) -> Iterator[str]:
     execute(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
-def test_who_writes_needs_no_right_to_the_feed(url: str, writer: str) -> None:
+def test_writer_needs_no_right_on_the_feed(url: str, writer: str) -> None:
     execute(
         url, f"SET ROLE {writer}", "SET search_path = ''", ORDER.replace("orders", "public.orders").format(order_id=1)
     )
@@ -161,14 +161,14 @@ def test_who_writes_needs_no_right_to_the_feed(url: str, writer: str) -> None:
 
 
 @pytest.mark.parametrize("statements", FORGERIES, ids=["by hand", "by a trigger"])
-def test_who_writes_cannot_forge_a_change(url: str, writer: str, statements: list[str]) -> None:
+def test_writer_cannot_forge_a_change(url: str, writer: str, statements: list[str]) -> None:
     execute(url, f"GRANT USAGE ON SCHEMA fullon_graphql TO {writer}")
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         execute(url, f"SET ROLE {writer}", *statements)
 
 
-def test_columns_that_are_missing_or_new_disturb_no_writer(migrated_database: str) -> None:
+def test_missing_or_additional_columns_break_no_writer(migrated_database: str) -> None:
     execute(
         migrated_database,
         "ALTER TABLE orders DROP uid, DROP bot_id, ADD anything text",
@@ -195,7 +195,9 @@ SESSION = "INSERT INTO fullon_graphql.sessions (uid, refresh_hash, expires_at) V
         ("DELETE FROM api_keys", ["2"]),
     ],
 )
-async def test_it_is_told_whose_credentials_have_changed(url: str, statement: str, told: list[str]) -> None:
+async def test_notification_names_the_account_whose_credentials_changed(
+    url: str, statement: str, told: list[str]
+) -> None:
     await asyncio.to_thread(execute, url, USER.format(uid=2), KEY)
     listener = await asyncpg.connect(url)
     heard: asyncio.Queue[str] = asyncio.Queue()
@@ -212,7 +214,7 @@ async def test_it_is_told_whose_credentials_have_changed(url: str, statement: st
     assert found[:-1] == told
 
 
-def test_a_new_password_ends_the_sessions_of_its_account_unless_we_do_so_ourselves(url: str) -> None:
+def test_password_changed_by_another_program_ends_the_sessions_of_its_account(url: str) -> None:
     execute(url, *(statement.format(uid=uid) for uid in (2, 3) for statement in (USER, SESSION)))
     ended = "SELECT uid FROM fullon_graphql.sessions WHERE reason = 'password changed'"
 
@@ -223,7 +225,7 @@ def test_a_new_password_ends_the_sessions_of_its_account_unless_we_do_so_ourselv
     assert [row["uid"] for row in fetch(url, ended)] == [2]
 
 
-def test_tables_that_were_there_before_get_a_trigger_only_where_it_is_asked_for(settings: Settings) -> None:
+def test_existing_tables_get_a_trigger_only_by_install_feed(settings: Settings) -> None:
     with absent_database(settings) as database:
         create_databases(database)
         execute(database, "CREATE TABLE orders (order_id serial PRIMARY KEY, uid int)")
@@ -239,7 +241,7 @@ def test_tables_that_were_there_before_get_a_trigger_only_where_it_is_asked_for(
 
 
 @pytest.mark.parametrize("loss", ["DROP TRIGGER {}", "ALTER TABLE trades DISABLE TRIGGER {}"])
-def test_a_trigger_that_is_gone_or_disabled_is_missed_and_mended(migrated_database: str, loss: str) -> None:
+def test_missing_or_disabled_trigger_is_reported_and_repaired(migrated_database: str, loss: str) -> None:
     loss = loss.format(triggers.TRIGGER) + (" ON trades" if loss.startswith("DROP") else "")
     execute(migrated_database, loss)
     assert unwatched(migrated_database) == ["trades"]
@@ -249,7 +251,7 @@ def test_a_trigger_that_is_gone_or_disabled_is_missed_and_mended(migrated_databa
     assert unwatched(migrated_database) == []
 
 
-def test_an_existing_trigger_keeps_recording_until_it_is_renewed(migrated_database: str) -> None:
+def test_outdated_trigger_records_until_it_is_renewed(migrated_database: str) -> None:
     url = migrated_database
     execute(
         url,
@@ -269,7 +271,7 @@ def test_an_existing_trigger_keeps_recording_until_it_is_renewed(migrated_databa
     assert install_feed(url) == []
 
 
-def test_rows_that_arrive_by_replication_are_recorded_on_request(migrated_database: str) -> None:
+def test_rows_from_replication_are_recorded_on_request(migrated_database: str) -> None:
     url = migrated_database
     as_applied = "SET session_replication_role = replica"  # how the worker of a subscription writes
     execute(url, USER.format(uid=2), SESSION.format(uid=2), as_applied, ORDER.format(order_id=1))

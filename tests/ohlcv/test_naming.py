@@ -27,7 +27,7 @@ def test_candles_have_one_table_per_timeframe() -> None:
     assert candles_view("GOLD") == "gold_candles1m_view"
 
 
-def test_an_exchange_is_a_lower_case_schema() -> None:
+def test_exchange_is_a_lower_case_schema() -> None:
     assert schema_name("Kraken") == "kraken"
 
 

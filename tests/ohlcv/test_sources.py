@@ -40,7 +40,7 @@ async def test_empty_source_is_skipped(ohlcv_database: Database, store: CandleSt
     assert await read_candles(store, "kraken", "GOLD", M1) == [flat(NOON, 3)]
 
 
-async def test_a_symbol_without_tables_is_not_found(ohlcv_database: Database, store: CandleStore) -> None:
+async def test_symbol_without_tables_is_not_found(ohlcv_database: Database, store: CandleStore) -> None:
     await put_candles(ohlcv_database, "GOLD", minutes(0))
     with pytest.raises(NotFound, match="'SILVER' on 'kraken'"):
         await read_candles(store, "kraken", "SILVER", M1)

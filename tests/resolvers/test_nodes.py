@@ -87,13 +87,13 @@ async def test_look_ups_by_id_require_authentication(graph: GraphClient) -> None
      opaque_ids.encode("Order"), opaque_ids.encode("Order", 1, 2), opaque_ids.encode("Order", "1"), opaque_ids.encode("Order", True),
      opaque_ids.encode("Order", 1.0), opaque_ids.encode("Order", 2**31), opaque_ids.encode("Order", None), opaque_ids.encode(["Order"], 1)],
 )  # fmt: skip
-async def test_an_invalid_id_is_null(graph: GraphClient, nonsense: str) -> None:
+async def test_invalid_id_is_null(graph: GraphClient, nonsense: str) -> None:
     trader = graph.as_(principal(TRADER))
     assert await trader.data(NODE, id=nonsense) == {"node": None}
     assert await trader.data(ENTITIES, of=[{"__typename": "Order", "id": nonsense}]) == {"_entities": [None]}
 
 
-async def test_an_id_of_another_type_is_null(graph: GraphClient) -> None:
+async def test_id_of_another_type_is_null(graph: GraphClient) -> None:
     of = [{"__typename": "Order", "id": node_id("Bot", 1)}, representation("Bot", 1)]
     data = await graph.as_(principal(TRADER)).data(ENTITIES, of=of)
     assert data["_entities"] == [None, {"__typename": "Bot", "botId": 1}]
@@ -107,12 +107,12 @@ async def test_an_id_of_another_type_is_null(graph: GraphClient) -> None:
      {"__typename": "Query"}, {"__typename": "Order", "info": 1},
      {"__typename": "Order", "cls": 1}, {"__typename": "Order", "self": 1}],
 )  # fmt: skip
-async def test_a_malformed_representation_is_bad_user_input(graph: GraphClient, of: Any) -> None:
+async def test_malformed_representation_is_bad_user_input(graph: GraphClient, of: Any) -> None:
     answer = await graph.as_(principal(TRADER)).ask(ENTITIES, of=[of])
     assert answer.codes == ["BAD_USER_INPUT"]
 
 
-async def test_a_malformed_representation_affects_only_its_own_entry(graph: GraphClient) -> None:
+async def test_malformed_representation_affects_only_its_own_entry(graph: GraphClient) -> None:
     of = [representation("Bot", 1), {"__typename": "Nobody", "id": "x"}, representation("Bot", 6)]
     answer = await graph.as_(principal(TRADER)).ask(ENTITIES, of=of)
     assert answer.data["_entities"] == [{"__typename": "Bot", "botId": 1}, None, None]

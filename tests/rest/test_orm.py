@@ -181,7 +181,7 @@ async def test_invalid_parameters_are_422(rest: Rest, route: str) -> None:
     assert await (await rest.as_(TRADER)).refused(f"orm/{route}") == (422, "BAD_USER_INPUT")
 
 
-async def test_a_list_of_any_length_costs_one_statement(rest: Rest, statements: Count) -> None:
+async def test_list_of_any_length_costs_one_statement(rest: Rest, statements: Count) -> None:
     trader = await rest.as_(TRADER)
     for limit in (1, 40):
         with statements() as seen:

@@ -30,14 +30,14 @@ def test_every_model_has_a_rule() -> None:
     assert RULES.keys() == {mapper.class_ for mapper in Base.registry.mappers}
 
 
-def test_a_parent_is_the_table_that_the_column_references() -> None:
+def test_parent_of_a_rule_is_the_table_that_its_column_references() -> None:
     for model, rule in RULES.items():
         if isinstance(rule, Through):
             [reference] = rule.column.property.columns[0].foreign_keys
             assert [reference.column] == list(inspect(rule.parent).primary_key), model
 
 
-def test_the_owner_in_the_change_feed_is_the_owner_of_the_rule() -> None:
+def test_owner_in_the_change_feed_equals_the_owner_of_the_rule() -> None:
     """The triggers store `uid`, or the owner of the bot in `bot_id`."""
     for model in WATCHED:
         match RULES[model]:

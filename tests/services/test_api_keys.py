@@ -26,7 +26,9 @@ async def last_used(database: Database) -> datetime | None:
     return moment
 
 
-async def test_a_hashed_key_is_its_owner(api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey) -> None:
+async def test_hashed_key_identifies_its_owner(
+    api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
+) -> None:
     key = generate_key()
     uid = await add_account()
     key_id = await add_api_key(uid, stored_form(key))
@@ -37,7 +39,7 @@ async def test_a_hashed_key_is_its_owner(api_keys: ApiKeys, add_account: AddAcco
     assert principal.scopes == {Scope.READ, Scope.WRITE}
 
 
-async def test_a_legacy_key_in_clear_is_its_owner(
+async def test_legacy_key_in_clear_text_identifies_its_owner(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
 ) -> None:
     uid = await add_account()
@@ -45,7 +47,7 @@ async def test_a_legacy_key_in_clear_is_its_owner(
     assert (await api_keys.identify_api_key(LEGACY)).uid == uid
 
 
-async def test_a_hash_read_from_the_table_opens_nothing(
+async def test_hash_from_the_table_is_refused(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
 ) -> None:
     hashed = stored_form(generate_key())
@@ -55,7 +57,7 @@ async def test_a_hash_read_from_the_table_opens_nothing(
 
 
 @pytest.mark.parametrize("key", ["", "short-key", "unknown-but-long-enough", LEGACY.lower(), LEGACY + " ", "nul\0" * 5])
-async def test_another_key_is_not_known(
+async def test_unknown_key_is_refused(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, key: str
 ) -> None:
     uid = await add_account()
@@ -66,7 +68,7 @@ async def test_another_key_is_not_known(
     assert not key or key not in refused.value.message
 
 
-async def test_a_key_that_is_switched_off_is_refused(
+async def test_deactivated_key_is_refused(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     await add_api_key(await add_account(), LEGACY, is_active=False)
@@ -75,7 +77,7 @@ async def test_a_key_that_is_switched_off_is_refused(
     assert await last_used(database) is None
 
 
-async def test_an_expired_key_is_refused(
+async def test_expired_key_is_refused(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     await add_api_key(await add_account(), LEGACY, expires_at=datetime.now(UTC) - timedelta(seconds=1))
@@ -84,7 +86,7 @@ async def test_an_expired_key_is_refused(
     assert await last_used(database) is None
 
 
-async def test_a_key_knows_when_it_will_expire_and_the_column_is_utc(
+async def test_expiry_of_a_key_is_read_as_utc(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     await add_api_key(await add_account(), LEGACY)
@@ -94,7 +96,7 @@ async def test_a_key_knows_when_it_will_expire_and_the_column_is_utc(
     assert principal.expires_at == datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-async def test_the_key_of_an_inactive_account_is_refused(
+async def test_key_of_an_inactive_account_is_refused(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     await add_api_key(await add_account(active=False), LEGACY)
@@ -104,7 +106,7 @@ async def test_the_key_of_an_inactive_account_is_refused(
 
 
 @pytest.mark.parametrize(("role", "scopes"), [("ADMIN", "read,write"), ("USER", "read,write,admin")])
-async def test_an_admin_key_takes_an_administrator_and_the_scope(
+async def test_admin_key_requires_the_role_and_the_scope(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, role: str, scopes: str
 ) -> None:
     await add_api_key(await add_account("boss@fullon", role="ADMIN"), "the-key-with-both", scopes="read,write,admin")
@@ -114,7 +116,7 @@ async def test_an_admin_key_takes_an_administrator_and_the_scope(
         administrator(await api_keys.identify_api_key(LEGACY))
 
 
-async def test_a_key_without_scopes_may_read_only(
+async def test_key_without_scopes_may_only_read(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
 ) -> None:
     await add_api_key(await add_account(role="ADMIN"), LEGACY, scopes="")
@@ -124,7 +126,7 @@ async def test_a_key_without_scopes_may_read_only(
         signed_in(principal, Scope.WRITE)
 
 
-async def test_a_use_is_noted_at_most_once_a_minute(
+async def test_last_use_is_stored_at_most_once_a_minute(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     await add_api_key(await add_account(), LEGACY)
@@ -136,7 +138,7 @@ async def test_a_use_is_noted_at_most_once_a_minute(
     assert await last_used(database) == noted
 
 
-async def test_a_use_is_noted_again_after_a_minute(
+async def test_last_use_is_stored_again_after_a_minute(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     earlier = datetime.now(UTC) - timedelta(seconds=61)
@@ -147,7 +149,7 @@ async def test_a_use_is_noted_again_after_a_minute(
     assert noted > earlier
 
 
-async def test_a_locked_row_does_not_hold_up_the_request(
+async def test_locked_row_does_not_delay_the_request(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
     """Were it to wait, the statement would wait for this very test and end in a timeout."""

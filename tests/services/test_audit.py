@@ -23,11 +23,11 @@ async def write(database: Database, count: int) -> None:
             await append(connection, event(number))
 
 
-async def test_an_empty_log_is_in_order(database: Database) -> None:
+async def test_empty_log_is_intact(database: Database) -> None:
     assert await verify(database) == Verdict(0, GENESIS)
 
 
-async def test_a_log_nobody_has_touched_is_in_order(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unaltered_log_is_intact(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "_PAGE", 2)
     await write(database, 5)
     verdict = await verify(database)
@@ -49,14 +49,14 @@ async def test_a_log_nobody_has_touched_is_in_order(database: Database, monkeypa
          " FROM fullon_graphql.audit_log a WHERE seq = 1", 0),
     ],
 )  # fmt: skip
-async def test_the_first_row_that_was_tampered_with_is_named(database: Database, tampering: str, broken: int) -> None:
+async def test_verify_names_the_first_altered_row(database: Database, tampering: str, broken: int) -> None:
     await write(database, 4)
     async with database.transaction() as connection:
         await connection.execute(text(tampering))
     assert (await verify(database)).broken == broken
 
 
-async def test_writers_at_the_same_time_make_one_chain(database: Database) -> None:
+async def test_concurrent_writers_make_one_chain(database: Database) -> None:
     await asyncio.gather(*(write(database, 5) for _ in range(4)))
     verdict = await verify(database)
     assert (verdict.rows, verdict.broken) == (20, None)

@@ -18,16 +18,16 @@ WAYS = {
 
 
 @pytest.mark.parametrize("now", STATUSES)
-def test_from_each_status_there_are_these_ways_and_no_other(now: str) -> None:
+def test_status_has_these_transitions_and_no_others(now: str) -> None:
     assert [then for then in STATUSES if _possible(now, then)] == WAYS[now]
 
 
 @pytest.mark.parametrize("now", ["FILLED", " Filled", "Cancelled", "CANCELED"])
-def test_the_platforms_spellings_are_understood(now: str) -> None:
+def test_every_spelling_of_a_final_status_is_final(now: str) -> None:
     assert not _possible(now, "open")
 
 
-def test_a_status_of_the_platforms_own_leads_anywhere() -> None:
+def test_unknown_status_may_change_to_any_status() -> None:
     assert all(_possible("waiting for funds", then) for then in STATUSES)
 
 

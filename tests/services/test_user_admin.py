@@ -22,16 +22,14 @@ from fullon_graphql.services.user_admin import (
 from tests.services.conftest import AddAccount
 
 
-async def test_a_new_account_can_sign_in(sessions: Sessions, database: Database) -> None:
+async def test_new_account_can_sign_in(sessions: Sessions, database: Database) -> None:
     uid = await create_account(database, "new@fullon", "secret", role=Role.ADMIN, name="Ada", lastname="L")
     assert (await sessions.login("new@fullon", "secret")).uid == uid
     row = await database.row(select(User.role, User.name, User.lastname, User.f2a, User.active, User.phone))
     assert row == ("ADMIN", "Ada", "L", "---", True, "")
 
 
-async def test_a_mail_has_one_account_and_the_error_carries_no_hash(
-    database: Database, add_account: AddAccount
-) -> None:
+async def test_duplicate_mail_is_conflict_without_the_hash(database: Database, add_account: AddAccount) -> None:
     await add_account()
     with pytest.raises(Conflict, match="trader@fullon exists already") as refused:
         await create_account(database, "trader@fullon", "secret")
@@ -39,13 +37,13 @@ async def test_a_mail_has_one_account_and_the_error_carries_no_hash(
 
 
 @pytest.mark.parametrize("mail", ["", "nobody", " a@b", "a@b ", "a@b\n", "a@b@c", "a\0@b", "m" * 79 + "@b"], ids=ascii)
-async def test_a_mail_that_nobody_could_sign_in_with_is_refused(database: Database, mail: str) -> None:
+async def test_invalid_mail_is_refused(database: Database, mail: str) -> None:
     with pytest.raises(BadUserInput) as refused:
         await create_account(database, mail, "secret")
     assert refused.value.field == "mail"
 
 
-async def test_names_and_passwords_that_cannot_be_stored_are_refused(database: Database) -> None:
+async def test_name_or_password_that_cannot_be_stored_is_refused(database: Database) -> None:
     with pytest.raises(BadUserInput, match="name"):
         await create_account(database, "a@b", "secret", name="n" * 51)
     with pytest.raises(BadUserInput, match="password"):
@@ -53,7 +51,7 @@ async def test_names_and_passwords_that_cannot_be_stored_are_refused(database: D
     assert await all_accounts(database) == []
 
 
-async def test_a_new_password_ends_every_session_of_the_account_and_no_other(
+async def test_new_password_ends_every_session_of_its_account_only(
     sessions: Sessions, database: Database, add_account: AddAccount, redis: Redis
 ) -> None:
     await add_account()
@@ -70,7 +68,7 @@ async def test_a_new_password_ends_every_session_of_the_account_and_no_other(
     assert await sessions.login("trader@fullon", "changed")
 
 
-async def test_a_password_needs_an_account(database: Database, redis: Redis) -> None:
+async def test_set_password_requires_an_account(database: Database, redis: Redis) -> None:
     with pytest.raises(NotFound, match="nobody@fullon"):
         await set_password(database, redis, "nobody@fullon", "secret")
 
@@ -88,7 +86,7 @@ async def test_accounts_are_listed_and_found_without_secrets(database: Database,
             await active_account(database, mail)
 
 
-def test_who_is_an_administrator() -> None:
+def test_administrator_has_the_role_or_the_configured_mail() -> None:
     settings = Settings(admin_mail="boss@fullon")
     assert is_administrator(settings, "a@b", "ADMIN")
     assert is_administrator(settings, "boss@fullon", "USER")

@@ -61,7 +61,7 @@ async def test_assets_are_packed_for_browsers_that_unpack(folder: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["/assets/", "/assets/none.js", "/assets/../desk.html", "/assets/%2e%2e/desk.html", "/assets/.hidden"]
 )
-async def test_what_is_no_asset_is_not_found(folder: Path, path: str) -> None:
+async def test_other_paths_are_not_found(folder: Path, path: str) -> None:
     (folder / "assets" / ".hidden").write_text("hidden")
     sent: list[dict[str, object]] = []
 

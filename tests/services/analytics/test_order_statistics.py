@@ -33,7 +33,7 @@ async def orders(database: Database) -> Database:
     return database
 
 
-async def test_statuses_count_in_any_case_and_spelling(orders: Database) -> None:
+async def test_statuses_are_counted_in_any_case_and_spelling(orders: Database) -> None:
     """Filled 2, canceled 2 and rejected 1 have ended; what the platform has made up has not."""
     assert await order_statistics.of_orders(orders, ME, Scope()) == OrderStatistics(
         total_orders=9, open_orders=4, filled_orders=2, canceled_orders=2, rejected_orders=1, buys=4, sells=5,
@@ -45,7 +45,7 @@ async def test_statuses_count_in_any_case_and_spelling(orders: Database) -> None
     )  # fmt: skip
 
 
-async def test_a_scope_narrows_orders(orders: Database) -> None:
+async def test_scope_limits_the_orders(orders: Database) -> None:
     async def count(scope: Scope) -> int:
         return (await order_statistics.of_orders(orders, ME, scope)).total_orders
 
@@ -54,12 +54,12 @@ async def test_a_scope_narrows_orders(orders: Database) -> None:
     assert (await count(Scope(symbol="none")), await count(Scope(ex_id=20)), await count(Scope(uid=OTHER))) == (0, 9, 0)
 
 
-async def test_without_orders_there_is_no_fill_rate(database: Database) -> None:
+async def test_fill_rate_without_orders_is_null(database: Database) -> None:
     found = await order_statistics.of_orders(database, ME, Scope())
     assert (found.total_orders, found.fill_rate, found.by_status) == (0, None, [])
 
 
-async def test_nobody_counts_what_belongs_to_others_but_an_administrator(orders: Database) -> None:
+async def test_only_administrators_count_rows_of_other_users(orders: Database) -> None:
     await add(orders, User, person(TRADER), person(OTHER))
     await fill(orders, live(0), live(1, uid=OTHER), dry(0), dry(1, uid=OTHER), dry(1, uid=OTHER))
     await add(

@@ -34,7 +34,7 @@ async def of_trades(database: Database, redis: Redis, scope: Scope = ALL, capita
     return await performance.of_trades(database, redis, ME, scope, "USD", capital)
 
 
-async def test_a_small_book_has_the_figures_that_are_computed_by_hand(database: Database, redis: Redis) -> None:
+async def test_performance_equals_figures_computed_by_hand(database: Database, redis: Redis) -> None:
     """Results 100, -40 | nothing | -80, 60 | 0 on four days; openings count nowhere.
 
     Days: 60, 0, -20, 0. Mean 10; squares of the deviations 2500 + 100 + 900 + 100, over 3 days: 1200.
@@ -54,7 +54,7 @@ async def test_a_small_book_has_the_figures_that_are_computed_by_hand(database: 
     assert (await of_trades(database, redis)).max_drawdown_fraction is None
 
 
-async def test_value_at_risk_lies_between_the_worst_days(database: Database, redis: Redis) -> None:
+async def test_value_at_risk_is_interpolated_between_the_worst_days(database: Database, redis: Redis) -> None:
     """Of 20 days with 0, -10 … -190 the quantile is 0.05 * 19 = 0.95 of the way from the worst day to the next.
 
     Of 21 days it is the second worst.
@@ -69,7 +69,7 @@ async def test_value_at_risk_lies_between_the_worst_days(database: Database, red
     assert (await of_trades(database, redis)).value_at_risk is None
 
 
-async def test_an_empty_book_has_no_figures(database: Database, redis: Redis) -> None:
+async def test_performance_without_trades_is_null(database: Database, redis: Redis) -> None:
     await fill(database, live(0))
     found = await of_trades(database, redis, capital=5)
     assert found == Performance(
@@ -80,7 +80,7 @@ async def test_an_empty_book_has_no_figures(database: Database, redis: Redis) ->
     )  # fmt: skip
 
 
-async def test_what_cannot_be_said_is_null(database: Database, redis: Redis) -> None:
+async def test_undefined_figures_are_null(database: Database, redis: Redis) -> None:
     await fill(database, live(0, 5.0))
     one_day = await of_trades(database, redis)
     assert (one_day.sharpe_ratio, one_day.max_drawdown, one_day.recovery_factor) == (None, 0, None)
@@ -93,7 +93,7 @@ async def test_what_cannot_be_said_is_null(database: Database, redis: Redis) -> 
     assert (await of_trades(database, redis)).risk_score == 100
 
 
-async def test_money_is_null_as_a_whole_where_a_price_is_missing(database: Database, redis: Redis) -> None:
+async def test_all_money_is_null_if_a_price_is_missing(database: Database, redis: Redis) -> None:
     await fill(database, live(0, 8.0), live(1, -4.0, symbol="BTC/USDT"), live(2, symbol="ETH/EUR"))
     found = await of_trades(database, redis, capital=5)
     assert found.unpriced == ["USDT"]  # what has not closed needs no price
@@ -102,7 +102,7 @@ async def test_money_is_null_as_a_whole_where_a_price_is_missing(database: Datab
     assert (found.value_at_risk, found.risk_score, found.profit_factor, found.best_day) == (None,) * 4
 
 
-async def test_nobody_counts_what_belongs_to_others_but_an_administrator(database: Database, redis: Redis) -> None:
+async def test_only_administrators_count_rows_of_other_users(database: Database, redis: Redis) -> None:
     await fill(database, live(0, -8.0), live(0, -500.0, uid=OTHER))
     falls = [
         (await performance.of_trades(database, redis, caller, scope, "USD")).max_drawdown
@@ -114,12 +114,14 @@ async def test_nobody_counts_what_belongs_to_others_but_an_administrator(databas
 
 
 @pytest.mark.parametrize("capital", [0.0, -1.0, math.inf, math.nan])
-async def test_a_capital_that_is_none_is_refused(database: Database, redis: Redis, capital: float) -> None:
+async def test_invalid_capital_is_bad_user_input(database: Database, redis: Redis, capital: float) -> None:
     with pytest.raises(BadUserInput, match="capital"):
         await of_trades(database, redis, capital=capital)
 
 
-async def test_the_cost_does_not_grow_with_the_book(database: Database, redis: Redis, statements: Count) -> None:
+async def test_number_of_statements_does_not_depend_on_the_number_of_trades(
+    database: Database, redis: Redis, statements: Count
+) -> None:
     for size in (1, 40):
         await fill(database, *(live(day, 1.0) for day in range(size)))
         with statements() as asked:
@@ -138,7 +140,7 @@ TRADES = st.lists(st.tuples(st.integers(0, 60 * 24), st.none() | RESULTS), max_s
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(trades=TRADES, kind=st.sampled_from(TradeKind), capital=st.sampled_from([None, 100.0]))
-async def test_sql_computes_what_plain_python_does(
+async def test_sql_and_plain_python_compute_the_same_figures(
     database: Database, redis: Redis, trades: list[tuple[int, float | None]], kind: TradeKind, capital: float | None
 ) -> None:
     row = live if kind is TradeKind.LIVE else dry

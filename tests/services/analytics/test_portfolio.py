@@ -39,7 +39,7 @@ async def market(platform: Database, redis: Redis) -> Database:
     return platform
 
 
-async def test_a_portfolio_is_worth_what_tickers_say(market: Database, redis: Redis) -> None:
+async def test_portfolio_is_valued_by_tickers(market: Database, redis: Redis) -> None:
     """600 dollars, 0.3 BTC on two accounts worth 300, 1 ETH worth 100: weights 0.6, 0.3 and 0.1."""
     await accounts.write(redis, holds(20, USD=600, BTC=0.1, DUST=0) | holds(21, BTC=0.2, ETH=1), {})
     found = await portfolio.of_accounts(market, redis, ME, "USD")
@@ -54,7 +54,7 @@ async def test_a_portfolio_is_worth_what_tickers_say(market: Database, redis: Re
     assert (in_bitcoin.total_value, in_bitcoin.accounts) == pytest.approx((0.3, 1))
 
 
-async def test_one_asset_without_a_price_is_named_and_the_total_unknown(market: Database, redis: Redis) -> None:
+async def test_asset_without_a_price_is_listed_and_the_total_is_null(market: Database, redis: Redis) -> None:
     await accounts.write(redis, holds(20, USD=600, XYZ=5), {})
     found = await portfolio.of_accounts(market, redis, ME, "USD")
     assert (found.total_value, found.priced_value, found.unpriced) == (None, 600, ["XYZ"])
@@ -63,20 +63,20 @@ async def test_one_asset_without_a_price_is_named_and_the_total_unknown(market: 
     assert found.accounts_without_balance == [21]
 
 
-async def test_where_nothing_is_known_nothing_is_said(market: Database, redis: Redis) -> None:
+async def test_portfolio_without_balances_has_null_figures(market: Database, redis: Redis) -> None:
     found = await portfolio.of_accounts(market, redis, ME, "USD")
     assert (found.accounts, found.total_value, found.total_assets, found.diversification_score) == (2, None, 0, None)
     await accounts.write(redis, holds(20, USD=0), {})
     assert (await portfolio.of_accounts(market, redis, ME, "USD")).total_value == 0
 
 
-async def test_debts_have_no_diversification(market: Database, redis: Redis) -> None:
+async def test_diversification_with_a_debt_is_null(market: Database, redis: Redis) -> None:
     await accounts.write(redis, holds(20, USD=-100, BTC=0.3), {})
     found = await portfolio.of_accounts(market, redis, ME, "USD")
     assert (found.total_value, found.diversification_score) == pytest.approx((200, None))
 
 
-async def test_sandboxes_and_closed_accounts_hold_no_money(market: Database, redis: Redis) -> None:
+async def test_sandboxes_and_inactive_accounts_are_left_out(market: Database, redis: Redis) -> None:
     await add(
         market, models.Exchange,
         {"ex_id": 22, "uid": TRADER, "cat_ex_id": 1, "name": "sandbox", "test": True, "active": True},
@@ -86,7 +86,7 @@ async def test_sandboxes_and_closed_accounts_hold_no_money(market: Database, red
     assert (await portfolio.of_accounts(market, redis, ME, "USD")).total_value == 1
 
 
-async def test_nobody_sees_what_others_hold_but_an_administrator(market: Database, redis: Redis) -> None:
+async def test_only_administrators_see_portfolios_of_other_users(market: Database, redis: Redis) -> None:
     await accounts.write(redis, holds(20, USD=1) | holds(30, USD=100), {})
 
     async def worth(caller: object, uid: int | None = None, ex_id: int | None = None) -> float | None:
@@ -99,7 +99,7 @@ async def test_nobody_sees_what_others_hold_but_an_administrator(market: Databas
         await worth(Anonymous())
 
 
-async def test_a_summary_puts_balances_open_positions_and_the_day_together(market: Database, redis: Redis) -> None:
+async def test_summary_combines_balances_positions_and_results_of_the_day(market: Database, redis: Redis) -> None:
     """600 + 0.4 * 1000 in balances; a short of 2 at 1020 that stands at 1010 has won 20; 5 - 1 were won today."""
     await accounts.write(
         redis,
@@ -115,7 +115,7 @@ async def test_a_summary_puts_balances_open_positions_and_the_day_together(marke
     assert (found.unpriced, found.prices_as_of) == ([], datetime.fromtimestamp(50, UTC))
 
 
-async def test_a_summary_names_what_it_cannot_price(market: Database, redis: Redis) -> None:
+async def test_summary_lists_currencies_without_a_price(market: Database, redis: Redis) -> None:
     await accounts.write(redis, holds(20, USD=600, XYZ=1), {21: [Position(21, "NEW/USD:USD", 1, 5, 5)]})
     await fill(market, live(0, 5.0, symbol="GOLD", time=datetime.now(UTC)))
     found = await user_summary.of_person(market, redis, ME, TRADER, "USD")
@@ -123,7 +123,7 @@ async def test_a_summary_names_what_it_cannot_price(market: Database, redis: Red
     assert found.unpriced == ["GOLD", "NEW/USD:USD", "XYZ"]
 
 
-async def test_a_summary_of_somebody_else_is_not_found(market: Database, redis: Redis) -> None:
+async def test_summary_of_another_user_is_not_found(market: Database, redis: Redis) -> None:
     await accounts.write(redis, holds(30, USD=100), {})
     for uid in (OTHER, 99):
         with pytest.raises(NotFound, match=f"^No User with key {uid}.$"):
@@ -132,7 +132,7 @@ async def test_a_summary_of_somebody_else_is_not_found(market: Database, redis: 
     assert (await user_summary.of_person(market, redis, BOSS, ADMIN, "USD")).total_value is None
 
 
-async def test_many_summaries_cost_as_much_as_one(
+async def test_many_summaries_take_the_statements_of_one(
     market: Database, redis: Redis, statements: Count, redis_calls: Count
 ) -> None:
     await accounts.write(redis, holds(20, USD=1) | holds(30, USD=100), {})

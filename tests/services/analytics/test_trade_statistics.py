@@ -45,7 +45,7 @@ async def overall(
     return await trade_statistics.overall(database, redis, caller, scope, currency)
 
 
-async def test_a_small_book_has_the_figures_that_are_computed_by_hand(database: Database, redis: Redis) -> None:
+async def test_statistics_equal_figures_computed_by_hand(database: Database, redis: Redis) -> None:
     await fill(database, *BOOK)
     found = await overall(database, redis)
     assert found == TradeStatistics(
@@ -76,18 +76,18 @@ async def test_a_small_book_has_the_figures_that_are_computed_by_hand(database: 
     )
 
 
-async def test_an_empty_book_has_sums_of_nothing_and_no_ratios(database: Database, redis: Redis) -> None:
+async def test_statistics_without_trades_are_zero_or_null(database: Database, redis: Redis) -> None:
     await fill(database)
     assert await overall(database, redis) == TradeStatistics(TradeKind.LIVE, "USD")
 
 
-async def test_no_profit_factor_without_a_loss(database: Database, redis: Redis) -> None:
+async def test_profit_factor_without_a_loss_is_null(database: Database, redis: Redis) -> None:
     await fill(database, live(0, 5.0), live(1, 0.0))
     found = await overall(database, redis)
     assert (found.profit_factor, found.gross_loss, found.average_loss, found.win_rate) == (None, 0.0, None, 0.5)
 
 
-async def test_simulated_trades_close_where_they_say_so(database: Database, redis: Redis) -> None:
+async def test_simulated_trades_close_if_marked_as_closing(database: Database, redis: Redis) -> None:
     await fill(
         database, live(0, 1000.0), dry(0), dry(1, 30.0), dry(1, -7.0, closingtrade=False), dry(2, None, closingtrade=True)
     )  # fmt: skip
@@ -109,7 +109,7 @@ async def test_simulated_trades_close_where_they_say_so(database: Database, redi
     ],
     ids=str,
 )
-async def test_a_scope_narrows(database: Database, redis: Redis, scope: Scope, profit: float) -> None:
+async def test_scope_limits_the_trades(database: Database, redis: Redis, scope: Scope, profit: float) -> None:
     """The start belongs to a period, the end does not."""
     await fill(
         database, live(0, 8.0, ex_id=21), live(1, 20.0), live(2.5, 40.0, symbol="ETH/USD"), live(0, 500.0, uid=OTHER)
@@ -117,24 +117,24 @@ async def test_a_scope_narrows(database: Database, redis: Redis, scope: Scope, p
     assert (await overall(database, redis, scope)).net_profit == profit
 
 
-async def test_days_count_back_from_now(database: Database, redis: Redis) -> None:
+async def test_days_are_counted_back_from_now(database: Database, redis: Redis) -> None:
     await fill(database, live(0, 8.0))
     assert (await overall(database, redis, Scope(period=Period(days=36_500)))).closed_trades == 1
     assert (await overall(database, redis, Scope(period=Period(end=DAY_ONE, days=36_500)))).closed_trades == 0
 
 
 @pytest.mark.parametrize("period", [Period(days=0), Period(days=36_501), Period(start=DAY_ONE, days=1)], ids=str)
-async def test_a_period_that_cannot_be_is_refused(database: Database, redis: Redis, period: Period) -> None:
+async def test_invalid_period_is_bad_user_input(database: Database, redis: Redis, period: Period) -> None:
     with pytest.raises(BadUserInput, match="days"):
         await overall(database, redis, Scope(period=period))
 
 
-async def test_a_symbol_that_cannot_be_is_refused(database: Database, redis: Redis) -> None:
+async def test_invalid_symbol_is_bad_user_input(database: Database, redis: Redis) -> None:
     with pytest.raises(BadUserInput, match="NUL"):
         await overall(database, redis, Scope(symbol="BTC\0"))
 
 
-async def test_nobody_counts_what_belongs_to_others_but_an_administrator(database: Database, redis: Redis) -> None:
+async def test_only_administrators_count_rows_of_other_users(database: Database, redis: Redis) -> None:
     await fill(database, live(0, 8.0), live(0, 500.0, uid=OTHER), dry(0, 1.0), dry(0, 70.0, uid=OTHER))
 
     async def profit(caller: Caller, scope: Scope) -> float | None:
@@ -147,7 +147,7 @@ async def test_nobody_counts_what_belongs_to_others_but_an_administrator(databas
         await profit(Anonymous(), Scope())
 
 
-async def test_money_is_converted_directly_or_by_way_of_one_other_currency(catalogue: Database, redis: Redis) -> None:
+async def test_money_is_converted_directly_or_through_one_other_currency(catalogue: Database, redis: Redis) -> None:
     """A USDT is worth 50 000 / 40 000 dollars, by way of BTC; an ETH 2 000, directly."""
     await tickers.write(
         redis,
@@ -166,7 +166,7 @@ async def test_money_is_converted_directly_or_by_way_of_one_other_currency(catal
     assert (await overall(catalogue, redis, currency="USDT")).unpriced == ["ETH"]  # two other currencies away
 
 
-async def test_money_is_null_as_a_whole_where_a_price_is_missing(catalogue: Database, redis: Redis) -> None:
+async def test_all_money_is_null_if_a_price_is_missing(catalogue: Database, redis: Redis) -> None:
     await tickers.write(redis, [Ticker("kraken", "BTC/USDT:USDT", 1.0, 1)])  # a derivative prices no currency
     await fill(catalogue, live(0, 8.0), live(1, -4.0, symbol="BTC/USDT"), live(2, 3.0, symbol="GOLD"))
     found = await overall(catalogue, redis)
@@ -177,7 +177,7 @@ async def test_money_is_null_as_a_whole_where_a_price_is_missing(catalogue: Data
     assert (await overall(catalogue, redis, Scope(symbol="BTC/USD"))).net_profit == 8
 
 
-async def test_each_symbol_has_its_own_statistics(catalogue: Database, redis: Redis) -> None:
+async def test_statistics_are_grouped_by_symbol(catalogue: Database, redis: Redis) -> None:
     await fill(catalogue, *BOOK, live(0, 1.0, symbol="BTC/USDT"))
     found = await trade_statistics.by_symbol(catalogue, redis, ME, Scope(), "USD")
     figures = [(one.symbol, one.statistics.total_trades, one.statistics.net_profit) for one in found]
@@ -189,7 +189,7 @@ def placed(bot_id: int, ex_order_id: str | None, **values: Any) -> dict[str, Any
     return order(order_id, bot_id, TRADER, ex_order_id=ex_order_id, **values)
 
 
-async def test_a_live_trade_is_the_bots_whose_order_led_to_it(database: Database, redis: Redis) -> None:
+async def test_live_trade_belongs_to_the_bot_of_its_order(database: Database, redis: Redis) -> None:
     await add(
         database, models.Order, placed(1, "A", order_id=1), placed(2, "B", order_id=2), placed(2, None, order_id=3),
         placed(1, "A", order_id=4),  # the same again: its trades count once
@@ -214,7 +214,7 @@ async def test_a_live_trade_is_the_bots_whose_order_led_to_it(database: Database
     assert (await overall(database, redis, Scope(TradeKind.DRY, bot_ids=(2,)))).net_profit == 6
 
 
-async def test_the_cost_does_not_grow_with_the_book(
+async def test_number_of_statements_does_not_depend_on_the_number_of_trades(
     catalogue: Database, redis: Redis, statements: Count, redis_calls: Count
 ) -> None:
     for rows in (BOOK[:2], BOOK):

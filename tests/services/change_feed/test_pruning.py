@@ -50,7 +50,7 @@ async def after(database: Database, redis: Redis, xid: int) -> int:
         return (await anext(batches))[0].position.xid
 
 
-async def test_what_is_older_than_the_retention_is_forgotten(database: Database) -> None:
+async def test_changes_older_than_the_retention_are_deleted(database: Database) -> None:
     await add(database, 1, 3, hours=73)
     await add(database, 4, 6, hours=71)
 
@@ -59,7 +59,7 @@ async def test_what_is_older_than_the_retention_is_forgotten(database: Database)
     assert await prune(database, 72, EVERYTHING) == 0
 
 
-async def test_nothing_is_forgotten_behind_something_that_is_kept(database: Database) -> None:
+async def test_changes_after_a_kept_one_are_not_deleted(database: Database) -> None:
     await add(database, 1, 1, hours=73)
     await add(database, 2, 2, hours=1)
     await add(database, 3, 3, hours=73)
@@ -69,7 +69,7 @@ async def test_nothing_is_forgotten_behind_something_that_is_kept(database: Data
     assert await kept(database) == [2, 3]
 
 
-async def test_what_has_only_just_come_to_light_is_kept_however_old_it_is(database: Database) -> None:
+async def test_changes_of_recent_transactions_are_kept_at_any_age(database: Database) -> None:
     await add(database, 1, 5, hours=73)
 
     await prune(database, 72, below=4)
@@ -77,9 +77,7 @@ async def test_what_has_only_just_come_to_light_is_kept_however_old_it_is(databa
     assert await kept(database) == [4, 5]
 
 
-async def test_many_changes_are_forgotten_in_bounded_batches(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_changes_are_deleted_in_bounded_batches(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     batches: list[int] = []
     prune_batch = pruning_module._prune_batch
 
@@ -94,7 +92,7 @@ async def test_many_changes_are_forgotten_in_bounded_batches(
     assert batches == [5_000, 5_000, 2_000, 0]
 
 
-async def test_a_stream_continues_exactly_at_the_beginning_of_the_pruned_feed(database: Database, redis: Redis) -> None:
+async def test_stream_resumes_exactly_at_the_beginning_of_the_pruned_feed(database: Database, redis: Redis) -> None:
     await add(database, 1, 1, hours=73)
     await add(database, 2, 3, hours=1)
     [first] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = 1"))
@@ -107,7 +105,7 @@ async def test_a_stream_continues_exactly_at_the_beginning_of_the_pruned_feed(da
             await anext(feed.follow(ORDERS, Position(0, 1)))
 
 
-async def test_a_cursor_before_the_pruned_part_is_refused(database: Database, redis: Redis) -> None:
+async def test_cursor_in_the_pruned_part_is_refused(database: Database, redis: Redis) -> None:
     await add(database, 1, 4, hours=73)
     assert await after(database, redis, 1) == 2
     [first] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = 1"))
@@ -120,7 +118,7 @@ async def test_a_cursor_before_the_pruned_part_is_refused(database: Database, re
             await anext(feed.follow(ORDERS, Position(first.xid, first.seq)))
 
 
-async def test_whoever_holds_the_turn_prunes_alone(database: Database) -> None:
+async def test_only_the_holder_of_the_lock_prunes(database: Database) -> None:
     await add(database, 1, 3, hours=73)
     async with database.transaction() as connection:
         assert await connection.scalar(pruning_module._OUR_TURN)
@@ -128,7 +126,7 @@ async def test_whoever_holds_the_turn_prunes_alone(database: Database) -> None:
     assert await prune(database, 72, EVERYTHING) == 3
 
 
-async def test_workers_that_prune_at_once_count_each_change_once(database: Database) -> None:
+async def test_concurrent_workers_delete_each_change_once(database: Database) -> None:
     await add(database, 1, 3_000, hours=73)
 
     counts = await asyncio.gather(*(prune(database, 72, EVERYTHING) for _ in range(4)))
@@ -137,7 +135,7 @@ async def test_workers_that_prune_at_once_count_each_change_once(database: Datab
     assert await kept(database) == []
 
 
-async def test_a_worker_prunes_as_long_as_it_runs(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_prunes_periodically(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pruning_module, "PERIOD", 0.01)
     await add(database, 1, 3, hours=73)
     await add(database, 4, 4, hours=1)

@@ -119,7 +119,7 @@ def writer(writers: list[asyncpg.Connection]) -> asyncpg.Connection:
     return writers[0]
 
 
-async def test_changes_are_heard_as_they_happen(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
+async def test_changes_are_delivered_as_they_happen(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
     async with listening(feed) as listener:
         await insert(writer, 1)
         await listener.hears(1)
@@ -132,7 +132,7 @@ async def test_changes_are_heard_as_they_happen(feed: ChangeFeed, writer: asyncp
     assert {(change.key["order_id"], change.uid, change.bot_id) for change in listener.heard} == {(1, 2, 7)}
 
 
-async def test_what_happened_before_is_not_told_unasked(
+async def test_earlier_changes_are_not_delivered_without_a_cursor(
     feed: ChangeFeed, database: Database, writer: asyncpg.Connection
 ) -> None:
     await insert(writer, 1)
@@ -148,7 +148,7 @@ async def test_what_happened_before_is_not_told_unasked(
     assert listener.orders == [2]
 
 
-async def test_a_transaction_that_commits_first_waits_for_one_that_began_before_it(
+async def test_transactions_are_delivered_in_the_order_they_began(
     feed: ChangeFeed, writers: list[asyncpg.Connection]
 ) -> None:
     early, late, observer = writers
@@ -165,7 +165,7 @@ async def test_a_transaction_that_commits_first_waits_for_one_that_began_before_
     assert listener.positions == await committed(observer)
 
 
-async def test_a_smaller_number_that_comes_to_light_later_is_not_lost(
+async def test_smaller_number_that_is_committed_later_is_delivered(
     feed: ChangeFeed, writers: list[asyncpg.Connection]
 ) -> None:
     early, late, observer = writers
@@ -186,7 +186,7 @@ async def test_a_smaller_number_that_comes_to_light_later_is_not_lost(
     assert listener.positions == await committed(observer)
 
 
-async def test_what_was_held_up_is_told_although_nobody_notifies(
+async def test_change_held_back_by_an_older_transaction_is_delivered_after_its_rollback(
     feed: ChangeFeed, writers: list[asyncpg.Connection]
 ) -> None:
     early, late, _ = writers
@@ -212,7 +212,7 @@ NUMBERS = itertools.count(1)
 @hypothesis.settings(
     max_examples=40, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
 )
-async def test_however_transactions_interleave_the_stream_is_the_table(
+async def test_stream_equals_the_table_for_any_interleaving(
     feed: ChangeFeed, writers: list[asyncpg.Connection], steps: list[tuple[int, str]]
 ) -> None:
     """Writers begin, write, go back to savepoints, commit and roll back in any order."""
@@ -259,7 +259,7 @@ async def end(connection: asyncpg.Connection, how: str) -> None:
         await connection.execute(how)
 
 
-async def test_many_writers_many_listeners_and_a_broken_connection_lose_and_double_nothing(
+async def test_no_change_is_lost_or_doubled_over_a_broken_connection(
     settings: Settings, database: Database, redis: Redis, writers: list[asyncpg.Connection]
 ) -> None:
     async with (
@@ -302,7 +302,7 @@ async def write_wildly(connection: asyncpg.Connection, numbers: itertools.count[
         await connection.execute("ROLLBACK" if step % 5 == 0 else "COMMIT")
 
 
-async def test_a_stream_goes_on_after_any_of_its_changes(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
+async def test_stream_resumes_after_any_of_its_changes(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
     async with listening(feed) as listener:
         async with writer.transaction():
             for number in range(1, 4):
@@ -317,7 +317,7 @@ async def test_a_stream_goes_on_after_any_of_its_changes(feed: ChangeFeed, write
         assert again.orders == [*range(place + 1, 7), *range(101, 101 + place)]
 
 
-async def test_whoever_cannot_keep_up_reads_from_the_table_what_has_no_room_in_memory(
+async def test_slow_subscriber_reads_the_overflow_of_its_mailbox_from_the_table(
     feed: ChangeFeed, writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailbox, "MAX_CHANGES", 3)
@@ -339,7 +339,7 @@ async def test_whoever_cannot_keep_up_reads_from_the_table_what_has_no_room_in_m
     assert [change.key["order_id"] for change in heard] == [*range(1, 41)]
 
 
-async def test_a_transaction_of_more_rows_than_one_look_takes_is_told_whole(
+async def test_transaction_larger_than_a_batch_is_delivered_completely(
     feed: ChangeFeed, writer: asyncpg.Connection
 ) -> None:
     async with listening(feed) as listener:
@@ -349,9 +349,7 @@ async def test_a_transaction_of_more_rows_than_one_look_takes_is_told_whole(
     assert listener.orders == [*range(1, 2_501)]
 
 
-async def test_one_hears_of_ones_own_rows_and_of_the_bot_one_asked_for(
-    feed: ChangeFeed, writer: asyncpg.Connection
-) -> None:
+async def test_interest_limits_changes_to_owner_and_bot(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
     async with (
         listening(feed, Interest(Order, uid=2)) as own,
         listening(feed, Interest(Order, uid=2, bot_id=8)) as of_bot,
@@ -372,7 +370,7 @@ async def test_one_hears_of_ones_own_rows_and_of_the_bot_one_asked_for(
     assert of_bot.orders == again.orders == [3]
 
 
-async def test_changes_of_another_table_are_not_heard(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
+async def test_changes_of_another_table_are_not_delivered(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
     async with listening(feed) as listener:
         await writer.execute(
             "INSERT INTO dry_trades (bot_id, uid, ex_id, symbol, side, volume, price, cost, fee) "
@@ -383,12 +381,12 @@ async def test_changes_of_another_table_are_not_heard(feed: ChangeFeed, writer: 
     assert {change.entity for change in listener.heard} == {"orders"}
 
 
-async def test_a_cursor_of_another_database_is_refused(feed: ChangeFeed) -> None:
+async def test_cursor_of_another_database_is_refused(feed: ChangeFeed) -> None:
     with pytest.raises(CursorExpired):
         await anext(feed.follow(ORDERS, Position(2**60, 1)))
 
 
-async def test_a_table_whose_changes_nobody_tells_is_refused(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
+async def test_table_without_a_trigger_is_refused(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
     await writer.execute(f"ALTER TABLE orders DISABLE TRIGGER {TRIGGER}")
     try:
         with pytest.raises(ServiceUnavailable, match="install-feed"):
@@ -397,7 +395,7 @@ async def test_a_table_whose_changes_nobody_tells_is_refused(feed: ChangeFeed, w
         await writer.execute(f"ALTER TABLE orders ENABLE TRIGGER {TRIGGER}")
 
 
-async def test_whoever_was_cut_off_for_longer_than_changes_are_kept_is_told(
+async def test_reader_disconnected_beyond_the_retention_ends_subscriptions_with_cursor_expired(
     feed: ChangeFeed, writer: asyncpg.Connection
 ) -> None:
     async with listening(feed) as listener:
@@ -407,7 +405,7 @@ async def test_whoever_was_cut_off_for_longer_than_changes_are_kept_is_told(
             await listener.hears(1)
 
 
-async def test_no_connection_is_kept_until_somebody_listens_nor_after_the_end(
+async def test_reader_has_a_connection_only_while_there_are_subscribers(
     database: Database, redis: Redis, writer: asyncpg.Connection
 ) -> None:
     async def readers() -> int:
@@ -430,7 +428,7 @@ async def test_follow_fails_if_the_database_cannot_be_reached(redis: Redis) -> N
     await database.close()
 
 
-async def test_a_restart_of_postgresql_loses_and_doubles_nothing(redis: Redis) -> None:
+async def test_restart_of_postgresql_loses_and_doubles_nothing(redis: Redis) -> None:
     with TemporaryDirectory(prefix="fullon-feed-") as name:
         folder = Path(name)
         with socket_folder(folder) as sockets:

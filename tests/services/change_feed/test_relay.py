@@ -140,7 +140,7 @@ async def test_two_leaders_at_once_lose_and_double_nothing(
             await subscriber.received([*range(1, 21)])
 
 
-async def test_the_next_worker_leads_once_the_last_subscriber_of_the_leader_leaves(
+async def test_next_worker_leads_after_the_last_subscriber_of_the_leader_leaves(
     feeds: list[ChangeFeed], writer: asyncpg.Connection, redis: Redis
 ) -> None:
     first, second, _ = feeds
@@ -162,7 +162,7 @@ async def test_the_next_worker_leads_once_the_last_subscriber_of_the_leader_leav
     await eventually(lease_is_released, LIMIT)
 
 
-async def test_without_redis_a_worker_reads_the_table(database: Database, writer: asyncpg.Connection) -> None:
+async def test_worker_reads_the_table_without_redis(database: Database, writer: asyncpg.Connection) -> None:
     settings = Settings(redis_url="redis://127.0.0.1:1/0", redis_timeout=0.5)
     async with (
         connect(settings.redis_url, settings, "tests") as absent,
@@ -174,7 +174,7 @@ async def test_without_redis_a_worker_reads_the_table(database: Database, writer
             await subscriber.received([*range(1, number + 1)])
 
 
-async def test_an_unreadable_message_is_replaced_by_the_table(
+async def test_unreadable_message_is_replaced_by_the_table(
     feeds: list[ChangeFeed], writer: asyncpg.Connection, redis: Redis
 ) -> None:
     first, second, _ = feeds
@@ -184,7 +184,7 @@ async def test_an_unreadable_message_is_replaced_by_the_table(
         await subscriber.received([1])
 
 
-async def test_a_batch_that_is_too_large_for_the_stream_is_read_from_the_table(
+async def test_batch_that_is_too_large_for_the_stream_is_read_from_the_table(
     feeds: list[ChangeFeed], writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay, "MESSAGE_BYTES", 100)
@@ -194,7 +194,7 @@ async def test_a_batch_that_is_too_large_for_the_stream_is_read_from_the_table(
         await subscriber.received([*range(1, 101)])
 
 
-async def test_the_stream_is_bounded(feeds: list[ChangeFeed], writer: asyncpg.Connection, redis: Redis) -> None:
+async def test_stream_is_bounded(feeds: list[ChangeFeed], writer: asyncpg.Connection, redis: Redis) -> None:
     async with subscribed(feeds[0]) as subscriber:
         for number in range(1, 21):
             await writer.execute(INSERT, number)
@@ -206,7 +206,7 @@ def change(size: int) -> Change:
     return Change(Position(1, size), "bot_log", ChangeKind.CREATED, {"message": "x" * size}, 2, 7)
 
 
-def test_a_mailbox_is_bounded_in_bytes() -> None:
+def test_mailbox_is_bounded_in_bytes() -> None:
     mailbox = Mailbox(Interest(Order), Position(1, 0))
 
     mailbox.deliver([change(1_500_000)], Position(1, 0), Position(2, 0))

@@ -14,12 +14,12 @@ positions = st.builds(Position, numbers, numbers)
 
 
 @given(positions)
-def test_a_cursor_leads_back_to_its_position(position: Position) -> None:
+def test_cursor_is_parsed_to_its_position(position: Position) -> None:
     assert Position.parse(position.cursor) == position
 
 
 @given(st.text().filter(lambda text: not re.fullmatch("[0-9a-f]{1,16}-[0-9a-f]{1,16}", text)))
-def test_whatever_is_no_cursor_is_refused(text: str) -> None:
+def test_arbitrary_text_is_refused_as_a_cursor(text: str) -> None:
     with pytest.raises(BadUserInput) as refusal:
         Position.parse(text)
     assert refusal.value.field == "after"
@@ -28,6 +28,6 @@ def test_whatever_is_no_cursor_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "-", "1", "1-", "-1", "1-2-3", "1-g", "A-1", "1-1\n", f"{2**63:x}-0", "0-" + "1" * 17]
 )
-def test_what_looks_like_a_cursor_is_refused(text: str) -> None:
+def test_almost_valid_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadUserInput):
         Position.parse(text)

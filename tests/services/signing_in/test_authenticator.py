@@ -16,7 +16,9 @@ from tests.conftest import Count
 from tests.services.conftest import AddAccount, AddApiKey
 
 
-async def test_a_good_token_is_a_principal(sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount) -> None:
+async def test_valid_token_identifies_a_principal(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount
+) -> None:
     uid = await add_account()
     signed_in = await sessions.login("trader@fullon", "secret")
     caller = await Authenticator(sessions, api_keys).identify(BearerToken(signed_in.access_token))
@@ -24,7 +26,7 @@ async def test_a_good_token_is_a_principal(sessions: Sessions, api_keys: ApiKeys
     assert caller.uid == uid
 
 
-async def test_a_good_api_key_is_a_principal(
+async def test_valid_api_key_identifies_a_principal(
     sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
 ) -> None:
     uid = await add_account()
@@ -34,12 +36,12 @@ async def test_a_good_api_key_is_a_principal(
     assert caller.uid == uid
 
 
-async def test_no_credential_is_nobody(sessions: Sessions, api_keys: ApiKeys) -> None:
+async def test_caller_without_a_credential_is_anonymous(sessions: Sessions, api_keys: ApiKeys) -> None:
     assert await Authenticator(sessions, api_keys).identify(None) == Anonymous()
 
 
 @pytest.mark.parametrize("credential", [BearerToken("nonsense"), ApiKeyValue("unknown-api-key"), ApiKeyValue("\0")])
-async def test_a_bad_credential_is_nobody_with_a_reason(
+async def test_caller_with_an_invalid_credential_is_anonymous_with_a_reason(
     sessions: Sessions, api_keys: ApiKeys, credential: BearerToken | ApiKeyValue
 ) -> None:
     caller = await Authenticator(sessions, api_keys).identify(credential)
@@ -48,7 +50,7 @@ async def test_a_bad_credential_is_nobody_with_a_reason(
     assert credential.value not in caller.reason
 
 
-async def test_a_database_that_does_not_answer_is_no_reason_to_call_somebody_nobody(
+async def test_unavailable_database_raises_instead_of_anonymous(
     sessions: Sessions, add_account: AddAccount, redis: Redis, settings: Settings
 ) -> None:
     signed_in = await sessions.open(await add_account(), "trader@fullon")
@@ -59,7 +61,7 @@ async def test_a_database_that_does_not_answer_is_no_reason_to_call_somebody_nob
     await down.close()
 
 
-async def test_a_busy_client_is_looked_up_once(
+async def test_repeated_credential_is_looked_up_once(
     sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, statements: Count
 ) -> None:
     signed_in = await sessions.open(await add_account(), "trader@fullon")
@@ -69,7 +71,7 @@ async def test_a_busy_client_is_looked_up_once(
     assert len(sql) == len(callers) == 1
 
 
-async def test_a_session_that_has_ended_is_refused_within_a_second(
+async def test_ended_session_is_refused_within_a_second(
     sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in = await sessions.open(await add_account(), "trader@fullon")

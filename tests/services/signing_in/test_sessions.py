@@ -56,9 +56,7 @@ SESSION_ID = "be151377-96d5-47f7-a293-59b52f0fde1b"
 
 
 class TestLogin:
-    async def test_the_right_password_opens_a_session(
-        self, sessions: Sessions, add_account: AddAccount, database: Database
-    ) -> None:
+    async def test_login_opens_a_session(self, sessions: Sessions, add_account: AddAccount, database: Database) -> None:
         uid = await add_account()
         before = datetime.now(UTC)
         signed_in = await sessions.login("trader@fullon", "secret", address="10.0.0.1", user_agent="curl/8")
@@ -88,7 +86,7 @@ class TestLogin:
         ],
         ids=lambda text: ascii(text[:20]),
     )
-    async def test_every_other_pair_gets_the_same_sentence(
+    async def test_login_with_wrong_credentials_has_one_message(
         self, sessions: Sessions, add_account: AddAccount, mail: str, password: str
     ) -> None:
         await add_account()
@@ -96,14 +94,14 @@ class TestLogin:
             await sessions.login(mail, password)
         assert refused.value.message == "Invalid credentials"
 
-    async def test_an_inactive_account_gets_the_same_sentence(
+    async def test_login_of_an_inactive_account_has_the_same_message(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         await add_account(active=False)
         with pytest.raises(Unauthenticated, match=r"^Invalid credentials$"):
             await sessions.login("trader@fullon", "secret")
 
-    async def test_an_unknown_mail_takes_the_same_path_as_a_known_one(
+    async def test_unknown_mail_costs_the_same_as_a_known_one(
         self, sessions: Sessions, add_account: AddAccount, redis: Redis, statements: Count
     ) -> None:
         """One statement and one check of a password each, and a count for either."""
@@ -117,7 +115,7 @@ class TestLogin:
         assert costs[0] == costs[1]
         assert len(costs[0][0]) == 1
 
-    async def test_a_noted_user_agent_is_short_and_storable(
+    async def test_stored_user_agent_is_shortened_and_cleaned(
         self, sessions: Sessions, add_account: AddAccount, database: Database
     ) -> None:
         await add_account()
@@ -126,7 +124,7 @@ class TestLogin:
         assert row is not None
         assert row[0] == "abc" + "d" * 195
 
-    async def test_without_redis_nobody_signs_in_but_who_is_in_stays(
+    async def test_login_requires_redis_and_existing_sessions_do_not(
         self, sessions: Sessions, add_account: AddAccount, database: Database, settings: Settings
     ) -> None:
         await add_account()
@@ -141,25 +139,25 @@ class TestLogin:
 
 
 class TestOneTimeCodes:
-    async def test_an_enrolled_account_needs_one(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_login_requires_totp_once_enrolled(self, sessions: Sessions, add_account: AddAccount) -> None:
         uid = await add_account(f2a=SEED)
         with pytest.raises(Unauthenticated, match="one-time code"):
             await sessions.login("trader@fullon", "secret")
         assert (await sessions.login("trader@fullon", "secret", current_code())).uid == uid
 
-    async def test_who_does_not_know_the_password_does_not_learn_of_it(
+    async def test_wrong_password_does_not_reveal_the_enrolment(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         await add_account(f2a=SEED)
         with pytest.raises(Unauthenticated, match=r"^Invalid credentials$"):
             await sessions.login("trader@fullon", "wrong")
 
-    async def test_a_wrong_one_is_refused(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_wrong_code_is_refused(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account(f2a=SEED)
         with pytest.raises(Unauthenticated, match=r"^Invalid credentials$"):
             await sessions.login("trader@fullon", "secret", current_code(steps=20))
 
-    async def test_one_code_opens_one_session(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_code_opens_one_session(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account(f2a=SEED)
         code = current_code()
         attempts = (sessions.login("trader@fullon", "secret", code) for _ in range(4))
@@ -167,12 +165,12 @@ class TestOneTimeCodes:
         assert len([answer for answer in answers if isinstance(answer, SignedIn)]) == 1
         assert len([answer for answer in answers if isinstance(answer, Unauthenticated)]) == 3
 
-    async def test_the_next_code_opens_another(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_next_code_opens_another_session(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account(f2a=SEED)
         await sessions.login("trader@fullon", "secret", current_code())
         await sessions.login("trader@fullon", "secret", current_code(steps=1))
 
-    async def test_one_account_using_a_code_does_not_use_up_anothers(
+    async def test_code_used_by_one_account_is_valid_for_another(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         await add_account(f2a=SEED)
@@ -181,7 +179,7 @@ class TestOneTimeCodes:
         await sessions.login("trader@fullon", "secret", code)
         await sessions.login("other@fullon", "secret", code)
 
-    async def test_guessing_codes_is_throttled_and_asking_for_one_is_not(
+    async def test_wrong_codes_are_throttled_and_missing_ones_are_not(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         await add_account(f2a=SEED)
@@ -194,9 +192,7 @@ class TestOneTimeCodes:
         with pytest.raises(RateLimited):
             await sessions.login("trader@fullon", "secret", current_code())
 
-    async def test_an_unreadable_seed_locks_rather_than_unlocks(
-        self, sessions: Sessions, add_account: AddAccount
-    ) -> None:
+    async def test_login_with_an_unreadable_seed_is_refused(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account(f2a="garbage")
         for code in (None, "000000"):
             with pytest.raises(Unauthenticated):
@@ -204,7 +200,7 @@ class TestOneTimeCodes:
 
 
 class TestThrottling:
-    async def test_after_five_failures_not_even_the_right_password_is_looked_at(
+    async def test_right_password_is_refused_after_five_failures(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         await add_account()
@@ -215,7 +211,7 @@ class TestThrottling:
             await sessions.login("trader@fullon", "secret")
         assert 0 < refused.value.retry_after <= 61
 
-    async def test_other_accounts_are_not_affected(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_failures_do_not_affect_other_accounts(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account()
         await add_account("other@fullon")
         for _ in range(5):
@@ -223,7 +219,7 @@ class TestThrottling:
                 await sessions.login("trader@fullon", "wrong", address="10.0.0.1")
         await sessions.login("other@fullon", "secret", address="10.0.0.1")
 
-    async def test_a_success_clears_the_count(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_successful_login_clears_the_count(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account()
         for _ in range(3):
             for _ in range(4):
@@ -231,7 +227,7 @@ class TestThrottling:
                     await sessions.login("trader@fullon", "wrong")
             await sessions.login("trader@fullon", "secret")
 
-    async def test_guesses_at_the_same_time_gain_nothing(
+    async def test_concurrent_guesses_do_not_exceed_the_limit(
         self, sessions: Sessions, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The right one is looked at before the others have failed, and done only after."""
@@ -254,7 +250,7 @@ class TestThrottling:
         with pytest.raises(RateLimited):
             await right
 
-    async def test_many_right_passwords_at_the_same_time_all_get_in(
+    async def test_concurrent_logins_with_the_right_password_succeed(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         await add_account()
@@ -263,7 +259,7 @@ class TestThrottling:
 
 
 class TestRefresh:
-    async def test_the_token_is_exchanged_for_a_new_pair(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_refresh_returns_a_new_pair_of_tokens(self, sessions: Sessions, add_account: AddAccount) -> None:
         uid = await add_account()
         first = await sessions.login("trader@fullon", "secret")
         second = await sessions.refresh(first.refresh_token)
@@ -273,7 +269,9 @@ class TestRefresh:
         assert principal.uid == uid
         assert principal.credential == f"session:{first.refresh_token.split('.')[0]}"
 
-    async def test_only_a_hash_is_stored(self, sessions: Sessions, add_account: AddAccount, database: Database) -> None:
+    async def test_refresh_token_is_stored_as_a_hash(
+        self, sessions: Sessions, add_account: AddAccount, database: Database
+    ) -> None:
         uid = await add_account()
         signed_in = await sessions.open(uid, "trader@fullon")
         row = await database.row(text("SELECT cast(s AS text) FROM fullon_graphql.sessions s"))
@@ -281,7 +279,7 @@ class TestRefresh:
         assert signed_in.refresh_token.split(".")[1] not in row[0]
         assert signed_in.refresh_token.split(".")[1].encode().hex() not in row[0]
 
-    async def test_reuse_ends_the_whole_session(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_reused_refresh_token_ends_its_session(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account()
         first = await sessions.login("trader@fullon", "secret")
         second = await sessions.refresh(first.refresh_token)
@@ -291,7 +289,9 @@ class TestRefresh:
             await sessions.refresh(second.refresh_token)
         assert await is_refused(sessions, second)
 
-    async def test_reuse_does_not_touch_other_sessions(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_reused_refresh_token_does_not_affect_other_sessions(
+        self, sessions: Sessions, add_account: AddAccount
+    ) -> None:
         await add_account()
         stolen, other = [await sessions.login("trader@fullon", "secret") for _ in range(2)]
         await sessions.refresh(stolen.refresh_token)
@@ -300,7 +300,7 @@ class TestRefresh:
         assert not await is_refused(sessions, other)
         await sessions.refresh(other.refresh_token)
 
-    async def test_of_several_at_the_same_time_exactly_one_wins(
+    async def test_one_of_several_concurrent_refreshes_succeeds(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         await add_account()
@@ -310,7 +310,7 @@ class TestRefresh:
         assert len([answer for answer in answers if isinstance(answer, SignedIn)]) == 1
         assert len([answer for answer in answers if isinstance(answer, Unauthenticated)]) == 7
 
-    async def test_an_inactive_account_is_not_renewed(
+    async def test_session_of_an_inactive_account_is_not_renewed(
         self, sessions: Sessions, add_account: AddAccount, database: Database
     ) -> None:
         await add_account()
@@ -319,7 +319,7 @@ class TestRefresh:
         with pytest.raises(Unauthenticated):
             await sessions.refresh(signed_in.refresh_token)
 
-    async def test_an_expired_session_is_not_renewed(
+    async def test_expired_session_is_not_renewed(
         self, sessions: Sessions, add_account: AddAccount, database: Database
     ) -> None:
         await add_account()
@@ -333,17 +333,17 @@ class TestRefresh:
         ["", "x", "\0", "\ud800", SESSION_ID, f"{SESSION_ID}.", f"{SESSION_ID}.short", "z" * 36 + "." + "a" * 43],
         ids=ascii,
     )
-    async def test_what_is_no_refresh_token_is_refused(self, sessions: Sessions, token: str) -> None:
+    async def test_malformed_refresh_token_is_refused(self, sessions: Sessions, token: str) -> None:
         with pytest.raises(Unauthenticated, match="malformed"):
             await sessions.refresh(token)
 
-    async def test_a_token_of_no_session_is_refused(self, sessions: Sessions) -> None:
+    async def test_refresh_token_of_an_unknown_session_is_refused(self, sessions: Sessions) -> None:
         with pytest.raises(Unauthenticated, match="has ended"):
             await sessions.refresh(f"{uuid4()}.{'a' * 43}")
 
 
 class TestLogout:
-    async def test_both_tokens_are_good_no_more(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_logout_invalidates_both_tokens(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account()
         signed_in = await sessions.login("trader@fullon", "secret")
         principal = await sessions.identify_token(signed_in.access_token)
@@ -353,19 +353,19 @@ class TestLogout:
             await sessions.refresh(signed_in.refresh_token)
         await sessions.logout(principal)
 
-    async def test_other_sessions_live_on(self, sessions: Sessions, add_account: AddAccount) -> None:
+    async def test_logout_keeps_other_sessions(self, sessions: Sessions, add_account: AddAccount) -> None:
         await add_account()
         here, there = [await sessions.login("trader@fullon", "secret") for _ in range(2)]
         await sessions.logout(await sessions.identify_token(here.access_token))
         assert not await is_refused(sessions, there)
 
-    async def test_an_api_key_has_no_session(self, sessions: Sessions) -> None:
+    async def test_logout_by_api_key_is_refused(self, sessions: Sessions) -> None:
         with pytest.raises(BadUserInput, match="API key has no session"):
             await sessions.logout(Principal(1, "trader@fullon", False, "api_key:1", None))
 
 
 class TestIdentify:
-    async def test_a_session_has_every_scope_until_the_token_ends(
+    async def test_session_has_every_scope_until_its_token_expires(
         self, sessions: Sessions, add_account: AddAccount
     ) -> None:
         uid = await add_account()
@@ -379,13 +379,13 @@ class TestIdentify:
         ("mail", "role", "is_admin"),
         [("a@fullon", "ADMIN", True), ("admin@fullon", "USER", True), ("b@fullon", "USER", False)],
     )
-    async def test_an_administrator_is_one_by_role_or_by_mail(
+    async def test_administrator_is_identified_by_role_or_mail(
         self, sessions: Sessions, add_account: AddAccount, mail: str, role: str, is_admin: bool
     ) -> None:
         signed_in = await sessions.open(await add_account(mail, role=role), mail)
         assert (await sessions.identify_token(signed_in.access_token)).is_admin is is_admin
 
-    async def test_the_account_counts_as_it_is_now_not_as_the_token_says(
+    async def test_principal_has_the_stored_account_and_not_the_claims(
         self, sessions: Sessions, add_account: AddAccount, database: Database
     ) -> None:
         await add_account(role="ADMIN")
@@ -394,7 +394,7 @@ class TestIdentify:
         principal = await sessions.identify_token(signed_in.access_token)
         assert (principal.mail, principal.is_admin) == ("renamed@fullon", False)
 
-    async def test_a_deactivated_account_is_refused_at_once(
+    async def test_deactivated_account_is_refused_at_once(
         self, sessions: Sessions, add_account: AddAccount, database: Database
     ) -> None:
         await add_account()
@@ -403,7 +403,7 @@ class TestIdentify:
         with pytest.raises(Unauthenticated, match="not active"):
             await sessions.identify_token(signed_in.access_token)
 
-    async def test_an_expired_session_is_refused_though_the_token_is_not_expired(
+    async def test_expired_session_is_refused_with_an_unexpired_token(
         self, sessions: Sessions, add_account: AddAccount, database: Database
     ) -> None:
         await add_account()
@@ -411,7 +411,7 @@ class TestIdentify:
         await change_sessions(database, expires_at=datetime.now(UTC) - timedelta(seconds=1))
         assert await is_refused(sessions, signed_in)
 
-    async def test_a_token_of_somebody_elses_session_is_refused(
+    async def test_token_with_the_session_of_another_account_is_refused(
         self, sessions: Sessions, add_account: AddAccount, settings: Settings
     ) -> None:
         uid = await add_account()
@@ -420,14 +420,16 @@ class TestIdentify:
         with pytest.raises(Unauthenticated, match="has ended"):
             await sessions.identify_token(token)
 
-    async def test_it_takes_one_statement(self, sessions: Sessions, add_account: AddAccount, statements: Count) -> None:
+    async def test_identification_takes_one_statement(
+        self, sessions: Sessions, add_account: AddAccount, statements: Count
+    ) -> None:
         signed_in = await sessions.open(await add_account(), "trader@fullon")
         with statements() as seen:
             await sessions.identify_token(signed_in.access_token)
         assert len(seen) == 1
 
 
-async def test_no_secret_reaches_a_log_or_an_error(
+async def test_logs_and_errors_contain_no_secret(
     sessions: Sessions, add_account: AddAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
     await add_account(password="pa55w0rd-in-use", f2a=SEED)

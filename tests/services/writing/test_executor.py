@@ -51,7 +51,7 @@ async def count(database: Database, table: type[Bot | AuditEntry | IdempotencyRe
     return int(row.n)
 
 
-async def test_nothing_is_left_of_a_change_that_fails_at_its_end(writes: ChangeExecutor, platform: Database) -> None:
+async def test_failed_change_leaves_nothing_behind(writes: ChangeExecutor, platform: Database) -> None:
     async def unreadable(_write: UnitOfWork, _key: Key) -> None:
         raise Conflict("no")
 
@@ -62,7 +62,7 @@ async def test_nothing_is_left_of_a_change_that_fails_at_its_end(writes: ChangeE
     assert await count(platform, AuditEntry) == await count(platform, IdempotencyRecord) == 0
 
 
-async def test_a_failed_change_does_not_use_up_its_key(writes: ChangeExecutor) -> None:
+async def test_failed_change_does_not_use_its_key(writes: ChangeExecutor) -> None:
     intent = replace(INTENT, idempotency_key="k")
 
     async def fail(write: UnitOfWork) -> int:
@@ -73,16 +73,14 @@ async def test_a_failed_change_does_not_use_up_its_key(writes: ChangeExecutor) -
     assert await writes.perform(intent, create, key_of) == await writes.perform(intent, create, key_of)
 
 
-async def test_keys_of_two_people_have_nothing_to_do_with_one_another(
-    writes: ChangeExecutor, platform: Database
-) -> None:
+async def test_keys_of_different_users_are_independent(writes: ChangeExecutor, platform: Database) -> None:
     before = await count(platform, Bot)
     for uid in (TRADER, ADMIN):
         await writes.perform(replace(INTENT, caller=principal(uid), idempotency_key="k"), create, key_of)
     assert await count(platform, Bot) == before + 2
 
 
-async def test_a_key_whose_time_is_over_is_new_again(writes: ChangeExecutor, platform: Database) -> None:
+async def test_expired_key_can_be_used_again(writes: ChangeExecutor, platform: Database) -> None:
     intent = replace(INTENT, idempotency_key="k")
     first = await writes.perform(intent, create, key_of)
     async with platform.transaction() as connection:
@@ -92,7 +90,7 @@ async def test_a_key_whose_time_is_over_is_new_again(writes: ChangeExecutor, pla
     assert await writes.perform(intent, create, key_of) != first
 
 
-async def test_a_password_is_part_of_what_a_key_stands_for(writes: ChangeExecutor, platform: Database) -> None:
+async def test_key_with_another_password_is_conflict(writes: ChangeExecutor, platform: Database) -> None:
     intent = replace(INTENT, arguments={"user": {"password": "swordfish"}}, idempotency_key="k")
     await writes.perform(intent, create, key_of)
     with pytest.raises(Conflict):
@@ -102,7 +100,7 @@ async def test_a_password_is_part_of_what_a_key_stands_for(writes: ChangeExecuto
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "new\nline", "nul\0"])
-async def test_a_key_that_cannot_be_one_is_refused_also_in_a_dry_run(writes: ChangeExecutor, key: str) -> None:
+async def test_invalid_key_is_refused_even_in_a_dry_run(writes: ChangeExecutor, key: str) -> None:
     for dry_run in (False, True):
         with pytest.raises(BadUserInput) as refused:
             await writes.perform(replace(INTENT, idempotency_key=key, dry_run=dry_run), create, key_of)
@@ -117,7 +115,7 @@ async def add_symbol(write: UnitOfWork) -> int:
     return await symbols.create(write, {"symbol": "ETH/USD", "cat_ex_id": 1, "base": "ETH"})
 
 
-async def test_the_platforms_cache_forgets_what_has_changed(writes: ChangeExecutor, redis: Redis) -> None:
+async def test_change_deletes_the_platforms_cache_entries(writes: ChangeExecutor, redis: Redis) -> None:
     await redis.mset(dict.fromkeys([*STALE, "symbols:by_ex_id:2"], "pickled"))
     await writes.perform(replace(ADD_SYMBOL, dry_run=True), add_symbol, key_of)
     assert await redis.exists(*STALE) == 2
@@ -125,13 +123,13 @@ async def test_the_platforms_cache_forgets_what_has_changed(writes: ChangeExecut
     assert await redis.keys("symbols:*") == ["symbols:by_ex_id:2"]
 
 
-async def test_a_change_is_made_even_while_the_platforms_cache_is_down(platform: Database, settings: Settings) -> None:
+async def test_change_succeeds_while_the_platforms_cache_is_down(platform: Database, settings: Settings) -> None:
     async with Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=1) as nowhere:
         symbol_id = await writes_on(platform, nowhere, settings).perform(ADD_SYMBOL, add_symbol, key_of)
     assert symbol_id == 1001
 
 
-async def test_a_value_too_large_for_its_column_is_an_error_of_the_clients(writes: ChangeExecutor) -> None:
+async def test_value_too_large_for_its_column_is_bad_user_input(writes: ChangeExecutor) -> None:
     async def too_many_digits(write: UnitOfWork) -> int:
         return await symbols.create(write, {"symbol": "A", "cat_ex_id": 1, "base": "A", "decimals": 40_000})
 
