@@ -14,6 +14,8 @@ from typing import Any
 
 import asyncpg
 
+from fullon_graphql.timers import SharedTimer, TimeLimit
+
 
 class ReadPool:
     """At most `size` connections to one database, opened on demand and reused last in, first out."""
@@ -25,6 +27,7 @@ class ReadPool:
         self._free_slots = asyncio.Semaphore(size)
         self._ending: set[asyncio.Task[None]] = set()
         self._timeout_seconds: float = options["timeout"]
+        self._timer = SharedTimer(self._timeout_seconds)
 
     def connection(self) -> PooledConnection:
         """A connection for one statement, as a context manager.
@@ -38,7 +41,7 @@ class ReadPool:
     async def acquire(self) -> asyncpg.Connection:
         """A connection for exclusive use until `release`. Raises as `connection` does."""
         if self._free_slots.locked():
-            async with asyncio.timeout(self._timeout_seconds):
+            with TimeLimit(self._timer):
                 await self._free_slots.acquire()
         else:
             await self._free_slots.acquire()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, Timeout
 from fullon_graphql.observability.metrics import Metrics, hit_or_miss
+from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +91,7 @@ class OperationExecutor:
     def __post_init__(self) -> None:
         self.documents = DocumentCache(self.schema, self.limits, introspection=self.introspection)
         self.metrics.watch_cache("documents", self.documents)
+        self._timer = SharedTimer(self.limits.seconds)
 
     async def run(
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
@@ -130,7 +131,7 @@ class OperationExecutor:
     async def _in_time(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         """The response; TIMEOUT after `limits.seconds`, when the operation is canceled and its statements with it."""
         try:
-            async with asyncio.timeout(self.limits.seconds):
+            with TimeLimit(self._timer):
                 return await self._answer(document, request, context, trace)
         except TimeoutError:
             self.metrics.timeouts.inc()

@@ -8,8 +8,12 @@ from typing import Final
 
 from starlette.types import Receive
 
+from fullon_graphql.timers import SharedTimer
+
 PATIENCE: Final = 0.1
 """Seconds after which a request is watched; most are answered before, and cost no task."""
+
+_timer: Final = SharedTimer(PATIENCE)
 
 
 class CancelOnDisconnect:
@@ -27,13 +31,13 @@ class CancelOnDisconnect:
         task = asyncio.current_task()
         assert task is not None, "called in a coroutine"
         self._task = task
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._start)
+        _timer.add(self._start)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        self._timer.cancel()
+        _timer.remove(self._start)
         if self._watcher:
             self._watcher.cancel()
         if self.happened:
