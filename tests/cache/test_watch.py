@@ -20,7 +20,7 @@ CHANNEL = "tests:changes"
 
 
 class Source:
-    """What is watched: texts by name. It counts reads, and fails on request."""
+    """The source of a watch: texts by name. It counts reads, and fails on request."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}

@@ -102,15 +102,15 @@ async def run(home: Path, *words: str) -> tuple[int | None, str, str]:
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     """The processes that have not ended. Orphaned zombies have ended."""
-    return [one for one in processes if one.is_running() and _told(one.status) not in {None, psutil.STATUS_ZOMBIE}]
+    return [one for one in processes if one.is_running() and _property(one.status) not in {None, psutil.STATUS_ZOMBIE}]
 
 
 def names(processes: list[psutil.Process]) -> set[str | None]:
-    return {_told(process.name) for process in processes}
+    return {_property(process.name) for process in processes}
 
 
-def _told(ask: Callable[[], str]) -> str | None:
-    """A fact about a process; None if it has just ended, as PostgreSQL's workers do."""
+def _property(ask: Callable[[], str]) -> str | None:
+    """A property of a process; None if it has just ended, as PostgreSQL's workers do."""
     try:
         return ask()
     except psutil.NoSuchProcess:

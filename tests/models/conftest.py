@@ -1,4 +1,4 @@
-"""Databases to try migrations and examinations on."""
+"""Databases for tests of migrations and examinations."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def empty_database(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture
 def migrated_database(empty_database: str) -> str:
-    """The address of a database that is up to date, and this test's alone to spoil."""
+    """The address of a migrated database that the test may alter."""
     upgrade(empty_database)
     return empty_database

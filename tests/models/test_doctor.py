@@ -88,7 +88,7 @@ VARIANTS = [
 
 @pytest.fixture
 def examine_after(settings: Settings) -> Examine:
-    """What the doctor finds after some statements; they are undone at once."""
+    """The differences that the doctor finds after some statements, which are rolled back."""
 
     async def examined(statements: tuple[str, ...]) -> list[Difference]:
         async with connect(settings.database_url) as connection:
@@ -149,7 +149,7 @@ def test_remedy_for_a_missing_column_works(examine_after: Examine) -> None:
     remedies = [found.consequence.partition("fix it with ")[2] for found in examine_after(*loss)]
     left = examine_after(*loss, *filter(None, remedies))
 
-    assert len(left) == 1  # the key on external_id went with the column
+    assert len(left) == 1  # the unique constraint was dropped with its column
     assert left[0].what == "(external_id) is not unique"
 
 

@@ -18,7 +18,7 @@ from fullon_graphql.models.migrate import connect, create_databases, upgrade
 from tests.fixtures.blank import absent_database, execute, fetch
 from tests.fixtures.eventually import eventually
 
-# A platform database of another age: a column too many, one too few, other types and names, and rows.
+# A platform database of another version: additional and missing columns, other types and names, and rows.
 FOREIGN = (
     """
     CREATE TABLE users (
@@ -27,9 +27,9 @@ FOREIGN = (
     "INSERT INTO users (mail, password, nickname) VALUES ('a@b', 'secret', 'ab'), ('c@d', 'secret', NULL)",
     "CREATE TABLE orders (order_id bigserial PRIMARY KEY, symbol text, volume numeric(10, 2))",
     "INSERT INTO orders (symbol, volume) VALUES ('BTC/USD', 1.25)",
-    "CREATE TABLE somebody_elses (id int)",
+    "CREATE TABLE other_program (id int)",
 )
-FOREIGN_TABLES = ("users", "orders", "somebody_elses")
+FOREIGN_TABLES = ("users", "orders", "other_program")
 
 
 def test_upgrade_creates_every_table_in_an_empty_database(empty_database: str) -> None:
@@ -66,7 +66,7 @@ def test_upgrade_alters_no_existing_table_or_row(empty_database: str) -> None:
 
     assert [fact for fact in _shape(empty_database) if fact["table"] in FOREIGN_TABLES] == shape
     assert _rows(empty_database) == rows
-    assert _tables(empty_database) == {*Base.metadata.tables, "somebody_elses", "fullon_graphql.alembic_version"}
+    assert _tables(empty_database) == {*Base.metadata.tables, "other_program", "fullon_graphql.alembic_version"}
 
 
 def test_failed_upgrade_leaves_nothing_behind(empty_database: str) -> None:
@@ -83,7 +83,7 @@ def test_concurrent_upgrades_do_not_collide(empty_database: str) -> None:
 
         async def start_both_at_one_moment() -> None:
             holder = await asyncpg.connect(empty_database)
-            # Both come to wait for the lock, so that both go on when it is let go.
+            # Both wait for the lock, so both continue when it is released.
             await holder.execute("SELECT pg_advisory_lock(hashtext('fullon_graphql migrations'))")
             upgrades = [asyncio.wrap_future(pool.submit(upgrade, empty_database)) for _ in range(2)]
 
@@ -129,7 +129,7 @@ def test_platform_tables_are_in_public_for_any_search_path(empty_database: str) 
 
 
 def _autogenerate(connection: Connection) -> list[Any]:
-    """What Alembic would change to turn the database into the models."""
+    """The changes with which Alembic would turn the database into the models."""
     options = {
         "include_schemas": True,
         "include_name": lambda name, kind, _: kind != "schema" or name in (None, OWN_SCHEMA),
@@ -155,7 +155,7 @@ def _names(metadata: MetaData) -> set[str]:
 
 def _key_names(table: Table) -> set[str]:
     keys: list[Constraint | Index] = [*table.constraints, *table.indexes]
-    if not table.primary_key.columns:  # SQLAlchemy invents an empty key for a table that has none
+    if not table.primary_key.columns:  # SQLAlchemy adds an empty key to a table without one
         keys.remove(table.primary_key)
     return {f"{table.fullname}: {key.name}" for key in keys}
 
@@ -170,7 +170,7 @@ def _tables(url: str) -> set[str]:
 
 
 def _shape(url: str) -> list[asyncpg.Record]:
-    """Everything the catalogue says about the tables: columns, constraints, indexes, each as one line."""
+    """Columns, constraints and indexes of the tables from the catalogue, each as one line."""
     return fetch(
         url,
         """

@@ -1,4 +1,4 @@
-"""What the triggers record, and that they never break a writer."""
+"""The triggers record changes and never break a writer."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ DRY_TRADE = (
 KEYS = {model.__tablename__: triggers.integer_key(model) for model in triggers.WATCHED}
 
 
-def noted(url: str, entity: str) -> list[tuple[Any, ...]]:
-    """What the feed says about one table: operation, key, owner and bot."""
+def recorded(url: str, entity: str) -> list[tuple[Any, ...]]:
+    """The changes of one table in the feed: operation, key, owner and bot."""
     rows = fetch(url, "SELECT * FROM fullon_graphql.changes ORDER BY xid, seq")
     return [
         (
@@ -66,26 +66,26 @@ def url(settings: Settings) -> str:
 def test_every_change_of_a_row_is_recorded_with_its_owner(url: str) -> None:
     execute(url, ORDER.format(order_id=1), "UPDATE orders SET status = 'open'", "DELETE FROM orders")
 
-    assert noted(url, "orders") == [(kind, {"order_id": 1}, 2, 7) for kind in ("CREATED", "UPDATED", "DELETED")]
+    assert recorded(url, "orders") == [(kind, {"order_id": 1}, 2, 7) for kind in ("CREATED", "UPDATED", "DELETED")]
 
 
 def test_every_row_of_a_statement_is_recorded(url: str) -> None:
     execute(url, *(ORDER.format(order_id=number) for number in (1, 2, 3)), "UPDATE orders SET status = 'open'")
 
-    assert sorted(key["order_id"] for kind, key, *_ in noted(url, "orders") if kind == "UPDATED") == [1, 2, 3]
+    assert sorted(key["order_id"] for kind, key, *_ in recorded(url, "orders") if kind == "UPDATED") == [1, 2, 3]
 
 
 def test_trades_and_simulated_trades_are_recorded(url: str) -> None:
     execute(url, TRADE, DRY_TRADE)
 
-    assert noted(url, "trades") == [("CREATED", {"trade_id": 1}, 2, None)]
-    assert noted(url, "dry_trades") == [("CREATED", {"trade_id": 1}, 2, 7)]
+    assert recorded(url, "trades") == [("CREATED", {"trade_id": 1}, 2, None)]
+    assert recorded(url, "dry_trades") == [("CREATED", {"trade_id": 1}, 2, 7)]
 
 
 def test_log_line_belongs_to_the_owner_of_the_bot(url: str) -> None:
     execute(url, USER.format(uid=2), BOT, LOG)
 
-    [(kind, key, uid, bot_id)] = noted(url, "bot_log")
+    [(kind, key, uid, bot_id)] = recorded(url, "bot_log")
     assert (kind, uid, bot_id) == ("CREATED", 2, 7)
     assert key == {
         "bot_id": 7, "feed_num": 1, "ex_id": 1, "symbol": "BTC/USD", "position": 1.5, "message": 'it\'s "up"',
@@ -97,14 +97,14 @@ def test_log_line_belongs_to_the_owner_of_the_bot(url: str) -> None:
 def test_log_line_deleted_with_its_bot_has_its_owner(url: str, statement: str) -> None:
     execute(url, USER.format(uid=2), BOT, LOG, statement)
 
-    assert [(kind, uid) for kind, _, uid, _ in noted(url, "bot_log")] == [("CREATED", 2), ("DELETED", 2)]
+    assert [(kind, uid) for kind, _, uid, _ in recorded(url, "bot_log")] == [("CREATED", 2), ("DELETED", 2)]
 
 
 @pytest.mark.parametrize("change", ["uid = 3", "bot_id = 8", "order_id = 9"])
 def test_row_with_a_new_owner_or_key_is_deleted_and_created(url: str, change: str) -> None:
     execute(url, ORDER.format(order_id=1), f"UPDATE orders SET {change}")
 
-    created, deleted, created_again = noted(url, "orders")
+    created, deleted, created_again = recorded(url, "orders")
     assert (created[0], deleted[0], created_again[0]) == ("CREATED", "DELETED", "CREATED")
     assert deleted[1:] == created[1:] != created_again[1:]
 
@@ -115,7 +115,7 @@ def test_change_that_is_rolled_back_is_not_recorded(url: str) -> None:
         url, "BEGIN", "SAVEPOINT one", ORDER.format(order_id=2), "ROLLBACK TO one", ORDER.format(order_id=3), "COMMIT"
     )
 
-    assert [key for _, key, *_ in noted(url, "orders")] == [{"order_id": 3}]
+    assert [key for _, key, *_ in recorded(url, "orders")] == [{"order_id": 3}]
 
 
 def test_transaction_has_one_number_for_all_its_savepoints(url: str) -> None:
@@ -145,8 +145,8 @@ FORGERIES = [
 
 @pytest.fixture
 def writer(url: str) -> Iterator[str]:
-    """A role that may write orders, and nothing else."""
-    role = f"writer_{uuid4().hex}"  # roles are known in every database of the server
+    """A role that may only insert orders."""
+    role = f"writer_{uuid4().hex}"  # roles belong to the whole server
     execute(url, f"CREATE ROLE {role}", f"GRANT INSERT ON orders TO {role}")
     yield role
     execute(url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
@@ -157,7 +157,7 @@ def test_writer_needs_no_right_on_the_feed(url: str, writer: str) -> None:
         url, f"SET ROLE {writer}", "SET search_path = ''", ORDER.replace("orders", "public.orders").format(order_id=1)
     )
 
-    assert len(noted(url, "orders")) == 1
+    assert len(recorded(url, "orders")) == 1
 
 
 @pytest.mark.parametrize("statements", FORGERIES, ids=["by hand", "by a trigger"])
@@ -176,7 +176,7 @@ def test_missing_or_additional_columns_break_no_writer(migrated_database: str) -
         "VALUES (1, 1, 1, 'kraken', 'BTC/USD', 'limit', 'buy', 1, 'New', '')",
     )
 
-    assert noted(migrated_database, "orders") == [("CREATED", {"order_id": 1}, None, None)]
+    assert recorded(migrated_database, "orders") == [("CREATED", {"order_id": 1}, None, None)]
 
 
 KEY = "INSERT INTO api_keys (api_key_id, uid, key, name, scopes) VALUES (1, 2, 'k', '', '')"
@@ -184,7 +184,7 @@ SESSION = "INSERT INTO fullon_graphql.sessions (uid, refresh_hash, expires_at) V
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "notified"),
     [
         ("UPDATE users SET active = false", ["2"]),
         ("UPDATE users SET name = name", []),
@@ -196,22 +196,22 @@ SESSION = "INSERT INTO fullon_graphql.sessions (uid, refresh_hash, expires_at) V
     ],
 )
 async def test_notification_names_the_account_whose_credentials_changed(
-    url: str, statement: str, told: list[str]
+    url: str, statement: str, notified: list[str]
 ) -> None:
     await asyncio.to_thread(execute, url, USER.format(uid=2), KEY)
     listener = await asyncpg.connect(url)
-    heard: asyncio.Queue[str] = asyncio.Queue()
+    received: asyncio.Queue[str] = asyncio.Queue()
     try:
-        await listener.add_listener(triggers.CREDENTIALS_CHANNEL, lambda *args: heard.put_nowait(args[-1]))
+        await listener.add_listener(triggers.CREDENTIALS_CHANNEL, lambda *args: received.put_nowait(args[-1]))
         await listener.execute(statement)
         await listener.execute(f"NOTIFY {triggers.CREDENTIALS_CHANNEL}, 'end'")
         async with asyncio.timeout(20):
-            found = [await heard.get()]
+            found = [await received.get()]
             while found[-1] != "end":
-                found.append(await heard.get())
+                found.append(await received.get())
     finally:
         await listener.close()
-    assert found[:-1] == told
+    assert found[:-1] == notified
 
 
 def test_password_changed_by_another_program_ends_the_sessions_of_its_account(url: str) -> None:
@@ -237,7 +237,7 @@ def test_existing_tables_get_a_trigger_only_by_install_feed(settings: Settings) 
         assert install_feed(database) == []
 
         execute(database, "INSERT INTO orders (uid) VALUES (2)")
-        assert noted(database, "orders") == [("CREATED", {"order_id": 1}, 2, None)]
+        assert recorded(database, "orders") == [("CREATED", {"order_id": 1}, 2, None)]
 
 
 @pytest.mark.parametrize("loss", ["DROP TRIGGER {}", "ALTER TABLE trades DISABLE TRIGGER {}"])
@@ -264,7 +264,7 @@ def test_outdated_trigger_records_until_it_is_renewed(migrated_database: str) ->
     assert install_feed(url) == ["public.orders"]
     execute(url, ORDER.format(order_id=2), "UPDATE orders SET uid = 3 WHERE order_id = 1")
 
-    assert noted(url, "orders") == [
+    assert recorded(url, "orders") == [
         ("CREATED", {"order_id": 1}, 2, 7), ("CREATED", {"order_id": 2}, 2, 7),
         ("DELETED", {"order_id": 1}, 2, 7), ("CREATED", {"order_id": 1}, 3, 7),
     ]  # fmt: skip
@@ -273,14 +273,14 @@ def test_outdated_trigger_records_until_it_is_renewed(migrated_database: str) ->
 
 def test_rows_from_replication_are_recorded_on_request(migrated_database: str) -> None:
     url = migrated_database
-    as_applied = "SET session_replication_role = replica"  # how the worker of a subscription writes
+    as_applied = "SET session_replication_role = replica"  # as the worker of a logical subscription writes
     execute(url, USER.format(uid=2), SESSION.format(uid=2), as_applied, ORDER.format(order_id=1))
-    assert noted(url, "orders") == []
+    assert recorded(url, "orders") == []
 
     assert set(install_feed(url, replicated=True)) == set(triggers.FUNCTIONS)
     execute(url, as_applied, ORDER.format(order_id=2), "UPDATE users SET password = 'new' WHERE uid = 2")
 
-    assert noted(url, "orders") == [("CREATED", {"order_id": 2}, 2, 7)]
+    assert recorded(url, "orders") == [("CREATED", {"order_id": 2}, 2, 7)]
     [session] = fetch(url, "SELECT reason FROM fullon_graphql.sessions")
     assert session["reason"] == "password changed"
     upgrade(url)
@@ -288,5 +288,5 @@ def test_rows_from_replication_are_recorded_on_request(migrated_database: str) -
 
 
 def unwatched(url: str) -> list[str]:
-    """The tables whose changes nobody tells, in the doctor's words."""
+    """The tables without a change trigger, as the doctor reports them."""
     return [found.where for found in doctor.inspect(url) if found.what == "has no change trigger"]

@@ -32,7 +32,7 @@ def flat(time: datetime, price: float = 1.0, volume: float = 1.0) -> Candle:
 
 
 def minutes(*offsets: int, start: datetime = NOON) -> list[Candle]:
-    """Candles so many minutes after `start`; the price is the offset."""
+    """Candles at these offsets from `start`, in minutes; the price is the offset."""
     return [flat(start + timedelta(minutes=offset), price=float(offset)) for offset in offsets]
 
 
@@ -83,5 +83,5 @@ async def run(database: Database, statement: str) -> None:
 
 
 def write(file: Path, content: str | bytes) -> None:
-    """Write a recording; lone surrogates stand for bytes that are not UTF-8."""
+    """Write a recording; lone surrogates become bytes that are not UTF-8."""
     file.write_bytes(content if isinstance(content, bytes) else content.encode(errors="surrogateescape"))

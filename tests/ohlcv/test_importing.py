@@ -68,7 +68,7 @@ async def test_recorded_five_minute_candles_serve_longer_timeframes(
     assert max(day.high for day in days) == max(five.high for five in fives)
 
 
-# ---------------------------------------------------------------- what is kept
+# ---------------------------------------------------------------- stored values
 
 
 async def test_two_trades_of_one_millisecond_are_both_stored(
@@ -127,7 +127,7 @@ async def test_import_keeps_every_millisecond_and_digit(
     } == rows
 
 
-# ---------------------------------------------------------------- how the file is written
+# ---------------------------------------------------------------- forms of the file
 
 
 async def test_columns_may_have_any_order(ohlcv_database: Database, store: CandleStore, file: Path) -> None:
@@ -174,7 +174,7 @@ async def test_progress_ends_with_the_whole_file(ohlcv_database: Database, file:
     assert seen[-1] == (len(content), len(content))
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- rejected files
 
 
 @pytest.mark.parametrize(

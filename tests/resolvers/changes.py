@@ -15,14 +15,14 @@ SESSION = opaque_ids.encode("Session", UUID(int=21))
 
 @dataclass(frozen=True)
 class Change:
-    """A call on the small platform: its arguments and what is selected of its answer."""
+    """A call on the small platform: its arguments and its selection."""
 
     arguments: str
     selection: str = ""
     admin: bool = False
-    """True where only administrators may."""
+    """True if the mutation requires an administrator."""
     in_redis: bool = False
-    """True where no table changes."""
+    """True if no table changes."""
 
     def document(self, name: str, more: str = "") -> str:
         """The operation, with further arguments."""
@@ -31,7 +31,7 @@ class Change:
 
     @property
     def caller(self) -> Principal:
-        """Somebody who may."""
+        """A caller who may call the mutation."""
         return principal(ADMIN, admin=True) if self.admin else principal(TRADER)
 
 

@@ -87,7 +87,7 @@ async def test_candles_of_many_instruments_take_one_statement(
     costs = []
     for last in (2, 3):
         query = f"{{ symbols(last: {last}) {{ nodes {{ candles(timeframe: M1, last: 2) {{ close }} }} }} }}"
-        await trader.data(query)  # now it is known which tables there are
+        await trader.data(query)  # the tables are cached now
         with statements() as sql:
             data = await trader.data(query)
         costs.append(len(sql))
@@ -139,4 +139,4 @@ async def test_time_without_offset_is_bad_user_input(trader: GraphClient, gold: 
     query = f'{{ candles(exchange: "kraken", symbol: "GOLD", timeframe: M1, from: {written}) {{ open }} }}'
     answer = await trader.ask(query)
     assert answer.codes == ["BAD_USER_INPUT"]
-    assert "2026-01-31T12:00:00Z" in answer.errors[0]["message"]  # says what would be right
+    assert "2026-01-31T12:00:00Z" in answer.errors[0]["message"]  # the message names valid values

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("rows_to_change")
 
 @pytest.fixture
 async def rows_to_change(platform: Database) -> None:
-    """What the calls need besides the small platform: a password, sessions, an inactive account, a template nobody uses."""
+    """What the calls need besides the small platform: a password, sessions, an inactive account, an unused template."""
     async with platform.transaction() as connection:
         await connection.execute(update(User).where(User.uid == TRADER).values(password=OLD_PASSWORD))
     await add(platform, User, person(4, active=False))
@@ -57,7 +57,10 @@ async def test_mutation_changes_rows_and_writes_one_audit_entry(
     await graph.as_(CHANGES[name].caller).data(CHANGES[name].document(name))
     after = await everything(database)
     changed = {table for table in after if after[table] != before[table]}
-    followed = {"fullon_graphql.audit_log", "fullon_graphql.changes"}  # by the second, streams hear of the first
+    followed = {
+        "fullon_graphql.audit_log",
+        "fullon_graphql.changes",
+    }  # written by the second statement; streams deliver the first
     assert bool(changed - followed) is not CHANGES[name].in_redis
     assert len(after["fullon_graphql.audit_log"]) == 1
 
@@ -163,12 +166,12 @@ MOVED = {"exchanges", "params"}
 
 
 def comparable(answer: Any) -> Any:
-    """An answer without what no two changes agree in."""
+    """An answer without the values that differ between two changes."""
     return without(answer, NUMBERED | ONCE | MOVED)
 
 
 def shown_again(answer: Any) -> Any:
-    """An answer without what only the first one shows."""
+    """An answer without the values that only the first answer contains."""
     return without(answer, ONCE)
 
 

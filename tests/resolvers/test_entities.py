@@ -69,7 +69,7 @@ async def test_foreign_and_absent_rows_are_null_without_an_error(
 
 
 async def test_orders_and_trades_are_related_on_the_same_account_only(graph: GraphClient) -> None:
-    """Order 1 and the other trader's order 41 have one number."""
+    """Order 1 and the other trader's order 41 have the same id on their exchanges."""
     data = await graph.as_(principal(ADMIN, admin=True)).data(
         "{ own: order(orderId: 1) { exOrderId trades { tradeId side order { orderId } } }"
         " foreign: order(orderId: 41) { exOrderId trades { tradeId order { orderId } } }"
@@ -110,7 +110,7 @@ async def test_api_key_fields_exclude_the_secret(graph: GraphClient) -> None:
 
 @pytest.mark.parametrize(("field", "end"), [("botLogs", "first"), ("exchangeHistory", "first"), ("botLogs", "last")])
 async def test_rows_without_a_key_appear_once_per_content(graph: GraphClient, field: str, end: str) -> None:
-    """Though three of them are stored two or three times."""
+    """Three of them are stored two or three times."""
     admin, seen, cursor = graph.as_(principal(ADMIN, admin=True)), list[str](), None
     turn = "after" if end == "first" else "before"
     query = f"query ($cursor: String) {{ {field}({end}: 1, {turn}: $cursor) {{ totalCount edges {{ cursor node {{ id }} }} }} }}"

@@ -43,7 +43,7 @@ class Asking:
         self.name = type_.__name__
         self._fields = " ".join(["__typename", "id", *entity_of(type_).graphql_names])
         self.rows: list[int] = []
-        """How many rows came back with each statement of the last question, where a plan answered it."""
+        """The number of rows of each statement of the last operation, if a plan executed it."""
 
     async def nodes(self, caller: Caller, ids: list[str]) -> Any:
         return await self._ask(NODES, caller, {"ids": ids})
@@ -129,4 +129,4 @@ async def test_representations_take_one_statement_and_each_row_is_read_once(
             data = (await asking.entities(ADMINISTRATOR, ids * 20))["data"]
         assert [row["id"] for row in data["_entities"]] == ids * 20
         assert len(sql) == 1
-        assert asking.rows in ([len(ids)], [])  # the reference does not say how many
+        assert asking.rows in ([len(ids)], [])  # the reference records no number of rows

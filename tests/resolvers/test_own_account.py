@@ -26,7 +26,7 @@ MINE, ANOTHER, FOREIGN = (UUID(int=number) for number in (1, 2, 3))
 
 @pytest.fixture
 async def trader(graph: GraphClient, platform: Database) -> GraphClient:
-    """Somebody in their session, with another one open elsewhere."""
+    """A caller with a session, and a second session of the same user."""
     end = datetime.now(UTC) + timedelta(days=1)
     async with platform.transaction() as connection:
         await connection.execute(update(User).where(User.uid == TRADER).values(password=OLD_PASSWORD))
@@ -40,7 +40,7 @@ async def trader(graph: GraphClient, platform: Database) -> GraphClient:
 
 
 async def ended(database: Database) -> list[UUID]:
-    """Which of these sessions are over."""
+    """Whether each of the sessions has ended."""
     over = select(Session.id).where(Session.id.in_((MINE, ANOTHER, FOREIGN)), Session.revoked_at.is_not(None))
     return [row.id for row in await database.rows(over.order_by(Session.id))]
 

@@ -22,7 +22,7 @@ END = "mutation ($id: ID!) { endSession(id: $id) { sessionId active reason } }"
 
 @pytest.fixture
 async def trader(graph: GraphClient, platform: Database) -> GraphClient:
-    """Somebody in their session, with one open elsewhere, one that has run out and one that they have left."""
+    """A caller with a session, and further sessions of the same user: an open, an expired and an ended one."""
     yesterday = datetime.now(UTC) - timedelta(days=1)
     await add(platform, Session, session(21, TRADER), session(22, TRADER), session(23, TRADER, expires_at=yesterday))
     await add(platform, Session, session(24, TRADER, revoked_at=yesterday, reason="logout"))

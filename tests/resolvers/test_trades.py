@@ -89,7 +89,7 @@ async def test_contradicting_report_is_conflict_with_fields(trader: GraphClient,
     refused = await trader.ask(CREATE, trade=GOOD | {"volume": 0.25, "side": "BUY", "fee": 1.0})
     assert refused.codes == ["CONFLICT"]
     assert refused.errors[0]["message"].endswith("stored with different values: side, volume, fee.")
-    elsewhere = {"exTradeId": "T101", "exOrderId": "O1"}  # another person's, whose ids the table takes once
+    elsewhere = {"exTradeId": "T101", "exOrderId": "O1"}  # another user's trade; its ids are unique in the table
     assert (await trader.ask(CREATE, trade=GOOD | elsewhere)).codes == ["CONFLICT"]
     assert await stored(database) == before
 

@@ -32,7 +32,7 @@ VIEWS = """query ($uid: Int) {
 
 @pytest.fixture
 async def world(graph: GraphClient, platform: Database, redis: Redis) -> GraphClient:
-    """The trader has won 30 and lost 10 with bot 1, which holds 75 dollars and half a BTC at 50; bot 6 has won 500."""
+    """Bot 1 of the trader has profits of 30 and losses of 10, 75 dollars and half a BTC at 50; bot 6 has a profit of 500."""
     await add(platform, models.Order, order(900, 1, TRADER, ex_order_id="A"), order(901, 6, OTHER, ex_order_id="F"))
     await fill(
         platform, live(0, 30.0, ex_order_id="A"), live(1, -10.0, ex_order_id="A"),
@@ -124,14 +124,14 @@ async def test_bot_statistics_are_limited_to_the_period(world: GraphClient) -> N
 
 
 async def test_nested_statistics_take_the_same_statements_for_many(world: GraphClient, statements: Count) -> None:
-    for first in (2, 6):  # the second person is the trader, who has accounts
+    for first in (2, 6):  # the second user is the trader, with accounts
         asked = (
             f"{{ bots(first: {first}) {{ nodes {{ statistics(kind: LIVE) {{ winRate }} }} }} users(first: {first}) {{"
         )
         called: list[str] = []
         with statements() as seen, recorded_commands(called):
             await world.as_(principal(ADMIN, admin=True)).data(asked + " nodes { summary { dailyPnl } } } }")
-        # bots; prices and trades of bots; people; prices, accounts and trades of people
+        # bots; prices and trades of bots; users; prices, accounts and trades of users
         assert len(seen) == 7
-        # two exchanges' tickers for bots; the same, balances and positions for people
+        # tickers of two exchanges for bots; the same, balances and positions for users
         assert len(called) == 6

@@ -1,4 +1,4 @@
-"""GraphQL and REST give the same answer to the same question."""
+"""GraphQL and REST give the same answer to equivalent requests."""
 
 from __future__ import annotations
 

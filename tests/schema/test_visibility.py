@@ -119,7 +119,7 @@ def columns_of(entity: Entity) -> set[Any]:
 
 
 def coerced(expression: Any) -> Any:
-    """A mapped attribute as the expression it stands for."""
+    """The expression behind a mapped attribute."""
     return expression.__clause_element__() if hasattr(expression, "__clause_element__") else expression
 
 
@@ -134,7 +134,7 @@ SPELLED = {"side", "role", "scopes"}
 
 
 async def mark(database: Database) -> None:
-    """Make what is the other trader's, and what is secret, unmistakable."""
+    """Mark the other trader's rows and all secrets."""
     async with database.transaction() as connection:
         for type_ in ENTITIES:
             entity = entity_of(type_)
@@ -203,7 +203,7 @@ async def answer(
 
 
 def betrayed(body: str) -> list[str]:
-    """What of somebody else's, and of nobody's, stands in an answer."""
+    """The values of another user and the secrets in an answer."""
     return [mark for mark in (FOREIGN, SECRET, SETTING, str(FOREIGN_NUMBER)) if mark in body]
 
 
@@ -222,7 +222,7 @@ async def test_no_path_through_the_graph_reaches_a_foreign_row_or_a_secret(graph
 
 @pytest.mark.usefixtures("marked")
 async def test_owner_and_administrators_reach_the_same_rows_and_no_secret(graph: GraphClient) -> None:
-    """Else the test above would prove nothing."""
+    """Checks that the marked rows are reachable at all."""
     for root in ("bots", "exchanges", "trades", "dryTrades", "strategies", "feeds", "botLogs", "exchangeHistory",
                  "simulations", "sessions", "apiKeys", "users", "orders"):  # fmt: skip
         text = walk(root, depth=1)
@@ -258,7 +258,7 @@ ARGUMENTS = {
 
 
 def walk(root: str, depth: int = 4) -> str:
-    """A root field and all that can be reached from it: every type with all its fields once, elsewhere its leaves."""
+    """A root field and everything reachable from it: each type once with all its fields, elsewhere with its leaves."""
     field = ROOTS[root]
     return f"{{ {root}{arguments(field)}{below(field, depth, set())} }}"
 

@@ -1,4 +1,4 @@
-"""What our server adds to uvicorn's: a message that is sent without waiting."""
+"""The additions to uvicorn's protocols, such as a message that is sent without waiting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.fixtures.eventually import eventually
 
 
 class Application:
-    """Accepts sockets, and keeps how to send to the last one."""
+    """Accepts sockets, and keeps the `TrySend` of the last one."""
 
     def __init__(self) -> None:
         self.senders: asyncio.Queue[TrySendText] = asyncio.Queue()
@@ -43,7 +43,7 @@ class Application:
 @pytest.fixture
 def listening() -> Iterator[socket.socket]:
     with listening_socket("127.0.0.1", 0) as listening:
-        listening.listen()  # so that clients can come before the server is up
+        listening.listen()  # clients may connect before the server has started
         yield listening
 
 
@@ -51,7 +51,7 @@ def listening() -> Iterator[socket.socket]:
 async def connected(
     settings: Settings, listening: socket.socket, **options: Any
 ) -> AsyncIterator[tuple[ClientConnection, TrySendText]]:
-    """A client of a server in this process, and how the application can send to it."""
+    """A client of a server in this process, and the application's `TrySend` for it."""
     application = Application()
     server = uvicorn.Server(uvicorn_config(application, settings))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -104,7 +104,7 @@ def test_try_send_is_false_under_another_server() -> None:
 
 
 def narrow_socket(listening: socket.socket) -> socket.socket:
-    """A connection whose client has little capacity."""
+    """A connection with a small receive buffer."""
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     narrow.connect(listening.getsockname())

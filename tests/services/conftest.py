@@ -1,4 +1,4 @@
-"""People who can sign in, and what they sign in to."""
+"""Accounts and API keys, and the services that authenticate them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access rules as values; what they do to answers is in `tests/schema/test_visibility.py`."""
+"""The access rules as values; `tests/schema/test_visibility.py` tests their effect on answers."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ async def test_last_use_is_stored_again_after_a_minute(
 async def test_locked_row_does_not_delay_the_request(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:
-    """Were it to wait, the statement would wait for this very test and end in a timeout."""
+    """A statement that waited for the row would wait for this test and end in a timeout."""
     uid = await add_account()
     await add_api_key(uid, LEGACY)
     async with database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""The audit log's chain."""
+"""The hash chain of the audit log."""
 
 from __future__ import annotations
 

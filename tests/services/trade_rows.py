@@ -1,4 +1,4 @@
-"""Small books to compute by hand: rows of trades that close, or only open, a position."""
+"""Rows of trades that open or close a position, few enough to compute their figures by hand."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _numbers = count(10_000)
 
 
 def live(day: float, roi: float | None = None, **values: Any) -> dict[str, Any]:
-    """A live trade so many days after `DAY_ONE`; one with a `roi` closes."""
+    """A live trade `day` days after `DAY_ONE`; a trade with a `roi` closes a position."""
     number = next(_numbers)
-    blank = {
+    defaults = {
         "trade_id": number, "ex_trade_id": str(number), "ex_order_id": str(number), "uid": TRADER, "ex_id": 20,
         "symbol": "BTC/USD", "order_type": "limit", "side": "Buy" if roi is None else "SELL", "volume": 1.0,
         "price": 100.0, "cost": 100.0, "fee": 0.5, "roi": roi, "roi_pct": roi, "time": DAY_ONE + timedelta(days=day),
     }  # fmt: skip
-    return blank | values
+    return defaults | values
 
 
 def dry(day: float, roi: float | None = None, **values: Any) -> dict[str, Any]:
     """A simulated trade of bot 1."""
-    blank = {
+    defaults = {
         "bot_id": 1, "uid": TRADER, "ex_id": 20, "symbol": "BTC/USD", "side": "buy" if roi is None else "Sell",
         "volume": 1.0, "price": 100.0, "cost": 100.0, "fee": 0.5, "roi": roi, "roi_pct": roi,
         "closingtrade": roi is not None, "timestamp": DAY_ONE + timedelta(days=day),
     }  # fmt: skip
-    return blank | values
+    return defaults | values
 
 
 async def fill(database: Database, *rows: dict[str, Any]) -> None:
-    """Make these the only trades there are."""
+    """Replace all trades by `rows`."""
     async with database.transaction() as connection:
         await connection.execute(delete(Trade))
         await connection.execute(delete(DryTrade))

@@ -1,4 +1,4 @@
-"""The limits of what waits for slow subscribers."""
+"""The limits of the backlogs of slow subscribers."""
 
 from __future__ import annotations
 

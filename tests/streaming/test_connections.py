@@ -1,4 +1,4 @@
-"""Who is connected, and what ends it."""
+"""Connections, and the events that end them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.fixtures.signing_in import SignIn
 
 
 class OpenConnection:
-    """Somebody's, which notes what happens to it."""
+    """A registered connection that records its warnings and its end."""
 
     def __init__(self, credential: Credential, principal: Principal) -> None:
         self.heard: asyncio.Queue[str] = asyncio.Queue()
@@ -56,7 +56,7 @@ def worker(graph: GraphClient) -> Worker:
 async def connections(
     worker: Worker, settings: Settings, redis: Redis, silent_database: None
 ) -> AsyncIterator[ConnectionRegistry]:
-    """They look round so rarely that only what is announced can be what ends a connection."""
+    """A registry whose periodic check never runs, so that only announcements end a connection."""
     connections = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
     async with connections.watch_credentials(worker):
         await eventually(redis.pubsub_numpat)
@@ -65,7 +65,7 @@ async def connections(
 
 @pytest.fixture
 async def silent_database(database: Database) -> AsyncIterator[None]:
-    """A database that tells nothing of what others change."""
+    """A database without notifications about changes by other programs."""
     await switch_triggers(database, "DISABLE")
     yield
     await switch_triggers(database, "ENABLE")
@@ -138,7 +138,7 @@ async def test_revoked_api_key_ends_its_connections(
 
 @pytest.fixture
 async def only_database(worker: Worker, settings: Settings, database: Database) -> AsyncIterator[ConnectionRegistry]:
-    """They look round as rarely, and of what others change only the database tells them."""
+    """A registry that learns of changes by other programs from the database only."""
     connections = ConnectionRegistry(settings.model_copy(update={"socket_recheck_interval": 3600.0}))
     async with connections.watch_credentials(worker):
         await until_listening(database)
@@ -146,7 +146,7 @@ async def only_database(worker: Worker, settings: Settings, database: Database) 
 
 
 async def until_listening(database: Database, *, than: int = 0) -> int:
-    """Wait until somebody listens for changed credentials, over another connection `than` this one; which it is."""
+    """Wait for a connection that listens for changed credentials, other than `than`; returns its process id."""
     query = text(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
         " AND application_name = 'fullon_graphql:credentials'"

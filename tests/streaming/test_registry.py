@@ -1,4 +1,4 @@
-"""Who shares a source, and who must not; what somebody gets who joins later, or reads too slowly."""
+"""Sharing of sources, late subscribers and slow subscribers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams of what happens to rows, as subscribers see them."""
+"""Streams of row changes as subscribers receive them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ subscription ($botId: Int, $after: String) { orders(botId: $botId, after: $after
 async def listening(
     graph: GraphClient, query: str = ORDERS, **variables: Any
 ) -> AsyncIterator[AsyncGenerator[Any, None]]:
-    """The events of a stream, none of them missed from the beginning of the block on."""
+    """All events of a stream from the beginning of the block."""
     feed = graph.worker.changes
     before = feed.listeners
     async with aclosing(one_by_one(graph, query, **variables)) as events:
@@ -67,13 +67,13 @@ async def take(events: AsyncIterator[Any], count: int) -> list[Any]:
 
 
 async def refusal(graph: GraphClient, query: str = ORDERS, **variables: Any) -> Answer:
-    """What a stream that is refused answers."""
+    """The errors of a refused stream."""
     async with aclosing(graph.stream(query, **variables)) as answers, asyncio.timeout(60):
         return await anext(answers)
 
 
 async def write(database: Database, *statements: Any) -> None:
-    """Some statements in one transaction."""
+    """Execute the statements in one transaction."""
     async with database.transaction() as connection:
         for statement in statements:
             await connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Live balances and positions, as their owner sees them."""
+"""Live balances and positions as subscribers receive them."""
 
 from __future__ import annotations
 

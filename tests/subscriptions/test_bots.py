@@ -1,4 +1,4 @@
-"""What bots and processes say, as those see it who may."""
+"""The status of bots and processes as subscribers receive it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live candles, as subscribers see them: stored bars, the forming one, closes and corrections."""
+"""Live candles as subscribers receive them: stored bars, the forming bar, closes and corrections."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Seen = tuple[str, float, float, float, float, float, bool]
 
 
 class Clock:
-    """Noon, until it is set."""
+    """A clock that returns noon until it is set."""
 
     now = NOON
 
@@ -93,7 +93,7 @@ def expected(minute: str, *values: float, closed: bool = False) -> Seen:
 
 
 class Exchange:
-    """Writes what an exchange, the candle daemon and other programs would."""
+    """Writes in place of an exchange, the candle daemon and other programs."""
 
     def __init__(self, database: Database, redis: Redis) -> None:
         self.database = database
@@ -130,7 +130,7 @@ Read = Callable[..., AbstractAsyncContextManager[Reader]]
 @pytest.fixture
 def read(graph: GraphClient, platform: Database, clock: Clock) -> Read:
     """Read a source of BTC/USD: `async with read(last=2) as reader: …`."""
-    graph.worker.settings.stream_poll_interval = 3600  # what is announced must not depend on polling
+    graph.worker.settings.stream_poll_interval = 3600  # announcements must not depend on polling
 
     @asynccontextmanager
     async def read(timeframe: Timeframe = Timeframe.M1, **arguments: Any) -> AsyncIterator[Reader]:
@@ -292,7 +292,7 @@ async def test_state_is_read_again_after_a_redis_restart(read: Read, exchange: E
     async with read() as reader:
         assert await reader.next() == expected("11:59", 3, closed=True)
         await exchange.redis.client_kill_filter(_type="pubsub", skipme=True)
-        # Stored and published while nobody listens.
+        # Stored and published without subscribers.
         price = tickers.encode(Ticker("kraken", "BTC/USD", 7, at(0.5).timestamp()))
         await exchange.redis.hset(keys.tickers("kraken"), "BTC/USD", price)
         assert await reader.next() == expected("12:00", 7, 7, 7, 7, 0)

@@ -59,7 +59,7 @@ class Clock:
 
 
 async def replay(database: Database, redis: Redis, recorded: Sequence[Candle], clock: Clock) -> None:
-    """Write the recording as the daemon would live: the prices of each minute before its bar."""
+    """Write the recording like the daemon: the prices of each minute before its bar."""
     sizes, done = cycle(MINUTES_AT_ONCE), 0
     while part := recorded[done : done + next(sizes)]:
         done += len(part)
@@ -81,7 +81,7 @@ async def until_subscribed(hub: Hub, listeners: int) -> None:
 
 
 async def listen(chart: CandleSource, wanted: int) -> list[CandleUpdate]:
-    """All that is told until so many bars have closed."""
+    """The updates until `count` bars have closed."""
     told: list[CandleUpdate] = []
     async with asyncio.timeout(LIMIT), aclosing(chart.events()) as updates:
         async for update in updates:

@@ -1,4 +1,4 @@
-"""The state of background services, as administrators see it."""
+"""The state of background services as administrators receive it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def admin(_runner: None, graph: GraphClient) -> GraphClient:
 
 
 async def states(stream: AsyncIterator[Answer], last: str) -> list[str]:
-    """The states that are told, up to the last."""
+    """The delivered states up to the last one."""
     told: list[str] = []
     async with asyncio.timeout(60):
         while last not in told:

@@ -97,7 +97,7 @@ async def test_channel_is_unsubscribed_with_its_last_subscriber(graph: GraphClie
         assert await subscribed_channels(redis) == 1
         await tickers.write(redis, [quote("A", 2, 2)])
         assert await next_of(first) == {"symbol": "A", "price": 2}
-    while await subscribed_channels(redis):  # ends when the server has taken the word of the last one
+    while await subscribed_channels(redis):  # ends when the server has handled the last unsubscription
         pass
 
 
@@ -106,7 +106,7 @@ async def test_state_is_read_again_after_a_lost_connection(graph: GraphClient, r
     async with aclosing(graph.as_(principal(TRADER)).stream(ONE, symbol="A")) as stream:
         await next_of(stream)
         await redis.client_kill_filter(_type="pubsub", skipme=True)
-        # Written and published while nobody listens.
+        # Written and published without subscribers.
         await redis.hset(keys.tickers("kraken"), "A", tickers.encode(quote("A", 7, 7)))
         assert await next_of(stream) == {"symbol": "A", "price": 7}
 

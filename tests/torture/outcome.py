@@ -1,4 +1,4 @@
-"""What has come of a torture."""
+"""The result of a run: counts, and violations of the server's promises."""
 
 from __future__ import annotations
 
@@ -6,58 +6,57 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.torture.followers import Event, Follower
+from tests.torture.clients import Event, StreamClient
 
 
 @dataclass
 class Outcome:
-    """What has happened, and what must not have."""
+    """Counts of a run. `clients`, `connections` and `responses` are by transport."""
 
-    blows: int = 0
+    faults: int = 0
     transactions: int = 0
     clients: Counter[str] = field(default_factory=Counter)
     connections: Counter[str] = field(default_factory=Counter)
-    heard: Counter[str] = field(default_factory=Counter)
-    """By transport: how many there were, what they made and what came, by all of them together as the rest is."""
+    responses: Counter[str] = field(default_factory=Counter)
     events: int = 0
     lost: int = 0
     doubled: int = 0
     unordered: int = 0
-    """Clients who heard everything once, in another order."""
-    complaints: list[str] = field(default_factory=list)
+    """Clients that received every event once, in another order."""
+    failures: list[str] = field(default_factory=list)
 
     @property
     def good(self) -> bool:
-        """Nothing was lost, doubled or out of order, and nobody complains."""
-        return not (self.lost or self.doubled or self.unordered or self.complaints)
+        """True if no event was lost, doubled or out of order, and no client reports a failure."""
+        return not (self.lost or self.doubled or self.unordered or self.failures)
 
-    def count(self, follower: Follower) -> None:
-        """Add what one client has met with."""
-        self.clients[follower.transport] += 1
-        self.connections[follower.transport] += follower.connections
-        self.heard[follower.transport] += follower.heard
-        self.complaints += follower.complaints
+    def count(self, client: StreamClient) -> None:
+        """Add the counts and failures of a client."""
+        self.clients[client.transport] += 1
+        self.connections[client.transport] += client.connections
+        self.responses[client.transport] += client.responses
+        self.failures += client.failures
 
-    def compare(self, name: str, heard: Sequence[Event], happened: Sequence[Event]) -> None:
-        """Hold what one client has heard against what has happened."""
-        missing, surplus = Counter(happened) - Counter(heard), Counter(heard) - Counter(happened)
-        self.events += len(heard)
+    def compare(self, name: str, received: Sequence[Event], recorded: Sequence[Event]) -> None:
+        """Compare the events that a client received with those recorded in the feed's table."""
+        missing, surplus = Counter(recorded) - Counter(received), Counter(received) - Counter(recorded)
+        self.events += len(received)
         self.lost += missing.total()
         self.doubled += surplus.total()
         if missing or surplus:
-            self.complaints.append(f"{name}: lacks {list(missing)[:5]}, has too much {list(surplus)[:5]}")
-        elif list(heard) != list(happened):
+            self.failures.append(f"{name}: missing {list(missing)[:5]}, surplus {list(surplus)[:5]}")
+        elif list(received) != list(recorded):
             self.unordered += 1
-            self.complaints.append(f"{name}: another order")
+            self.failures.append(f"{name}: another order")
 
     def __str__(self) -> str:
-        said = (
-            f"{self.blows} blows, {self.transactions} transactions, {self.connections.total()} connections,"
-            f" {self.events} events and {self.heard.total() - self.events} states heard;"
+        summary = (
+            f"{self.faults} faults, {self.transactions} transactions, {self.connections.total()} connections,"
+            f" {self.events} events and {self.responses.total() - self.events} states received;"
             f" {self.lost} lost, {self.doubled} doubled, {self.unordered} out of order"
         )
         transports = [
-            f"{name}: {clients} clients, {self.connections[name]} connections, {self.heard[name]} heard"
+            f"{name}: {clients} clients, {self.connections[name]} connections, {self.responses[name]} responses"
             for name, clients in self.clients.items()
         ]
-        return "\n".join([said, *transports, *self.complaints])
+        return "\n".join([summary, *transports, *self.failures])

@@ -1,4 +1,4 @@
-"""What is followed, by whom, and what the stores say to it in the end."""
+"""The streams under test, their clients, and their expected contents from the stores."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services.change_feed.table import Position
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
-from tests.torture.followers import Event, EventFollower, StateFollower
-from tests.torture.plain import BARS, GATEWAY, Plain, domain
-from tests.torture.stage import Stage, client
-from tests.torture.transports import TRANSPORTS, Way, on_the_graph
-from tests.torture.writers import ACCOUNT, CANDLES
+from tests.torture.clients import Event, EventClient, StateClient
+from tests.torture.deployment import Deployment, redis_client
+from tests.torture.platform_sockets import BARS, GATEWAY, PlatformSocket, domain
+from tests.torture.transports import TRANSPORTS, OpenStream, graph_transports
+from tests.torture.writers import ACCOUNT, CANDLE_SYMBOL
 
 
 @dataclass(frozen=True)
 class EventStream:
-    """A stream of events, and the condition on the feed's table that says which."""
+    """A stream of events, and the condition that selects them in the feed's table."""
 
     name: str
     uid: int
@@ -39,7 +39,7 @@ EVENTS: Final = (
         f"entity = 'orders' AND uid = {TRADER}",
     ),
     EventStream(
-        "orders of everybody",
+        "all orders",
         ADMIN,
         "subscription ($after: String) { orders(after: $after) { cursor kind order { status bot { user { mail } } } } }",
         "entity = 'orders'",
@@ -67,17 +67,17 @@ EVENTS: Final = (
 
 @dataclass(frozen=True, eq=False)
 class StateStream:
-    """A stream of states, each with the number of the step that it comes from, and every way to it by its transport."""
+    """A stream of states, each with the number of its step; `transports` has the function that opens it on each."""
 
     name: str
-    ways: Mapping[str, Way]
+    transports: Mapping[str, OpenStream]
 
 
 TICKER: Final = StateStream(
     "ticker",
-    on_the_graph('subscription { ticker(exchange: "kraken", symbol: "BTC/USD") { symbol step: price } }')
+    graph_transports('subscription { ticker(exchange: "kraken", symbol: "BTC/USD") { symbol step: price } }')
     | {
-        "a plain domain": Plain(
+        "platform socket of a domain": PlatformSocket(
             domain("tickers"),
             {"action": "stream_tickers", "params": {"exchange": "kraken", "symbols": ["BTC/USD"]}},
             step="price",
@@ -86,35 +86,35 @@ TICKER: Final = StateStream(
 )
 TICKERS: Final = StateStream(
     "tickers",
-    on_the_graph('subscription { tickers(exchange: "kraken", maxRate: 20) { symbol step: price } }')
+    graph_transports('subscription { tickers(exchange: "kraken", maxRate: 20) { symbol step: price } }')
     | {
-        "the plain gateway": Plain(
+        "platform gateway": PlatformSocket(
             GATEWAY, {"operation": "stream_tickers", "params": {"exchange": "kraken"}}, step="price"
         )
     },
 )
 POSITIONS: Final = StateStream(
     "positions",
-    on_the_graph(f"subscription {{ positions(exId: {ACCOUNT}) {{ symbol step: volume }} }}")
+    graph_transports(f"subscription {{ positions(exId: {ACCOUNT}) {{ symbol step: volume }} }}")
     | {
-        "the plain gateway": Plain(
+        "platform gateway": PlatformSocket(
             GATEWAY, {"operation": "stream_user_positions", "params": {"exchange": "kraken"}}, step="size"
         ),
-        "a plain domain": Plain(
+        "platform socket of a domain": PlatformSocket(
             domain("accounts"), {"action": "stream_positions", "params": {"ex_id": ACCOUNT}}, step="size"
         ),
     },
 )
 HOURS: Final = StateStream(
     "hours",
-    on_the_graph(
-        f'subscription {{ candles(exchange: "kraken", symbol: "{CANDLES}", timeframe: H1)'
+    graph_transports(
+        f'subscription {{ candles(exchange: "kraken", symbol: "{CANDLE_SYMBOL}", timeframe: H1)'
         " { candle { symbol: time step: volume } } }"
     )
     | {
-        "plain bars": Plain(
+        "platform socket of bars": PlatformSocket(
             BARS,
-            {"action": "subscribe", "exchange": "kraken", "symbol": CANDLES, "timeframe": "1h", "type": "ohlcv"},
+            {"action": "subscribe", "exchange": "kraken", "symbol": CANDLE_SYMBOL, "timeframe": "1h", "type": "ohlcv"},
             step="volume",
             symbol="timestamp",
         )
@@ -123,17 +123,17 @@ HOURS: Final = StateStream(
 STATES: Final = (TICKER, TICKERS, POSITIONS, HOURS)
 
 
-def event_followers(stage: Stage, count: int, after: str) -> list[tuple[EventStream, EventFollower]]:
-    """So many clients, with all streams and transports in turn, from the cursor `after` on."""
+def event_clients(deployment: Deployment, count: int, after: str) -> list[tuple[EventStream, EventClient]]:
+    """`count` clients, with all streams and transports in turn, that start after the cursor `after`."""
     return [
         (
             stream,
-            EventFollower(
+            EventClient(
                 stream.name,
                 transport,
-                on_the_graph(stream.query)[transport],
-                stage.server.url,
-                stage.tokens[stream.uid],
+                graph_transports(stream.query)[transport],
+                deployment.server.url,
+                deployment.tokens[stream.uid],
                 {"after": after},
             ),
         )
@@ -141,18 +141,20 @@ def event_followers(stage: Stage, count: int, after: str) -> list[tuple[EventStr
     ]
 
 
-def state_followers(stage: Stage, count: int) -> list[tuple[StateStream, StateFollower]]:
-    """So many clients, with all streams and the ways to them in turn."""
-    ways = ((stream, transport, way) for stream in STATES for transport, way in stream.ways.items())
+def state_clients(deployment: Deployment, count: int) -> list[tuple[StateStream, StateClient]]:
+    """`count` clients, with all streams and their transports in turn."""
+    transports = (
+        (stream, transport, open_stream) for stream in STATES for transport, open_stream in stream.transports.items()
+    )
     return [
-        (stream, StateFollower(stream.name, transport, way, stage.server.url, stage.tokens[TRADER]))
-        for stream, transport, way in islice(cycle(ways), count)
+        (stream, StateClient(stream.name, transport, open_stream, deployment.server.url, deployment.tokens[TRADER]))
+        for stream, transport, open_stream in islice(cycle(transports), count)
     ]
 
 
-async def happened(stage: Stage) -> dict[EventStream, list[Event]]:
-    """What the feed's table says of each stream, in order."""
-    connection = await asyncpg.connect(stage.settings.database_url, timeout=60)
+async def recorded_events(deployment: Deployment) -> dict[EventStream, list[Event]]:
+    """The events of each stream in the feed's table, in order."""
+    connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
     try:
         return {
             stream: [
@@ -167,24 +169,24 @@ async def happened(stage: Stage) -> dict[EventStream, list[Event]]:
         await connection.close()
 
 
-async def newest(stage: Stage) -> dict[StateStream, dict[str, float]]:
-    """What the stores say of each stream of states: the step of each symbol."""
-    async with client(stage.settings) as redis:
+async def newest_states(deployment: Deployment) -> dict[StateStream, dict[str, float]]:
+    """The stored step of each symbol, by stream of states."""
+    async with redis_client(deployment.settings) as redis:
         prices = {ticker.symbol: ticker.price for ticker in await tickers.read(redis, "kraken")}
         [held] = (await accounts.read_positions(redis, [ACCOUNT])).values()
     return {
         TICKER: {"BTC/USD": prices["BTC/USD"]},
         TICKERS: prices,
         POSITIONS: {position.symbol: position.volume for position in held},
-        HOURS: await _hours(stage),
+        HOURS: await _hours(deployment),
     }
 
 
-async def _hours(stage: Stage) -> dict[str, float]:
-    """What the table of minutes says of each hour: its volume."""
-    connection = await asyncpg.connect(stage.settings.ohlcv_database_url, timeout=60)
+async def _hours(deployment: Deployment) -> dict[str, float]:
+    """The volume of each hour in the table of one-minute candles."""
+    connection = await asyncpg.connect(deployment.settings.ohlcv_database_url, timeout=60)
     try:
-        table = quoted(schema_name("kraken"), candles_table(CANDLES, Timeframe.M1))
+        table = quoted(schema_name("kraken"), candles_table(CANDLE_SYMBOL, Timeframe.M1))
         rows = await connection.fetch(
             f"SELECT date_trunc('hour', \"timestamp\", 'UTC') AS hour, sum(vol) AS step FROM {table} GROUP BY hour"
         )

@@ -1,5 +1,4 @@
-"""Streams under torture: whatever happens, no event is lost, none comes twice, all are in order, and every stream of
-states ends on the newest one."""
+"""Streams under faults: no event is lost, doubled or out of order, and every stream of states ends with the newest."""
 
 from __future__ import annotations
 
@@ -13,103 +12,103 @@ import asyncpg
 
 from fullon_graphql.services.change_feed.table import Position
 from tests.fixtures.eventually import eventually
-from tests.torture.blows import BLOWS
-from tests.torture.followers import Follower
+from tests.torture.clients import StreamClient
+from tests.torture.deployment import Deployment, candle_store, deployed, redis_client
+from tests.torture.faults import FAULTS
 from tests.torture.outcome import Outcome
-from tests.torture.stage import Stage, candles, client, stage
-from tests.torture.streams import event_followers, happened, newest, state_followers
+from tests.torture.streams import event_clients, newest_states, recorded_events, state_clients
 from tests.torture.writers import Writer, correct_candles, move_positions, move_prices
 
-PATIENCE: Final = 180
-"""Seconds for what takes a few, unless something is wrong."""
+TIMEOUT: Final = 180
+"""Seconds for steps that take a few if nothing is wrong."""
 WRITERS: Final = 6
-BETWEEN_BLOWS: Final = 30
-"""Transactions, whether they come to their end or not."""
+BETWEEN_FAULTS: Final = 30
+"""Transactions that writers begin between two faults."""
 
 
-async def torture(clients: int, seed: int, rounds: Iterable[object], tell: Callable[[str], None] = print) -> Outcome:
-    """Torture so many clients: half of them follow events and half of them states, by all transports in turn.
+async def torture(count: int, seed: int, rounds: Iterable[object], report: Callable[[str], None] = print) -> Outcome:
+    """Run `count` clients over all transports, half of them on events and half on states, and inject faults.
 
-    In each round every blow falls once. The seed says in which order, upon whom, and what is written meanwhile. In the
-    end what each client has heard is compared with the feed's table, or the newest state in Redis.
+    Each round injects every fault once. The seed determines their order, their targets and what is written. In the end
+    the events of each client are compared with the feed's table, and the states with the stores.
     """
     random, outcome = Random(seed), Outcome()
-    async with stage(clients) as set_up:
-        events = event_followers(set_up, (clients + 1) // 2, await _beginning(set_up))
-        states = state_followers(set_up, clients // 2)
-        followers: list[Follower] = [follower for _, follower in (*events, *states)]
-        async with running(*(follower.run() for follower in followers)):
-            async with writing(set_up, random, outcome) as allowance:
-                await _strike(set_up, followers, allowance, random, rounds, outcome, tell)
-            tell("writers have ended; waiting until everybody has heard everything")
-            table = await happened(set_up)
+    async with deployed(count) as deployment:
+        events = event_clients(deployment, (count + 1) // 2, await _newest_cursor(deployment))
+        states = state_clients(deployment, count // 2)
+        clients: list[StreamClient] = [client for _, client in (*events, *states)]
+        async with running(*(client.run() for client in clients)):
+            async with running_writers(deployment, random, outcome) as permits:
+                await _inject_faults(deployment, clients, permits, random, rounds, outcome, report)
+            report("writers have ended; waiting until every client has received everything")
+            table = await recorded_events(deployment)
 
-            async def all_is_said() -> bool:
-                now = await newest(set_up)
-                return all(follower.events[-1:] == table[stream][-1:] for stream, follower in events) and all(
-                    follower.steps == now[stream] for stream, follower in states
+            async def all_received() -> bool:
+                newest = await newest_states(deployment)
+                return all(client.events[-1:] == table[stream][-1:] for stream, client in events) and all(
+                    client.steps == newest[stream] for stream, client in states
                 )
 
-            if not await _comes_true(all_is_said):
-                outcome.complaints.append(f"not everybody has heard the end after {PATIENCE} s")
-                now = await newest(set_up)
-                outcome.complaints += [
-                    f"{follower.name}: ends on {follower.steps}, not {now[stream]}"
-                    for stream, follower in states
-                    if follower.steps != now[stream]
+            if not await _becomes_true(all_received):
+                outcome.failures.append(f"not every client has received everything after {TIMEOUT} s")
+                newest = await newest_states(deployment)
+                outcome.failures += [
+                    f"{client.name}: ends with {client.steps}, not {newest[stream]}"
+                    for stream, client in states
+                    if client.steps != newest[stream]
                 ]
-        for stream, follower in events:
-            outcome.compare(follower.name, follower.events, table[stream])
-    for each in followers:
+        for stream, client in events:
+            outcome.compare(client.name, client.events, table[stream])
+    for each in clients:
         outcome.count(each)
     return outcome
 
 
-async def _strike(
-    stage: Stage,
-    followers: Sequence[Follower],
-    allowance: asyncio.Semaphore,
+async def _inject_faults(
+    deployment: Deployment,
+    clients: Sequence[StreamClient],
+    permits: asyncio.Semaphore,
     random: Random,
     rounds: Iterable[object],
     outcome: Outcome,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
-    """Let the blows fall while everybody works."""
+    """Inject each fault once writers and most clients have made progress since the last one."""
     for _ in rounds:
-        for blow in random.sample(BLOWS, len(BLOWS)):
-            heard = [follower.heard for follower in followers]
-            for _ in range(BETWEEN_BLOWS):
-                allowance.release()
+        for fault in random.sample(FAULTS, len(FAULTS)):
+            before = [client.responses for client in clients]
+            for _ in range(BETWEEN_FAULTS):
+                permits.release()
 
-            async def goes_on(heard: Sequence[int] = heard) -> bool:
-                at_work = sum(now.heard > then for now, then in zip(followers, heard, strict=True))
-                return allowance.locked() and at_work > len(followers) // 2
+            async def progressed(before: Sequence[int] = before) -> bool:
+                receiving = sum(client.responses > count for client, count in zip(clients, before, strict=True))
+                return permits.locked() and receiving > len(clients) // 2
 
-            if not await _comes_true(goes_on):
-                outcome.complaints.append(f"nothing goes on before {blow.__name__}, for {PATIENCE} s")
+            if not await _becomes_true(progressed):
+                outcome.failures.append(f"no progress for {TIMEOUT} s before {fault.__name__}")
                 return
-            tell(f"{sum(each.heard for each in followers):9} heard: {blow.__doc__}")
-            await blow(stage, followers, random)
-            outcome.blows += 1
+            report(f"{sum(client.responses for client in clients):9} responses: {fault.__doc__}")
+            await fault(deployment, clients, random)
+            outcome.faults += 1
 
 
 @asynccontextmanager
-async def writing(stage: Stage, random: Random, outcome: Outcome) -> AsyncIterator[asyncio.Semaphore]:
-    """Writers who work for one block as far as it allows, and end their transactions after it."""
-    allowance = asyncio.Semaphore(0)
-    writers = [Writer(stage.settings.database_url, Random(random.random()), allowance) for _ in range(WRITERS)]
+async def running_writers(deployment: Deployment, random: Random, outcome: Outcome) -> AsyncIterator[asyncio.Semaphore]:
+    """Writers that run for one block, as fast as the yielded permits allow, and then end their transactions."""
+    permits = asyncio.Semaphore(0)
+    writers = [Writer(deployment.settings.database_url, Random(random.random()), permits) for _ in range(WRITERS)]
     async with (
-        client(stage.settings) as redis,
-        candles(stage.settings) as store,
+        redis_client(deployment.settings) as redis,
+        candle_store(deployment.settings) as store,
         running(move_prices(redis), move_positions(redis), correct_candles(store, redis)),
         asyncio.TaskGroup() as group,
     ):
         for writer in writers:
             group.create_task(writer.run())
-        yield allowance
+        yield permits
         for writer in writers:
-            writer.enough = True
-            allowance.release()
+            writer.stopping = True
+            permits.release()
     outcome.transactions = sum(writer.transactions for writer in writers)
 
 
@@ -123,18 +122,18 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             task.cancel()
 
 
-async def _beginning(stage: Stage) -> str:
-    """The cursor of the newest change there is."""
-    connection = await asyncpg.connect(stage.settings.database_url, timeout=60)
+async def _newest_cursor(deployment: Deployment) -> str:
+    """The cursor of the newest change."""
+    connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
     newest = "SELECT (xid, seq) FROM fullon_graphql.changes ORDER BY xid DESC, seq DESC LIMIT 1"
     position = Position(*await connection.fetchval(newest))
     await connection.close()
     return position.cursor
 
 
-async def _comes_true(condition: Callable[[], Awaitable[bool]]) -> bool:
+async def _becomes_true(condition: Callable[[], Awaitable[bool]]) -> bool:
     try:
-        await eventually(condition, PATIENCE)
+        await eventually(condition, TIMEOUT)
     except AssertionError:
         return False
     return True

@@ -1,6 +1,6 @@
-"""How a client listens to the graph: a function per transport, and a table of them.
+"""Subscriptions to the graph: a function per transport, and a table of them.
 
-Each yields the responses to one subscription as they come. However the generator ends, its connection is cut off.
+Each yields the responses to one subscription. The connection is aborted when the generator ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.fixtures.streaming import EVENTS, PARTS
 
 
 class Refused(Exception):
-    """The subscription has come to its end with errors."""
+    """The subscription was refused or ended with errors."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         super().__init__(errors)
@@ -29,20 +29,20 @@ class Refused(Exception):
 
 Responses = AsyncGenerator[dict[str, Any], None]
 
-Way = Callable[[str, str, Mapping[str, Any]], Responses]
-"""`way(url, token, variables)`: the responses to one subscription, asked for in one way.
+OpenStream = Callable[[str, str, Mapping[str, Any]], Responses]
+"""`open_stream(url, token, variables)`: the responses to one subscription.
 
 Raises:
-    Refused: the server says why there will be no more.
-    OSError, WebSocketException, HTTPError: the connection is gone, or there was none.
+    Refused: the server has refused or ended the subscription.
+    OSError, WebSocketException, HTTPError: the connection failed.
 """
 
 
 async def graphql_transport_ws(query: str, url: str, token: str, variables: Mapping[str, Any]) -> Responses:
     async with connected(f"{url}/graphql", PROTOCOL) as connection:
         await connection.send(orjson.dumps({"type": "connection_init", "payload": {"authorization": token}}).decode())
-        question = {"query": query, "variables": variables}
-        await connection.send(orjson.dumps({"type": "subscribe", "id": "1", "payload": question}).decode())
+        request = {"query": query, "variables": variables}
+        await connection.send(orjson.dumps({"type": "subscribe", "id": "1", "payload": request}).decode())
         async for text in connection:
             match orjson.loads(text):
                 case {"type": "next", "payload": payload}:
@@ -54,7 +54,7 @@ async def graphql_transport_ws(query: str, url: str, token: str, variables: Mapp
 
 
 async def server_sent_events(query: str, url: str, token: str, variables: Mapping[str, Any]) -> Responses:
-    """Goes on as browsers do: by the id of the last event, and not by a variable."""
+    """Resumes like a browser: with the id of the last event instead of a variable."""
     headers = {"accept": EVENTS, "last-event-id": variables.get("after") or ""}
     fresh = {name: value for name, value in variables.items() if name != "after"}
     async for block in _blocks(url, token, query, fresh, headers, b"\n\n"):
@@ -73,7 +73,7 @@ async def multipart(query: str, url: str, token: str, variables: Mapping[str, An
 async def _blocks(
     url: str, token: str, query: str, variables: Mapping[str, Any], headers: dict[str, str], end: bytes
 ) -> AsyncIterator[bytes]:
-    """What a response says, piece by piece."""
+    """The parts of a response body, without `end`."""
     headers = {"authorization": f"Bearer {token}"} | headers
     content = orjson.dumps({"query": query, "variables": variables})
     async with (
@@ -104,7 +104,7 @@ TRANSPORTS: Final = {
 }
 
 
-def on_the_graph(query: str) -> dict[str, Way]:
+def graph_transports(query: str) -> dict[str, OpenStream]:
     """A subscription on each of the graph's transports."""
     return {name: partial(transport, query) for name, transport in TRANSPORTS.items()}
 

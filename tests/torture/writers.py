@@ -1,5 +1,5 @@
-"""The platform's own programs: they write at the same time, overlap, commit in another order than they began, and roll
-some of it back."""
+"""Writers in place of the platform's programs: concurrent transactions that overlap, commit in any order or are rolled
+back."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from fullon_graphql.ohlcv.writer import upsert_candles
 from tests.fixtures.rows import OTHER, TRADER
 
 OWNERS: Final = {1: TRADER, 2: TRADER, 6: OTHER}
-"""Whose the bots are that have orders."""
+"""The owner of each bot that has orders."""
 SYMBOLS: Final = ("BTC/USD", "ETH/USD", "GOLD")
 ACCOUNT: Final = 20
-CANDLES: Final = "EUR/USD"
-"""What has candles, and no price: nothing is forming."""
+CANDLE_SYMBOL: Final = "EUR/USD"
+"""A symbol with candles and without a price, so it has no forming candle."""
 HOUR: Final = datetime(2024, 1, 1, tzinfo=UTC)
-GONE: Final = (
+DISCONNECTED: Final = (
     OSError,
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )
-"""What the driver says of a connection that has ended, or of a database that is not there."""
+"""The driver's exceptions for a lost connection and for an unavailable database."""
 
 _INSERT = (
     "INSERT INTO orders (bot_id, uid, ex_id, cat_ex_id, exchange, symbol, order_type, side, volume, status, reason)"
@@ -50,42 +50,42 @@ _TRADE = (
 )
 _LINE = (
     "INSERT INTO bot_log (bot_id, feed_num, ex_id, symbol, position, message, timestamp)"
-    " VALUES ($1, 0, 20, 'BTC/USD', 0, 'noted', clock_timestamp())"
+    " VALUES ($1, 0, 20, 'BTC/USD', 0, 'message', clock_timestamp())"
 )
 
 
 class RolledBack(Exception):
-    """A writer has changed its mind."""
+    """Raised to roll back a transaction or savepoint."""
 
 
 @dataclass
 class Writer:
-    """Writes orders, trades and lines of a log; of orders only its own, so that writers never wait for each other."""
+    """Writes orders, trades and log lines. It changes its own orders only, so that writers never wait for each other."""
 
     url: str
     random: Random
-    allowance: asyncio.Semaphore
-    """So many transactions may be begun: what is written while nobody serves must be heard by all of them later."""
+    permits: asyncio.Semaphore
+    """Each transaction needs a permit: events that are written while no worker runs must be delivered later."""
     transactions: int = field(default=0, init=False)
-    """Ended in order, whether by a commit or by a rollback."""
-    enough: bool = field(default=False, init=False)
-    """Whether to begin no further one."""
+    """Number of transactions that were committed or rolled back."""
+    stopping: bool = field(default=False, init=False)
+    """True if the writer must begin no further transaction."""
     _orders: list[int] = field(default_factory=list, init=False)
 
     async def run(self) -> None:
-        """Write until it is enough; while there is no database, try again."""
-        while not self.enough:
+        """Write until `stopping`; reconnect while the database is unavailable."""
+        while not self.stopping:
             try:
                 connection = await asyncpg.connect(self.url, timeout=60, command_timeout=60)
-            except GONE:
+            except DISCONNECTED:
                 await asyncio.sleep(0.1)
                 continue
             try:
-                while not self.enough:
-                    await self.allowance.acquire()
+                while not self.stopping:
+                    await self.permits.acquire()
                     await self._transaction(connection)
                     self.transactions += 1
-            except GONE:
+            except DISCONNECTED:
                 pass
             finally:
                 connection.terminate()
@@ -107,9 +107,9 @@ class Writer:
         tried = orders.copy()
         try:
             async with connection.transaction():
-                await self.random.choice([self._insert, self._insert, self._change, self._change, self._note])(
-                    connection, tried
-                )
+                await self.random.choice(
+                    [self._insert, self._insert, self._change, self._change, self._add_trade_and_log]
+                )(connection, tried)
                 if self.random.random() < 0.1:
                     raise RolledBack
         except RolledBack:
@@ -121,7 +121,7 @@ class Writer:
         orders.append(await connection.fetchval(_INSERT, bot, OWNERS[bot]))
 
     async def _change(self, connection: asyncpg.Connection, orders: list[int]) -> None:
-        """A new status, another owner, or the end of one of the newest orders."""
+        """Change the status or the owner of one of the newest orders, or delete it."""
         if not orders:
             return
         order = self.random.choice(orders[-10:])
@@ -137,14 +137,14 @@ class Writer:
             await connection.execute("DELETE FROM orders WHERE order_id = $1", order)
             orders.remove(order)
 
-    async def _note(self, connection: asyncpg.Connection, orders: list[int]) -> None:
+    async def _add_trade_and_log(self, connection: asyncpg.Connection, orders: list[int]) -> None:
         bot = self.random.choice(list(OWNERS))
         await connection.execute(_TRADE, OWNERS[bot])
         await connection.execute(_LINE, bot)
 
 
 async def move_prices(redis: Redis) -> None:
-    """Write tickers, each step by step, until cancelled."""
+    """Write the tickers of every step until cancelled."""
 
     async def write(step: int) -> None:
         now = datetime.now(UTC).timestamp()
@@ -154,7 +154,7 @@ async def move_prices(redis: Redis) -> None:
 
 
 async def move_positions(redis: Redis) -> None:
-    """Write the positions of an account, step by step, until cancelled."""
+    """Write the positions of an account at every step until cancelled."""
 
     async def write(step: int) -> None:
         held = [accounts.Position(ACCOUNT, symbol, volume=step, cost=1, price=1) for symbol in SYMBOLS]
@@ -164,22 +164,22 @@ async def move_positions(redis: Redis) -> None:
 
 
 async def correct_candles(database: Database, redis: Redis) -> None:
-    """Store the minutes of one hour again and again, each time with a greater volume, until cancelled.
+    """Replace the candles of one hour, each with a greater volume than before, until cancelled.
 
-    So the volume of the hour grows with every step.
+    The volume of the hour therefore grows with every step.
     """
 
     async def write(step: int) -> None:
         minute = Candle(HOUR + timedelta(minutes=step % 60), 1, 1, 1, 1, volume=step)
         async with database.transaction() as connection:
-            await upsert_candles(connection, "kraken", CANDLES, [minute])
-        await announce(redis, [("kraken", CANDLES)])
+            await upsert_candles(connection, "kraken", CANDLE_SYMBOL, [minute])
+        await announce(redis, [("kraken", CANDLE_SYMBOL)])
 
     await _step_by_step(write, 0.05)
 
 
 async def _step_by_step(write: Callable[[int], Awaitable[None]], pause: float) -> None:
     for step in count(1):
-        with suppress(RedisError, SQLAlchemyError, *GONE):  # restarting; the next step says it all
+        with suppress(RedisError, SQLAlchemyError, *DISCONNECTED):  # a store restarts; the next step replaces this one
             await write(step)
         await asyncio.sleep(pause)

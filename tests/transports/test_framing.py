@@ -1,4 +1,4 @@
-"""The bytes of streams over HTTP, and who gets which."""
+"""The framings of streams over HTTP, and their selection by `Accept`."""
 
 from __future__ import annotations
 

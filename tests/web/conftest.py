@@ -35,7 +35,7 @@ _ARGUMENTS: Final = [
 
 @dataclass
 class Browser:
-    """A window with its own storage, and what went wrong in it."""
+    """A window with its own storage, and the errors in it."""
 
     context: BrowserContext
     page: Page
@@ -45,7 +45,7 @@ class Browser:
     """Requests to another host than the server's."""
 
     def watch(self, page: Page) -> None:
-        """Note what a page complains of and asks for."""
+        """Record the errors and the requests of a page."""
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("request", self._on_request)
@@ -70,7 +70,7 @@ class Browser:
 
 @pytest.fixture(scope="session")
 def pages() -> None:
-    """The built pages; without them, as where npm is not reached, the tests are skipped."""
+    """The built pages. The tests are skipped if they cannot be built, e.g. without access to npm."""
     done = subprocess.run([sys.executable, WEB / "build.py"], capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.skip(f"{done.stdout.strip()} {done.stderr.strip()[-300:]}")

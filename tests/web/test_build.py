@@ -1,4 +1,4 @@
-"""What the build makes of `web/`."""
+"""The output of the build of `web/`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST_VIEW: Final = 300 * 1000
 
 
 def first_view(page: str) -> list[Path]:
-    """The files that a page names itself, and those that they import without being asked to."""
+    """The files that a page names, and those that they import statically."""
     found: list[Path] = []
     wanted = re.findall(r'(?:src|href)="/assets/([^"]+)"', (STATIC / page).read_text())
     while wanted:

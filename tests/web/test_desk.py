@@ -1,4 +1,4 @@
-"""The desk as people use it, each view over a running server."""
+"""The desk in a browser, each view on a running server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ORDER = """mutation {
 
 
 async def serious_faults(page: Page) -> list[str]:
-    """What axe-core finds that keeps people from using a page."""
+    """Serious and critical accessibility faults that axe-core finds."""
     await page.evaluate((WEB / "node_modules" / "axe-core" / "axe.min.js").read_text())
     found: Any = await page.evaluate("axe.run().then(({violations}) => violations)")
     grave = [one for one in found if one["impact"] in {"serious", "critical"}]
@@ -61,7 +61,7 @@ async def test_first_price_is_there_within_a_second_of_load(browser: Browser) ->
     await browser.sign_in("trader@fullon", "/desk/market/kraken")
     page = browser.page
     times = []
-    for _ in range(3):  # the best of three: what others do on this machine is not the page's
+    for _ in range(3):  # the best of three: other load of the machine does not count
         await page.reload(wait_until="load")
         await expect(page.locator("td.price").first).to_be_visible()
         times.append(await page.evaluate(

@@ -1,4 +1,4 @@
-"""GraphiQL as people use it."""
+"""GraphiQL in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The desk over a server that is restarted, and over a token that ends."""
+"""The desk over a restart of the server and over the expiry of a token."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_prices_candles_and_orders_continue_over_a_restart(
         token = await server.token("trader@fullon", PASSWORD)
         numbers.append((await server.ask(ORDER, token))["data"]["createOrder"]["orderId"])
         await expect(page.locator(f'tr[data-order="{numbers[-1]}"]')).to_be_visible()
-        await page.wait_for_timeout(2000)  # so that what comes from now on comes by the stream
+        await page.wait_for_timeout(2000)  # everything after this comes from the stream
         numbers.append((await server.ask(ORDER, token))["data"]["createOrder"]["orderId"])
         await expect(page.locator(f'tr[data-order="{numbers[-1]}"]')).to_be_visible()
     await expect(page.get_by_text("Connection lost.")).to_be_visible()
@@ -65,7 +65,7 @@ async def test_prices_candles_and_orders_continue_over_a_restart(
             '{ candleColumns(exchange: "kraken", symbol: "BTC/USD", timeframe: M1, last: 30) { time } }', token
         )
         known = [int(time / 1000) for time in stored["data"]["candleColumns"]["time"] if time / 1000 >= int(oldest)]
-        assert set(known) <= set(times)  # no hole; the page may know the forming bar besides
+        assert set(known) <= set(times)  # no gap; the page may have the forming bar too
     assert browser.foreign == []
 
 

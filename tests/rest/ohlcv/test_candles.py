@@ -23,7 +23,7 @@ async def trader(rest: Rest) -> RestClient:
 
 @pytest.fixture
 async def market(ohlcv_database: Database) -> None:
-    """Minutes 0, 1 and 4 of BTC/USD on kraken; four trades of GOLD, two of them in one instant."""
+    """Minutes 0, 1 and 4 of BTC/USD on kraken; four trades of GOLD, two of them at the same time."""
     await put_candles(ohlcv_database, "BTC/USD", minutes(0, 1, 4))
     trades = [Trade(NOON + timedelta(seconds=second), float(i), 1.0, str(i)) for i, second in enumerate((0, 5, 5, 9))]
     await put_trades(ohlcv_database, "GOLD", trades)

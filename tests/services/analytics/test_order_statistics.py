@@ -1,4 +1,4 @@
-"""What became of orders, and the dashboard of bots."""
+"""Statistics of orders, and the dashboard of bots."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def orders(database: Database) -> Database:
 
 
 async def test_statuses_are_counted_in_any_case_and_spelling(orders: Database) -> None:
-    """Filled 2, canceled 2 and rejected 1 have ended; what the platform has made up has not."""
+    """Filled 2, canceled 2 and rejected 1 are final; an unknown status is not."""
     assert await order_statistics.of_orders(orders, ME, Scope()) == OrderStatistics(
         total_orders=9, open_orders=4, filled_orders=2, canceled_orders=2, rejected_orders=1, buys=4, sells=5,
         fill_rate=pytest.approx(0.4),  # type: ignore[arg-type]  # it compares as a float

@@ -35,7 +35,7 @@ async def of_trades(database: Database, redis: Redis, scope: Scope = ALL, capita
 
 
 async def test_performance_equals_figures_computed_by_hand(database: Database, redis: Redis) -> None:
-    """Results 100, -40 | nothing | -80, 60 | 0 on four days; openings count nowhere.
+    """Results 100, -40 | none | -80, 60 | 0 on four days; opening trades do not count.
 
     Days: 60, 0, -20, 0. Mean 10; squares of the deviations 2500 + 100 + 900 + 100, over 3 days: 1200.
     Curve: 100, 60, -20, 40, 40. It falls from 100 to -20, by 120; with a capital of 1000 that is from 1100.
@@ -50,7 +50,10 @@ async def test_performance_equals_figures_computed_by_hand(database: Database, r
     assert (found.max_drawdown, found.max_drawdown_fraction) == pytest.approx((120, 120 / 1100))
     assert found.recovery_factor == pytest.approx(40 / 120)
     assert found.risk_score == pytest.approx(100 * 120 / (120 + 40))
-    assert (found.value_at_risk, found.value_at_risk_fraction) == (None, None)  # four days say nothing of 5 %
+    assert (found.value_at_risk, found.value_at_risk_fraction) == (
+        None,
+        None,
+    )  # four days are too few for a 5 % quantile
     assert (await of_trades(database, redis)).max_drawdown_fraction is None
 
 
@@ -86,7 +89,7 @@ async def test_undefined_figures_are_null(database: Database, redis: Redis) -> N
     assert (one_day.sharpe_ratio, one_day.max_drawdown, one_day.recovery_factor) == (None, 0, None)
     assert one_day.risk_score == 0
     await fill(database, *(live(day, 0.1) for day in range(3)))
-    assert (await of_trades(database, redis)).sharpe_ratio is None  # all days alike
+    assert (await of_trades(database, redis)).sharpe_ratio is None  # all days equal
     await fill(database, live(0, 0.0))
     assert (await of_trades(database, redis)).risk_score is None
     await fill(database, live(0, -5.0))
@@ -96,7 +99,7 @@ async def test_undefined_figures_are_null(database: Database, redis: Redis) -> N
 async def test_all_money_is_null_if_a_price_is_missing(database: Database, redis: Redis) -> None:
     await fill(database, live(0, 8.0), live(1, -4.0, symbol="BTC/USDT"), live(2, symbol="ETH/EUR"))
     found = await of_trades(database, redis, capital=5)
-    assert found.unpriced == ["USDT"]  # what has not closed needs no price
+    assert found.unpriced == ["USDT"]  # opening trades need no price
     assert (found.closed_trades, found.win_rate, found.days) == (2, 0.5, 2)
     assert (found.net_profit, found.sharpe_ratio, found.max_drawdown, found.max_drawdown_fraction) == (None,) * 4
     assert (found.value_at_risk, found.risk_score, found.profit_factor, found.best_day) == (None,) * 4
@@ -129,7 +132,7 @@ async def test_number_of_statements_does_not_depend_on_the_number_of_trades(
         assert len(asked) == 2
 
 
-# Quarters add up without an error in the last digit, so that "all days alike" means the same in SQL and here.
+# Quarters add up without an error in the last digit, so that "all days equal" means the same in SQL and here.
 RESULTS = st.integers(-400, 400).map(lambda quarters: quarters / 4)
 TRADES = st.lists(st.tuples(st.integers(0, 60 * 24), st.none() | RESULTS), max_size=40)
 
@@ -178,7 +181,7 @@ def reference(results: Sequence[tuple[int, float]], capital: float | None) -> di
 
 
 def daily(results: Sequence[tuple[int, float]]) -> list[float]:
-    """`DAY_ONE` is at eight o'clock."""
+    """Results by UTC day; `DAY_ONE` is at eight o'clock."""
     sums: dict[int, float] = defaultdict(float)
     for hour, profit in results:
         sums[(DAY_ONE + timedelta(hours=hour)).toordinal()] += profit

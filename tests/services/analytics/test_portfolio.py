@@ -1,4 +1,4 @@
-"""Portfolios and summaries, over live balances, positions and tickers."""
+"""Portfolios and summaries from live balances, positions and tickers."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_only_administrators_see_portfolios_of_other_users(market: Databas
 
 
 async def test_summary_combines_balances_positions_and_results_of_the_day(market: Database, redis: Redis) -> None:
-    """600 + 0.4 * 1000 in balances; a short of 2 at 1020 that stands at 1010 has won 20; 5 - 1 were won today."""
+    """Balances 600 + 0.4 * 1000; a short of 2 from 1020, now at 1010, has a profit of 20; results of the day 5 - 1."""
     await accounts.write(
         redis,
         holds(20, USD=600) | holds(21, BTC=0.4),

@@ -1,4 +1,4 @@
-"""Rates between currencies, as live tickers give them."""
+"""Rates between currencies from live tickers."""
 
 from __future__ import annotations
 

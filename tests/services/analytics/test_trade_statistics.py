@@ -1,4 +1,4 @@
-"""Statistics of trades, against a book computed by hand."""
+"""Statistics of trades compared with figures computed by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.services.trade_rows import DAY_ONE, dry, fill, live
 ME, SOMEBODY, BOSS = principal(TRADER), principal(OTHER), principal(ADMIN, admin=True)
 ALL = Scope()
 
-# Two openings and five closings of 100 each, 0.5 fee each: won 100 + 60, lost 40 + 80, and one with nothing.
+# Two opening and five closing trades of 100, with a fee of 0.5 each: profits 100 + 60, losses 40 + 80, and one of 0.
 BOOK = [
     live(0), live(0.1, 100.0), live(0.2, -40.0), live(2, -80.0, symbol="ETH/USD"), live(2.1), live(2.2, 60.0),
     live(3, 0.0, symbol="ETH/USD"),
@@ -110,7 +110,7 @@ async def test_simulated_trades_close_if_marked_as_closing(database: Database, r
     ids=str,
 )
 async def test_scope_limits_the_trades(database: Database, redis: Redis, scope: Scope, profit: float) -> None:
-    """The start belongs to a period, the end does not."""
+    """A period includes its start and excludes its end."""
     await fill(
         database, live(0, 8.0, ex_id=21), live(1, 20.0), live(2.5, 40.0, symbol="ETH/USD"), live(0, 500.0, uid=OTHER)
     )
@@ -148,7 +148,7 @@ async def test_only_administrators_count_rows_of_other_users(database: Database,
 
 
 async def test_money_is_converted_directly_or_through_one_other_currency(catalogue: Database, redis: Redis) -> None:
-    """A USDT is worth 50 000 / 40 000 dollars, by way of BTC; an ETH 2 000, directly."""
+    """A USDT is worth 50 000 / 40 000 dollars, through BTC; an ETH 2 000, directly."""
     await tickers.write(
         redis,
         [Ticker("kraken", "BTC/USD", 50_000, 1), Ticker("binance", "BTC/USDT", 40_000, 1),
@@ -167,7 +167,7 @@ async def test_money_is_converted_directly_or_through_one_other_currency(catalog
 
 
 async def test_all_money_is_null_if_a_price_is_missing(catalogue: Database, redis: Redis) -> None:
-    await tickers.write(redis, [Ticker("kraken", "BTC/USDT:USDT", 1.0, 1)])  # a derivative prices no currency
+    await tickers.write(redis, [Ticker("kraken", "BTC/USDT:USDT", 1.0, 1)])  # the ticker of a derivative gives no rate
     await fill(catalogue, live(0, 8.0), live(1, -4.0, symbol="BTC/USDT"), live(2, 3.0, symbol="GOLD"))
     found = await overall(catalogue, redis)
     assert found.unpriced == ["GOLD", "USDT"]
@@ -194,7 +194,7 @@ async def test_live_trade_belongs_to_the_bot_of_its_order(database: Database, re
         database, models.Order, placed(1, "A", order_id=1), placed(2, "B", order_id=2), placed(2, None, order_id=3),
         placed(1, "A", order_id=4),  # the same again: its trades count once
         placed(3, "A", order_id=5, ex_id=21),  # another exchange's id
-        order(6, 4, OTHER, ex_order_id="A", ex_id=20),  # somebody else's
+        order(6, 4, OTHER, ex_order_id="A", ex_id=20),  # another user's
     )  # fmt: skip
     await fill(
         database,

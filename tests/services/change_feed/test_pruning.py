@@ -1,4 +1,4 @@
-"""What the feed forgets, and whom it tells."""
+"""Pruning of the change feed, and the cursors that it invalidates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fixtures.eventually import eventually_equal
 
 ORDERS = Interest(Order, uid=2)
 EVERYTHING = 2**62
-"""Above every transaction: nothing is too new to be looked at."""
+"""A number above every transaction."""
 
 ADD = text(
     "INSERT INTO fullon_graphql.changes (xid, entity, operation, key, uid, at) "
@@ -30,7 +30,7 @@ ADD = text(
 
 
 async def add(database: Database, first: int, last: int, hours: int) -> None:
-    """One change in each of these transactions, all of them so old."""
+    """Add one change of an age of `hours` to each transaction from `first` to `last`."""
     async with database.transaction() as connection:
         await connection.execute(ADD, {"first": first, "last": last, "hours": hours})
 
@@ -41,7 +41,7 @@ async def kept(database: Database) -> list[int]:
 
 
 async def after(database: Database, redis: Redis, xid: int) -> int:
-    """The transaction of the first change after this one."""
+    """The transaction of the first change after that of `xid`."""
     [row] = await database.rows(text("SELECT xid, seq FROM fullon_graphql.changes WHERE xid = :xid"), {"xid": xid})
     async with (
         ChangeFeed(database, redis, 60) as feed,
@@ -82,7 +82,7 @@ async def test_changes_are_deleted_in_bounded_batches(database: Database, monkey
     prune_batch = pruning_module._prune_batch
 
     async def counted(*arguments: object) -> int:
-        batches.append(await prune_batch(*arguments))  # type: ignore[arg-type]  # passed on as they came
+        batches.append(await prune_batch(*arguments))  # type: ignore[arg-type]  # passed on unchanged
         return batches[-1]
 
     monkeypatch.setattr(pruning_module, "_prune_batch", counted)

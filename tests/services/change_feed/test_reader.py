@@ -1,4 +1,4 @@
-"""The change feed as its listeners see it: every committed change once and in one order, whatever happens meanwhile."""
+"""The change feed as its subscribers receive it: every committed change once, in one order, despite every fault."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ INSERT = (
     "reason) VALUES ($1, $2, $3, 1, 1, 'kraken', 'BTC/USD', 'limit', 'buy', 1, 'New', '')"
 )
 READERS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'fullon_graphql:changes'"
-BEGINNING = Position(0, 0)
-PATIENCE = 60
-"""Seconds for what takes milliseconds, unless something is wrong."""
+START = Position(0, 0)
+TIMEOUT = 60
+"""Seconds for steps that take milliseconds if nothing is wrong."""
 
 
 async def insert(connection: asyncpg.Connection, order_id: int, uid: int = 2, bot_id: int = 7) -> None:
     await connection.execute(INSERT, order_id, bot_id, uid)
 
 
-async def committed(connection: asyncpg.Connection, after: Position = BEGINNING) -> list[Position]:
-    """What the table says has happened to orders, in order."""
+async def committed(connection: asyncpg.Connection, after: Position = START) -> list[Position]:
+    """The positions of the changes of orders in the table, in order."""
     rows = await connection.fetch(
         "SELECT xid, seq FROM fullon_graphql.changes WHERE entity = 'orders' AND (xid, seq) > ($1, $2) "
         "ORDER BY xid, seq",
@@ -55,58 +55,58 @@ async def committed(connection: asyncpg.Connection, after: Position = BEGINNING)
     return [Position(*row) for row in rows]
 
 
-class Listener:
-    """Hears what a feed tells."""
+class Subscriber:
+    """Collects the changes that a feed delivers."""
 
     def __init__(self, feed: ChangeFeed, interest: Interest, after: Position | None) -> None:
-        self.heard: list[Change] = []
-        self.task = asyncio.create_task(self._listen(feed, interest, after))
+        self.received: list[Change] = []
+        self.task = asyncio.create_task(self._follow(feed, interest, after))
 
     @property
     def orders(self) -> list[int]:
-        """The orders that the changes were about."""
-        return [change.key["order_id"] for change in self.heard]
+        """The ids of the changed orders."""
+        return [change.key["order_id"] for change in self.received]
 
     @property
     def positions(self) -> list[Position]:
-        return [change.position for change in self.heard]
+        return [change.position for change in self.received]
 
-    async def hears(self, count: int) -> None:
-        """Wait until so many changes were heard."""
-        await eventually(lambda: len(self.heard) >= count or self.task.done(), PATIENCE)
+    async def wait_for(self, count: int) -> None:
+        """Wait until `count` changes have been received."""
+        await eventually(lambda: len(self.received) >= count or self.task.done(), TIMEOUT)
         if self.task.done():
             self.task.result()
 
-    async def _listen(self, feed: ChangeFeed, interest: Interest, after: Position | None) -> None:
+    async def _follow(self, feed: ChangeFeed, interest: Interest, after: Position | None) -> None:
         async with aclosing(feed.follow(interest, after)) as batches:
             async for batch in batches:
-                self.heard += batch
+                self.received += batch
 
 
 @asynccontextmanager
-async def listening(
+async def subscribed(
     feed: ChangeFeed, interest: Interest = ORDERS, after: Position | None = None
-) -> AsyncIterator[Listener]:
-    """A listener who hears everything from the beginning of the block on."""
+) -> AsyncIterator[Subscriber]:
+    """A subscriber to all changes from the beginning of the block."""
     before = feed.listeners
-    listener = Listener(feed, interest, after)
+    subscriber = Subscriber(feed, interest, after)
     try:
-        await eventually(lambda: feed.listeners > before or listener.task.done(), PATIENCE)
-        yield listener
+        await eventually(lambda: feed.listeners > before or subscriber.task.done(), TIMEOUT)
+        yield subscriber
     finally:
-        listener.task.cancel()
-        await asyncio.wait([listener.task])
+        subscriber.task.cancel()
+        await asyncio.wait([subscriber.task])
 
 
 @pytest.fixture
 async def feed(database: Database, redis: Redis) -> AsyncIterator[ChangeFeed]:
-    async with ChangeFeed(database, redis, PATIENCE) as feed:
+    async with ChangeFeed(database, redis, TIMEOUT) as feed:
         yield feed
 
 
 @pytest.fixture
 async def writers(settings: Settings) -> AsyncIterator[list[asyncpg.Connection]]:
-    """Three connections of the platform's own programs."""
+    """Three connections in place of the platform's programs."""
     async with AsyncExitStack() as stack:
         connections = [await asyncpg.connect(settings.database_url) for _ in range(3)]
         for connection in connections:
@@ -120,16 +120,20 @@ def writer(writers: list[asyncpg.Connection]) -> asyncpg.Connection:
 
 
 async def test_changes_are_delivered_as_they_happen(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         await insert(writer, 1)
-        await listener.hears(1)
+        await subscriber.wait_for(1)
         await writer.execute("UPDATE orders SET status = 'open'")
-        await listener.hears(2)
+        await subscriber.wait_for(2)
         await writer.execute("DELETE FROM orders")
-        await listener.hears(3)
+        await subscriber.wait_for(3)
 
-    assert [change.kind for change in listener.heard] == [ChangeKind.CREATED, ChangeKind.UPDATED, ChangeKind.DELETED]
-    assert {(change.key["order_id"], change.uid, change.bot_id) for change in listener.heard} == {(1, 2, 7)}
+    assert [change.kind for change in subscriber.received] == [
+        ChangeKind.CREATED,
+        ChangeKind.UPDATED,
+        ChangeKind.DELETED,
+    ]
+    assert {(change.key["order_id"], change.uid, change.bot_id) for change in subscriber.received} == {(1, 2, 7)}
 
 
 async def test_earlier_changes_are_not_delivered_without_a_cursor(
@@ -141,62 +145,62 @@ async def test_earlier_changes_are_not_delivered_without_a_cursor(
     async def is_over() -> bool:
         return await edge(database) > before.xid
 
-    await eventually(is_over, PATIENCE)  # other tests write to this server
-    async with listening(feed) as listener:
+    await eventually(is_over, TIMEOUT)  # other tests write to this server
+    async with subscribed(feed) as subscriber:
         await insert(writer, 2)
-        await listener.hears(1)
-    assert listener.orders == [2]
+        await subscriber.wait_for(1)
+    assert subscriber.orders == [2]
 
 
 async def test_transactions_are_delivered_in_the_order_they_began(
     feed: ChangeFeed, writers: list[asyncpg.Connection]
 ) -> None:
     early, late, observer = writers
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         await early.execute("BEGIN")
         await insert(early, 1)
         await insert(late, 2)  # commits at once, with a higher number
         await early.execute("COMMIT")
-        await listener.hears(2)
+        await subscriber.wait_for(2)
         await insert(observer, 3)
-        await listener.hears(3)
+        await subscriber.wait_for(3)
 
-    assert listener.orders == [1, 2, 3]
-    assert listener.positions == await committed(observer)
+    assert subscriber.orders == [1, 2, 3]
+    assert subscriber.positions == await committed(observer)
 
 
 async def test_smaller_number_that_is_committed_later_is_delivered(
     feed: ChangeFeed, writers: list[asyncpg.Connection]
 ) -> None:
     early, late, observer = writers
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         await early.execute("BEGIN")
         await early.fetchval("SELECT pg_current_xact_id()")
         await late.execute("BEGIN")
         await insert(late, 2)  # draws the first number in the second transaction
         await insert(early, 1)
         await early.execute("COMMIT")
-        await listener.hears(1)
-        assert listener.orders == [1]  # the second is running yet
+        await subscriber.wait_for(1)
+        assert subscriber.orders == [1]  # the second transaction is still running
         await late.execute("COMMIT")
-        await listener.hears(2)
+        await subscriber.wait_for(2)
 
-    assert listener.orders == [1, 2]
-    assert listener.positions[0].seq > listener.positions[1].seq
-    assert listener.positions == await committed(observer)
+    assert subscriber.orders == [1, 2]
+    assert subscriber.positions[0].seq > subscriber.positions[1].seq
+    assert subscriber.positions == await committed(observer)
 
 
 async def test_change_held_back_by_an_older_transaction_is_delivered_after_its_rollback(
     feed: ChangeFeed, writers: list[asyncpg.Connection]
 ) -> None:
     early, late, _ = writers
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         await early.execute("BEGIN")
         await insert(early, 1)
         await insert(late, 2)
         await early.execute("ROLLBACK")
-        await listener.hears(1)
-    assert listener.orders == [2]
+        await subscriber.wait_for(1)
+    assert subscriber.orders == [2]
 
 
 STEPS = st.lists(
@@ -205,7 +209,7 @@ STEPS = st.lists(
     ),
     max_size=40,
 )
-NUMBERS = itertools.count(1)
+ORDER_IDS = itertools.count(1)
 
 
 @hypothesis.given(steps=STEPS)
@@ -215,35 +219,35 @@ NUMBERS = itertools.count(1)
 async def test_stream_equals_the_table_for_any_interleaving(
     feed: ChangeFeed, writers: list[asyncpg.Connection], steps: list[tuple[int, str]]
 ) -> None:
-    """Writers begin, write, go back to savepoints, commit and roll back in any order."""
-    async with listening(feed) as listener:
-        await insert(writers[0], next(NUMBERS))
-        await listener.hears(1)
-        [start] = listener.positions
+    """Writers begin, write, return to savepoints, commit and roll back in any order."""
+    async with subscribed(feed) as subscriber:
+        await insert(writers[0], next(ORDER_IDS))
+        await subscriber.wait_for(1)
+        [start] = subscriber.positions
         rows: list[int | None] = [None, None, None]
-        for who, step in steps:
-            await act(writers[who], rows, who, step)
+        for index, step in steps:
+            await act(writers[index], rows, index, step)
         for connection in writers:
             await end(connection, "COMMIT")
         expected = await committed(writers[0], start)
-        await listener.hears(1 + len(expected))
+        await subscriber.wait_for(1 + len(expected))
 
-    assert listener.positions == [start, *expected]
+    assert subscriber.positions == [start, *expected]
 
 
-async def act(connection: asyncpg.Connection, rows: list[int | None], who: int, step: str) -> None:
-    """One step of one writer, on the row it made last: two writers never wait for each other."""
+async def act(connection: asyncpg.Connection, rows: list[int | None], index: int, step: str) -> None:
+    """One step of one writer, on the row it inserted last, so that writers never wait for each other."""
     if not connection.is_in_transaction():
         await connection.execute("BEGIN")
         await connection.execute("SAVEPOINT here")
     match step:
         case "insert":
-            rows[who] = next(NUMBERS)
-            await insert(connection, rows[who] or 0)
+            rows[index] = next(ORDER_IDS)
+            await insert(connection, rows[index] or 0)
         case "update":
-            await connection.execute("UPDATE orders SET status = status WHERE order_id = $1", rows[who])
+            await connection.execute("UPDATE orders SET status = status WHERE order_id = $1", rows[index])
         case "delete":
-            await connection.execute("DELETE FROM orders WHERE order_id = $1", rows[who])
+            await connection.execute("DELETE FROM orders WHERE order_id = $1", rows[index])
         case "savepoint":
             await connection.execute("SAVEPOINT here")
         case "back":
@@ -263,37 +267,37 @@ async def test_no_change_is_lost_or_doubled_over_a_broken_connection(
     settings: Settings, database: Database, redis: Redis, writers: list[asyncpg.Connection]
 ) -> None:
     async with (
-        ChangeFeed(database, redis, PATIENCE) as one,
-        ChangeFeed(database, redis, PATIENCE) as other,
+        ChangeFeed(database, redis, TIMEOUT) as one,
+        ChangeFeed(database, redis, TIMEOUT) as other,
         AsyncExitStack() as stack,
     ):
-        live = [await stack.enter_async_context(listening(each)) for each in (one, other)]
-        resumed: list[tuple[Position, Listener]] = []
+        live = [await stack.enter_async_context(subscribed(each)) for each in (one, other)]
+        resumed: list[tuple[Position, Subscriber]] = []
         numbers = itertools.count(1)
-        enough = asyncio.Event()
-        writing = [asyncio.create_task(write_wildly(connection, numbers, enough)) for connection in writers]
+        stopping = asyncio.Event()
+        writing = [asyncio.create_task(write_until(connection, numbers, stopping)) for connection in writers]
         for _ in range(6):
-            await live[0].hears(len(live[0].heard) + 5)
-            after = random.choice(live[0].positions)  # any will do
-            resumed.append((after, await stack.enter_async_context(listening(other, after=after))))
+            await live[0].wait_for(len(live[0].received) + 5)
+            after = random.choice(live[0].positions)  # any position
+            resumed.append((after, await stack.enter_async_context(subscribed(other, after=after))))
             if len(resumed) == 3:
                 await database.records(f"SELECT pg_terminate_backend(pid) {READERS}")
-        enough.set()
+        stopping.set()
         await asyncio.gather(*writing)
 
         expected = await committed(writers[0])
-        for listener in live:
-            await listener.hears(len(expected))
-            assert listener.positions == expected
-        for after, listener in resumed:
+        for subscriber in live:
+            await subscriber.wait_for(len(expected))
+            assert subscriber.positions == expected
+        for after, subscriber in resumed:
             rest = [position for position in expected if position > after]
-            await listener.hears(len(rest))
-            assert listener.positions == rest
+            await subscriber.wait_for(len(rest))
+            assert subscriber.positions == rest
 
 
-async def write_wildly(connection: asyncpg.Connection, numbers: itertools.count[int], enough: asyncio.Event) -> None:
+async def write_until(connection: asyncpg.Connection, numbers: itertools.count[int], stopping: asyncio.Event) -> None:
     for step in itertools.count():
-        if enough.is_set():
+        if stopping.is_set():
             return
         await connection.execute("BEGIN")
         for _ in range(step % 4):
@@ -303,17 +307,17 @@ async def write_wildly(connection: asyncpg.Connection, numbers: itertools.count[
 
 
 async def test_stream_resumes_after_any_of_its_changes(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         async with writer.transaction():
             for number in range(1, 4):
                 await insert(writer, number)
         for number in range(4, 7):
             await insert(writer, number)
-        await listener.hears(6)
-    for place, position in enumerate(listener.positions, start=1):
-        async with listening(feed, after=position) as again:
+        await subscriber.wait_for(6)
+    for place, position in enumerate(subscriber.positions, start=1):
+        async with subscribed(feed, after=position) as again:
             await insert(writer, 100 + place)
-            await again.hears(6 - place + place)
+            await again.wait_for(6 - place + place)
         assert again.orders == [*range(place + 1, 7), *range(101, 101 + place)]
 
 
@@ -321,49 +325,49 @@ async def test_slow_subscriber_reads_the_overflow_of_its_mailbox_from_the_table(
     feed: ChangeFeed, writer: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailbox, "MAX_CHANGES", 3)
-    async with asyncio.timeout(PATIENCE), aclosing(feed.follow(ORDERS)) as slow, listening(feed) as quick:
+    async with asyncio.timeout(TIMEOUT), aclosing(feed.follow(ORDERS)) as slow, subscribed(feed) as quick:
         first = asyncio.ensure_future(anext(slow))
-        await eventually(lambda: feed.listeners == 2, PATIENCE)
+        await eventually(lambda: feed.listeners == 2, TIMEOUT)
         await insert(writer, 1)
-        heard = list(await first)
+        received = list(await first)
         for number in range(2, 21):
             await insert(writer, number)
-            await quick.hears(number)  # so the mailbox of the slow one has been filled as well
-        for number in range(21, 41):  # more comes while it reads
+            await quick.wait_for(number)  # the mailbox of the slow subscriber is full now
+        for number in range(21, 41):  # more changes arrive while it reads
             await insert(writer, number)
-            await quick.hears(number)
-            heard += await anext(slow)
-        while len(heard) < 40:
-            heard += await anext(slow)
+            await quick.wait_for(number)
+            received += await anext(slow)
+        while len(received) < 40:
+            received += await anext(slow)
 
-    assert [change.key["order_id"] for change in heard] == [*range(1, 41)]
+    assert [change.key["order_id"] for change in received] == [*range(1, 41)]
 
 
 async def test_transaction_larger_than_a_batch_is_delivered_completely(
     feed: ChangeFeed, writer: asyncpg.Connection
 ) -> None:
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         async with writer.transaction():
             await writer.executemany(INSERT, [(number, 7, 2) for number in range(1, 2_501)])
-        await listener.hears(2_500)
-    assert listener.orders == [*range(1, 2_501)]
+        await subscriber.wait_for(2_500)
+    assert subscriber.orders == [*range(1, 2_501)]
 
 
 async def test_interest_limits_changes_to_owner_and_bot(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
     async with (
-        listening(feed, Interest(Order, uid=2)) as own,
-        listening(feed, Interest(Order, uid=2, bot_id=8)) as of_bot,
-        listening(feed) as everything,
+        subscribed(feed, Interest(Order, uid=2)) as own,
+        subscribed(feed, Interest(Order, uid=2, bot_id=8)) as of_bot,
+        subscribed(feed) as everything,
     ):
         await insert(writer, 1, uid=2, bot_id=7)
         await insert(writer, 2, uid=3, bot_id=8)
         await insert(writer, 3, uid=2, bot_id=8)
-        await everything.hears(3)
-        await own.hears(2)
-        await of_bot.hears(1)
+        await everything.wait_for(3)
+        await own.wait_for(2)
+        await of_bot.wait_for(1)
         first = everything.positions[0]
-        async with listening(feed, Interest(Order, uid=2, bot_id=8), after=first) as again:
-            await again.hears(1)
+        async with subscribed(feed, Interest(Order, uid=2, bot_id=8), after=first) as again:
+            await again.wait_for(1)
 
     assert everything.orders == [1, 2, 3]
     assert own.orders == [1, 3]
@@ -371,14 +375,14 @@ async def test_interest_limits_changes_to_owner_and_bot(feed: ChangeFeed, writer
 
 
 async def test_changes_of_another_table_are_not_delivered(feed: ChangeFeed, writer: asyncpg.Connection) -> None:
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         await writer.execute(
             "INSERT INTO dry_trades (bot_id, uid, ex_id, symbol, side, volume, price, cost, fee) "
             "VALUES (7, 2, 1, 'BTC/USD', 'buy', 1, 1, 1, 0)"
         )
         await insert(writer, 1)
-        await listener.hears(1)
-    assert {change.entity for change in listener.heard} == {"orders"}
+        await subscriber.wait_for(1)
+    assert {change.entity for change in subscriber.received} == {"orders"}
 
 
 async def test_cursor_of_another_database_is_refused(feed: ChangeFeed) -> None:
@@ -398,11 +402,11 @@ async def test_table_without_a_trigger_is_refused(feed: ChangeFeed, writer: asyn
 async def test_reader_disconnected_beyond_the_retention_ends_subscriptions_with_cursor_expired(
     feed: ChangeFeed, writer: asyncpg.Connection
 ) -> None:
-    async with listening(feed) as listener:
+    async with subscribed(feed) as subscriber:
         await writer.execute("INSERT INTO fullon_graphql.changes_floor (xid, seq) VALUES (9e18, 0)")
         await insert(writer, 1)
         with pytest.raises(CursorExpired):
-            await listener.hears(1)
+            await subscriber.wait_for(1)
 
 
 async def test_reader_has_a_connection_only_while_there_are_subscribers(
@@ -411,12 +415,12 @@ async def test_reader_has_a_connection_only_while_there_are_subscribers(
     async def readers() -> int:
         return int(await writer.fetchval(f"SELECT count(*) {READERS}"))
 
-    async with ChangeFeed(database, redis, PATIENCE) as feed:
+    async with ChangeFeed(database, redis, TIMEOUT) as feed:
         assert await readers() == 0
-        async with listening(feed):
+        async with subscribed(feed):
             assert await readers() == 1
         assert feed.listeners == 0
-    await eventually_equal(readers, 0, PATIENCE)
+    await eventually_equal(readers, 0, TIMEOUT)
 
 
 async def test_follow_fails_if_the_database_cannot_be_reached(redis: Redis) -> None:
@@ -433,23 +437,23 @@ async def test_restart_of_postgresql_loses_and_doubles_nothing(redis: Redis) -> 
         folder = Path(name)
         with socket_folder(folder) as sockets:
             url = postgres.address(sockets, "restarted")
-            settings = Settings(database_url=url, db_pool_size=2, db_timeout=PATIENCE)
+            settings = Settings(database_url=url, db_pool_size=2, db_timeout=TIMEOUT)
             database = Database.connect(url, "tests", settings)
-            async with ChangeFeed(database, redis, PATIENCE) as feed, AsyncExitStack() as stack:
+            async with ChangeFeed(database, redis, TIMEOUT) as feed, AsyncExitStack() as stack:
                 with postgres.postgres(folder / "postgres", sockets, durable=False):
                     await asyncio.to_thread(create_databases, url)
                     await asyncio.to_thread(upgrade, url)
-                    listener = await stack.enter_async_context(listening(feed))
+                    subscriber = await stack.enter_async_context(subscribed(feed))
                     await write_one(url, 1)
-                    await listener.hears(1)
+                    await subscriber.wait_for(1)
                 with postgres.postgres(folder / "postgres", sockets, durable=False):
                     await write_one(url, 2)
-                    await listener.hears(2)
+                    await subscriber.wait_for(2)
                     await write_one(url, 3)
-                    await listener.hears(3)
-                    async with listening(feed, after=listener.positions[0]) as again:
-                        await again.hears(2)
-                assert listener.orders == [1, 2, 3]
+                    await subscriber.wait_for(3)
+                    async with subscribed(feed, after=subscriber.positions[0]) as again:
+                        await again.wait_for(2)
+                assert subscriber.orders == [1, 2, 3]
                 assert again.orders == [2, 3]
             await database.close()
 

@@ -27,7 +27,7 @@ INSERT = (
     "reason) VALUES ($1, 7, 2, 1, 1, 'kraken', 'BTC/USD', 'limit', 'buy', 1, 'New', '')"
 )
 LIMIT = 60
-"""Seconds for what takes milliseconds."""
+"""Seconds for steps that take milliseconds."""
 
 
 class Subscriber:

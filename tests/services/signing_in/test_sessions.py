@@ -104,7 +104,7 @@ class TestLogin:
     async def test_unknown_mail_costs_the_same_as_a_known_one(
         self, sessions: Sessions, add_account: AddAccount, redis: Redis, statements: Count
     ) -> None:
-        """One statement and one check of a password each, and a count for either."""
+        """Each takes one statement, one check of a password and one count."""
         await add_account()
         costs = []
         for mail in ("trader@fullon", "nobody@fullon"):
@@ -230,19 +230,19 @@ class TestThrottling:
     async def test_concurrent_guesses_do_not_exceed_the_limit(
         self, sessions: Sessions, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The right one is looked at before the others have failed, and done only after."""
+        """The check of the right password begins before the wrong ones have failed, and ends after them."""
         await add_account()
-        looking, failed = asyncio.Event(), asyncio.Event()
+        checking, failed = asyncio.Event(), asyncio.Event()
 
         async def slowly(password: str, stored: str | None) -> bool:
             if password == "secret":
-                looking.set()
+                checking.set()
                 await failed.wait()
             return await matches_in_thread(password, stored)
 
         monkeypatch.setattr("fullon_graphql.services.signing_in.sessions.matches_in_thread", slowly)
         right = asyncio.create_task(sessions.login("trader@fullon", "secret"))
-        await looking.wait()
+        await checking.wait()
         for _ in range(5):
             with pytest.raises(Unauthenticated):
                 await sessions.login("trader@fullon", "wrong")
@@ -435,7 +435,7 @@ async def test_logs_and_errors_contain_no_secret(
     await add_account(password="pa55w0rd-in-use", f2a=SEED)
     caplog.set_level("DEBUG")
     code = current_code()
-    said: list[str] = []
+    errors: list[str] = []
     with structlog.testing.capture_logs() as logs:
         signed_in = await sessions.login("trader@fullon", "pa55w0rd-in-use", code)
         renewed = await sessions.refresh(signed_in.refresh_token)
@@ -450,9 +450,9 @@ async def test_logs_and_errors_contain_no_secret(
         for attempt in attempts:
             with pytest.raises(Unauthenticated) as refused:
                 await attempt
-            said.append(repr(refused.value))
+            errors.append(repr(refused.value))
     assert logs, "refusals are logged"
-    everything = f"{logs}{caplog.text}{said}{signed_in!r}{renewed!r}"
+    everything = f"{logs}{caplog.text}{errors}{signed_in!r}{renewed!r}"
     tokens = [signed_in.access_token, renewed.access_token]
     refresh_secrets = [signed_in.refresh_token.split(".")[1], renewed.refresh_token.split(".")[1]]
     for secret in ["pa55w0rd-in-use", "wr0ng-guess", SEED, code, *tokens, *refresh_secrets]:

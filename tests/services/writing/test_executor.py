@@ -1,4 +1,4 @@
-"""What every change is wrapped in, asked for without GraphQL."""
+"""The execution of changes, without GraphQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.fixtures.graph import principal
 from tests.fixtures.read_only import read_only
 from tests.fixtures.rows import ADMIN, TRADER
 
-INTENT = ChangeRequest(principal(TRADER), "createBot", {"name": "grid"}, "request")
+REQUEST = ChangeRequest(principal(TRADER), "createBot", {"name": "grid"}, "request")
 
 
 @pytest.fixture
@@ -57,44 +57,44 @@ async def test_failed_change_leaves_nothing_behind(writes: ChangeExecutor, platf
 
     before = await count(platform, Bot)
     with pytest.raises(Conflict):
-        await writes.perform(replace(INTENT, idempotency_key="k"), create, unreadable)
+        await writes.perform(replace(REQUEST, idempotency_key="k"), create, unreadable)
     assert await count(platform, Bot) == before
     assert await count(platform, AuditEntry) == await count(platform, IdempotencyRecord) == 0
 
 
 async def test_failed_change_does_not_use_its_key(writes: ChangeExecutor) -> None:
-    intent = replace(INTENT, idempotency_key="k")
+    request = replace(REQUEST, idempotency_key="k")
 
     async def fail(write: UnitOfWork) -> int:
         return await bots.create(write, {"name": ""})
 
     with pytest.raises(BadUserInput):
-        await writes.perform(intent, fail, key_of)
-    assert await writes.perform(intent, create, key_of) == await writes.perform(intent, create, key_of)
+        await writes.perform(request, fail, key_of)
+    assert await writes.perform(request, create, key_of) == await writes.perform(request, create, key_of)
 
 
 async def test_keys_of_different_users_are_independent(writes: ChangeExecutor, platform: Database) -> None:
     before = await count(platform, Bot)
     for uid in (TRADER, ADMIN):
-        await writes.perform(replace(INTENT, caller=principal(uid), idempotency_key="k"), create, key_of)
+        await writes.perform(replace(REQUEST, caller=principal(uid), idempotency_key="k"), create, key_of)
     assert await count(platform, Bot) == before + 2
 
 
 async def test_expired_key_can_be_used_again(writes: ChangeExecutor, platform: Database) -> None:
-    intent = replace(INTENT, idempotency_key="k")
-    first = await writes.perform(intent, create, key_of)
+    request = replace(REQUEST, idempotency_key="k")
+    first = await writes.perform(request, create, key_of)
     async with platform.transaction() as connection:
         await connection.execute(update(IdempotencyRecord).values(expires_at=datetime.now(UTC) - timedelta(minutes=1)))
-    assert await writes.perform(replace(intent, idempotency_key="other"), create, key_of) != first
+    assert await writes.perform(replace(request, idempotency_key="other"), create, key_of) != first
     assert await count(platform, IdempotencyRecord) == 1, "the expired one has been pruned"
-    assert await writes.perform(intent, create, key_of) != first
+    assert await writes.perform(request, create, key_of) != first
 
 
 async def test_key_with_another_password_is_conflict(writes: ChangeExecutor, platform: Database) -> None:
-    intent = replace(INTENT, arguments={"user": {"password": "swordfish"}}, idempotency_key="k")
-    await writes.perform(intent, create, key_of)
+    request = replace(REQUEST, arguments={"user": {"password": "swordfish"}}, idempotency_key="k")
+    await writes.perform(request, create, key_of)
     with pytest.raises(Conflict):
-        await writes.perform(replace(intent, arguments={"user": {"password": "two"}}), create, key_of)
+        await writes.perform(replace(request, arguments={"user": {"password": "two"}}), create, key_of)
     record = await platform.row(select(IdempotencyRecord))
     assert "swordfish" not in str(record)
 
@@ -103,11 +103,11 @@ async def test_key_with_another_password_is_conflict(writes: ChangeExecutor, pla
 async def test_invalid_key_is_refused_even_in_a_dry_run(writes: ChangeExecutor, key: str) -> None:
     for dry_run in (False, True):
         with pytest.raises(BadUserInput) as refused:
-            await writes.perform(replace(INTENT, idempotency_key=key, dry_run=dry_run), create, key_of)
+            await writes.perform(replace(REQUEST, idempotency_key=key, dry_run=dry_run), create, key_of)
         assert refused.value.field == "idempotencyKey"
 
 
-ADD_SYMBOL = replace(INTENT, caller=principal(ADMIN, admin=True), operation="createSymbol")
+ADD_SYMBOL = replace(REQUEST, caller=principal(ADMIN, admin=True), operation="createSymbol")
 STALE = ["symbols:by_ex_id:1", "symbols:get:ETH/USD:1"]
 
 
@@ -143,13 +143,13 @@ async def test_change_on_a_read_only_server_is_service_unavailable(
 ) -> None:
     async with read_only(settings) as replica:
         with pytest.raises(DBAPIError) as failed:
-            await writes_on(replica, redis, settings).perform(INTENT, create, key_of)
+            await writes_on(replica, redis, settings).perform(REQUEST, create, key_of)
     error = as_fullon_error(failed.value, "")
     assert error.extensions == {"code": "SERVICE_UNAVAILABLE", "service": "postgres", "retryAfter": 5}
 
 
 async def test_change_is_repeated_after_a_deadlock(writes: ChangeExecutor, platform: Database) -> None:
-    """Two changes lock two rows in opposite order: PostgreSQL ends one of them, which is repeated."""
+    """Two changes lock two rows in opposite order: PostgreSQL ends one of them, and it is repeated."""
     both_hold_one = asyncio.Barrier(2)
     attempts = 0
 
@@ -168,7 +168,7 @@ async def test_change_is_repeated_after_a_deadlock(writes: ChangeExecutor, platf
 
         return change
 
-    keys = await asyncio.gather(*(writes.perform(INTENT, rename(*ids), key_of) for ids in ((1, 2), (2, 1))))
+    keys = await asyncio.gather(*(writes.perform(REQUEST, rename(*ids), key_of) for ids in ((1, 2), (2, 1))))
     assert keys == [1, 2]
     assert attempts == 3
 
@@ -177,7 +177,7 @@ async def test_sequence_behind_the_rows_is_named(writes: ChangeExecutor, platfor
     async with platform.transaction() as connection:
         await connection.execute(text("SELECT setval(pg_get_serial_sequence('bots', 'bot_id'), 1)"))
     with pytest.raises(Conflict, match="The next bot_id of bots is taken: its sequence is behind"):
-        await writes.perform(INTENT, create, key_of)
+        await writes.perform(REQUEST, create, key_of)
 
 
 async def test_read_is_repeated_after_another_program_altered_a_column(platform: Database) -> None:
@@ -215,7 +215,7 @@ async def test_settings_of_the_database_do_not_change_results(redis: Redis, sett
     database = Database.connect(settings.database_url, "tests", settings)
     try:
         writes = writes_on(database, redis, settings)
-        keys = await asyncio.gather(*(writes.perform(INTENT, create, key_of) for _ in range(8)))
+        keys = await asyncio.gather(*(writes.perform(REQUEST, create, key_of) for _ in range(8)))
         assert len(set(keys)) == 8
         row = await database.row(text("SELECT CAST(0.1::float8 + 0.2 AS text) AS sum"))
         assert row is not None

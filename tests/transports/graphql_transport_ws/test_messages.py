@@ -1,4 +1,4 @@
-"""What is a message of graphql-transport-ws, and what is none."""
+"""Valid and malformed messages of graphql-transport-ws."""
 
 from __future__ import annotations
 

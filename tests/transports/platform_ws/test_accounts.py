@@ -1,4 +1,4 @@
-"""What of a list is told again."""
+"""Changes between two lists of rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is new in a queue that is filled at one end and emptied at the other."""
+"""New items of a queue that is filled at one end and consumed at the other."""
 
 from __future__ import annotations
 

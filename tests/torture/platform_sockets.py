@@ -1,4 +1,4 @@
-"""How a client listens on the platform's plain sockets: to states alone, for they know no cursors."""
+"""Subscriptions over the platform's sockets. Only to states: their protocols have no cursors."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ BARS: Final = "/api/v1/ohlcv/ws/ohlcv"
 
 
 def domain(name: str) -> str:
-    """The address of one domain."""
+    """The path of the socket of one domain."""
     return f"/api/v1/cache/ws/{name}/torture"
 
 
 @dataclass(frozen=True)
-class Plain:
-    """One way to a stream: the question at an address, and what its updates call `symbol` and `step`."""
+class PlatformSocket:
+    """A subscription on a platform socket: its path, its request, and the keys of symbol and step in its updates."""
 
     path: str
-    question: Mapping[str, Any]
+    request: Mapping[str, Any]
     step: str
     symbol: str = "symbol"
 
     async def __call__(self, url: str, token: str, _variables: Mapping[str, Any]) -> Responses:
-        """The updates, worded as responses of the graph."""
+        """The updates in the form of responses of the graph."""
         async with connected(f"{url}{self.path}?token={token}") as connection:
-            await connection.send(orjson.dumps(self.question).decode())
+            await connection.send(orjson.dumps(self.request).decode())
             async for text in connection:
                 match orjson.loads(text):
                     case (
-                        {"operation": "ticker_update" | "position_update" as kind, "result": told}
-                        | {"action": "ticker_update" | "position_update" as kind, "result": told}
-                        | {"type": "ohlcv_update" as kind, "data": told}
+                        {"operation": "ticker_update" | "position_update" as kind, "result": state}
+                        | {"action": "ticker_update" | "position_update" as kind, "result": state}
+                        | {"type": "ohlcv_update" as kind, "data": state}
                     ):
-                        yield {"data": {kind: {"symbol": told[self.symbol], "step": told[self.step]}}}
+                        yield {"data": {kind: {"symbol": state[self.symbol], "step": state[self.step]}}}
                     case {"success": False, "error_code": code, "error": message}:
                         raise Refused([{"message": message, "extensions": {"code": code}}])
                     case {"type": "error", "message": message}:
@@ -48,6 +48,6 @@ class Plain:
 
 
 def _code(message: str) -> str:
-    """What the words mean where bars are refused: no code comes with them."""
-    silent = "does not answer" in message or "too long" in message
-    return ServiceUnavailable.code if silent else message
+    """The code of an error on the socket of bars, whose messages have none."""
+    is_unavailable = "does not answer" in message or "too long" in message
+    return ServiceUnavailable.code if is_unavailable else message

@@ -1,4 +1,4 @@
-"""Everything that is tortured: engines of its own, since it restarts them, and a server of two workers."""
+"""The deployment under test: engines of its own, which are restarted, and a server of two workers."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from fullon_graphql.ohlcv.writer import create_candles
 from fullon_graphql.services.signing_in.sessions import Sessions
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
 from tests.fixtures.server import Server, running
-from tests.torture.writers import ACCOUNT, CANDLES
+from tests.torture.writers import ACCOUNT, CANDLE_SYMBOL
 
 SECRET = "a secret of the torture, long enough for HS256"
 BACKLOG = 50
-"""Events that may wait for a listener: few, so that whoever comes back late is LAGGED on the way."""
+"""Events that may wait for a subscriber: few, so that a client that resumes late is LAGGED."""
 
 
 class Engine:
-    """A store that can be stopped and started again where it was."""
+    """A store that can be restarted with its data."""
 
     def __init__(self, opened: Callable[[], AbstractContextManager[psutil.Process]]) -> None:
         self._opened = opened
@@ -46,13 +46,13 @@ class Engine:
         self._running = running
 
     async def stop(self) -> None:
-        """In order."""
+        """Stop the store in order."""
         if self._running:
             running, self._running = self._running, None
             await asyncio.to_thread(running.__exit__, None, None, None)
 
     async def restart(self, number: signal.Signals) -> None:
-        """End it by a signal, in order or not, and start it again."""
+        """End the store by a signal and start it again."""
         assert self.process
         self.process.send_signal(number)
         await self.stop()
@@ -60,8 +60,8 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What is running, and a token for each of the three people."""
+class Deployment:
+    """The running stores and server, and a token for each of the three users."""
 
     settings: Settings
     postgres: Engine
@@ -71,14 +71,14 @@ class Stage:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        """The processes that serve."""
+        """The worker processes."""
         children = psutil.Process(self.server.process.pid).children()
         return [child for child in children if "spawn_main" in " ".join(_command(child))]
 
 
 @asynccontextmanager
-async def stage(followers: int) -> AsyncIterator[Stage]:
-    """A stage with room for so many followers per person."""
+async def deployed(clients: int) -> AsyncIterator[Deployment]:
+    """A deployment that accepts `clients` connections per user."""
     with TemporaryDirectory(prefix="fullon-tests-") as name, socket_folder(Path(name)) as sockets:
         folder = Path(name)
         stores = Engine(lambda: postgres.postgres(folder / "postgres", sockets))
@@ -94,24 +94,24 @@ async def stage(followers: int) -> AsyncIterator[Stage]:
             await stores.start()
             await live.start()
             tokens = await _fill(settings)
-            limits = {"SOCKETS_PER_USER": str(followers + 10), "STREAM_BACKLOG": str(BACKLOG)}
+            limits = {"SOCKETS_PER_USER": str(clients + 10), "STREAM_BACKLOG": str(BACKLOG)}
             async with running(_environment(settings) | limits, "/health/ready", "--workers", "2") as server:
-                yield Stage(settings, stores, live, server, tokens)
+                yield Deployment(settings, stores, live, server, tokens)
         finally:
             await live.stop()
             await stores.stop()
 
 
 @asynccontextmanager
-async def client(settings: Settings) -> AsyncIterator[Redis]:
-    """A client of Redis: ours, since redis-py's own may go on when it is cancelled."""
+async def redis_client(settings: Settings) -> AsyncIterator[Redis]:
+    """A Redis client of ours, because redis-py's own may lose a cancellation."""
     async with connect(settings.redis_url, settings, "torture") as redis:
         yield redis
 
 
 @asynccontextmanager
-async def candles(settings: Settings) -> AsyncIterator[Database]:
-    """The candle store's database."""
+async def candle_store(settings: Settings) -> AsyncIterator[Database]:
+    """The database of candles."""
     database = Database.connect(settings.ohlcv_database_url, "torture", settings)
     try:
         yield database
@@ -133,17 +133,17 @@ async def _fill(settings: Settings) -> dict[int, str]:
     await asyncio.to_thread(upgrade, settings.database_url)
     database = Database.connect(settings.database_url, "torture", settings)
     try:
-        async with candles(settings) as store, store.transaction() as connection:
-            await create_candles(connection, "kraken", CANDLES)
+        async with candle_store(settings) as store, store.transaction() as connection:
+            await create_candles(connection, "kraken", CANDLE_SYMBOL)
         await add(database, models.User, person(ADMIN, role="ADMIN"), person(TRADER), person(OTHER))
         await add(database, models.CatExchange, {"cat_ex_id": 1, "name": "kraken"})
         await add(database, models.Exchange, {"ex_id": ACCOUNT, "uid": TRADER, "cat_ex_id": 1, "name": "main"})
         bots = ((1, TRADER), (2, TRADER), (6, OTHER))
         await add(database, models.Bot, *({"bot_id": bot, "uid": uid, "name": f"bot {bot}"} for bot, uid in bots))
-        async with client(settings) as redis:
+        async with redis_client(settings) as redis:
             sessions = Sessions(database, redis, settings)
-            people = (ADMIN, TRADER, OTHER)
-            return {uid: (await sessions.open(uid, f"user{uid}@fullon")).access_token for uid in people}
+            users = (ADMIN, TRADER, OTHER)
+            return {uid: (await sessions.open(uid, f"user{uid}@fullon")).access_token for uid in users}
     finally:
         await database.close()
 
@@ -151,5 +151,5 @@ async def _fill(settings: Settings) -> dict[int, str]:
 def _command(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
-    except psutil.NoSuchProcess:  # it ended while we looked
+    except psutil.NoSuchProcess:  # it has ended meanwhile
         return []
