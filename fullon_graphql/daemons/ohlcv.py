@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 import structlog
 from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.cache.candles import announce
 from fullon_graphql.cache.processes import Process, ProcessType
@@ -92,10 +93,13 @@ class OhlcvDaemon(CollectorDaemon):
     async def _store(self, closed: Mapping[tuple[str, str], Sequence[Candle]]) -> None:
         if not closed:
             return
-        self.require_lease()
-        async with self.resources.ohlcv_database.transaction() as connection:
+
+        async def write(connection: AsyncConnection) -> None:
+            self.require_lease()
             for (exchange, symbol), candles in closed.items():
                 await upsert_candles(connection, exchange, symbol, candles)
+
+        await self.resources.ohlcv_database.in_transaction(write)
 
     async def _announce(self, complete_until: float) -> None:
         """Publish once a minute, since a minute without trades has no candle that shows its end."""

@@ -6,11 +6,11 @@ A read holds a connection for one statement only, so a request never holds one w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import orjson
@@ -22,6 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from fullon_graphql.config import Settings
 from fullon_graphql.database.read_pool import ReadPool
+from fullon_graphql.database.repeating import repeated
+
+T = TypeVar("T")
 
 APPLICATION = "fullon_graphql"
 """Prefix of `application_name` of our connections, before a colon and their purpose."""
@@ -34,6 +37,7 @@ SESSION: Final = {
     "extra_float_digits": "1",
     "bytea_output": "hex",
     "IntervalStyle": "postgres",
+    "DateStyle": "ISO",
 }
 """Settings on which results depend, so that those of the server or the role do not change them."""
 
@@ -125,6 +129,15 @@ class Database:
         """One transaction: committed when the block ends, rolled back when it raises."""
         async with self.engine.begin() as connection:
             yield connection
+
+    async def in_transaction(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """The result of `work` in one transaction, which is repeated if it loses against concurrent ones."""
+
+        async def attempt() -> T:
+            async with self.transaction() as connection:
+                return await work(connection)
+
+        return await repeated(attempt)
 
     @asynccontextmanager
     async def dedicated_connection(self, name: str) -> AsyncIterator[asyncpg.Connection]:

@@ -10,15 +10,17 @@ from typing import Any
 from redis.asyncio import Redis
 from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.auth.passwords import hash_in_thread
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, Conflict, NotFound
+from fullon_graphql.errors import BadUserInput, NotFound
 from fullon_graphql.models import Role, Session, User
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.sources import Sources
+from fullon_graphql.services.writing.conflicts import explained
 
 MAIL_LENGTH = 80
 NAME_LENGTH = 50
@@ -64,7 +66,7 @@ async def create_account(
 
     Raises:
         BadUserInput: the mail, a name or the password cannot be stored.
-        Conflict: an account with this mail exists.
+        Conflict: an account with this mail exists, or another constraint is violated.
     """
     check_mail(mail)
     if max(len(name), len(lastname)) > NAME_LENGTH:
@@ -72,12 +74,15 @@ async def create_account(
     values = {"mail": mail, "password": await hash_in_thread(password), "role": role, "name": name}
     unknown = {"f2a": "---", "phone": "", "id_num": ""}  # the platform's values for unknown data in NOT NULL columns
     statement = insert(User).values(**values, **unknown, lastname=lastname).returning(User.uid)
+
+    async def add(connection: AsyncConnection) -> int:
+        return int((await connection.execute(statement)).scalar_one())
+
     try:
-        async with database.transaction() as connection:
-            return (await connection.execute(statement)).scalar_one()
-    except IntegrityError:
+        return await database.in_transaction(add)
+    except IntegrityError as error:
         # Without its cause: the failed statement contains the password's hash.
-        raise Conflict(f"An account for {mail} exists already.") from None
+        raise (explained(error) or error) from None
 
 
 async def set_password(database: Database, redis: Redis, mail: str, password: str) -> None:
@@ -88,9 +93,10 @@ async def set_password(database: Database, redis: Redis, mail: str, password: st
         NotFound: there is no such account.
     """
     hashed = await hash_in_thread(password)
-    async with database.transaction() as connection:
+
+    async def replace(connection: AsyncConnection) -> int:
         changed = update(User).where(User.mail == mail).values(password=hashed).returning(User.uid)
-        uid = (await connection.execute(changed)).scalar_one_or_none()
+        uid: int | None = (await connection.execute(changed)).scalar_one_or_none()
         if uid is None:
             raise NotFound(f"There is no account for {mail}.")
         await connection.execute(
@@ -98,7 +104,9 @@ async def set_password(database: Database, redis: Redis, mail: str, password: st
             .where(Session.uid == uid, Session.revoked_at.is_(None))
             .values(revoked_at=func.now(), reason="password changed")
         )
-    await announce(redis, uid)
+        return uid
+
+    await announce(redis, await database.in_transaction(replace))
 
 
 async def all_accounts(database: Database) -> Sequence[Account]:

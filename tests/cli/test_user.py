@@ -50,7 +50,7 @@ async def test_duplicate_mail_is_one_line_and_exit_code_1(database: Database) ->
     await run("create", "a@fullon", "--password-stdin", typed="first\n")
     result = await run("create", "a@fullon", "--password-stdin", typed="first\n")
     assert result.exit_code == 1
-    assert result.output.strip() == "An account for a@fullon exists already."
+    assert result.output.strip() == "There is an account with this mail already."
 
 
 async def test_empty_standard_input_sets_no_password(database: Database) -> None:

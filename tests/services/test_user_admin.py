@@ -31,7 +31,7 @@ async def test_new_account_can_sign_in(sessions: Sessions, database: Database) -
 
 async def test_duplicate_mail_is_conflict_without_the_hash(database: Database, add_account: AddAccount) -> None:
     await add_account()
-    with pytest.raises(Conflict, match="trader@fullon exists already") as refused:
+    with pytest.raises(Conflict, match="There is an account with this mail already") as refused:
         await create_account(database, "trader@fullon", "secret")
     assert "$2b$" not in "".join(traceback.format_exception(refused.value))
 

@@ -18,7 +18,8 @@ from uuid import UUID, uuid4
 
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Row, and_, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.auth.passwords import matches_in_thread
 from fullon_graphql.auth.principal import Caller, Principal
@@ -150,8 +151,7 @@ class Sessions:
             address=_printable(address),
             user_agent=_printable(user_agent),
         )
-        async with self._database.transaction() as connection:
-            await connection.execute(statement)
+        await self._change(statement.returning(Session.id))
         return self._signed_in(uid, mail, session_id, refresh_token)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
@@ -172,8 +172,7 @@ class Sessions:
             .values(refresh_hash=_digest(successor), refreshed_at=func.now(), expires_at=self._expiry())
             .returning(User.uid, User.mail)
         )
-        async with self._database.transaction() as connection:
-            account = (await connection.execute(statement)).first()
+        account = await self._change(statement)
         if account is None:
             raise Unauthenticated(await self._renewal_refusal(session_id, refresh_token))
         return self._signed_in(account.uid, account.mail, session_id, successor)
@@ -245,11 +244,18 @@ class Sessions:
     async def _end_session(self, which: ColumnElement[bool], reason: str) -> bool:
         """End a session; returns False if it had ended or expired."""
         statement = update(Session).where(which, alive()).values(revoked_at=func.now(), reason=reason)
-        async with self._database.transaction() as connection:
-            uid: int | None = (await connection.execute(statement.returning(Session.uid))).scalar()
-        if uid is not None:
-            await announce(self._redis, uid)
-        return uid is not None
+        ended = await self._change(statement.returning(Session.uid))
+        if ended is not None:
+            await announce(self._redis, ended.uid)
+        return ended is not None
+
+    async def _change(self, statement: Executable) -> Row[Any] | None:
+        """The first row that a statement changes, in a transaction of its own."""
+
+        async def execute(connection: AsyncConnection) -> Row[Any] | None:
+            return (await connection.execute(statement)).first()
+
+        return await self._database.in_transaction(execute)
 
     def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=self._settings.refresh_token_days)

@@ -10,28 +10,26 @@ with `find`, which applies the access rules, and executes everything on the unit
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
-import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 import redis.exceptions
 import structlog
 from redis.asyncio import Redis
 from sqlalchemy import ColumnElement, Row, and_, delete, insert, inspect, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.auth.principal import Caller, Principal, Scope, signed_in
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
-from fullon_graphql.database import Database
-from fullon_graphql.errors import NotFound, lost_to_concurrency, shortened
+from fullon_graphql.database import Database, repeated
+from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.models.base import is_secret
 from fullon_graphql.services import audit
 from fullon_graphql.services.access import visible
@@ -50,11 +48,6 @@ SECRET_INPUTS = {"password", "current_password", "new_password", "code"}
 
 CREDENTIALS = {"User", "Session", "ApiKey"}
 """Entities whose changes affect what a caller may do."""
-
-ATTEMPTS: Final = 3
-"""Transactions of one change, if the previous ones lost against concurrent ones."""
-LONGEST_PAUSE: Final = 0.2
-"""Seconds before a repetition, at most."""
 
 _log = structlog.get_logger(__name__)
 
@@ -165,14 +158,7 @@ class ChangeExecutor:
         principal = signed_in(request.caller, Scope.WRITE)
         digest = self._digest(request)
         claim = _claim(request, principal, digest)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                response, write = await self._attempt(request, principal, digest, claim, change, answer)
-                break
-            except DBAPIError as error:
-                if attempt == ATTEMPTS or not lost_to_concurrency(error):
-                    raise
-            await asyncio.sleep(random.uniform(0, LONGEST_PAUSE))  # noqa: S311  # a pause needs no secrecy
+        response, write = await repeated(lambda: self._attempt(request, principal, digest, claim, change, answer))
         if not request.dry_run:
             await self._invalidate_cache(write)
             await self._announce(write)

@@ -13,16 +13,18 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from fullon_graphql.auth.passwords import matches_in_thread
 from fullon_graphql.auth.principal import ALL_SCOPES, Principal
 from fullon_graphql.auth.tokens import issue_access_token, read_access_token
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, RateLimited, ServiceUnavailable, Unauthenticated
+from fullon_graphql.errors import BadUserInput, RateLimited, ServiceUnavailable, Unauthenticated, as_fullon_error
 from fullon_graphql.models import Session, User
 from fullon_graphql.services.signing_in.sessions import Sessions, SignedIn
 from tests.conftest import Count
+from tests.fixtures.losing import losing
 from tests.services.conftest import AddAccount
 
 SEED = "JBSWY3DPEHPK3PXP"
@@ -427,6 +429,32 @@ class TestIdentify:
         with statements() as seen:
             await sessions.identify_token(signed_in.access_token)
         assert len(seen) == 1
+
+
+async def test_sign_in_refresh_and_logout_are_repeated_after_a_lost_transaction(
+    sessions: Sessions, add_account: AddAccount, database: Database
+) -> None:
+    await add_account()
+    async with losing(database, "fullon_graphql.sessions", 2, "40001"):
+        signed_in = await sessions.login("trader@fullon", "secret")
+    async with losing(database, "fullon_graphql.sessions", 2, "40P01"):
+        renewed = await sessions.refresh(signed_in.refresh_token)
+    principal = await sessions.identify_token(renewed.access_token)
+    async with losing(database, "fullon_graphql.sessions", 2, "55P03"):
+        await sessions.logout(principal)
+    assert await is_refused(sessions, renewed)
+
+
+async def test_refresh_token_stays_valid_if_its_renewal_loses_for_good(
+    sessions: Sessions, add_account: AddAccount, database: Database
+) -> None:
+    await add_account()
+    signed_in = await sessions.login("trader@fullon", "secret")
+    async with losing(database, "fullon_graphql.sessions", 3, "40001"):
+        with pytest.raises(DBAPIError) as failed:
+            await sessions.refresh(signed_in.refresh_token)
+    assert as_fullon_error(failed.value, "").extensions["retryAfter"] == 1
+    await sessions.refresh(signed_in.refresh_token)
 
 
 async def test_logs_and_errors_contain_no_secret(
