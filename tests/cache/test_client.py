@@ -89,21 +89,21 @@ async def test_cancellation_between_commands_is_not_lost(client: Redis) -> None:
 
 
 async def test_overheard_commands_have_keys_and_no_values(client: Redis) -> None:
-    heard: list[str] = []
-    with recorded_commands(heard):
+    commands: list[str] = []
+    with recorded_commands(commands):
         await client.set("key", "a value")
         async with client.pipeline(transaction=False) as pipe:
             pipe.hget("hash", "field")
             pipe.get("other")
             await pipe.execute()
     await client.get("later")
-    assert heard == ["SET key", "HGET hash", "GET other"]
+    assert commands == ["SET key", "HGET hash", "GET other"]
 
 
 async def test_overheard_commands_have_no_password(settings: Settings) -> None:
-    heard: list[str] = []
+    commands: list[str] = []
     address = settings.redis_url + ("&" if "?" in settings.redis_url else "?") + "password=hidden"
     async with connect(address, settings, "tests") as client:
-        with recorded_commands(heard), pytest.raises(RedisConnectionError):  # the server has none
+        with recorded_commands(commands), pytest.raises(RedisConnectionError):  # the server has none
             await client.get("key")
-    assert "hidden" not in str(heard)
+    assert "hidden" not in str(commands)

@@ -201,7 +201,7 @@ def test_age_is_in_milliseconds_and_never_negative() -> None:
     assert BTC.age_ms(BTC.time - 1.5) == 0
 
 
-@pytest.mark.skipif(not RECORDING.exists(), reason="the recorded market data are not here")
+@pytest.mark.skipif(not RECORDING.exists(), reason="the recorded market data are absent")
 async def test_recorded_kraken_tickers_are_published_unchanged(redis: Redis) -> None:
     recorded = _recorded_tickers()
     async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:

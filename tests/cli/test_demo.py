@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-PATIENCE = 90
+TIMEOUT = 90
 """Seconds after which a step counts as hanging. Not a measure of speed: the first start loads data."""
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -37,7 +37,7 @@ class Demo:
     process: asyncio.subprocess.Process
     url: str
     seconds: float
-    said: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
 
     @property
     def engines(self) -> list[psutil.Process]:
@@ -47,7 +47,7 @@ class Demo:
         """Send a signal and return the last output."""
         assert self.process.stdout is not None
         self.process.send_signal(number)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             last = await self.process.stdout.read()
             await self.process.wait()
         return last.decode()
@@ -74,15 +74,15 @@ async def demo(home: Path) -> AsyncIterator[Demo]:
         env=environment(home), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None
-    said: list[str] = []
+    output: list[str] = []
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while "Ready." not in (line := (await process.stdout.readline()).decode()):
-                assert line, said
-                said.append(line)
-        address = ADDRESS.search("".join(said))
-        assert address, said
-        yield Demo(process, address[0], time.monotonic() - started, said)
+                assert line, output
+                output.append(line)
+        address = ADDRESS.search("".join(output))
+        assert address, output
+        yield Demo(process, address[0], time.monotonic() - started, output)
     finally:
         if process.returncode is None:
             process.terminate()
@@ -95,7 +95,7 @@ async def run(home: Path, *words: str) -> tuple[int | None, str, str]:
         sys.executable, "-m", "fullon_graphql.cli", *words,
         env=environment(home), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
 
@@ -121,7 +121,7 @@ async def test_demo_starts_everything_and_ctrl_c_stops_it(home: Path, tmp_path: 
     async with demo(home) as running:
         engines = running.engines
         assert names(engines) >= {"postgres", "redis-server"}
-        assert "fullon-demo" in "".join(running.said)
+        assert "fullon-demo" in "".join(running.output)
 
         code, out, _ = await run(home, "token", "trader@fullon")
         assert code == 0

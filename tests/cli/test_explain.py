@@ -68,7 +68,7 @@ async def test_explain_prints_the_reason_of_a_fallback(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("platform")
 @pytest.mark.parametrize(
-    ("text", "options", "said"),
+    ("text", "options", "output"),
     [
         ("{", [], "Syntax Error"),
         ("{ nothing }", [], "Cannot query field 'nothing'"),
@@ -79,11 +79,11 @@ async def test_explain_prints_the_reason_of_a_fallback(tmp_path: Path) -> None:
     ],
 )
 async def test_invalid_query_is_one_line_and_exit_code_1(
-    tmp_path: Path, text: str, options: list[str], said: str
+    tmp_path: Path, text: str, options: list[str], output: str
 ) -> None:
     result = await explain(tmp_path, text, *options)
     assert result.exit_code == 1
-    assert said in result.output
+    assert output in result.output
     assert len(result.output.strip().splitlines()) == 1
 
 

@@ -19,8 +19,8 @@ async def run(environment: dict[str, str], *options: str) -> tuple[int | None, s
         env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     async with asyncio.timeout(30):
-        said, _ = await process.communicate()
-    return process.returncode, said.decode()
+        output, _ = await process.communicate()
+    return process.returncode, output.decode()
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -28,18 +28,18 @@ async def run(environment: dict[str, str], *options: str) -> tuple[int | None, s
 async def test_serve_rejects_insecure_secrets(environment: dict[str, str], secret: str | None, workers: str) -> None:
     del environment["JWT_SECRET_KEY"]
     changed = environment if secret is None else environment | {"JWT_SECRET_KEY": secret}
-    code, said = await run(changed, "--workers", workers)
+    code, output = await run(changed, "--workers", workers)
     assert code == 1
-    assert len(said.strip().splitlines()) == 1, said
-    assert "JWT_SECRET_KEY" in said
-    assert "too short" not in said.replace("too short to", "")  # the secret is not repeated
+    assert len(output.strip().splitlines()) == 1, output
+    assert "JWT_SECRET_KEY" in output
+    assert "too short" not in output.replace("too short to", "")  # the secret is not repeated
 
 
 async def test_serve_names_an_invalid_setting(environment: dict[str, str]) -> None:
-    code, said = await run(environment | {"DB_POOL_SIZE": "many"})
+    code, output = await run(environment | {"DB_POOL_SIZE": "many"})
     assert code == 1
-    assert "pool_size" in said.lower()
-    assert "Traceback" not in said
+    assert "pool_size" in output.lower()
+    assert "Traceback" not in output
 
 
 async def test_killed_worker_is_replaced_even_while_it_starts(

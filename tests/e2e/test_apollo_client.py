@@ -1,4 +1,4 @@
-"""The graph as Apollo Client 4 uses it, with subscriptions over graphql-ws and over HTTP, and one cache for all."""
+"""The graph with Apollo Client 4: subscriptions over graphql-ws and HTTP, and one cache for all operations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ StartApollo = Callable[..., AbstractAsyncContextManager[Script]]
 
 @pytest.fixture(params=["graphql-ws", "multipart"])
 def start_apollo(request: pytest.FixtureRequest, start_client: StartClient) -> StartApollo:
-    """`start_apollo(server, …)`: a client that subscribes by one of the two ways."""
+    """`start_apollo(server, …)`: a client that subscribes over a socket or over HTTP."""
 
     def start(server: Server, **given: Any) -> AbstractAsyncContextManager[Script]:
         socket = {"socketUrl": server.socket_url} if request.param == "graphql-ws" else {}
@@ -34,7 +34,7 @@ def start_apollo(request: pytest.FixtureRequest, start_client: StartClient) -> S
     return start
 
 
-def told(price: float) -> object:
+def ticker_data(price: float) -> object:
     return {"ticker": {"__typename": "Ticker", "price": price}}
 
 
@@ -44,7 +44,7 @@ async def test_client_receives_the_price_then_changes_until_it_completes(
     await gold(redis, 1)
     async with start_apollo(server, token=await sign_in(TRADER), subscriptions=[GOLD], take=3) as client:
         for price in (1, 2, 3):
-            assert await client.hear_of("next") == told(price)
+            assert await client.receive_value("next") == ticker_data(price)
             await gold(redis, price + 1)
         await eventually_equal(lambda: gauges(server), (0, 0, 0))
 
@@ -58,10 +58,10 @@ async def test_errors_are_graphql_errors_with_our_codes(
         queries=["{ me { uid } }", "{ userSummary(uid: 3) { uid } }", "{ nonsense }"],
         subscriptions=["subscription { positions(exId: 30) { symbol } }"],
     ) as client:
-        assert await client.hear_of("answer") == {"me": {"__typename": "User", "uid": TRADER}}
+        assert await client.receive_value("answer") == {"me": {"__typename": "User", "uid": TRADER}}
         for code in ("NOT_FOUND", "GRAPHQL_VALIDATION_FAILED", "NOT_FOUND"):
-            assert await client.hear_of("error") == [code]
-        await client.hear_of("complete")
+            assert await client.receive_value("error") == [code]
+        await client.receive_value("complete")
 
 
 async def test_changed_order_updates_every_cached_query(
@@ -74,12 +74,12 @@ async def test_changed_order_updates_every_cached_query(
         watched=["{ order(orderId: 1) { id status } }"],
         subscriptions=[f'subscription {{ orders(after: "{before}") {{ kind order {{ id status }} }} }}'],
     ) as client:
-        assert await client.hear_of("watched") == {"order": shown("open")}
+        assert await client.receive_value("watched") == {"order": shown("open")}
         await change_orders(platform, [1])
-        heard = [await client.hear() for _ in range(2)]
+        received = [await client.receive() for _ in range(2)]
         event = {"__typename": "OrderEvent", "kind": "UPDATED", "order": shown("filled")}
-        assert {"next": {"orders": event}} in heard
-        assert {"watched": {"order": shown("filled")}} in heard
+        assert {"next": {"orders": event}} in received
+        assert {"watched": {"order": shown("filled")}} in received
 
 
 def shown(status: str) -> object:
@@ -96,8 +96,8 @@ async def test_http_stream_resumes_after_a_server_restart(
                 "apollo.mjs", url=f"{server.url}/graphql", token=await sign_in(TRADER), subscriptions=[GOLD]
             )
             client = await stack.enter_async_context(apollo)
-            assert await client.hear_of("next") == told(1)
+            assert await client.receive_value("next") == ticker_data(1)
         async with start_server(PORT=server.port):
-            assert await client.hear_of("next") == told(1)
+            assert await client.receive_value("next") == ticker_data(1)
             await gold(redis, 2)
-            assert await client.hear_of("next") == told(2)
+            assert await client.receive_value("next") == ticker_data(2)

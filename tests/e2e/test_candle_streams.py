@@ -1,4 +1,4 @@
-"""Live candles through real sockets, shared by all who listen to the same."""
+"""Live candles over real sockets, with streams shared by equal subscriptions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def store(database: Database, redis: Redis, minutes: Sequence[int], price:
     await announce(redis, [("kraken", "BTC/USD")])
 
 
-async def told(client: Socket, bars: int) -> list[tuple[str, float]]:
+async def received_bars(client: Socket, bars: int) -> list[tuple[str, float]]:
     updates: list[Any] = [(await client.next("1"))["candles"] for _ in range(bars)]
     assert all(update["closed"] for update in updates)
     return [(update["candle"]["time"], update["candle"]["close"]) for update in updates]
@@ -54,12 +54,12 @@ async def test_every_subscriber_receives_each_bar_once_and_in_order(
         for client, person in ((one, TRADER), (later, OTHER), (elsewhere, OTHER)):
             await client.sign_in({"authorization": await sign_in(person)})
         await one.subscribe("1", LIVE, last=BARS)
-        assert await told(one, BARS) == stored
+        assert await received_bars(one, BARS) == stored
         await later.subscribe("1", LIVE, last=BARS)
-        assert await told(later, BARS) == stored
+        assert await received_bars(later, BARS) == stored
         await elsewhere.subscribe("1", LIVE, **{"from": time_of(BARS - 3)})
-        assert await told(elsewhere, 3) == stored[-3:]
+        assert await received_bars(elsewhere, 3) == stored[-3:]
         await store(ohlcv_database, redis, [BARS])
         await store(ohlcv_database, redis, [BARS - 2], price=0.5)
         for client in (one, later, elsewhere):
-            assert sorted(await told(client, 2)) == [(time_of(BARS - 2), 0.5), (time_of(BARS), BARS + 1.0)]
+            assert sorted(await received_bars(client, 2)) == [(time_of(BARS - 2), 0.5), (time_of(BARS), BARS + 1.0)]

@@ -1,4 +1,4 @@
-"""Client libraries that have subscribed, and then the server is started anew: they come back by themselves and go on."""
+"""Client libraries reconnect after a restart of the server and resume their subscriptions."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ async def test_every_change_of_an_order_arrives_once_and_in_order(
             url = server.socket_url if script == "graphql-ws.mjs" else f"{server.url}/graphql"
             client = await stack.enter_async_context(start_client(script, url=url, token=token, operations=operations))
             await change_orders(platform, range(1, 11))
-            heard = await hear_orders(client, 1)
+            received = await receive_orders(client, 1)
         await change_orders(platform, range(11, 21))
         async with start_server(PORT=server.port):
             await change_orders(platform, range(21, 31))
-            heard += await hear_orders(client, 29)
-    orders = [line["next"]["data"]["orders"]["order"]["orderId"] for line in heard if "next" in line]
+            received += await receive_orders(client, 29)
+    orders = [line["next"]["data"]["orders"]["order"]["orderId"] for line in received if "next" in line]
     assert orders == list(range(1, 31))
-    assert [line["closed"]["code"] for line in heard if "closed" in line][:1] == closed
+    assert [line["closed"]["code"] for line in received if "closed" in line][:1] == closed
 
 
-async def hear_orders(client: Script, number: int) -> list[dict[str, Any]]:
-    """What the client says until it has heard of so many changes."""
-    heard: list[dict[str, Any]] = []
+async def receive_orders(client: Script, number: int) -> list[dict[str, Any]]:
+    """The lines that the client prints until it has received `number` changes."""
+    received: list[dict[str, Any]] = []
     async with asyncio.timeout(60):
-        while sum("next" in line for line in heard) < number:
-            heard.append(await client.hear())
-    return heard
+        while sum("next" in line for line in received) < number:
+            received.append(await client.receive())
+    return received

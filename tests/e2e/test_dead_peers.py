@@ -1,4 +1,4 @@
-"""Whoever does not answer a WebSocket ping is dropped: so it is noticed that somebody is gone without a word."""
+"""Clients that do not answer a WebSocket ping are dropped, because their connections may be lost."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from tests.fixtures.socket import socket
 
 
 async def one_is_left(server: Server) -> bool:
-    """Whether of two who listened to the same one is there."""
+    """True if one of two subscribers to the same stream is left."""
     return await gauges(server) == (1, 1, 1)
 
 
 async def answer(client: Peer, pings: int) -> None:
-    """Answer so many pings; nothing else may come."""
+    """Answer `pings` pings; other frames fail the test."""
     for _ in range(pings):
         assert await client.next() is Opcode.PING
         client.flush()
 
 
 async def rest(client: Peer) -> list[Opcode]:
-    """All that comes until the connection is over."""
-    came = []
+    """All frames until the end of the connection."""
+    opcodes = []
     while (opcode := await client.next()) is not None:
-        came.append(opcode)
-    return came
+        opcodes.append(opcode)
+    return opcodes
 
 
 async def test_client_is_dropped_without_a_pong_and_kept_with_one(
@@ -54,7 +54,7 @@ async def test_client_is_dropped_without_a_pong_and_kept_with_one(
         assert await gauges(server) == (1, 2, 2)
         async with asyncio.timeout(20), asyncio.TaskGroup() as group:
             group.create_task(answer(quiet, pings=4))
-            assert (await rest(dead)).count(Opcode.PING) == 1  # before a second one would be due it is over
+            assert (await rest(dead)).count(Opcode.PING) == 1  # dropped before a second ping is due
         assert await one_is_left(server)
         await gold(redis, 2)
         assert await quiet.next() is Opcode.TEXT
@@ -80,4 +80,4 @@ async def test_client_that_does_not_read_is_dropped_and_costs_bounded_memory(
                 await each_comes(redis, quick, islice(steps, FULL))
                 memory.append(server.memory)
         assert max(memory) - memory[0] < ALLOWED
-        assert await dead.closed() == 1006  # there was no room for a last word
+        assert await dead.closed() == 1006  # the closing frame did not fit into the buffer

@@ -1,4 +1,4 @@
-"""Errors through the wire: each has its code, ours are masked and found again in the log."""
+"""Errors over HTTP: each has its code; internal errors are masked and logged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def extensions(response: httpx.Response) -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def broken(database: Database) -> AsyncIterator[None]:
-    """A platform that has changed a table under our feet."""
+    """A database in which the platform has altered a table."""
     rename = "ALTER TABLE symbols RENAME COLUMN {} TO {}"
     async with database.transaction() as connection:
         await connection.execute(text(rename.format("decimals", "motive")))
@@ -100,7 +100,7 @@ async def test_without_postgres_callers_are_not_unauthenticated(start_server: St
             "postgres",
         )
         assert response.json()["error"]["request_id"] == response.headers["x-request-id"]
-    assert not [line for line in server.log if "Traceback" in line]  # a store that is away is no bug of ours
+    assert not [line for line in server.log if "Traceback" in line]  # an unavailable store is not logged as a bug
 
 
 async def test_without_the_candle_store_only_candles_fail(start_server: StartServer, sign_in: SignIn) -> None:

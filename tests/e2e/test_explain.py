@@ -1,4 +1,4 @@
-"""Explanations are for administrators, where it is not the demo."""
+"""Explanations require an administrator, except in the demo."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The graph as a part of a bigger one: composed with a subgraph of news, and asked through a gateway.
+"""Federation: the graph is composed with a subgraph of news, and queried through a gateway.
 
-Needs node and npm, which fetch the composers and the gateway at the versions of gateway/package.json, once.
+Needs node and npm, which install the composers and the gateway once, at the versions of gateway/package.json.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def packages() -> None:
 
 
 async def node(script: str, **given: object) -> Any:
-    """What a script of ours answers."""
+    """The answer of a script in tests/e2e/gateway."""
     return await answer(HERE / script, given)
 
 

@@ -1,4 +1,4 @@
-"""The graph as `gql` uses it, the client library of Python: over HTTP, and on a socket."""
+"""The graph with `gql`, a client library for Python, over HTTP and on a socket."""
 
 from __future__ import annotations
 

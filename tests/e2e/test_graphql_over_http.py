@@ -1,4 +1,4 @@
-"""`/graphql` by the letter of the GraphQL over HTTP specification."""
+"""`/graphql` conforms to the GraphQL over HTTP specification."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRONG = {
     "no operation": "fragment F on Query { __typename }",
     "a subscription": 'subscription { tickers(exchange: "kraken") { price } }',
 }
-"""Requests of good form that cannot be executed."""
+"""Well-formed requests that cannot be executed."""
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,4 +1,4 @@
-"""The graph as `graphql-sse` uses it, in distinct connections mode: a response for each operation."""
+"""The graph with `graphql-sse` in distinct connections mode: one response for each operation."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ async def test_client_receives_the_price_then_changes_until_it_completes(
         "graphql-sse.mjs", url=f"{server.url}/graphql", token=await sign_in(TRADER), operations=operations
     ) as client:
         for price in (1, 2, 3):
-            assert await client.hear_of("next") == {"data": {"ticker": {"price": price}}}
+            assert await client.receive_value("next") == {"data": {"ticker": {"price": price}}}
             await gold(redis, price + 1)
-        await client.hear_of("complete")
+        await client.receive_value("complete")
         await eventually_equal(lambda: gauges(server), (0, 0, 0))
 
 
@@ -38,12 +38,12 @@ async def test_query_and_request_error_are_one_result(
     async with start_client(
         "graphql-sse.mjs", url=f"{server.url}/graphql", token=await sign_in(TRADER), operations=operations
     ) as client:
-        assert await client.hear_of("next") == {"data": {"me": {"uid": TRADER}}}
-        await client.hear_of("complete")
+        assert await client.receive_value("next") == {"data": {"me": {"uid": TRADER}}}
+        await client.receive_value("complete")
         for code in ("GRAPHQL_VALIDATION_FAILED", "NOT_FOUND"):
-            [error] = (await client.hear_of("next"))["errors"]
+            [error] = (await client.receive_value("next"))["errors"]
             assert error["extensions"]["code"] == code
-            await client.hear_of("complete")
+            await client.receive_value("complete")
 
 
 async def test_client_with_an_invalid_token_retries_up_to_its_limit(
@@ -54,10 +54,10 @@ async def test_client_with_an_invalid_token_retries_up_to_its_limit(
         "graphql-sse.mjs", url=f"{server.url}/graphql", operations=[PRICES, PRICES], retryAttempts=1
     ) as client:
         for _ in range(2):
-            await client.hear_of("asks")
-            await client.tell("garbage")
-        assert (await client.hear_of("error"))["status"] == 401
+            await client.receive_value("needsToken")
+            await client.send("garbage")
+        assert (await client.receive_value("error"))["status"] == 401
         for token in ("garbage", await sign_in(TRADER)):
-            await client.hear_of("asks")
-            await client.tell(token)
-        assert await client.hear_of("next") == {"data": {"ticker": {"price": 1}}}
+            await client.receive_value("needsToken")
+            await client.send(token)
+        assert await client.receive_value("next") == {"data": {"ticker": {"price": 1}}}

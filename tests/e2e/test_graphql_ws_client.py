@@ -1,4 +1,4 @@
-"""The graph as `graphql-ws` uses it, the client library that others stand upon: on one socket, and over many."""
+"""The graph with `graphql-ws`, on which other client libraries are built: on one socket, and over reconnections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ME = {"query": "{ me { uid } }"}
 RENAME = {"query": 'mutation { updateBot(input: {botId: 1, name: "renamed"}) { name } }'}
 
 
-def told(price: float) -> object:
+def ticker_data(price: float) -> object:
     return {"data": {"ticker": {"price": price}}}
 
 
@@ -32,11 +32,11 @@ async def test_client_receives_the_price_then_changes_until_it_completes(
     async with start_client(
         "graphql-ws.mjs", url=server.socket_url, token=await sign_in(TRADER), operations=operations
     ) as client:
-        await client.hear_of("connected")
+        await client.receive_value("connected")
         for price in (2, 3, 4):
-            assert await client.hear_of("next") == told(price - 1)
+            assert await client.receive_value("next") == ticker_data(price - 1)
             await gold(redis, price)
-        await client.hear_of("complete")
+        await client.receive_value("complete")
         await eventually_equal(lambda: gauges(server), (0, 0, 1))
 
 
@@ -47,12 +47,12 @@ async def test_queries_and_mutations_run_on_the_socket_and_errors_have_codes(
     async with start_client(
         "graphql-ws.mjs", url=server.socket_url, token=await sign_in(TRADER), operations=operations
     ) as client:
-        await client.hear_of("connected")
+        await client.receive_value("connected")
         for data in ({"me": {"uid": TRADER}}, {"updateBot": {"name": "renamed"}}):
-            assert await client.hear_of("next") == {"data": data}
-            await client.hear_of("complete")
+            assert await client.receive_value("next") == {"data": data}
+            await client.receive_value("complete")
         for code in ("GRAPHQL_VALIDATION_FAILED", "NOT_FOUND"):
-            [error] = await client.hear_of("error")
+            [error] = await client.receive_value("error")
             assert error["extensions"]["code"] == code
 
 
@@ -62,15 +62,15 @@ async def test_token_is_renewed_on_the_open_socket_after_the_warning(
     token = await sign_in(TRADER)
     await gold(redis, 1)
     async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[PRICES]) as client:
-        await client.hear_of("asks")
-        await client.tell(ending(settings, token, 50))
-        await client.hear_of("connected")
-        heard = [await client.hear() for _ in range(2)]
-        assert sorted(heard, key=str) == [{"asks": None}, {"next": told(1)}]
-        await client.tell(token)
-        assert (await client.hear_of("pong"))["type"] == "token-renewed"
+        await client.receive_value("needsToken")
+        await client.send(ending(settings, token, 50))
+        await client.receive_value("connected")
+        received = [await client.receive() for _ in range(2)]
+        assert sorted(received, key=str) == [{"needsToken": None}, {"next": ticker_data(1)}]
+        await client.send(token)
+        assert (await client.receive_value("pong"))["type"] == "token-renewed"
         await gold(redis, 2)
-        assert await client.hear_of("next") == told(2)
+        assert await client.receive_value("next") == ticker_data(2)
 
 
 async def test_client_reconnects_with_a_fresh_token_after_expiry(
@@ -80,19 +80,19 @@ async def test_client_reconnects_with_a_fresh_token_after_expiry(
     await gold(redis, 1)
     async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[PRICES], renews=False) as client:
         for seconds in (3, 6, 12):
-            await client.hear_of("asks")
-            await client.tell(ending(settings, token, seconds))
-            if "connected" in (first := await client.hear()):
+            await client.receive_value("needsToken")
+            await client.send(ending(settings, token, seconds))
+            if "connected" in (first := await client.receive()):
                 break
-            assert first["closed"]["code"] == 4403  # on a slow machine the token has ended before it is looked at
-        assert await client.hear_of("next") == told(1)
-        assert await client.hear_of("closed") == {"code": 4403, "reason": "The token has expired."}
-        await client.hear_of("asks")
-        await client.tell(token)
-        await client.hear_of("connected")
-        assert await client.hear_of("next") == told(1)
+            assert first["closed"]["code"] == 4403  # on a slow machine the token expires before it is checked
+        assert await client.receive_value("next") == ticker_data(1)
+        assert await client.receive_value("closed") == {"code": 4403, "reason": "The token has expired."}
+        await client.receive_value("needsToken")
+        await client.send(token)
+        await client.receive_value("connected")
+        assert await client.receive_value("next") == ticker_data(1)
         await gold(redis, 2)
-        assert await client.hear_of("next") == told(2)
+        assert await client.receive_value("next") == ticker_data(2)
 
 
 async def test_client_with_an_invalid_token_retries_until_it_is_valid(
@@ -100,23 +100,23 @@ async def test_client_with_an_invalid_token_retries_until_it_is_valid(
 ) -> None:
     async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[ME]) as client:
         for _ in range(3):
-            await client.hear_of("asks")
-            await client.tell("garbage")
-            assert (await client.hear_of("closed"))["code"] == 4403
-        await client.hear_of("asks")
-        await client.tell(await sign_in(TRADER))
-        await client.hear_of("connected")
-        assert await client.hear_of("next") == {"data": {"me": {"uid": TRADER}}}
+            await client.receive_value("needsToken")
+            await client.send("garbage")
+            assert (await client.receive_value("closed"))["code"] == 4403
+        await client.receive_value("needsToken")
+        await client.send(await sign_in(TRADER))
+        await client.receive_value("connected")
+        assert await client.receive_value("next") == {"data": {"me": {"uid": TRADER}}}
 
 
 async def test_client_without_a_token_gives_up(start_client: StartClient, server: Server) -> None:
     async with start_client("graphql-ws.mjs", url=server.socket_url, operations=[ME]) as client:
-        await client.hear_of("asks")
-        await client.tell("garbage")
-        assert (await client.hear_of("closed"))["code"] == 4403
-        await client.hear_of("asks")
-        await client.tell(None)
-        assert (await client.hear_of("error"))["message"] == "signed out"
+        await client.receive_value("needsToken")
+        await client.send("garbage")
+        assert (await client.receive_value("closed"))["code"] == 4403
+        await client.receive_value("needsToken")
+        await client.send(None)
+        assert (await client.receive_value("error"))["message"] == "signed out"
 
 
 async def test_client_does_not_retry_after_a_protocol_error(
@@ -129,11 +129,11 @@ async def test_client_does_not_retry_after_a_protocol_error(
         ("connected", {"type": "connection_init"}, 4429),
     ]
     for moment, message, code in cases:
-        mischief = {moment: json.dumps(message)}
+        invalid_messages = {moment: json.dumps(message)}
         async with start_client(
-            "graphql-ws.mjs", url=server.socket_url, token=token, operations=[PRICES], mischief=mischief
+            "graphql-ws.mjs", url=server.socket_url, token=token, operations=[PRICES], invalidMessages=invalid_messages
         ) as client:
-            while "closed" not in (said := await client.hear()):
+            while "closed" not in (message := await client.receive()):
                 pass
-            assert said["closed"]["code"] == code
-            assert (await client.hear_of("error"))["code"] == code
+            assert message["closed"]["code"] == code
+            assert (await client.receive_value("error"))["code"] == code

@@ -1,4 +1,4 @@
-"""The graph over HTTP, through the wire."""
+"""The graph over HTTP, on a real server."""
 
 from __future__ import annotations
 

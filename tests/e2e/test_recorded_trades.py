@@ -33,7 +33,7 @@ def trades() -> Path:
 
 @pytest.fixture(scope="module")
 def candles() -> list[dict[str, float]]:
-    """What the exchange itself made of the trades."""
+    """The candles that the exchange has published for the trades."""
     with gzip.open(shared("market-data/xrp-eth-candles-1m.csv.gz"), "rt") as file:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
@@ -44,9 +44,9 @@ async def import_trades(file: Path, environment: dict[str, str]) -> str:
         "--exchange", "binance", "--symbol", "XRP/ETH",
         env=environment, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    said, _ = await process.communicate()
+    output, _ = await process.communicate()
     assert process.returncode == 0
-    return said.decode()
+    return output.decode()
 
 
 def milliseconds(time: str) -> float:

@@ -24,7 +24,7 @@ ALWAYS_ALIKE = settings(
 
 
 def ask(operation: Any, headers: dict[str, str]) -> None:
-    """Send drawn requests to one route: valid and invalid ones."""
+    """Send valid and invalid requests to one route."""
 
     @ALWAYS_ALIKE
     @given(case=operation.as_strategy(generation_mode=GenerationMode.POSITIVE))

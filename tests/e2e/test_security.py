@@ -92,7 +92,7 @@ async def test_forged_tokens_are_rejected(server: Server, settings: Settings, si
         "alg none": jwt.encode(claims, "", "none"),
         "alg None without a signature": f"{b64({'alg': 'None', 'typ': 'JWT'})}.{payload}.",
         "alg none with our signature": f"{b64({'alg': 'none', 'typ': 'JWT'})}.{payload}.{signature}",
-        "somebody else's id": f"{header}.{b64(claims | {'user_id': ADMIN})}.{signature}",
+        "the id of another user": f"{header}.{b64(claims | {'user_id': ADMIN})}.{signature}",
         "signed for another uid": jwt.encode(claims | {"user_id": ADMIN}, secret, "HS256"),
         "for another audience": jwt.encode(claims | {"aud": "other"}, secret, "HS256"),
         "without an end": jwt.encode({name: claims[name] for name in claims if name != "exp"}, secret, "HS256"),

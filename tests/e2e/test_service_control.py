@@ -1,4 +1,4 @@
-"""Two servers on one Redis: a service runs once, is seen and stopped from everywhere, and outlives its holder."""
+"""Two servers on one Redis: a service runs once, is controlled from any worker, and is taken over when its process ends."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def serves(server: Server, admin: str) -> bool:
 
 
 async def prices_move(redis: Redis) -> None:
-    """Return once a newer ticker has been written than the newest one there is."""
+    """Return once a ticker newer than the newest stored one has been written."""
 
     async def newest() -> float:
         return max((ticker.time for ticker in await tickers.read(redis, "kraken")), default=0.0)
@@ -136,7 +136,7 @@ async def _try_repeat_and_stop(server: Server, admin: str) -> None:
     assert started["state"] == "RUNNING"
     assert (await ask(server, order("stop", 'idempotencyKey: "then"'), admin))["state"] == "STOPPED"
     again = await ask(server, order("start", 'idempotencyKey: "once"'), admin)
-    assert again["state"] == "STOPPED"  # the order was given once, and the service is as it is now
+    assert again["state"] == "STOPPED"  # the command was executed once; the answer has the current state
 
 
 def order(verb: str, more: str) -> str:

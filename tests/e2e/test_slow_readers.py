@@ -1,4 +1,4 @@
-"""What a client costs that stops reading: a bounded amount of memory, and nobody's time."""
+"""A client that stops reading costs a bounded amount of memory and delays no other client."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import Socket, socket
 
 FULL: Final = 100
-"""So many frames fill every buffer on the way."""
+"""Number of frames that fill every buffer between server and client."""
 FRAMES: Final = 2_000
-"""Together more than 400 MB, if they were kept."""
+"""Number of frames; together they have more than 400 MB."""
 ALLOWED: Final = 60_000_000
-"""Bytes by which the server may grow meanwhile."""
+"""Bytes by which the memory of the server may grow."""
 
 
 async def costs_little(server: Server, redis: Redis, quick: Socket) -> None:
@@ -99,10 +99,10 @@ async def test_response_that_is_not_read_is_aborted_after_its_token_has_expired(
 
 
 EVENTS: Final = 1_000
-"""Together 200 MB."""
+"""Number of events; together they have 200 MB."""
 EVENTS_AT_ONCE: Final = 25
 BACKLOG: Final = 2 * EVENTS_AT_ONCE
-"""So many wait for one who reads slowly; one who reads at all keeps up."""
+"""Number of events in the backlog of a slow client; a client that reads keeps up."""
 NOTES: Final = " ".join(f"f{number}: note" for number in range(20))
 ORDERS: Final = f"subscription ($after: String) {{ orders(after: $after) {{ cursor order {{ user {{ {NOTES} }} }} }} }}"
 """Its frames have 200 kB, once the trader has a note of 10 kB."""
@@ -116,26 +116,26 @@ async def change(platform: Database) -> None:
 
 
 async def each_event_comes(platform: Database, quick: Socket, events: int) -> list[str]:
-    """Change orders, and see that `quick` gets each event before the next change; their cursors."""
-    heard: list[str] = []
-    while len(heard) < events:
+    """Change orders, wait until `quick` has each event before the next change, and return the cursors."""
+    received: list[str] = []
+    while len(received) < events:
         await change(platform)
-        heard += [(await quick.next("1"))["orders"]["cursor"] for _ in range(EVENTS_AT_ONCE)]
-    return heard
+        received += [(await quick.next("1"))["orders"]["cursor"] for _ in range(EVENTS_AT_ONCE)]
+    return received
 
 
 async def cursors(client: Socket, id_: str, upto: str) -> tuple[list[str], dict[str, Any]]:
-    """The cursors that come until one is `upto`, or else until the stream ends, and what is said of its end."""
-    heard: list[str] = []
-    while heard[-1:] != [upto]:
+    """The cursors up to `upto` or the end of the stream, and the extensions of the error that ended it."""
+    received: list[str] = []
+    while received[-1:] != [upto]:
         match await client.receive():
             case {"type": "next", "payload": {"data": {"orders": {"cursor": cursor}}}}:
-                heard.append(cursor)
+                received.append(cursor)
             case {"type": "error", "id": ended, "payload": [{"extensions": extensions}]} if ended == id_:
-                return heard, extensions
+                return received, extensions
             case message:
                 pytest.fail(f"{message}")
-    return heard, {}
+    return received, {}
 
 
 async def test_socket_that_stops_reading_events_costs_bounded_memory_and_resumes_without_a_gap(
@@ -152,21 +152,21 @@ async def test_socket_that_stops_reading_events_costs_bounded_memory_and_resumes
         for client in (slow, quick):
             await client.sign_in({"authorization": token})
             await client.subscribe("1", ORDERS, after=before)
-        happened, heard = list[str](), list[str]()
-        while not heard or (await gauges(server))[0] != 1:  # until they have caught up, and share what happens
-            happened += await each_event_comes(platform, quick, EVENTS_AT_ONCE)
-            heard += (await cursors(slow, "1", happened[-1]))[0]
-        happened += await each_event_comes(platform, quick, FULL)
+        changed, received = list[str](), list[str]()
+        while not received or (await gauges(server))[0] != 1:  # until both have caught up and share one stream
+            changed += await each_event_comes(platform, quick, EVENTS_AT_ONCE)
+            received += (await cursors(slow, "1", changed[-1]))[0]
+        changed += await each_event_comes(platform, quick, FULL)
         memory = server.memory
-        happened += await each_event_comes(platform, quick, EVENTS)
+        changed += await each_event_comes(platform, quick, EVENTS)
         assert server.memory - memory < ALLOWED
-        kept, end = await cursors(slow, "1", happened[-1])
-        assert len(kept) < EVENTS / 2
-        heard += kept
+        backlog, end = await cursors(slow, "1", changed[-1])
+        assert len(backlog) < EVENTS / 2
+        received += backlog
         ids = map(str, count(2))
         while end:
-            assert (end["code"], end["cursor"]) == ("LAGGED", heard[-1])
+            assert (end["code"], end["cursor"]) == ("LAGGED", received[-1])
             await slow.subscribe(id_ := next(ids), CURSORS, after=end["cursor"])
-            more, end = await cursors(slow, id_, happened[-1])
-            heard += more
-        assert heard == happened
+            more, end = await cursors(slow, id_, changed[-1])
+            received += more
+        assert received == changed

@@ -1,4 +1,4 @@
-"""How sockets live and end: tokens that are renewed or run out, credentials that are revoked, limits, shutdown."""
+"""The life of sockets: renewed and expired tokens, revoked credentials, limits, shutdown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price } }'
 
 
 def ending(settings: Settings, token: str, seconds: float) -> str:
-    """The same token with another end."""
+    """The same token with another expiry."""
     secret = settings.jwt_secret_key.get_secret_value()
     claims = jwt.decode(token, secret, ["HS256"], audience=settings.jwt_audience)
     expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
@@ -45,7 +45,7 @@ async def test_socket_ends_with_its_token(server: Server, sign_in: SignIn, setti
     for seconds in (4, 8, 16):
         async with socket(server) as client:
             await client.send("connection_init", payload={"authorization": ending(settings, token, seconds)})
-            with suppress(ConnectionClosed):  # on a slow machine the token may have ended before it is looked at
+            with suppress(ConnectionClosed):  # on a slow machine the token may expire before it is checked
                 assert await client.receive() == {"type": "connection_ack"}
                 message = await client.receive()
                 assert (message["type"], message["payload"]["type"]) == ("ping", "token-expiring")
@@ -139,7 +139,7 @@ async def opened(stack: AsyncExitStack, server: Server, headers: dict[str, str])
 
 
 async def opened_in_time(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> Socket:
-    """The same, once the server has seen the last one go."""
+    """The same, once the server has noticed that the last one is closed."""
 
     async def attempt() -> Socket | None:
         with suppress(InvalidStatus):
@@ -152,7 +152,7 @@ async def opened_in_time(stack: AsyncExitStack, server: Server, headers: dict[st
 
 
 async def until_refused(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> None:
-    """As many sockets as there may be, and the answer to one more."""
+    """Open sockets up to the limit; returns them and the answer to one more."""
     chatty = await opened_in_time(stack, server, headers)
     with pytest.raises(InvalidStatus) as refusal:
         async with socket(server, headers):
@@ -220,7 +220,7 @@ RENAME = 'mutation { updateBot(input: {botId: 1, name: "renamed"}) { name } }'
 
 @asynccontextmanager
 async def mutation_under_way(database: Database, client: Socket, id_: str) -> AsyncIterator[None]:
-    """A change on the socket that waits for somebody else's transaction, which ends with the block."""
+    """A change on the socket that waits for another transaction, which ends with the block."""
     waiting = text(
         "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         " AND query LIKE '%FOR UPDATE%'"

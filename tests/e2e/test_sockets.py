@@ -1,4 +1,4 @@
-"""Subscriptions through a real socket: who is let in, what the protocol asks for, and recorded prices arriving."""
+"""Subscriptions over a real socket: authentication, the protocol, and recorded prices."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ async def test_recorded_prices_arrive_unchanged(server: Server, sign_in: SignIn,
         await client.subscribe("1", ALL)
         assert await client.next("1") == {"tickers": []}
         for line in recorded:
-            _, said, _, symbol = line["message"]
-            price, bid, ask = (float(said[name][0]) for name in ("c", "b", "a"))
+            _, values, _, symbol = line["message"]
+            price, bid, ask = (float(values[name][0]) for name in ("c", "b", "a"))
             ticker = Ticker("kraken", symbol, price, line["received"], bid=bid, ask=ask, last=price)
             await tickers.write(redis, [ticker])
             assert await client.next("1") == {"tickers": [{"symbol": symbol, "price": price, "bid": bid, "ask": ask}]}

@@ -1,4 +1,4 @@
-"""Subscriptions over HTTP: server-sent events and multipart, byte by byte, and how they begin and end."""
+"""Subscriptions over HTTP: the bytes of server-sent events and multipart, and the life of a stream."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in
 
 
 async def gauges(server: Server) -> tuple[int, ...]:
-    """How many streams, listeners and connections there are."""
+    """The numbers of streams, subscribers and connections."""
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         text = (await client.get("/metrics")).text
     found = (

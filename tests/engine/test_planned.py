@@ -83,7 +83,7 @@ CASES = {
     " { edges { cursor node { orderId } } pageInfo { startCursor endCursor hasNextPage } } }",
     "orders backward": "{ orders(last: 5, orderBy: [{field: FINAL_VOLUME}, {field: TIMESTAMP, direction: DESC}])"
     " { edges { cursor node { orderId } } pageInfo { startCursor endCursor hasPreviousPage } } }",
-    "the order by key, said and reversed": "{ a: bots(orderBy: [{field: BOT_ID}]) { edges { cursor } }"
+    "the order by key, explicit and reversed": "{ a: bots(orderBy: [{field: BOT_ID}]) { edges { cursor } }"
     " b: bots(orderBy: [{field: BOT_ID, direction: DESC}, {field: NAME}]) { nodes { name } edges { cursor } } }",
     "filters and orders under each parent": "{ bots(orderBy: [{field: NAME, direction: DESC}]) { nodes { name"
     " orders(first: 2, filter: {orderId: {gt: 9}}, orderBy: [{field: PRICE}, {field: ORDER_ID, direction: DESC}])"
@@ -101,7 +101,7 @@ CASES = {
     "bad arguments": "{ orders(first: -1) { totalCount } }",
     "a bad cursor": "{ orders(after: \"bad\") { totalCount } }",
     "a key out of range": "{ order(orderId: 2147483647) { side } bots(first: 1) { nodes { name } } }",
-    "somebody else's": "{ orders(last: 5) { nodes { orderId bot { name } account { name } user { mail } } } bots { nodes {"
+    "rows of other users": "{ orders(last: 5) { nodes { orderId bot { name } account { name } user { mail } } } bots { nodes {"
     " exchanges { name } orders(last: 2) { totalCount nodes { orderId } } } } }",
     "trades and their orders": "{ orders(first: 9) { nodes { exOrderId trades { tradeId exchange side order { orderId bot { name } }"
     " account { name } instrument { symbol } user { mail } ticker { price } } } } trades(last: 2) { nodes { exchange order { orderId }"

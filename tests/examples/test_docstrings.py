@@ -12,8 +12,8 @@ EXAMPLES = sorted(FOLDER.glob("*.py"))
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_docstring_of_an_example_has_the_command(example: Path) -> None:
-    said = ast.get_docstring(ast.parse(example.read_text())) or ""
-    assert f"    .venv/bin/python examples/{example.name}" in said
+    docstring = ast.get_docstring(ast.parse(example.read_text())) or ""
+    assert f"    .venv/bin/python examples/{example.name}" in docstring
 
 
 def test_readme_lists_every_example() -> None:

@@ -40,7 +40,7 @@ def test_closed_bars_equal_stored_bars(
     steps: list[tuple[str, int, float]],
 ) -> None:
     bars, stored = LiveBars(Timeframe.M5, kept=10), dict[int, Candle]()
-    told: list[Update] = []
+    updates: list[Update] = []
     complete = 0
     for what, when, price in [*steps, ("look", 0, 0.0)]:
         if what == "store":
@@ -49,13 +49,13 @@ def test_closed_bars_equal_stored_bars(
             bars.add_price(NOON + timedelta(seconds=when), price)
         else:
             complete = max(complete, when)
-            told += bars.update_stored(longer(stored), NOON + timedelta(minutes=complete))
-        told += bars.forming()
+            updates += bars.update_stored(longer(stored), NOON + timedelta(minutes=complete))
+        updates += bars.forming()
     boundary = NOON + timedelta(minutes=complete // 5 * 5)
-    closed = [update.candle for update in told if update.closed]
+    closed = [update.candle for update in updates if update.closed]
     assert {bar.time: bar for bar in closed} == {bar.time: bar for bar in longer(stored) if bar.time < boundary}
     assert all(before != after for before, after in pairwise(closed))
-    for bar, _ in told:
+    for bar, _ in updates:
         assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
     assert [update for update in bars.delivered(10) if update.closed] == [
         Update(bar, closed=True) for bar in longer(stored) if bar.time < boundary
@@ -67,17 +67,17 @@ def test_closed_bars_equal_stored_bars(
 @given(st.lists(st.tuples(st.integers(0, 600), WHOLE), min_size=1))
 def test_forming_bar_follows_prices_in_order_of_time(prices: list[tuple[int, float]]) -> None:
     bars = LiveBars(Timeframe.M1, kept=1)
-    told: list[Candle] = []
+    updates: list[Candle] = []
     taken: list[tuple[int, float]] = []
     for second, price in prices:
         bars.add_price(NOON + timedelta(seconds=second), price)
-        told += [update.candle for update in bars.forming()]
+        updates += [update.candle for update in bars.forming()]
         if not taken or second >= taken[-1][0]:
             taken.append((second, price))
     newest = [price for second, price in taken if second // 60 == taken[-1][0] // 60]
     start = NOON + timedelta(minutes=taken[-1][0] // 60)
-    assert told[-1] == Candle(start, newest[0], max(newest), min(newest), newest[-1], 0)
-    assert [bar.time for bar in told] == sorted(bar.time for bar in told)
+    assert updates[-1] == Candle(start, newest[0], max(newest), min(newest), newest[-1], 0)
+    assert [bar.time for bar in updates] == sorted(bar.time for bar in updates)
 
 
 def test_stored_close_takes_precedence_over_older_prices() -> None:

@@ -75,10 +75,10 @@ async def test_more_than_a_thousand_ids_are_bad_user_input(graph: GraphClient) -
 
 
 async def test_look_ups_by_id_require_authentication(graph: GraphClient) -> None:
-    nobody = graph.as_(ANONYMOUS)
-    assert (await nobody.ask(NODE, id=node_id("Symbol", 1))).codes == ["UNAUTHENTICATED"]
-    assert (await nobody.ask(NODES, ids=[node_id("Symbol", 1)])).codes == ["UNAUTHENTICATED"]
-    assert (await nobody.ask(ENTITIES, of=[representation("Symbol", 1)])).codes == ["UNAUTHENTICATED"]
+    anonymous = graph.as_(ANONYMOUS)
+    assert (await anonymous.ask(NODE, id=node_id("Symbol", 1))).codes == ["UNAUTHENTICATED"]
+    assert (await anonymous.ask(NODES, ids=[node_id("Symbol", 1)])).codes == ["UNAUTHENTICATED"]
+    assert (await anonymous.ask(ENTITIES, of=[representation("Symbol", 1)])).codes == ["UNAUTHENTICATED"]
 
 
 @pytest.mark.parametrize(

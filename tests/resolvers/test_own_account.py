@@ -209,6 +209,6 @@ async def test_delete_user_announces_the_revocation(graph: GraphClient, platform
         await listening.subscribe(keys.credentials(4))
         await listening.get_message(timeout=10)
         await graph.as_(principal(ADMIN, admin=True)).data("mutation { deleteUser(uid: 4) }")
-        heard = await listening.get_message(timeout=10)
-    assert heard is not None
-    assert heard["channel"] == keys.credentials(4)
+        received = await listening.get_message(timeout=10)
+    assert received is not None
+    assert received["channel"] == keys.credentials(4)

@@ -51,9 +51,9 @@ async def test_create_trade_completes_the_row_and_relates_its_order(trader: Grap
 
 
 async def test_create_trade_keeps_reported_cost_fee_and_time(trader: GraphClient) -> None:
-    said = {"cost": 51.0, "fee": -0.5, "leverage": 2.0, "time": "2026-01-01T02:00:00+02:00"}
-    trade = (await trader.data(CREATE, trade=GOOD | said))["createTrade"]
-    assert {name: trade[name] for name in said} == said | {"time": "2026-01-01T00:00:00+00:00"}
+    reported = {"cost": 51.0, "fee": -0.5, "leverage": 2.0, "time": "2026-01-01T02:00:00+02:00"}
+    trade = (await trader.data(CREATE, trade=GOOD | reported))["createTrade"]
+    assert {name: trade[name] for name in reported} == reported | {"time": "2026-01-01T00:00:00+00:00"}
 
 
 async def test_repeated_trade_report_keeps_computed_values(trader: GraphClient, database: Database) -> None:

@@ -55,11 +55,18 @@ async def test_queue_status_is_empty_without_queues(rest: Rest) -> None:
 
 
 async def test_bot_status_is_visible_to_the_owner(rest: Rest, redis: Redis) -> None:
-    said = {"0": {"status": "running", "symbol": "BTC/USD", "timestamp": TIME}}
-    await redis.hset(keys.BOT_STATUS, mapping={"1": json.dumps(said), "2": "{broken", "6": json.dumps(said)})
+    status_by_feed = {"0": {"status": "running", "symbol": "BTC/USD", "timestamp": TIME}}
+    await redis.hset(
+        keys.BOT_STATUS, mapping={"1": json.dumps(status_by_feed), "2": "{broken", "6": json.dumps(status_by_feed)}
+    )
     trader = await rest.as_(TRADER)
     [status] = await trader.get("cache/bots/1/status")
-    assert (status["bot_id"], status["feed_num"], status["status"], status["data"]) == (1, 0, "running", said["0"])
+    assert (status["bot_id"], status["feed_num"], status["status"], status["data"]) == (
+        1,
+        0,
+        "running",
+        status_by_feed["0"],
+    )
     assert await trader.get("cache/bots/2/status") == []
     assert await trader.get(f"cache/bots/{TRADER}/bots") == [status]
 
@@ -117,4 +124,4 @@ async def test_live_state_of_foreign_rows_is_not_found(rest: Rest, path: str) ->
     "path", ["trades/kraken/GOLD", "ohlcv/GOLD/1m", "bots/kraken/GOLD/blocked", "processes/status", "orders/queue/size"]
 )
 async def test_live_state_requires_authentication(rest: Rest, path: str) -> None:
-    assert await rest.nobody.refused(f"cache/{path}") == (401, "UNAUTHENTICATED")
+    assert await rest.anonymous.refused(f"cache/{path}") == (401, "UNAUTHENTICATED")

@@ -118,7 +118,7 @@ async def test_foreign_rows_are_not_found(rest: Rest, route: str) -> None:
 
 async def test_every_route_requires_authentication(rest: Rest) -> None:
     for route in ROUTES:
-        assert await rest.nobody.refused(f"orm/{route}") == (401, "UNAUTHENTICATED")
+        assert await rest.anonymous.refused(f"orm/{route}") == (401, "UNAUTHENTICATED")
 
 
 async def test_rows_have_no_secrets_and_settings_require_admin(rest: Rest) -> None:

@@ -46,7 +46,7 @@ async def test_service_is_started_restarted_and_stopped(start_server: StartServe
     ],
 )
 async def test_services_require_admin(rest: Rest, method: str, path: str) -> None:
-    assert (await rest.nobody.send(method, f"services{path}")).status_code == 401
+    assert (await rest.anonymous.send(method, f"services{path}")).status_code == 401
     assert (await (await rest.as_(TRADER)).send(method, f"services{path}")).status_code == 403
 
 

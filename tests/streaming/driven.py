@@ -1,4 +1,4 @@
-"""A graph whose subscriptions are driven by the test: what a source says, when, and how often it is executed."""
+"""A graph whose subscriptions have scripted sources, with the number of their executions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Ticker:
 
 
 gates: list[asyncio.Event] = []
-"""What `slowly` waits for, if a test has put something there."""
+"""Events that the field `slowly` waits for."""
 
 
 @strawberry.type
@@ -44,14 +44,14 @@ class Private:
 
     @strawberry.field
     def caller(self, info: Info) -> str:
-        return info.context.caller.mail  # type: ignore[union-attr]  # nobody else gets here
+        return info.context.caller.mail  # type: ignore[union-attr]  # the subscription requires a principal
 
 
 @dataclass
-class Driven:
-    """A source that says what it is told to."""
+class ScriptedSource:
+    """A source of the events that a test puts into `queue`."""
 
-    said: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
+    queue: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
     known: list[Any] = field(default_factory=list)
     stateful: bool = True
     closed: bool = False
@@ -61,7 +61,7 @@ class Driven:
     async def events(self) -> AsyncGenerator[Any, None]:
         try:
             while True:
-                event = await self.said.get()
+                event = await self.queue.get()
                 if event is None:
                     return
                 if isinstance(event, Exception):
@@ -80,29 +80,31 @@ class Driven:
         return self.known
 
 
-opened: list[Driven] = []
+opened: list[ScriptedSource] = []
 """Every source, in the order in which they were opened."""
 
 
-def _open(_context: Context, tag: str = "") -> Driven:
+def _open(_context: Context, tag: str = "") -> ScriptedSource:
     if tag == "bad":
         raise BadUserInput("`tag` is bad.", field="tag")
-    opened.append(Driven(caught_up=True))
+    opened.append(ScriptedSource(caught_up=True))
     return opened[-1]
 
 
-def _open_events(_context: Context, after: str | None = None) -> Driven:
-    opened.append(Driven(stateful=False, after=after, caught_up=after is None))
+def _open_events(_context: Context, after: str | None = None) -> ScriptedSource:
+    opened.append(ScriptedSource(stateful=False, after=after, caught_up=after is None))
     return opened[-1]
 
 
 @strawberry.type
 class Subscription:
-    shared: Ticker = streamed("Everybody's, one thing at a time.", _open)
-    keyed: Ticker = streamed("Everybody's, of several things.", _open, key=lambda ticker: ticker.of)
-    own: Private = streamed("Somebody's.", _open)
+    shared: Ticker = streamed("A state that is the same for every caller.", _open)
+    keyed: Ticker = streamed(
+        "States of several things, the same for every caller.", _open, key=lambda ticker: ticker.of
+    )
+    own: Private = streamed("A state that depends on the caller.", _open)
     bars: Ticker = streamed(
-        "Things that change, none of which is missed.",
+        "Events that are states of several things.",
         _open,
         cursor=lambda ticker: ticker.of,
         order=str,
@@ -126,7 +128,7 @@ SCHEMA = strawberry.Schema(query=Query, subscription=Subscription)._schema
 
 @dataclass
 class Driver:
-    """Listens, and tells what it cost."""
+    """Subscribes to the scripted sources, and reads the metrics."""
 
     worker: Worker
     operations: OperationExecutor
@@ -140,9 +142,9 @@ class Driver:
         return cls(worker, operations, StreamRegistry(operations, worker.settings.stream_memory_bytes))
 
     def subscribe(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> Any:
-        return self.streams.subscribe(*self.asked(caller, query, name, **variables))
+        return self.streams.subscribe(*self.request(caller, query, name, **variables))
 
-    def asked(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> tuple[Request, Context]:
+    def request(self, caller: Caller, query: str, name: str | None = None, **variables: Any) -> tuple[Request, Context]:
         return Request(query, name, variables), Context(self.worker, caller=caller)
 
     def count(self, name: str) -> int:
@@ -164,11 +166,11 @@ def numbered(frame: Frame) -> int:
     return int(value["number"])
 
 
-async def taken(source: Driven, *events: Any) -> None:
-    """Have the source say these, one by one, and wait until each has gone out to the subscribers; unless it is closed."""
+async def deliver(source: ScriptedSource, *events: Any) -> None:
+    """Let the source yield events one by one, and wait until subscribers have received them or the source is closed."""
     for event in events:
-        source.said.put_nowait(event)
-    while not (source.said.empty() or source.closed):
+        source.queue.put_nowait(event)
+    while not (source.queue.empty() or source.closed):
         await asyncio.sleep(0)
     for _ in range(20):  # turns of the loop that execution and delivery take without any store
         await asyncio.sleep(0)

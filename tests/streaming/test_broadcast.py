@@ -1,4 +1,4 @@
-"""How a subscriber gets its frames: handed to it while it waits, else kept for it, and never in another order."""
+"""Delivery to a subscriber: at once while it is idle, from its backlog otherwise, always in order."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ FRAMES = [Frame(str(number).encode(), f"c{number}") for number in range(40)]
 
 
 @dataclass
-class Silent:
-    """What a subscriber asks of its stream; this one has no state."""
+class StreamStub:
+    """A stream without a snapshot, for a subscriber under test."""
 
     resumable: bool
     number: int = 0
 
     def snapshot(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def count_overflow(self, _overflow: Any) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def format_error(self, error: Exception) -> Sequence[Any]:
-        """What clients are told."""
+        """The error as clients receive it."""
         return [error]
 
 
 @dataclass
 class Client:
-    """Someone who takes what is handed to them while they have room, and reads the rest."""
+    """A client that accepts frames while it has capacity, and reads the others."""
 
     resumable: bool = True
     limit: int = 100
@@ -46,7 +46,7 @@ class Client:
     read: int = 0
 
     def __post_init__(self) -> None:
-        self.stream = Silent(self.resumable)
+        self.stream = StreamStub(self.resumable)
         self.subscriber = Subscriber(cast("SharedStream", self.stream), backlog(self.limit), self.try_send)
 
     def try_send(self, frame: Frame) -> bool:
@@ -54,13 +54,13 @@ class Client:
             self.taken.append(frame)
         return self.has_capacity
 
-    def tell(self, frame: Frame) -> None:
+    def publish(self, frame: Frame) -> None:
         self.stream.number += 1
         self.subscriber.receive(self.stream.number, self.stream.number if self.resumable else "", frame)
 
     async def run(self) -> None:
         async for frame in self.subscriber:
-            await asyncio.sleep(0)  # sending takes a turn of the loop, in which the next may come
+            await asyncio.sleep(0)  # sending takes a turn of the loop, in which the next frame may arrive
             self.taken.append(frame)
             self.read += 1
 
@@ -75,7 +75,7 @@ async def test_frames_are_sent_at_once_while_the_reader_is_idle() -> None:
     reading = asyncio.create_task(client.run())
     await turns()
     for frame in FRAMES:
-        client.tell(frame)
+        client.publish(frame)
     assert client.taken == FRAMES
     client.subscriber.end(())
     await reading
@@ -84,7 +84,7 @@ async def test_frames_are_sent_at_once_while_the_reader_is_idle() -> None:
 
 async def test_try_send_is_not_called_before_the_first_read() -> None:
     client = Client()
-    client.tell(FRAMES[0])
+    client.publish(FRAMES[0])
     assert client.taken == []
     assert await anext(client.subscriber) == FRAMES[0]
 
@@ -94,13 +94,13 @@ async def test_try_send_is_not_called_after_the_reader_is_cancelled() -> None:
     reading = asyncio.create_task(client.run())
     await turns()
     reading.cancel()
-    client.tell(FRAMES[0])
+    client.publish(FRAMES[0])
     await asyncio.wait([reading])
     assert client.taken == []
 
 
 async def test_never_send_delivers_every_frame_by_iteration() -> None:
-    subscriber = Subscriber(cast("SharedStream", Silent(resumable=True)), backlog(10), never_send)
+    subscriber = Subscriber(cast("SharedStream", StreamStub(resumable=True)), backlog(10), never_send)
     reading = asyncio.ensure_future(anext(subscriber))
     await turns()
     subscriber.receive(1, 1, FRAMES[0])
@@ -108,15 +108,15 @@ async def test_never_send_delivers_every_frame_by_iteration() -> None:
 
 
 Steps = st.lists(st.tuples(st.booleans(), st.integers(0, 3)), max_size=len(FRAMES))
-"""For each event: whether the client has room then, and how many turns of the loop it gets after it."""
+"""For each event: whether the client has capacity, and the turns of the loop after it."""
 
 
-async def told(client: Client, steps: Sequence[tuple[bool, int]]) -> list[Frame]:
-    """Everything the client has been told, once all of it has arrived."""
+async def deliver_steps(client: Client, steps: Sequence[tuple[bool, int]]) -> list[Frame]:
+    """Publish a frame for each step, and return the frames once the client has received all it can."""
     reading = asyncio.create_task(client.run())
     frames = FRAMES[: len(steps)]
     for frame, (client.has_capacity, pause) in zip(frames, steps, strict=True):
-        client.tell(frame)
+        client.publish(frame)
         await turns(pause)
     client.subscriber.end(())
     await reading
@@ -126,13 +126,13 @@ async def told(client: Client, steps: Sequence[tuple[bool, int]]) -> list[Frame]
 @given(Steps)
 def test_every_event_arrives_once_and_in_order(steps: list[tuple[bool, int]]) -> None:
     client = Client()
-    frames = asyncio.run(told(client, steps))
+    frames = asyncio.run(deliver_steps(client, steps))
     assert client.taken == frames
 
 
 @given(Steps)
 def test_states_arrive_in_order_and_end_with_the_newest(steps: list[tuple[bool, int]]) -> None:
     client = Client(resumable=False, limit=1)
-    frames = asyncio.run(told(client, steps))
+    frames = asyncio.run(deliver_steps(client, steps))
     assert client.taken[-1:] == frames[-1:]
     assert client.taken == [frame for frame in frames if frame in client.taken]

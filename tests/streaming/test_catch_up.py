@@ -1,4 +1,4 @@
-"""Whoever goes on after a cursor: alone at first, then with all others, and nothing is missing or twice on the way."""
+"""Resuming after a cursor: from an own stream first, then from the shared one, each event once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fullon_graphql.streaming.broadcast import AlreadySeen, SharedStream, Subscr
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
-from tests.streaming.driven import Driver, Private, backlog, number, opened, taken
+from tests.streaming.driven import Driver, Private, backlog, deliver, number, opened
 
 ONE = principal(TRADER)
 EVENTS = "subscription ($after: String) { happened(after: $after) { number } }"
@@ -29,27 +29,27 @@ def driver(graph: GraphClient) -> Driver:
     return Driver.over(graph.worker)
 
 
-async def heard(frames: Any, *sources: Any, event: int) -> int:
-    """What is heard once these sources have told of an event."""
+async def receive_event(frames: Any, *sources: Any, event: int) -> int:
+    """The number of the next frame after these sources have yielded an event."""
     reading = asyncio.create_task(number(frames))
-    for _ in range(20):  # in which it may go over to another source
+    for _ in range(20):  # the subscriber may change its source in these turns
         await asyncio.sleep(0)
     for source in sources:
-        await taken(source, Private(number=event))
+        await deliver(source, Private(number=event))
     return await reading
 
 
 async def test_resumed_subscriber_shares_the_stream_once_caught_up(driver: Driver) -> None:
     async with driver.subscribe(ONE, EVENTS) as other, driver.subscribe(ONE, EVENTS, after="c0") as resumed:
         common, own = opened
-        await taken(own, Private(number=1), Private(number=2))
+        await deliver(own, Private(number=1), Private(number=2))
         assert [await number(resumed), await number(resumed)] == [1, 2]
         own.caught_up = True
-        assert [await heard(resumed, own, common, event=event) for event in (3, 4, 5)] == [3, 4, 5]
+        assert [await receive_event(resumed, own, common, event=event) for event in (3, 4, 5)] == [3, 4, 5]
         assert own.closed
         assert driver.count("streams ") == 1
         executed = driver.count("events_total")
-        assert await heard(resumed, common, event=6) == 6
+        assert await receive_event(resumed, common, event=6) == 6
         assert driver.count("events_total") == executed + 1
         assert [await number(other) for _ in range(4)] == [3, 4, 5, 6]
     assert common.closed
@@ -58,8 +58,8 @@ async def test_resumed_subscriber_shares_the_stream_once_caught_up(driver: Drive
 async def test_past_events_are_delivered_at_the_pace_of_the_reader(driver: Driver) -> None:
     missed = 3 * driver.worker.settings.stream_backlog
     async with driver.subscribe(ONE, EVENTS, after="c0") as resumed:
-        opened[0].said.put_nowait([Private(number=event) for event in range(1, missed + 1)])
-        for _ in range(missed):  # in which all of it could have been told, and most of it lost
+        opened[0].queue.put_nowait([Private(number=event) for event in range(1, missed + 1)])
+        for _ in range(missed):  # all events could have been published, and most dropped, in these turns
             await asyncio.sleep(0)
         assert [await number(resumed) for _ in range(missed)] == list(range(1, missed + 1))
 
@@ -69,7 +69,7 @@ async def test_resumed_subscribers_share_a_stream_that_none_had_opened(driver: D
         for own in opened[:2]:
             own.caught_up = True
         for event in (3, 4, 5):
-            both = await asyncio.gather(heard(one, event=event), heard(two, *opened, event=event))
+            both = await asyncio.gather(receive_event(one, event=event), receive_event(two, *opened, event=event))
             assert list(both) == [event, event]
         assert [source.closed for source in opened] == [True, True, False]
 
@@ -88,22 +88,22 @@ async def test_subscription_with_a_literal_cursor_is_never_shared(driver: Driver
     async with driver.subscribe(ONE, query, **variables) as resumed:
         opened[0].caught_up = True
         for event in (1, 2, 3):
-            assert await heard(resumed, *opened, event=event) == event
+            assert await receive_event(resumed, *opened, event=event) == event
         assert len(opened) == 2 if "String!" in query else len(opened) == 1
 
 
 async def test_last_event_id_overrides_the_variable(driver: Driver) -> None:
-    request, context = driver.asked(ONE, EVENTS, after="c0")
+    request, context = driver.request(ONE, EVENTS, after="c0")
     async with driver.streams.subscribe(request, context, "c7"):
         assert opened[0].after == "c7"
 
 
-# ---------------------------------------------------------------- the law
+# ---------------------------------------------------------------- any order of steps
 
 
 @dataclass
-class Told:
-    """A stream that tells of events when it is told to, from the one after `number` on."""
+class FakeStream:
+    """A stream that publishes numbered events on request, starting after `number`."""
 
     number: int = 0
     limit: int = 1000
@@ -112,24 +112,24 @@ class Told:
     subscribers: list[Subscriber] = field(default_factory=list)
 
     def snapshot(self) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def count_overflow(self, _overflow: Any) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def format_error(self, error: Any) -> Any:
-        """What clients are told."""
+        """The error as clients receive it."""
         return [error]
 
     @asynccontextmanager
     async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
-        """As a stream's."""
+        """As `SharedStream.subscribe`."""
         self.subscribers.append(Subscriber(cast("SharedStream", self), backlog(self.limit), try_send, already_seen))
         yield self.subscribers[-1]
         self.subscribers.pop()
 
-    def tell(self, upto: int) -> None:
-        """The next event, as far as it has happened."""
+    def publish(self, upto: int) -> None:
+        """Publish the next event, if its number is at most `upto`."""
         if self.number < upto:
             self.number += 1
             for subscriber in self.subscribers:
@@ -138,20 +138,20 @@ class Told:
 
 @dataclass
 class Client:
-    """Follows events whatever happens: where it lags behind, it goes on after the cursor that it is told."""
+    """Receives events, and resumes after the cursor of a LAGGED error."""
 
     after: int
-    common: Told
+    common: FakeStream
     limit: int
     has_capacity: bool = True
-    heard: list[int] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.own = Told(self.after, self.limit)
+        self.own = FakeStream(self.after, self.limit)
 
     def try_send(self, frame: Frame) -> bool:
         if self.has_capacity:
-            self.heard.append(int(frame.cursor or 0))
+            self.received.append(int(frame.cursor or 0))
         return self.has_capacity
 
     async def run(self) -> None:
@@ -163,9 +163,9 @@ class Client:
                 async with resumed.subscribe() as frames:
                     async for frame in frames:
                         await asyncio.sleep(0)  # sending takes a turn of the loop
-                        self.heard.append(int(frame.cursor or 0))
+                        self.received.append(int(frame.cursor or 0))
             except GraphQLErrors as lagged:
-                self.own = Told(int(cast("Any", lagged.errors[0]).cursor), self.limit)
+                self.own = FakeStream(int(cast("Any", lagged.errors[0]).cursor), self.limit)
 
 
 Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "room", "up to date"]), max_size=60)
@@ -184,18 +184,18 @@ def test_resumed_client_receives_every_event_once_and_in_order(
 
 
 async def follow(after: int, ahead: int, limit: int, steps: Sequence[str]) -> None:
-    """Take such steps, then let all that has happened be told, and compare."""
-    happened, common = max(after, ahead), Told(ahead, limit)
+    """Execute the steps, publish all remaining events, and compare what the client received."""
+    happened, common = max(after, ahead), FakeStream(ahead, limit)
     client = Client(after, common, limit)
     running = asyncio.create_task(client.run())
     for step in [*steps, *["up to date", "own", "common", "read"] * (2 * len(steps) + 20)]:
         match step:
             case "happen":
                 happened += 1
-            case "own" if client.own.subscribers:  # it begins with its subscriber
-                client.own.tell(happened)
+            case "own" if client.own.subscribers:  # it starts with its subscriber
+                client.own.publish(happened)
             case "common":
-                common.tell(happened)
+                common.publish(happened)
             case "read":
                 for _ in range(5):
                     await asyncio.sleep(0)
@@ -205,4 +205,4 @@ async def follow(after: int, ahead: int, limit: int, steps: Sequence[str]) -> No
                 client.own.caught_up = client.own.number >= max(after, ahead)
     running.cancel()
     await asyncio.wait([running])
-    assert client.heard == list(range(after + 1, happened + 1))
+    assert client.received == list(range(after + 1, happened + 1))

@@ -37,14 +37,14 @@ class OpenConnection:
     """A registered connection that records its warnings and its end."""
 
     def __init__(self, credential: Credential, principal: Principal) -> None:
-        self.heard: asyncio.Queue[str] = asyncio.Queue()
+        self.received: asyncio.Queue[str] = asyncio.Queue()
         self.connection = Connection(
-            credential, principal, lambda _: self.heard.put_nowait("warned"), self.heard.put_nowait
+            credential, principal, lambda _: self.received.put_nowait("warned"), self.received.put_nowait
         )
 
     async def next(self) -> str:
         async with asyncio.timeout(20):
-            return await self.heard.get()
+            return await self.received.get()
 
 
 @pytest.fixture
@@ -99,10 +99,10 @@ async def test_ended_session_ends_only_its_own_connections(
             stack.enter_context(connections.registered(connection.connection))
         await worker.sessions.logout(leaving.connection.principal)
         assert "session has ended" in await leaving.next()
-        assert staying.heard.empty()
+        assert staying.received.empty()
         await set_password(platform, redis, "user2@fullon", "changed")
         assert "session has ended" in await staying.next()
-        assert stranger.heard.empty()
+        assert stranger.received.empty()
 
 
 @pytest.mark.parametrize(("change", "words"), [({"active": False}, "not active"), ({"role": "ADMIN"}, "have changed")])
@@ -180,7 +180,7 @@ async def test_account_changed_by_another_program_ends_only_its_own_connections(
     with only_database.registered(connection.connection), only_database.registered(stranger.connection):
         await asyncio.to_thread(execute, settings.database_url, statement)
         assert words in await connection.next()
-        assert stranger.heard.empty()
+        assert stranger.received.empty()
 
 
 @pytest.mark.parametrize("change", ["SET is_active = false", "SET scopes = 'read,write'", "SET uid = 3", None])
@@ -207,7 +207,7 @@ async def test_change_during_a_lost_database_connection_is_found(
         await switch_triggers(platform, "DISABLE")
         await alter(platform, models.User, active=False)
         await switch_triggers(platform, "ENABLE")
-        assert connection.heard.empty()
+        assert connection.received.empty()
         await asyncio.to_thread(
             execute, settings.database_url, f"SELECT pg_terminate_backend({await until_listening(platform)})"
         )
@@ -255,7 +255,7 @@ async def test_unavailable_store_ends_no_connection(
         await announce(redis, TRADER)
         await asyncio.wait_for(asked.wait(), 20)
         monkeypatch.undo()
-        assert connection.heard.empty()
+        assert connection.received.empty()
         await alter(platform, models.User, active=False)
         await announce(redis, TRADER)
         assert "not active" in await connection.next()
@@ -294,7 +294,7 @@ async def test_renewed_connection_outlives_its_first_token(
         await connections.renew(worker, connection.connection, BearerToken(await sign_in(TRADER)))
         assert clock is not None
         assert clock.cancelled()
-        assert connection.heard.empty()
+        assert connection.received.empty()
 
 
 async def test_connection_is_not_renewed_with_another_account(

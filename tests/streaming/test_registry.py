@@ -20,7 +20,7 @@ from fullon_graphql.streaming.registry import StreamRegistry
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
-from tests.streaming.driven import Driver, Private, Ticker, gates, number, numbered, opened, taken
+from tests.streaming.driven import Driver, Private, Ticker, deliver, gates, number, numbered, opened
 
 SHARED = "subscription { shared { number } }"
 OWN = "subscription { own { number } }"
@@ -47,11 +47,11 @@ async def test_equal_subscriptions_share_one_source_and_one_execution(driver: Dr
         ]
         waiting = [asyncio.create_task(number(subscriber)) for subscriber in everybody]
         await asyncio.sleep(0)
-        opened[0].said.put_nowait(Ticker(number=1))
+        opened[0].queue.put_nowait(Ticker(number=1))
         assert await asyncio.gather(*waiting) == [1] * 100
         frames = [asyncio.create_task(anext(subscriber)) for subscriber in everybody]
         await asyncio.sleep(0)
-        opened[0].said.put_nowait(Ticker(number=2))
+        opened[0].queue.put_nowait(Ticker(number=2))
         assert len({id(await frame) for frame in frames}) == 1
     assert len(opened) == 1
     assert driver.count("events_total") == 2
@@ -96,7 +96,7 @@ async def test_fields_that_depend_on_the_caller_are_executed_per_caller(driver: 
     query = "subscription { own { number caller } }"
     async with driver.subscribe(ONE, query) as mine, driver.subscribe(TWO, query) as yours:
         for source, subscriber, caller in zip(opened, (mine, yours), (ONE, TWO), strict=True):
-            source.said.put_nowait(Private(number=1))
+            source.queue.put_nowait(Private(number=1))
             frame = await anext(subscriber)
             assert orjson.loads(frame.body) == {"data": {"own": {"number": 1, "caller": caller.mail}}}
 
@@ -104,7 +104,7 @@ async def test_fields_that_depend_on_the_caller_are_executed_per_caller(driver: 
 async def test_stream_closes_with_its_last_subscriber(driver: Driver) -> None:
     async with driver.subscribe(ONE, SHARED) as first:
         async with driver.subscribe(TWO, SHARED):
-            await taken(opened[0], Ticker(number=1))
+            await deliver(opened[0], Ticker(number=1))
         assert not opened[0].closed
         assert await number(first) == 1
     assert opened[0].closed
@@ -117,23 +117,23 @@ async def test_late_subscriber_gets_the_snapshot_once_then_newer_events(driver: 
     async with driver.subscribe(ONE, SHARED) as first:
         reading = asyncio.create_task(number(first))
         await asyncio.sleep(0)
-        await taken(opened[0], Ticker(number=1))
+        await deliver(opened[0], Ticker(number=1))
         assert await reading == 1
         executed = driver.count("events_total")
         async with driver.subscribe(TWO, SHARED) as second, driver.subscribe(TWO, SHARED) as third:
             assert [await number(second), await number(third)] == [1, 1]
             assert driver.count("events_total") == executed + 1
-            opened[0].said.put_nowait(Ticker(number=2))
+            opened[0].queue.put_nowait(Ticker(number=2))
             assert [await number(one) for one in (first, second, third)] == [2, 2, 2]
 
 
 async def test_event_during_the_execution_of_a_snapshot_follows_it(driver: Driver) -> None:
     async with driver.subscribe(ONE, SHARED) as first:
-        await taken(opened[0], Ticker(number=1))
+        await deliver(opened[0], Ticker(number=1))
         assert await number(first) == 1
         async with driver.subscribe(TWO, SHARED) as second:
             state = asyncio.create_task(number(second))
-            opened[0].said.put_nowait(Ticker(number=2))
+            opened[0].queue.put_nowait(Ticker(number=2))
             assert [await state, await number(second)] == [1, 2]
             assert await number(first) == 2
 
@@ -143,24 +143,24 @@ async def test_subscriber_that_joins_during_an_execution_gets_the_event_once(dri
     async with driver.subscribe(ONE, query) as first:
         gates.append(gate := asyncio.Event())
         reading = [asyncio.create_task(number(first))]
-        await taken(opened[0], Private(number=1))
+        await deliver(opened[0], Private(number=1))
         assert opened[0].known
         async with driver.subscribe(ONE, query) as second:
             reading.append(asyncio.create_task(number(second)))
             gate.set()
             assert await asyncio.gather(*reading) == [1, 1]
             reading = [asyncio.create_task(number(subscriber)) for subscriber in (first, second)]
-            await taken(opened[0], Private(number=2))
+            await deliver(opened[0], Private(number=2))
             assert await asyncio.gather(*reading) == [2, 2]
 
 
 async def test_slow_reader_of_states_gets_the_newest_and_delays_no_other(driver: Driver) -> None:
     async with driver.subscribe(ONE, SHARED) as slow, driver.subscribe(ONE, SHARED) as quick:
         for step in range(100):
-            opened[0].said.put_nowait(Ticker(number=step))
+            opened[0].queue.put_nowait(Ticker(number=step))
             assert await number(quick) == step
         assert await number(slow) == 99
-        opened[0].said.put_nowait(Ticker(number=100))
+        opened[0].queue.put_nowait(Ticker(number=100))
         assert [await number(slow), await number(quick)] == [100, 100]
 
 
@@ -168,9 +168,9 @@ async def test_slow_reader_gets_the_newest_state_of_each_key(driver: Driver) -> 
     async with driver.subscribe(ONE, "subscription { keyed { number of } }") as slow:
         reading = asyncio.create_task(number(slow))
         await asyncio.sleep(0)
-        await taken(opened[0], Ticker(number=0, of="a"))
+        await deliver(opened[0], Ticker(number=0, of="a"))
         assert await reading == 0
-        await taken(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(1, 9)))
+        await deliver(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(1, 9)))
         assert [await number(slow), await number(slow)] == [7, 8]
 
 
@@ -178,7 +178,7 @@ async def test_slow_reader_of_events_gets_its_backlog_then_lagged_with_a_cursor(
     backlog = driver.worker.settings.stream_backlog
     async with driver.subscribe(ONE, EVENTS) as slow, driver.subscribe(ONE, EVENTS) as quick:
         for step in range(backlog + 10):
-            opened[0].said.put_nowait(Private(number=step))
+            opened[0].queue.put_nowait(Private(number=step))
             assert await number(quick) == step
         frames = [await anext(slow) for _ in range(backlog)]
         assert [numbered(frame) for frame in frames] == list(range(backlog))
@@ -193,22 +193,22 @@ async def test_keyed_event_stream_starts_with_a_snapshot_and_keeps_the_newest_of
 ) -> None:
     query = "subscription { bars { number of } }"
     async with driver.subscribe(ONE, query) as first:
-        await taken(opened[0], Ticker(number=1, of="a"))
+        await deliver(opened[0], Ticker(number=1, of="a"))
         async with driver.subscribe(TWO, query) as second:
-            await taken(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(2, 6)))
+            await deliver(opened[0], *(Ticker(number=step, of="ab"[step % 2]) for step in range(2, 6)))
             assert [await number(first) for _ in range(2)] == [4, 5]
             assert [await number(second) for _ in range(3)] == [1, 4, 5]
 
 
 async def test_events_before_the_first_read_are_kept(driver: Driver) -> None:
     async with driver.subscribe(ONE, EVENTS) as subscriber:
-        await taken(opened[0], Private(number=1), Private(number=2))
+        await deliver(opened[0], Private(number=1), Private(number=2))
         assert [await number(subscriber), await number(subscriber)] == [1, 2]
 
 
 async def test_end_of_the_source_ends_every_subscriber(driver: Driver) -> None:
     async with driver.subscribe(ONE, SHARED) as one, driver.subscribe(TWO, SHARED) as two:
-        await taken(opened[0], Ticker(number=1), None)
+        await deliver(opened[0], Ticker(number=1), None)
         assert [numbered(frame) async for frame in one] == [1]
         assert [numbered(frame) async for frame in two] == [1]
         async with driver.subscribe(ONE, SHARED):
@@ -217,7 +217,7 @@ async def test_end_of_the_source_ends_every_subscriber(driver: Driver) -> None:
 
 async def test_error_of_the_source_ends_the_stream_with_its_code(driver: Driver) -> None:
     async with driver.subscribe(ONE, SHARED) as one:
-        opened[0].said.put_nowait(Forbidden("No more."))
+        opened[0].queue.put_nowait(Forbidden("No more."))
         with pytest.raises(GraphQLErrors) as ended:
             await anext(one)
         assert codes(ended.value) == ["FORBIDDEN"]
@@ -227,12 +227,12 @@ async def test_error_of_the_source_ends_the_stream_with_its_code(driver: Driver)
 async def test_state_stream_reopens_its_source_after_an_outage(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broadcast, "RETRY_PAUSES", (0.0, 0.0))
     async with driver.subscribe(ONE, SHARED) as one:
-        opened[0].said.put_nowait(Ticker(number=1))
+        opened[0].queue.put_nowait(Ticker(number=1))
         assert await number(one) == 1
         for attempt in range(2):
-            opened[attempt].said.put_nowait(ServiceUnavailable("redis"))
+            opened[attempt].queue.put_nowait(ServiceUnavailable("redis"))
             await eventually(lambda: len(opened) == attempt + 2)  # noqa: B023  # called in this turn of the loop only
-        opened[2].said.put_nowait(Ticker(number=2))
+        opened[2].queue.put_nowait(Ticker(number=2))
         assert await number(one) == 2
 
 
@@ -242,7 +242,7 @@ async def test_outage_at_the_start_or_beyond_all_retries_ends_the_stream(
     monkeypatch.setattr(broadcast, "RETRY_PAUSES", ())
     for events in ([], [Ticker(number=1)]):
         async with driver.subscribe(ONE, SHARED) as one:
-            await taken(opened[-1], *events, ServiceUnavailable("redis"))
+            await deliver(opened[-1], *events, ServiceUnavailable("redis"))
             assert [numbered(await anext(one)) for _ in events] == [1] * len(events)
             with pytest.raises(GraphQLErrors) as ended:
                 await anext(one)
@@ -299,7 +299,7 @@ async def test_backlog_of_large_events_lags_by_bytes(driver: Driver) -> None:
     driver.worker.settings.stream_backlog_bytes = 1_000
     async with driver.subscribe(ONE, EVENTS) as slow, driver.subscribe(ONE, EVENTS) as quick:
         for step in range(100):
-            opened[0].said.put_nowait(Private(number=step))
+            opened[0].queue.put_nowait(Private(number=step))
             assert await number(quick) == step
         assert driver.count("stream_backlog_bytes ") <= 1_000 + 100, "the frame that `quick` sends is counted as well"
         cursors, extensions = await until_error(slow)
@@ -312,8 +312,8 @@ async def test_backlog_of_large_events_lags_by_bytes(driver: Driver) -> None:
 async def test_worker_without_room_lags_events_and_keeps_no_states(driver: Driver) -> None:
     driver.streams = StreamRegistry(driver.operations, 100)
     async with driver.subscribe(ONE, EVENTS) as slow, driver.subscribe(ONE, SHARED) as states:
-        await taken(opened[0], *(Private(number=step) for step in range(10)))
-        await taken(opened[1], *(Ticker(number=step) for step in range(10)))
+        await deliver(opened[0], *(Private(number=step) for step in range(10)))
+        await deliver(opened[1], *(Ticker(number=step) for step in range(10)))
         assert driver.count("stream_backlog_bytes ") <= 100
         assert await number(states) == 9
         cursors, extensions = await until_error(slow)
@@ -335,14 +335,14 @@ async def test_failing_audience_ends_alone_and_delays_no_other(
     monkeypatch.setattr(Subscription, "answers", faulty)
     async with driver.subscribe(ONE, OWN) as failing, driver.subscribe(TWO, OWN) as other:
         for step in range(20):
-            opened[0].said.put_nowait(Private(number=step))
-            opened[1].said.put_nowait(Private(number=step))
+            opened[0].queue.put_nowait(Private(number=step))
+            opened[1].queue.put_nowait(Private(number=step))
             async with asyncio.timeout(0.4):
                 assert numbered(await anext(other)) == step
         with pytest.raises(GraphQLErrors) as ended:
             await anext(failing)
         assert codes(ended.value) == [code]
-        opened[1].said.put_nowait(Private(number=20))
+        opened[1].queue.put_nowait(Private(number=20))
         assert await number(other) == 20
 
 

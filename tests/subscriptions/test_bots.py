@@ -82,9 +82,9 @@ async def test_administrator_receives_started_and_ended_processes(trader: GraphC
         await processes.update(redis, [process], ProcessStatus.RUNNING)
         assert await next_of(stream) == [{"component": "a bot", "status": "running"}]
         await processes.stop(redis, [process])
-        told = await next_of(stream)
-        while told:
-            told = await next_of(stream)
+        received = await next_of(stream)
+        while received:
+            received = await next_of(stream)
 
 
 async def test_processes_subscription_requires_admin(trader: GraphClient) -> None:

@@ -82,18 +82,18 @@ async def until_subscribed(hub: Hub, listeners: int) -> None:
 
 async def listen(chart: CandleSource, wanted: int) -> list[CandleUpdate]:
     """The updates until `count` bars have closed."""
-    told: list[CandleUpdate] = []
+    received: list[CandleUpdate] = []
     async with asyncio.timeout(LIMIT), aclosing(chart.events()) as updates:
         async for update in updates:
-            told.append(update)
+            received.append(update)
             wanted -= update.closed
             if not wanted:
                 break
-    return told
+    return received
 
 
-def closed(told: Sequence[CandleUpdate]) -> list[Candle]:
-    return [cast("Candle", update.candle) for update in told if update.closed]
+def closed(received: Sequence[CandleUpdate]) -> list[Candle]:
+    return [cast("Candle", update.candle) for update in received if update.closed]
 
 
 async def test_closed_bars_equal_the_table_once_and_in_order(
@@ -114,10 +114,10 @@ async def test_closed_bars_equal_the_table_once_and_in_order(
         await until_subscribed(graph.worker.hub, len(timeframes))
         group.create_task(replay(ohlcv_database, redis, recorded, clock))
     for timeframe, task in zip(timeframes, listening, strict=True):
-        told = task.result()
-        assert closed(told) == await read_candles(graph.worker.candles, *INSTRUMENT, timeframe), timeframe
-        assert any(not update.closed for update in told), f"nothing of {timeframe} was seen while it was forming"
-        for update in told:
+        received = task.result()
+        assert closed(received) == await read_candles(graph.worker.candles, *INSTRUMENT, timeframe), timeframe
+        assert any(not update.closed for update in received), f"nothing of {timeframe} was seen while it was forming"
+        for update in received:
             bar = update.candle
             assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
 

@@ -45,14 +45,14 @@ def admin(_runner: None, graph: GraphClient) -> GraphClient:
 
 async def states(stream: AsyncIterator[Answer], last: str) -> list[str]:
     """The delivered states up to the last one."""
-    told: list[str] = []
+    received: list[str] = []
     async with asyncio.timeout(60):
-        while last not in told:
+        while last not in received:
             answer = await anext(stream)
             assert not answer.errors, answer.errors
             assert answer.data["serviceStatus"]["name"] == "TICKER"
-            told.append(answer.data["serviceStatus"]["state"])
-    return told
+            received.append(answer.data["serviceStatus"]["state"])
+    return received
 
 
 async def test_administrator_receives_the_start_and_stop_of_a_service(admin: GraphClient) -> None:
@@ -66,8 +66,8 @@ async def test_administrator_receives_the_start_and_stop_of_a_service(admin: Gra
 
 async def test_without_a_name_every_service_is_sent(admin: GraphClient) -> None:
     async with aclosing(admin.stream(ALL)) as stream:
-        told = [(await anext(stream)).data["serviceStatus"] for _ in range(3)]
-        assert told == [{"name": name, "state": "STOPPED"} for name in ("TICKER", "OHLCV", "ACCOUNT")]
+        received = [(await anext(stream)).data["serviceStatus"] for _ in range(3)]
+        assert received == [{"name": name, "state": "STOPPED"} for name in ("TICKER", "OHLCV", "ACCOUNT")]
 
 
 async def test_heartbeat_alone_is_not_sent(admin: GraphClient, redis: Redis) -> None:

@@ -165,7 +165,7 @@ async def test_next_account_sees_nothing_of_one_before(browser: Browser) -> None
     await page.get_by_label("Mail").fill("other@fullon")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in", exact=True).click()
-    await expect(page.get_by_text("There is no such bot, or it belongs to somebody else.")).to_be_visible()
+    await expect(page.get_by_text("There is no such bot, or it belongs to another user.")).to_be_visible()
     await page.get_by_role("link", name="Bots").click()
     await expect(page.locator("tr[data-bot]")).to_have_count(5)
     assert "trader" not in await page.content()

@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { connect } from "./setup/graphql-sse.mjs";
 import { run } from "./run.mjs";
-import { accessToken, given } from "./talk.mjs";
+import { accessToken, input } from "./messages.mjs";
 
-const { retryAttempts = Infinity } = given;
-await run(connect(given.url, accessToken, { retryAttempts, retry: () => setTimeout(20) }));
+const { retryAttempts = Infinity } = input;
+await run(connect(input.url, accessToken, { retryAttempts, retry: () => setTimeout(20) }));

@@ -1,26 +1,26 @@
-// Runs what is given, one operation after another, on a client of either library.
+// Runs the operations of the input one after another, on a client of either library.
 import { follow } from "./setup/follow.mjs";
-import { given, say } from "./talk.mjs";
+import { input, send } from "./messages.mjs";
 
-const ran = (client, { query, variables = {}, take = Infinity }) =>
-  new Promise((over) => {
+const runOne = (client, { query, variables = {}, take = Infinity }) =>
+  => new Promise((resolve) => => {
     const stop = follow(client, query, variables, {
       next(result) {
-        say("next", result);
+        send("next", result);
         if (--take === 0) stop();
       },
       error(error) {
         const { code, message, response } = error;
-        say("error", Array.isArray(error) ? error : { code, message, status: response?.status });
-        over();
+        send("error", Array.isArray(error) ? error : { code, message, status: response?.status });
+        resolve();
       },
       complete() {
-        say("complete");
-        over();
+        send("complete");
+        resolve();
       },
     });
   });
 
 export async function run(client) {
-  for (const operation of given.operations) await ran(client, operation);
+  for (const operation of input.operations) await runOne(client, operation);
 }

@@ -1,4 +1,4 @@
-// What browsers have, and node from version 22 on.
+// The global WebSocket of browsers and of Node from version 22.
 import { WebSocket } from "ws";
 
 globalThis.WebSocket ??= WebSocket;

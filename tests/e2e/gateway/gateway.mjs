@@ -1,5 +1,5 @@
-// A gateway before our server and a subgraph of news that is invented here.
-// stdin: {supergraph, url, authorization, articles, query} → stdout: {answer, fetches}, the requests our server got.
+// A gateway over our server and a subgraph of invented news.
+// stdin: {supergraph, url, authorization, articles, query} → stdout: {answer, fetches}, where fetches are the requests to our server.
 import { readFileSync } from "node:fs";
 import { json } from "node:stream/consumers";
 import { ApolloGateway, LocalGraphQLDataSource, RemoteGraphQLDataSource } from "@apollo/gateway";

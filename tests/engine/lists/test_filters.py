@@ -189,7 +189,7 @@ async def walk(asking: Asking, size: int, backward: bool, meanwhile: Callable[[]
         page = await asking.page(**ends, **arguments)
         here = [node["orderId"] for node in page["nodes"]]
         found = here + found if backward else found + here
-        assert len(found) < 100, "whoever meets as many goes round in circles"
+        assert len(found) < 100, "paging returns more rows than exist"
         info = page["pageInfo"]
         cursor, more = (
             (info["startCursor"], info["hasPreviousPage"]) if backward else (info["endCursor"], info["hasNextPage"])

@@ -131,13 +131,13 @@ UPDATE = CandleUpdate(candle=cast("Candle", COLUMNS.bars()[1]), closed=False)
 @pytest.mark.parametrize("candle", ["close t: time", "__typename close", "close @skip(if: true)"])
 async def test_nested_object_is_written_with_its_parent(graph: GraphClient, candle: str) -> None:
     query = f"{UPDATES} {{ closed candle {{ {candle} }} }} }}"
-    told = await OperationExecutor(graph.graph.core).subscription(
+    subscription = await OperationExecutor(graph.graph.core).subscription(
         Request(query), Context(graph.worker, caller=principal(TRADER))
     )
     context = Context(graph.worker, caller=principal(TRADER))
-    planned = await told._planned(context, [UPDATE])
+    planned = await subscription._planned(context, [UPDATE])
     assert planned is not None
-    assert planned[0] == body(await told._reference(context, UPDATE), "")
+    assert planned[0] == body(await subscription._reference(context, UPDATE), "")
 
 
 async def test_null_of_a_non_null_nested_object_falls_back(graph: GraphClient) -> None:

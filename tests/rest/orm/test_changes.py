@@ -147,7 +147,7 @@ async def test_api_key_is_shown_once_and_valid_until_deactivated(trader: RestCli
     key = made.json()
     assert (key["scopes"], key["is_active"], key["uid"]) == ("read,write", True, TRADER)
     assert "key" not in (await trader.get("orm/api_keys/me"))[-1]
-    by_key = await rest.nobody.send("GET", "orm/users/me", headers={"X-API-Key": key["key"]})
+    by_key = await rest.anonymous.send("GET", "orm/users/me", headers={"X-API-Key": key["key"]})
     assert by_key.json()["uid"] == TRADER
     off = await trader.send("PATCH", f"orm/api_keys/{key['api_key_id']}/deactivate")
     assert (off.status_code, off.json()["is_active"]) == (200, False)

@@ -31,7 +31,7 @@ ROUTES: list[tuple[str, set[str]]] = [
 @pytest.mark.parametrize(("route", "names"), ROUTES)
 async def test_views_have_the_names_of_the_platform(rest: Rest, route: str, names: set[str]) -> None:
     assert names <= (await (await rest.as_(TRADER)).get(f"orm/{route}")).keys()
-    assert await rest.nobody.refused(f"orm/{route}") == (401, "UNAUTHENTICATED")
+    assert await rest.anonymous.refused(f"orm/{route}") == (401, "UNAUTHENTICATED")
 
 
 async def test_figures_include_own_rows_only(rest: Rest) -> None:

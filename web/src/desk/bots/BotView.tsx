@@ -25,7 +25,7 @@ export default function BotView({ botId }: { botId: number }) {
   useStatus(bot?.id, botId);
   if (loading && !data) return <Loading />;
   if (error && !bot) return <Problem error={error} retry={() => void refetch()} />;
-  if (!bot) return <Empty>There is no such bot, or it belongs to somebody else.</Empty>;
+  if (!bot) return <Empty>There is no such bot, or it belongs to another user.</Empty>;
   return (
     <div className="page fill">
       <div className="page-title">

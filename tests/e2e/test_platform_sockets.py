@@ -1,4 +1,4 @@
-"""The platform's older WebSockets: who is let in, each operation by its documented words, and how they end."""
+"""The platform's WebSockets: authentication, the documented answers of each operation, and the end of connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.e2e.test_candle_streams import store, time_of
 from tests.e2e.test_socket_life import ending
 from tests.e2e.test_streams_over_http import gauge, gauges
 from tests.fixtures.eventually import eventually, eventually_equal
-from tests.fixtures.plain import plain
+from tests.fixtures.platform_socket import platform_socket
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
@@ -39,43 +39,46 @@ GATEWAY = [
 
 
 async def changed(redis: Redis, key: str) -> None:
-    """Tell the server to look at once."""
+    """Announce a change, so that the server reads at once."""
     await redis.publish(keys.changes(key), "")
 
 
-# ---------------------------------------------------------------- who is let in
+# ---------------------------------------------------------------- authentication
 
 
 async def test_token_is_read_from_address_header_or_first_message(server: Server, sign_in: SignIn) -> None:
     token = await sign_in(TRADER)
-    async with plain(server, "/ws", token) as client:
+    async with platform_socket(server, "/ws", token) as client:
         assert await client.result("ping") == {"status": "ok"}
-    async with plain(server, CACHE, headers=bearer(token)) as client:
+    async with platform_socket(server, CACHE, headers=bearer(token)) as client:
         assert await client.result("health_check") == {"status": "healthy"}
-    async with plain(server, f"{CACHE}/bots/me") as client:
+    async with platform_socket(server, f"{CACHE}/bots/me") as client:
         await client.send(token=token)
         assert await client.result("get_bots") == {"bots": {}}
-    async with plain(server, "/ws") as client:
+    async with platform_socket(server, "/ws") as client:
         await client.send(token=f"Bearer {token}", operation="ping", request_id="1")
         assert (await client.receive())["request_id"] == "1"
 
 
 async def test_unauthenticated_connection_is_closed_with_a_reason(server: Server, start_server: StartServer) -> None:
     for path in ("/ws", f"{CACHE}/tickers/a", BARS):
-        async with plain(server, path) as client:
+        async with platform_socket(server, path) as client:
             await client.send(operation="ping", action="get_ticker")
             assert await client.closed() == (1008, "Missing authentication token")
-        async with plain(server, path, "garbage") as client:
+        async with platform_socket(server, path, "garbage") as client:
             assert await client.closed() == (1008, "Invalid authentication token")
-        async with plain(server, path) as client:
+        async with platform_socket(server, path) as client:
             await client.send(token="garbage")
             assert await client.closed() == (1008, "Invalid authentication token")
     for path in ("/", f"{CACHE}/nonsense/a", f"{CACHE}/tickers"):
         with pytest.raises(InvalidStatus) as refusal:
-            async with plain(server, path):
+            async with platform_socket(server, path):
                 pass
         assert refusal.value.response.status_code == 404
-    async with start_server(SOCKET_INIT_TIMEOUT="0.5") as impatient, plain(impatient, "/ws") as client:
+    async with (
+        start_server(SOCKET_INIT_TIMEOUT="0.5") as server_with_timeout,
+        platform_socket(server_with_timeout, "/ws") as client,
+    ):
         assert await client.closed() == (1008, "Missing authentication token")
 
 
@@ -83,8 +86,8 @@ async def test_connection_ends_with_its_token_unless_renewed(
     server: Server, sign_in: SignIn, settings: Settings
 ) -> None:
     token, others = await sign_in(TRADER), await sign_in(OTHER)
-    async with plain(server, "/ws", ending(settings, token, 20)) as lasting:
-        async with plain(server, "/ws", ending(settings, token, 8)) as client:
+    async with platform_socket(server, "/ws", ending(settings, token, 20)) as lasting:
+        async with platform_socket(server, "/ws", ending(settings, token, 8)) as client:
             await lasting.send(token=others)
             assert (await lasting.receive())["error_code"] == "UNAUTHENTICATED"
             await lasting.send(token=token)
@@ -93,11 +96,11 @@ async def test_connection_ends_with_its_token_unless_renewed(
         assert (await lasting.closed())[0] == 1008
 
 
-# ---------------------------------------------------------------- how things are worded
+# ---------------------------------------------------------------- answers
 
 
 async def test_gateway_has_every_operation_and_the_documented_answers(server: Server, sign_in: SignIn) -> None:
-    async with plain(server, "/ws", await sign_in(ADMIN)) as client:
+    async with platform_socket(server, "/ws", await sign_in(ADMIN)) as client:
         answer = await client.ask("ping")
         assert answer.keys() == {"request_id", "success", "result", "error", "error_code", "timestamp", "latency_ms"}
         assert answer["latency_ms"] >= 0
@@ -107,7 +110,7 @@ async def test_gateway_has_every_operation_and_the_documented_answers(server: Se
             if answer["success"] and name.startswith("stream"):
                 await client.send(request_id="end", operation="unsubscribe", params=answer["result"])
                 while (answer := await client.receive())["request_id"] != "end":
-                    pass  # what has been on its way
+                    pass  # results that were already sent
                 assert answer["success"]
         answer = await client.ask("nonsense")
         assert (answer["error_code"], answer["success"]) == ("INVALID_OPERATION", False)
@@ -125,7 +128,7 @@ async def test_ticker_operations_have_the_documented_answers(server: Server, sig
     await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 10.5, volume=3, bid=0.5), Ticker("kraken", "A/B:C", 2, 1)])
     gold = {"symbol": "GOLD", "exchange": "kraken", "price": 1, "volume": 3, "bid": 0.5, "ask": None}
     gold |= {"timestamp": 10.5, "change_24h": None}
-    async with plain(server, f"{CACHE}/tickers/me", await sign_in(TRADER)) as client:
+    async with platform_socket(server, f"{CACHE}/tickers/me", await sign_in(TRADER)) as client:
         named = {"request_id": 1, "action": "get_ticker", "success": True}
         assert await client.ask("get_ticker", exchange="kraken", symbol="GOLD") == {**named, "result": gold}
         found = await client.result("get_all_tickers", exchange="kraken")
@@ -159,7 +162,7 @@ async def test_accounts_of_other_users_are_not_found(server: Server, sign_in: Si
     for ex_id in ("20", "21", "30"):
         await redis.hset(keys.ACCOUNTS, ex_id, json.dumps(amounts))
     await tickers.write(redis, [Ticker("kraken", "GOLD", 15, 1)])
-    async with plain(server, f"{CACHE}/accounts/me", await sign_in(TRADER)) as client:
+    async with platform_socket(server, f"{CACHE}/accounts/me", await sign_in(TRADER)) as client:
         balance = await client.result("get_balance", currency="USD")
         assert balance == await client.result("get_balance", user_id=str(TRADER)) == {
             "user_id": TRADER, "currency": "USD", "total_balance": 10, "available_balance": 6, "reserved_balance": 4,
@@ -186,7 +189,7 @@ async def test_accounts_of_other_users_are_not_found(server: Server, sign_in: Si
         await held(redis, 20, OTHER=1)
         closed, opened = [(await client.update())[1] for _ in range(2)]
         assert [(one["symbol"], one["size"]) for one in (closed, opened)] == [("GOLD", 0), ("OTHER", 1)]
-    async with plain(server, "/ws", await sign_in(ADMIN)) as client:
+    async with platform_socket(server, "/ws", await sign_in(ADMIN)) as client:
         assert (await client.result("get_user_positions", user_id=OTHER))["positions"][0]["size"] == 7
         assert (await client.result("get_user_balances", user_id=OTHER))["balances"][0]["ex_id"] == 30
         [status] = (await client.result("get_account_status", user_id=OTHER))["accounts"]
@@ -200,7 +203,7 @@ async def test_orders_are_read_and_not_consumed(server: Server, sign_in: SignIn,
     await redis.hset(keys.order_status(20), "O1", json.dumps(reported))
     await redis.hset(keys.order_status("kraken"), "40", json.dumps({"status": "New", "ex_id": 20}))
     await redis.hset(keys.order_status(30), "foreign", json.dumps(reported))
-    async with plain(server, f"{CACHE}/orders/me", await sign_in(TRADER)) as client:
+    async with platform_socket(server, f"{CACHE}/orders/me", await sign_in(TRADER)) as client:
         by_name = await client.result("get_order_status", exchange="kraken", order_id="O1")
         assert by_name == await client.result("get_order_status", exchange="20", order_id=1)
         assert [by_name[name] for name in ("order_id", "exchange", "amount", "filled", "remaining", "status")] == [
@@ -227,8 +230,8 @@ async def test_trades_are_read_and_not_consumed(server: Server, sign_in: SignIn,
     named = {"exchange": "kraken", "symbol": "BTC/USD"}
     trade = named | {"side": "buy", "volume": 2, "price": 1, "timestamp": 3, "trade_id": 4}
     async with (
-        plain(server, f"{CACHE}/trades/me", await sign_in(TRADER)) as client,
-        plain(server, "/ws", await sign_in(TRADER)) as gateway,
+        platform_socket(server, f"{CACHE}/trades/me", await sign_in(TRADER)) as client,
+        platform_socket(server, "/ws", await sign_in(TRADER)) as gateway,
     ):
         for _ in range(2):
             assert await client.result("get_trades", **named) == named | {"trades": [trade]}
@@ -239,15 +242,15 @@ async def test_trades_are_read_and_not_consumed(server: Server, sign_in: SignIn,
         await client.ask("stream_trade_updates", **named)
         first, last = asyncio.ensure_future(client.update()), 100
 
-        async def push_until_heard() -> bool:
-            """Trades that are in the queue at the first look are not new, so push until one is delivered."""
+        async def push_until_received() -> bool:
+            """Push trades until one is delivered: those in the queue at the first read are not new."""
             nonlocal last
             last += 1
             await redis.rpush(queue, json.dumps({"price": last}))
             await changed(redis, keys.TRADES)
             return first.done()
 
-        await eventually(push_until_heard)
+        await eventually(push_until_received)
         kind, update = await first
         assert kind == "trade_update"
         prices = [update["price"]]
@@ -261,14 +264,14 @@ async def test_trades_are_read_and_not_consumed(server: Server, sign_in: SignIn,
 
 
 async def test_owner_receives_bot_status(server: Server, sign_in: SignIn, redis: Redis) -> None:
-    said = {"0": {"status": "running", "symbol": "BTC/USD", "timestamp": TIME}}
-    await redis.hset(keys.BOT_STATUS, mapping={"1": json.dumps(said), "6": json.dumps(said)})
+    status_by_feed = {"0": {"status": "running", "symbol": "BTC/USD", "timestamp": TIME}}
+    await redis.hset(keys.BOT_STATUS, mapping={"1": json.dumps(status_by_feed), "6": json.dumps(status_by_feed)})
     await redis.hset(keys.BLOCKED_EXCHANGES, mapping={"20:BTC/USD": "1", "30:GOLD": "6"})
-    async with plain(server, f"{CACHE}/bots/me", await sign_in(TRADER)) as client:
+    async with platform_socket(server, f"{CACHE}/bots/me", await sign_in(TRADER)) as client:
         status = await client.result("get_bot_status", bot_id=1)
-        assert (status["bot_id"], status["status"], status["data"]) == (1, "running", said)
+        assert (status["bot_id"], status["status"], status["data"]) == (1, "running", status_by_feed)
         assert (await client.result("get_bot_status", bot_id="2"))["status"] == "unknown"
-        assert await client.result("get_bots") == {"bots": {"1": said}}
+        assert await client.result("get_bots") == {"bots": {"1": status_by_feed}}
         blocked = await client.result("is_blocked", exchange="kraken", symbol="BTC/USD")
         assert (blocked["is_blocked"], blocked["blocked_by"]) == (True, 1)
         assert (await client.result("is_blocked", exchange="kraken", symbol="GOLD"))["is_blocked"] is False
@@ -276,7 +279,7 @@ async def test_owner_receives_bot_status(server: Server, sign_in: SignIn, redis:
             assert await client.refused("get_bot_status", bot_id=bot_id) == "BOT_NOT_FOUND"
             assert await client.refused("stream_bot_status", bot_id=bot_id) == "BOT_NOT_FOUND"
         await client.ask("stream_bot_status", bot_id=1)
-        assert await client.update() == ("bot_update", {"bots": {"1": said}})
+        assert await client.update() == ("bot_update", {"bots": {"1": status_by_feed}})
         await client.ask("stream_bot_status")
         assert {next(iter((await client.update())[1]["bots"])) for _ in range(5)} == {"1", "2", "3", "4", "5"}
 
@@ -287,7 +290,7 @@ async def test_bar_operations_have_the_documented_answers(
     await redis.rpush(keys.ohlcv("BTC/USD", "1m"), "[1,2,3,4,5,6]", "[2,2,3,4,5,6]")
     await store(ohlcv_database, redis, range(3))
     named = {"symbol": "BTC/USD", "timeframe": "1m"}
-    async with plain(server, f"{CACHE}/ohlcv/me", await sign_in(TRADER)) as client:
+    async with platform_socket(server, f"{CACHE}/ohlcv/me", await sign_in(TRADER)) as client:
         assert await client.result("get_latest_ohlcv_bars", **named, count=1) == named | {"bars": [[2, 2, 3, 4, 5, 6]]}
         found = await client.result("get_latest_ohlcv_bars", **named, exchange="kraken", count=2)
         assert found["bars"] == [[1704067260000, 2, 2, 2, 2, 1], [1704067320000, 3, 3, 3, 3, 1]]
@@ -306,7 +309,7 @@ async def test_live_bars_have_their_own_address(
 ) -> None:
     await store(ohlcv_database, redis, range(3))
     named = {"exchange": "kraken", "symbol": "BTC/USD", "timeframe": "1m"}
-    async with plain(server, BARS, await sign_in(TRADER)) as client:
+    async with platform_socket(server, BARS, await sign_in(TRADER)) as client:
         await client.connection.send("{broken")
         assert (await client.receive())["message"] == "Invalid JSON format"
         await client.send(action="nonsense")
@@ -337,10 +340,10 @@ async def test_processes_require_admin(server: Server, sign_in: SignIn, redis: R
     await processes.register(redis, [ticker])
     await processes.update(redis, [ticker], ProcessStatus.RUNNING, "fine")
     path = f"{CACHE}/process/me"
-    async with plain(server, path, await sign_in(TRADER)) as client:
+    async with platform_socket(server, path, await sign_in(TRADER)) as client:
         for name in ("get_system_health", "get_active_processes", "stream_process_health"):
             assert await client.refused(name) == "FORBIDDEN"
-    async with plain(server, path, await sign_in(ADMIN)) as client:
+    async with platform_socket(server, path, await sign_in(ADMIN)) as client:
         assert await client.result("get_system_health") == {
             "healthy": True, "total_processes": 1, "by_type": {"tick": 1}, "by_status": {"running": 1},
             "stale_processes": 0, "error_processes": 0,
@@ -355,7 +358,7 @@ async def test_processes_require_admin(server: Server, sign_in: SignIn, redis: R
         assert (await client.update())[1]["active_processes"] == 2
 
 
-# ---------------------------------------------------------------- how they end
+# ---------------------------------------------------------------- end of connections
 
 
 async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in: SignIn) -> None:
@@ -366,26 +369,26 @@ async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in:
     }  # fmt: skip
     async with (
         start_server(**limits) as server,
-        plain(server, "/ws", token) as first,
-        plain(server, BARS, token) as second,
+        platform_socket(server, "/ws", token) as first,
+        platform_socket(server, BARS, token) as second,
     ):
         assert await first.result("ping") == {"status": "ok"}
         await second.send(action="nonsense")
-        assert (await second.receive())["type"] == "error"  # so both are signed in
-        async with plain(server, "/ws", token) as third:
+        assert (await second.receive())["type"] == "error"  # so both are authenticated
+        async with platform_socket(server, "/ws", token) as third:
             assert (await third.closed())[0] == 1013
         await eventually_equal(lambda: gauge(server, 2), 2)
         for code in (None, None, "RATE_LIMITED"):
             assert (await first.ask("stream_tickers", exchange="nowhere", symbols=["x"]))["error_code"] == code
-        async with plain(server, "/ws", other) as chatty:
-            assert await chatty.result("ping") == {"status": "ok"}
+        async with platform_socket(server, "/ws", other) as client_at_the_limit:
+            assert await client_at_the_limit.result("ping") == {"status": "ok"}
             with pytest.raises(InvalidStatus) as refusal:
-                async with plain(server, "/ws", other):
+                async with platform_socket(server, "/ws", other):
                     pass
             assert refusal.value.response.status_code == 429
             for _ in range(200):
-                await chatty.send(operation="ping")
-            assert (await chatty.closed())[0] == 1008
+                await client_at_the_limit.send(operation="ping")
+            assert (await client_at_the_limit.closed())[0] == 1008
         await first.connection.send("x" * 3000)
         assert (await first.closed())[0] == 1009
 
@@ -393,7 +396,7 @@ async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in:
 async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
     token = await sign_in(TRADER)
     for path in ("/ws", f"{CACHE}/tickers/me"):
-        async with plain(server, path, token) as client:
+        async with platform_socket(server, path, token) as client:
             await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 1)])
             await client.ask("stream_tickers", exchange="kraken")
             await client.update()
@@ -405,7 +408,7 @@ async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in
 
 
 async def test_shutdown_makes_clients_reconnect(start_server: StartServer, sign_in: SignIn) -> None:
-    async with start_server() as server, plain(server, "/ws", await sign_in(TRADER)) as client:
+    async with start_server() as server, platform_socket(server, "/ws", await sign_in(TRADER)) as client:
         await client.ask("stream_tickers", exchange="nowhere", symbols=["x"])
         server.process.send_signal(signal.SIGTERM)
         assert (await client.closed())[0] == 1012
