@@ -29,7 +29,7 @@ demo: $(VENV)/demo.stamp ## start the platform with demo data on PORT (8000); Ct
 run: $(VENV)/demo.stamp ## serve the stores that the environment names (HOST, PORT, WORKERS)
 	@exec $(BIN)/fullon-graphql serve --host $(HOST) --port $(PORT) --workers $(WORKERS) $(ARGS)
 
-web: $(VENV)/demo.stamp ## build the pages for browsers (GraphiQL and the desk); the demo builds them by itself
+web: $(VENV)/demo.stamp ## build the pages for browsers (GraphiQL and the desk); the demo builds them too
 	@$(BIN)/python web/build.py
 
 test: $(VENV)/dev.stamp ## run the tests on engines that they start (ARGS="-k candles")
@@ -38,10 +38,10 @@ test: $(VENV)/dev.stamp ## run the tests on engines that they start (ARGS="-k ca
 differential: $(VENV)/dev.stamp ## compare plans with the reference on 10 000 generated operations
 	@DIFFERENTIAL_EXAMPLES=$(DIFFERENTIAL_EXAMPLES) $(BIN)/pytest tests/engine/test_differential.py $(ARGS)
 
-torture: $(VENV)/dev.stamp ## restart stores and workers under open streams (ARGS="--seconds 600 --clients 200")
+torture: $(VENV)/dev.stamp ## inject faults into stores and workers under open streams (ARGS="--seconds 600 --clients 200")
 	@$(BIN)/python -m tests.torture $(ARGS)
 
-test-cov: $(VENV)/dev.stamp ## run the tests and report the lines that no test reaches
+test-cov: $(VENV)/dev.stamp ## run the tests and report uncovered lines
 	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
 
 test-wheel: $(VENV)/dev.stamp ## build the wheel and run tests against it, installed (TESTS=tests for all)

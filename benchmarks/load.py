@@ -85,11 +85,11 @@ async def _client(host: str, port: int, requests: Iterator[bytes], deadline: flo
     reader, writer = await asyncio.open_connection(host, port)
     answers = []
     try:
-        while (asked := time.perf_counter()) < deadline:
+        while (sent := time.perf_counter()) < deadline:
             writer.write(next(requests))
             head = await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(_length(head))
-            answers.append((time.perf_counter() - asked, head.startswith(b"HTTP/1.1 200")))
+            answers.append((time.perf_counter() - sent, head.startswith(b"HTTP/1.1 200")))
     finally:
         writer.close()
     return answers

@@ -28,11 +28,11 @@ def queries(peers: Sequence[str], questions: Sequence[str], *, rounds: int, seco
             peer.name: stack.enter_context(server(peer.name, peer.command(), dict(peer.environment), data))
             for peer in chosen
         }
-        asked = [*([REPLY] if "rows" in peers else []), *(QUESTIONS[name] for name in questions)]
-        for question in asked:
+        measured = [*([REPLY] if "rows" in peers else []), *(QUESTIONS[name] for name in questions)]
+        for question in measured:
             _compare(question, chosen, servers)
         print(f"\n{description()}; {clients} clients, medians of {rounds} rounds of {seconds} s; {quiet()}.\n")
-        for question in asked:
+        for question in measured:
             found = _rounds(question, chosen, servers, data, rounds, seconds, clients)
             print(f"### {question.title}\n\n{_table(found)}")
             print(*_budgets(question, found), sep="\n", flush=True)
@@ -69,12 +69,12 @@ def _rounds(
     seconds: int,
     clients: int,
 ) -> Results:
-    asked = {peer.name: documents for peer in peers if (documents := peer.documents(question))}
-    for name, documents in asked.items():
+    measured = {peer.name: documents for peer in peers if (documents := peer.documents(question))}
+    for name, documents in measured.items():
         load(servers[name], documents, clients, seconds=1)  # caches, compilers and pools get warm
     samples = defaultdict(list)
     for _ in range(rounds):
-        for name, documents in asked.items():
+        for name, documents in measured.items():
             samples[name].append(measure(servers[name], data, documents, clients=clients, seconds=seconds))
     return {name: middle(found) for name, found in samples.items()}
 

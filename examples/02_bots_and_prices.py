@@ -46,9 +46,9 @@ def show(bot: dict[str, Any]) -> None:
     kind = "rehearses" if bot["dryRun"] else "trades" if bot["active"] else "is switched off"
     print(f"{bot['name']} {kind}, {bot['orders']['totalCount']} orders so far")
     for order in bot["orders"]["nodes"]:
-        asked = "market" if order["price"] is None else f"{order['price']:.2f}"
+        limit = "market" if order["price"] is None else f"{order['price']:.2f}"
         now = "unknown" if order["ticker"] is None else f"{order['ticker']['price']:.2f}"
-        print(f"  {order['side']:4} {order['volume']:>12.6f} {order['symbol']:12} at {asked:>9}, now {now:>9}", end="")
+        print(f"  {order['side']:4} {order['volume']:>12.6f} {order['symbol']:12} at {limit:>9}, now {now:>9}", end="")
         print(f"  {order['status']}")
 
 

@@ -27,23 +27,23 @@ PARTS = """{
   me { exchanges { exId name active catalog { symbols(first: 1) { nodes { symbolId symbol } } } } }
   catStrategies { nodes { catStrId name } }
 }"""
-TRY = """mutation ($name: String!) {
+DRY_RUN = """mutation ($name: String!) {
   createBot(input: {name: $name}, dryRun: true) { name active dryRun user { mail } }
 }"""
 # A repeated request with the same key creates one bot: a client may retry after a lost answer.
 CREATE = """mutation ($name: String!, $key: String!) {
   createBot(input: {name: $name}, idempotencyKey: $key) { botId }
 }"""
-EQUIP = """mutation ($botId: Int!, $exId: Int!, $catStrId: Int!) {
+CONFIGURE = """mutation ($botId: Int!, $exId: Int!, $catStrId: Int!) {
   attachExchange(botId: $botId, exId: $exId) { exchanges { name } }
   createStrategy(input: {botId: $botId, catStrId: $catStrId, leverage: 2}) { strId params { name value } }
 }"""
-LISTEN = """mutation ($strId: Int!, $symbolId: Int!) {
+ADD_FEED = """mutation ($strId: Int!, $symbolId: Int!) {
   createFeed(input: {strId: $strId, symbolId: $symbolId, period: "Minutes", compression: 60}) {
     period compression symbol { symbol }
   }
 }"""
-SWITCH_ON = "mutation ($botId: Int!) { updateBot(input: {botId: $botId, active: true}) { active timestamp } }"
+ACTIVATE = "mutation ($botId: Int!) { updateBot(input: {botId: $botId, active: true}) { active timestamp } }"
 ORDER = """mutation ($botId: Int!, $exId: Int!, $symbol: String!) {
   createOrder(input: {
     botId: $botId, exId: $exId, symbol: $symbol, side: BUY, orderType: "limit",
@@ -74,23 +74,23 @@ def main(mail: str = "trader@fullon", password: str = DEMO_PASSWORD) -> None:
         [instrument] = account["catalog"]["symbols"]["nodes"]
         template = parts["catStrategies"]["nodes"][0]
 
-        tried = ask(client, TRY, name="example")["createBot"]
-        print(f"tried:    a bot of {tried['user']['mail']}, {'rehearsing' if tried['dryRun'] else 'trading'}")
+        preview = ask(client, DRY_RUN, name="example")["createBot"]
+        print(f"dry run:    a bot of {preview['user']['mail']}, with {'simulated' if preview['dryRun'] else 'live'} trades")
         key = str(uuid4())
-        first, again = (ask(client, CREATE, name="example", key=key)["createBot"]["botId"] for _ in range(2))
-        print(f"made:     {'once, though asked twice' if first == again else 'twice'}")
+        first, repeated = (ask(client, CREATE, name="example", key=key)["createBot"]["botId"] for _ in range(2))
+        print(f"created:    {'once, by two requests' if first == repeated else 'twice'}")
 
-        equipped = ask(client, EQUIP, botId=first, exId=account["exId"], catStrId=template["catStrId"])
-        print(f"equipped: {equipped['attachExchange']['exchanges'][0]['name']}, {template['name']}")
-        strategy = equipped["createStrategy"]
-        feed = ask(client, LISTEN, strId=strategy["strId"], symbolId=instrument["symbolId"])["createFeed"]
-        print(f"listens:  to {feed['symbol']['symbol']}, every {feed['compression']} {feed['period'].lower()}")
+        configured = ask(client, CONFIGURE, botId=first, exId=account["exId"], catStrId=template["catStrId"])
+        print(f"account:    {configured['attachExchange']['exchanges'][0]['name']}, {template['name']}")
+        strategy = configured["createStrategy"]
+        feed = ask(client, ADD_FEED, strId=strategy["strId"], symbolId=instrument["symbolId"])["createFeed"]
+        print(f"feed:       {feed['symbol']['symbol']}, bars of {feed['compression']} {feed['period'].lower()}")
 
-        print(f"active:   {ask(client, SWITCH_ON, botId=first)['updateBot']['active']}")
+        print(f"active:     {ask(client, ACTIVATE, botId=first)['updateBot']['active']}")
         placed = ask(client, ORDER, botId=first, exId=account["exId"], symbol=instrument["symbol"])["createOrder"]
-        print(f"ordered:  {placed['status']} on {placed['exchange']}")
-        print(f"then:     {ask(client, CANCEL, orderId=placed['orderId'])['cancelOrder']['status']}")
-        print(f"deleted:  {ask(client, DELETE, botId=first)['deleteBot']}")
+        print(f"order:      {placed['status']} on {placed['exchange']}")
+        print(f"canceled:   {ask(client, CANCEL, orderId=placed['orderId'])['cancelOrder']['status']}")
+        print(f"deleted:    {ask(client, DELETE, botId=first)['deleteBot']}")
 
 
 if __name__ == "__main__":

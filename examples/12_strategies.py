@@ -78,7 +78,7 @@ def main(bot: str = "1", leverage: str = "2") -> None:
         first = found["strategies"][0]
         tried = ask(client, TRY, strId=first["strId"], leverage=float(leverage))["updateStrategy"]
         stored = ask(client, STRATEGIES, botId=int(bot))["bot"]["strategies"][0]
-        print(f"leverage tried: {tried['leverage']:g}, still stored: {stored['leverage']:g}")
+        print(f"leverage in the dry run: {tried['leverage']:g}, still stored: {stored['leverage']:g}")
 
 
 if __name__ == "__main__":

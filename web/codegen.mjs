@@ -15,7 +15,7 @@ for (const file of readdirSync("src", { recursive: true }).sort()) {
   const location = join("src", file);
   const code = readFileSync(location, "utf8");
   if (!code.includes("graphql(`")) continue;
-  // With the indentation it has in the file: graphql(`…`) finds its document by the text at run time.
+  // With the indentation of the file: graphql(`…`) finds its document by the text at run time.
   const options = { globalGqlIdentifierName: ["graphql"], skipIndent: true };
   for (const { body } of await gqlPluckFromCodeString(location, code, options)) {
     documents.push({ location, document: parse(body), rawSDL: body });

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Where the server looks for pages; `build.py` sets it to a folder beside that, and moves it when all is there. */
+/** The folder from which the server serves pages; `build.py` builds in a folder beside it and renames that at the end. */
 const OUTPUT = process.env.PAGES_OUTPUT ?? "../fullon_graphql/static";
 
-/** The server to develop against: `npm run dev` shows the pages with what it answers. */
+/** The server used by `npm run dev`. */
 const SERVER = process.env.FULLON_SERVER ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
@@ -50,7 +50,7 @@ function examples(): Plugin {
   };
 }
 
-/** A .gz beside every file that gains by it, so that the server need not pack at run time. */
+/** A .gz beside every file that becomes smaller, so that the server does not compress at run time. */
 function packed(): Plugin {
   return {
     name: "packed",

@@ -1,4 +1,4 @@
-// graphql-ws as its guide has it: a schema of graphql-js, `ws`, one Redis connection for all, each client its own run.
+// graphql-ws as its guide has it: a schema of graphql-js, `ws`, one Redis connection for all, one execution per client.
 import { createServer } from 'node:http'
 import { GraphQLFloat, GraphQLNonNull, GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql'
 import { useServer } from 'graphql-ws/use/ws'
@@ -11,7 +11,7 @@ const subscriber = redis.duplicate()
 const listeners = new Map()
 
 subscriber.on('message', (channel, message) => {
-  const event = JSON.parse(message) // once for all
+  const event = JSON.parse(message) // parsed once for all clients
   for (const push of listeners.get(channel) ?? []) push(event)
 })
 

@@ -1,4 +1,4 @@
-// The contract's schema on Mercurius with graphql-jit from the first request on, batched by its loaders.
+// The contract's schema on Mercurius with graphql-jit from the first request, and its batched loaders.
 import fastifyJwt from "@fastify/jwt";
 import Fastify from "fastify";
 import { GraphQLScalarType } from "graphql";
@@ -89,8 +89,8 @@ const resolvers = {
       const text = `SELECT ${ORDER} FROM orders WHERE uid = $1 ORDER BY order_id LIMIT $2`;
       return { nodes: await rows(database, "orders", text, [uid, first]) };
     },
-    candles: (_, asked) => candles(asked),
-    candleColumns: async (_, asked) => columns(await candles(asked)),
+    candles: (_, args) => candles(args),
+    candleColumns: async (_, args) => columns(await candles(args)),
   },
 };
 

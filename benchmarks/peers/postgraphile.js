@@ -1,4 +1,4 @@
-// PostGraphile on the tables as they are: what has no foreign key is told by smart tags, tickers by a Grafast loader.
+// PostGraphile on the tables as they are: smart tags for relations without a foreign key, a Grafast loader for tickers.
 import { createServer } from "node:http";
 
 import Redis from "ioredis";
@@ -15,7 +15,7 @@ const { DATABASE_URL, OHLCV_DATABASE_URL, REDIS_URL, JWT_SECRET_KEY, POOL_SIZE, 
 const redis = new Redis(new URL(REDIS_URL).pathname);
 const poolConfig = { max: Number(POOL_SIZE) };
 
-// It warns that the candle database has no such table, and is right: the tags are for the other one.
+// It warns that the candle database has no such tables, rightly: the tags are for the other database.
 const relations = jsonPgSmartTags({
   version: 1,
   config: {

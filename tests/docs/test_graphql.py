@@ -17,7 +17,7 @@ from tests.docs.documents import ROOT, Block, all_blocks, spans
 from tests.fixtures.server import Server
 
 BLOCKS = all_blocks("graphql")
-LOGINS = {"as nobody": None, "as trader": "trader@fullon", "as admin": "admin@fullon"}
+LOGINS = {"as anonymous": None, "as trader": "trader@fullon", "as admin": "admin@fullon"}
 
 
 def place(block: Block) -> str:

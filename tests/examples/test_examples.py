@@ -119,17 +119,17 @@ async def test_dashboard_views_are_printed(demo: Server) -> None:
 async def test_bot_is_created_and_deleted(demo: Server) -> None:
     lines = await run(demo, "08_life_of_a_bot.py")
     assert [line.split(":")[0] for line in lines] == [
-        "tried", "made", "equipped", "listens", "active", "ordered", "then", "deleted",
+        "dry run", "created", "account", "feed", "active", "order", "canceled", "deleted",
     ]  # fmt: skip
-    assert lines[0] == "tried:    a bot of trader@fullon, rehearsing"
-    assert lines[1] == "made:     once, though asked twice"
-    assert lines[4] == "active:   True"
-    assert lines[5].startswith("ordered:  New on ")
-    assert lines[6:] == ["then:     canceled", "deleted:  True"]
+    assert lines[0] == "dry run:    a bot of trader@fullon, with simulated trades"
+    assert lines[1] == "created:    once, by two requests"
+    assert lines[4] == "active:     True"
+    assert lines[5].startswith("order:      New on ")
+    assert lines[6:] == ["canceled:   canceled", "deleted:    True"]
 
 
 async def test_rest_and_graphql_give_the_same_answer(demo: Server) -> None:
-    *bots, verdict = await run(demo, "11_both_faces.py")
+    *bots, verdict = await run(demo, "11_graphql_and_rest.py")
     assert len(bots) == 7
     assert verdict == "GraphQL: 1 request. REST: 8 requests. The same answer: yes"
 
@@ -153,7 +153,7 @@ async def test_strategy_is_printed_and_dry_run_changes_nothing(demo: Server) -> 
     assert lines[:2] == ["perpetual short", "  rsi_hayden_short with leverage 3"]
     assert lines[2:4] == [f"    template:   {params}", f"    parameters: {params}"]
     assert lines[4].startswith("    follows:    BTC/USD:BTC on bitmex, ")
-    assert lines[-1] == "leverage tried: 5, still stored: 3"
+    assert lines[-1] == "leverage in the dry run: 5, still stored: 3"
 
 
 async def test_losing_trades_are_sorted_over_all_pages(demo: Server) -> None:
@@ -180,7 +180,7 @@ async def test_orders_are_complete_over_a_broken_connection(demo: Server) -> Non
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(trade())
-        lines = await run(demo, "14_orders_without_a_hole.py", "4")
+        lines = await run(demo, "14_orders_without_a_gap.py", "4")
         followed.set()  # the current order completes: it may have been seen
     seen = [int(line.split()[1]) for line in lines if line.startswith("CREATED")]
     assert len(seen) == 8

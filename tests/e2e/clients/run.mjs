@@ -3,7 +3,7 @@ import { follow } from "./setup/follow.mjs";
 import { input, send } from "./messages.mjs";
 
 const runOne = (client, { query, variables = {}, take = Infinity }) =>
-  => new Promise((resolve) => => {
+  new Promise((resolve) => {
     const stop = follow(client, query, variables, {
       next(result) {
         send("next", result);

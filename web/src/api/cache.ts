@@ -1,18 +1,18 @@
-/** The normalised cache: what makes two objects the same, and how pages of a list are put together. */
+/** The normalised cache: the identity of objects, and how pages of a list are merged. */
 import { InMemoryCache } from "@apollo/client";
 import { relayStylePagination } from "@apollo/client/utilities";
 
-/** A list is another one when it is filtered or ordered otherwise; `first` and `after` only name its pages. */
+/** `filter` and `orderBy` identify a list; `first` and `after` only select its pages. */
 const pages = () => relayStylePagination(["filter", "orderBy"]);
 
-/** A list that comes whole: the new one takes the old one's place. */
+/** A list without pages: a new one replaces the old one. */
 const whole = { merge: false } as const;
 
 export const createCache = () =>
   new InMemoryCache({
     typePolicies: {
-      // Rows of PostgreSQL have an `id` of their own in the whole graph, which is Apollo's default key.
-      // Live objects have what names them in Redis. Candles, statistics and events are values without identity.
+      // Rows of PostgreSQL have an `id` that is unique in the graph, which is Apollo's default key.
+      // Live objects are identified as in Redis. Candles, statistics and events are values without identity.
       Ticker: { keyFields: ["exchange", "symbol"] },
       Balance: { keyFields: ["exId", "currency"] },
       Position: { keyFields: ["exId", "symbol"] },

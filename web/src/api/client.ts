@@ -1,4 +1,4 @@
-/** Apollo Client, put together: queries and changes by HTTP, subscriptions on the socket. */
+/** The Apollo Client: queries and mutations over HTTP, subscriptions on the socket. */
 import { ApolloClient, ApolloLink, HttpLink } from "@apollo/client";
 import { SetContextLink } from "@apollo/client/link/context";
 import { ErrorLink } from "@apollo/client/link/error";
@@ -11,10 +11,10 @@ import { codeOf, isUnreachable } from "./errors";
 import { resumeLink } from "./resume";
 import { credential, REFUSED } from "./session";
 
-/** A client for one account. When another signs in, make a new one: nothing of the first must remain in the cache. */
+/** A client for one account. Create a new one for the next account, so that no data of the first remains in the cache. */
 export function createClient(socket: Socket): ApolloClient {
   const streams = ApolloLink.from([resumeLink, new GraphQLWsLink(socket)]);
-  const requests = ApolloLink.from([retryLink, errorLink, signedIn, new HttpLink({ uri: "/graphql", fetch: impatientFetch })]);
+  const requests = ApolloLink.from([retryLink, errorLink, signedIn, new HttpLink({ uri: "/graphql", fetch: fetchWithTimeout })]);
   return new ApolloClient({
     link: ApolloLink.split(({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION, streams, requests),
     cache: createCache(),
@@ -23,8 +23,8 @@ export function createClient(socket: Socket): ApolloClient {
 }
 
 /**
- * Ask again while the server cannot be reached: queries, and changes with an idempotency key, which are made once
- * however often they are sent. What the server has answered with an error is not asked again.
+ * Retries while the server cannot be reached: queries, and mutations with an idempotency key, which are executed once
+ * even if they are sent repeatedly. Errors in an answer of the server are not retried.
  */
 const retryLink = new RetryLink({
   delay: { initial: 300, max: 4_000, jitter: true },
@@ -36,13 +36,13 @@ const retryLink = new RetryLink({
   },
 });
 
-const impatientFetch: typeof fetch = (input, init) =>
+const fetchWithTimeout: typeof fetch = (input, init) =>
   fetch(input, { ...init, signal: AbortSignal.any([AbortSignal.timeout(30_000), ...(init?.signal ? [init.signal] : [])]) });
 
-/** Every request carries a credential that is good. */
+/** Adds a valid credential to every request. */
 const signedIn = new SetContextLink(async ({ headers, endsBy }) => ({ headers: { ...headers, ...(await credential(endsBy)) } }));
 
-/** The server refuses the credential: renew it and ask once more. Any other error goes to whoever has asked. */
+/** Renews a refused credential and repeats the request once. All other errors are passed on to the caller. */
 const errorLink = new ErrorLink(({ error, operation, forward }) => {
   if (codeOf(error) !== "UNAUTHENTICATED" || operation.getContext().endsBy === REFUSED) return;
   operation.setContext({ endsBy: REFUSED });
@@ -58,7 +58,7 @@ declare module "@apollo/client" {
     }
   }
   interface DefaultContext {
-    /** The credential must last until then, in milliseconds; REFUSED for another than the one there is. */
+    /** Time in milliseconds until which the credential must be valid; REFUSED requires another than the current one. */
     endsBy?: number;
   }
 }

@@ -1,11 +1,11 @@
-/** The server's time, as far as a ticker's age has told how far this browser's clock is off. */
+/** The server's time, estimated from the ages of tickers. */
 
 let offset = 0;
 
-/** Learn from something that happened at `time` and was `ageMs` old when the server sent it. */
+/** Update the estimate by a value of the time `time` that was `ageMs` old when the server sent it. */
 export function learnTime(time: string, ageMs: number): void {
   const seen = Date.parse(time) + ageMs - Date.now();
-  // What comes late looks as if the server's clock were behind; the greatest offset seen is nearest to the truth.
+  // A delayed message looks as if the server's clock were behind, so the greatest offset is the best estimate.
   offset = Math.abs(seen - offset) > 5000 ? seen : Math.max(offset, seen);
 }
 

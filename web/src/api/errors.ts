@@ -1,8 +1,8 @@
-/** What can be done about an error: by its code, which the table in docs/graph.md explains. */
+/** Handling of errors by their code; docs/graph.md has the table of codes. */
 import { CombinedGraphQLErrors } from "@apollo/client";
 import { ServerError, SignedOut } from "./session";
 
-/** The code of an error that the server has answered, else null. */
+/** The code of an error in an answer of the server, else null. */
 export function codeOf(error: unknown): string | null {
   if (CombinedGraphQLErrors.is(error)) return (error.errors[0]?.extensions?.code as string) ?? null;
   if (error instanceof ServerError) return error.code;
@@ -13,7 +13,7 @@ export function codeOf(error: unknown): string | null {
 export const isUnreachable = (error: unknown): boolean =>
   error instanceof TypeError || (error instanceof DOMException && error.name === "TimeoutError");
 
-/** One sentence for people. The server's messages say what to do; only for a few codes the page knows better. */
+/** A sentence for users: the server's message, except for a few codes. */
 export function sentence(error: unknown): string {
   if (isUnreachable(error)) return "The server does not answer. Check the connection and try again.";
   const message = CombinedGraphQLErrors.is(error) ? error.errors[0]!.message : String((error as Error)?.message ?? error);

@@ -1,5 +1,5 @@
-/** A new idempotency key: however often a change is sent with it, it is made once. */
+/** A new idempotency key: a change that is sent repeatedly with one key is executed once. */
 export function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID exists only where the page is secure
+  const bytes = crypto.getRandomValues(new Uint8Array(16)); // randomUUID exists only in secure contexts
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

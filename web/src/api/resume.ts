@@ -1,18 +1,18 @@
 /**
- * Subscriptions that continue where they were after a broken connection.
+ * Subscriptions that resume after a broken connection.
  *
- * graphql-ws subscribes again with the variables it was given. This link gives it an object of its own and keeps that
- * up to date, so that a stream of events continues after its newest cursor, and one of candles from its last bar.
+ * graphql-ws subscribes again with the same variables object. This link passes a copy and updates it, so that a
+ * stream of events resumes after its newest cursor, and a stream of candles from its last bar.
  */
 import { ApolloLink, CombinedGraphQLErrors, Observable } from "@apollo/client";
 import { OperationTypeNode } from "graphql";
 
-/** What to change in the variables after an event, so that the stream continues behind it. */
+/** The variables that resume the stream after an event. */
 export type Resume = (data: Record<string, any>) => Record<string, unknown> | undefined;
 
 declare module "@apollo/client" {
   interface DefaultContext {
-    /** For a subscription without cursors: how it continues. */
+    /** Resumes a subscription without cursors. */
     resume?: Resume;
     /** Called when events may have been missed, so that lists have to be read again. */
     onGap?: () => void;

@@ -1,8 +1,8 @@
 /**
- * Who is signed in, in all tabs of this browser, and a good token whenever one is needed.
+ * The session, shared by all tabs of this browser, and its valid tokens.
  *
- * A refresh token is good for one use, so tabs must not renew at the same time: a lock of the browser sees to that.
- * Where the browser has no locks (a page over plain HTTP from another machine), each tab has a session of its own.
+ * A refresh token is valid once, so tabs must not renew at the same time: a lock of the browser prevents that.
+ * Without locks (a page over plain HTTP from another machine) each tab has a session of its own.
  */
 import { currentTime } from "./clock";
 
@@ -12,7 +12,7 @@ interface Account {
   admin: boolean;
 }
 
-/** A session by password: tokens that are renewed. */
+/** A session by password, whose tokens are renewed. */
 interface TokenSession extends Account {
   accessToken: string;
   refreshToken: string;
@@ -21,17 +21,17 @@ interface TokenSession extends Account {
   ends: number;
 }
 
-/** A session by API key, which lasts until the key ends. */
+/** A session by API key, valid as long as the key. */
 interface KeySession extends Account {
   apiKey: string;
 }
 
 export type Session = TokenSession | KeySession;
 
-/** What carries the credential: HTTP headers, and the payload of `connection_init` on a socket. */
+/** The credential as HTTP headers, and as the payload of `connection_init` on a socket. */
 export type Credential = { authorization: string } | { "x-api-key": string };
 
-/** An error that the server has answered, with its code from the table in docs/graph.md. */
+/** An error in an answer of the server, with its code from the table in docs/graph.md. */
 export class ServerError extends Error {
   constructor(
     message: string,
@@ -42,7 +42,7 @@ export class ServerError extends Error {
   }
 }
 
-/** Nobody is signed in. */
+/** No session exists. */
 export class SignedOut extends Error {
   constructor() {
     super("Sign in first.");
@@ -75,10 +75,10 @@ addEventListener("storage", (event) => {
   }
 });
 
-/** The present session; the same object until it changes, as React's useSyncExternalStore needs it. */
+/** The current session; the same object until it changes, as React's useSyncExternalStore requires. */
 export const currentSession = (): Session | null => current;
 
-/** Call `listener` when somebody signs in or out, or a token is renewed, in this tab or another. */
+/** Call `listener` after a sign-in, a sign-out or a renewal, in this tab or another. */
 export function onSession(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
@@ -94,7 +94,7 @@ interface Payload {
 }
 
 /**
- * Sign in with a password. An account with one-time codes answers UNAUTHENTICATED and asks for the code; `totp` is it.
+ * Sign in with a password. UNAUTHENTICATED asks for a one-time code if the account requires one; pass it as `totp`.
  */
 export async function signIn(mail: string, password: string, totp?: string): Promise<void> {
   const document = `mutation SignIn($mail: String!, $password: String!, $totp: String) {
@@ -125,16 +125,16 @@ export function forget(): void {
   if (current) write(null);
 }
 
-/** For `credential`: the server has refused the one there is. */
+/** For `credential`: the server has refused the current one. */
 export const REFUSED = Infinity;
 
 /**
  * The credential to send now, renewed first if it is near its end.
  *
- * `endsBy` (milliseconds) asks for one that outlasts that time, as when the server warns of the end of the one it knows.
+ * With `endsBy` (milliseconds) it is valid beyond that time, for example after the server's warning of its expiry.
  *
- * @throws SignedOut nobody is signed in, or the session has ended meanwhile
- * @throws TypeError the server cannot be reached, and the token has to be renewed
+ * @throws SignedOut there is no session, or it has ended
+ * @throws TypeError the token must be renewed, and the server cannot be reached
  */
 export async function credential(endsBy = 0): Promise<Credential> {
   if (!current) throw new SignedOut();
@@ -170,7 +170,7 @@ async function renew(endsBy: number): Promise<void> {
 
 let renewing: Promise<void> | null = null;
 
-/** Run `work` in one tab at a time, and in this one once for all who wait for it. */
+/** Run `work` in one tab at a time; concurrent calls in this tab share one run. */
 function underLock(work: () => Promise<void>): Promise<void> {
   const locked = () => (shared ? navigator.locks.request(KEY, work) : work());
   renewing ??= Promise.resolve(locked()).finally(() => (renewing = null));
@@ -179,7 +179,7 @@ function underLock(work: () => Promise<void>): Promise<void> {
 
 function fromPayload({ accessToken, refreshToken, expiresAt, user }: Payload): TokenSession {
   const issued = Date.now();
-  const ends = issued + (Date.parse(expiresAt) - currentTime()); // the browser's clock need not be right
+  const ends = issued + (Date.parse(expiresAt) - currentTime()); // the browser's clock may be wrong
   return { accessToken, refreshToken, issued, ends, mail: user.mail, uid: user.uid, admin: user.isAdmin };
 }
 

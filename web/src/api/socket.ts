@@ -1,8 +1,8 @@
-/** The one WebSocket of a page: it comes back by itself, and lives on when its token is renewed. */
+/** The WebSocket of a page: it reconnects, and stays open when its token is renewed. */
 import { type Client, createClient } from "graphql-ws";
 import { credential, REFUSED, SignedOut } from "./session";
 
-/** What the page shows of its connection. */
+/** The state of the connection, as the page shows it. */
 export type Connection = "idle" | "connecting" | "open" | "broken";
 
 let connection: Connection = "idle";
@@ -20,14 +20,14 @@ function become(state: Connection): void {
   for (const listener of listeners) listener();
 }
 
-/** Milliseconds of silence after which the client asks whether the server is there, and how long it then waits. */
+/** Milliseconds of silence before a ping, and milliseconds to wait for its answer. */
 const KEEP_ALIVE = 10_000;
 const ANSWER_WITHIN = 5_000;
 
 const NORMAL = 1000;
-/** The token or its session has ended, or what the account may do has changed. */
+/** The token or its session has ended, or the rights of the account have changed. */
 const FORBIDDEN = 4403;
-/** Close codes after which it is no use to come back: the client has made a mistake. */
+/** Close codes after which the client must not reconnect: it has violated the protocol. */
 const MISTAKES = new Set([4400, 4401, 4406, 4409, 4429, 4500]);
 
 export function createSocket(url = "/graphql"): Client {
@@ -42,7 +42,7 @@ export function createSocket(url = "/graphql"): Client {
     keepAlive: KEEP_ALIVE,
     retryAttempts: Infinity,
     retryWait: (retries) => sleep(Math.min(250 * 2 ** retries, 4_000) * (0.75 + Math.random() / 2)),
-    // What is no Error has come from the connection, as when the server is restarted.
+    // Anything but an Error is a failed connection, for example while the server restarts.
     shouldRetry: (failure) => !(failure instanceof Error) && !MISTAKES.has((failure as CloseEvent).code),
     on: {
       connecting: () => become(connection === "broken" ? "broken" : "connecting"),
@@ -63,7 +63,7 @@ export function createSocket(url = "/graphql"): Client {
         if (!received) {
           answerIsDue = setTimeout(() => client.terminate(), ANSWER_WITHIN);
         } else if (payload?.type === "token-expiring") {
-          // A ping with a token of the same account keeps the socket, and all that runs on it, alive.
+          // A ping with a token of the same account keeps the socket and its subscriptions open.
           const renewed = await credential(Date.parse(String(payload.expiresAt))).catch(() => null);
           if (renewed) socket?.send(JSON.stringify({ type: "ping", payload: renewed }));
         }
@@ -76,7 +76,7 @@ export function createSocket(url = "/graphql"): Client {
   return client;
 }
 
-/** The credential for a new connection. While the token cannot be renewed for want of a network, wait for that. */
+/** The credential for a new connection. Waits for the network if the token cannot be renewed without it. */
 async function patientCredential(endsBy: number): Promise<Record<string, unknown>> {
   for (;;) {
     try {
@@ -88,7 +88,7 @@ async function patientCredential(endsBy: number): Promise<Record<string, unknown
   }
 }
 
-/** Wait; shorter if the browser says meanwhile that the network is back. */
+/** Wait, but no longer than until the browser reports that the network is back. */
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

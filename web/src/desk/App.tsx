@@ -36,7 +36,7 @@ export function App() {
   return <Desk key={session.uid} session={session} />;
 }
 
-/** Everything of one account. Its client, cache and socket end with it: the next account begins with nothing. */
+/** The desk of one account. Its client, cache and socket end with it; the next account gets new ones. */
 function Desk({ session }: { session: Session }) {
   const { client, socket } = useMemo(() => {
     const socket = createSocket();

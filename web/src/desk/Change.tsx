@@ -1,6 +1,6 @@
 /**
- * A change with a preview: the same mutation runs first as a dry run, which checks everything and changes nothing, and
- * then in earnest, with a key that makes it once however often the button or the network repeats it.
+ * A change with a preview: the mutation runs first as a dry run, which validates and changes nothing, and then with an
+ * idempotency key, so that it is executed once even if the button or the network repeats it.
  */
 import type { OperationVariables, TypedDocumentNode } from "@apollo/client";
 import { useMutation } from "@apollo/client/react";
@@ -8,7 +8,7 @@ import { type ReactNode, useEffect, useRef, useState } from "react";
 import { sentence } from "../api/errors";
 import { newKey } from "../api/key";
 
-/** What a change shows of a row: its name for people, and the value. */
+/** A value of a row that a change shows, with its label. */
 export type Shown = Record<string, string | number | boolean | null | undefined>;
 
 interface Props<Data, Input> {
@@ -23,7 +23,7 @@ interface Props<Data, Input> {
   children?: ReactNode;
 }
 
-/** Milliseconds without a keystroke after which the preview is asked for. */
+/** Milliseconds without a keystroke after which the preview is requested. */
 const SETTLED = 350;
 
 export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, children }: Props<Data, Input>) {

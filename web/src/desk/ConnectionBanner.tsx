@@ -1,13 +1,13 @@
 import { useEffect, useState } from "react";
 import { useConnection } from "../ui/hooks";
 
-/** Says that the connection is lost, and for a moment that it is back. It lies above the view, which does not move. */
+/** Shows that the connection is lost, and briefly that it is back. It overlays the view, which does not shift. */
 export function ConnectionBanner() {
   const connection = useConnection();
   const [shown, show] = useState<"lost" | "back" | null>(null);
   useEffect(() => {
     if (connection === "broken") {
-      const timer = setTimeout(() => show("lost"), 700); // a short interruption is nobody's business
+      const timer = setTimeout(() => show("lost"), 700); // short interruptions are not shown
       return () => clearTimeout(timer);
     }
     if (connection === "open") show((before) => (before === "lost" ? "back" : null));

@@ -1,8 +1,8 @@
-/** Numbers and times as traders read them. All are shown with the same number of digits in a column. */
+/** Formats of numbers and times. A column shows the same number of digits in all rows. */
 
 const formats = new Map<number, Intl.NumberFormat>();
 
-/** A number with exactly so many decimals; a dash for what is not known. */
+/** A number with exactly `decimals` decimals; a dash for an unknown one. */
 export function fixed(value: number | null | undefined, decimals: number): string {
   if (value === null || value === undefined) return "–";
   let format = formats.get(decimals);
@@ -10,7 +10,7 @@ export function fixed(value: number | null | undefined, decimals: number): strin
     format = new Intl.NumberFormat("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
     formats.set(decimals, format);
   }
-  return format.format(value).replace(/^-(?=[0.,]+$)/, ""); // no minus where only zeros are left
+  return format.format(value).replace(/^-(?=[0.,]+$)/, ""); // no minus before zero
 }
 
 /** The decimals that show five significant digits or more of prices like this one. */
@@ -21,7 +21,7 @@ export function priceDecimals(price: number): number {
 export const price = (value: number | null | undefined): string => fixed(value, value ? priceDecimals(value) : 2);
 export const money = (value: number | null | undefined): string => fixed(value, 2);
 
-/** With a plus where it is positive. */
+/** With a plus sign if it is positive. */
 export const signed = (value: number | null | undefined, decimals = 2): string =>
   value === null || value === undefined ? "–" : `${Number(value.toFixed(decimals)) > 0 ? "+" : ""}${fixed(value, decimals)}`;
 
@@ -32,7 +32,7 @@ const compactFormat = new Intl.NumberFormat("en", { notation: "compact", maximum
 export const compact = (value: number | null | undefined): string =>
   value === null || value === undefined ? "–" : compactFormat.format(value);
 
-/** A volume with as many digits as it has, eight decimals at most. */
+/** A volume with all its digits, at most eight decimals. */
 const volumeFormat = new Intl.NumberFormat("en", { maximumFractionDigits: 8 });
 export const volume = (value: number | null | undefined): string =>
   value === null || value === undefined ? "–" : volumeFormat.format(value);
@@ -40,7 +40,7 @@ export const volume = (value: number | null | undefined): string =>
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: "UTC" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", timeZone: "UTC" });
 
-/** The time of day in UTC, as charts and candles have it, with the day before it where that is not today. */
+/** The time of day in UTC, as in charts and candles, after the date if that is not today. */
 export function moment(time: string | null | undefined): string {
   if (!time) return "–";
   const date = new Date(time);
@@ -48,7 +48,7 @@ export function moment(time: string | null | undefined): string {
   return today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
 }
 
-/** How long ago, in one unit. */
+/** The age in one unit. */
 export function age(seconds: number): string {
   if (seconds < 1) return "now";
   if (seconds < 60) return `${Math.floor(seconds)} s`;

@@ -1,4 +1,4 @@
-/** The parts that all views are made of: loading, empty and error states, live cells, badges. */
+/** Components of all views: loading, empty and error states, live cells, badges. */
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { currentTime } from "../api/clock";
 import { sentence } from "../api/errors";
@@ -41,7 +41,7 @@ export function Panel({ title, extra, className = "", children }: { title: React
   );
 }
 
-/** A value that lights up for a moment when it changes. */
+/** A value that is highlighted briefly when it changes. */
 export function Live({ value, children }: { value: number | null | undefined; children: ReactNode }) {
   const cell = useRef<HTMLSpanElement>(null);
   const before = useRef(value);
@@ -59,7 +59,7 @@ export function Live({ value, children }: { value: number | null | undefined; ch
   );
 }
 
-/** The server's time in seconds, anew each second. */
+/** The server's time in seconds, updated every second. */
 export function useSecond(): number {
   const [second, set] = useState(() => Math.floor(currentTime() / 1000));
   useEffect(() => {

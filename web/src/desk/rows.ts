@@ -2,7 +2,7 @@
  * A list of rows, the newest first, that grows at both ends: at the top by events, at the bottom by pages.
  *
  * Its query calls the connection `rows`, its subscription calls the event `event` and the event's row `row`. A row that
- * changes needs no help: it is one object in the cache, whoever shows it. Only one that is new has to be put on top.
+ * changes is one object in the cache, so all views show it. Only a new row must be added at the top.
  */
 import type { OperationVariables, TypedDocumentNode } from "@apollo/client";
 import { NetworkStatus } from "@apollo/client";
@@ -29,11 +29,11 @@ interface Options<R extends Row, V extends OperationVariables, W extends Operati
   variables: V;
   events: TypedDocumentNode<EventData<R>, W>;
   eventVariables: W;
-  /** Whether a new row is one of this list; all are, unless told. */
+  /** Whether a new row belongs to this list; by default every row does. */
   belongs?: (row: R) => boolean;
 }
 
-/** Milliseconds after which the list is read once more: what was committed while the stream began is in it then. */
+/** Milliseconds after which the list is read again, to include rows committed while the stream started. */
 const SETTLED = 1500;
 
 export function useRows<R extends Row, V extends OperationVariables, W extends OperationVariables>({

@@ -9,7 +9,7 @@ export function ExamplesPanel() {
   const tab = useGraphiQL((state) => state.activeTabIndex);
   const [chosen, choose] = useState<{ operation: string; tab: number } | null>(null);
 
-  // The editor shows the new tab first; what is set before that would be lost.
+  // The editor must show the new tab first; values set earlier would be lost.
   useEffect(() => {
     if (!chosen || !editor || tab === chosen.tab) return;
     editor.setValue(chosen.operation);
@@ -46,5 +46,5 @@ export function ExamplesPanel() {
   );
 }
 
-/** The first words of an operation, as much as fits into a line. */
+/** The first words of an operation that fit into one line. */
 const gist = (operation: string): string => operation.replace(/\s+/g, " ").slice(0, 60);

@@ -2,7 +2,7 @@ import { useSyncExternalStore } from "react";
 import { currentTold, explainWanted, onTold, wantExplain } from "./exchange";
 import { branches, layOut, type Report, type Step } from "./report";
 
-/** How the last answer came about: for administrators, and in the demo for everybody. */
+/** The execution of the last operation: for administrators, and for all users of the demo. */
 export function ExplainPanel() {
   const wanted = useSyncExternalStore(onTold, explainWanted);
   const told = useSyncExternalStore(onTold, currentTold);

@@ -1,11 +1,11 @@
-/** How GraphiQL talks to the server, and what the last answer said beside its data. */
+/** GraphiQL's requests to the server, and the extensions of the last answer. */
 import type { Fetcher } from "@graphiql/toolkit";
 import { getOperationAST, OperationTypeNode } from "graphql";
 import type { Client } from "graphql-ws";
 import { credential, currentSession, REFUSED } from "../api/session";
 import type { Report } from "./report";
 
-/** What the explain panel shows. */
+/** The content of the explain panel. */
 export interface Told {
   explain?: Report;
   cost?: unknown;
@@ -29,7 +29,7 @@ export function onTold(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** Queries and changes by HTTP, subscriptions on the socket, each with the credential of who is signed in. */
+/** Queries and mutations over HTTP, subscriptions on the socket, with the credential of the session. */
 export function createFetcher(socket: Client): Fetcher {
   return (params, options) => {
     const operation = options?.documentAST && getOperationAST(options.documentAST, params.operationName);
@@ -76,7 +76,7 @@ async function post(params: object, own: Record<string, string>, endsBy: number)
   return response.json();
 }
 
-/** Keep what belongs into the panel, and take it out of the answer that the editor shows. */
+/** Store the explanation for the panel, and remove it from the answer in the editor. */
 function remember(result: { extensions?: Told & Record<string, unknown> }): void {
   told = { explain: result.extensions?.explain, cost: result.extensions?.cost };
   if (result.extensions?.explain) {

@@ -31,7 +31,7 @@ function Page() {
   const theme = useTheme();
   const address = useRef(new URLSearchParams(location.search));
   const uid = session?.uid;
-  // Another account is another socket: the server knows who is at its other end from its first message.
+  // Another account needs another socket, because a socket authenticates with its first message.
   const socket = useMemo(() => createSocket(), [uid]);
   useEffect(() => () => void socket.dispose(), [socket]);
   const fetcher = useMemo(() => createFetcher(socket), [socket]);
@@ -57,7 +57,7 @@ function Page() {
   );
 }
 
-/** Keep the address a link to what the editor shows. */
+/** Keep the address a link to the content of the editor. */
 function remember(address: RefObject<URLSearchParams>, name: string, text: string): void {
   if (text) address.current.set(name, text);
   else address.current.delete(name);

@@ -1,4 +1,4 @@
-/** `extensions.explain`, and the tree that the panel makes of its steps. */
+/** `extensions.explain`, and its steps as a tree for the panel. */
 
 export interface Step {
   kind: string;
@@ -25,7 +25,7 @@ export interface Branch {
 
 const PREPARING = new Set(["identify", "parse", "validate", "plan", "compile"]);
 
-/** One branch for what came before reading, and one for each root field with the batches that its rows led to. */
+/** One branch for the steps before reading, and one for each root field with its batches. */
 export function branches({ steps }: Report): Branch[] {
   const found: Branch[] = [];
   const branch = (title: string) => {

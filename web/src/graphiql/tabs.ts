@@ -1,4 +1,4 @@
-/** What GraphiQL shows at first. */
+/** The first tab of GraphiQL. */
 const OVERVIEW = `# Sign in above, then run this with Ctrl-Enter.
 # The panel at the left has more examples.
 

@@ -2,7 +2,7 @@ import { type FormEvent, useId, useRef, useState } from "react";
 import { sentence } from "../api/errors";
 import { signIn, signInWithKey } from "../api/session";
 
-/** Sign in by password, with a one-time code where the account asks for one, or by API key. */
+/** Sign in by password, with a one-time code if the account requires one, or by API key. */
 export function SignIn() {
   const [byKey, setByKey] = useState(false);
   const [codeWanted, setCodeWanted] = useState(false);
@@ -22,7 +22,7 @@ export function SignIn() {
       else await signIn(text("mail"), String(given.get("password")), text("code") || undefined);
     } catch (problem) {
       const message = sentence(problem);
-      // The right password without its code is answered with a sentence that asks for it.
+      // The right password without a code is refused with a message that asks for the code.
       if (/code/i.test(message) && !byKey) setCodeWanted(true);
       setError(message);
       setBusy(false);

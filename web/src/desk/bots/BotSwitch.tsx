@@ -1,7 +1,7 @@
 import { Change } from "../Change";
 import { UpdateBot } from "./documents";
 
-/** Start a bot that is stopped, stop one that runs. */
+/** Starts a stopped bot, stops a running one. */
 export function BotSwitch({ bot, onClose }: { bot: { botId: number; name: string; active: boolean }; onClose(): void }) {
   const verb = bot.active ? "Stop" : "Start";
   return (

@@ -131,7 +131,7 @@ function LiveTrades({ botId }: { botId: number }) {
     variables: { botId },
     fetchPolicy: "cache-and-network",
     nextFetchPolicy: "cache-first",
-    pollInterval: 15_000, // which of its orders a trade belongs to, no event says
+    pollInterval: 15_000, // events of trades do not name the bot
   });
   const rows = data?.orders.edges.flatMap(({ node }) => [...node.trades].reverse()) ?? [];
   const readAgain = () => void refetch();

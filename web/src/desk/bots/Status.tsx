@@ -2,7 +2,7 @@ import type { StatusFieldsFragment } from "../../gql/graphql";
 import { signed, tone } from "../format";
 import { Badge, Live } from "../parts";
 
-/** What a bot does just now. */
+/** The current status of a bot. */
 export function Doing({ statuses }: { statuses: StatusFieldsFragment[] }) {
   const [first] = statuses;
   if (!first) return <span className="muted">–</span>;
@@ -13,7 +13,7 @@ export function Doing({ statuses }: { statuses: StatusFieldsFragment[] }) {
   );
 }
 
-/** The result of what it holds, in percent. */
+/** The result of its position, in percent. */
 export function Performance({ statuses }: { statuses: StatusFieldsFragment[] }) {
   const performance = statuses[0]?.performance;
   return (

@@ -178,7 +178,7 @@ export const DryTradeEvents = graphql(`
   }
 `);
 
-/** Trades know no bot: those of a bot are the trades of its orders. */
+/** Trades have no bot: those of a bot are the trades of its orders. */
 export const FilledOrders = graphql(`
   query FilledOrders($botId: Int!, $after: String) {
     orders(

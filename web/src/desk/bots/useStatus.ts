@@ -10,14 +10,14 @@ const StatusOfBot = graphql(`
   }
 `);
 
-/** Keep what a bot says about itself up to date, wherever it is shown. `id` is the bot's id in the graph. */
+/** Keeps the status of a bot up to date in all views. `id` is the bot's id in the graph. */
 export function useStatus(id: string | undefined, botId: number): void {
   useSubscription(StatusUpdates, {
     variables: { botId },
     skip: !id,
     ignoreResults: true,
     onData: ({ client, data: { data } }) => {
-      // The statuses themselves are in the cache already. That the bot has just these is not.
+      // The cache has the statuses already, but not the list of those that the bot has.
       client.cache.writeFragment({
         id: client.cache.identify({ __typename: "Bot", id }),
         fragment: StatusOfBot,

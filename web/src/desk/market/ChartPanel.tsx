@@ -126,7 +126,7 @@ function Chart({ exchange, symbol, timeframe, ticker, activity }: ChartProps) {
       chart.current = null;
       drawn.destroy();
     };
-    // The precision of the first price stays: a chart that is made again would lose where the reader has scrolled.
+    // The precision of the first price is kept: a new chart would lose the scroll position.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [ready, bars, timeframe]);
 
@@ -152,7 +152,7 @@ function Chart({ exchange, symbol, timeframe, ticker, activity }: ChartProps) {
   );
 }
 
-/** The newest bars as a table, for those who do not see the chart. */
+/** The newest bars as a table, for screen readers. */
 function NewestBars({ bars, decimals }: { bars: readonly Bar[]; decimals: number }) {
   return (
     <table className="unseen" aria-label="Newest bars">

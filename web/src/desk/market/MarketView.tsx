@@ -27,7 +27,7 @@ function Exchange({ exchange, exchanges, symbol }: { exchange: string; exchanges
   const [, navigate] = useLocation();
   const { tickers, loading, error, readAgain } = useTickers(exchange);
   useEffect(() => localStorage.setItem(KEY, exchange), [exchange]);
-  // A wide screen has room for a chart beside the prices, so it shows one; on a phone the prices come first.
+  // A wide screen shows a chart beside the prices; a phone shows the prices first.
   const wide = matchMedia("(min-width: 900px)").matches;
   const shown = symbol ?? (wide ? tickers[0]?.symbol : undefined);
   const ticker = tickers.find((one) => one.symbol === shown);

@@ -6,7 +6,7 @@ import { Empty, Loading, MoreBelow, OrderStatus, Panel, Problem, Side } from "..
 import type { useRows } from "../rows";
 import type { Activity } from "./useSymbolActivity";
 
-/** The orders that a price concerns, and what became of them. */
+/** The orders of an instrument and their fills. */
 export function SymbolActivity({ activity: { orders, trades } }: { activity: Activity }) {
   const [tab, setTab] = useState<"orders" | "fills">("orders");
   return (

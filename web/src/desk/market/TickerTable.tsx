@@ -9,7 +9,7 @@ interface Props {
   exchanges: string[];
   tickers: TickerRow[];
   chosen: string | undefined;
-  /** Shown in place of the table while there is none. */
+  /** Shown instead of an empty table. */
   state: ReactNode;
   onExchange(name: string): void;
   onChoose(symbol: string): void;
@@ -33,7 +33,7 @@ export function TickerTable({ exchange, exchanges, tickers, chosen, state, onExc
     return () => removeEventListener("keydown", focus);
   }, []);
 
-  /** Up and down walk through the instruments, from the search field too. */
+  /** The keys up and down select instruments, in the search field too. */
   function walk(event: KeyboardEvent) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step || !shown.length) return;
@@ -132,7 +132,7 @@ const Row = memo(function Row({ ticker, chosen, now, onChoose }: RowProps) {
   );
 }, sameRow);
 
-/** A row is drawn again when its ticker changes, or the second in which its age is another. */
+/** A row is rendered again when its ticker or its displayed age changes. */
 function sameRow(before: RowProps, after: RowProps): boolean {
   return before.ticker === after.ticker && before.chosen === after.chosen && before.now === after.now;
 }

@@ -1,4 +1,4 @@
-/** The bars of a chart, put together from history and from the stream, each once. No React, no chart: only data. */
+/** The bars of a chart, merged from history and stream, each once. Data only: no React, no chart. */
 
 export interface Bar {
   /** Seconds since 1970, UTC. */
@@ -19,7 +19,7 @@ interface Columns {
   volume: number[];
 }
 
-/** Rows out of the columns that history comes in; these have milliseconds. */
+/** Rows from the columns of the history, whose times are in milliseconds. */
 export const fromColumns = ({ time, open, high, low, close, volume }: Columns): Bar[] =>
   time.map((at, row) => ({
     time: at / 1000,
@@ -45,7 +45,7 @@ export class Bars {
     return this.bars.at(-1);
   }
 
-  /** Put a bar into the place that its time names. True if it is the newest, or newer than all before. */
+  /** Insert or replace a bar by its time. True if it is the newest bar. */
   put(bar: Bar): boolean {
     let place = this.bars.length;
     while (place > 0 && this.bars[place - 1]!.time >= bar.time) place -= 1;
@@ -54,13 +54,13 @@ export class Bars {
     return place === this.bars.length - 1;
   }
 
-  /** Put older bars in front; those that are there already stay. */
+  /** Add older bars in front; existing bars are kept. */
   prepend(older: Bar[]): void {
     const first = this.first?.time ?? Infinity;
     this.bars = [...older.filter(({ time }) => time < first), ...this.bars];
   }
 
-  /** The bar in which a moment lies, if there is one. */
+  /** The bar that contains a time, if there is one. */
   at(time: number): Bar | undefined {
     let low = 0;
     let high = this.bars.length;
@@ -73,10 +73,10 @@ export class Bars {
   }
 }
 
-/** A gap of more bars than this is drawn as so many: the longest outage must not push the prices off the screen. */
+/** Maximum number of bars drawn for a gap, so that a long outage does not move the prices off the screen. */
 const WIDEST_GAP = 120;
 
-/** The times between two bars for which there is none: minutes without a trade, or an outage. */
+/** The times without a bar between two bars: minutes without trades, or an outage. */
 export function missingBetween(before: number, after: number, seconds: number | null): number[] {
   if (seconds === null) return [];
   const count = Math.min(Math.round((after - before) / seconds) - 1, WIDEST_GAP);

@@ -1,4 +1,4 @@
-/** The candle chart: lightweight-charts, told what to draw. No React here, so that a chart outlives every rendering. */
+/** The candle chart on lightweight-charts. It does not use React, so a chart persists between renderings. */
 import {
   CandlestickSeries,
   ColorType,
@@ -41,7 +41,7 @@ export class CandleChart {
   private readonly markers: ISeriesMarkersPluginApi<Time>;
   private lines: IPriceLine[] = [];
   private fills: Fill[] = [];
-  /** Places on the time axis: bars, and those that are missing between them. */
+  /** Positions on the time axis: bars, and the gaps between them. */
   private places = 0;
 
   /** `seconds` of a bar; `onStart` is called when the reader scrolls to where the bars begin. */
@@ -80,7 +80,7 @@ export class CandleChart {
     this.paint();
   }
 
-  /** Take the colours of the page's theme. */
+  /** Apply the colours of the page's theme. */
   paint(): void {
     const [up, down, line] = [colour("--up"), colour("--down"), colour("--line")];
     this.chart.applyOptions({
@@ -93,7 +93,7 @@ export class CandleChart {
     this.drawAll();
   }
 
-  /** Draw everything, as after older bars have come. */
+  /** Draw everything, for example after older bars were loaded. */
   drawAll(): void {
     const range = this.chart.timeScale().getVisibleLogicalRange();
     const candles: ({ time: UTCTimestamp } | (Bar & { time: UTCTimestamp }))[] = [];
@@ -110,14 +110,14 @@ export class CandleChart {
     this.candles.setData(candles);
     this.gaps.setData(gaps);
     this.volume.setData(this.bars.all.map((bar) => this.volumeOf(bar)));
-    // Bars that came in front have moved all others to the right, and the reader looks at those.
+    // Bars added in front shift the others to the right; keep the visible range.
     const moved = candles.length - this.places;
     if (range && this.places) this.chart.timeScale().setVisibleLogicalRange({ from: range.from + moved, to: range.to + moved });
     this.places = candles.length;
     this.drawFills();
   }
 
-  /** Draw a bar that is the newest; `before` is the one that was. */
+  /** Draw the newest bar; `before` is the previous newest. */
   drawLast(bar: Bar, before: Bar | undefined): void {
     for (const time of before ? missingBetween(before.time, bar.time, this.seconds) : []) {
       this.candles.update({ time: at(time) });
@@ -134,7 +134,7 @@ export class CandleChart {
     this.drawFills();
   }
 
-  /** Orders that wait, each as a line at its price. */
+  /** Open orders, each as a line at its price. */
   showOrders(orders: OpenOrder[]): void {
     for (const line of this.lines) this.candles.removePriceLine(line);
     this.lines = orders.map(({ side, price, label }) =>
@@ -149,7 +149,7 @@ export class CandleChart {
     );
   }
 
-  /** Show the newest bars, as many as are readable. */
+  /** Show as many of the newest bars as are readable. */
   showNewest(): void {
     const readable = Math.max(40, Math.round(this.chart.chartElement().clientWidth / 8));
     this.chart.timeScale().setVisibleLogicalRange({ from: this.places - readable, to: this.places + 6 });
@@ -159,7 +159,7 @@ export class CandleChart {
     this.chart.remove();
   }
 
-  /** One arrow for all fills of a side in a bar, with how many there are. */
+  /** One arrow for all fills of a side in a bar, with their number. */
   private drawFills(): void {
     const first = this.bars.first?.time ?? Infinity;
     const counts = new Map<string, { time: number; side: string; count: number }>();

@@ -10,7 +10,7 @@ export const Exchanges = graphql(`
   }
 `);
 
-/** All tickers of an exchange. The subscription below has the same key, so its frames change what this has brought. */
+/** All tickers of an exchange. The subscription below has the same key, so its frames update this result. */
 export const Tickers = graphql(`
   query Tickers($exchange: String!) {
     tickers(exchange: $exchange) {

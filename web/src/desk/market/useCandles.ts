@@ -4,21 +4,21 @@ import type { Timeframe } from "../../gql/graphql";
 import { type Bar, Bars, fromColumns } from "./bars";
 import { Candles, CandleUpdates } from "./documents";
 
-/** Bars that one request for history brings. */
+/** Number of bars in one request for history. */
 const PAGE = 500;
 
 interface Sink {
-  /** All bars are others than before, or there are older ones. */
+  /** All bars have changed, or older ones were added. */
   onAll(): void;
-  /** The newest bar has changed, or there is a newer one; `before` is the newest until now. */
+  /** The newest bar has changed, or a newer one was added; `before` is the previous newest. */
   onLast(bar: Bar, before: Bar | undefined): void;
 }
 
 type State = "loading" | "ready" | Error;
 
 /**
- * The bars of an instrument: history first, then the stream from the last bar on, so that there is no hole between
- * them. After a broken connection the stream begins with the last bar that was closed, and there is none either.
+ * The bars of an instrument: history first, then the stream from the last bar, without a gap between them. After a
+ * broken connection the stream resumes from the last closed bar, also without a gap.
  */
 export function useCandles(exchange: string, symbol: string, timeframe: Timeframe, sink: Sink) {
   const client = useApolloClient();
@@ -33,7 +33,7 @@ export function useCandles(exchange: string, symbol: string, timeframe: Timefram
   useEffect(() => {
     let ended = false;
     let stream: { unsubscribe(): void } | undefined;
-    // `to` must be given as no time at all, so that the newest bars come.
+    // Without `to` the newest bars are returned.
     const history = client.query({ query: Candles, variables: { exchange, symbol, timeframe, last: PAGE }, fetchPolicy: "no-cache" });
     history.then(
       ({ data, error }) => {
@@ -84,7 +84,7 @@ export function useCandles(exchange: string, symbol: string, timeframe: Timefram
         bars.prepend(fromColumns(data.candleColumns));
         current.current.onAll();
       })
-      .catch(() => undefined) // scrolling on tries again
+      .catch(() => undefined) // further scrolling tries again
       .finally(() => (fetching.current = false));
   }
 

@@ -6,7 +6,7 @@ import type { Fill, OpenOrder } from "./chart";
 
 const WAITING = new Set(["New", "pending", "open", "partially_filled"]);
 
-/** Orders and fills of one instrument, of all whose orders the account may see, live. */
+/** Orders and fills of one instrument that the account may see, live. */
 export function useSymbolActivity(exchange: string, symbol: string) {
   const filter = { exchange: { eq: exchange }, symbol: { eq: symbol } };
   const belongs = (row: { exchange?: string | null; symbol: string }) => row.exchange === exchange && row.symbol === symbol;

@@ -8,8 +8,8 @@ export type TickerRow = TickersQuery["tickers"][number];
 /**
  * All tickers of an exchange, live.
  *
- * A query brings the list, a subscription every newer price. Both name a ticker by exchange and symbol, so the cache
- * puts the price where the list is. Only a symbol that the list does not have yet makes the query run again.
+ * A query reads the list, a subscription every newer price. Both identify a ticker by exchange and symbol, so the cache
+ * updates the list. Only a symbol that is not in the list makes the query run again.
  */
 export function useTickers(exchange: string) {
   const { data, loading, error, refetch } = useQuery(Tickers, { variables: { exchange }, fetchPolicy: "cache-and-network" });

@@ -3,7 +3,7 @@ import { Badge, Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
 import { useRows } from "../rows";
 import { AuditEvents, AuditLog } from "./documents";
 
-/** Every change that was made through the server, the newest first, as it happens. */
+/** Every change made through the server, newest first, live. */
 export function Audit() {
   const list = useRows({ query: AuditLog, variables: {}, events: AuditEvents, eventVariables: {} });
   return (

@@ -2,13 +2,13 @@ import { useQuery, useSubscription } from "@apollo/client/react";
 import { Age, Badge, Empty, Loading, Panel, Problem, useSecond } from "../parts";
 import { Processes, ProcessUpdates } from "./documents";
 
-/** Every feed and program of the platform that says it runs, by its heartbeat. */
+/** Every running feed and program of the platform, by its heartbeat. */
 export function Feeds() {
   const { data, error, refetch } = useQuery(Processes, { fetchPolicy: "cache-and-network", pollInterval: 30_000 });
   useSubscription(ProcessUpdates, {
     ignoreResults: true,
     onData: ({ client: { cache }, data: { data } }) =>
-      // The subscription says which processes there are, so the list of the query becomes the same.
+      // The subscription has the complete list of processes, which replaces that of the query.
       data && cache.updateQuery({ query: Processes }, (before) => before && { ...before, processes: data.processes }),
   });
   const now = useSecond();

@@ -9,10 +9,10 @@ interface Answer {
   issues: string[];
 }
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two requests. */
 const EVERY = 5_000;
 
-/** How the server and its stores are: `/health`, which answers without the graph and so also when that cannot. */
+/** The health of the server and its stores, from `/health`, which does not depend on the graph. */
 export function Health() {
   const [health, setHealth] = useState<Answer | "unreachable" | null>(null);
   useEffect(() => {

@@ -4,7 +4,7 @@ import { Health } from "./Health";
 import { ServiceTable } from "./ServiceTable";
 import { SessionTable } from "./SessionTable";
 
-/** What administrators look after: the services and what they feed, who is signed in, and what was changed. */
+/** The view of administrators: services, feeds, sessions and the audit log. */
 export default function OperationsView() {
   return (
     <div className="page">

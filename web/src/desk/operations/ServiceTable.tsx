@@ -11,7 +11,7 @@ const KINDS = { RUNNING: "good", STOPPED: "calm", FAILED: "bad", STARTING: "warn
 
 export function ServiceTable() {
   const { data, error, refetch } = useQuery(Services, { fetchPolicy: "cache-and-network" });
-  // Each event is one service by its name, so the cache puts it where it belongs.
+  // Each event is one service with its name, so the cache updates the row.
   useSubscription(ServiceUpdates, { ignoreResults: true });
   const now = useSecond();
   return (

@@ -5,7 +5,7 @@ import { moment } from "../format";
 import { Badge, Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
 import { EndSession, Sessions } from "./documents";
 
-/** Who is signed in. An ended session loses its sockets within a second. */
+/** The active sessions. The sockets of an ended session are closed within a second. */
 export function SessionTable() {
   const { data, error, refetch, fetchMore } = useQuery(Sessions, {
     fetchPolicy: "cache-and-network",
@@ -13,7 +13,7 @@ export function SessionTable() {
     pollInterval: 15_000,
   });
   const [end, { error: refusal, loading }] = useMutation(EndSession);
-  // One that was ended is no longer active in the cache, and so it is gone from here before the list is read again.
+  // An ended session is inactive in the cache, so it disappears before the list is read again.
   const sessions = (data?.sessions.edges ?? []).map(({ node }) => node).filter(({ active }) => active);
   return (
     <Panel title="Sessions" extra={refusal && <span className="down">{sentence(refusal)}</span>}>

@@ -14,7 +14,7 @@ interface Props {
   kind: "line" | "bars";
 }
 
-/** A curve or a row of bars, drawn as SVG. What it shows is said to those who do not see it. */
+/** A curve or a row of bars, drawn as SVG. Screen readers get a description. */
 export function Plot({ title, points, kind }: Props) {
   const id = useId();
   const values = points.map(({ value }) => value);

@@ -61,7 +61,7 @@ const PositionsOfAccount = graphql(`
   }
 `);
 
-/** Keeps an account's balances and positions up to date in the cache; the views above show what is there. */
+/** Keeps an account's balances and positions up to date in the cache, which the views above show. */
 function Follow({ account: { id, exId } }: { account: Account }) {
   useSubscription(BalanceUpdates, {
     variables: { exId },
@@ -268,7 +268,7 @@ function Allocation({ worth, error }: { worth: WorthQuery | undefined; error: un
   );
 }
 
-/** The share of what has a price, as a bar and in percent. */
+/** The share of the priced value, as a bar and in percent. */
 function Weight({ share }: { share: number | null }) {
   return (
     <>

@@ -99,7 +99,7 @@ export const BalanceHistory = graphql(`
   }
 `);
 
-/** The trades that closed something, for the result of each day. A page has a thousand at most. */
+/** The closing trades, for the result of each day. A page has at most 1000. */
 export const ClosedTrades = graphql(`
   query ClosedTrades($uid: Int!, $since: DateTime!, $after: String) {
     trades(

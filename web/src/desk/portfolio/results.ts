@@ -1,4 +1,4 @@
-/** Curves out of rows: what the accounts held, and what was won and lost each day. */
+/** Curves from rows: the balances of accounts, and the results of each day. */
 
 export interface Point {
   time: number;
@@ -6,9 +6,9 @@ export interface Point {
 }
 
 /**
- * The sum of the newest balances of all accounts, at each moment at which one was noted.
+ * The sum of the newest balances of all accounts, at the time of each recorded balance.
  *
- * It begins when every account that holds this currency has been noted once: before, the sum would jump.
+ * It begins when every account with this currency has a recorded balance; an earlier sum would jump.
  */
 export function equity(rows: { exId: number; currency: string; balance: number; timestamp: string }[], currency: string): Point[] {
   const own = rows.filter((row) => row.currency === currency);
@@ -21,7 +21,7 @@ export function equity(rows: { exId: number; currency: string; balance: number; 
     const value = [...newest.values()].reduce((sum, one) => sum + one, 0);
     const time = Date.parse(timestamp);
     const last = points.at(-1);
-    if (last && time - last.time < 3_600_000) last.value = value; // the accounts of one evening are one point
+    if (last && time - last.time < 3_600_000) last.value = value; // balances recorded within an hour are one point
     else points.push({ time, value });
   }
   return points;
@@ -32,7 +32,7 @@ const quoteOf = (symbol: string): string => symbol.split(":")[0]!.split("/")[1] 
 
 const DAY = 86_400_000;
 
-/** What the trades of each day have won or lost, in days of UTC, those without a trade included. */
+/** The result of each UTC day, days without trades included. */
 export function daily(trades: { time: string; roi: number | null; symbol: string }[], currency: string, since: number): Point[] {
   const days = new Map<number, number>();
   for (let day = Math.ceil(since / DAY) * DAY; day <= Date.now(); day += DAY) days.set(day, 0);
@@ -43,6 +43,6 @@ export function daily(trades: { time: string; roi: number | null; symbol: string
   return [...days].map(([time, value]) => ({ time, value }));
 }
 
-/** The dollar's stablecoins count as dollars, as people read their results. */
+/** Stablecoins of the dollar count as dollars. */
 const DOLLARS = new Set(["USD", "USDT", "USDC"]);
 const sameMoney = (one: string, other: string): boolean => one === other || (DOLLARS.has(one) && DOLLARS.has(other));

@@ -1,8 +1,8 @@
-"""The same question over GraphQL and over REST. Both use the same services and give the same answer.
+"""The same data over GraphQL and over REST. Both use the same services and give the same answer.
 
 Start `make demo`, then in another terminal:
 
-    .venv/bin/python examples/11_both_faces.py [MAIL [PASSWORD]]
+    .venv/bin/python examples/11_graphql_and_rest.py [MAIL [PASSWORD]]
 
 FULLON_URL names another server than http://127.0.0.1:8000.
 """

@@ -2,7 +2,7 @@
 
 Start `make demo`, whose bots trade all day, then in another terminal:
 
-    .venv/bin/python examples/14_orders_without_a_hole.py [EVENTS]
+    .venv/bin/python examples/14_orders_without_a_gap.py [EVENTS]
 
 with EVENTS (3), the number of events before the connection breaks and after it. Prices are states and need no cursor:
 each connection starts with the newest. FULLON_URL names another server than http://127.0.0.1:8000.
