@@ -75,7 +75,8 @@ def main(mail: str = "trader@fullon", password: str = DEMO_PASSWORD) -> None:
         template = parts["catStrategies"]["nodes"][0]
 
         preview = ask(client, DRY_RUN, name="example")["createBot"]
-        print(f"dry run:    a bot of {preview['user']['mail']}, with {'simulated' if preview['dryRun'] else 'live'} trades")
+        kind = "simulated" if preview["dryRun"] else "live"
+        print(f"dry run:    a bot of {preview['user']['mail']}, with {kind} trades")
         key = str(uuid4())
         first, repeated = (ask(client, CREATE, name="example", key=key)["createBot"]["botId"] for _ in range(2))
         print(f"created:    {'once, by two requests' if first == repeated else 'twice'}")

@@ -243,7 +243,7 @@ def _explained(response: Response, trace: Trace) -> Response:
 
 
 def _count(metrics: Metrics, trace: Trace, *, executed: bool) -> None:
-    metrics.documents.add(hit_or_miss(hit=not trace.made("parse")))
+    metrics.documents.add(hit_or_miss(hit=not trace.executed("parse")))
     for step in trace.steps:
         metrics.stages.add(step.stage, step.seconds)
     if not executed:
@@ -253,4 +253,4 @@ def _count(metrics: Metrics, trace: Trace, *, executed: bool) -> None:
         metrics.fallbacks.add(trace.fallback)
     else:
         metrics.operations.add("plan")
-        metrics.plans.add(hit_or_miss(hit=not trace.made("plan", "compile")))
+        metrics.plans.add(hit_or_miss(hit=not trace.executed("plan", "compile")))

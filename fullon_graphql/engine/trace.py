@@ -68,7 +68,7 @@ class Trace:
         """Record why the reference has to execute the operation."""
         self.fallback, self.reason = fallback, reason
 
-    def made(self, *stages: Stage) -> bool:
+    def executed(self, *stages: Stage) -> bool:
         """True if one of these stages was executed instead of being remembered."""
         return not self.stages.isdisjoint(stages)
 
@@ -78,7 +78,7 @@ class Trace:
             "execution": "reference" if self.fallback else "plan",
             "reason": self.reason,
             "milliseconds": _milliseconds(perf_counter() - self.started),
-            "remembered": {"document": not self.made("parse"), "plan": not self.made("plan", "compile")},
+            "remembered": {"document": not self.executed("parse"), "plan": not self.executed("plan", "compile")},
             "steps": [step.report() for step in self.steps],
         }
 

@@ -56,7 +56,7 @@ async def test_equal_documents_that_arrive_together_are_read_once(schema: Graph)
     documents, traces = DocumentCache(schema.core, Limits()), [Trace() for _ in range(5)]
     found = await asyncio.gather(*(documents.read("{ me { uid } }", trace) for trace in traces))
     assert len({id(document) for document in found}) == 1
-    assert sum(trace.made("parse") for trace in traces) == 1
+    assert sum(trace.executed("parse") for trace in traces) == 1
 
 
 async def test_document_with_too_many_tokens_is_refused(schema: Graph) -> None:

@@ -46,7 +46,7 @@ async def test_fallback_to_the_reference_has_a_reason(
 ) -> None:
     trace, _ = await run(graph.as_(caller), query)
     assert (trace.fallback, trace.reason) == (fallback, reason)
-    assert trace.made("reference") is (fallback is not None)
+    assert trace.executed("reference") is (fallback is not None)
 
 
 async def test_failing_plan_is_logged_and_the_reference_answers(
@@ -81,7 +81,7 @@ async def test_each_variant_of_an_operation_is_planned_once(graph: GraphClient) 
     query = "query ($more: Boolean!) { bots(first: 1) { nodes { name botId @include(if: $more) } } }"
     for more in (True, False, True, False):
         trace, answer = await run(graph.as_(principal(TRADER)), query, operations, more=more)
-        planned.append(trace.made("plan"))
+        planned.append(trace.executed("plan"))
         assert ("botId" in answer["data"]["bots"]["nodes"][0]) is more
     assert planned == [True, True, False, False]
 

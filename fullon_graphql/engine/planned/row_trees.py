@@ -155,7 +155,7 @@ class RowTree:
         shapes = []
         for number, paged in enumerate(self.pages):
             page = _page(paged, run.variables)
-            shapes.append(PageShape.of(page))
+            shapes.append(PageShape.from_page(page))
             values |= page_values(number, page)
         shape = (run.caller.admin, run.caller.scopes, relation, by_keys, *shapes)
         prepared = self.prepared.get(shape)

@@ -103,7 +103,7 @@ class PageShape:
     filter: FilterShape | None
 
     @classmethod
-    def of(cls, page: Page) -> PageShape:
+    def from_page(cls, page: Page) -> PageShape:
         """The shape of a page."""
         after, before = (place and tuple(value is not None for value in place) for place in (page.after, page.before))
         return cls(page.backward, after, before, page.order, page.filter.shape if page.filter else None)

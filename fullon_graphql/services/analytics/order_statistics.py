@@ -67,17 +67,17 @@ async def of_orders(database: Database, caller: Caller, scope: Scope) -> OrderSt
 
 
 def _statistics(totals: Mapping[str, int], buys: int, sells: int) -> OrderStatistics:
-    def of(*statuses: str) -> int:
+    def count_of(*statuses: str) -> int:
         return sum(totals.get(status, 0) for status in statuses)
 
-    total, ended = sum(totals.values()), of(*CLOSED)
-    filled = of("filled")
+    total, ended = sum(totals.values()), count_of(*CLOSED)
+    filled = count_of("filled")
     return OrderStatistics(
         total_orders=total,
         open_orders=total - ended,
         filled_orders=filled,
-        canceled_orders=of(*CANCELLATIONS),
-        rejected_orders=of("rejected"),
+        canceled_orders=count_of(*CANCELLATIONS),
+        rejected_orders=count_of("rejected"),
         buys=buys,
         sells=sells,
         fill_rate=filled / ended if ended else None,

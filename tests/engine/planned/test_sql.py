@@ -51,7 +51,7 @@ async def test_statement_is_compiled_once_per_shape(graph: GraphClient) -> None:
     operations, compiled_steps = OperationExecutor(graph.graph.core), []
     for caller, first in ((TRADER, 1), (TRADER, 2), (OTHER, 3), (ADMIN, 1)):
         trace, _ = await run(graph.as_(principal(caller, admin=caller == ADMIN)), NESTED, operations, first=first)
-        compiled_steps.append(trace.made("compile"))
+        compiled_steps.append(trace.executed("compile"))
     assert compiled_steps == [True, False, False, True]
 
 
@@ -59,7 +59,7 @@ def test_values_are_parameters_in_the_order_of_the_text(schema: Graph) -> None:
     [orders] = selected(schema, "{ orders(first: 7) { nodes { side } } }")
     tree = paged_of(None, entity_of(orders.declared.metadata[ROOT]), orders)
     page = Page(size=7, after=(41,))
-    statement = compiled(StatementBuilder(principal(TRADER), [PageShape.of(page)]).paged(tree))
+    statement = compiled(StatementBuilder(principal(TRADER), [PageShape.from_page(page)]).paged(tree))
     values = statement.values(page_values(0, page) | {"caller_uid": TRADER})
     assert sorted(values) == [TRADER, 7, 41]
     assert all(f"${number}" in statement.text for number in range(1, len(values) + 1))
@@ -69,7 +69,7 @@ def test_values_are_parameters_in_the_order_of_the_text(schema: Graph) -> None:
 def test_public_text_does_not_contain_the_nonce(schema: Graph) -> None:
     [orders] = selected(schema, "{ orders { nodes { side ticker { price } } } }")
     tree = paged_of(None, entity_of(orders.declared.metadata[ROOT]), orders)
-    statement = compiled(StatementBuilder(principal(TRADER), [PageShape.of(Page())]).paged(tree))
+    statement = compiled(StatementBuilder(principal(TRADER), [PageShape.from_page(Page())]).paged(tree))
     assert NONCE in statement.text
     assert NONCE not in public_text(statement)
 
