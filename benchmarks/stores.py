@@ -52,6 +52,8 @@ class Stores:
             "DB_POOL_SIZE": str(POOL_SIZE),
             "DB_POOL_MAX_OVERFLOW": "0",
             "POOL_SIZE": str(POOL_SIZE),
+            "RATE_LIMIT_REQUESTS": "0",
+            "COST_LIMIT_PER_MINUTE": "0",
             "LOG_LEVEL": "WARNING",
             "NODE_ENV": "production",
             "GRAPHILE_ENV": "production",

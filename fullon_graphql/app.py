@@ -38,7 +38,7 @@ from fullon_graphql.server.shutdown import Shutdown
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.change_feed.pruning import pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
-from fullon_graphql.services.rate_limits import RateLimiter
+from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.writing.executor import ChangeExecutor
@@ -181,7 +181,9 @@ async def worker(
         rate_limits = RateLimiter(
             counters(redis, keys.RATE_LIMITS), settings.rate_limit_requests, settings.rate_limit_window, app_metrics
         )
-        await stack.enter_async_context(background.running({"rate limits": rate_limits.synchronize}))
+        cost_limits = CostLimiter(counters(redis, keys.COST_LIMITS), settings.cost_limit_per_minute, app_metrics)
+        synchronized = {"rate limits": rate_limits.synchronize, "cost limits": cost_limits.synchronize}
+        await stack.enter_async_context(background.running(synchronized))
         services = ServiceManager(redis, hub)
         if serving:
             await stack.enter_async_context(pruning(database, settings.change_retention_hours))
@@ -199,6 +201,7 @@ async def worker(
             watches=make_watches(hub, redis, services, settings.stream_poll_interval),
             services=services,
             rate_limits=rate_limits,
+            cost_limits=cost_limits,
             sessions=sessions,
             authenticator=Authenticator(sessions, ApiKeys(database, settings)),
             writes=ChangeExecutor(database, redis, services, settings),

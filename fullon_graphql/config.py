@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     # Limits of operations
     operation_timeout: float = Field(default=30.0, gt=0, description="Seconds one operation may take.")
     cost_limit: int = Field(default=1_000_000, ge=1, description="Highest estimated cost of an operation.")
+    cost_limit_per_minute: int = Field(
+        default=20_000_000, ge=0, description="Estimated cost per account and minute; 0 is none."
+    )
 
     # Changes
     idempotency_hours: int = Field(default=24, ge=1, description="Hours for which an idempotency key is remembered.")
@@ -167,6 +170,13 @@ class Settings(BaseSettings):
         self.redis_url = self.redis_url or (
             f"redis://{redis_credentials}{self.redis_host}:{self.redis_port}/{self.redis_db}"
         )
+        return self
+
+    @model_validator(mode="after")
+    def _check_cost_limits(self) -> Settings:
+        """An operation within COST_LIMIT must fit in a minute."""
+        if 0 < self.cost_limit_per_minute < self.cost_limit:
+            raise ValueError("COST_LIMIT_PER_MINUTE must be 0, or at least COST_LIMIT.")
         return self
 
     @property

@@ -29,7 +29,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.change_feed.reader import ChangeFeed
-from fullon_graphql.services.rate_limits import RateLimiter
+from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.writing.executor import ChangeExecutor
@@ -66,6 +66,7 @@ class Worker:
     watches: Watches
     services: ServiceManager
     rate_limits: RateLimiter
+    cost_limits: CostLimiter
     sessions: Sessions
     authenticator: Authenticator
     writes: ChangeExecutor

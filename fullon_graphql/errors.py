@@ -104,20 +104,22 @@ class CursorExpired(FullonError):
 
 
 class RateLimited(FullonError):
-    """Too many requests, attempts or connections; retry after `retry_after` seconds. `limit` is the number allowed."""
+    """Too many requests, attempts or connections, or too much cost; retry after `retry_after` seconds.
+
+    `limit` is what is allowed, and `cost` the cost of what is refused.
+    """
 
     code = "RATE_LIMITED"
     status = 429
 
-    def __init__(self, message: str, *, retry_after: int, limit: int | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: int, limit: int | None = None, cost: int | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-        self.limit = limit
+        self.limit, self.cost = limit, cost
 
     @property
     def extensions(self) -> dict[str, Any]:
-        limit = {} if self.limit is None else {"limit": self.limit}
-        return super().extensions | {"retryAfter": self.retry_after} | limit
+        return super().extensions | {"retryAfter": self.retry_after} | _present(limit=self.limit, cost=self.cost)
 
 
 class QueryTooComplex(FullonError):
@@ -132,8 +134,7 @@ class QueryTooComplex(FullonError):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        given = {"cost": self.cost, "limit": self.limit}
-        return super().extensions | {name: value for name, value in given.items() if value is not None}
+        return super().extensions | _present(cost=self.cost, limit=self.limit)
 
 
 class Lagged(FullonError):
@@ -188,6 +189,10 @@ class Internal(FullonError):
     @property
     def extensions(self) -> dict[str, Any]:
         return super().extensions | {"requestId": self.request_id}
+
+
+def _present(**values: int | None) -> dict[str, int]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:

@@ -70,7 +70,8 @@ async def settings(stores: Stores) -> Settings:
         jwt_secret_key=SecretStr("a secret of the tests, long enough for HS256"),
         db_pool_size=5,
         db_pool_max_overflow=5,
-        rate_limit_requests=1_000_000,  # tests of the limit set their own
+        rate_limit_requests=1_000_000,  # tests of the limits set their own
+        cost_limit_per_minute=10**12,
     )
 
 
@@ -83,6 +84,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": settings.redis_url,
         "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),
         "RATE_LIMIT_REQUESTS": str(settings.rate_limit_requests),
+        "COST_LIMIT_PER_MINUTE": str(settings.cost_limit_per_minute),
         "QUERY_REPETITION_LIMIT": "2000",  # frames of slow readers repeat one field
     }
 

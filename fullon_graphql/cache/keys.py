@@ -162,6 +162,9 @@ FAILED_LOGINS = f"{PREFIX}logins"
 RATE_LIMITS = f"{PREFIX}rate_limits"
 """Prefix of the counters of requests, by credential or address and window."""
 
+COST_LIMITS = f"{PREFIX}cost_limits"
+"""Prefix of the counters of estimated cost, by account or address and minute."""
+
 
 def used_totp(uid: int, step: int) -> str:
     """STRING with a time to live: a one-time code was used; `step` is the number of its 30-second interval."""

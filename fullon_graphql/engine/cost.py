@@ -161,7 +161,7 @@ class _Estimating:
     def _field(self, declared: GraphQLField, node: FieldNode, sizes: Sizes) -> Estimate:
         type_: Any = get_named_type(declared.type)
         size = _list_size(declared, node)
-        each = Estimate(_weight(declared, type_))
+        each = Estimate(weight(declared, type_))
         if node.selection_set:
             inner = _sized_fields(declared, size)
             self.sizes.append(inner)
@@ -196,7 +196,8 @@ def _conditional(directive: DirectiveNode, part: Estimate) -> Estimate:
     return found
 
 
-def _weight(declared: GraphQLField, type_: Any) -> int:
+def weight(declared: GraphQLField, type_: Any) -> int:
+    """The cost of each value of a field, whose named type is `type_`."""
     for directives in (_directives(declared), _directives(type_)):
         for directive in directives:
             if isinstance(directive, Cost):

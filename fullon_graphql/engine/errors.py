@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -23,6 +23,11 @@ def body(result: ExecutionResult, request_id: str) -> bytes:
     if result.errors:
         answer["errors"] = formatted(result.errors, request_id, before_execution=False)
     return orjson.dumps(answer)
+
+
+def with_extensions(response: bytes, extensions: Mapping[str, Any]) -> bytes:
+    """The JSON body of a response without extensions, with them."""
+    return b'%b,"extensions":%b}' % (response[:-1], orjson.dumps(extensions))
 
 
 def formatted(

@@ -25,10 +25,11 @@ from graphql import (
 from graphql.pyutils import is_awaitable
 
 from fullon_graphql.context import Context
+from fullon_graphql.engine.actual_cost import Charge, Sample, actual_cost
 from fullon_graphql.engine.audience import is_for_everybody
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation, Syntax
-from fullon_graphql.engine.errors import body
+from fullon_graphql.engine.errors import body, with_extensions
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.plans import PLAN_BYTES, SELECTION_BYTES, variant
@@ -56,6 +57,16 @@ class Shape:
 
 
 @dataclass(frozen=True, eq=False)
+class EventCost:
+    """The cost of the events of a subscription. Equal subscriptions share it, so it names no account's minute."""
+
+    charge: Charge
+    sample: Sample
+    is_shown: bool
+    """True if the client asks for it with each event."""
+
+
+@dataclass(frozen=True, eq=False)
 class Subscription:
     """A subscription whose document and variables are valid."""
 
@@ -67,6 +78,7 @@ class Subscription:
     variables: Variables
     shape: Shape
     metrics: Metrics
+    cost: EventCost
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -87,13 +99,26 @@ class Subscription:
 
         Rows and values of all events are loaded together; nothing is remembered between calls.
         """
+        return [self._with_cost(answer) for answer in await self._executed(context, events)]
+
+    async def _executed(self, context: Context, events: Sequence[object]) -> list[bytes]:
         planned = await self._planned(context.fork(), events)
         if planned is None and len(events) > 1:  # a single event may be the cause
-            return [answer for event in events for answer in await self.answers(context, [event])]
+            return [answer for event in events for answer in await self._executed(context, [event])]
         self.metrics.events.add("reference" if planned is None else "plan", len(events))
         if planned is not None:
             return planned
         return [body(await self._reference(context.fork(), event), context.request_id) for event in events]
+
+    def _with_cost(self, answer: bytes) -> bytes:
+        """The response to an event, with `extensions.cost` if the client asks for it."""
+        if not (self.cost.is_shown or self.cost.sample.is_due()):
+            return answer
+        actual = actual_cost([self.shape.root], answer)
+        if actual is not None:
+            self.metrics.operation_costs.add("event", actual)
+        report = {"cost": self.cost.charge.report(actual)}
+        return with_extensions(answer, report) if self.cost.is_shown else answer
 
     async def _planned(self, context: Context, events: Sequence[object]) -> list[bytes] | None:
         if self.shape.project is None:

@@ -23,16 +23,18 @@ from graphql.pyutils import is_awaitable
 from fullon_graphql.cache import client as cache
 from fullon_graphql.context import Context
 from fullon_graphql.database import database
+from fullon_graphql.engine.actual_cost import Charge, Sample, actual_cost
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation
-from fullon_graphql.engine.errors import body, formatted
-from fullon_graphql.engine.events import Subscription, shape
+from fullon_graphql.engine.errors import body, formatted, with_extensions
+from fullon_graphql.engine.events import EventCost, Subscription, shape
 from fullon_graphql.engine.limits import Limits, variables_exceeded
 from fullon_graphql.engine.planned import plans
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
+from fullon_graphql.engine.planned.selections import select
 from fullon_graphql.engine.trace import Trace
-from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, Timeout
+from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
 from fullon_graphql.observability.metrics import Metrics, hit_or_miss
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
@@ -49,6 +51,8 @@ class Request(NamedTuple):
     """True if only queries may be executed, as with GET."""
     explain: bool = False
     """True if the client asks for `extensions.explain`."""
+    cost: bool = False
+    """True if the client asks for `extensions.cost`."""
 
 
 class Response(NamedTuple):
@@ -58,6 +62,8 @@ class Response(NamedTuple):
     executed: bool
     not_allowed: bool = False
     """True if the request came with GET and needs POST."""
+    extensions: Mapping[str, Any] = {}
+    """The `extensions` that the body does not have yet."""
 
 
 @contextmanager
@@ -92,6 +98,7 @@ class OperationExecutor:
         self.documents = DocumentCache(self.schema, self.limits, introspection=self.introspection)
         self.metrics.watch_cache("documents", self.documents)
         self._timer = SharedTimer(self.limits.seconds)
+        self._sample = Sample()
 
     async def run(
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
@@ -102,7 +109,10 @@ class OperationExecutor:
         with _recorded(trace) if explain else _UNRECORDED:
             response = _refusal(document, request) or await self._in_time(document, request, context, trace)
         _count(self.metrics, trace, executed=response.executed)
-        return _explained(response, trace) if explain and response.executed else response
+        extensions = dict(response.extensions)
+        if explain and response.executed:
+            extensions["explain"] = trace.report()
+        return response._replace(body=with_extensions(response.body, extensions)) if extensions else response
 
     async def is_subscription(self, request: Request) -> bool:
         """True if the request's operation is a subscription."""
@@ -123,10 +133,12 @@ class OperationExecutor:
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             raise GraphQLErrors(formatted(variables, context.request_id, before_execution=False))
-        if refusal := self._too_expensive(operation, variables):
-            raise GraphQLErrors(formatted([refusal], context.request_id, before_execution=False))
+        charge = self._charge(operation, variables, context)
+        if isinstance(charge, GraphQLError):
+            raise GraphQLErrors(formatted([charge], context.request_id, before_execution=False))
         shape_ = await shape(self.schema, self.documents, document, operation, variables)
-        return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics)
+        cost = EventCost(charge._replace(minute=None), self._sample, is_shown=request.cost)
+        return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics, cost)
 
     async def _in_time(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         """The response; TIMEOUT after `limits.seconds`, when the operation is canceled and its statements with it."""
@@ -145,8 +157,25 @@ class OperationExecutor:
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             return _error_response(formatted(variables, context.request_id, before_execution=False))
-        if refusal := self._too_expensive(operation, variables):
-            return _error_response(formatted([refusal], context.request_id, before_execution=False))
+        charge = self._charge(operation, variables, context)
+        if isinstance(charge, GraphQLError):
+            return _error_response(formatted([charge], context.request_id, before_execution=False))
+        response = await self._executed(document, operation, variables, request, context, trace)
+        if request.cost or self._sample.is_due():
+            actual = await self._actual_cost(document, operation, variables, response.body)
+            if request.cost:
+                return response._replace(extensions={"cost": charge.report(actual)})
+        return response
+
+    async def _executed(
+        self,
+        document: Document,
+        operation: Operation,
+        variables: Variables,
+        request: Request,
+        context: Context,
+        trace: Trace,
+    ) -> Response:
         data = await self._planned(document, operation, variables, context, trace)
         if data is not None:
             return Response(b'{"data":%b}' % data, executed=True)
@@ -162,20 +191,40 @@ class OperationExecutor:
             return [GraphQLError(message, original_error=QueryTooComplex(message))]
         return document.variables(self.schema, operation, request.variables)
 
-    def _too_expensive(self, operation: Operation, variables: Variables) -> GraphQLError | None:
-        """The error if the estimated cost of an operation, or of one event of a subscription, is too high."""
-        limit = self.limits.cost
-        if limit is None:
+    def _charge(self, operation: Operation, variables: Variables, context: Context) -> Charge | GraphQLError:
+        """Charge the account with the estimated cost, of a subscription with that of one event.
+
+        The error if the operation costs more than is allowed, or more than the account has left in this minute.
+        """
+        limit, total = self.limits.cost, operation.estimate.total(variables)
+        if limit is not None and total > limit:
+            self.metrics.costs.add("refused", total)
+            message = (
+                f"This operation has an estimated cost of {total}; {limit} is allowed. Request smaller pages or ranges."
+            )
+            return GraphQLError(message, original_error=QueryTooComplex(message, cost=total, limit=limit))
+        try:
+            taken = context.worker.cost_limits.spend(context.caller, context.address, total)
+        except RateLimited as error:
+            self.metrics.costs.add("refused", total)
+            return GraphQLError(error.message, original_error=error)
+        self.metrics.costs.add("accepted", total)
+        self.metrics.operation_costs.add("estimated", total)
+        return Charge(total, limit, taken)
+
+    async def _actual_cost(
+        self, document: Document, operation: Operation, variables: Variables, response: bytes
+    ) -> int | None:
+        """The cost of a response; None if it is too large to be measured, or selects introspection."""
+        syntax, truth = await in_background(document.syntax), plans.variant(operation, variables)[1]
+        try:
+            roots = select(self.schema, syntax.operations[operation.name], syntax.fragments, truth)
+        except Fallback:
             return None
-        total = operation.estimate.total(variables)
-        if total <= limit:
-            self.metrics.costs.add("accepted", total)
-            return None
-        self.metrics.costs.add("refused", total)
-        message = (
-            f"This operation has an estimated cost of {total}; {limit} is allowed. Request smaller pages or ranges."
-        )
-        return GraphQLError(message, original_error=QueryTooComplex(message, cost=total, limit=limit))
+        actual = actual_cost(roots, response)
+        if actual is not None:
+            self.metrics.operation_costs.add("actual", actual)
+        return actual
 
     async def _planned(
         self,
@@ -235,11 +284,6 @@ def _bad_request(message: str) -> Response:
 
 def _error_response(errors: Sequence[GraphQLFormattedError]) -> Response:
     return Response(orjson.dumps({"errors": errors}), executed=False)
-
-
-def _explained(response: Response, trace: Trace) -> Response:
-    report = orjson.dumps({"explain": trace.report()})
-    return response._replace(body=b'%b,"extensions":%b}' % (response.body[:-1], report))
 
 
 def _count(metrics: Metrics, trace: Trace, *, executed: bool) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, Protocol
 
@@ -23,6 +23,8 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 """Upper bounds of the histograms, in seconds."""
+COSTS: Final = (0, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
+"""Upper bounds of the histogram of costs."""
 
 
 class Tally(Collector):
@@ -47,23 +49,23 @@ class Tally(Collector):
         yield family
 
 
-class Times(Collector):
-    """A histogram of durations with one label, without locks like `Tally`."""
+class Histogram(Collector):
+    """A histogram with one label, without locks like `Tally`. `buckets` are the upper bounds."""
 
-    def __init__(self, name: str, text: str, label: str) -> None:
-        self._name, self._text, self._label = name, text, label
-        self._counts: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(BUCKETS) + 1))
+    def __init__(self, name: str, text: str, label: str, buckets: Sequence[float]) -> None:
+        self._name, self._text, self._label, self._buckets = name, text, label, buckets
+        self._counts: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(buckets) + 1))
         self._sums: defaultdict[str, float] = defaultdict(float)
 
-    def add(self, value: str, seconds: float) -> None:
-        """Add a duration."""
-        self._counts[value][bisect_left(BUCKETS, seconds)] += 1
-        self._sums[value] += seconds
+    def add(self, value: str, amount: float) -> None:
+        """Add an amount under a label value."""
+        self._counts[value][bisect_left(self._buckets, amount)] += 1
+        self._sums[value] += amount
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Called by the registry."""
         family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
-        bounds = [*map(str, BUCKETS), "+Inf"]
+        bounds = [*map(str, self._buckets), "+Inf"]
         for value, counts in self._counts.items():
             family.add_metric([value], list(zip(bounds, accumulate(counts), strict=True)), self._sums[value])
         yield family
@@ -149,8 +151,14 @@ class Metrics:
         self.timeouts = prometheus_client.Counter(
             "fullon_graphql_timeouts", "Operations canceled after OPERATION_TIMEOUT.", registry=self._registry
         )
-        self.stages = Times("fullon_graphql_stage_seconds", "Time of each stage of an operation.", "stage")
-        self._registry.register(self.stages)
+        self.stages = self._histogram("stage_seconds", "Time of each stage of an operation.", "stage", BUCKETS)
+        self.operation_costs = self._histogram(
+            "operation_cost",
+            "Cost of operations: estimated before execution, actual of a sample of responses, of a sample of events.",
+            "kind",
+            COSTS,
+        )
+        self.limits = self._tally("limits", "Refusals by a limit, by the name of its setting.", "limit")
         self._caches = Caches()
         self._registry.register(self._caches)
         self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")
@@ -190,6 +198,11 @@ class Metrics:
         tally = Tally(f"fullon_graphql_{name}", text, label)
         self._registry.register(tally)
         return tally
+
+    def _histogram(self, name: str, text: str, label: str, buckets: Sequence[float]) -> Histogram:
+        histogram = Histogram(f"fullon_graphql_{name}", text, label, buckets)
+        self._registry.register(histogram)
+        return histogram
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"fullon_graphql_{name}", text, registry=self._registry)

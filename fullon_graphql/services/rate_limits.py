@@ -1,8 +1,8 @@
-"""Requests and socket operations per credential and window; for anonymous callers per address.
+"""Limits per window of time: requests per credential and estimated cost per account, per address of anonymous callers.
 
 A request waits for no round trip: each worker counts for itself and adds its count to that of all workers in Redis
-every `SYNC_SECONDS`. So the workers together may exceed the limit by what one credential sends in that time. While
-Redis does not answer, each worker enforces the limit with its own count.
+every `SYNC_SECONDS`. So the workers together may exceed a limit by what is sent in that time. While Redis does not
+answer, each worker enforces the limits with its own count.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from time import time
-from typing import Final
+from typing import Final, NamedTuple
 
 from limits.aio.storage import RedisStorage
 
@@ -25,13 +25,15 @@ from fullon_graphql.services.signing_in.throttle import address_key
 SYNC_SECONDS: Final = 0.2
 _CONCURRENT_SYNCS: Final = 8
 _REMEMBERED: Final = 20_000
-"""Maximum number of credentials and addresses in memory. One that is dropped starts with the count in Redis."""
+"""Maximum number of windows in memory. One that is dropped starts with the count in Redis."""
+COST_SECONDS: Final = 60
+"""The window of `COST_LIMIT_PER_MINUTE`."""
 
 Header = tuple[bytes, bytes]
 
 
 class _Window:
-    """The current window of one credential or address."""
+    """The current window of one credential, account or address."""
 
     __slots__ = ("counted", "key", "number", "phase", "uncounted")
 
@@ -40,9 +42,9 @@ class _Window:
         self.phase = zlib.crc32(key.encode()) % seconds  # or all windows would start at the same moment
         self.number = 0
         self.counted = 0
-        """Requests in this window, as far as this worker knows."""
+        """The amount in this window, as far as this worker knows."""
         self.uncounted = 0
-        """Those of them that Redis does not know yet."""
+        """The part of it that Redis does not know yet."""
 
     def advance(self, number: int) -> None:
         """Enter the window `number`."""
@@ -50,45 +52,39 @@ class _Window:
             self.number, self.counted, self.uncounted = number, 0, 0
 
 
-class RateLimiter:
-    """The limit of `requests` per `seconds`; 0 requests switch it off."""
+class Taken(NamedTuple):
+    """The state of a window after an amount has been taken from it, or refused."""
 
-    def __init__(self, storage: RedisStorage, requests: int, seconds: int, metrics: Metrics) -> None:
+    allowed: bool
+    remaining: int
+    reset: int
+    """Seconds until the next window."""
+
+
+class Windows:
+    """Amounts per key and window of `seconds`, at most `limit` each; shared by all workers through `storage`."""
+
+    def __init__(self, storage: RedisStorage, limit: int, seconds: int, metrics: Metrics) -> None:
         self._storage = storage
-        self._requests = requests
+        self._limit = limit
         self._seconds = seconds
         self._metrics = metrics
         self._windows: LRUCache[str, _Window] = LRUCache(_REMEMBERED)
         self._changed: dict[str, _Window] = {}
         self._wake = asyncio.Event()
-        self._policy = (b"ratelimit-policy", b'"requests";q=%d;w=%d' % (requests, seconds))
 
-    def spend(self, caller: Caller, address: str | None, headers: list[Header] | None = None) -> None:
-        """Count one request. The `RateLimit` fields of its response are appended to `headers`.
-
-        Raises:
-            RateLimited: the window's requests are used up.
-        """
-        if not self._requests:
-            return
-        key = caller.credential if isinstance(caller, Principal) else address_key(address or "unknown")
+    def take(self, key: str, amount: int) -> Taken:
+        """Count `amount` for `key`, unless it would exceed the limit."""
         window = self._windows.get(key) or self._windows.put(key, _Window(key, self._seconds))
         number, elapsed = divmod(time() + window.phase, self._seconds)
         window.advance(int(number))
-        reset = math.ceil(self._seconds - elapsed)
-        is_allowed = window.counted < self._requests
+        is_allowed = window.counted + amount <= self._limit
         if is_allowed:
-            window.counted += 1
-            window.uncounted += 1
+            window.counted += amount
+            window.uncounted += amount
             self._changed[key] = window
             self._wake.set()
-        if headers is not None:
-            state = b'"requests";r=%d;t=%d' % (max(0, self._requests - window.counted), reset)
-            headers += (self._policy, (b"ratelimit", state))
-        if not is_allowed:
-            self._metrics.rate_limits.add("refused")
-            message = f"More than {self._requests} requests in {self._seconds} seconds. Retry in {reset} seconds."
-            raise RateLimited(message, retry_after=reset, limit=self._requests)
+        return Taken(is_allowed, max(0, self._limit - window.counted), math.ceil(self._seconds - elapsed))
 
     async def synchronize(self, ready: Callable[[], None]) -> None:
         """Add the counts of this worker to those in Redis, until cancelled. A background task."""
@@ -121,3 +117,60 @@ class RateLimiter:
         if window.number == number:
             window.uncounted -= uncounted
             window.counted = total + window.uncounted
+
+
+class RateLimiter(Windows):
+    """The limit of requests per credential; 0 switches it off."""
+
+    def __init__(self, storage: RedisStorage, requests: int, seconds: int, metrics: Metrics) -> None:
+        super().__init__(storage, requests, seconds, metrics)
+        self._policy = (b"ratelimit-policy", b'"requests";q=%d;w=%d' % (requests, seconds))
+
+    def spend(self, caller: Caller, address: str | None, headers: list[Header] | None = None) -> None:
+        """Count one request. The `RateLimit` fields of its response are appended to `headers`.
+
+        Raises:
+            RateLimited: the window's requests are used up.
+        """
+        if not self._limit:
+            return
+        taken = self.take(caller.credential if isinstance(caller, Principal) else _address(address), 1)
+        if headers is not None:
+            headers += (self._policy, (b"ratelimit", b'"requests";r=%d;t=%d' % (taken.remaining, taken.reset)))
+        if not taken.allowed:
+            self._metrics.rate_limits.add("refused")
+            message = f"More than {self._limit} requests in {self._seconds} seconds. Retry in {taken.reset} seconds."
+            raise RateLimited(message, retry_after=taken.reset, limit=self._limit)
+
+
+class CostLimiter(Windows):
+    """The limit of estimated cost per account and minute; 0 switches it off.
+
+    The estimate is charged, and not corrected by the actual cost: the work of an operation that finds few rows is not
+    known to be small, and a client can calculate the charge in advance.
+    """
+
+    def __init__(self, storage: RedisStorage, limit: int, metrics: Metrics) -> None:
+        super().__init__(storage, limit, COST_SECONDS, metrics)
+
+    def spend(self, caller: Caller, address: str | None, cost: int) -> Taken | None:
+        """Count the cost of an operation. The state of the window; None if there is no limit.
+
+        Raises:
+            RateLimited: the window has less left than `cost`.
+        """
+        if not self._limit:
+            return None
+        taken = self.take(f"account:{caller.uid}" if isinstance(caller, Principal) else _address(address), cost)
+        if not taken.allowed:
+            self._metrics.limits.add("COST_LIMIT_PER_MINUTE")
+            message = (
+                f"Operations of one account may cost {self._limit} per minute; {taken.remaining} is left and this one"
+                f" costs {cost}. Retry in {taken.reset} seconds."
+            )
+            raise RateLimited(message, retry_after=taken.reset, limit=self._limit, cost=cost)
+        return taken
+
+
+def _address(address: str | None) -> str:
+    return address_key(address or "unknown")

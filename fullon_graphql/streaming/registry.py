@@ -62,7 +62,7 @@ class StreamRequest:
         audience = () if shape.for_everybody else (self.principal.uid, self.principal.is_admin, self.principal.scopes)
         name = subscription.operation.name
         variables = {key: value for key, value in subscription.variables.items() if key != self._after_variable}
-        return subscription.document.text, name, _freeze(variables), audience
+        return subscription.document.text, name, _freeze(variables), audience, subscription.cost.is_shown
 
     @property
     def live(self) -> StreamRequest | None:

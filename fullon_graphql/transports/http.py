@@ -185,8 +185,9 @@ def _request_from_params(params: Any, *, read_only: bool) -> Request:
         raise HttpError(HTTPStatus.BAD_REQUEST, "`variables` and `extensions` must be JSON objects.")
     if not isinstance(name, _STRING):
         raise HttpError(HTTPStatus.BAD_REQUEST, "`operationName` must be a string.")
-    explain = (extensions or {}).get("explain") is True
-    return Request(query, name or None, variables or {}, read_only=read_only, explain=explain)
+    asked = extensions or {}
+    explain, cost = asked.get("explain") is True, asked.get("cost") is True
+    return Request(query, name or None, variables or {}, read_only=read_only, explain=explain, cost=cost)
 
 
 def _status(response: Response, media_type: str) -> HTTPStatus:

@@ -81,7 +81,7 @@ async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> N
 async def test_both_executions_give_the_same_response_to_any_operation(
     graph: GraphClient, operation: Operation, callers: list[Caller]
 ) -> None:
-    request = Request(operation.text, variables=operation.variables)
+    request = Request(operation.text, variables=operation.variables, cost=True)
     for caller in callers:  # later callers use what is remembered of earlier ones
         await _check(graph, request, caller)
 
@@ -92,12 +92,16 @@ async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
         orjson.loads((await run.run(request, Context(graph.worker, caller=caller, request_id="same"), into)).body)
         for run, into in ((PLANNED, trace), (REFERENCE, Trace()))
     ]
+    planned_cost, reference_cost = (
+        response.pop("extensions", {"cost": None})["cost"] for response in (planned, reference)
+    )
     by_plan = trace.fallback is None
     assert trace.failure is None or "errors" in reference, trace.failure
     event("answered by a plan" if by_plan else "left to the reference")
     assert in_order(planned.get("data")) == in_order(reference.get("data"))
     if by_plan:  # otherwise it is undefined which of several errors explains a null
         assert planned == reference
+        assert planned_cost is None or planned_cost["actual"] == reference_cost["actual"]
 
 
 @pytest.mark.usefixtures("world")

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -12,9 +13,10 @@ from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.cache import keys
 from fullon_graphql.cache.counters import counters
+from fullon_graphql.config import Settings
 from fullon_graphql.errors import RateLimited
 from fullon_graphql.observability.metrics import Metrics
-from fullon_graphql.services.rate_limits import Header, RateLimiter
+from fullon_graphql.services.rate_limits import CostLimiter, Header, RateLimiter
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import principal
 
@@ -109,3 +111,44 @@ async def test_zero_requests_switch_the_limit_off(make_worker: MakeWorker) -> No
     limiter, headers = await make_worker(0), list[Header]()
     limiter.spend(Anonymous(), ADDRESS, headers)
     assert not headers
+
+
+@pytest.fixture
+async def make_cost_worker(redis: Redis) -> AsyncIterator[Callable[[int], Awaitable[CostLimiter]]]:
+    async with AsyncExitStack() as stack:
+
+        async def make(limit: int) -> CostLimiter:
+            limiter = CostLimiter(counters(redis, keys.COST_LIMITS), limit, Metrics())
+            await stack.enter_async_context(BackgroundTasks().running({"cost limits": limiter.synchronize}))
+            return limiter
+
+        yield make
+
+
+async def test_cost_is_limited_per_account_over_all_credentials_and_workers(
+    make_cost_worker: Callable[[int], Awaitable[CostLimiter]],
+) -> None:
+    one, other = await make_cost_worker(1_000_000), await make_cost_worker(1_000_000)
+    key = replace(principal(1), credential="api_key:1")
+    one.spend(principal(1), ADDRESS, 600_000)
+    one.spend(key, ADDRESS, 300_000)
+    with pytest.raises(RateLimited) as refused:
+        one.spend(key, ADDRESS, 100_001)
+    extensions = refused.value.extensions
+    assert (extensions["limit"], extensions["cost"]) == (1_000_000, 100_001)
+    assert 1 <= extensions["retryAfter"] <= 60
+    one.spend(principal(2), ADDRESS, 1_000_000)
+    one.spend(Anonymous(), ADDRESS, 1_000_000)
+    await eventually(lambda: other.take("account:1", 1).remaining < 100_000)
+
+
+async def test_zero_cost_switches_the_limit_of_cost_off(
+    make_cost_worker: Callable[[int], Awaitable[CostLimiter]],
+) -> None:
+    limiter = await make_cost_worker(0)
+    assert limiter.spend(Anonymous(), ADDRESS, 10**9) is None
+
+
+def test_limit_per_minute_must_allow_one_operation() -> None:
+    with pytest.raises(ValueError, match="at least COST_LIMIT"):
+        Settings(cost_limit=10, cost_limit_per_minute=9)

@@ -92,4 +92,4 @@ def _request(query: str, rest: dict[Any, Any]) -> Request:
         raise Malformed("operationName is not a string")
     if not isinstance(variables, dict | None) or not isinstance(extensions, dict | None):
         raise Malformed("variables or extensions are not an object")
-    return Request(query, name or None, variables or {})
+    return Request(query, name or None, variables or {}, cost=(extensions or {}).get("cost") is True)
