@@ -19,12 +19,14 @@ from fullon_graphql.cache import keys
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cache.counters import counters
 from fullon_graphql.cache.hub import Hub
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor
+from fullon_graphql.errors import CircuitOpen, RedisCircuitOpen
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.metrics import Metrics
@@ -167,11 +169,12 @@ async def worker(
     """
     app_metrics = app_metrics or Metrics()
     async with AsyncExitStack() as stack:
-        database = Database.connect(settings.database_url, "app", settings)
+        breakers = make_breakers(settings)
+        database = Database.connect(settings.database_url, "app", settings, breakers["postgres"])
         stack.push_async_callback(database.close)
-        ohlcv_database = Database.connect(settings.ohlcv_database_url, "candles", settings)
+        ohlcv_database = Database.connect(settings.ohlcv_database_url, "candles", settings, breakers["ohlcv"])
         stack.push_async_callback(ohlcv_database.close)
-        redis = connect(settings.redis_url, settings, "app")
+        redis = connect(settings.redis_url, settings, "app", breakers["redis"])
         stack.push_async_callback(redis.aclose)
         subscriber = connect(settings.redis_url, settings, "hub")
         stack.push_async_callback(subscriber.aclose)
@@ -197,6 +200,7 @@ async def worker(
             redis=redis,
             hub=hub,
             background=background,
+            breakers=breakers,
             changes=changes,
             watches=make_watches(hub, redis, services, settings.stream_poll_interval),
             services=services,
@@ -206,6 +210,15 @@ async def worker(
             authenticator=Authenticator(sessions, ApiKeys(database, settings)),
             writes=ChangeExecutor(database, redis, services, settings),
         )
+
+
+def make_breakers(settings: Settings) -> dict[str, CircuitBreaker]:
+    """The circuit breaker of each store, by the name that `/health` and errors use."""
+    errors: dict[str, type[CircuitOpen]] = {"postgres": CircuitOpen, "ohlcv": CircuitOpen, "redis": RedisCircuitOpen}
+    return {
+        name: CircuitBreaker(name, settings.circuit_breaker_threshold, settings.circuit_breaker_timeout, error)
+        for name, error in errors.items()
+    }
 
 
 def app_from_environment() -> Application:

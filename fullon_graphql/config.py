@@ -52,6 +52,14 @@ class Settings(BaseSettings):
     redis_max_connections: int = Field(default=50, ge=4)
     redis_timeout: float = Field(default=5.0, gt=0, description="Seconds one Redis command may take.")
 
+    # Circuit breakers, one per store
+    circuit_breaker_threshold: int = Field(
+        default=5, ge=1, description="Consecutive failures after which a store is not tried."
+    )
+    circuit_breaker_timeout: float = Field(
+        default=30.0, gt=0, description="Seconds until a store that has not answered is tried again."
+    )
+
     stream_poll_interval: float = Field(
         default=2.0,
         gt=0,

@@ -6,7 +6,7 @@ reaches another, and each event of a subscription is executed with fresh loaders
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -22,6 +22,7 @@ from fullon_graphql.cache.hub import Hub
 from fullon_graphql.cache.orders import LiveOrder
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Watch
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceStatus
@@ -62,6 +63,8 @@ class Worker:
     redis: redis.asyncio.Redis
     hub: Hub
     background: BackgroundTasks
+    breakers: Mapping[str, CircuitBreaker]
+    """By the name of the store, as in `/health`."""
     changes: ChangeFeed
     watches: Watches
     services: ServiceManager

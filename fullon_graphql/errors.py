@@ -11,6 +11,7 @@
     ├── QueryTooComplex      one operation exceeds a limit
     ├── Lagged               the client reads events too slowly; resume after `cursor`
     ├── ServiceUnavailable   a store or a daemon does not answer; `service` names it
+    │   └── CircuitOpen      the same, without trying: it has not answered before; `retry_after` in seconds
     ├── Timeout              the work exceeded its time limit
     └── Internal             a bug; the message is masked, the log has the cause
 
@@ -169,6 +170,18 @@ class ServiceUnavailable(FullonError):
         return super().extensions | {"service": self.service} | retry
 
 
+class CircuitOpen(ServiceUnavailable):
+    """The store has not answered the last requests, and is not tried again before `retry_after` seconds."""
+
+    def __init__(self, service: str, *, retry_after: int) -> None:
+        message = f"{service} has not answered and is not tried again yet. Retry in {retry_after} seconds."
+        super().__init__(service, message, retry_after=retry_after)
+
+
+class RedisCircuitOpen(CircuitOpen, redis.exceptions.ConnectionError):
+    """The same from the Redis client: callers that work without Redis treat it as a lost connection."""
+
+
 class Timeout(FullonError):
     """The work exceeded its time limit and was cancelled."""
 
@@ -207,30 +220,31 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
         case redis.exceptions.ResponseError() if _is_refused_by_redis(exception):
             return ServiceUnavailable("redis", "redis cannot execute this command at the moment; try again later.")
         case sqlalchemy.exc.TimeoutError():
-            return ServiceUnavailable("postgres")
-        case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if known := _by_sqlstate(_sqlstate(exception)):
+            return ServiceUnavailable(_database(exception))
+        case sqlalchemy.exc.DBAPIError() | asyncpg.PostgresError() if known := _by_sqlstate(exception):
             return known
         case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError() | asyncpg.InterfaceError():
-            return ServiceUnavailable("postgres")
+            return ServiceUnavailable(_database(exception))
         case asyncpg.InternalClientError():  # the connection ended between two messages, and the driver lost its state
-            return ServiceUnavailable("postgres")
+            return ServiceUnavailable(_database(exception))
         case sqlalchemy.exc.DBAPIError() if exception.connection_invalidated:
-            return ServiceUnavailable("postgres")
+            return ServiceUnavailable(_database(exception))
         case ConnectionError() | OSError():
-            return ServiceUnavailable("postgres")
+            return ServiceUnavailable(_database(exception))
         case _:
             return Internal(request_id)
 
 
-def _by_sqlstate(sqlstate: str) -> FullonError | None:
+def _by_sqlstate(exception: BaseException) -> FullonError | None:
+    sqlstate, database = _sqlstate(exception), _database(exception)
     if sqlstate == _QUERY_CANCELED:
         return Timeout("The database took too long and the query was cancelled.")
     if sqlstate == _READ_ONLY:
         message = "PostgreSQL accepts no writes at the moment. Retry later."
-        return ServiceUnavailable("postgres", message, retry_after=_RETRY_READ_ONLY)
+        return ServiceUnavailable(database, message, retry_after=_RETRY_READ_ONLY)
     if sqlstate in _LOST:
-        return ServiceUnavailable("postgres", "Concurrent changes prevented this one. Retry it.", retry_after=1)
-    return ServiceUnavailable("postgres") if sqlstate[:2] in _DOWN else None
+        return ServiceUnavailable(database, "Concurrent changes prevented this one. Retry it.", retry_after=1)
+    return ServiceUnavailable(database) if sqlstate[:2] in _DOWN else None
 
 
 def shortened(value: object) -> str:
@@ -275,6 +289,15 @@ _REDIS_REFUSAL = re.compile(r"(?:^|-)(?:OOM|READONLY|NOREPLICAS|MISCONF|MASTERDO
 def _is_refused_by_redis(error: redis.exceptions.ResponseError) -> bool:
     """Whether the state of the server refuses a command: memory is exhausted, it is a replica, and the like."""
     return isinstance(error, _REDIS_REFUSALS) or bool(_REDIS_REFUSAL.search(str(error)))
+
+
+STORE = "fullon_graphql_store"
+"""Attribute of a driver's exception: the name of the database that has failed."""
+
+
+def _database(exception: BaseException) -> str:
+    name: str = getattr(getattr(exception, "orig", exception), STORE, "postgres")
+    return name
 
 
 def _sqlstate(exception: BaseException) -> str:

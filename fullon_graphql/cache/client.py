@@ -20,7 +20,10 @@ from redis.asyncio.connection import (
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
 
 
@@ -35,15 +38,16 @@ def ticker_max_ahead(redis: Redis) -> float:
     return redis.ticker_max_ahead if isinstance(redis, Client) else DEFAULT_TICKER_MAX_AHEAD
 
 
-def connect(url: str, settings: Settings, name: str) -> Client:
+def connect(url: str, settings: Settings, name: str, breaker: CircuitBreaker | None = None) -> Client:
     """A client for `url` (`redis://`, `rediss://` or `unix://`); `name` is shown in Redis' client list.
 
     It connects at the first command. If all connections are busy, a command waits for one, up to the command timeout.
     Answers are text; bytes that are not UTF-8 become lone surrogates, which `reading.py` detects. Close the client with
-    `await client.aclose()`.
+    `await client.aclose()`. With a breaker, commands raise `RedisCircuitOpen` while Redis does not answer.
     """
     address: dict[str, Any] = dict(parse_url(url))
-    pool = BlockingConnectionPool(
+    pool = _Pool(
+        breaker or CircuitBreaker.never_opening("redis"),
         connection_class=_CONNECTION_CLASSES[address.pop("connection_class", Connection)],
         max_connections=settings.redis_max_connections,
         timeout=settings.redis_timeout,
@@ -89,33 +93,87 @@ def _named(packed: bytes | str | list[bytes]) -> list[str]:
     return [b" ".join(command[:2]).decode(errors="replace") for command in commands]
 
 
-class _Cancellable(AbstractConnection):
-    """Never loses a cancellation of its task.
+class _Pool(BlockingConnectionPool):
+    """Reports to a circuit breaker: once for each command or pipeline, whatever it has repeated."""
+
+    def __init__(self, breaker: CircuitBreaker, **options: Any) -> None:
+        super().__init__(**options)
+        self._breaker = breaker
+        self._openings = 0
+
+    async def get_connection(self, *_: Any, **__: Any) -> AbstractConnection:
+        self._breaker.admit()
+        if self._openings != self._breaker.openings:
+            self._openings = self._breaker.openings
+            await self.disconnect(inuse_connections=False)  # their other ends may be gone
+        connection: AbstractConnection = await super().get_connection()  # type: ignore[no-untyped-call]  # redis-py has annotated it only in part
+        return connection
+
+    async def release(self, connection: AbstractConnection) -> None:
+        assert isinstance(connection, _OwnConnection), "the pool opens no others"
+        outcome, connection.outcome = connection.outcome, None
+        if isinstance(outcome, Exception):
+            self._breaker.failed(outcome)
+        elif outcome and not self._breaker.is_clear:
+            self._breaker.succeeded()
+        await super().release(connection)
+
+
+class _OwnConnection(AbstractConnection):
+    """Notes the outcome of its last exchange with Redis, and never loses a cancellation of its task.
 
     redis-py sends with `asyncio.wait_for`, which before Python 3.12 loses a cancellation that arrives while it returns.
     A loop of commands would then never end.
     """
+
+    outcome: Exception | bool | None = None
+    """True after an answer, an error after a failure of Redis, None if there was no exchange or it was cancelled."""
 
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         if (recorded := _recorded.get()) is not None:
             recorded += _named(command)
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
-        await super().send_packed_command(command, check_health)
+        with self._noted():
+            await super().send_packed_command(command, check_health)
         if task and task.cancelling() > before:
             await self.disconnect(nowait=True)  # the answer will not be read
             raise asyncio.CancelledError
 
+    async def connect(self) -> None:
+        with self._noted():
+            await super().connect()  # type: ignore[no-untyped-call]  # as above
 
-class _CancellableTcp(_Cancellable, Connection):
+    async def read_response(self, *arguments: Any, **options: Any) -> Any:
+        with self._noted():
+            response = await super().read_response(*arguments, **options)
+        self.outcome = True
+        return response
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except (RedisConnectionError, RedisTimeoutError) as error:
+            self.outcome = error
+            raise
+        except ResponseError:
+            self.outcome = True
+            raise
+        except asyncio.CancelledError:
+            self.outcome = None
+            raise
+
+
+class _CancellableTcp(_OwnConnection, Connection):
     pass
 
 
-class _CancellableTls(_Cancellable, SSLConnection):
+class _CancellableTls(_OwnConnection, SSLConnection):
     pass
 
 
-class _CancellableUnix(_Cancellable, UnixDomainSocketConnection):
+class _CancellableUnix(_OwnConnection, UnixDomainSocketConnection):
     pass
 
 

@@ -6,10 +6,11 @@ A read holds a connection for one statement only, so a request never holds one w
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -20,7 +21,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
+from fullon_graphql.database.failures import connect, report_statements
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
 
@@ -46,6 +49,8 @@ STATEMENTS = 50
 """The most prepared statements of one connection; the server keeps a plan for each."""
 STATEMENT_BYTES = 16_384
 """The longest statement that stays prepared."""
+SILENCE_SECONDS: Final = 1.0
+"""Seconds after `DB_TIMEOUT`, at which the server cancels a statement, until a server without an answer is given up."""
 COMPILED_STATEMENTS = 100
 """The most statements of the reference execution that SQLAlchemy keeps compiled; each takes about 100 kB."""
 
@@ -53,18 +58,27 @@ COMPILED_STATEMENTS = 100
 class Database:
     """Read rows, or run one transaction, over pooled connections."""
 
-    def __init__(self, engine: AsyncEngine, driver: ReadPool) -> None:
+    def __init__(self, engine: AsyncEngine, driver: ReadPool, breaker: CircuitBreaker) -> None:
         self.engine = engine
+        self._breaker = breaker
         self._driver = driver
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
-    def connect(cls, url: str, name: str, settings: Settings) -> Database:
-        """A database at `url`; `name` shows in `pg_stat_activity`. Connects at the first use."""
+    def connect(cls, url: str, name: str, settings: Settings, breaker: CircuitBreaker | None = None) -> Database:
+        """A database at `url`; `name` shows in `pg_stat_activity`. Connects at the first use.
+
+        With a breaker the server cancels statements, so that a slow one is not taken for a server without an answer.
+        """
         server = {"application_name": f"{APPLICATION}:{name}"} | SESSION
+        statement_timeout = settings.db_timeout
+        if breaker:
+            server["statement_timeout"] = str(math.ceil(settings.db_timeout * 1_000))
+            statement_timeout += SILENCE_SECONDS
+        breaker = breaker or CircuitBreaker.never_opening(name)
         options = {
             "timeout": settings.db_timeout,
-            "command_timeout": settings.db_timeout,
+            "command_timeout": statement_timeout,
             "server_settings": server,
             "statement_cache_size": STATEMENTS,
             "max_cacheable_statement_size": STATEMENT_BYTES,
@@ -80,13 +94,14 @@ class Database:
             hide_parameters=True,  # an exception's text would carry password hashes into logs
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
-            connect_args=options,
+            connect_args=options | {"async_creator_fn": partial(connect, breaker)},
         )
+        report_statements(engine, breaker)
         address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         # With LIMIT as a parameter PostgreSQL prefers a custom plan and would plan each execution again, which is most
         # of the cost of a page of rows.
         generic_plans = options | {"server_settings": server | {"plan_cache_mode": "force_generic_plan"}}
-        return cls(engine, ReadPool(address, settings.db_pool_size, generic_plans))
+        return cls(engine, ReadPool(address, settings.db_pool_size, generic_plans, breaker), breaker)
 
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement, in autocommit mode."""
@@ -103,6 +118,7 @@ class Database:
         return next(iter(await self.rows(statement, parameters)), None)
 
     async def _read(self, statement: Executable, parameters: dict[str, Any] | None) -> Sequence[Row[Any]]:
+        self._breaker.admit()
         async with self._reading.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
@@ -126,7 +142,12 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            CircuitOpen: the database does not answer.
+        """
+        self._breaker.admit()
         async with self.engine.begin() as connection:
             yield connection
 
@@ -139,9 +160,17 @@ class Database:
 
         return await repeated(attempt)
 
+    def connection(self) -> AsyncConnection:
+        """A connection as a context manager; it is rolled back unless the caller commits. Raises as `transaction`."""
+        self._breaker.admit()
+        return self.engine.connect()
+
     @asynccontextmanager
     async def dedicated_connection(self, name: str) -> AsyncIterator[asyncpg.Connection]:
-        """A connection outside the pools, for notifications. `name` shows in `pg_stat_activity`."""
+        """A connection outside the pools and the breaker, for loops that reconnect by themselves.
+
+        `name` shows in `pg_stat_activity`.
+        """
         connection = await self._driver.dedicated(f"{APPLICATION}:{name}")
         try:
             yield connection

@@ -14,14 +14,18 @@ from typing import Any
 
 import asyncpg
 
+from fullon_graphql.circuit_breaker import CircuitBreaker
+from fullon_graphql.database.failures import connect, report
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 
 class ReadPool:
     """At most `size` connections to one database, opened on demand and reused last in, first out."""
 
-    def __init__(self, address: str, size: int, options: dict[str, Any]) -> None:
+    def __init__(self, address: str, size: int, options: dict[str, Any], breaker: CircuitBreaker) -> None:
         self._address = address
+        self._breaker = breaker
+        self._openings = 0
         self._options = options
         self._idle: list[asyncpg.Connection] = []
         self._free_slots = asyncio.Semaphore(size)
@@ -33,6 +37,7 @@ class ReadPool:
         """A connection for one statement, as a context manager.
 
         Raises:
+            CircuitOpen: the database does not answer.
             TimeoutError: no connection became free, or could be opened, in time.
             OSError, asyncpg.PostgresError: the connection could not be opened.
         """
@@ -40,19 +45,21 @@ class ReadPool:
 
     async def acquire(self) -> asyncpg.Connection:
         """A connection for exclusive use until `release`. Raises as `connection` does."""
+        self._breaker.admit()
         if self._free_slots.locked():
             with TimeLimit(self._timer):
                 await self._free_slots.acquire()
         else:
             await self._free_slots.acquire()
         try:
-            return self._usable() or await asyncpg.connect(self._address, **self._options)
+            return self._usable() or await connect(self._breaker, self._address, **self._options)
         except BaseException:
             self._free_slots.release()
             raise
 
     def release(self, connection: asyncpg.Connection, error: BaseException | None) -> None:
         """Return a connection whose statement has ended, with its `error` if it failed."""
+        report(self._breaker, error)
         if error is None or isinstance(
             error, asyncpg.PostgresError
         ):  # refused by the server: the connection is in order
@@ -66,7 +73,7 @@ class ReadPool:
         self._free_slots.release()
 
     async def dedicated(self, name: str) -> asyncpg.Connection:
-        """A connection outside the pool, closed by the caller; `name` shows in `pg_stat_activity`.
+        """A connection outside the pool and the breaker, closed by the caller; `name` shows in `pg_stat_activity`.
 
         Raises:
             TimeoutError, OSError, asyncpg.PostgresError: the connection could not be opened.
@@ -81,11 +88,19 @@ class ReadPool:
             await self._idle.pop().close(timeout=self._timeout_seconds)
 
     def _usable(self) -> asyncpg.Connection | None:
+        if self._openings != self._breaker.openings:
+            self._openings = self._breaker.openings
+            self._drop_idle()
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
                 return connection
         return None
+
+    def _drop_idle(self) -> None:
+        """Close connections from before the database stopped answering: their other ends may be gone."""
+        while self._idle:
+            self._idle.pop().terminate()
 
 
 async def _end(connection: asyncpg.Connection, timeout_seconds: float) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final, Protocol
 
@@ -18,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from fullon_graphql.background import BackgroundTasks
+from fullon_graphql.circuit_breaker import CircuitBreaker
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -96,6 +97,29 @@ class BackgroundStates(Collector):
             down.add_metric([], len(self.tasks.down))
         yield failures
         yield down
+
+
+class Circuits(Collector):
+    """The circuit breakers of a worker, once it has started."""
+
+    breakers: Mapping[str, CircuitBreaker] | None = None
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        """Called by the registry."""
+        is_open = GaugeMetricFamily(
+            "fullon_graphql_circuit_open", "1 while requests that need a store are refused.", labels=["store"]
+        )
+        openings = CounterMetricFamily(
+            "fullon_graphql_circuit_openings", "Times the circuit of a store has opened.", labels=["store"]
+        )
+        refusals = CounterMetricFamily(
+            "fullon_graphql_circuit_refusals", "Calls to a store refused without trying it.", labels=["store"]
+        )
+        for store, breaker in (self.breakers or {}).items():
+            is_open.add_metric([store], float(breaker.state != "closed"))
+            openings.add_metric([store], breaker.openings)
+            refusals.add_metric([store], breaker.refusals)
+        yield from (is_open, openings, refusals)
 
 
 class Cache(Protocol):
@@ -182,6 +206,8 @@ class Metrics:
         self.sockets = self._gauge("sockets", "Open WebSockets and streams over HTTP.")
         self.background = BackgroundStates()
         self._registry.register(self.background)
+        self.circuits = Circuits()
+        self._registry.register(self.circuits)
         self._registry.register(VALUES_LEFT_OUT)
         self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
         self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
 from fullon_graphql.cache import keys
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus, Timing
 from fullon_graphql.rest.dependencies import WorkerDep
@@ -33,6 +34,10 @@ class StoreStatus(BaseModel):
 
     status: Literal["up", "down"]
     milliseconds: float = Field(description="Time until the answer, or until the check gave up.")
+    circuit: Literal["closed", "open", "half_open"] = Field(
+        description="State of the circuit breaker in this worker: while it is open, requests that need the store are "
+        "refused at once; half-open, one request tries it."
+    )
 
 
 class Health(BaseModel):
@@ -218,10 +223,11 @@ async def _stores(worker: Worker) -> dict[str, StoreStatus]:
         "ohlcv": lambda: worker.ohlcv_database.row(text("SELECT 1")),
         "redis": worker.redis.ping,
     }
-    return dict(zip(checks, await asyncio.gather(*map(_check, checks.values())), strict=True))
+    breakers = [worker.breakers[name] for name in checks]
+    return dict(zip(checks, await asyncio.gather(*map(_check, checks.values(), breakers)), strict=True))
 
 
-async def _check(ask: Callable[[], Awaitable[object]]) -> StoreStatus:
+async def _check(ask: Callable[[], Awaitable[object]], breaker: CircuitBreaker) -> StoreStatus:
     start = perf_counter()
     status: Literal["up", "down"] = "up"
     try:
@@ -229,4 +235,5 @@ async def _check(ask: Callable[[], Awaitable[object]]) -> StoreStatus:
             await ask()
     except Exception:  # the store is down for any reason; the reason is not for strangers
         status = "down"
-    return StoreStatus(status=status, milliseconds=round((perf_counter() - start) * 1000, 2))
+    milliseconds = round((perf_counter() - start) * 1000, 2)
+    return StoreStatus(status=status, milliseconds=milliseconds, circuit=breaker.state)

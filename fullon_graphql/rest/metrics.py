@@ -25,6 +25,7 @@ def router(metrics: Metrics, settings: Settings) -> APIRouter:
         if token and not compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
             raise Unauthenticated("The metrics need the token METRICS_TOKEN.")
         metrics.background.tasks = worker.background
+        metrics.circuits.breakers = worker.breakers
         metrics.topics.set(worker.hub.topics)
         metrics.listeners.set(worker.hub.listeners)
         return Response(metrics.text(), media_type=CONTENT_TYPE)

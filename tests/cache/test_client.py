@@ -59,7 +59,7 @@ async def test_unreachable_server_is_a_connection_error(settings: Settings) -> N
 @pytest.mark.parametrize("url", ["redis://:secret@host:1/2", "rediss://host", "unix:///run/redis.sock?db=3"])
 async def test_urls_of_every_kind_are_accepted(settings: Settings, url: str) -> None:
     async with connect(url, settings, "tests") as client:
-        assert client.connection_pool.connection_class.__mro__[1].__name__ == "_Cancellable"
+        assert client.connection_pool.connection_class.__mro__[1].__name__ == "_OwnConnection"
 
 
 @pytest.mark.parametrize("steps", range(1, 30))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.database import Database
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.ohlcv import resampling
@@ -184,7 +185,8 @@ async def new_york(ohlcv_database: Database) -> AsyncIterator[Database]:
     zone = {"server_settings": {"timezone": "America/New_York"}, "timeout": 10}
     engine = create_async_engine(ohlcv_database.engine.url, connect_args=zone)
     address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    database = Database(engine, ReadPool(address, 2, zone))
+    breaker = CircuitBreaker.never_opening("tests")
+    database = Database(engine, ReadPool(address, 2, zone, breaker), breaker)
     yield database
     await database.close()
 

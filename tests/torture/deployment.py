@@ -94,7 +94,11 @@ async def deployed(clients: int) -> AsyncIterator[Deployment]:
             await stores.start()
             await live.start()
             tokens = await _fill(settings)
-            limits = {"SOCKETS_PER_USER": str(clients + 10), "STREAM_BACKLOG": str(BACKLOG)}
+            limits = {
+                "SOCKETS_PER_USER": str(clients + 10),
+                "STREAM_BACKLOG": str(BACKLOG),
+                "CIRCUIT_BREAKER_TIMEOUT": "0.5",  # stores return within seconds
+            }
             async with running(_environment(settings) | limits, "/health/ready", "--workers", "2") as server:
                 yield Deployment(settings, stores, live, server, tokens)
         finally:

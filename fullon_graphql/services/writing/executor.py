@@ -174,7 +174,7 @@ class ChangeExecutor:
         answer: Callable[[UnitOfWork, Key], Awaitable[T]],
     ) -> tuple[T, UnitOfWork]:
         """Perform the change in one transaction."""
-        async with self._database.engine.connect() as connection:
+        async with self._database.connection() as connection:
             write = UnitOfWork(principal, connection, self._settings, self._redis, self._services, request.dry_run)
             try:
                 if claim and (result := await idempotency.acquire(connection, claim, self._expiry())) is not None:

@@ -1,0 +1,96 @@
+"""Which outcomes of a call mean that PostgreSQL itself does not answer, and their reports to the circuit breaker.
+
+A failure is a connection that is refused, lost or not opened in time, a server that starts, stops or has no connection
+left, and a statement without any answer. Workers let the server cancel slow statements (`statement_timeout`), so a
+client's slow statement gets an answer. Errors of a statement, invalid input, a wait for a connection of the pool, and a
+cancelled call are no failures.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from fullon_graphql.circuit_breaker import CircuitBreaker
+from fullon_graphql.errors import STORE
+
+_CONNECTION_CLASS: Final = "08"
+_SHUTDOWN: Final = "57P"
+"""Shutdown by an administrator or after a crash, start-up."""
+_TOO_MANY_CONNECTIONS: Final = "53300"
+
+
+def report(breaker: CircuitBreaker, error: BaseException | None) -> None:
+    """Report the outcome of a statement: `error`, or None after success. Unknown outcomes are not reported."""
+    if error is None:
+        if not breaker.is_clear:
+            breaker.succeeded()
+    elif is_failure(error):
+        fail(breaker, error)
+    elif _sqlstate(error):
+        breaker.succeeded()
+
+
+def fail(breaker: CircuitBreaker, error: BaseException) -> None:
+    """Report a failure, and note in it which database has failed, for `as_fullon_error`."""
+    breaker.failed(error)
+    error.__dict__[STORE] = breaker.service
+
+
+def is_failure(error: BaseException) -> bool:
+    """True if `error`, of the driver or of SQLAlchemy's adapter, means that PostgreSQL does not answer."""
+    if isinstance(error, OSError):  # refused, unreachable, reset; `TimeoutError` is one too
+        return True
+    state = _sqlstate(error)
+    return state.startswith((_CONNECTION_CLASS, _SHUTDOWN)) or state == _TOO_MANY_CONNECTIONS
+
+
+async def connect(breaker: CircuitBreaker, *arguments: Any, **options: Any) -> asyncpg.Connection:
+    """`asyncpg.connect`, with a report if it fails.
+
+    Raises:
+        CircuitOpen: the circuit has opened while the caller waited for its turn.
+        TimeoutError, OSError, asyncpg.PostgresError: the connection could not be opened.
+    """
+    breaker.refuse_while_open()
+    try:
+        return await asyncpg.connect(*arguments, **options)
+    except Exception as error:
+        if is_failure(error):
+            fail(breaker, error)
+        raise
+
+
+def report_statements(engine: AsyncEngine, breaker: CircuitBreaker) -> None:
+    """Report the outcome of every statement of an engine, and replace connections from before the circuit opened."""
+
+    @event.listens_for(engine.sync_engine, "after_cursor_execute")
+    def on_success(*_: Any) -> None:
+        if not breaker.is_clear:
+            breaker.succeeded()
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        if context.connection is None:
+            return  # `connect` has reported it
+        report(breaker, context.original_exception)
+        if is_failure(context.original_exception):
+            context.is_disconnect = True  # the statement may still be running
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(_: Any, record: Any) -> None:
+        record.info["openings"] = breaker.openings
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def on_checkout(_: Any, record: Any, __: Any) -> None:
+        if record.info["openings"] != breaker.openings:
+            raise InvalidatePoolError
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(error, "sqlstate", None) or ""
