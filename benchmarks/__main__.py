@@ -71,7 +71,7 @@ def feed(
     writers: Annotated[int, typer.Option(min=1, help="Concurrent writers.")] = 32,
     changes: Annotated[int, typer.Option(min=100, help="Changes whose delay is measured.")] = 300,
 ) -> None:
-    """What the change feed costs writers, and how soon a change reaches a socket."""
+    """The cost of the change feed for writers, and the delay from a commit to a socket."""
     feeding.feed(rounds=rounds, seconds=seconds, writers=writers, changes=changes)
 
 

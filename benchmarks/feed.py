@@ -136,7 +136,7 @@ async def _cost_per_row(stored: Stores, rounds: int) -> str:
             costs[name].append((used["ENABLE"] - used["DISABLE"]) / ROWS * 1e6)
     await connection.close()
     rows = [[name, number(median(found))] for name, found in costs.items()]
-    return "### What a trigger costs\n\n" + table(["", "µs per row"], rows)
+    return "### Cost of a trigger\n\n" + table(["", "µs per row"], rows)
 
 
 async def _delays(stored: Stores, running: Server, changes: int) -> str:

@@ -22,7 +22,7 @@ Ready: TypeAlias = Callable[[], None]
 """Reports that the task works: it is no longer down, and its next failure is followed by the first pause."""
 
 Work: TypeAlias = Callable[[Ready], Awaitable[None]]
-"""What a task does until it is cancelled. Returning counts as a failure, as raising does."""
+"""The work of a task, which runs until it is cancelled. Returning counts as a failure, as raising does."""
 
 
 class EndedError(Exception):

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     )
     cors_origins: list[str] = []
 
-    # What is public
+    # Public parts
     docs_enabled: bool = True
     graphiql_enabled: bool = True
     introspection: bool = True

@@ -107,7 +107,7 @@ class CursorExpired(FullonError):
 class RateLimited(FullonError):
     """Too many requests, attempts or connections, or too much cost; retry after `retry_after` seconds.
 
-    `limit` is what is allowed, and `cost` the cost of what is refused.
+    `limit` is the allowed number or cost, and `cost` the cost of the refused operation.
     """
 
     code = "RATE_LIMITED"

@@ -16,7 +16,7 @@ def uid_of(authorization: str) -> int:
     """The uid behind an `Authorization` header.
 
     Raises:
-        jwt.InvalidTokenError: the token is no good.
+        jwt.InvalidTokenError: the token is invalid.
     """
     token = authorization.removeprefix("Bearer ")
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], issuer="fullon", audience="fullon-graphql")

@@ -10,7 +10,7 @@ from fullon_graphql.errors import Forbidden, Unauthenticated
 
 
 class Scope(StrEnum):
-    """What a credential allows. A session has all scopes, an API key those it was created with."""
+    """A right of a credential. A session has all scopes, an API key those it was created with."""
 
     READ = "read"
     WRITE = "write"

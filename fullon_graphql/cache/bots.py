@@ -1,4 +1,4 @@
-"""What bots write to Redis: their status, and the instruments they claim for themselves."""
+"""The values that bots write to Redis: their status, and the instruments they claim for themselves."""
 
 from __future__ import annotations
 

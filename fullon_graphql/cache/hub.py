@@ -46,7 +46,7 @@ class Topic:
 class News:
     """The newest unread message per channel.
 
-    With `reset`, messages may have been lost: read the state, and drop what was known before.
+    With `reset`, messages may have been lost: read the state, and drop the earlier one.
     """
 
     messages: dict[str, str]

@@ -1,4 +1,4 @@
-"""Actual cost: the cost of a response, by the weights of the estimate and the sizes that its lists really have.
+"""Actual cost: the cost of a response, by the weights of the estimate and the actual sizes of its lists.
 
 It is measured for responses whose client asks for it and for one in `SAMPLE` others, because it takes time in the size
 of the response.
@@ -42,7 +42,7 @@ class Charge(NamedTuple):
     limit: int | None
     """The highest cost of an operation."""
     minute: Taken | None
-    """What the account has left in this minute; None without a limit."""
+    """The remaining cost of the account in this minute; None without a limit."""
 
     def report(self, actual: int | None) -> dict[str, Any]:
         """The value of `extensions.cost`."""
@@ -60,7 +60,7 @@ def actual_cost(roots: Sequence[Selection], body: bytes) -> int | None:
 
 
 def cost_of(selections: Sequence[Selection], objects: Sequence[dict[str, Any]]) -> int:
-    """The cost of what is selected of objects, as they are in the response; null costs nothing."""
+    """The cost of the selected fields of objects in the response; null costs nothing."""
     return sum(_field(selection, objects) for selection in selections if selection.field is not None)
 
 

@@ -1,7 +1,8 @@
 """Cost: an estimate of the work of an operation, made before it is executed.
 
-An object costs `OBJECT`, a value in a bar of candles 1, any other value nothing. A list multiplies what is selected
-below it by its size: the page size of a connection, the bars of a range, the length of an argument, or an assumed size.
+An object costs `OBJECT`, a value in a bar of candles 1, any other value nothing. A list multiplies the cost of
+its selections by its size: the page size of a connection, the bars of a range, the length of an argument, or an
+assumed size.
 Fields and types declare other weights and sizes with the directives `@cost` and `@listSize`.
 
 The estimate is compiled once per operation of a document. Only page sizes and conditions in variables remain open.
@@ -124,7 +125,7 @@ class _Estimating:
     sizes: list[Sizes] = field(default_factory=list)
 
     def below(self, parent: GraphQLObjectType, selections: SelectionSetNode, sizes: Sizes) -> Estimate:
-        """The cost of what is selected of one object."""
+        """The cost of the selections on one object."""
         total = Estimate()
         for node in selections.selections:
             part = self._part(parent, node, sizes)

@@ -127,7 +127,7 @@ class Document:
     def variables(
         self, schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]
     ) -> Variables | list[GraphQLError]:
-        """The coerced variables of one of its operations, or what is wrong with them."""
+        """The coerced variables of one of its operations, or the errors in them."""
         coerced = operation.coerced(given)
         if coerced is not None:
             return coerced

@@ -34,7 +34,7 @@ class Process(FromRecord):
     process_id: str = strawberry.field(description="Identifier: `type:component:start time in Unix seconds`.")
     type: ProcessType = strawberry.field(description="Kind of the process.")
     component: str = strawberry.field(
-        description="What the process works on, e.g. `ticker_daemon` or `kraken:BTC/USD`."
+        description="The subject of the process, e.g. `ticker_daemon` or `kraken:BTC/USD`."
     )
     params: JSON = strawberry.field(description="Parameters of the start.")
     status: str | None = strawberry.field(

@@ -15,7 +15,7 @@ TrySendText: TypeAlias = Callable[[bytes], bool]
 
 
 class ConnectionExtension(TypedDict, total=False):
-    """What our protocols add to a connection."""
+    """The additions of our protocols to a connection."""
 
     try_send: TrySendText
     """Of a WebSocket."""

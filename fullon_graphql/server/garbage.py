@@ -1,4 +1,4 @@
-"""Garbage collection: no full collection while requests are served, except one per minute of what is not frozen."""
+"""Garbage collection: no full collection while requests are served, except one per minute of unfrozen objects."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     async def run_asgi(self) -> None:
-        """Serve the socket, then abort the connection if the client does not read what has been sent.
+        """Serve the socket, then abort the connection if the client does not read the sent bytes.
 
         Closing the transport alone would wait for the client to read.
         """

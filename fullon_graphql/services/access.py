@@ -203,7 +203,7 @@ def _has_key(model: type[Base]) -> bool:
 def _distinct(rows: Select[Any], model: type[Base]) -> Select[Any]:
     """Of the rows that agree in the mapped key only the first stored one.
 
-    Equal rows cannot be told apart: neither a cursor nor an opaque id could name one of them.
+    Equal rows cannot be distinguished: neither a cursor nor an opaque id could name one of them.
     """
     twin = aliased(model, name="twin")
     columns = [inspect(model).get_property_by_column(column).class_attribute for column in inspect(model).primary_key]

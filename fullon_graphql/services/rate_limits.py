@@ -1,7 +1,7 @@
 """Limits per window of time: requests per credential and estimated cost per account, per address of anonymous callers.
 
 A request waits for no round trip: each worker counts for itself and adds its count to that of all workers in Redis
-every `SYNC_SECONDS`. So the workers together may exceed a limit by what is sent in that time. While Redis does not
+every `SYNC_SECONDS`. So the workers together may exceed a limit by the requests of that time. While Redis does not
 answer, each worker enforces the limits with its own count.
 """
 

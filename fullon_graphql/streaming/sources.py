@@ -32,7 +32,7 @@ class Source(Protocol[T_co]):
         ...
 
     def snapshot(self) -> Sequence[T_co]:
-        """What a subscriber that joins later or has fallen behind must receive first, as of the last of `events`.
+        """The values for subscribers that join later or have fallen behind, as of the last of `events`.
 
         Empty before the first event, and always empty for a source of events that happen once.
         """
@@ -63,7 +63,7 @@ class Stream:
     order: Callable[[str], Any] | None = None
     """The sort key of a cursor, for event streams."""
     key: Callable[[Any], Hashable] | None = None
-    """What an event is the state of: in the backlog of a subscriber, the newest event of each key is enough."""
+    """The key of the state in an event: a backlog keeps only the newest event of each key."""
 
     @property
     def kind(self) -> str:

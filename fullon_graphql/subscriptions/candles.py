@@ -142,7 +142,7 @@ class CandleSource:
         return written is not None
 
     async def _read_updates(self) -> Iterator[Update]:
-        """What has changed in the stores; nothing while one does not answer, unless this is the first read."""
+        """The changes in the stores; none while a store does not answer, unless this is the first read."""
         try:
             await self._read_price()
             stored_until = await self._stored_until()

@@ -24,7 +24,7 @@ from fullon_graphql.streaming.sources import MaxRate, frame_interval, streamed
 MAX_SYMBOLS = 1000
 
 OVERLAP: Final = 1.0
-"""Seconds after a read of the state in which a message may be older than what was read."""
+"""Seconds after a read of the state in which a message may be older than the state that was read."""
 
 
 @dataclass

@@ -56,7 +56,7 @@ _WAITING: Final = """\
 <body>
 <h1>The pages are being built</h1>
 <p>The first start of the demo builds them in the background, which takes up to a minute. This page reloads itself.</p>
-<p>The API works already. If this stays here, <code>make web</code> builds the pages and shows what is wrong.</p>
+<p>The API works already. If this stays here, <code>make web</code> builds the pages and shows errors.</p>
 </body>
 </html>
 """

@@ -1,4 +1,4 @@
-"""Tolerant readers: no input makes them fail, and what is left out is logged and counted."""
+"""Tolerant readers: no input makes them fail, and values that are left out are logged and counted."""
 
 from __future__ import annotations
 

@@ -12,4 +12,6 @@ COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 def test_committed_schema_equals_the_code() -> None:
     printed = CliRunner().invoke(app, ["schema"])
     assert printed.exit_code == 0, printed.output
-    assert COMMITTED.read_text() == printed.stdout, "The schema has changed: look at it, then run `make schema`."
+    assert COMMITTED.read_text() == printed.stdout, (
+        "The schema has changed: run `make schema` and review the difference."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "examples/README.md"])
+
+_GENERATED = {"node_modules", "static", "dist", "build", "htmlcov", "gql"}
+"""Folders that Git ignores, apart from hidden ones."""
 
 _FENCED = re.compile(r"^```(\S*)[^\S\n]*([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
@@ -43,3 +47,12 @@ def prose(document: Path) -> str:
 def spans(document: Path) -> list[str]:
     """The texts between single backticks."""
     return _INLINE.findall(prose(document))
+
+
+def source_files(*suffixes: str) -> Iterator[Path]:
+    """The files of the repository with one of these suffixes, without hidden and generated folders except `.ci`."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(
+            name for name in folders if name == ".ci" or not (name.startswith(".") or name in _GENERATED)
+        )
+        yield from (Path(folder, name) for name in sorted(names) if name.endswith(suffixes))

@@ -1,4 +1,4 @@
-"""Settings that decide what is public."""
+"""Settings that select the public parts."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ async def test_both_executions_give_the_same_response_to_any_operation(
     graph: GraphClient, operation: Operation, callers: list[Caller]
 ) -> None:
     request = Request(operation.text, variables=operation.variables, cost=True)
-    for caller in callers:  # later callers use what is remembered of earlier ones
+    for caller in callers:  # later callers use plans that earlier ones created
         await _check(graph, request, caller)
 
 

@@ -72,7 +72,7 @@ CASES = {
     "entities": f"{{ _entities(representations: [{{__typename: \"Order\", id: \"{ORDER}\"}}, {{__typename: \"Bot\", id: \"{BOT}\"}}])"
     " { __typename ... on Order { volume } ... on Bot { botId } } }",
     "a filter": "{ orders(filter: {status: {eq: \"open\"}, orderId: {gte: 3, lt: 30}}) { totalCount nodes { orderId } } }",
-    "a filter on what is stored in any letter case": "{ orders(filter: {side: {eq: BUY}}) { totalCount }"
+    "a filter on values stored in any letter case": "{ orders(filter: {side: {eq: BUY}}) { totalCount }"
     " sold: orders(filter: {side: {in: [SELL]}}) { totalCount } none: orders(filter: {side: {in: []}}) { totalCount } }",
     "filters combined": "{ orders(first: 9, filter: {or: [{orderId: {in: [3, 4, 5]}}, {not: {symbol: {like: \"B%\"}}}, {and: ["
     "{price: {isNull: true}}, {}]}, {timestamp: {lt: \"2001-01-01T00:00:00+02:00\"}}]}) { totalCount nodes { orderId } } }",
@@ -88,7 +88,7 @@ CASES = {
     "filters and orders under each parent": "{ bots(orderBy: [{field: NAME, direction: DESC}]) { nodes { name"
     " orders(first: 2, filter: {orderId: {gt: 9}}, orderBy: [{field: PRICE}, {field: ORDER_ID, direction: DESC}])"
     " { totalCount edges { cursor node { orderId } } pageInfo { hasNextPage } } } } }",
-    "by what is computed": "{ symbols(filter: {exchangeName: {eq: \"kraken\"}}, orderBy: [{field: EXCHANGE_NAME}, {field: QUOTE}])"
+    "by computed values": "{ symbols(filter: {exchangeName: {eq: \"kraken\"}}, orderBy: [{field: EXCHANGE_NAME}, {field: QUOTE}])"
     " { edges { cursor node { symbol } } } catExchanges { symbols(filter: {exchangeName: {like: \"k%\"}}) { totalCount } } }",
     "bad filters": "{ orders(filter: {status: {eq: null}}) { totalCount } }",
     "bad patterns": "{ orders(filter: {status: {like: \"x\\\\\"}}) { totalCount } }",

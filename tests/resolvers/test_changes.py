@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("rows_to_change")
 
 @pytest.fixture
 async def rows_to_change(platform: Database) -> None:
-    """What the calls need besides the small platform: a password, sessions, an inactive account, an unused template."""
+    """Rows that the calls need in addition to the small platform: a password, sessions, an inactive account, an unused template."""
     async with platform.transaction() as connection:
         await connection.execute(update(User).where(User.uid == TRADER).values(password=OLD_PASSWORD))
     await add(platform, User, person(4, active=False))

@@ -29,7 +29,7 @@ BETWEEN_FAULTS: Final = 30
 async def torture(count: int, seed: int, rounds: Iterable[object], report: Callable[[str], None] = print) -> Outcome:
     """Run `count` clients over all transports, half of them on events and half on states, and inject faults.
 
-    Each round injects every fault once. The seed determines their order, their targets and what is written. In the end
+    Each round injects every fault once. The seed determines their order, their targets and the written values. In the end
     the events of each client are compared with the feed's table, and the states with the stores.
     """
     random, outcome = Random(seed), Outcome()

@@ -1,4 +1,4 @@
-"""The states of a service, and how they follow from what is stored in Redis. No I/O."""
+"""The states of a service, and how they follow from the values in Redis. No I/O."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class DesiredState:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the holder of the lease `fence` last reported; `generation` is the desired state it acted on."""
+    """The last report of the holder of the lease `fence`; `generation` is the desired state it acted on."""
 
     fence: int
     state: ServiceState

@@ -18,7 +18,7 @@ def global_id(row: object) -> str:
 
 
 def parse_global_id(text: str, only: str | None = None) -> Reference | None:
-    """What a global id refers to; None for any other text, and for the id of another entity than `only`."""
+    """The reference in a global id; None for any other text, and for the id of another entity than `only`."""
     try:
         name, *parts = opaque_ids.decode(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """Plans: an operation compiled once, then answered as bytes.
 
 Last stage of planning, and the whole planned execution: each root field is a row tree, or the projection of what its
-resolver returns, and the pieces are joined. What a plan does not support, and every error, is left to the reference
+resolver returns, and the pieces are joined. Unsupported constructs, and every error, are left to the reference
 execution by raising `Fallback`.
 """
 
@@ -189,7 +189,7 @@ def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selectio
 
 
 def _resolved(selection: Selection) -> Answer:
-    """What the field's own resolver returns, written by a projection."""
+    """The value of the field's own resolver, written by a projection."""
     if selection.declared.base_resolver is None:
         raise Fallback(f"{selection.name} has no resolver")
     resolver: Any = selection.declared.base_resolver.wrapped_func

@@ -1,10 +1,9 @@
 """Row trees: the parts of an operation that one SQL statement answers, and how values from other stores are written.
 
 A statement's text depends on the class of the caller and on the shape of its pages; each combination is compiled once
-and remembered. Placeholders in what it answers are filled from other stores, in one batch per placeholder. What other
-stores answer (tickers, balances, candles) are Python objects of GraphQL types without a table: a *projection* writes
-them as JSON values, by code generated for what is selected of them. Such objects may lead to rows again, so the two
-are one module.
+and remembered. Placeholders in its answer are filled from other stores, in one batch per placeholder. Values of other
+stores (tickers, balances, candles) are Python objects of GraphQL types without a table: a *projection* writes them as
+JSON values, by code generated for the selected fields. Such objects may lead to rows again, so the two are one module.
 """
 
 from __future__ import annotations

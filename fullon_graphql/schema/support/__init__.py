@@ -1,1 +1,1 @@
-"""What the GraphQL types share: scalars, enums, arguments, inputs, references and the Node interface."""
+"""Parts that the GraphQL types share: scalars, enums, arguments, inputs, references and the Node interface."""

@@ -18,7 +18,7 @@ from fullon_graphql.services import tickers
 from fullon_graphql.services.access import visible
 
 MAX_STEPS = 2
-"""Tickers between a currency and the target: a direct one, or two by way of one other currency."""
+"""Tickers between a currency and the target: a direct one, or two through one other currency."""
 
 
 class Rate(NamedTuple):

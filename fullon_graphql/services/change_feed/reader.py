@@ -1,7 +1,7 @@
 """The change feed of one worker: one reader, however many subscribers.
 
 The reader polls while there is a subscriber and stops after the last one. As the leader of the relay it reads the
-table, otherwise it receives the leader's batches. Its position is the cursor of what was delivered, so a lost
+table, otherwise it receives the leader's batches. Its position is the cursor of the last delivery, so a lost
 connection or message neither loses a change nor doubles one.
 """
 
