@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from tests.fixtures import counting
-from tests.fixtures.emptying import empty
+from tests.fixtures import counters
+from tests.fixtures.empty_stores import empty
 from tests.fixtures.harness import Harness, Stores
 
 pytest_plugins = [
@@ -118,10 +118,10 @@ async def redis(settings: Settings) -> AsyncIterator[Redis]:
 @pytest.fixture
 def statements() -> Count:
     """Count SQL: `with statements() as seen: …`, then `len(seen)`."""
-    return counting.statements
+    return counters.statements
 
 
 @pytest.fixture
 def redis_calls() -> Count:
     """Count Redis round trips: `with redis_calls() as seen: …`, then `len(seen)`."""
-    return counting.redis_calls
+    return counters.redis_calls

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from fullon_graphql.config import Settings
 from fullon_graphql.models import doctor
 from fullon_graphql.models.migrate import create_databases, upgrade
-from tests.fixtures.blank import absent_database, execute, fetch
+from tests.fixtures.temporary_databases import absent_database, execute, fetch
 
 Environment = dict[str, str]
 

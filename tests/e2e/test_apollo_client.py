@@ -12,10 +12,10 @@ from redis.asyncio import Redis
 from fullon_graphql.database import Database
 from fullon_graphql.engine.lists.opaque_ids import encode
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
-from tests.fixtures.changing import change_orders, newest_cursor
 from tests.fixtures.clients import StartClient
 from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.node import Script
+from tests.fixtures.order_changes import change_orders, newest_cursor
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, StartServer
 from tests.fixtures.signing_in import SignIn

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fullon_graphql.database import Database
-from tests.fixtures.changing import change_orders, newest_cursor
 from tests.fixtures.clients import StartClient
 from tests.fixtures.node import Script
+from tests.fixtures.order_changes import change_orders, newest_cursor
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import StartServer
 from tests.fixtures.signing_in import SignIn

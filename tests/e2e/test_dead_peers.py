@@ -10,11 +10,11 @@ from websockets.frames import Opcode
 
 from tests.e2e.test_slow_readers import ALLOWED, FULL
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
-from tests.fixtures.narrow import BIG, each_comes, narrow_socket, publish
 from tests.fixtures.peer import Peer, peer
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, StartServer
 from tests.fixtures.signing_in import SignIn
+from tests.fixtures.slow_clients import BIG, narrow_socket, publish, publish_and_receive
 from tests.fixtures.socket import socket
 
 
@@ -77,7 +77,7 @@ async def test_client_that_does_not_read_is_dropped_and_costs_bounded_memory(
         memory = []
         async with asyncio.timeout(20):
             while not await one_is_left(server):
-                await each_comes(redis, quick, islice(steps, FULL))
+                await publish_and_receive(redis, quick, islice(steps, FULL))
                 memory.append(server.memory)
         assert max(memory) - memory[0] < ALLOWED
         assert await dead.closed() == 1006  # the closing frame did not fit into the buffer

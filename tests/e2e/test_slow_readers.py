@@ -17,12 +17,12 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from tests.e2e.test_socket_life import ending
 from tests.e2e.test_streams_over_http import gauges
-from tests.fixtures.changing import newest_cursor
 from tests.fixtures.eventually import eventually
-from tests.fixtures.narrow import BIG, each_comes, narrow_response, narrow_socket, publish
+from tests.fixtures.order_changes import newest_cursor
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
+from tests.fixtures.slow_clients import BIG, narrow_response, narrow_socket, publish, publish_and_receive
 from tests.fixtures.socket import Socket, socket
 
 FULL: Final = 100
@@ -33,11 +33,11 @@ ALLOWED: Final = 60_000_000
 """Bytes by which the memory of the server may grow."""
 
 
-async def costs_little(server: Server, redis: Redis, quick: Socket) -> None:
+async def check_memory(server: Server, redis: Redis, quick: Socket) -> None:
     """While one of its clients does not read, the server sends each price to `quick` at once, and does not grow."""
-    await each_comes(redis, quick, range(1, FULL))
+    await publish_and_receive(redis, quick, range(1, FULL))
     before = server.memory
-    await each_comes(redis, quick, range(FULL, FRAMES + 1))
+    await publish_and_receive(redis, quick, range(FULL, FRAMES + 1))
     assert server.memory - before < ALLOWED
 
 
@@ -55,7 +55,7 @@ async def test_socket_that_stops_reading_states_costs_bounded_memory_and_resumes
             await client.sign_in({"authorization": token})
             await client.subscribe("1", BIG)
         assert (await quick.next("1"))["ticker"]["price"] == 0.5
-        await costs_little(server, redis, quick)
+        await check_memory(server, redis, quick)
         prices = [-1.0]
         while prices[-1] < FRAMES:
             prices.append((await slow.next("1"))["ticker"]["price"])
@@ -73,7 +73,7 @@ async def test_response_that_is_not_read_costs_bounded_memory_and_resumes_with_t
         assert (await quick.next("1"))["ticker"]["price"] == 0.5
         async with asyncio.timeout(30):
             await slow.readuntil(b"event: next")
-        await costs_little(server, redis, quick)
+        await check_memory(server, redis, quick)
         seen = b""
         async with asyncio.timeout(30):
             while b'"price":%d.0' % FRAMES not in seen:
@@ -115,7 +115,7 @@ async def change(platform: Database) -> None:
         await connection.execute(text(f"UPDATE orders SET volume = volume + 1 WHERE order_id <= {EVENTS_AT_ONCE}"))
 
 
-async def each_event_comes(platform: Database, quick: Socket, events: int) -> list[str]:
+async def change_and_receive(platform: Database, quick: Socket, events: int) -> list[str]:
     """Change orders, wait until `quick` has each event before the next change, and return the cursors."""
     received: list[str] = []
     while len(received) < events:
@@ -154,11 +154,11 @@ async def test_socket_that_stops_reading_events_costs_bounded_memory_and_resumes
             await client.subscribe("1", ORDERS, after=before)
         changed, received = list[str](), list[str]()
         while not received or (await gauges(server))[0] != 1:  # until both have caught up and share one stream
-            changed += await each_event_comes(platform, quick, EVENTS_AT_ONCE)
+            changed += await change_and_receive(platform, quick, EVENTS_AT_ONCE)
             received += (await cursors(slow, "1", changed[-1]))[0]
-        changed += await each_event_comes(platform, quick, FULL)
+        changed += await change_and_receive(platform, quick, FULL)
         memory = server.memory
-        changed += await each_event_comes(platform, quick, EVENTS)
+        changed += await change_and_receive(platform, quick, EVENTS)
         assert server.memory - memory < ALLOWED
         backlog, end = await cursors(slow, "1", changed[-1])
         assert len(backlog) < EVENTS / 2

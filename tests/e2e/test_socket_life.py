@@ -22,12 +22,12 @@ from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from tests.fixtures.blank import execute
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import PROTOCOL, Socket, socket
+from tests.fixtures.temporary_databases import execute
 
 GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price } }'
 

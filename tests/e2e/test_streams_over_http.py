@@ -18,8 +18,8 @@ from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from tests.e2e.test_socket_life import ending
-from tests.fixtures.changing import change_orders, newest_cursor
 from tests.fixtures.eventually import eventually_equal
+from tests.fixtures.order_changes import change_orders, newest_cursor
 from tests.fixtures.rows import OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn

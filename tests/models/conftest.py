@@ -8,7 +8,7 @@ import pytest
 
 from fullon_graphql.config import Settings
 from fullon_graphql.models.migrate import create_databases, upgrade
-from tests.fixtures.blank import absent_database
+from tests.fixtures.temporary_databases import absent_database
 
 
 @pytest.fixture

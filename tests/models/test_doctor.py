@@ -8,7 +8,7 @@ import pytest
 from fullon_graphql.config import Settings
 from fullon_graphql.models.doctor import Difference, Severity, examine, inspect
 from fullon_graphql.models.migrate import connect
-from tests.fixtures.blank import fetch
+from tests.fixtures.temporary_databases import fetch
 
 Examine = Callable[..., list[Difference]]
 

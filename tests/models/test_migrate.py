@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from fullon_graphql.config import Settings
 from fullon_graphql.models import OWN_SCHEMA, Base
 from fullon_graphql.models.migrate import connect, create_databases, upgrade
-from tests.fixtures.blank import absent_database, execute, fetch
 from tests.fixtures.eventually import eventually
+from tests.fixtures.temporary_databases import absent_database, execute, fetch
 
 # A platform database of another version: additional and missing columns, other types and names, and rows.
 FOREIGN = (

@@ -14,7 +14,7 @@ import pytest
 from fullon_graphql.config import Settings
 from fullon_graphql.models import doctor, triggers
 from fullon_graphql.models.migrate import create_databases, install_feed, upgrade
-from tests.fixtures.blank import absent_database, execute, fetch
+from tests.fixtures.temporary_databases import absent_database, execute, fetch
 
 USER = (
     "INSERT INTO users (uid, mail, password, f2a, role, name, lastname, phone, id_num) "

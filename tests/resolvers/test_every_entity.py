@@ -19,7 +19,7 @@ from fullon_graphql.errors import Forbidden
 from fullon_graphql.graph import ENTITIES, make_graph
 from fullon_graphql.schema.audit import AuditEntry
 from tests.conftest import Count
-from tests.fixtures.emptying import empty
+from tests.fixtures.empty_stores import empty
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.harness import Stores
 from tests.fixtures.rows import ADMIN, TRADER, add

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.broadcast import SharedStream, Subscriber, never_send
-from tests.streaming.driven import backlog
+from tests.streaming.scripted import backlog
 
 FRAMES = [Frame(str(number).encode(), f"c{number}") for number in range(40)]
 

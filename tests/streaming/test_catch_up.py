@@ -18,7 +18,7 @@ from fullon_graphql.streaming.broadcast import AlreadySeen, SharedStream, Subscr
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
-from tests.streaming.driven import Driver, Private, backlog, deliver, number, opened
+from tests.streaming.scripted import Driver, Private, backlog, deliver, number, opened
 
 ONE = principal(TRADER)
 EVENTS = "subscription ($after: String) { happened(after: $after) { number } }"

@@ -26,11 +26,11 @@ from fullon_graphql.models import triggers
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.user_admin import set_password
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
-from tests.fixtures.blank import execute
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER, add
 from tests.fixtures.signing_in import SignIn
+from tests.fixtures.temporary_databases import execute
 
 
 class OpenConnection:

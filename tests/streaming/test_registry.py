@@ -20,7 +20,7 @@ from fullon_graphql.streaming.registry import StreamRegistry
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
-from tests.streaming.driven import Driver, Private, Ticker, deliver, gates, number, numbered, opened
+from tests.streaming.scripted import Driver, Private, Ticker, deliver, gates, number, numbered, opened
 
 SHARED = "subscription { shared { number } }"
 OWN = "subscription { own { number } }"

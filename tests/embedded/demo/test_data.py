@@ -18,8 +18,8 @@ from fullon_graphql.embedded.demo.data import load
 from fullon_graphql.embedded.demo.market import Prices
 from fullon_graphql.models import Base, Bot, CatExchange, Order, User
 from fullon_graphql.models.migrate import create_databases, upgrade
-from tests.fixtures.blank import absent_database
 from tests.fixtures.harness import Stores
+from tests.fixtures.temporary_databases import absent_database
 
 NOW = datetime(2025, 6, 1, 12, 34, 56, tzinfo=UTC)
 SEED = 7
