@@ -13,9 +13,9 @@ from fullon_graphql.rest import health, routes
 
 
 class ApplicationRouter(APIRouter):
-    """A router whose requests the whole application answers, so that errors, ids and limits are the same.
+    """A router that passes requests to the whole application, so that errors, ids and limits are the same.
 
-    Its routes are there to be found and for the OpenAPI description of the application that includes it.
+    Its routes serve for matching, and for the OpenAPI description of the application that includes it.
     """
 
     def __init__(self, application: Application, prefix: str) -> None:

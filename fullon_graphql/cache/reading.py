@@ -117,7 +117,7 @@ def parse_object(text: str | None) -> dict[str, Any]:
 
 
 def as_data(value: Any, depth: int = 0) -> Any:
-    """A JSON value that can be written again: what cannot (numbers that are not finite, lone surrogates) is None."""
+    """A JSON value that can be written again: numbers that are not finite and texts with lone surrogates are None."""
     match value:
         case float():
             return value if math.isfinite(value) else None

@@ -54,7 +54,7 @@ class StateStore:
     async def set_running(self, name: ServiceName, *, running: bool, supersedes: int | None = None) -> int:
         """Set the desired state of a service, and return its generation.
 
-        Nothing changes if it is set already, unless `supersedes` is the current generation.
+        An equal state changes nothing, unless `supersedes` is the current generation.
         """
         generation = await self._redis.eval(
             _SET,

@@ -93,7 +93,7 @@ class Row:
 
 
 def row_of(entity: Entity, selections: tuple[Selection, ...]) -> Row:
-    """The JSON object of the fields selected of an entity.
+    """The JSON object of the selected fields of an entity.
 
     Raises:
         Fallback: a field is neither a column, a relation nor a batch.

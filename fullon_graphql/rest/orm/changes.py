@@ -49,9 +49,9 @@ class Changes:
         once: str | None = None,
         status: int = 200,
     ) -> Json:
-        """Perform `change` and answer with the row of `model` under the key it returns, as reads show it.
+        """Perform `change` and answer with the row of `model` under the key it returns, in the form of reads.
 
-        `once` names the field of the secret that only the first answer carries.
+        `once` names the field of the secret that only the first answer contains.
         """
 
         async def answer(write: UnitOfWork, key: Key) -> dict[str, Any]:

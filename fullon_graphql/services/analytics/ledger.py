@@ -135,7 +135,7 @@ def scope_conditions(
     symbol: ColumnElement[str] | InstrumentedAttribute[str],
     time: ColumnElement[datetime] | InstrumentedAttribute[datetime],
 ) -> list[ColumnElement[bool]]:
-    """The conditions of the scope on rows with these columns, without that on bots.
+    """The conditions of the scope on rows with these columns, except the condition on bots.
 
     Raises:
         BadUserInput: the period or the symbol is invalid.

@@ -30,7 +30,7 @@ class Mailbox:
         self._arrived = asyncio.Event()
 
     def deliver(self, changes: Sequence[Change], after: Position, upto: Position) -> None:
-        """Keep the changes of interest between two positions. After some that did not fit, none are kept."""
+        """Keep the changes of interest between two positions; none after the first ones that did not fit."""
         self._arrived.set()
         if self._is_full:
             return

@@ -117,7 +117,7 @@ class Sessions:
         address: str | None = None,
         user_agent: str | None = None,
     ) -> SignedIn:
-        """Open a session for the active account whose mail is exactly `mail` (not trimmed; case counts).
+        """Open a session for the active account whose mail is exactly `mail` (not trimmed, case-sensitive).
 
         Raises:
             Unauthenticated: with the same message after the same time for every reason, except for a missing one-time
