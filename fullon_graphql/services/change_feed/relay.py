@@ -103,7 +103,8 @@ class Relay:
     async def receive(self) -> Batch | None:
         """The next batch, as a follower; None if the table must be read instead.
 
-        That is the case if the leader is silent or has resigned, if Redis does not answer, and for a batch without its changes.
+        That is the case if the leader is silent or has resigned, if Redis does not answer, and for a batch without
+        its changes.
         """
         if not self._is_available:
             return None
