@@ -36,7 +36,7 @@ class FrameMemory:
         self._limit = limit
         self._on_change = on_change
 
-    def has_room_for(self, frame: Frame) -> bool:
+    def fits(self, frame: Frame) -> bool:
         """True if the frame is held already, or fits."""
         return frame.holders > 0 or self.bytes + len(frame.body) <= self._limit
 
@@ -86,7 +86,7 @@ class Backlog:
         others = self.bytes - (len(replaced.body) if replaced else 0)
         if others and others + len(frame.body) > self._max_bytes:
             return Overflow.BYTES
-        return None if self._memory.has_room_for(frame) else Overflow.WORKER
+        return None if self._memory.fits(frame) else Overflow.WORKER
 
     def add(self, key: Hashable, frame: Frame) -> None:
         """Add a frame, in place of the one with the same key."""

@@ -180,7 +180,9 @@ class Subscriber:
         if not self._stream.resumable:
             self._backlog.clear()
             self._outdated = True
-        elif not len(self._backlog):  # the worker has no room, but without one event there is no cursor to resume after
+        elif not len(
+            self._backlog
+        ):  # the worker has no memory left, but without one event there is no cursor to resume after
             self._backlog.add(key, frame)
             return
         else:

@@ -10,10 +10,10 @@ from starlette.types import Receive
 
 from fullon_graphql.timers import SharedTimer
 
-PATIENCE: Final = 0.1
+GRACE_SECONDS: Final = 0.1
 """Seconds after which a request is watched; most are answered before, and cost no task."""
 
-_timer: Final = SharedTimer(PATIENCE)
+_timer: Final = SharedTimer(GRACE_SECONDS)
 
 
 class CancelOnDisconnect:

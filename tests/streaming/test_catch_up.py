@@ -168,7 +168,7 @@ class Client:
                 self.own = FakeStream(int(cast("Any", lagged.errors[0]).cursor), self.limit)
 
 
-Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "room", "up to date"]), max_size=60)
+Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "capacity", "up to date"]), max_size=60)
 
 
 @given(st.integers(0, 5), st.integers(0, 5), st.sampled_from([1, 2, 3, 1000]), Steps)
@@ -199,7 +199,7 @@ async def follow(after: int, ahead: int, limit: int, steps: Sequence[str]) -> No
             case "read":
                 for _ in range(5):
                     await asyncio.sleep(0)
-            case "room":
+            case "capacity":
                 client.has_capacity = not client.has_capacity
             case "up to date":
                 client.own.caught_up = client.own.number >= max(after, ahead)
