@@ -38,7 +38,7 @@ from fullon_graphql.server.garbage import scheduled_collection
 from fullon_graphql.server.response_headers import ResponseHeaders
 from fullon_graphql.server.shutdown import Shutdown
 from fullon_graphql.services.api_keys import ApiKeys
-from fullon_graphql.services.change_feed.pruning import pruning
+from fullon_graphql.services.change_feed.pruning import Pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
@@ -180,7 +180,7 @@ async def worker(
         stack.push_async_callback(subscriber.aclose)
         background = BackgroundTasks()
         hub = await stack.enter_async_context(Hub(subscriber, settings.redis_timeout, background))
-        changes = await stack.enter_async_context(ChangeFeed(database, redis, settings.db_timeout))
+        changes = await stack.enter_async_context(ChangeFeed(database, redis, settings.db_timeout, background))
         rate_limits = RateLimiter(
             counters(redis, keys.RATE_LIMITS), settings.rate_limit_requests, settings.rate_limit_window, app_metrics
         )
@@ -189,7 +189,8 @@ async def worker(
         await stack.enter_async_context(background.running(synchronized))
         services = ServiceManager(redis, hub)
         if serving:
-            await stack.enter_async_context(pruning(database, settings.change_retention_hours))
+            pruning = Pruning(database, settings.change_retention_hours)
+            await stack.enter_async_context(background.running({"pruning of changes": pruning.run}))
         sessions = Sessions(database, redis, settings)
         yield Worker(
             settings=settings,

@@ -75,6 +75,11 @@ class BackgroundTasks:
         self._failures: Counter[str] = Counter()
 
     @property
+    def names(self) -> set[str]:
+        """Names of all tasks that run."""
+        return {task.name for task in self._tasks}
+
+    @property
     def down(self) -> list[str]:
         """Names of the tasks that have failed and do not work again yet, in order."""
         return sorted({task.name for task in self._tasks if task.is_down})

@@ -12,23 +12,21 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from functools import partial
 
 import structlog
 
 from fullon_graphql.auth.credentials import Credential
 from fullon_graphql.auth.principal import Anonymous, Principal
+from fullon_graphql.background import Ready
 from fullon_graphql.cache import keys
 from fullon_graphql.cache.hub import Mailbox, Topic
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Worker
-from fullon_graphql.errors import FullonError, RateLimited, Unauthenticated, as_fullon_error
+from fullon_graphql.errors import RateLimited, Unauthenticated, as_fullon_error
 from fullon_graphql.services.signing_in.revocation import credential_changes
 
 log = structlog.get_logger(__name__)
-
-RETRY_PAUSE: Final = 1.0
-"""Seconds before revocations are subscribed to again after Redis has not answered."""
 
 
 class Connection:
@@ -138,26 +136,18 @@ class ConnectionRegistry:
     @asynccontextmanager
     async def watch_credentials(self, worker: Worker) -> AsyncIterator[None]:
         """Check credentials after each revocation, and periodically, while the block runs."""
-        tasks = [
-            asyncio.create_task(self._follow_redis(worker), name="revocations"),
-            asyncio.create_task(self._follow_database(worker), name="revocations by other programs"),
-            asyncio.create_task(self._recheck_all(worker), name="credentials"),
-        ]
-        try:
+        work = {
+            "revocations": partial(self._follow_redis, worker),
+            "revocations by other programs": partial(self._follow_database, worker),
+            "credentials": partial(self._recheck_all, worker),
+        }
+        async with worker.background.running(work):
             yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
 
-    async def _follow_redis(self, worker: Worker) -> None:
-        while True:
-            try:
-                async with worker.hub.listen([Topic(keys.CREDENTIALS, pattern=True)]) as mailbox:
-                    await self._check_revoked(worker, mailbox)
-            except FullonError as error:
-                log.warning("revocations.not_subscribed", error=repr(error))
-                await asyncio.sleep(RETRY_PAUSE)
+    async def _follow_redis(self, worker: Worker, ready: Ready) -> None:
+        async with worker.hub.listen([Topic(keys.CREDENTIALS, pattern=True)]) as mailbox:
+            ready()
+            await self._check_revoked(worker, mailbox)
 
     async def _check_revoked(self, worker: Worker, mailbox: Mailbox) -> None:
         while True:
@@ -169,22 +159,28 @@ class ConnectionRegistry:
                 if uid.isdecimal():
                     await self._check(worker, self._by_uid.get(int(uid), ()))
 
-    async def _follow_database(self, worker: Worker) -> None:
+    async def _follow_database(self, worker: Worker, ready: Ready) -> None:
         async with aclosing(credential_changes(worker.database)) as accounts:
             async for uid in accounts:
+                ready()
                 if uid is None:
                     self._recheck.set()
                 else:
                     await self._check(worker, self._by_uid.get(uid, ()))
 
-    async def _recheck_all(self, worker: Worker) -> None:
+    async def _recheck_all(self, worker: Worker, ready: Ready) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.socket_recheck_interval):
                     await self._recheck.wait()
             self._recheck.clear()
-            for uid in list(self._by_uid):
-                await self._check(worker, self._by_uid.get(uid, ()))
+            try:
+                for uid in list(self._by_uid):
+                    await self._check(worker, self._by_uid.get(uid, ()))
+            except Exception:
+                self._recheck.set()  # the restarted task checks all of them
+                raise
+            ready()
 
     async def _check(self, worker: Worker, connections: Collection[Connection]) -> None:
         """End the connections of one account whose credential is no longer valid; look up each credential once."""

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
-import structlog
 from sqlalchemy import text
 
+from fullon_graphql.background import Ready
 from fullon_graphql.database import Database
 from fullon_graphql.models import OWN_SCHEMA
 from fullon_graphql.services.change_feed.table import EDGE
-
-log = structlog.get_logger(__name__)
 
 PERIOD: Final = 60.0
 """Seconds between two rounds. A change can be read for at least one period after it became visible."""
@@ -45,16 +40,24 @@ _PRUNE = text(f"""
 """)  # noqa: S608  # the schema's name is a constant of ours
 
 
-@asynccontextmanager
-async def pruning(database: Database, hours: int) -> AsyncIterator[None]:
-    """Delete changes older than `hours` periodically while the block runs."""
-    task = asyncio.create_task(_keep_pruning(database, hours), name="pruning of changes")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+class Pruning:
+    """Deletes changes older than `hours` periodically; a background task."""
+
+    def __init__(self, database: Database, hours: int) -> None:
+        self._database = database
+        self._hours = hours
+        self._pause = PERIOD
+        self._below = 0  # the first round deletes nothing: a change must have been readable for one period
+
+    async def run(self, ready: Ready) -> None:
+        """Prune until cancelled. After a failure the restarted task prunes at once."""
+        while True:
+            await asyncio.sleep(self._pause)
+            self._pause = 0.0
+            await prune(self._database, self._hours, self._below)
+            self._below = await edge(self._database)
+            self._pause = PERIOD
+            ready()
 
 
 async def prune(database: Database, hours: int, below: int) -> int:
@@ -69,17 +72,6 @@ async def edge(database: Database) -> int:
     """The oldest transaction that is running."""
     [(running,)] = await database.records(EDGE)
     return int(running)
-
-
-async def _keep_pruning(database: Database, hours: int) -> None:
-    below = 0  # the first round deletes nothing: a change must have been readable for one period
-    while True:
-        await asyncio.sleep(PERIOD)
-        try:
-            await prune(database, hours, below)
-            below = await edge(database)
-        except Exception as error:  # any error: the next round tries again
-            log.warning("changes.not_pruned", error=repr(error))
 
 
 async def _prune_batch(database: Database, hours: int, below: int) -> int:

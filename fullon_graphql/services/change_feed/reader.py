@@ -8,16 +8,15 @@ connection or message neither loses a change nor doubles one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Final, Self
 
 import asyncpg
-import structlog
 from redis.asyncio import Redis
 
+from fullon_graphql.background import BackgroundTask, BackgroundTasks, Ready
 from fullon_graphql.database import Database
 from fullon_graphql.errors import CursorExpired, ServiceUnavailable
 from fullon_graphql.models import triggers
@@ -25,22 +24,20 @@ from fullon_graphql.services.change_feed.mailbox import Mailboxes
 from fullon_graphql.services.change_feed.relay import Relay
 from fullon_graphql.services.change_feed.table import EDGE, Batch, Change, Interest, Position, read_batch, stored
 
-log = structlog.get_logger(__name__)
-
 BUSY_PAUSE: Final = 0.01
 QUIET_PAUSE: Final = 0.03
 """Seconds between two polls, shortly after a change and otherwise."""
 BUSY_SECONDS: Final = 1.0
 """Seconds after a change in which the shorter pause applies."""
-FIRST_RETRY: Final = 0.02
-SLOWEST_RETRY: Final = 2.0
-"""Seconds between attempts to connect to the database, doubled each time."""
 
 
 class ChangeFeed:
     """Use as a context manager around the life of the worker; `follow` inside it."""
 
-    def __init__(self, database: Database, redis: Redis, timeout_seconds: float) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, timeout_seconds: float, tasks: BackgroundTasks | None = None
+    ) -> None:
+        self._tasks = tasks or BackgroundTasks()
         self._database = database
         self._relay = Relay(redis)
         self._timeout_seconds = timeout_seconds
@@ -49,7 +46,7 @@ class ChangeFeed:
         self._wanted = asyncio.Event()
         self._position: Position | None = None
         self._started = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
+        self._reader: BackgroundTask | None = None
         self._busy_until = 0.0
 
     async def __aenter__(self) -> Self:
@@ -59,9 +56,7 @@ class ChangeFeed:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._reader:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
+            await self._tasks.stop(self._reader)
             await self._relay.resign()
 
     @property
@@ -108,7 +103,7 @@ class ChangeFeed:
         self._followers += 1
         self._wanted.set()
         if self._reader is None:
-            self._reader = asyncio.create_task(self._run(), name="change feed")
+            self._reader = self._tasks.start("change feed", self._run)
         try:
             yield
         finally:
@@ -126,20 +121,15 @@ class ChangeFeed:
         assert self._position is not None, "the reader has started"
         return self._position
 
-    async def _run(self) -> None:
-        clock, pause = asyncio.get_running_loop().time, FIRST_RETRY
+    async def _run(self, ready: Ready) -> None:
         while True:
+            if not self._followers:
+                ready()  # a failure without subscribers affects nothing
             await self._wanted.wait()
-            begin = clock()
-            try:
-                async with self._database.dedicated_connection("changes") as connection:
-                    await self._read_while_wanted(connection)
-            except Exception as error:  # any error: all subscribers depend on the next attempt
-                log.warning("changes.disconnected", error=repr(error), listeners=self.listeners)
-                pause = FIRST_RETRY if clock() > begin + SLOWEST_RETRY else min(pause * 2, SLOWEST_RETRY)
-                await asyncio.sleep(pause)
+            async with self._database.dedicated_connection("changes") as connection:
+                await self._read_while_wanted(connection, ready)
 
-    async def _read_while_wanted(self, connection: asyncpg.Connection) -> None:
+    async def _read_while_wanted(self, connection: asyncpg.Connection, ready: Ready) -> None:
         """Deliver changes until the last subscriber leaves or the connection breaks."""
         await self._relay.campaign()
         if self._position is None:
@@ -159,6 +149,7 @@ class ChangeFeed:
                     await self._read_table(connection)
                 else:
                     self._deliver(batch_received)
+            ready()
         self._started.clear()
         self._position = None
         await self._relay.resign()

@@ -19,8 +19,6 @@ from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
 from fullon_graphql.models import triggers
 
-RECONNECT_SECONDS: Final = 1.0
-"""Pause between two attempts to connect to the database."""
 KEEPALIVE_SECONDS: Final = 15.0
 """Silence after which the connection is tested: a broken one may look idle."""
 MAX_PENDING: Final = 10_000
@@ -43,16 +41,15 @@ async def announce(redis: Redis, uid: int) -> None:
 async def credential_changes(database: Database) -> AsyncGenerator[int | None, None]:
     """The uid of each account that has changed, or whose API keys have; None if it may be any account.
 
-    None is yielded after every (re)connection, because changes before it were missed. Never ends.
+    None comes first, because changes before the connection were missed.
+
+    Raises:
+        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the connection cannot be opened, or has broken.
     """
-    while True:
-        try:
-            async with database.dedicated_connection("credentials") as connection:
-                async for uid in _notifications(connection):
-                    yield uid
-        except Exception as error:  # any error: revocation depends on the next attempt
-            _log.warning("revocation.disconnected", error=repr(error))
-        await asyncio.sleep(RECONNECT_SECONDS)
+    async with database.dedicated_connection("credentials") as connection:
+        async for uid in _notifications(connection):
+            yield uid
+    raise ConnectionError("the connection for changed credentials has broken")
 
 
 async def _notifications(connection: asyncpg.Connection) -> AsyncGenerator[int | None, None]:

@@ -9,11 +9,12 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
+from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.database import Database
 from fullon_graphql.errors import CursorExpired
 from fullon_graphql.models import Order
 from fullon_graphql.services.change_feed import pruning as pruning_module
-from fullon_graphql.services.change_feed.pruning import prune, pruning
+from fullon_graphql.services.change_feed.pruning import Pruning, prune
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.change_feed.table import Interest, Position
 from tests.fixtures.eventually import eventually_equal
@@ -140,5 +141,5 @@ async def test_worker_prunes_periodically(database: Database, monkeypatch: pytes
     await add(database, 1, 3, hours=73)
     await add(database, 4, 4, hours=1)
 
-    async with pruning(database, 72):
+    async with BackgroundTasks().running({"pruning": Pruning(database, 72).run}):
         await eventually_equal(lambda: kept(database), [4], seconds=60)
