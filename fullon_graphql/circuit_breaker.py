@@ -68,7 +68,7 @@ class CircuitBreaker:
         self._follow()
 
     def refuse_while_open(self) -> None:
-        """Refuse a call that was admitted, and has waited until now, if the circuit has opened meanwhile.
+        """Refuse a call that was admitted and has waited, if the circuit has opened since.
 
         Raises:
             CircuitOpen: the store does not answer.

@@ -29,7 +29,7 @@ class InsecureSecretError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """The claims of a valid access token. The mail is that at issue."""
+    """The claims of a valid access token. `mail` is the address at the time of issue."""
 
     uid: int
     mail: str

@@ -94,7 +94,7 @@ def _named(packed: bytes | str | list[bytes]) -> list[str]:
 
 
 class _Pool(BlockingConnectionPool):
-    """Reports to a circuit breaker: once for each command or pipeline, whatever it has repeated."""
+    """A pool that reports to a circuit breaker: once per command or pipeline, repetitions included."""
 
     def __init__(self, breaker: CircuitBreaker, **options: Any) -> None:
         super().__init__(**options)
@@ -120,7 +120,7 @@ class _Pool(BlockingConnectionPool):
 
 
 class _OwnConnection(AbstractConnection):
-    """Notes the outcome of its last exchange with Redis, and never loses a cancellation of its task.
+    """Stores the outcome of its last exchange with Redis, and never loses a cancellation of its task.
 
     redis-py sends with `asyncio.wait_for`, which before Python 3.12 loses a cancellation that arrives while it returns.
     A loop of commands would then never end.

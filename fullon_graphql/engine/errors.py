@@ -26,7 +26,7 @@ def body(result: ExecutionResult, request_id: str) -> bytes:
 
 
 def with_extensions(response: bytes, extensions: Mapping[str, Any]) -> bytes:
-    """The JSON body of a response without extensions, with them."""
+    """The JSON body of a response, with `extensions` added to it."""
     return b'%b,"extensions":%b}' % (response[:-1], orjson.dumps(extensions))
 
 

@@ -1,6 +1,6 @@
 """Sharing: one source, one execution and one encoding of each event for all equal subscriptions of a worker.
 
-Subscriptions are equal if they have the same document, operation and variables and the same audience: everybody if
+Subscriptions are equal if they have the same document, operation and variables and the same audience: all callers if
 nothing selected depends on the caller, else one account with the same rights. A stream opens with its first subscriber
 and closes with its last. A subscriber that resumes after a cursor catches up on its own, and shares from then on.
 """

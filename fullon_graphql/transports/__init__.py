@@ -1,1 +1,1 @@
-"""How streams reach clients."""
+"""Transports of operations and streams: HTTP, WebSocket and pages."""

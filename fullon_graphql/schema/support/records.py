@@ -1,4 +1,4 @@
-"""Records: the one way from what a store or a service returns to an object of the graph."""
+"""Records: conversion of values that stores and services return to objects of the graph."""
 
 from __future__ import annotations
 

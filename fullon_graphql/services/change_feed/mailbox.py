@@ -22,7 +22,7 @@ class Mailbox:
     def __init__(self, interest: Interest, start: Position) -> None:
         self.interest = interest
         self.upto = start
-        """All changes of interest up to this position have been delivered."""
+        """The position up to which all changes of interest have been delivered."""
         self._unread: list[Change] = []
         self._bytes = 0
         self._is_full = False
