@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from fullon_graphql.auth.totp import is_enrolled, matching_step
+from tests.fixtures.totp import totp_code
 
 SEED = "JBSWY3DPEHPK3PXP"
 NOW = datetime(2026, 1, 2, 3, 4, 15, tzinfo=UTC)
@@ -15,8 +13,7 @@ STEP = int(NOW.timestamp()) // 30
 
 
 def code_at(moment: datetime, seed: str = SEED) -> str:
-    codes = TOTP(base64.b32decode(seed), 6, SHA1(), 30, enforce_key_length=False)
-    return codes.generate(int(moment.timestamp())).decode()
+    return totp_code(seed, moment)
 
 
 def test_code_of_another_implementation_is_accepted() -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from redis.asyncio import Redis
 from sqlalchemy import delete, insert, select, update
 
@@ -19,6 +16,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.models import ApiKey, AuditEntry, Bot, Exchange, ExchangeHistory, Order, Session, Simulation, User
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
+from tests.fixtures.totp import totp_code
 
 OLD_PASSWORD = "$2b$04$9pu40bK5FcH3buyhT7JOrOoPU9mrmOK7okEPrnvDskJKI5Ljti18u"
 MINE, ANOTHER, FOREIGN = (UUID(int=number) for number in (1, 2, 3))
@@ -43,11 +41,6 @@ async def ended(database: Database) -> list[UUID]:
     """Whether each of the sessions has ended."""
     over = select(Session.id).where(Session.id.in_((MINE, ANOTHER, FOREIGN)), Session.revoked_at.is_not(None))
     return [row.id for row in await database.rows(over.order_by(Session.id))]
-
-
-def code(seed: str) -> str:
-    codes = TOTP(base64.b32decode(seed), 6, SHA1(), 30, enforce_key_length=False)
-    return codes.generate(int(datetime.now(UTC).timestamp())).decode()
 
 
 async def test_change_password_ends_other_sessions(trader: GraphClient, database: Database) -> None:
@@ -86,16 +79,16 @@ async def test_totp_enrolment_and_removal_require_a_code(trader: GraphClient, da
     assert await database.row(stored) == ("---",)
 
     tried = confirm.replace("code: $code", "code: $code, dryRun: true")
-    await trader.data(tried, code=code(seed))
+    await trader.data(tried, code=totp_code(seed))
     assert await database.row(stored) == ("---",)
-    await trader.data(confirm, code=code(seed))
+    await trader.data(confirm, code=totp_code(seed))
     assert await database.row(stored) == (seed,)
     assert (await trader.ask(enrol)).codes == ["CONFLICT"]
     assert (await trader.ask(disable, code="000000x")).codes == ["BAD_USER_INPUT"]
     await redis.delete(*await redis.keys("fullon_graphql:totp:*"))  # or the code could not be used twice
-    await trader.data(disable, code=code(seed))
+    await trader.data(disable, code=totp_code(seed))
     assert await database.row(stored) == ("---",)
-    assert (await trader.ask(disable, code=code(seed))).codes == ["CONFLICT"]
+    assert (await trader.ask(disable, code=totp_code(seed))).codes == ["CONFLICT"]
 
 
 async def test_confirm_totp_without_enrolment_is_conflict(trader: GraphClient) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Response, expect
 
 from fullon_graphql.embedded.demo.catalogue import PASSWORD
 from tests.fixtures.server import Server
+from tests.fixtures.totp import totp_code
 from tests.web.conftest import WEB, Browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,6 +57,75 @@ async def test_market_shows_live_prices_chart_and_orders(browser: Browser, demo:
     await expect(page.get_by_role("table", name="Newest bars").locator("tbody tr")).to_have_count(10)
     assert await serious_faults(page) == []
     assert_clean(browser)
+
+
+async def test_older_bars_are_loaded_by_scrolling_without_a_hole(browser: Browser) -> None:
+    await browser.sign_in("trader@fullon", "/desk/market/kraken/BTC%2FUSD")
+    page = browser.page
+
+    def is_history(response: Response, variable: str) -> bool:
+        sent = response.request.post_data or ""
+        return "candleColumns" in sent and '"timeframe":"M1"' in sent and variable in sent
+
+    async with page.expect_response(lambda response: is_history(response, "")) as newest:
+        await page.get_by_role("button", name="1m", exact=True).click()
+    await expect(page.get_by_role("table", name="Newest bars").locator("tbody tr")).to_have_count(10)
+    box = await page.locator(".chart-place").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    async with page.expect_response(lambda response: is_history(response, '"to":')) as older:
+        for _ in range(10):
+            await page.mouse.wheel(-2000, 0)
+    newest_times, older_times = [
+        (await (await response.value).json())["data"]["candleColumns"]["time"] for response in (newest, older)
+    ]
+    assert len(older_times) == 500
+    assert newest_times[0] - older_times[-1] == 60_000  # milliseconds
+    assert_clean(browser)
+
+
+async def test_slow_connection_shows_states_of_loading_and_then_the_rows(browser: Browser) -> None:
+    await browser.sign_in("trader@fullon", "/desk/portfolio")
+    page = browser.page
+    network = await browser.context.new_cdp_session(page)
+    await network.send("Network.emulateNetworkConditions",
+                       {"offline": False, "latency": 1500, "downloadThroughput": 50_000, "uploadThroughput": 20_000})  # fmt: skip
+    await page.get_by_role("link", name="Bots").click()
+    await expect(page.get_by_role("status", name="Loading")).to_be_visible()
+    await expect(page.locator("tr[data-bot]")).to_have_count(7)
+    await expect(page.get_by_role("status", name="Loading")).to_have_count(0)
+    assert_clean(browser)
+
+
+async def test_broken_connection_is_reported_and_resumed(browser: Browser, demo: Server) -> None:
+    await browser.sign_in("trader@fullon", "/desk/bots/1")
+    page = browser.page
+    await expect(page.locator("tr[data-order]").first).to_be_visible()
+    token = await demo.token("trader@fullon", PASSWORD)
+    await browser.context.set_offline(True)
+    order = (await demo.ask(ORDER, token))["data"]["createOrder"]["orderId"]
+    await browser.context.set_offline(False)
+    await expect(page.locator(f'tr[data-order="{order}"]')).to_have_count(1)
+    await expect(page.get_by_text("Connection lost.")).to_have_count(0)
+
+
+async def test_one_time_code_is_required_once_enrolled(browser: Browser, demo: Server) -> None:
+    token = await demo.token("other@fullon", PASSWORD)
+    secret = (await demo.ask("mutation { enrolTotp { secret } }", token))["data"]["enrolTotp"]["secret"]
+    confirm = "mutation ($code: String!) { confirmTotp(code: $code) { uid } }"
+    previous = datetime.now(UTC) - timedelta(seconds=30)  # each code is accepted once
+    assert "errors" not in await demo.ask(confirm, token, code=totp_code(secret, previous))
+    page = browser.page
+    await page.goto(browser.url + "/desk")
+    await page.get_by_label("Mail").fill("other@fullon")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.get_by_label("One-time code").fill(totp_code(secret))
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.get_by_role("navigation", name="Views")).to_be_visible()
+    disable = "mutation ($code: String!) { disableTotp(code: $code) { uid } }"
+    following = datetime.now(UTC) + timedelta(seconds=30)
+    assert "errors" not in await demo.ask(disable, token, code=totp_code(secret, following))
 
 
 async def test_first_price_is_there_within_a_second_of_load(browser: Browser) -> None:

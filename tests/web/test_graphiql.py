@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 import pytest
 from playwright.async_api import expect
 
 from fullon_graphql.embedded.demo.catalogue import PASSWORD
+from tests.fixtures.server import Server
 from tests.web.conftest import Browser
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -39,12 +41,35 @@ async def test_query_is_answered_and_explained_after_sign_in(browser: Browser) -
     await page.get_by_label("Explain every operation I run").check()
     await run.click()
     await expect(answer).to_contain_text('"mail": "trader@fullon"')
-    await expect(answer).not_to_contain_text("explain")
+    await expect(answer).not_to_contain_text("extensions")
     panel = page.get_by_role("region", name="Explain")
     await expect(panel).to_contain_text("Preparation")
+    cost = panel.get_by_label("Cost")
+    await expect(cost.locator("div", has_text="Estimated cost").locator("dd")).to_have_text(re.compile(r"[\d,]+"))
+    await expect(cost.locator("div", has_text="Limit").locator("dd")).to_have_text("1,000,000")
     await panel.get_by_text("SQL").first.click()
     await expect(panel).to_contain_text("SELECT")
     assert (browser.problems, browser.foreign) == ([], [])
+
+
+async def test_api_key_signs_in_and_keeps_to_its_scopes(browser: Browser, demo: Server) -> None:
+    create = 'mutation { createApiKey(input: {name: "browser", scopes: ["read"]}) { key } }'
+    answer = await demo.ask(create, await demo.token("trader@fullon", PASSWORD))
+    page = browser.page
+    rename = 'mutation { updateBot(input: {botId: 1, name: "renamed"}) { name } }'
+    await page.goto(f"{browser.url}/graphql?{urlencode({'query': rename})}")
+    await expect(page.locator(".graphiql-query-editor")).to_contain_text("updateBot")
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Use an API key").click()
+    await dialog.get_by_label("API key").fill(answer["data"]["createApiKey"]["key"])
+    await dialog.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.get_by_text("trader@fullon (API key)")).to_be_visible()
+    await expect(page.locator(".result-window .view-lines")).to_be_attached()
+    await page.get_by_role("button", name="Execute query (Ctrl-Enter)").click()
+    await expect(page.locator(".result-window")).to_contain_text("FORBIDDEN")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
 
 
 async def test_examples_of_documentation_open_in_tab_of_their_own(browser: Browser) -> None:

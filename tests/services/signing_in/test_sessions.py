@@ -1,14 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 import structlog
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -25,15 +22,14 @@ from fullon_graphql.models import Session, User
 from fullon_graphql.services.signing_in.sessions import Sessions, SignedIn
 from tests.conftest import Count
 from tests.fixtures.losing import losing
+from tests.fixtures.totp import totp_code
 from tests.services.conftest import AddAccount
 
 SEED = "JBSWY3DPEHPK3PXP"
 
 
 def current_code(steps: int = 0) -> str:
-    moment = datetime.now(UTC) + timedelta(seconds=30 * steps)
-    codes = TOTP(base64.b32decode(SEED), 6, SHA1(), 30, enforce_key_length=False)
-    return codes.generate(int(moment.timestamp())).decode()
+    return totp_code(SEED, datetime.now(UTC) + timedelta(seconds=30 * steps))
 
 
 async def change_account(database: Database, **values: object) -> None:

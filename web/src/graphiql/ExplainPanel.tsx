@@ -1,64 +1,65 @@
 import { useSyncExternalStore } from "react";
-import { currentTold, explainWanted, onTold, wantExplain } from "./exchange";
+import { type Cost, detailsRequested, lastDetails, onDetails, requestDetails } from "./exchange";
 import { branches, layOut, type Report, type Step } from "./report";
 
-/** The execution of the last operation: for administrators, and for all users of the demo. */
+/** Cost and execution of the last operation. The execution is for administrators, and for all users of the demo. */
 export function ExplainPanel() {
-  const wanted = useSyncExternalStore(onTold, explainWanted);
-  const told = useSyncExternalStore(onTold, currentTold);
+  const requested = useSyncExternalStore(onDetails, detailsRequested);
+  const details = useSyncExternalStore(onDetails, lastDetails);
   return (
     <section className="explain" aria-label="Explain">
       <h2 className="graphiql-doc-explorer-title">Explain</h2>
       <label className="explain-switch">
-        <input type="checkbox" checked={wanted} onChange={(event) => wantExplain(event.target.checked)} />
+        <input type="checkbox" checked={requested} onChange={(event) => requestDetails(event.target.checked)} />
         Explain every operation I run
       </label>
-      {told?.cost !== undefined && <Cost cost={told.cost} />}
-      {told?.explain ? <Explained report={told.explain} /> : <p className="explain-hint">{hint(wanted, told !== null)}</p>}
+      {details?.cost && <CostFacts cost={details.cost} />}
+      {details?.explain ? (
+        <Explained report={details.explain} />
+      ) : (
+        <p className="explain-hint">{hint(requested, details !== null)}</p>
+      )}
     </section>
   );
 }
 
-function hint(wanted: boolean, answered: boolean): string {
-  if (!wanted) return "Switch it on and run a query: its SQL, the calls to other stores and the milliseconds appear here.";
+function hint(requested: boolean, answered: boolean): string {
+  if (!requested) return "Switch it on and run a query: its cost, its SQL, the calls to other stores and the milliseconds appear here.";
   return answered
-    ? "The answer has no explanation: this is for administrators, and in the demo for everybody who is signed in."
+    ? "The answer has no explanation. It is for administrators, and in the demo for all users who are signed in."
     : "Run a query.";
 }
 
-function Cost({ cost }: { cost: unknown }) {
-  const entries = cost && typeof cost === "object" ? Object.entries(cost) : [["cost", cost]];
+function CostFacts({ cost }: { cost: Cost }) {
+  const number = (value: number | null | undefined) => value?.toLocaleString("en") ?? "not measured";
   return (
     <dl className="explain-facts" aria-label="Cost">
-      {entries.map(([name, value]) => (
-        <div key={String(name)}>
-          <dt>{String(name)}</dt>
-          <dd>{typeof value === "object" ? JSON.stringify(value) : String(value)}</dd>
-        </div>
-      ))}
+      <Fact name="Estimated cost" value={number(cost.estimated)} />
+      <Fact name="Actual cost" value={number(cost.actual)} />
+      {cost.limit !== null && <Fact name="Limit" value={number(cost.limit)} />}
+      {cost.remaining !== undefined && <Fact name={`Left for ${cost.resetSeconds} s`} value={number(cost.remaining)} />}
     </dl>
   );
 }
 
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
 function Explained({ report }: { report: Report }) {
+  const remembered = (["document", "plan"] as const).filter((one) => report.remembered[one]);
   const longest = Math.max(...report.steps.map((step) => step.milliseconds), 0.001);
   return (
     <>
       <dl className="explain-facts">
-        <div>
-          <dt>Total</dt>
-          <dd>{report.milliseconds.toFixed(1)} ms</dd>
-        </div>
-        <div>
-          <dt>Execution</dt>
-          <dd>{report.execution}</dd>
-        </div>
-        <div>
-          <dt>Remembered</dt>
-          <dd>
-            {["document", "plan"].filter((one) => report.remembered[one as "document" | "plan"]).join(" and ") || "nothing"}
-          </dd>
-        </div>
+        <Fact name="Total" value={`${report.milliseconds.toFixed(1)} ms`} />
+        <Fact name="Execution" value={report.execution} />
+        <Fact name="Remembered" value={remembered.join(" and ") || "nothing"} />
       </dl>
       {report.reason && <p className="explain-hint">{report.reason}</p>}
       <ol className="explain-tree">

@@ -5,26 +5,36 @@ import type { Client } from "graphql-ws";
 import { credential, currentSession, REFUSED } from "../api/session";
 import type { Report } from "./report";
 
-/** The content of the explain panel. */
-export interface Told {
-  explain?: Report;
-  cost?: unknown;
+/** `extensions.cost` of an answer. */
+export interface Cost {
+  estimated: number;
+  actual: number | null;
+  limit: number | null;
+  remaining?: number;
+  resetSeconds?: number;
 }
 
-let wanted = localStorage.getItem("fullon.explain") === "true";
-let told: Told | null = null;
+/** The content of the explain panel. */
+export interface Details {
+  explain?: Report;
+  cost?: Cost;
+}
+
+let requested = localStorage.getItem("fullon.explain") === "true";
+let details: Details | null = null;
 const listeners = new Set<() => void>();
 
-export const currentTold = (): Told | null => told;
-export const explainWanted = (): boolean => wanted;
+/** Those of the last answer; null before the first one. */
+export const lastDetails = (): Details | null => details;
+export const detailsRequested = (): boolean => requested;
 
-export function wantExplain(on: boolean): void {
-  wanted = on;
+export function requestDetails(on: boolean): void {
+  requested = on;
   localStorage.setItem("fullon.explain", String(on));
   for (const listener of listeners) listener();
 }
 
-export function onTold(listener: () => void): () => void {
+export function onDetails(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
@@ -71,17 +81,16 @@ async function post(params: object, own: Record<string, string>, endsBy: number)
   const response = await fetch("/graphql", {
     method: "POST",
     headers: { "content-type": "application/json", ...signedIn, ...own },
-    body: JSON.stringify(wanted ? { ...params, extensions: { explain: true } } : params),
+    body: JSON.stringify(requested ? { ...params, extensions: { explain: true, cost: true } } : params),
   });
   return response.json();
 }
 
-/** Store the explanation for the panel, and remove it from the answer in the editor. */
-function remember(result: { extensions?: Told & Record<string, unknown> }): void {
-  told = { explain: result.extensions?.explain, cost: result.extensions?.cost };
-  if (result.extensions?.explain) {
-    delete result.extensions.explain;
-    if (!Object.keys(result.extensions).length) delete result.extensions;
-  }
+/** Store the details for the panel, and remove them from the answer in the editor. */
+function remember(result: { extensions?: Details & Record<string, unknown> }): void {
+  const { explain, cost, ...others } = result.extensions ?? {};
+  details = { explain, cost };
+  if (Object.keys(others).length) result.extensions = others;
+  else delete result.extensions;
   for (const listener of listeners) listener();
 }
