@@ -48,8 +48,8 @@ class LiveOrder:
 async def read(redis: Redis, accounts: Sequence[tuple[int, str]]) -> list[list[LiveOrder]]:
     """The reports about the orders of each account (`ex_id`, name of its exchange), by key, in one round trip.
 
-    Writers use either of the two as a place. The place of an exchange has the orders of all accounts, of which those
-    with the account's `ex_id` are returned. For an order in both places, the report in the account's own place counts.
+    Writers store reports under the account or under the exchange. The hash of an exchange has the orders of all
+    accounts, of which those with the account's `ex_id` are returned. If both have an order, the account's report counts.
     """
     places: list[int | str] = list(dict.fromkeys(place for account in accounts for place in account))
     async with redis.pipeline(transaction=False) as pipeline:

@@ -37,7 +37,7 @@ def report(breaker: CircuitBreaker, error: BaseException | None) -> None:
 
 
 def fail(breaker: CircuitBreaker, error: BaseException) -> None:
-    """Report a failure, and note in it which database has failed, for `as_fullon_error`."""
+    """Report a failure, and store the name of the failed database in it, for `as_fullon_error`."""
     breaker.failed(error)
     error.__dict__[STORE] = breaker.service
 

@@ -88,7 +88,7 @@ class Estimate:
 
     @property
     def size(self) -> int:
-        """Its memory in bytes, roughly."""
+        """Its approximate memory in bytes."""
         return 150 + sum(400 + part.size for _, part in self.parts)
 
     def _total(self, variables: Variables, known: dict[int, int]) -> int:

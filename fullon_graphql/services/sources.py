@@ -13,7 +13,7 @@ from fullon_graphql.ohlcv.store import CandleStore
 
 
 class Sources(Protocol):
-    """The stores, and the caller in whose name they are read. The context of an operation is one.
+    """The stores, and the caller on whose behalf they are read. The `Context` of an operation is an implementation.
 
     A fetcher takes it with distinct keys and answers one value per key, in their order; an exception in place of a
     value is the error of that key alone.

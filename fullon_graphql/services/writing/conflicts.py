@@ -77,9 +77,9 @@ def _generated_key(table: str) -> str | None:
 
 
 def _is_held(table: str, columns: str, rest: str) -> bool:
-    """Whether rows of `table` refer to the row, instead of a row of `table` to a missing one.
+    """True if rows of `table` refer to the changed row; False if a row of `table` refers to a missing row.
 
-    The detail names the other table; of a table that refers to itself, the columns decide.
+    PostgreSQL's detail names the table in the first case; for a table that refers to itself the columns decide.
     """
     model = Base.metadata.tables.get(table)
     referring = None if model is None else model.columns.get(columns)

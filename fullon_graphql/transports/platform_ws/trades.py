@@ -59,7 +59,7 @@ def _new(exchange: str, symbol: str) -> Callable[[Sequence[Any]], Iterable[Resul
 
 
 def appended(before: Sequence[Any], after: Sequence[Any]) -> Sequence[Any]:
-    """The items appended to a queue since `before`, if some may have been consumed from its front."""
+    """The items appended to a queue since `before`; items may have been consumed from its front."""
     for consumed in range(len(before) + 1):
         if before[consumed:] == after[: len(before) - consumed]:
             return after[len(before) - consumed :]
