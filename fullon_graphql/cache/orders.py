@@ -49,7 +49,7 @@ async def read(redis: Redis, accounts: Sequence[tuple[int, str]]) -> list[list[L
     """The reports about the orders of each account (`ex_id`, name of its exchange), by key, in one round trip.
 
     Writers store reports under the account or under the exchange. The hash of an exchange has the orders of all
-    accounts, of which those with the account's `ex_id` are returned. If both have an order, the account's report counts.
+    accounts, of which those with the account's `ex_id` are returned. If both have an order, the account's one counts.
     """
     places: list[int | str] = list(dict.fromkeys(place for account in accounts for place in account))
     async with redis.pipeline(transaction=False) as pipeline:

@@ -1,4 +1,4 @@
-"""Which outcomes of a call mean that PostgreSQL itself does not answer, and their reports to the circuit breaker.
+"""Outcomes of calls that show that PostgreSQL does not answer, and their reports to the circuit breaker.
 
 A failure is a connection that is refused, lost or not opened in time, a server that starts, stops or has no connection
 left, and a statement without any answer. Workers let the server cancel slow statements (`statement_timeout`), so a

@@ -72,7 +72,7 @@ class StreamRequest:
 
     @property
     def _after_variable(self) -> str | None:
-        """The variable that has no other use than to name the cursor."""
+        """The variable that is used only for the cursor."""
         return self.subscription.shape.root_variables.get("after") if self.stream.resumable else None
 
 

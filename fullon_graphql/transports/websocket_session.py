@@ -122,7 +122,7 @@ class WebSocketSession(ABC):
         return task
 
     def _mark_as_stream(self) -> None:
-        """Mark the current task as one without an end of its own, which a shutdown does not wait for."""
+        """Mark the current task as endless, so that a shutdown does not wait for it."""
         if task := asyncio.current_task():
             self._tasks[task] = False
 
