@@ -57,7 +57,7 @@ def hash_password(password: str) -> str:
 def password_matches(password: str, stored: str | None) -> bool:
     """True if `password` matches `stored`, a column value, or None if there is no such account.
 
-    Of a password over 72 bytes only these are compared. The time depends on `password` alone: one bcrypt check for
+    Only the first 72 bytes of a password are compared. The time depends on `password` alone: one bcrypt check for
     ASCII, one for each Unicode form otherwise.
     """
     stored_hash = (stored or "").rstrip(" ")

@@ -181,7 +181,7 @@ class DocumentCache:
         return document
 
     def grow(self, document: Document, size: int) -> None:
-        """Count `size` more bytes that `document` keeps."""
+        """Add `size` bytes to the counted memory of `document`."""
         self._seen.grow(document.text, document, size)
 
     def _read(self, text: str, trace: Trace) -> Document:
