@@ -58,7 +58,7 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class EventCost:
-    """The cost of the events of a subscription. Equal subscriptions share it, so it has no remaining cost of an account."""
+    """The cost of the events of a subscription. Equal subscriptions share it, so it belongs to no account."""
 
     charge: Charge
     sample: Sample

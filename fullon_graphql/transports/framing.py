@@ -28,7 +28,7 @@ class Framing(Protocol):
         ...
 
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
-        """The end of the operation, with the errors in GraphQL's format if it ends with some."""
+        """The end of the operation, with its errors in GraphQL's format, if there are any."""
         ...
 
     def interruption(self, error: Mapping[str, Any]) -> bytes:
