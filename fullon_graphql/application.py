@@ -90,8 +90,8 @@ class _Running:
 def relative(scope: Scope) -> Scope:
     """The scope with a path that begins behind `root_path`, under which the application is mounted.
 
-    The new `root_path` ends with a slash. Otherwise Starlette would remove it again from a path of ours that begins with
-    the same word.
+    The new `root_path` ends with a slash. Otherwise Starlette would remove it again from a path of ours that
+    begins with the same word.
     """
     root: str = scope["root_path"].rstrip("/")
     path: str = scope["path"]

@@ -20,7 +20,7 @@ class Position:
     fee: float = 0.0
 
     def after(self, change: float, price: float, fee: float) -> Self:
-        """The position after buying `change` (negative: selling) at `price`. The average changes only if the position grows."""
+        """The position after buying `change` (negative: selling) at `price`. Only growth changes the average."""
         volume = round(self.volume + change, _DIGITS)
         if volume == 0:
             return type(self)()
