@@ -13,8 +13,9 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from sys import getsizeof
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import structlog
 from redis.asyncio import Redis
@@ -27,11 +28,16 @@ from redis.exceptions import RedisError
 from fullon_graphql.background import BackgroundTask, BackgroundTasks, Ready
 from fullon_graphql.cache import keys
 from fullon_graphql.errors import ServiceUnavailable
+from fullon_graphql.observability.metrics import HUB_OVERFLOWS
 
 log = structlog.get_logger(__name__)
 
 SILENCE = 5.0
 """Seconds without a message before Redis is pinged, and again before the connection is dropped."""
+
+MAX_CHANNELS: Final = 10_000
+MAX_BYTES: Final = 8 * 2**20
+"""Unread messages of one subscriber that are kept. A subscriber that falls behind further reads the state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +60,28 @@ class News:
 
 
 class Mailbox:
-    """The unread messages of one subscriber. Bounded: only the newest message of each channel is kept."""
+    """The unread messages of one subscriber: the newest of each channel.
+
+    Bounded in channels and bytes: what does not fit is dropped with all other messages, and the mailbox is reset.
+    """
 
     def __init__(self) -> None:
         self._messages: dict[str, str] = {}
+        self._bytes = 0
         self._reset = False
         self._arrived = asyncio.Event()
 
     def deliver(self, channel: str, message: str) -> None:
         """Add a message; it replaces an unread one of the same channel."""
+        if (replaced := self._messages.get(channel)) is not None:
+            self._bytes -= getsizeof(channel) + getsizeof(replaced)
         self._messages[channel] = message
+        self._bytes += getsizeof(channel) + getsizeof(message)
         self._arrived.set()
+        if len(self._messages) > MAX_CHANNELS:
+            self._overflow("channels")
+        elif self._bytes > MAX_BYTES:
+            self._overflow("bytes")
 
     def reset(self) -> None:
         """Record that messages may have been lost."""
@@ -76,7 +93,7 @@ class Mailbox:
         await self._arrived.wait()
         self._arrived.clear()
         news = News(self._messages, self._reset)
-        self._messages, self._reset = {}, False
+        self._messages, self._bytes, self._reset = {}, 0, False
         return news
 
     async def news_until(self, moment: float) -> News | None:
@@ -86,6 +103,11 @@ class Mailbox:
                 return await self.news()
         except TimeoutError:
             return None
+
+    def _overflow(self, limit: str) -> None:
+        HUB_OVERFLOWS.add(limit)
+        self._messages, self._bytes = {}, 0
+        self.reset()
 
 
 class Subscriber(PubSub):

@@ -78,6 +78,12 @@ VALUES_LEFT_OUT: Final = Tally(
 """Counted for the whole process: the readers of Redis know no application."""
 
 
+HUB_OVERFLOWS: Final = Tally(
+    "fullon_graphql_hub_overflows", "Mailboxes of Redis messages that have overflowed, by limit.", "limit"
+)
+"""Counted for the whole process, as above."""
+
+
 class BackgroundStates(Collector):
     """The background tasks of a worker, once it has started."""
 
@@ -209,6 +215,7 @@ class Metrics:
         self.circuits = Circuits()
         self._registry.register(self.circuits)
         self._registry.register(VALUES_LEFT_OUT)
+        self._registry.register(HUB_OVERFLOWS)
         self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
         self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
+import pytest
 from redis.asyncio import Redis
 
+from fullon_graphql.cache import hub as hub_module
 from fullon_graphql.cache.client import connect
-from fullon_graphql.cache.hub import Hub, Mailbox, Topic
+from fullon_graphql.cache.hub import Hub, Mailbox, News, Topic
 from fullon_graphql.config import Settings
 
 
@@ -65,3 +67,25 @@ async def test_mailbox_that_raises_is_reset_and_others_receive_the_message(setti
             assert (await broken.news()).reset
         assert hub.tasks.down == []
         assert hub.tasks.failures == {}
+
+
+async def test_mailbox_keeps_the_newest_message_of_each_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MAX_BYTES", 1_000)
+    mailbox = Mailbox()
+    for number in range(100):  # more bytes than the limit, if replaced messages counted
+        mailbox.deliver("one", f"{number:100}")
+        mailbox.deliver("two", f"{number:100}")
+    assert await mailbox.news() == News({"one": f"{99:100}", "two": f"{99:100}"}, reset=False)
+
+
+@pytest.mark.parametrize(("limit", "channels", "size"), [("MAX_CHANNELS", 11, 1), ("MAX_BYTES", 2, 400_000)])
+async def test_mailbox_over_a_limit_is_emptied_and_reset(
+    monkeypatch: pytest.MonkeyPatch, limit: str, channels: int, size: int
+) -> None:
+    monkeypatch.setattr(hub_module, limit, 10 if limit == "MAX_CHANNELS" else 500_000)
+    mailbox = Mailbox()
+    for number in range(channels):
+        mailbox.deliver(f"channel {number}", "x" * size)
+    assert await mailbox.news() == News({}, reset=True)
+    mailbox.deliver("channel", "later")
+    assert await mailbox.news() == News({"channel": "later"}, reset=False)
