@@ -96,6 +96,8 @@ def create_app(settings: Settings) -> Application:
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
+    if settings.metrics_port is not None:
+        transports = metrics.MetricsPort(transports, settings.metrics_port)
     return Application(ResponseHeaders(RequestIds(transports)), partial(open_state, settings, app_metrics, connections))
 
 

@@ -24,12 +24,13 @@ def install(app: FastAPI) -> None:
     """Register the handlers for exceptions of routes and for requests that FastAPI rejects."""
     # The server logs a crash for what the handler of `Exception` alone catches; a store that is down is not one.
     for kind in (FullonError, OSError, SQLAlchemyError, RedisError, Exception):
-        app.add_exception_handler(kind, _render)
+        app.add_exception_handler(kind, render)
     app.add_exception_handler(HTTPException, _render_refusal)  # type: ignore[arg-type]  # Starlette calls it with this class only
     app.add_exception_handler(RequestValidationError, _render_invalid)  # type: ignore[arg-type]  # as above
 
 
-async def _render(request: Request, exception: Exception) -> JSONResponse:
+async def render(request: Request, exception: Exception) -> JSONResponse:
+    """The response for an exception. One that is not expected is logged."""
     request_id: str = request.scope["request_id"]
     error = as_fullon_error(exception, request_id)
     if isinstance(error, Internal):

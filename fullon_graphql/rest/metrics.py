@@ -5,11 +5,31 @@ from __future__ import annotations
 from hmac import compare_digest
 
 from fastapi import APIRouter, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from fullon_graphql.config import Settings
 from fullon_graphql.errors import NotFound, Unauthenticated
 from fullon_graphql.observability.metrics import CONTENT_TYPE, Metrics
 from fullon_graphql.rest.dependencies import WorkerDep
+from fullon_graphql.rest.errors import render
+
+
+class MetricsPort:
+    """ASGI middleware: on METRICS_PORT everything but `/metrics` is absent."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        self._app = app
+        self._port = port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or scope["server"][1] != self._port or scope["path"] == "/metrics":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+        else:
+            response = await render(Request(scope), NotFound("This port has /metrics only."))
+            await response(scope, receive, send)
 
 
 def router(metrics: Metrics, settings: Settings) -> APIRouter:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import StartServer, bearer
@@ -42,4 +45,11 @@ async def test_documentation_pages_have_a_policy_for_their_scripts(start_server:
 async def test_metrics_have_a_port_of_their_own(start_server: StartServer, unused_tcp_port: int) -> None:
     async with start_server(METRICS_PORT=str(unused_tcp_port)) as server, httpx.AsyncClient(timeout=30) as client:
         assert (await client.get(f"{server.url}/metrics")).status_code == 404
-        assert (await client.get(f"http://127.0.0.1:{unused_tcp_port}/metrics")).status_code == 200
+        metrics = f"http://127.0.0.1:{unused_tcp_port}"
+        assert (await client.get(f"{metrics}/metrics")).status_code == 200
+        for path in ("/", "/health", "/health/live", "/graphql", "/docs", "/api/v1/orm/bots", "/metrics/", "/desk"):
+            absent = await client.get(f"{metrics}{path}")
+            assert (absent.status_code, absent.json()["error"]["code"]) == (404, "NOT_FOUND"), path
+        assert (await client.post(f"{metrics}/graphql", json={"query": "{ __typename }"})).status_code == 404
+        with pytest.raises(InvalidStatus, match="403"):
+            await connect(f"ws://127.0.0.1:{unused_tcp_port}/graphql", proxy=None)
