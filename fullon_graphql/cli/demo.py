@@ -36,7 +36,7 @@ from fullon_graphql.embedded.engines.errors import EngineError
 from fullon_graphql.embedded.engines.running import Engines, running_engines
 from fullon_graphql.models.migrate import install_feed
 from fullon_graphql.observability.logging import configure_logging
-from fullon_graphql.server.uvicorn_config import uvicorn_config
+from fullon_graphql.server.uvicorn_config import Server, uvicorn_config
 
 console = Console(highlight=False)
 
@@ -134,7 +134,8 @@ async def _serve(settings: Settings, listening: socket, *, pages: bool) -> None:
     if pages:
         beside.append(asyncio.create_task(_build_pages(server), name="pages"))
     try:
-        with services_process(settings.shutdown_timeout, _services_environment(settings)):
+        with services_process(settings.shutdown_timeout, _services_environment(settings)) as services:
+            server.on_shutdown = services.terminate
             await server.serve(sockets=[listening])
     finally:
         for task in beside:
@@ -165,7 +166,7 @@ async def _build_pages(server: _DemoServer) -> None:
         console.print(said)
 
 
-class _DemoServer(uvicorn.Server):
+class _DemoServer(Server):
     """Calls `ready` after the start, and leaves signals to the demo, which has more to stop than the server."""
 
     def __init__(self, config: uvicorn.Config, say_ready: Callable[[], None]) -> None:

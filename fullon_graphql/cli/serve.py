@@ -10,14 +10,13 @@ from typing import Annotated, NoReturn
 
 import pydantic
 import typer
-import uvicorn
 
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.daemons.control.host import services_process
 from fullon_graphql.observability.logging import configure_logging
-from fullon_graphql.server.uvicorn_config import Workers, uvicorn_config
+from fullon_graphql.server.uvicorn_config import Server, Workers, uvicorn_config
 
 
 def serve(
@@ -46,15 +45,17 @@ def serve(
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
         )
-        server = uvicorn.Server(config)
-        if services:
-            stack.enter_context(services_process(settings.shutdown_timeout))
+        process = stack.enter_context(services_process(settings.shutdown_timeout)) if services else None
+        on_shutdown = process.terminate if process else None
         if workers == 1:
             signal.signal(signal.SIGTERM, _exit_cleanly)
+            server = Server(config, on_shutdown)
             server.run(sockets=sockets)
+            has_failed = not server.started
         else:
-            Workers(config, sockets=sockets).run()
-    if workers == 1 and not server.started:
+            Workers(config, sockets, on_shutdown).run()
+            has_failed = False
+    if has_failed:
         raise typer.Exit(3)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from socket import socket
 from typing import Any, Final
 
 import uvicorn
@@ -15,8 +17,37 @@ WORKER_HEALTHCHECK_TIMEOUT: Final = 60
 seconds, and a new worker would be no faster than the one it replaces."""
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server. It calls `on_shutdown` when its shutdown begins."""
+
+    def __init__(self, config: uvicorn.Config, on_shutdown: Callable[[], None] | None = None) -> None:
+        super().__init__(config)
+        self.on_shutdown = on_shutdown
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Shut down in order."""
+        if self.on_shutdown:
+            self.on_shutdown()
+        await super().shutdown(sockets)
+
+
 class Workers(Multiprocess):
-    """uvicorn's supervisor, which here notices at once that a worker has been killed before its first answer."""
+    """uvicorn's supervisor. It notices at once that a worker has been killed before its first answer.
+
+    It calls `on_shutdown` when its shutdown begins.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket], on_shutdown: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(config, sockets)
+        self._on_shutdown = on_shutdown
+
+    def terminate_all(self) -> None:
+        """Begin the shutdown of all workers."""
+        if self._on_shutdown:
+            self._on_shutdown()
+        super().terminate_all()
 
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have ended or do not answer."""

@@ -8,10 +8,12 @@ import time
 from typing import Any
 
 import psutil
+import pytest
 from redis.asyncio import Redis
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from fullon_graphql.cache import tickers
+from fullon_graphql.daemons.control import host
 from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry
 from tests.fixtures.eventually import eventually
@@ -21,6 +23,7 @@ from tests.fixtures.signing_in import SignIn
 
 MARKET = "fullon_graphql.embedded.demo.market.SimulatedMarket"
 STATE = "{ service(name: TICKER) { state isRunning holder startedAt heartbeatAt error } }"
+WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
 TAKEOVER = 15
 """Seconds within which another worker has taken over."""
 
@@ -180,3 +183,35 @@ async def test_services_process_is_restarted_and_ends_with_its_server(
         await server.process.wait()
         await asyncio.to_thread(psutil.wait_procs, [second], 20)
         assert not second.is_running() or second.status() == psutil.STATUS_ZOMBIE
+
+
+async def test_services_end_while_the_server_finishes_its_requests(
+    start_server: StartServer, sign_in: SignIn, database: Database
+) -> None:
+    admin = await sign_in(ADMIN)
+    async with start_server(MARKET_FEED=MARKET, SHUTDOWN_TIMEOUT="60") as server:
+        started = await ask(server, change("start"), admin)
+        process = psutil.Process(int(started["holder"].split(":")[1]))
+        async with database.transaction() as connection:
+            await connection.execute(text("SELECT FROM bots WHERE bot_id = 1 FOR UPDATE"))
+            rename = 'mutation { updateBot(input: {botId: 1, name: "renamed"}) { name } }'
+            answer = asyncio.create_task(server.ask(rename, admin))
+            await eventually(lambda: database.rows(text(WAITING)))
+            server.process.terminate()
+            await asyncio.to_thread(psutil.wait_procs, [process], 30)
+            assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+            assert not answer.done()
+        assert await answer == {"data": {"updateBot": {"name": "renamed"}}}
+        async with asyncio.timeout(20):
+            assert await server.process.wait() == 0
+
+
+def test_services_process_has_one_deadline(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1_000.0]
+    monkeypatch.setattr(host, "monotonic", lambda: clock[0])
+    with host.services_process(3_600, environment) as services:
+        process = psutil.Process().children()[-1]
+        process.suspend()
+        services.terminate()  # as the server does when its shutdown begins
+        clock[0] += 3_600
+    assert not process.is_running()

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -66,19 +67,22 @@ async def _wait_for_end(ended: asyncio.Event) -> None:
 def services_process(timeout_seconds: float, environment: Mapping[str, str] | None = None) -> Iterator[ServicesProcess]:
     """Run a services process while the block runs, and restart it when it dies.
 
-    At the end of the block it gets SIGTERM, and SIGKILL after `timeout_seconds`.
+    At the end of the block it gets SIGTERM, unless `terminate` has sent it before, and SIGKILL `timeout_seconds` after
+    the SIGTERM.
     """
-    process = ServicesProcess(environment or {})
+    process = ServicesProcess(environment or {}, timeout_seconds)
     try:
         yield process
     finally:
-        process.stop(timeout_seconds)
+        process.stop()
 
 
 class ServicesProcess:
     """A services process as its owner sees it."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], timeout_seconds: float) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._deadline = 0.0
         self._environment = os.environ | environment | {OWNER: str(os.getpid())}
         self._ending = threading.Event()
         self._process = self._start()
@@ -86,15 +90,17 @@ class ServicesProcess:
         self._keeper.start()
 
     def terminate(self) -> None:
-        """Begin the end of the process, without waiting for it."""
-        self._ending.set()
-        self._process.terminate()
+        """Begin the end of the process, without waiting for it. Later calls do nothing."""
+        if not self._ending.is_set():
+            self._deadline = monotonic() + self._timeout_seconds
+            self._ending.set()
+            self._process.terminate()
 
-    def stop(self, timeout_seconds: float) -> None:
+    def stop(self) -> None:
         """End the process."""
         self.terminate()
         try:
-            self._process.wait(timeout_seconds)
+            self._process.wait(max(0.0, self._deadline - monotonic()))
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._keeper.join()
