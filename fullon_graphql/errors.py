@@ -13,6 +13,7 @@
     ├── ServiceUnavailable   a store or a daemon does not answer; `service` names it
     │   └── CircuitOpen      the same, without trying: it has not answered before; `retry_after` in seconds
     ├── Timeout              the work exceeded its time limit
+    ├── Unrepresentable      a stored value has no form in the graph
     └── Internal             a bug; the message is masked, the log has the cause
 
 Each leaf carries its GraphQL code and HTTP status. Transports render these only:
@@ -187,6 +188,16 @@ class Timeout(FullonError):
 
     code = "TIMEOUT"
     status = 504
+
+
+class Unrepresentable(FullonError):
+    """A stored value has no form in its GraphQL type, e.g. infinity, or a text that is no value of an enum.
+
+    The message does not contain the value. In a list, the row is left out and the other rows stay.
+    """
+
+    code = "INTERNAL"
+    status = 500
 
 
 class Internal(FullonError):

@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
 from fullon_graphql.database.failures import connect, report_statements
+from fullon_graphql.database.json import read_json
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
 
@@ -93,7 +94,7 @@ class Database:
             query_cache_size=COMPILED_STATEMENTS,
             hide_parameters=True,  # an exception's text would carry password hashes into logs
             json_serializer=lambda value: orjson.dumps(value).decode(),
-            json_deserializer=orjson.loads,
+            json_deserializer=read_json,
             connect_args=options | {"async_creator_fn": partial(connect, breaker)},
         )
         report_statements(engine, breaker)

@@ -9,7 +9,7 @@ import orjson
 import structlog
 from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
 
-from fullon_graphql.errors import BadUserInput, FullonError, Internal, as_fullon_error, shorten_quotes
+from fullon_graphql.errors import BadUserInput, FullonError, Internal, Unrepresentable, as_fullon_error, shorten_quotes
 
 log = structlog.get_logger(__name__)
 
@@ -42,8 +42,11 @@ def render(error: GraphQLError, request_id: str, *, before_execution: bool) -> G
     if isinstance(error, GraphQLSyntaxError):
         return _coded(error, shorten_quotes(error.message), {"code": PARSE_FAILED})
     cause = _cause(error)
+    if isinstance(cause, Unrepresentable):
+        log.warning("row.unrepresentable", request_id=request_id, path=error.path, why=cause.message)
+        return _coded(error, error.message, {"requestId": request_id} | (error.extensions or {}) | cause.extensions)
     if isinstance(cause, FullonError):
-        return _coded(error, shorten_quotes(error.message), cause.extensions)
+        return _coded(error, shorten_quotes(error.message), (error.extensions or {}) | cause.extensions)
     if before_execution and error.nodes:
         return _coded(error, shorten_quotes(error.message), {"code": VALIDATION_FAILED})
     if cause is None and not _is_of_value(error):  # graphql-core's message about a variable

@@ -35,6 +35,7 @@ from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.plans import PLAN_BYTES, SELECTION_BYTES, variant
 from fullon_graphql.engine.planned.row_trees import Project, Run, projection
 from fullon_graphql.engine.planned.selections import Selection, select, size
+from fullon_graphql.engine.reference.executor import RowExecutor
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.observability.metrics import Metrics
@@ -137,6 +138,7 @@ class Subscription:
             context_value=context,
             variable_values=dict(self.given),
             operation_name=self.operation.name,
+            executor_class=RowExecutor,
         )
         return cast("ExecutionResult", await result if is_awaitable(result) else result)
 

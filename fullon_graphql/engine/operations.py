@@ -33,6 +33,7 @@ from fullon_graphql.engine.planned import plans
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.selections import select
+from fullon_graphql.engine.reference.executor import RowExecutor
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
 from fullon_graphql.observability.metrics import Metrics, hit_or_miss
@@ -254,6 +255,7 @@ class OperationExecutor:
             context_value=context,
             variable_values=dict(request.variables),
             operation_name=request.operation_name,
+            executor_class=RowExecutor,
         )
         return cast("ExecutionResult", await result if is_awaitable(result) else result)
 

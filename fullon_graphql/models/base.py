@@ -6,7 +6,21 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Dialect, Double, MetaData, Text, Uuid, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Double,
+    MetaData,
+    Text,
+    Uuid,
+    case,
+    cast,
+    literal_column,
+    text,
+    type_coerce,
+)
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -26,14 +40,33 @@ def is_secret(column: Column[Any]) -> bool:
     return bool(column.info.get("secret"))
 
 
+def within_years(time: ColumnElement[Any], *, timezone: bool = False) -> ColumnElement[Any]:
+    """A time as `timestamp` (or `timestamptz`), clamped to the years 1 to 9999.
+
+    PostgreSQL also stores `infinity` and years that neither Python nor ISO 8601 can represent.
+    """
+    kind, offset = ("timestamptz", "+00") if timezone else ("timestamp", "")
+    type_: DateTime = DateTime(timezone=timezone)
+    first, last = (literal_column(f"{kind} '{edge}{offset}'", type_) for edge in _EDGES)
+    stored = cast(time, type_)
+    return case((stored < first, first), (stored > last, last), else_=stored)
+
+
+_EDGES: Final = ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999")
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """A time stored as the platform does, in UTC without a zone; aware (UTC) in Python.
 
-    An aware value is converted to UTC before it is written; a naive value counts as UTC.
+    An aware value is converted to UTC before it is written; a naive value counts as UTC. Stored times outside of the
+    years 1 to 9999 are read as the first or the last instant of these.
     """
 
     impl = DateTime
     cache_ok = True
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return type_coerce(within_years(column), self)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None or value.tzinfo is None:
@@ -42,6 +75,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Instant(TypeDecorator[datetime]):
+    """A time stored with a time zone; aware in Python, and clamped as `UtcDateTime` is."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return type_coerce(within_years(column, timezone=True), self)
 
 
 class PlainUuid(TypeDecorator[UUID]):

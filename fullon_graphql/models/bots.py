@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
-    DateTime,
     ForeignKey,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -19,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import UTC_NOW, Base
+from fullon_graphql.models.base import UTC_NOW, Base, Instant
 
 
 class Bot(Base):
@@ -64,7 +63,7 @@ class BotLog(Base):
     symbol: Mapped[str]
     position: Mapped[Decimal]
     message: Mapped[str]
-    timestamp: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.current_timestamp())
+    timestamp: Mapped[datetime] = mapped_column(Instant(), server_default=func.current_timestamp())
     """The only column of the platform with a time zone."""
 
     # The table has no key; rows with equal values are equivalent.

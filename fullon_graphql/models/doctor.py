@@ -194,6 +194,11 @@ EQUIVALENT = {
 }
 """Types that are read and written exactly as the expected type."""
 
+_BEYOND_INT = (
+    "GraphQL's Int ends at 2147483647: a value beyond it is null with an error in a field that may be null, and in one"
+    " that may not be, its row is left out of lists with an error; the row's `id` and the cursors stay valid"
+)
+
 LENGTH_NEEDED = {
     "users.password": 60,  # a bcrypt hash
     "api_keys.key": 71,  # sha256$ and 64 digits
@@ -210,6 +215,8 @@ def _type_consequence(where: str, expected: TypeEngine[Any], actual: TypeEngine[
     for names in WIDENING:
         if wanted in names and was in names:
             is_bounded = "(" in _type_name(actual)  # NUMERIC(10, 2)
+            if wanted != "BIGINT" and was == "BIGINT":
+                return Severity.DEGRADES, _BEYOND_INT
             if names.index(was) >= names.index(wanted) and not is_bounded:
                 return Severity.HARMLESS, "it holds every value we write"
             return Severity.DEGRADES, "larger or finer values are refused or rounded"

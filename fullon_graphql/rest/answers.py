@@ -9,9 +9,11 @@ import orjson
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from fullon_graphql.database.json import Unreadable
+
 
 class Json(JSONResponse):
-    """A body serialized by orjson. Times carry their UTC offset; NaN and infinity are null.
+    """A body serialized by orjson. Times carry their UTC offset; NaN, infinity and unreadable stored JSON are null.
 
     FastAPI does not validate it against `response_model`, which only documents the route; a test compares the two.
     """
@@ -20,9 +22,11 @@ class Json(JSONResponse):
         return orjson.dumps(content, default=_plain)
 
 
-def _plain(value: object) -> float:
+def _plain(value: object) -> float | None:
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, Unreadable):
+        return None
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -55,7 +55,8 @@ async def fetch_rows(worker: Worker, query: Select[Any], extra: ExtraColumns = (
 
 def select_visible(query: Select[Any], extra: ExtraColumns = ()) -> Select[Any]:
     """The query with every column that is not secret, and with `extra` ones."""
-    return query.with_only_columns(*_columns(_model(query)), *extra)
+    columns = (column.label(column.key) for column in _columns(_model(query)))
+    return query.with_only_columns(*columns, *extra)
 
 
 @cache

@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from fullon_graphql.engine.model.columns import stored
+from fullon_graphql.engine.model.columns import comparable, stored
 from fullon_graphql.engine.model.entities import Entity
 from fullon_graphql.engine.model.times import whole_milliseconds
 from fullon_graphql.errors import BadUserInput
@@ -113,7 +113,7 @@ class Filter:
         type_ = _compared_as(column)
         value = self._value(next(places), ARRAY(type_) if comparison == "in" else type_)
         comparisons = _TIME_COMPARISONS if _is_time(column) and comparison in _TIME_COMPARISONS else _COMPARISONS
-        return comparisons[comparison](column, value)
+        return comparisons[comparison](comparable(column), value if comparison == "in" else comparable(value))
 
     def _value(self, place: int, type_: Any) -> ColumnElement[Any]:
         if self.prefix is not None:

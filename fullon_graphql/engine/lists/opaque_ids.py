@@ -20,16 +20,17 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Double, Integer, SmallInteger, Text, cast, func, literal_column
+from sqlalchemy import ColumnElement, DateTime, Double, Integer, Text, cast, func, literal_column
 from sqlalchemy.orm import InstrumentedAttribute
 
-from fullon_graphql.engine.model.columns import is_nullable, stored
+from fullon_graphql.engine.model.columns import comparable, is_nullable, stored
 from fullon_graphql.engine.model.times import format_time, read_time
 from fullon_graphql.services.writing.checks import has_only_storable
 
 Expression = ColumnElement[Any] | InstrumentedAttribute[Any]
 
-_INTEGER_BITS = ((SmallInteger, 15), (BigInteger, 63), (Integer, 31))
+_INTEGER_BITS = 63
+"""Bits of a `bigint`: installations have widened columns to it."""
 _LONGEST = 65_536
 _DIGITS = re.compile(r"-?\d+(\.\d+)?|NaN")
 
@@ -79,8 +80,9 @@ def as_json(column: ColumnElement[Any], *, nullable: bool = False) -> ColumnElem
 
 def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
     kind, type_ = _kind(column)[0], stored(column)
-    if kind is datetime and not type_.timezone:
-        return func.timezone("UTC", column)  # stored without a zone, and UTC
+    if isinstance(type_, DateTime):
+        time = comparable(column)
+        return time if type_.timezone else func.timezone("UTC", time)  # stored without a zone, and UTC
     if kind is float:
         return func.encode(func.float8send(cast(column, Double)), "hex")
     if kind is Decimal:
@@ -112,7 +114,7 @@ def _kind(column: Expression) -> tuple[type[Any], int]:
 
 def _kind_of(column: Expression) -> tuple[type[Any], int]:
     type_ = stored(column)
-    return type_.python_type, next((bits for kind, bits in _INTEGER_BITS if isinstance(type_, kind)), 0)
+    return type_.python_type, _INTEGER_BITS if isinstance(type_, Integer) else 0
 
 
 _kind_of_attribute = cache(_kind_of)

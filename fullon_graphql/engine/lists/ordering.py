@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import BindParameter, ColumnElement, and_, false, literal, or_, tuple_
 
-from fullon_graphql.engine.model.columns import is_nullable
+from fullon_graphql.engine.model.columns import comparable, is_nullable, parameter_type
 from fullon_graphql.engine.model.entities import Entity, Key
 
 
@@ -83,7 +83,7 @@ def beyond(entity: Entity, order: Order, place: Key, *, before: bool) -> ColumnE
     if len(directions) > 1 or any(is_nullable(column) for _, column, _ in parts):
         return _beyond(parts, before)
     # A row comparison, which PostgreSQL answers with one range of an index.
-    left = tuple_(*(column for _, column, _ in parts))
+    left = tuple_(*(comparable(column) for _, column, _ in parts))
     right = tuple_(*(_bound(column, value) for _, column, value in parts))
     return left < right if before != directions.pop() else left > right
 
@@ -93,10 +93,11 @@ def _by_key(entity: Entity) -> Order:
 
 
 def _sorted(column: Any, descending: bool, nullable: bool, backward: bool) -> ColumnElement[Any]:
-    directed = column.desc() if descending else column.asc()
+    compared = comparable(column)
+    directed = compared.desc() if descending else compared.asc()
     if not nullable:
         return directed  # type: ignore[no-any-return]  # of a column that may be of any type
-    return directed.nulls_first() if backward else directed.nulls_last()  # type: ignore[no-any-return]  # the same
+    return directed.nulls_first() if backward else directed.nulls_last()  # type: ignore[no-any-return]  # of a column that may be of any type
 
 
 def _beyond(parts: Sequence[tuple[By, ColumnElement[Any], Any]], before: bool) -> ColumnElement[bool]:
@@ -104,7 +105,7 @@ def _beyond(parts: Sequence[tuple[By, ColumnElement[Any], Any]], before: bool) -
     further = _further(by, column, value, before)
     if not rest:
         return further
-    same = column.is_(None) if value is None else column == _bound(column, value)
+    same = column.is_(None) if value is None else comparable(column) == _bound(column, value)
     return or_(further, and_(same, _beyond(rest, before)))
 
 
@@ -112,9 +113,12 @@ def _further(by: By, column: ColumnElement[Any], value: Any, before: bool) -> Co
     if value is None:
         return column.is_not(None) if before else false()
     bound = _bound(column, value)
-    further = column < bound if before != by.descending else column > bound
+    compared = comparable(column)
+    further = compared < bound if before != by.descending else compared > bound
     return further if before or not is_nullable(column) else or_(further, column.is_(None))
 
 
 def _bound(column: ColumnElement[Any], value: Any) -> ColumnElement[Any]:
-    return value if isinstance(value, BindParameter) else literal(value, column.type)
+    parameter = value if isinstance(value, BindParameter) else literal(value, parameter_type(column))
+    # The driver sends the last instant of the year 9999 as infinity.
+    return comparable(parameter)  # type: ignore[no-any-return]  # of a column that may be of any type

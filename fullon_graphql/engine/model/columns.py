@@ -6,9 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import strawberry
-from sqlalchemy import ColumnElement, ForeignKeyConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
+
+from fullon_graphql.models.base import within_years
 
 COLUMN = "column"
 """The key of a field's `Column` in its Strawberry metadata."""
@@ -67,3 +79,14 @@ def is_nullable(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> 
 def stored(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Any:
     """The database type of an expression, without its Python type decorator."""
     return expression.type.impl if isinstance(expression.type, TypeDecorator) else expression.type
+
+
+def comparable(expression: Any) -> Any:
+    """The expression by which rows are compared and sorted: times as both executions show them."""
+    type_ = stored(expression)
+    return within_years(expression, timezone=type_.timezone) if isinstance(type_, DateTime) else expression
+
+
+def parameter_type(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Any:
+    """The type of a parameter that is compared with a column: every integer fits, also if the column was widened."""
+    return BigInteger() if isinstance(expression.type, Integer) else expression.type

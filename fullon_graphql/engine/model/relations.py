@@ -18,6 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.engine.lists.filters import Filter, narrowed
 from fullon_graphql.engine.lists.pages import Page
+from fullon_graphql.engine.model.columns import comparable, parameter_type
 from fullon_graphql.engine.model.entities import Entity, Key, required_entity
 
 Attribute = InstrumentedAttribute[Any]
@@ -113,7 +114,7 @@ def counts(relation: Relation, caller: Caller, keys: Sequence[Key], filter_: Fil
 def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
     names = [PARENT.format(i) for i in range(len(relation.remote))]
     arrays = [
-        bindparam(name, [key[i] for key in keys], type_=ARRAY(column.type), unique=True)
+        bindparam(name, [key[i] for key in keys], type_=ARRAY(parameter_type(column)), unique=True)
         for i, (name, column) in enumerate(zip(names, relation.remote, strict=True))
     ]
     return func.unnest(*arrays).table_valued(*names, with_ordinality=PLACE).render_derived("parent")
@@ -121,7 +122,9 @@ def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
 
 def _of_parent(relation: Relation, caller: Caller) -> Select[Any]:
     """The target's rows of the current parent, referenced as text; SQLAlchemy would add the parents to the FROM."""
-    parents = (literal_column(f'parent."{PARENT.format(i)}"', one.type) for i, one in enumerate(relation.remote))
+    parents = (
+        literal_column(f'parent."{PARENT.format(i)}"', parameter_type(one)) for i, one in enumerate(relation.remote)
+    )
     return relation.matches(caller).where(
-        *(remote == parent for remote, parent in zip(relation.remote, parents, strict=True))
+        *(comparable(remote) == comparable(parent) for remote, parent in zip(relation.remote, parents, strict=True))
     )

@@ -9,7 +9,9 @@ JSON values, by code generated for the selected fields. Such objects may lead to
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, partial
@@ -17,6 +19,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+import asyncpg
 import orjson
 from graphql import (
     GraphQLEnumType,
@@ -31,6 +34,7 @@ from graphql import (
 
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context
+from fullon_graphql.database.json import Unreadable, read_json
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.batches import BATCH, Batch
@@ -43,6 +47,8 @@ from fullon_graphql.engine.planned.selections import Selection
 from fullon_graphql.engine.planned.sql import (
     CALLER,
     ERROR_MARKER,
+    JSON_MARK,
+    JSON_VALUE,
     PLACEHOLDER,
     PageShape,
     Statement,
@@ -142,7 +148,8 @@ class RowTree:
         prepared, values = await self._prepare(run, relation, by_keys=True)
         values |= {f"keys{i}": [key[i] for key in keys] for i in range(len(relation.remote))}
         started = perf_counter()
-        records = await run.context.database.records(prepared.statement.text, *prepared.statement.values(values))
+        with _refused_values():
+            records = await run.context.database.records(prepared.statement.text, *prepared.statement.values(values))
         run.trace.step("statement", self.name, started, sql=prepared.sql, rows=len(records))
         filled = await self._fill(run, prepared, [text for _, text in records])
         return {keys[place - 1]: text for (place, _), text in zip(records, filled, strict=True)}
@@ -184,7 +191,8 @@ class RowTree:
 
     async def _text(self, run: Run, prepared: PreparedStatement, values: dict[str, Any]) -> str | None:
         started = perf_counter()
-        text = await run.context.database.text(prepared.statement.text, *prepared.statement.values(values))
+        with _refused_values():
+            text = await run.context.database.text(prepared.statement.text, *prepared.statement.values(values))
         run.trace.step("statement", self.name, started, sql=prepared.sql, characters=len(text or ""))
         return text
 
@@ -193,9 +201,27 @@ class RowTree:
         answer = texts[0].encode() if len(texts) == 1 else BETWEEN.join(text.encode() for text in texts)
         if ERROR_MARKER in answer or has_not_finite(answer):
             raise Fallback("a value that the reference has to report", "value")
+        if JSON_MARK in answer:
+            answer = JSON_VALUE.sub(_stored_json, answer)
         if prepared.placeholders:
             answer = await _filled(run, prepared, answer)
         return answer.split(BETWEEN) if texts else []
+
+
+def _stored_json(found: re.Match[bytes]) -> bytes:
+    value = read_json(orjson.loads(b'"%b"' % found[1]))
+    if isinstance(value, Unreadable):
+        raise Fallback("a JSON value that cannot be written", "value")
+    return orjson.dumps(value)
+
+
+@contextmanager
+def _refused_values() -> Iterator[None]:
+    """Turns the refusal of a value, e.g. of one out of range, into a fallback."""
+    try:
+        yield
+    except asyncpg.DataError as error:
+        raise Fallback("a value that the reference has to report", "value") from error
 
 
 async def _filled(run: Run, prepared: PreparedStatement, answer: bytes) -> bytes:

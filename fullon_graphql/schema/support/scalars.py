@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Final, NewType
+from typing import Any, Final, NewType
 from uuid import UUID
 
 import strawberry
+from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
+from fullon_graphql.database.json import Unreadable
 from fullon_graphql.engine.model.times import format_time
-from fullon_graphql.errors import BadUserInput, shortened
+from fullon_graphql.errors import BadUserInput, Unrepresentable, shortened
 
 DateTime = NewType("DateTime", datetime)
 
@@ -63,6 +65,12 @@ def parse_uuid(value: object) -> UUID:
     return UUID(value)
 
 
+def _readable_json(value: Any) -> Any:
+    if isinstance(value, Unreadable):
+        raise Unrepresentable("The stored JSON cannot be represented.")
+    return value
+
+
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
     description=(
@@ -79,5 +87,12 @@ UUID_TEXT: ScalarDefinition = strawberry.scalar(
     serialize=str,
     parse_value=parse_uuid,
 )
-SCALARS: dict[object, ScalarDefinition] = {DateTime: DATE_TIME, UUID: UUID_TEXT}
+JSON_VALUE: ScalarDefinition = strawberry.scalar(
+    name="JSON",
+    description="A JSON value, as the platform stores it. Null with an error if it has no valid form.",
+    specified_by_url="https://ecma-international.org/wp-content/uploads/ECMA-404_2nd_edition_december_2017.pdf",
+    serialize=_readable_json,
+    parse_value=lambda value: value,
+)
+SCALARS: dict[object, ScalarDefinition] = {DateTime: DATE_TIME, UUID: UUID_TEXT, JSON: JSON_VALUE}
 """The Python types that the schema maps to scalars."""

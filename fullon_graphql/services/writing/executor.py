@@ -245,7 +245,8 @@ def image(table: type[Any], row: Row[Any] | None) -> dict[str, Any] | None:
     if row is None:
         return None
     columns = inspect(table).columns
-    return {name: value for name, value in row._mapping.items() if not is_secret(columns[name])}
+    # Names of clamped times are a subclass of str, which orjson does not take as a key.
+    return {str(name): value for name, value in row._mapping.items() if not is_secret(columns[name])}
 
 
 def _claim(request: ChangeRequest, principal: Principal, digest: str) -> Claim | None:
