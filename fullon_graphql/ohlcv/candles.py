@@ -37,6 +37,13 @@ class CandleColumns:
         """No bars."""
         return cls([], [], [], [], [], [])
 
+    @classmethod
+    def of(cls, bars: Sequence[Candle]) -> CandleColumns:
+        """The columns of bars in ascending order."""
+        columns = list(zip(*bars, strict=True)) or [()] * len(Candle._fields)
+        time, *prices = map(list, columns)
+        return cls([one.timestamp() * 1000 for one in time], *prices)
+
     @property
     def length(self) -> int:
         """Number of bars."""

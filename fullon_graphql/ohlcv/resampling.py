@@ -15,9 +15,26 @@ from fullon_graphql.ohlcv.sources import Source
 from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
 
 
-def newest_row(source: Source) -> str:
-    """The time of the newest row; null without rows."""
-    return f"""SELECT {_utc(source, 'max("timestamp")')} AS time FROM {source.rows}"""
+def newest_row(source: Source, key: int) -> str:
+    """The key and the time of the newest row; null without rows."""
+    return f"""SELECT {key} AS key, {_utc(source, 'max("timestamp")')} AS time FROM {source.rows}"""
+
+
+def edges(source: Source) -> tuple[str, str]:
+    """The times of the oldest and the newest row in unix milliseconds, one index probe each; null without an index."""
+    if not source.indexed:
+        return "NULL", "NULL"
+    oldest, newest = (_utc(source, f'{edge}("timestamp")') for edge in ("min", "max"))
+    return tuple(f"(SELECT date_part('epoch', {time}) * 1000 FROM {source.rows})" for time in (oldest, newest))  # type: ignore[return-value]  # of two
+
+
+def in_gaps(bars: str, key: int) -> str:
+    """The bars of a statement of this module in each of the ranges in the array parameters lo<key> and hi<key>."""
+    bounded = bars.replace(":start", "gap.lo").replace(":end", "gap.hi")
+    return f"""
+        SELECT bars.* FROM unnest(CAST(:lo{key} AS timestamptz[]), CAST(:hi{key} AS timestamptz[])) AS gap (lo, hi)
+        CROSS JOIN LATERAL ({bounded}) AS bars
+    """
 
 
 def oldest_bars(source: Source, timeframe: Timeframe) -> str:

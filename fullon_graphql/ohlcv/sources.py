@@ -19,6 +19,9 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 _REMEMBERED_FOR: Final = 60.0
 """Seconds until a symbol is looked up again, to find sources created since."""
 
+_FIRST: Final = "0001-01-01 00:00:00+00"
+_LAST: Final = "9999-12-31 00:00:00+00"
+
 _Key = tuple[str, str]
 """Schema and trades table: equal for all spellings of a symbol."""
 
@@ -50,11 +53,15 @@ class Source:
 
     @property
     def rows(self) -> str:
-        """The rows with finite prices, for FROM. A row without them, e.g. of a gap-filling view, is no bar."""
+        """The rows with finite prices and a time within the years 1 to 9999, for FROM.
+
+        A row without them, e.g. of a gap-filling view, is no bar and no trade.
+        """
         columns = ("open", "high", "low", "close") if self.timeframe else ("price",)
         priced = " AND ".join(f"abs({column}) < 'infinity'" for column in columns)
+        dated = f"""\"timestamp\" BETWEEN '{_FIRST}' AND '{_LAST}'"""
         place = ", ctid" if "ctid" in self.order else ""
-        return f"(SELECT *{place} FROM {self.name} WHERE {priced}) AS priced"
+        return f"(SELECT *{place} FROM {self.name} WHERE {dated} AND {priced}) AS priced"
 
     def makes(self, timeframe: Timeframe) -> bool:
         """True if bars of `timeframe` can be computed from this source."""

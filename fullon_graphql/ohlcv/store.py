@@ -1,14 +1,16 @@
-"""Reading candles: one statement per call for any timeframe, number of symbols and kind of source."""
+"""Reading candles: one statement per call for any timeframe and number of symbols, and one more for their gaps."""
 
 # ruff: noqa: S608  # the statements are built in resampling.py from quoted names, values are bound
 
 from __future__ import annotations
 
+import math
 import struct
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import chain, islice, repeat
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -16,7 +18,8 @@ import asyncpg
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
 from fullon_graphql.ohlcv import resampling, stored
-from fullon_graphql.ohlcv.candles import CandleColumns
+from fullon_graphql.ohlcv.candles import Candle, CandleColumns
+from fullon_graphql.ohlcv.combining import Bar, Buckets, Gap, Span, combined, filled, gaps, overlapping, uncovered
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -25,6 +28,8 @@ T = TypeVar("T")
 
 MAX_BARS: Final = 50_000
 """Maximum number of bars of one answer."""
+MOST_GAPS: Final = 100
+"""The most gaps that are read one by one."""
 
 
 Kind = tuple[bool, bool]
@@ -45,6 +50,8 @@ class Window:
     end: datetime | None = None
     last: int | None = None
     fill: bool = False
+    first: int | None = None
+    """Only the oldest so many bars; for internal use."""
 
     def __post_init__(self) -> None:
         start, end = _aware(self.start), _aware(self.end)
@@ -56,7 +63,7 @@ class Window:
     @property
     def parameters(self) -> dict[str, Any]:
         """Parameters of the statements of resampling.py. One bar more than allowed is read to detect an excess."""
-        count = self.last or MAX_BARS + 1
+        count = self.last or self.first or MAX_BARS + 1
         return {"start": _aware(self.start), "end": _aware(self.end), "now": datetime.now(UTC), "count": count}
 
     @property
@@ -157,38 +164,212 @@ class CandleStore:
             return await self._complete_until(market, timeframe)
 
     async def _complete_until(self, market: Market, timeframe: Timeframe) -> datetime | None:
-        source = _best((await self._catalogue.find([market])).get(market, ()), timeframe)
-        if source is None:
+        sources = _usable((await self._catalogue.find([market])).get(market, ()), timeframe)
+        if not sources:
             return None
-        [row] = await self._database.records(resampling.newest_row(source))
-        if row["time"] is None:
-            return None
-        part = source.timeframe or Timeframe.M1
-        start = part.bucket_start(row["time"].replace(tzinfo=UTC))
-        return start if source.computed else part.next_bucket(start)
+        statement = " UNION ALL ".join(resampling.newest_row(source, key) for key, source in enumerate(sources))
+        newest = [
+            (sources[row["key"]], row["time"].replace(tzinfo=UTC))
+            for row in await self._database.records(statement)
+            if row["time"] is not None
+        ]
+        return _complete(newest)
 
     async def _answer(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window
     ) -> list[CandleColumns | FullonError]:
         found = await self._catalogue.find(markets)
-        sources = {market: source for market, candidates in found.items() if (source := _best(candidates, timeframe))}
-        bars = await self._bars(list(sources.values()), timeframe, window)
+        layers = {market: usable for market, sources in found.items() if (usable := _usable(sources, timeframe))}
+        bars = await self._bars(list(layers.values()), timeframe, window)
         nothing: dict[Market, CandleColumns | FullonError] = dict.fromkeys(found, CandleColumns.empty())
-        answers = nothing | dict(zip(sources, bars, strict=True))
+        answers = nothing | dict(zip(layers, bars, strict=True))
         return [answers.get(market) or _unknown(market) for market in markets]
 
     async def _bars(
-        self, sources: Sequence[Source], timeframe: Timeframe, window: Window
+        self, layers: Sequence[Layers], timeframe: Timeframe, window: Window
     ) -> list[CandleColumns | FullonError]:
-        if not sources:
-            return []
-        rows = await self._database.named_records(_statement(tuple(sources), timeframe, window.kind), window.parameters)
-        return [_columns(row) for row in sorted(rows, key=lambda row: row["key"])]
+        """The bars of each symbol, of its sources in order of preference."""
+        in_python = [window.fill and len(sources) > 1 for sources in layers]
+        in_sql = [sources for sources, apart in zip(layers, in_python, strict=True) if not apart]
+        read = iter(await self._read(in_sql, timeframe, window) if in_sql else ())
+        return [
+            await self._filled(sources, timeframe, window) if apart else next(read)
+            for sources, apart in zip(layers, in_python, strict=True)
+        ]
+
+    async def _read(
+        self, layers: Sequence[Layers], timeframe: Timeframe, window: Window
+    ) -> list[CandleColumns | FullonError]:
+        """The bars of the preferred sources; one more statement reads the buckets that these leave open."""
+        statement = _statement(tuple(layers), timeframe, window.kind)
+        rows = sorted(await self._database.named_records(statement, window.parameters), key=lambda row: row["key"])
+        answers = [_columns(row) for row in rows]
+        open_ = {
+            number: found
+            for number, (sources, bars, row) in enumerate(zip(layers, answers, rows, strict=True))
+            if len(sources) > 1 and isinstance(bars, CandleColumns)
+            if (found := _open(sources, timeframe, window, bars, row["edges"])).gaps
+        }
+        if open_:
+            for number, bars in (await self._completed(open_, timeframe, window)).items():
+                answers[number] = bars
+        return answers
+
+    async def _completed(
+        self, open_: dict[int, Open], timeframe: Timeframe, window: Window
+    ) -> dict[int, CandleColumns | FullonError]:
+        """The bars with those of the further sources in the gaps."""
+        further = [(number, rank) for number, one in open_.items() for rank in range(1, len(one.sources))]
+        sources = tuple(open_[number].sources[rank] for number, rank in further)
+        parameters = window.parameters
+        for key, (number, _) in enumerate(further):
+            parameters[f"lo{key}"] = [_instant(gap.start) for gap in open_[number].gaps]
+            parameters[f"hi{key}"] = [_instant(gap.end) for gap in open_[number].gaps]
+        statement = _statement_of_gaps(sources, timeframe, window.kind[1])
+        found = {number: list(one.bars) for number, one in open_.items()}
+        for row in await self._database.named_records(statement, parameters):
+            number, rank = further[row["key"]]
+            time, *values = map(_doubles, row[1:7])
+            found[number] += map(Bar, time, repeat(rank), zip(*values, strict=True))
+        buckets = Buckets(timeframe)
+        return {
+            number: _selected(combined(buckets, bars, open_[number].partial), window) for number, bars in found.items()
+        }
+
+    async def _filled(self, sources: Layers, timeframe: Timeframe, window: Window) -> CandleColumns | FullonError:
+        """The bars of several sources without gaps, as `resampling.filled_bars` computes them of one."""
+        now = datetime.now(UTC)
+        start, end = _aware(window.start), _aware(window.end)
+
+        async def read(one: Window) -> list[Candle]:
+            [bars] = await self._read([sources], timeframe, one)
+            if isinstance(bars, FullonError):
+                raise bars
+            return bars.rows()
+
+        newest = await read(Window(end=end, last=1))
+        if not newest:
+            return CandleColumns.empty()
+        [oldest] = await self._read([sources], timeframe, Window(end=end, first=1))
+        assert isinstance(oldest, CandleColumns), "one bar is not too many"
+        buckets = Buckets(timeframe)
+        lo, hi = buckets.start(oldest.time[0]), timeframe.bucket_start(newest[-1].time)
+        if start is not None:
+            lo = max(lo, buckets.ceiling(start.timestamp() * 1000))
+        if end is not None:
+            last = timeframe.bucket_start(min(end - timedelta(microseconds=1), now))
+            hi = max(hi, last)
+        first = datetime.fromtimestamp(lo / 1000, UTC)
+        return await self._filled_between(read, timeframe, first, hi, window.last)
+
+    async def _filled_between(
+        self,
+        read: Callable[[Window], Awaitable[list[Candle]]],
+        timeframe: Timeframe,
+        first: datetime,
+        last: datetime,
+        count: int | None,
+    ) -> CandleColumns | FullonError:
+        starts = list(islice(_buckets_back(timeframe, first, last), (count or MAX_BARS) + 1))
+        if len(starts) > MAX_BARS and count is None:
+            return _too_many()
+        starts = starts[:count]
+        if not starts:
+            return CandleColumns.empty()
+        first, end = starts[-1], timeframe.next_bucket(starts[0])
+        bars = await read(Window(start=first, end=end))
+        before = [] if bars and bars[0].time <= first else await read(Window(end=first, last=1))
+        carried = before[-1].close if before else math.nan
+        return CandleColumns.of(list(filled(timeframe, bars, first, starts[0], carried)))
 
 
-def _best(candidates: Sequence[Source], timeframe: Timeframe) -> Source | None:
-    """The first of the ordered sources that makes bars of `timeframe`."""
-    return next((source for source in candidates if source.makes(timeframe)), None)
+Layers = tuple[Source, ...]
+"""The sources of a symbol that make bars of a timeframe, in order of preference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """What the preferred source of a symbol leaves open."""
+
+    sources: Layers
+    gaps: list[Gap]
+    bars: list[Bar]
+    """The bars of the preferred source."""
+    partial: list[set[float]]
+    """The starts of the buckets that each source covers in part."""
+
+
+def _open(
+    sources: Layers, timeframe: Timeframe, window: Window, columns: CandleColumns, edges: list[float | None]
+) -> Open:
+    buckets, times = Buckets(timeframe), columns.time
+    spans = [Span(edges[2 * n], edges[2 * n + 1], _width(source.timeframe)) for n, source in enumerate(sources)]
+    start, end = map(_unix_milliseconds, (window.start, window.end))
+    if start is not None:
+        start = buckets.ceiling(start)
+    if window.last == len(times) and times:
+        start = times[0]
+    if (
+        sources[0].timeframe is not timeframe
+        and spans[0].oldest is None
+        and times
+        and (start is None or start < times[0])
+    ):
+        spans[0] = spans[0]._replace(oldest=times[0] + 1)  # a view may begin in its first bucket
+    partial = [uncovered(buckets, spans, rank) for rank in range(len(spans))]
+    shared = [Gap(one, buckets.following(one)) for one in sorted(partial[0].intersection(times))]
+    found = overlapping(spans[1:], gaps(buckets, times, start, end) + shared)
+    if len(found) > MOST_GAPS:  # one scan is cheaper than many
+        found = [Gap(found[0].start, found[-1].end)]
+    values = zip(columns.open, columns.high, columns.low, columns.close, columns.volume, strict=True)
+    return Open(sources, found, list(map(Bar, times, repeat(0), values)) if found else [], partial)
+
+
+def _selected(bars: list[Bar], window: Window) -> CandleColumns | FullonError:
+    bars = bars[-window.last :] if window.last else bars[: window.first]
+    if len(bars) > MAX_BARS:
+        return _too_many()
+    values = list(zip(*(bar.values for bar in bars), strict=True)) or [()] * 5
+    return CandleColumns([bar.time for bar in bars], *map(list, values))
+
+
+def _usable(sources: Sequence[Source], timeframe: Timeframe) -> Layers:
+    return tuple(source for source in sources if source.makes(timeframe))
+
+
+def _complete(newest: Sequence[tuple[Source, datetime]]) -> datetime | None:
+    """The time until which the sources are complete; trades and minutes count before coarser, perhaps forming bars."""
+    fine = [(source, time) for source, time in newest if source.timeframe in {None, Timeframe.M1}]
+    front = max((time for _, time in newest), default=None)
+    live = fine if any(time == front for _, time in fine) else [one for one in newest if one[1] == front]
+    return max((_complete_of(source, time) for source, time in live), default=None)
+
+
+def _complete_of(source: Source, newest: datetime) -> datetime:
+    part = source.timeframe or Timeframe.M1
+    start = part.bucket_start(newest)
+    return start if source.computed else part.next_bucket(start)
+
+
+def _width(timeframe: Timeframe | None) -> float:
+    """The milliseconds that a row of a source stands for; the newest trade stands for its minute."""
+    return ((timeframe or Timeframe.M1).width or timedelta()).total_seconds() * 1000
+
+
+def _unix_milliseconds(time: datetime | None) -> float | None:
+    aware = _aware(time)
+    return None if aware is None else aware.timestamp() * 1000
+
+
+def _instant(milliseconds: float | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _buckets_back(timeframe: Timeframe, first: datetime, last: datetime) -> Iterator[datetime]:
+    """The bucket starts from `last` back to `first`."""
+    while last >= first:
+        yield last
+        last = timeframe.bucket_start(last - timedelta(microseconds=1))
 
 
 def _aware(time: datetime | None) -> datetime | None:
@@ -196,10 +377,27 @@ def _aware(time: datetime | None) -> datetime | None:
 
 
 @lru_cache(maxsize=1_000)
-def _statement(sources: tuple[Source, ...], timeframe: Timeframe, kind: Kind) -> str:
-    """The bars of every source, each in one row of columns."""
-    bars = (_bars_of(source, timeframe, *kind) for source in sources)
-    return " UNION ALL ".join(_as_columns(statement, key) for key, statement in enumerate(bars))
+def _statement(layers: tuple[Layers, ...], timeframe: Timeframe, kind: Kind) -> str:
+    """The bars of the preferred source of every symbol in one row of columns, and the edges of several sources."""
+    several = any(len(sources) > 1 for sources in layers)
+    bars = (_as_columns(_bars_of(sources[0], timeframe, *kind), key) for key, sources in enumerate(layers))
+    if not several:
+        return " UNION ALL ".join(bars)
+    return " UNION ALL ".join(
+        f"SELECT columns.*, {_edges(sources)} AS edges FROM ({statement}) AS columns"
+        for sources, statement in zip(layers, bars, strict=True)
+    )
+
+
+def _edges(sources: Layers) -> str:
+    times = chain.from_iterable(map(resampling.edges, sources)) if len(sources) > 1 else ()
+    return f"CAST(ARRAY[{', '.join(times)}] AS float8[])"
+
+
+@lru_cache(maxsize=1_000)
+def _statement_of_gaps(sources: Layers, timeframe: Timeframe, newest: bool) -> str:
+    bars = (_bars_of(source, timeframe, fill=False, newest=newest) for source in sources)
+    return " UNION ALL ".join(_as_columns(resampling.in_gaps(one, key), key) for key, one in enumerate(bars))
 
 
 def _bars_of(source: Source, timeframe: Timeframe, fill: bool, newest: bool) -> str:
@@ -220,12 +418,14 @@ def _as_columns(bars: str, key: int) -> str:
 
 
 def _columns(row: asyncpg.Record) -> CandleColumns | FullonError:
-    bars = CandleColumns(*map(_doubles, row[1:]))
+    bars = CandleColumns(*map(_doubles, row[1:7]))
     if bars.time[1:] and bars.time[0] > bars.time[-1]:
         bars = bars.reversed()
-    if bars.length > MAX_BARS:
-        return BadUserInput(f"More than {MAX_BARS} bars. Request a shorter range, a longer timeframe, or `last`.")
-    return bars
+    return _too_many() if bars.length > MAX_BARS else bars
+
+
+def _too_many() -> BadUserInput:
+    return BadUserInput(f"More than {MAX_BARS} bars. Request a shorter range, a longer timeframe, or `last`.")
 
 
 def _doubles(column: bytes | None) -> list[float]:

@@ -34,7 +34,7 @@ def newest_trades(source: Source) -> str:
     return f"""
         SELECT time, price, volume, side, type FROM (
             SELECT {_columns(source)}, row_number() OVER ({_order(source, "DESC")}) AS position
-            FROM {source.name} AS trade {_order(source, "DESC")} LIMIT CAST(:count AS integer)
+            FROM {source.rows} {_order(source, "DESC")} LIMIT CAST(:count AS integer)
         ) AS newest ORDER BY position DESC
     """
 
@@ -42,7 +42,7 @@ def newest_trades(source: Source) -> str:
 def trades_between(source: Source) -> str:
     """The first `count` trades in [start, end]."""
     return f"""
-        SELECT {_columns(source)} FROM {source.name} AS trade
+        SELECT {_columns(source)} FROM {source.rows}
         WHERE "timestamp" BETWEEN {_parameter(source, "start")} AND {_parameter(source, "end")}
         {_order(source, "ASC")} LIMIT CAST(:count AS integer)
     """
@@ -51,13 +51,13 @@ def trades_between(source: Source) -> str:
 def extent(source: Source, key: int) -> str:
     """The times of the first and the last row."""
     first, last = _time(source, 'min("timestamp")'), _time(source, 'max("timestamp")')
-    return f"SELECT {key} AS key, {first} AS oldest, {last} AS newest FROM {source.name}"
+    return f"SELECT {key} AS key, {first} AS oldest, {last} AS newest FROM {source.rows}"
 
 
 def _columns(source: Source) -> str:
     # Older tables may lack side or type: through JSON a missing column is null.
-    further = "to_jsonb(trade) ->> 'side' AS side, to_jsonb(trade) ->> 'type' AS type"
-    return f"""{_time(source, '"timestamp"')} AS time, price, volume, {further}"""
+    further = "to_jsonb(priced) ->> 'side' AS side, to_jsonb(priced) ->> 'type' AS type"
+    return f"""{_time(source, '"timestamp"')} AS time, price, {source.volume} AS volume, {further}"""
 
 
 def _order(source: Source, direction: str) -> str:
