@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
 from typing import Final, TypedDict
@@ -26,6 +26,7 @@ from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor
+from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import CircuitOpen, RedisCircuitOpen
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
@@ -70,23 +71,28 @@ def create_app(settings: Settings) -> Application:
 
     Raises:
         InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
+        ManifestError: TRUSTED_DOCUMENTS_PATH cannot be read.
     """
     refuse_insecure_secret(settings)
     app_metrics, connections = Metrics(), ConnectionRegistry(settings)
+    schema = make_graph().core
+    trusted = TrustedDocuments(schema, settings, app_metrics)
     operations = OperationExecutor(
-        make_graph().core,
+        schema,
         metrics=app_metrics,
         limits=Limits.from_settings(settings),
         introspection=settings.introspection,
+        on_execution=trusted.accepted,
+        usage=trusted.is_on,
     )
     streams, admission = StreamRegistry(operations, settings.stream_memory_bytes), Admission(settings, app_metrics)
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
     transports: ASGIApp = Router(
-        graphql=GraphQLEndpoint(operations, http_streams, pages if settings.graphiql_enabled else None),
-        graphql_sockets=GraphQLSocketEndpoint(operations, streams, connections, admission),
+        graphql=GraphQLEndpoint(operations, trusted, http_streams, pages if settings.graphiql_enabled else None),
+        graphql_sockets=GraphQLSocketEndpoint(operations, trusted, streams, connections, admission),
         platform_sockets=PlatformSocketEndpoint(operations, streams, connections, admission),
         pages=pages,
-        rest=rest_application(settings, app_metrics, connections),
+        rest=rest_application(settings, app_metrics, connections, trusted),
     )
     if settings.cors_origins:
         transports = CORSMiddleware(
@@ -98,7 +104,8 @@ def create_app(settings: Settings) -> Application:
         )
     if settings.metrics_port is not None:
         transports = metrics.MetricsPort(transports, settings.metrics_port)
-    return Application(ResponseHeaders(RequestIds(transports)), partial(open_state, settings, app_metrics, connections))
+    open_ = partial(open_state, settings, app_metrics, connections, trusted)
+    return Application(ResponseHeaders(RequestIds(transports)), open_)
 
 
 class Router:
@@ -127,13 +134,15 @@ class Router:
                 await self._rest(scope, receive, send)
 
 
-def rest_application(settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry) -> FastAPI:
+def rest_application(
+    settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry, trusted: TrustedDocuments | None = None
+) -> FastAPI:
     """REST, health and metrics. Its lifespan opens and closes the worker."""
     app = FastAPI(
         title="Fullon GraphQL",
         version=version("fullon-graphql"),
         description="REST beside the graph at `/graphql`, over the same service functions.",
-        lifespan=lambda _app: open_state(settings, app_metrics, connections),
+        lifespan=lambda _app: open_state(settings, app_metrics, connections, trusted),
         redirect_slashes=False,
         openapi_url=docs.OPENAPI_URL if settings.docs_enabled else None,
         docs_url=None,
@@ -151,10 +160,13 @@ def rest_application(settings: Settings, app_metrics: Metrics, connections: Conn
 
 
 @asynccontextmanager
-async def open_state(settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry) -> AsyncIterator[State]:
-    """Open a worker, and close connections whose credentials end, for the duration of the block."""
+async def open_state(
+    settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry, trusted: TrustedDocuments | None = None
+) -> AsyncIterator[State]:
+    """Open a worker, close connections whose credentials end, and share documents, for the duration of the block."""
     async with (
         worker(settings, app_metrics) as opened,
+        trusted.running(opened.background, opened.redis) if trusted else nullcontext(),
         connections.watch_credentials(opened),
         scheduled_collection(),
     ):

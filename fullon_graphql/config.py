@@ -113,6 +113,10 @@ class Settings(BaseSettings):
         default=20_000_000, ge=0, description="Estimated cost per account and minute; 0 is none."
     )
 
+    # Documents
+    trusted_documents: Literal["off", "log", "only"] = "off"
+    trusted_documents_path: str = Field(default="", description="Manifest file, or folder of *.graphql files.")
+
     # Changes
     idempotency_hours: int = Field(default=24, ge=1, description="Hours for which an idempotency key is remembered.")
 
@@ -185,6 +189,12 @@ class Settings(BaseSettings):
         """An operation within COST_LIMIT must fit in a minute."""
         if 0 < self.cost_limit_per_minute < self.cost_limit:
             raise ValueError("COST_LIMIT_PER_MINUTE must be 0, or at least COST_LIMIT.")
+        return self
+
+    @model_validator(mode="after")
+    def _require_trusted_documents(self) -> Settings:
+        if self.trusted_documents == "only" and not self.trusted_documents_path:
+            raise ValueError("TRUSTED_DOCUMENTS=only needs TRUSTED_DOCUMENTS_PATH")
         return self
 
     @property

@@ -84,6 +84,8 @@ class Context:
     request_id: str = field(default_factory=lambda: uuid4().hex)
     address: str | None = None
     user_agent: str | None = None
+    client: str | None = None
+    """The name that the client gives itself in `apollographql-client-name`."""
     loaders: dict[Hashable, Any] = field(default_factory=dict)
 
     @property

@@ -8,6 +8,8 @@
     ├── Conflict             the request contradicts the current state
     ├── CursorExpired        a stream cannot resume after this cursor
     ├── RateLimited          too many requests; `retry_after` in seconds
+    ├── DocumentNotFound     no document is known by this id; send the document with it
+    ├── DocumentNotTrusted   the server executes trusted documents only
     ├── QueryTooComplex      one operation exceeds a limit
     ├── Lagged               the client reads events too slowly; resume after `cursor`
     ├── ServiceUnavailable   a store or a daemon does not answer; `service` names it
@@ -122,6 +124,32 @@ class RateLimited(FullonError):
     @property
     def extensions(self) -> dict[str, Any]:
         return super().extensions | {"retryAfter": self.retry_after} | _present(limit=self.limit, cost=self.cost)
+
+
+class DocumentNotFound(FullonError):
+    """The server does not know the document of an id. Clients then send the document with its id.
+
+    Code and message are Apollo's: some clients react to the one, some to the other.
+    """
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("PersistedQueryNotFound")
+
+
+class DocumentNotTrusted(FullonError):
+    """The server executes the documents of its manifest only, and this is not one of them."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+    status = 403
+
+    def __init__(self, document: str) -> None:
+        super().__init__(
+            f"This server executes trusted documents only, and {document} is not one of them. Send the id of a document"
+            " that was extracted when the client was built, and deploy its manifest to the server first."
+        )
 
 
 class QueryTooComplex(FullonError):

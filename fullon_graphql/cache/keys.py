@@ -7,6 +7,7 @@ begin with `fullon_graphql:`.
 from __future__ import annotations
 
 import re
+from datetime import date
 
 # ---------------------------------------------------------------- tickers
 
@@ -164,6 +165,26 @@ RATE_LIMITS = f"{PREFIX}rate_limits"
 
 COST_LIMITS = f"{PREFIX}cost_limits"
 """Prefix of the counters of estimated cost, by account or address and minute."""
+
+
+def registered_document(hash_: str) -> str:
+    """STRING with a time to live: a GraphQL document that a client has registered under its SHA-256 hash."""
+    return f"{PREFIX}document:{hash_}"
+
+
+def registered_bytes(day: date) -> str:
+    """STRING with a time to live: bytes of the documents that were registered on this day (UTC)."""
+    return f"{PREFIX}document_bytes:{day}"
+
+
+def document_usage(day: date) -> str:
+    """HASH with a time to live: JSON array of document id, operation and client → operations on this day (UTC)."""
+    return f"{PREFIX}usage:documents:{day}"
+
+
+def field_usage(day: date) -> str:
+    """HASH with a time to live: JSON array of field (`Type.field`) and client → operations on this day (UTC)."""
+    return f"{PREFIX}usage:fields:{day}"
 
 
 def used_totp(uid: int, step: int) -> str:

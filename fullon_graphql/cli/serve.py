@@ -15,6 +15,7 @@ from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secr
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.daemons.control.host import services_process
+from fullon_graphql.engine.trusted.manifests import ManifestError, read_manifest
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.server.uvicorn_config import Server, Workers, uvicorn_config
 
@@ -69,7 +70,9 @@ def _checked_settings() -> Settings:
     try:
         settings = load_settings()
         refuse_insecure_secret(settings)
-    except (pydantic.ValidationError, InsecureSecretError) as error:
+        if settings.trusted_documents != "off" and settings.trusted_documents_path:
+            read_manifest(Path(settings.trusted_documents_path))
+    except (pydantic.ValidationError, InsecureSecretError, ManifestError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
     return settings

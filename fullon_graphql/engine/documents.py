@@ -40,6 +40,8 @@ from fullon_graphql.engine.literals import FiniteFloats
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.selections import condition_variables
 from fullon_graphql.engine.trace import Trace
+from fullon_graphql.engine.trusted.coordinates import selected_fields
+from fullon_graphql.engine.trusted.identifiers import hash_of
 from fullon_graphql.lru import LRUCache
 
 RULES: Final = (*specified_rules, DepthLimit, FiniteFloats)
@@ -83,6 +85,8 @@ class Operation:
     """The variables in `@include` and `@skip`."""
     estimate: Estimate
     """The cost."""
+    fields: tuple[str, ...] = ()
+    """The coordinates of the selected fields, if the usage is counted."""
 
     def coerced(self, given: Mapping[str, Any]) -> Variables | None:
         """The coerced variables; None if they are invalid, which graphql-core reports."""
@@ -113,6 +117,8 @@ class Document:
     operations: Mapping[str | None, Operation] = field(default_factory=dict)
     plans: LRUCache[Any, Any] = field(default_factory=lambda: LRUCache(MOST_PLANS))
     """Its plans and fallbacks, by operation and values of the condition variables."""
+    hash: str = ""
+    """Its SHA-256 hash, if the usage is counted."""
 
     def operation(self, name: str | None) -> Operation | None:
         """The operation called `name`, or without a name the only one; None if there is no such operation."""
@@ -139,11 +145,15 @@ class Document:
 class DocumentCache:
     """The documents used last with their plans, by their text: at most `limits.cache_bytes` in all."""
 
-    def __init__(self, schema: GraphQLSchema, limits_: Limits, *, introspection: bool = True) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, limits_: Limits, *, introspection: bool = True, usage: bool = False
+    ) -> None:
+        """With `usage`, documents have what their usage is counted by."""
         self._schema = schema
         self._limits = limits_
         self._rules = RULES if introspection else (*RULES, NoIntrospection)
         self._hide_suggestions = not introspection
+        self._usage = usage
         self._seen: LRUCache[str, Document] = LRUCache(limits_.cache_bytes)
         self._pending: dict[str, asyncio.Task[Document]] = {}
 
@@ -197,13 +207,16 @@ class DocumentCache:
         errors = errors or validate(self._schema, syntax.node, self._rules, hide_suggestions=self._hide_suggestions)
         operations = {} if errors else {name: self._operation(node, syntax) for name, node in syntax.operations.items()}
         trace.step("validate", "", started)
-        return _refused(text, errors) if errors else Document(text, (), operations)
+        if errors:
+            return _refused(text, errors)
+        return Document(text, (), operations, hash=hash_of(text) if self._usage else "")
 
     def _operation(self, node: OperationDefinitionNode, syntax: Syntax) -> Operation:
         name = node.name.value if node.name else None
         conditions = condition_variables(node, syntax.fragments.values())
         estimate = estimated(self._schema, node, syntax.fragments)
-        return Operation(name, node.operation, self._variables(node), conditions, estimate)
+        fields = selected_fields(self._schema, node, syntax.fragments) if self._usage else ()
+        return Operation(name, node.operation, self._variables(node), conditions, estimate, fields)
 
     def _variables(self, node: OperationDefinitionNode) -> tuple[Variable, ...] | None:
         found = []
@@ -246,7 +259,7 @@ def _size(document: Document) -> int:
         DOCUMENT_BYTES
         + 2 * len(document.text)
         + OPERATION_BYTES * len(document.operations)
-        + sum(operation.estimate.size for operation in document.operations.values())
+        + sum(operation.estimate.size + 8 * len(operation.fields) for operation in document.operations.values())
         + 300 * variables
         + messages
     )

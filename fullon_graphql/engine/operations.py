@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import orjson
 import structlog
@@ -54,6 +54,14 @@ class Request(NamedTuple):
     """True if the client asks for `extensions.explain`."""
     cost: bool = False
     """True if the client asks for `extensions.cost`."""
+    document_id: str | None = None
+    """The id by which the client names the document, instead of or beside `query`."""
+    registers: str | None = None
+    """The hash under which the document is registered once it is known to be valid."""
+    trusted: bool = False
+    """True if the document is one of the manifest, or of this server itself."""
+    refusal: FullonError | None = None
+    """Why the document must not be executed."""
 
 
 class Response(NamedTuple):
@@ -84,6 +92,10 @@ class GraphQLErrors(Exception):
         self.errors = errors
 
 
+OnExecution: TypeAlias = Callable[[Request, Document, Operation, Context], None]
+"""Called with every operation that is about to be executed."""
+
+
 @dataclass
 class OperationExecutor:
     """Executes operations of one schema, and remembers their documents and plans."""
@@ -94,9 +106,12 @@ class OperationExecutor:
     metrics: Metrics = field(default_factory=Metrics)
     limits: Limits = field(default_factory=Limits)
     introspection: bool = True
+    on_execution: OnExecution | None = None
+    usage: bool = False
+    """True if documents need what their usage is counted by."""
 
     def __post_init__(self) -> None:
-        self.documents = DocumentCache(self.schema, self.limits, introspection=self.introspection)
+        self.documents = DocumentCache(self.schema, self.limits, introspection=self.introspection, usage=self.usage)
         self.metrics.watch_cache("documents", self.documents)
         self._timer = SharedTimer(self.limits.seconds)
         self._sample = Sample()
@@ -105,6 +120,8 @@ class OperationExecutor:
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
     ) -> Response:
         """The response to a request. The steps are added to `trace`, and to the response if `explain` is True."""
+        if request.refusal:
+            return _error_response([_formatted(request.refusal)])
         trace = trace or Trace()
         document = await self.documents.read(request.query, trace)
         with _recorded(trace) if explain else _UNRECORDED:
@@ -116,7 +133,9 @@ class OperationExecutor:
         return response._replace(body=with_extensions(response.body, extensions)) if extensions else response
 
     async def is_subscription(self, request: Request) -> bool:
-        """True if the request's operation is a subscription."""
+        """True if the request's operation is a subscription that is not refused."""
+        if request.refusal:
+            return False
         operation = (await self.documents.read(request.query, Trace())).operation(request.operation_name)
         return operation is not None and operation.kind is OperationType.SUBSCRIPTION
 
@@ -137,6 +156,8 @@ class OperationExecutor:
         charge = self._charge(operation, variables, context)
         if isinstance(charge, GraphQLError):
             raise GraphQLErrors(formatted([charge], context.request_id, before_execution=False))
+        if self.on_execution:
+            self.on_execution(request, document, operation, context)
         shape_ = await shape(self.schema, self.documents, document, operation, variables)
         cost = EventCost(charge._replace(minute=None), self._sample, is_shown=request.cost)
         return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics, cost)
@@ -161,6 +182,8 @@ class OperationExecutor:
         charge = self._charge(operation, variables, context)
         if isinstance(charge, GraphQLError):
             return _error_response(formatted([charge], context.request_id, before_execution=False))
+        if self.on_execution:
+            self.on_execution(request, document, operation, context)
         response = await self._executed(document, operation, variables, request, context, trace)
         if request.cost or self._sample.is_due():
             actual = await self._actual_cost(document, operation, variables, response.body)
@@ -277,6 +300,10 @@ def _refusal(document: Document, request: Request) -> Response | None:
     if request.read_only and operation.kind is not OperationType.QUERY:
         return _bad_request("Only queries may be sent with GET; use POST.")._replace(not_allowed=True)
     return None
+
+
+def _formatted(error: FullonError) -> GraphQLFormattedError:
+    return GraphQLError(error.message, extensions=error.extensions).formatted
 
 
 def _bad_request(message: str) -> Response:

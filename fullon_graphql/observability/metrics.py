@@ -178,6 +178,15 @@ class Metrics:
             "plans", "Operations answered by a plan that was compiled (miss) or found in the cache (hit).", "cache"
         )
         self.costs = self._tally("costs", "Estimated cost of operations, by decision.", "decision")
+        self.trusted_documents = self._tally(
+            "trusted_documents", "Requests by the trust in their document, unless TRUSTED_DOCUMENTS is off.", "result"
+        )
+        self.registered_documents = self._tally(
+            "registered_documents", "Look-ups of registered documents by their hash, and their storage.", "result"
+        )
+        self.deprecated_fields = self._tally(
+            "deprecated_fields", "Operations that select a deprecated field, by field.", "field"
+        )
         self.timeouts = prometheus_client.Counter(
             "fullon_graphql_timeouts", "Operations canceled after OPERATION_TIMEOUT.", registry=self._registry
         )

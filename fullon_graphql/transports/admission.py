@@ -15,6 +15,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.errors import Forbidden, FullonError, RateLimited
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.server.response_headers import retry_after_header
+from fullon_graphql.transports.requests import CLIENT_NAME
 
 
 class Admission:
@@ -55,11 +56,13 @@ class Admission:
 
 def connection_context(scope: Scope) -> Context:
     """The context of a connection, not authenticated yet; its operations fork it."""
+    headers: dict[bytes, bytes] = dict(scope["headers"])
     return Context(
         scope["state"]["worker"],
         request_id=scope["request_id"],
         address=scope["client"][0] if scope.get("client") else None,
-        user_agent=_text(dict(scope["headers"]), b"user-agent"),
+        user_agent=_text(headers, b"user-agent"),
+        client=_text(headers, CLIENT_NAME.encode()),
     )
 
 

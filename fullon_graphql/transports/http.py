@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from types import NoneType
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -20,12 +19,14 @@ from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import OperationExecutor, Request, Response
 from fullon_graphql.engine.trace import Trace
-from fullon_graphql.errors import Internal, as_fullon_error
+from fullon_graphql.engine.trusted.documents import TrustedDocuments
+from fullon_graphql.errors import BadUserInput, Internal, as_fullon_error
 from fullon_graphql.server.response_headers import response_headers, retry_after_header
 from fullon_graphql.transports.disconnects import CancelOnDisconnect
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, accepts_only_events, framing_for
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages, wants_page
+from fullon_graphql.transports.requests import CLIENT_NAME, InvalidParams, request_from_params
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +52,11 @@ class HttpError(Exception):  # an HTTP response, not one of the errors in `error
 class GraphQLEndpoint:
     """The graph over HTTP, and GraphiQL for browsers. Subscriptions are answered by `streams`."""
 
-    def __init__(self, operations: OperationExecutor, streams: HttpStreams, pages: Pages | None) -> None:
+    def __init__(
+        self, operations: OperationExecutor, trusted: TrustedDocuments, streams: HttpStreams, pages: Pages | None
+    ) -> None:
         self._operations = operations
+        self._trusted = trusted
         self._streams = streams
         self._pages = pages
 
@@ -66,7 +70,7 @@ class GraphQLEndpoint:
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
             _check_acceptable(accept)
-            request = await _parse_request(scope, headers, receive)
+            request = await self._request(scope, headers, receive)
             framing = framing_for(accept)
             if framing and await self._operations.is_subscription(request):
                 await self._streams.serve(request, framing, scope, receive, send)
@@ -91,6 +95,13 @@ class GraphQLEndpoint:
             extra = retry_after_header(known)
         await _send(send, status, media_type, body, extra)
 
+    async def _request(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
+        try:
+            request = await _parse_request(scope, headers, receive)
+            return await self._trusted.resolve(request, scope["state"]["worker"].redis)
+        except (InvalidParams, BadUserInput) as error:
+            raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
+
     async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
         worker: Worker = scope["state"]["worker"]
         credential = credential_in_headers(_text(headers, b"authorization"), _text(headers, b"x-api-key"))
@@ -105,6 +116,7 @@ class GraphQLEndpoint:
             request_id=scope["request_id"],
             address=address,
             user_agent=_text(headers, b"user-agent"),
+            client=_text(headers, CLIENT_NAME.encode()),
         )
         return await self._operations.run(request, context, trace, explain=request.explain and _may_explain(context))
 
@@ -128,7 +140,7 @@ async def _parse_request(scope: Scope, headers: dict[bytes, bytes], receive: Rec
             media_type = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
             if media_type != LEGACY.encode():
                 raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
-            return _request_from_params(_parse_json(await _read_body(receive), "The body"), read_only=False)
+            return request_from_params(_parse_json(await _read_body(receive), "The body"))
         case "GET":
             params: dict[str, Any] = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
             for name in ("variables", "extensions"):
@@ -136,7 +148,7 @@ async def _parse_request(scope: Scope, headers: dict[bytes, bytes], receive: Rec
                     params[name] = _parse_json(params[name], f"`{name}`")
                 else:
                     params.pop(name, None)
-            return _request_from_params(params, read_only=True)
+            return request_from_params(params, read_only=True)
         case method:
             raise HttpError(
                 HTTPStatus.METHOD_NOT_ALLOWED, f"The method {method} is not supported; use POST or GET.", _ALLOW
@@ -168,26 +180,6 @@ def _parse_json(text: bytes | str, what: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise HttpError(HTTPStatus.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
-
-
-_OBJECT: Final = (dict, NoneType)  # as unions they would be created for every request
-_STRING: Final = (str, NoneType)
-
-
-def _request_from_params(params: Any, *, read_only: bool) -> Request:
-    if not isinstance(params, dict):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "The body must be one JSON object; batches are not supported.")
-    query, variables = params.get("query"), params.get("variables")
-    name, extensions = params.get("operationName"), params.get("extensions")
-    if not isinstance(query, str):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "`query` must be a string with a GraphQL document.")
-    if not isinstance(variables, _OBJECT) or not isinstance(extensions, _OBJECT):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "`variables` and `extensions` must be JSON objects.")
-    if not isinstance(name, _STRING):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "`operationName` must be a string.")
-    asked = extensions or {}
-    explain, cost = asked.get("explain") is True, asked.get("cost") is True
-    return Request(query, name or None, variables or {}, read_only=read_only, explain=explain, cost=cost)
 
 
 def _status(response: Response, media_type: str) -> HTTPStatus:

@@ -99,7 +99,7 @@ async def test_optional_parameters_may_be_null(client: httpx.AsyncClient, name: 
 
 
 async def test_unknown_parameters_are_ignored(client: httpx.AsyncClient) -> None:
-    body = {"query": QUERY, "documentId": "x", "extensions": {"anything": [1]}, "variables": {"unused": 1}}
+    body = {"query": QUERY, "extensions": {"anything": [1]}, "variables": {"unused": 1}}
     assert (await post(client, body)).json() == DATA
 
 

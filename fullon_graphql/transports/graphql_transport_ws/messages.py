@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from fullon_graphql.engine.operations import Request
+from fullon_graphql.transports.requests import InvalidParams, request_from_params
 
 
 class Malformed(Exception):
@@ -71,8 +72,8 @@ def parse(text: str | None) -> Message:
         case {"type": "pong", **rest}:
             _payload(rest)
             return Pong()
-        case {"type": "subscribe", "id": str(id_), "payload": {"query": str(query), **rest}} if id_:
-            return Subscribe(id_, _request(query, rest))
+        case {"type": "subscribe", "id": str(id_), "payload": params} if id_:
+            return Subscribe(id_, _request(params))
         case {"type": "complete", "id": str(id_)} if id_:
             return Complete(id_)
         case _:
@@ -86,10 +87,8 @@ def _payload(rest: dict[Any, Any]) -> dict[str, Any] | None:
     return payload
 
 
-def _request(query: str, rest: dict[Any, Any]) -> Request:
-    name, variables, extensions = rest.get("operationName"), rest.get("variables"), rest.get("extensions")
-    if not isinstance(name, str | None):
-        raise Malformed("operationName is not a string")
-    if not isinstance(variables, dict | None) or not isinstance(extensions, dict | None):
-        raise Malformed("variables or extensions are not an object")
-    return Request(query, name or None, variables or {}, cost=(extensions or {}).get("cost") is True)
+def _request(params: Any) -> Request:
+    try:
+        return request_from_params(params)
+    except InvalidParams as error:
+        raise Malformed(str(error)) from error

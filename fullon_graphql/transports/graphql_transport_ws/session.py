@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from fullon_graphql.auth.credentials import Credential, credential_in_payload
 from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
+from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import FullonError, RateLimited
 from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.backlog import Frame
@@ -33,6 +34,7 @@ from fullon_graphql.transports.graphql_transport_ws.messages import (
     Subscribe,
     parse,
 )
+from fullon_graphql.transports.requests import CLIENT_NAME
 from fullon_graphql.transports.websocket_session import TRY_AGAIN_LATER, ClientGone, WebSocketSession, graphql_error
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -52,11 +54,13 @@ class GraphQLSocketEndpoint:
     def __init__(
         self,
         operations: OperationExecutor,
+        trusted: TrustedDocuments,
         streams: StreamRegistry,
         connections: ConnectionRegistry,
         admission: Admission,
     ) -> None:
         self._operations = operations
+        self._trusted = trusted
         self._streams = streams
         self._connections = connections
         self._admission = admission
@@ -75,7 +79,8 @@ class GraphQLSocketEndpoint:
             await send({"type": "websocket.close", "code": BAD_SUBPROTOCOL, "reason": "Subprotocol not acceptable"})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        await GraphQLSession(self._operations, self._streams, self._connections, scope, receive, send).serve()
+        parts = self._operations, self._trusted, self._streams, self._connections
+        await GraphQLSession(*parts, scope, receive, send).serve()
 
 
 class GraphQLSession(WebSocketSession):
@@ -84,6 +89,7 @@ class GraphQLSession(WebSocketSession):
     def __init__(
         self,
         operations: OperationExecutor,
+        trusted: TrustedDocuments,
         streams: StreamRegistry,
         connections: ConnectionRegistry,
         scope: Scope,
@@ -92,6 +98,7 @@ class GraphQLSession(WebSocketSession):
     ) -> None:
         super().__init__(connection_context(scope), connections, scope, receive, send)
         self._operations = operations
+        self._trusted = trusted
         self._streams = streams
         self._credential = connection_credential(scope)
         self._try_send_text = try_send_of(scope)
@@ -126,6 +133,8 @@ class GraphQLSession(WebSocketSession):
             return
         self._initialised = True
         credential = credential_in_payload(payload) or self._credential
+        if isinstance(client := (payload or {}).get(CLIENT_NAME), str):
+            self._context.client = client
         try:
             caller = await self._context.worker.authenticator.identify(credential, fresh=True)
             if isinstance(caller, Anonymous):
@@ -194,6 +203,7 @@ class GraphQLSession(WebSocketSession):
         """Send every response of an operation. Returns the errors of an operation that was not executed."""
         self._context.worker.rate_limits.spend(self._context.caller, self._context.address)
         context, head = self._context.fork(), b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
+        request = await self._trusted.resolve(request, context.redis)
         if await self._operations.is_subscription(request):
             self._mark_as_stream()
             try_send = partial(self._try_send_frame, head)
