@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import delete, insert, update
+from sqlalchemy import ColumnElement, Text, and_, case, cast, delete, func, insert, text, update
 
 from fullon_graphql import models
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
+from fullon_graphql.services import access
 from tests.conftest import Count
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, Answer, GraphClient, principal
@@ -249,3 +250,41 @@ async def test_relations_of_a_batch_of_events_take_one_statement(
         "instrument": {"symbol": "BTC/USD", "candles": [{"close": 98}]},
     }
     assert costs == [2, 2]  # the orders with everything in the same database, and the candles
+
+
+FAULTS = {
+    "hangs": case((models.Order.uid == TRADER, cast(func.pg_sleep(3_600), Text)), else_="").is_not(None),
+    "raises": (1 / (models.Order.uid - TRADER)).is_not(None),
+}
+"""Conditions that hold for the orders of every owner but one."""
+HANGING = text("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_faulty_access_rule_of_one_owner_delays_no_other(
+    graph: GraphClient, platform: Database, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    class FaultyRule(access.OwnedBy):
+        def condition(self, owner: int) -> ColumnElement[bool]:
+            return and_(super().condition(owner), FAULTS[fault])
+
+    rules: dict[Any, access.Rule] = {**access.RULES, models.Order: FaultyRule(models.Order.uid)}
+    monkeypatch.setattr(access, "RULES", rules)
+    trader, other = graph.as_(principal(TRADER)), graph.as_(principal(OTHER))
+    async with aclosing(trader.stream(ORDERS)) as failing, listening(other) as events:
+        first = asyncio.ensure_future(anext(failing))
+        try:
+            await eventually(lambda: graph.worker.changes.listeners == 2)
+            await add(platform, models.Order, order(100, 1, TRADER))
+            if fault == "hangs":
+                await eventually(lambda: platform.rows(HANGING))
+            else:
+                assert (await first).codes == ["INTERNAL"]
+            for number in range(101, 106):
+                await add(platform, models.Order, order(number, 3, OTHER))
+                [event] = await take(events, 1)
+                assert event["order"]["orderId"] == number
+            assert first.done() is (fault == "raises")
+        finally:
+            first.cancel()
+            await asyncio.wait([first])

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from fullon_graphql.errors import FullonError
 from fullon_graphql.services.change_feed.table import Change, Interest, Position
 
 MAX_CHANGES: Final = 2_000
@@ -26,7 +25,7 @@ class Mailbox:
         self._unread: list[Change] = []
         self._bytes = 0
         self._is_full = False
-        self._failure: FullonError | None = None
+        self._failure: Exception | None = None
         self._arrived = asyncio.Event()
 
     def deliver(self, changes: Sequence[Change], after: Position, upto: Position) -> None:
@@ -43,7 +42,7 @@ class Mailbox:
             self._bytes += size
             self.upto = upto
 
-    def fail(self, failure: FullonError) -> None:
+    def fail(self, failure: Exception) -> None:
         """End the subscription with an error."""
         self._failure = failure
         self._arrived.set()
@@ -82,16 +81,19 @@ class Mailboxes:
 
     def deliver(self, changes: Sequence[Change], after: Position, upto: Position) -> None:
         """Deliver all changes between two positions. The work grows with the deliveries, not with the mailboxes."""
-        by_mailbox: dict[Mailbox, list[Change]] = defaultdict(list)
+        candidates: dict[Mailbox, list[Change]] = defaultdict(list)
         for change in changes:
             for owner in {None, change.uid}:
                 for mailbox in self._by_owner.get((change.entity, owner), ()):
-                    if mailbox.interest.covers(change):
-                        by_mailbox[mailbox].append(change)
-        for mailbox, wanted in by_mailbox.items():
-            mailbox.deliver(wanted, after, upto)
+                    candidates[mailbox].append(change)
+        for mailbox, found in candidates.items():
+            try:
+                if wanted := [change for change in found if mailbox.interest.covers(change)]:
+                    mailbox.deliver(wanted, after, upto)
+            except Exception as error:  # one mailbox must not end the reader, on which all others depend
+                mailbox.fail(error)
 
-    def fail(self, failure: FullonError) -> None:
+    def fail(self, failure: Exception) -> None:
         """End all subscriptions with an error."""
         for mailboxes in self._by_owner.values():
             for mailbox in mailboxes:

@@ -14,9 +14,9 @@ from fullon_graphql.cache import keys
 from fullon_graphql.cache.client import connect
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.models import Order
+from fullon_graphql.models import BotLog, Order
 from fullon_graphql.services.change_feed import reader, relay
-from fullon_graphql.services.change_feed.mailbox import Mailbox
+from fullon_graphql.services.change_feed.mailbox import Mailbox, Mailboxes
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.change_feed.table import Batch, Change, ChangeKind, Interest, Position, read_batch
 from tests.fixtures.eventually import eventually
@@ -215,3 +215,21 @@ def test_mailbox_is_bounded_in_bytes() -> None:
 
     assert [len(kept.key["message"]) for kept in mailbox._unread] == [1_500_000]
     assert mailbox.upto == Position(2, 0)
+
+
+async def test_mailbox_that_raises_ends_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    mailboxes, owned, every = Mailboxes(), Interest(BotLog, uid=2), Interest(BotLog)
+    covers = Interest.covers
+
+    def faulty(self: Interest, change: Change) -> bool:
+        if self is owned:
+            raise ZeroDivisionError
+        return covers(self, change)
+
+    monkeypatch.setattr(Interest, "covers", faulty)
+    start = Position(1, 0)
+    with mailboxes.opened(owned, start) as failing, mailboxes.opened(every, start) as other:
+        mailboxes.deliver([change(1)], start, Position(2, 0))
+        assert await other.take() == [change(1)]
+        with pytest.raises(ZeroDivisionError):
+            await failing.take()
