@@ -289,7 +289,7 @@ Layers = tuple[Source, ...]
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """What the preferred source of a symbol leaves open."""
+    """The gaps that the preferred source of a symbol leaves."""
 
     sources: Layers
     gaps: list[Gap]
@@ -352,7 +352,7 @@ def _complete_of(source: Source, newest: datetime) -> datetime:
 
 
 def _width(timeframe: Timeframe | None) -> float:
-    """The milliseconds that a row of a source stands for; the newest trade stands for its minute."""
+    """The milliseconds that a row of a source covers; the newest trade covers its minute."""
     return ((timeframe or Timeframe.M1).width or timedelta()).total_seconds() * 1000
 
 

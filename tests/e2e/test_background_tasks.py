@@ -37,7 +37,7 @@ FAULTS: Final[dict[str, tuple[Any, str]]] = {
     "revocations by other programs": (revocation, "_notifications"),
     "credentials": (ConnectionRegistry, "_check"),
 }
-"""What is broken for each task: an attribute of a class or module that it calls."""
+"""The attribute of a class or module that is broken for each task."""
 
 
 @asynccontextmanager
