@@ -104,7 +104,7 @@ def uncovered(buckets: Buckets, spans: Sequence[Span], rank: int) -> set[float]:
 
 
 def combined(buckets: Buckets, bars: Iterable[Bar], partial: Sequence[set[float]]) -> list[Bar]:
-    """One bar per bucket, in order of time; `partial` has what `uncovered` found for each rank."""
+    """One bar per bucket, in order of time; `partial` has the result of `uncovered` for each rank."""
     best: dict[float, tuple[bool, int]] = {}
     chosen: dict[float, Bar] = {}
     for bar in bars:

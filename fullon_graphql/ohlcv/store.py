@@ -200,7 +200,7 @@ class CandleStore:
     async def _read(
         self, layers: Sequence[Layers], timeframe: Timeframe, window: Window
     ) -> list[CandleColumns | FullonError]:
-        """The bars of the preferred sources; one more statement reads the buckets that these leave open."""
+        """The bars of the preferred sources; one more statement reads the buckets that they do not cover."""
         statement = _statement(tuple(layers), timeframe, window.kind)
         rows = sorted(await self._database.named_records(statement, window.parameters), key=lambda row: row["key"])
         answers = [_columns(row) for row in rows]
@@ -237,7 +237,7 @@ class CandleStore:
         }
 
     async def _filled(self, sources: Layers, timeframe: Timeframe, window: Window) -> CandleColumns | FullonError:
-        """The bars of several sources without gaps, as `resampling.filled_bars` computes them of one."""
+        """The bars of several sources without gaps, as `resampling.filled_bars` computes them for one source."""
         now = datetime.now(UTC)
         start, end = _aware(window.start), _aware(window.end)
 
