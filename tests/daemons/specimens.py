@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, Sequence
 
 from fullon_graphql.cache.accounts import Balance, Position
@@ -11,6 +12,8 @@ from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.daemons.feeds.market_feed import MarketTrade
+from fullon_graphql.daemons.ohlcv import OhlcvDaemon
+from fullon_graphql.embedded.demo.market import SimulatedMarket
 
 LOG = "tests:log"
 """LIST: calls of the daemons of all processes, in order."""
@@ -88,6 +91,29 @@ class Unstoppable(Calm):
             except asyncio.CancelledError:
                 if self.let_go:
                     raise
+
+
+SPEED = 10
+"""Minutes of `fast_clock` in a minute."""
+
+
+def fast_clock() -> float:
+    """Unix seconds of a past in which time runs faster, the same for all processes of the machine."""
+    return 1_000_000_020 + time.monotonic() * SPEED
+
+
+class FastMarket(SimulatedMarket):
+    """The simulated market by `fast_clock`."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, fast_clock)
+
+
+class FastCandles(OhlcvDaemon):
+    """The candle daemon by `fast_clock`: a minute takes six seconds."""
+
+    def __init__(self, resources: Resources) -> None:
+        super().__init__(resources, fast_clock)
 
 
 class Script:

@@ -16,14 +16,20 @@ from fullon_graphql.cache import tickers
 from fullon_graphql.daemons.control import host
 from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry
+from tests.cli.test_serve import workers
+from tests.daemons.specimens import PATH, fast_clock
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, TRADER
-from tests.fixtures.server import Server, StartServer
+from tests.fixtures.server import Server, StartServer, running
 from tests.fixtures.signing_in import SignIn
 
 MARKET = "fullon_graphql.embedded.demo.market.SimulatedMarket"
 STATE = "{ service(name: TICKER) { state isRunning holder startedAt heartbeatAt error } }"
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+BLOCKED = 20
+"""Seconds for which all workers are blocked."""
+LONGEST_SILENCE = 5
+"""Seconds between two prices, at most."""
 TAKEOVER = 15
 """Seconds within which another worker has taken over."""
 
@@ -50,8 +56,8 @@ async def serves(server: Server, admin: str) -> bool:
     return runs_in(server, await ask(server, STATE, admin))
 
 
-async def prices_move(redis: Redis) -> None:
-    """Return once a ticker newer than the newest stored one has been written."""
+async def prices_move(redis: Redis, seconds: float = 20) -> None:
+    """Return once a ticker newer than the newest stored one has been written, within `seconds`."""
 
     async def newest() -> float:
         return max((ticker.time for ticker in await tickers.read(redis, "kraken")), default=0.0)
@@ -61,7 +67,7 @@ async def prices_move(redis: Redis) -> None:
     async def moved() -> bool:
         return await newest() > before
 
-    await eventually(moved)
+    await eventually(moved, seconds)
 
 
 async def test_service_runs_once_and_survives_its_process(
@@ -146,21 +152,43 @@ def order(verb: str, more: str) -> str:
     return f"mutation {{ {verb}Service(name: TICKER, {more}) {{ state }} }}"
 
 
-async def test_blocked_worker_does_not_affect_services(
-    start_server: StartServer, sign_in: SignIn, redis: Redis
+async def minutes(database: Database) -> list[float]:
+    """The stored one-minute bars of BTC/USD, by their start in Unix seconds."""
+    exists = await database.row(text("SELECT to_regclass('kraken.btc_usd_candles1m') IS NOT NULL"))
+    if not exists or not exists[0]:
+        return []
+    rows = await database.rows(
+        text("SELECT extract(epoch FROM timestamp)::float8 FROM kraken.btc_usd_candles1m ORDER BY 1")
+    )
+    return [row[0] for row in rows]
+
+
+async def test_blocked_workers_do_not_affect_services(
+    environment: dict[str, str], sign_in: SignIn, redis: Redis, ohlcv_database: Database
 ) -> None:
     admin = await sign_in(ADMIN)
-    async with start_server(MARKET_FEED=MARKET) as server:
-        started = await ask(server, change("start"), admin)
-        server.process.send_signal(signal.SIGSTOP)
+    fast = {"MARKET_FEED": PATH + "FastMarket", "OHLCV_DAEMON": PATH + "FastCandles"}
+    async with running(environment | fast, "/health/ready", "--workers", "2") as server:
+        services = [await ask(server, change("start").replace("TICKER", name), admin) for name in ("TICKER", "OHLCV")]
+        blocked = workers(psutil.Process(server.process.pid))
+        assert len(blocked) == 2
+        for worker in blocked:
+            worker.suspend()
         try:
-            blocked_until = time.monotonic() + 20
-            while time.monotonic() < blocked_until:
-                await prices_move(redis)
+            begin = time.monotonic()
+            while time.monotonic() < begin + BLOCKED or len(await minutes(ohlcv_database)) < 3:
+                await prices_move(redis, seconds=LONGEST_SILENCE)
+                assert time.monotonic() < begin + 3 * BLOCKED
         finally:
-            server.process.send_signal(signal.SIGCONT)
-        after = await ask(server, STATE, admin)
-        assert (after["holder"], after["startedAt"]) == (started["holder"], started["startedAt"])
+            for worker in blocked:
+                worker.resume()
+        bars = await minutes(ohlcv_database)
+        assert bars == [bars[0] + 60 * number for number in range(len(bars))]
+        assert bars[-1] > fast_clock() - 4 * 60
+        for name, started in zip(("TICKER", "OHLCV"), services, strict=True):
+            after = await ask(server, STATE.replace("TICKER", name), admin)
+            assert (after["holder"], after["startedAt"]) == (started["holder"], started["startedAt"])
+            assert (after["isRunning"], after["error"]) == (True, None)
 
 
 async def test_services_process_is_restarted_and_ends_with_its_server(
