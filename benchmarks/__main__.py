@@ -1,4 +1,4 @@
-"""`python -m benchmarks setup | queries | growth | fanout | feed`; README.md describes the comparison."""
+"""`python -m benchmarks setup | queries | growth | fanout | feed | documents`; README.md describes the comparison."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import documents as distinct
 from benchmarks import fanout as delivering
 from benchmarks import feed as feeding
 from benchmarks import growth as growing
@@ -73,6 +74,15 @@ def feed(
 ) -> None:
     """The cost of the change feed for writers, and the delay from a commit to a socket."""
     feeding.feed(rounds=rounds, seconds=seconds, writers=writers, changes=changes)
+
+
+@app.command()
+def documents(
+    count: Annotated[int, typer.Option(min=100, help="Distinct documents.")] = 10_000, clients: Clients = 8
+) -> None:
+    """Memory and pauses of a worker that receives distinct documents of every size."""
+    leave_the_server_its_core()
+    distinct.measure_documents(count=count, clients=clients)
 
 
 app()

@@ -91,16 +91,16 @@ async def _measure(each: Server, data: Stores, sockets: int, different: int, sec
     async with connect(data.settings.redis_url, data.settings, "benchmark") as redis:
         await _publish(redis, symbols)
         [warm] = await listen(each, [_question(symbols[0])], Counted())
-        before = each.worker.memory_info().rss
+        before = each.process.memory_info().rss
         counted = Counted()
         listeners = await listen(each, [_question(symbol) for symbol in islice(cycle(symbols), sockets)], counted)
-        memory = (each.worker.memory_info().rss - before) / sockets / 1000
+        memory = (each.process.memory_info().rss - before) / sockets / 1000
         publishing = asyncio.create_task(_keep_publishing(redis, symbols, RATE / sockets * different))
         await asyncio.sleep(1)
-        counted.measuring, used, started = True, seconds_of([each.worker]), time.monotonic()
+        counted.measuring, used, started = True, seconds_of([each.process]), time.monotonic()
         await asyncio.sleep(seconds)
         counted.measuring, spent = False, time.monotonic() - started
-        used = seconds_of([each.worker]) - used
+        used = seconds_of([each.process]) - used
         publishing.cancel()
         await asyncio.wait([publishing])
         for listener in (warm, *listeners):

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     query_directive_limit: int = Field(default=500, ge=1, description="Directives of one document.")
     query_variable_limit: int = Field(default=10_000, ge=1, description="Values in the variables of one request.")
     cache_bytes: int = Field(
-        default=64 * 2**20, ge=2**20, description="Bytes of the caches of one worker: documents and plans, tokens."
+        default=32 * 2**20, ge=2**20, description="Bytes of the caches of one worker: documents and plans, tokens."
     )
 
     # Limits of operations

@@ -238,6 +238,7 @@ def syntax_of(text: str, max_tokens: int | None = None) -> Syntax:
         GraphQLError: the text cannot be parsed, or has too many tokens.
     """
     node = parse(text, max_tokens=max_tokens)
+    _unlink_tokens(node)
     operations: dict[str | None, OperationDefinitionNode] = {}
     fragments: dict[str, FragmentDefinitionNode] = {}
     for definition in node.definitions:
@@ -246,6 +247,13 @@ def syntax_of(text: str, max_tokens: int | None = None) -> Syntax:
         elif isinstance(definition, FragmentDefinitionNode):
             fragments[definition.name.value] = definition
     return Syntax(node, operations, fragments)
+
+
+def _unlink_tokens(node: DocumentNode) -> None:
+    """Undo the links between neighbouring tokens, so that a tree is freed with its last reference."""
+    token = node.loc.start_token if node.loc else None
+    while token:
+        token.prev, token.next, token = None, None, token.next
 
 
 def _refused(text: str, errors: Sequence[GraphQLError]) -> Document:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import structlog
@@ -19,10 +19,8 @@ from graphql import (
     VariableDefinitionNode,
     VariableNode,
     Visitor,
-    execute,
     visit,
 )
-from graphql.pyutils import is_awaitable
 
 from fullon_graphql.context import Context
 from fullon_graphql.engine.actual_cost import Charge, Sample, actual_cost
@@ -35,7 +33,7 @@ from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.plans import PLAN_BYTES, SELECTION_BYTES, variant
 from fullon_graphql.engine.planned.row_trees import Project, Run, projection
 from fullon_graphql.engine.planned.selections import Selection, select, size
-from fullon_graphql.engine.reference.executor import RowExecutor
+from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.observability.metrics import Metrics
@@ -131,16 +129,8 @@ class Subscription:
             return None
 
     async def _reference(self, context: Context, event: object) -> ExecutionResult:
-        result = execute(
-            self.schema,
-            (await in_background(self.document.syntax)).node,
-            root_value=event,
-            context_value=context,
-            variable_values=dict(self.given),
-            operation_name=self.operation.name,
-            executor_class=RowExecutor,
-        )
-        return cast("ExecutionResult", await result if is_awaitable(result) else result)
+        syntax = await in_background(self.document.syntax)
+        return await execute_reference(self.schema, syntax.node, context, self.given, self.operation.name, root=event)
 
 
 async def shape(

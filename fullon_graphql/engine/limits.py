@@ -39,7 +39,7 @@ class Limits:
     repetitions: int = 200
     directives: int = 500
     variable_values: int = 10_000
-    cache_bytes: int = 48 * 2**20
+    cache_bytes: int = 24 * 2**20
     seconds: float = 30.0
     """The longest time of an operation."""
     cost: int | None = None

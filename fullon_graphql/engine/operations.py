@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 import structlog
@@ -16,9 +16,7 @@ from graphql import (
     GraphQLFormattedError,
     GraphQLSchema,
     OperationType,
-    execute,
 )
-from graphql.pyutils import is_awaitable
 
 from fullon_graphql.cache import client as cache
 from fullon_graphql.context import Context
@@ -33,7 +31,7 @@ from fullon_graphql.engine.planned import plans
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.selections import select
-from fullon_graphql.engine.reference.executor import RowExecutor
+from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
 from fullon_graphql.observability.metrics import Metrics, hit_or_miss
@@ -272,15 +270,8 @@ class OperationExecutor:
         return None
 
     async def _reference(self, document: Document, request: Request, context: Context) -> ExecutionResult:
-        result = execute(
-            self.schema,
-            (await in_background(document.syntax)).node,
-            context_value=context,
-            variable_values=dict(request.variables),
-            operation_name=request.operation_name,
-            executor_class=RowExecutor,
-        )
-        return cast("ExecutionResult", await result if is_awaitable(result) else result)
+        syntax = await in_background(document.syntax)
+        return await execute_reference(self.schema, syntax.node, context, request.variables, request.operation_name)
 
 
 def _refusal(document: Document, request: Request) -> Response | None:

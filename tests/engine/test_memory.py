@@ -7,6 +7,7 @@ import tracemalloc
 import weakref
 
 import pytest
+from graphql import Node, Token
 
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import OperationExecutor, Request
@@ -61,3 +62,31 @@ async def test_evicted_plan_is_freed_without_a_collection(graph: GraphClient) ->
         assert plan() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.usefixtures("platform")
+async def test_reference_leaves_no_syntax_tree_to_the_collector(graph: GraphClient) -> None:
+    operations, context = OperationExecutor(graph.graph.core, planning=False), Context(graph.worker, principal(TRADER))
+    gc.collect()
+    gc.disable()
+    before = count_nodes()
+    try:
+        response = await operations.run(Request(DOCUMENTS["nested"].format(1)), context)
+        assert b'"errors"' not in response.body
+        assert count_nodes() == before
+    finally:
+        gc.enable()
+
+
+@pytest.mark.usefixtures("platform")
+async def test_compiling_leaves_no_garbage_to_a_full_collection(graph: GraphClient) -> None:
+    operations, context = OperationExecutor(graph.graph.core), Context(graph.worker, principal(TRADER))
+    await operations.run(Request(DOCUMENTS["nested"].format(1)), context.fork())
+    gc.collect()
+    for number in range(2, 6):
+        await operations.run(Request(DOCUMENTS["nested"].format(number)), context.fork())
+    assert gc.collect() < 1_000
+
+
+def count_nodes() -> int:
+    return sum(isinstance(one, Node | Token) for one in gc.get_objects())
