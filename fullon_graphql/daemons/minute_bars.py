@@ -11,6 +11,18 @@ from fullon_graphql.ohlcv.candles import Candle
 MINUTE = 60
 
 
+def unusable(trade: MarketTrade, latest: float) -> str | None:
+    """Why a trade is in no bar: an exchange's fault in its price, its volume or its time; None for a usable trade.
+
+    `latest` is the newest possible time, in unix seconds.
+    """
+    if not 0 < trade.price < math.inf:
+        return "no price"
+    if not 0 <= trade.volume < math.inf:
+        return "no volume"
+    return None if 0 < trade.time <= latest else "in the future"
+
+
 class FormingCandle:
     """The bar of a minute that is not over."""
 

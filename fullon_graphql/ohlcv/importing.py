@@ -23,7 +23,7 @@ from fullon_graphql.errors import BadUserInput
 from fullon_graphql.ohlcv.csvfile import CsvFile, OnProgress
 from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name, trades_table
 from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
-from fullon_graphql.ohlcv.writer import REPLACE_CANDLE, create_candles, create_trades
+from fullon_graphql.ohlcv.writer import REPLACE_CANDLE, create_candles, create_trades, require_own_tables
 
 _TIMEOUT: Final = 3600.0
 """Seconds one statement of an import may take: a file of several years takes longer than a request may."""
@@ -101,10 +101,12 @@ async def import_trades(
 
     Raises:
         BadUserInput: a row is bad; the message names its line in the file. Nothing is stored then.
+        Conflict: the tables have the prices of another symbol, whose tables have the same names.
     """
     table = quoted(schema_name(exchange), trades_table(symbol))
     async with _recording(database, path, _TRADE, _TRADE_CHECKS, time_unit, on_progress) as (driver, read):
         async with database.transaction() as connection:  # separate: creation holds a lock until its commit
+            await require_own_tables(connection, exchange, symbol)
             await create_trades(connection, exchange, symbol)
         status = await driver.execute(
             f"""
@@ -133,10 +135,12 @@ async def import_candles(
 
     Raises:
         BadUserInput: a row is bad; the message names its line in the file. Nothing is stored then.
+        Conflict: the tables have the prices of another symbol, whose tables have the same names.
     """
     table = quoted(schema_name(exchange), candles_table(symbol, timeframe))
     async with _recording(database, path, _CANDLE, _candle_checks(timeframe), time_unit, on_progress) as (driver, read):
         async with database.transaction() as connection:  # separate: creation holds a lock until its commit
+            await require_own_tables(connection, exchange, symbol)
             await create_candles(connection, exchange, symbol, timeframe)
         [(new, corrected)] = await driver.fetch(
             f"""

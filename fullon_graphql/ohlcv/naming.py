@@ -41,12 +41,17 @@ def table_stem(symbol: str) -> str:
     Raises:
         BadUserInput: empty, too long or unprintable.
     """
-    stem = symbol.lower().translate(_SEPARATORS)
+    stem = shared_stem(symbol)
     if not stem.isprintable() or not 0 < len(stem.encode()) <= _LONGEST_STEM:
         raise BadUserInput(
             f"{shortened(symbol)} is not a valid symbol: use 1 to {_LONGEST_STEM} printable characters.", field="symbol"
         )
     return stem
+
+
+def shared_stem(symbol: str) -> str:
+    """The same without a check: symbols of one exchange that have it in common would share their tables."""
+    return symbol.lower().translate(_SEPARATORS)
 
 
 def trades_table(symbol: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fullon_graphql.errors import Conflict, shortened
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name, trades_table
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -38,14 +39,40 @@ REPLACE_CANDLE: Final = """
 
 async def create_trades(connection: AsyncConnection, exchange: str, symbol: str) -> str:
     """Create the trades table of `symbol` if it is missing; returns its quoted name."""
-    return await _create(connection, schema_name(exchange), trades_table(symbol), _TRADES)
+    return await _create(connection, schema_name(exchange), trades_table(symbol), _TRADES, symbol)
 
 
 async def create_candles(
     connection: AsyncConnection, exchange: str, symbol: str, timeframe: Timeframe = Timeframe.M1
 ) -> str:
     """Create the candle table of `symbol` if it is missing; returns its quoted name. Months have no table."""
-    return await _create(connection, schema_name(exchange), candles_table(symbol, timeframe), _CANDLES)
+    return await _create(connection, schema_name(exchange), candles_table(symbol, timeframe), _CANDLES, symbol)
+
+
+async def require_own_tables(connection: AsyncConnection, exchange: str, symbol: str) -> None:
+    """Require that tables created by this module are those of `symbol`.
+
+    Raises:
+        Conflict: they have the prices of another symbol of the exchange, whose tables have the same names.
+    """
+    names = [trades_table(symbol), *(candles_table(symbol, timeframe) for timeframe in Timeframe)]
+    comments = await connection.scalars(_COMMENTS, {"schema": schema_name(exchange), "names": names})
+    for comment in comments:
+        other = comment.removeprefix(_OWNER)
+        if other not in {comment, symbol}:
+            raise Conflict(
+                f"The tables of {shortened(symbol)} have the prices of {shortened(other)}: symbols that differ only in"
+                " letter case, '/', ':', '-' and '_' share their tables."
+            )
+
+
+_OWNER: Final = "Prices of "
+"""Begins the comment of a table: two symbols may have the same table names."""
+_COMMENTS: Final = text("""
+    SELECT obj_description(c.oid, 'pg_class') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = :schema AND c.relname = ANY(:names) AND obj_description(c.oid, 'pg_class') IS NOT NULL
+""")
+_COMMENT: Final = text("SELECT format('COMMENT ON TABLE %s IS %L', CAST(:name AS text), CAST(:comment AS text))")
 
 
 async def upsert_candles(
@@ -77,11 +104,13 @@ async def upsert_candles(
     return result.rowcount
 
 
-async def _create(connection: AsyncConnection, schema: str, table: str, columns: str) -> str:
+async def _create(connection: AsyncConnection, schema: str, table: str, columns: str, symbol: str) -> str:
     name = quoted(schema, table)
     exists = await connection.scalar(text("SELECT to_regclass(:name) IS NOT NULL"), {"name": name})
     if not exists:
         await connection.execute(_LOCK)  # concurrent creation would collide in the catalogue
         await connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
         await connection.execute(text(f"CREATE TABLE IF NOT EXISTS {name} ({columns})"))
+        comment = await connection.scalar(_COMMENT, {"name": name, "comment": _OWNER + symbol})
+        await connection.exec_driver_sql(comment)
     return name

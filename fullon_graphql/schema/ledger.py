@@ -54,6 +54,10 @@ Capital = Annotated[
 ]
 
 UNPRICED = "Currencies that have no price in the live tickers. If there are any, the affected amounts are null."
+LEFT_OUT = (
+    "Number of stored figures (cost, fee, `roi`, `roiPct`) of these trades that are NaN or infinite. No sum includes"
+    " them."
+)
 IN = "Currency of the amounts."
 
 

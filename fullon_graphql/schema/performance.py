@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
-from fullon_graphql.schema.ledger import IN, UNPRICED
+from fullon_graphql.schema.ledger import IN, LEFT_OUT, UNPRICED
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.services.analytics.ledger import TradeKind
 from fullon_graphql.services.analytics.performance import MIN_DAYS
@@ -18,6 +18,7 @@ class PerformanceMetrics(FromRecord):
     kind: TradeKind = strawberry.field(description="Kind of trades: live or simulated.")
     currency: str = strawberry.field(description=IN)
     unpriced: list[str] = strawberry.field(description=UNPRICED)
+    left_out: int = strawberry.field(description=LEFT_OUT)
     closed_trades: int = strawberry.field(description="Number of trades that closed a position or a part of one.")
     days: int = strawberry.field(description="Number of days from the first to the last closing trade.")
     net_profit: float | None = strawberry.field(description="Sum of all results.")
@@ -40,6 +41,7 @@ class RiskMetrics(FromRecord):
     kind: TradeKind = strawberry.field(description="Kind of trades: live or simulated.")
     currency: str = strawberry.field(description=IN)
     unpriced: list[str] = strawberry.field(description=UNPRICED)
+    left_out: int = strawberry.field(description=LEFT_OUT)
     capital: float | None = strawberry.field(description="The `capital` of the request.")
     closed_trades: int = strawberry.field(description="Number of trades that closed a position or a part of one.")
     days: int = strawberry.field(description="Number of days from the first to the last closing trade.")

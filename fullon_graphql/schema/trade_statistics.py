@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from fullon_graphql.engine.model.batches import Batch
-from fullon_graphql.schema.ledger import IN, UNPRICED, Currency, Days, From, To
+from fullon_graphql.schema.ledger import IN, LEFT_OUT, UNPRICED, Currency, Days, From, To
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services.analytics import trade_statistics
@@ -28,6 +28,7 @@ class TradeStatistics(FromRecord):
     kind: TradeKind = strawberry.field(description="Kind of trades: live or simulated.")
     currency: str = strawberry.field(description=IN)
     unpriced: list[str] = strawberry.field(description=UNPRICED)
+    left_out: int = strawberry.field(description=LEFT_OUT)
     total_trades: int = strawberry.field(description="Number of trades.")
     closed_trades: int = strawberry.field(
         description="Number of trades that closed a position or a part of one; only these have a result."
@@ -71,6 +72,7 @@ class TradingOverview(FromRecord):
     kind: TradeKind = strawberry.field(description="Kind of trades: live or simulated.")
     currency: str = strawberry.field(description=IN)
     unpriced: list[str] = strawberry.field(description=UNPRICED)
+    left_out: int = strawberry.field(description=LEFT_OUT)
     total_trades: int = strawberry.field(description="Number of trades.")
     total_volume: float | None = strawberry.field(description="Sum of volume times price over all trades.")
     total_fees: float | None = strawberry.field(description="Sum of all fees.")

@@ -9,7 +9,9 @@ from sqlalchemy import Row, Select, select
 
 from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.cache import keys
+from fullon_graphql.errors import Conflict, shortened
 from fullon_graphql.models import CatExchange, Symbol
+from fullon_graphql.ohlcv.naming import shared_stem
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.checks import not_blank, not_negative, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
@@ -28,11 +30,13 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
         Forbidden: the caller is not an administrator.
         NotFound: there is no such exchange.
         BadUserInput: a name is blank, or a value is invalid.
-        Conflict: the exchange has a symbol with this name already.
+        Conflict: the exchange has a symbol with this name already, or one that would have the same candle tables.
     """
     administrator(write.principal)
-    await write.find(CatExchange, values["cat_ex_id"], lock=False)
-    row = await write.insert(Symbol, _checked(values))
+    await write.find(CatExchange, values["cat_ex_id"])  # locked: concurrent changes see each other's symbols
+    checked = _checked(values)
+    await _require_own_tables(write, values["cat_ex_id"], checked["symbol"])
+    row = await write.insert(Symbol, checked)
     _invalidate_cache(write, row)
     return int(row.symbol_id)
 
@@ -44,12 +48,16 @@ async def change(write: UnitOfWork, symbol_id: int, values: Mapping[str, Any]) -
         Forbidden: the caller is not an administrator.
         NotFound: there is no such instrument.
         BadUserInput: a name is blank, or a value is invalid.
-        Conflict: the exchange has a symbol with this name already.
+        Conflict: the exchange has a symbol with this name already, or one that would have the same candle tables.
     """
     administrator(write.principal)
     symbol = await write.find(Symbol, symbol_id)
+    checked = _checked(values)
+    if checked.get("symbol", symbol.symbol) != symbol.symbol:
+        await write.find(CatExchange, symbol.cat_ex_id)
+        await _require_own_tables(write, symbol.cat_ex_id, checked["symbol"], symbol_id)
     _invalidate_cache(write, symbol)
-    _invalidate_cache(write, await write.update(Symbol, symbol, _checked(values)))
+    _invalidate_cache(write, await write.update(Symbol, symbol, checked))
     return symbol_id
 
 
@@ -71,6 +79,17 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     not_blank(values, "symbol", "base", "updateframe")
     not_negative(values, "backtest", "decimals")
     return storable(Symbol, values)
+
+
+async def _require_own_tables(write: UnitOfWork, cat_ex_id: int, symbol: str, symbol_id: int | None = None) -> None:
+    """Require that no other symbol of the exchange has the candle tables of this one."""
+    others = select(Symbol.symbol).where(Symbol.cat_ex_id == cat_ex_id, Symbol.symbol_id.is_distinct_from(symbol_id))
+    for (other,) in await write.connection.execute(others):
+        if other != symbol and shared_stem(other) == shared_stem(symbol):
+            raise Conflict(
+                f"The symbol {shortened(other)} of this exchange has the same candle tables as {shortened(symbol)}: the"
+                " two differ only in letter case, '/', ':', '-' and '_'."
+            )
 
 
 def _invalidate_cache(write: UnitOfWork, symbol: Row[Any]) -> None:

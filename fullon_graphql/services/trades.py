@@ -19,7 +19,7 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
 
     Optional: any other column except `uid`, which is the account's. `cost` is `volume * price` by default, in quote
     currency; `fee` is 0 by default, and negative for a rebate. A trade that is stored already without a contradiction
-    stays as it is, and its key is returned.
+    stays as it is, and its key is returned; the exchange's cost replaces one that was computed.
 
     Raises:
         NotFound: there is no such account that the caller may see.
@@ -32,8 +32,9 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     await require_symbol(write, account.cat_ex_id, trade["symbol"])
     stored = await _stored(write, trade)
     if stored is not None:
-        _require_same(stored, trade)
-        await write.update(Trade, stored, {})
+        exact = _exact(stored, trade)
+        _require_same(stored, {name: value for name, value in trade.items() if name not in exact})
+        await write.update(Trade, stored, exact)
         return int(stored.trade_id)
     defaults = storable(Trade, {"fee": 0.0, "cost": trade["volume"] * trade["price"]})
     return int((await write.insert(Trade, defaults | trade)).trade_id)
@@ -72,6 +73,12 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 async def _stored(write: UnitOfWork, trade: Mapping[str, Any]) -> Row[Any] | None:
     same = select(Trade).where(Trade.ex_trade_id == trade["ex_trade_id"], Trade.ex_order_id == trade["ex_order_id"])
     return (await write.connection.execute(same)).first()
+
+
+def _exact(stored: Row[Any], report: Mapping[str, Any]) -> dict[str, Any]:
+    """The reported cost, if the stored one is only the product of volume and price."""
+    cost = report.get("cost")
+    return {} if cost is None or stored.cost != stored.volume * stored.price else {"cost": cost}
 
 
 def _require_same(stored: Row[Any], report: Mapping[str, Any]) -> None:

@@ -75,12 +75,14 @@ def total(amounts: Iterable[tuple[str, float | None]]) -> Sum:
     )
 
 
-def unrealized(wallets: Iterable[Wallet], prices: Prices, rates: Rates) -> Sum:
+def unrealized(wallets: Iterable[Wallet], prices: Prices, currency: str) -> Sum:
     """Profit or loss of closing all derivative positions now, without fees, for linear instruments.
 
     Spot positions are left out: balances include them.
     """
-    return total(result for wallet in wallets for result in _results(wallet, prices, rates))
+    return total(
+        result for wallet in wallets for result in _results(wallet, prices, prices.rates(currency, wallet.exchange))
+    )
 
 
 def _results(wallet: Wallet, prices: Prices, rates: Rates) -> Iterator[tuple[str, float | None]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fullon_graphql.daemons.feeds.market_feed import MarketTrade
-from fullon_graphql.daemons.minute_bars import MinuteBars
+from fullon_graphql.daemons.minute_bars import MinuteBars, unusable
 from fullon_graphql.ohlcv.candles import Candle
 
 START = 1_718_000_040  # a whole minute
@@ -55,6 +56,24 @@ def test_trade_of_the_next_minute_does_not_close_the_previous_one() -> None:
     minutes.add(trade(60.5, price=2))
     minutes.add(trade(59, price=3))
     assert [candle.close for candle in minutes.close(START + 120)] == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("deal", "fault"),
+    [
+        (trade(0), None),
+        (trade(60), None),
+        (trade(0, volume=0), None),
+        (trade(60.001), "in the future"),
+        (trade(float("nan")), "in the future"),
+        (trade(0, price=0), "no price"),
+        (trade(0, price=float("nan")), "no price"),
+        (trade(0, price=float("inf")), "no price"),
+        (trade(0, volume=-1), "no volume"),
+    ],
+)
+def test_faulty_trade_is_unusable(deal: MarketTrade, fault: str | None) -> None:
+    assert unusable(deal, START + 60) == fault
 
 
 def test_minute_without_trades_has_no_candle() -> None:

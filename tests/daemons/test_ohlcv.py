@@ -19,7 +19,7 @@ from fullon_graphql.database import Database
 from tests.daemons.specimens import Script
 from tests.fixtures.eventually import eventually
 
-pytestmark = pytest.mark.usefixtures("market", "_short_pause")
+pytestmark = pytest.mark.usefixtures("market", "_short_pause", "_any_time")
 
 START = 1_718_000_040.0  # a whole minute
 
@@ -36,6 +36,12 @@ def _short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ohlcv, "PAUSE", 0.02)
 
 
+@pytest.fixture
+def _any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts deliver the trades of several minutes at once."""
+    monkeypatch.setattr(ohlcv, "ticker_max_ahead", lambda _redis: 3600.0)
+
+
 def trade(seconds: float, price: float, symbol: str = "BTC/USD", exchange: str = "kraken") -> MarketTrade:
     return MarketTrade(exchange, symbol, price, 1.0, "buy", START + seconds)
 
@@ -49,6 +55,33 @@ async def candles(database: Database, table: str) -> list[tuple[float, ...]]:
         text(f"SELECT extract(epoch FROM timestamp)::float8, open, high, low, close, vol FROM {table} ORDER BY 1")
     )
     return [tuple(row) for row in rows]
+
+
+async def test_trades_without_price_and_of_the_future_are_left_out(
+    resources: Resources, ohlcv_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ohlcv, "ticker_max_ahead", lambda _redis: 60.0)
+    Script.deals = [
+        trade(9 * 3600, 99),
+        trade(-20, 5),
+        trade(1, 10),
+        trade(2, 0),
+        trade(3, float("nan")),
+        trade(4, 11),
+        trade(31, 99),
+    ]
+    clock = Clock()
+    daemon = OhlcvDaemon(resources, clock)
+    await daemon.start()
+    await eventually(feed_is_finished)
+    clock.now = START + 60 + ohlcv.GRACE
+
+    async def stored() -> bool:
+        return len(await candles(ohlcv_database, "kraken.btc_usd_candles1m")) == 1
+
+    await eventually(stored)
+    await daemon.stop()
+    assert await candles(ohlcv_database, "kraken.btc_usd_candles1m") == [(START, 10, 11, 10, 11, 2)]
 
 
 async def test_complete_minutes_are_stored_without_the_first_partial_one(

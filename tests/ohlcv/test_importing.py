@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, NotFound
+from fullon_graphql.errors import BadUserInput, Conflict, NotFound
 from fullon_graphql.ohlcv.importing import ImportResult, TimeUnit, import_candles, import_trades
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -300,3 +300,22 @@ async def test_times_in_seconds_are_rejected_with_a_hint(ohlcv_database: Databas
     write(file, f"time_ms,trade_id,side,price,volume\n{int(NOON.timestamp())},1,buy,2,3\n")
     with pytest.raises(BadUserInput, match=r"line 2: time_ms must be unix milliseconds .* use --time-unit"):
         await import_trades(ohlcv_database, file, "kraken", "GOLD")
+
+
+# ---------------------------------------------------------------- symbols with the same table names
+
+
+async def test_symbol_with_the_tables_of_another_is_a_conflict(
+    ohlcv_database: Database, store: CandleStore, file: Path
+) -> None:
+    write(file, CANDLES + f"{T0 - 12 * 3_600_000},2,3,1,2,5\n")
+    await import_candles(ohlcv_database, file, "kraken", "kPEPE/U'SD", timeframe=Timeframe.D1)
+    await import_candles(ohlcv_database, file, "kraken", "kPEPE/U'SD")
+    for symbol in ("KPEPE/U'SD", "kPEPE-U'SD"):
+        with pytest.raises(Conflict, match=r"prices of .kPEPE/U'SD"):
+            await import_candles(ohlcv_database, file, "kraken", symbol)
+        write(file, TRADES + GOOD_TRADE)
+        with pytest.raises(Conflict, match=r"prices of .kPEPE/U'SD"):
+            await import_trades(ohlcv_database, file, "kraken", symbol)
+        write(file, CANDLES + GOOD_CANDLE)
+    await import_candles(ohlcv_database, file, "bitmex", "KPEPE/U'SD")

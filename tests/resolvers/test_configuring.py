@@ -102,6 +102,8 @@ async def test_invalid_administrative_input_is_bad_user_input(admin: GraphClient
         ('createUser(input: {mail: "user2@fullon", password: "p"}) { uid }', "There is an account with this mail"),
         ('createCatExchange(name: "kraken") { catExId }', "There is an exchange of this name"),
         ('createSymbol(input: {catExId: 1, symbol: "GOLD", base: "X"}) { symbolId }', "This exchange has a symbol"),
+        ('createSymbol(input: {catExId: 1, symbol: "btc-usd", base: "BTC"}) { symbolId }', "The symbol 'BTC/USD'"),
+        ('updateSymbol(input: {symbolId: 3, symbol: "BTC:USD"}) { symbolId }', "The symbol 'BTC/USD'"),
         ('updateCatStrategy(input: {catStrId: 1, name: "llm"}) { catStrId }', "There is a strategy template"),
         ('updateExchange(input: {exId: 20, name: "main"}) { exId }', None),
         ('createExchange(input: {catExId: 1, name: "main"}) { exId }', None),

@@ -83,6 +83,16 @@ async def test_concurrent_reports_store_one_trade(trader: GraphClient, database:
     assert await stored(database) == before + 1
 
 
+async def test_reported_cost_replaces_a_computed_one(trader: GraphClient) -> None:
+    report = GOOD | {"volume": 0.1, "price": 3.0}
+    first = (await trader.data(CREATE, trade=report))["createTrade"]
+    assert first["cost"] == 0.30000000000000004
+    for _ in range(2):
+        assert (await trader.data(CREATE, trade=report | {"cost": 0.3}))["createTrade"] == first | {"cost": 0.3}
+    assert (await trader.data(CREATE, trade=report))["createTrade"]["cost"] == 0.3
+    assert (await trader.ask(CREATE, trade=report | {"cost": 0.31})).codes == ["CONFLICT"]
+
+
 async def test_contradicting_report_is_conflict_with_fields(trader: GraphClient, database: Database) -> None:
     await trader.data(CREATE, trade=GOOD)
     before = await stored(database)

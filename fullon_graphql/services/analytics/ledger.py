@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
@@ -24,9 +24,11 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
     column,
     func,
     literal,
+    literal_column,
     select,
 )
 from sqlalchemy.orm import InstrumentedAttribute
@@ -90,8 +92,9 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
     """The trades of `scope` that `caller` may see.
 
     Columns: trade_id, uid, ex_id, symbol, side (lower case), cost, fee, roi and roi_pct (null unless the trade
-    closes), time (UTC), currency (of cost, fee and roi; the symbol itself if it has no slash, because then the
-    currency is unknown), and bot_id if `scope.bot_ids` is given.
+    closes), left_out (how many of these four are NaN, infinite or beyond 1e100, and null here), time (UTC), currency
+    (of cost, fee and roi; the symbol itself if it has no slash, because then the currency is unknown), and bot_id if
+    `scope.bot_ids` is given.
 
     Raises:
         Unauthenticated: the caller is not signed in.
@@ -99,9 +102,24 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
         BadUserInput: the period or the symbol is invalid.
     """
     rows = (_live if scope.kind is TradeKind.LIVE else _dry)(caller, scope.bot_ids).subquery("entries")
-    columns = [*rows.c, _currency(rows.c.symbol).label("currency")]
+    figures = [rows.c[name] for name in _FIGURES]
+    others = [column for column in rows.c if column.name not in _FIGURES]
+    columns = [
+        *others,
+        *(case((_is_figure(one), cast(one, Double))).label(one.name) for one in figures),
+        sum((case((_is_figure(one), 0), (one.is_(None), 0), else_=1) for one in figures), literal(0)).label("left_out"),
+        _currency(rows.c.symbol).label("currency"),
+    ]
     conditions = scope_conditions(scope, rows.c.uid, rows.c.ex_id, rows.c.symbol, rows.c.time)
     return select(*columns).where(*conditions).subquery("ledger")
+
+
+_FIGURES: Final = ("cost", "fee", "roi", "roi_pct")
+
+
+def _is_figure(figure: ColumnElement[float]) -> ColumnElement[bool]:
+    """Null for null. Sums and squares of figures stay finite; NaN is greater than every number."""
+    return func.abs(figure) <= literal_column("1e100")
 
 
 def in_currency(entries: Subquery, rates: Rates) -> tuple[Any, ColumnElement[float]]:

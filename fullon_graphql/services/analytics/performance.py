@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     column,
     func,
     literal,
+    or_,
     select,
     text,
 )
@@ -66,12 +68,15 @@ class Performance:
     - `risk_score`: the platform's own formula is unknown; ours is 100 * D / (D + max(0, N)) with the maximum
       drawdown D and the net profit N: 0 without a drawdown, 50 if the drawdown equals the profit, 100 without a
       profit. None if both are 0.
+    - `left_out`: the number of stored figures that are not finite, and of closing trades with a time outside of the
+      years 1970 to 2199; they are in no figure here.
     - `win_rate`, `profit_factor`, `expectancy`: as in the statistics of trades.
     """
 
     kind: TradeKind
     currency: str
     unpriced: Sequence[str]
+    left_out: int
     capital: float | None
     days: int
     closed_trades: int
@@ -111,7 +116,8 @@ async def of_trades(
 
 
 def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select[Any]:
-    closed = _closed(entries, rates)
+    stored = _stored_results(entries, rates)
+    closed = select(stored).where(stored.c.roi.is_not(None), stored.c.dated).cte("closed")
     results, days, drawdowns = _results(closed), _days(closed), _drawdowns(closed, capital)
     net, fall = results.c.net_profit, drawdowns.c.fall
     value_at_risk = case((days.c.days >= MIN_DAYS, -days.c.worst))
@@ -133,6 +139,7 @@ def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select
     }
     return select(
         results.c.unpriced,
+        _left_out(stored).label("left_out"),
         results.c.closed_trades,
         results.c.win_rate,
         days.c.days,
@@ -140,16 +147,26 @@ def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select
     ).select_from(results.join(days, literal(True)).join(drawdowns, literal(True)))
 
 
-def _closed(entries: Subquery, rates: Rates) -> CTE:
-    """The closing trades with their profit or loss."""
+def _stored_results(entries: Subquery, rates: Rates) -> CTE:
+    """The closing trades with their profit or loss, and the trades with figures that are left out."""
     joined, rate = in_currency(entries, rates)
     columns = entries.c.trade_id, entries.c.time, entries.c.roi, (entries.c.roi * rate).label("profit")
+    dated = entries.c.time.between(*_DATED).label("dated")
     return (
-        select(*columns, entries.c.currency, rate.label("rate"))
+        select(*columns, entries.c.currency, rate.label("rate"), entries.c.left_out, dated)
         .select_from(joined)
-        .where(entries.c.roi.is_not(None))
-        .cte("closed")
+        .where(or_(entries.c.roi.is_not(None), entries.c.left_out > 0))
+        .cte("results")
     )
+
+
+_DATED: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC))
+"""Times of trades that count: PostgreSQL stores infinity too, up to which no day can be computed."""
+
+
+def _left_out(results: CTE) -> ColumnElement[int]:
+    undated = func.count().filter(results.c.roi.is_not(None), ~results.c.dated)
+    return select(func.coalesce(func.sum(results.c.left_out), 0) + undated).scalar_subquery()
 
 
 def _results(closed: CTE) -> Subquery:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.services import wallets
 from fullon_graphql.services.analytics import prices
-from fullon_graphql.services.analytics.prices import Rates
+from fullon_graphql.services.analytics.prices import Prices, Rates
 from fullon_graphql.services.wallets import Wallet
 
 
@@ -67,19 +67,20 @@ async def of_accounts(
     """
     live_prices = await prices.read(database, redis, caller)
     held = await wallets.read(database, redis, caller, None if uid is None else [uid], ex_id)
-    return portfolio(held, live_prices.rates(currency))
+    return portfolio(held, live_prices, currency)
 
 
-def portfolio(held: Sequence[Wallet], rates: Rates) -> Portfolio:
-    """The portfolio of all wallets."""
+def portfolio(held: Sequence[Wallet], live_prices: Prices, currency: str) -> Portfolio:
+    """The portfolio of all wallets, each at the prices of its exchange where this has one."""
     amounts = _amounts(held)
-    values = {name: rates.value(amount, name) for name, amount in amounts.items()}
+    rates = {wallet.exchange: live_prices.rates(currency, wallet.exchange) for wallet in held}
+    values = {name: _value(held, name, rates) for name in amounts}
     worth = wallets.total(values.items())
     total = worth.total if any(wallet.balances for wallet in held) else None
-    assets = [_asset(name, amount, values[name], total, rates) for name, amount in amounts.items()]
+    assets = [_asset(name, amount, values[name], total) for name, amount in amounts.items()]
     assets.sort(key=lambda asset: (asset.value is None, -(asset.value or 0.0), asset.currency))
     return Portfolio(
-        currency=rates.currency,
+        currency=currency,
         accounts=len(held),
         accounts_without_balance=[wallet.ex_id for wallet in held if not wallet.balances],
         total_assets=len(assets),
@@ -88,7 +89,7 @@ def portfolio(held: Sequence[Wallet], rates: Rates) -> Portfolio:
         asset_allocation=assets,
         diversification_score=_diversification([asset.weight for asset in assets]),
         unpriced=worth.unpriced,
-        prices_as_of=rates.oldest(amounts),
+        prices_as_of=min((time for one in rates.values() if (time := one.oldest(amounts)) is not None), default=None),
     )
 
 
@@ -100,10 +101,21 @@ def _amounts(held: Sequence[Wallet]) -> dict[str, float]:
     return {name: amount for name, amount in amounts.items() if amount}
 
 
-def _asset(name: str, amount: float, value: float | None, total: float | None, rates: Rates) -> Asset:
-    rate = rates.by_currency.get(name)
+def _value(held: Sequence[Wallet], name: str, rates: Mapping[str, Rates]) -> float | None:
+    """The value of one currency in all wallets; None without a ticker."""
+    values = [
+        rates[wallet.exchange].value(balance.total, name)
+        for wallet in held
+        for balance in wallet.balances
+        if balance.currency == name
+    ]
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+def _asset(name: str, amount: float, value: float | None, total: float | None) -> Asset:
     weight = value / total if value is not None and total else None
-    return Asset(name, amount, rate.value if rate else None, value, weight)
+    return Asset(name, amount, None if value is None else value / amount, value, weight)
 
 
 def _diversification(weights: Sequence[float | None]) -> float | None:

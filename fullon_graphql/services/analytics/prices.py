@@ -35,6 +35,8 @@ class _Step(NamedTuple):
     target: str
     value: float
     time: float
+    own: bool
+    """True for a ticker of the account's exchange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,26 @@ class Prices:
 
     def __init__(self, newest: Iterable[Ticker]) -> None:
         self._tickers = {(ticker.exchange, ticker.symbol): ticker for ticker in newest}
+        self._rates: dict[tuple[str, str | None], Rates] = {}
 
     def ticker(self, exchange: str, symbol: str) -> Ticker | None:
         """The ticker of one instrument, or None if there is none."""
         return self._tickers.get((exchange, symbol))
 
-    def rates(self, currency: str) -> Rates:
-        """The rates into `currency`. Of several shortest paths, the one whose oldest ticker is newest."""
-        steps = [step for ticker in self._tickers.values() for step in _both_directions(ticker)]
-        known = {currency: Rate(1.0)}
-        for _ in range(MAX_STEPS):
-            known = _next_rates(steps, known) | known
-        return Rates(currency, known)
+    def rates(self, currency: str, exchange: str | None = None) -> Rates:
+        """The rates into `currency`; with an `exchange`, those for an account on it.
+
+        The prices of the account's own exchange come first: two exchanges may use one name for two coins. Of several
+        shortest paths, then the one whose oldest ticker is newest.
+        """
+        key = (currency, exchange)
+        if key not in self._rates:
+            steps = [step for ticker in self._tickers.values() for step in _both_directions(ticker, exchange)]
+            known = {currency: Rate(1.0)}
+            for _ in range(MAX_STEPS):
+                known = _next_rates(steps, known) | known
+            self._rates[key] = Rates(currency, known)
+        return self._rates[key]
 
 
 async def read(database: Database, redis: Redis, caller: Caller) -> Prices:
@@ -98,20 +108,22 @@ def currencies(symbol: str) -> tuple[str, str, str] | None:
     return (base, quote, settle) if slash and base and quote else None
 
 
-def _both_directions(ticker: Ticker) -> Iterator[_Step]:
+def _both_directions(ticker: Ticker, exchange: str | None) -> Iterator[_Step]:
     """Both directions of a spot ticker; prices of derivatives may deviate from the rate and are left out."""
     names = currencies(ticker.symbol)
     if names and not names[2] and ticker.price > 0:
-        yield _Step(names[0], names[1], ticker.price, ticker.time)
-        yield _Step(names[1], names[0], 1 / ticker.price, ticker.time)
+        own = ticker.exchange == exchange
+        yield _Step(names[0], names[1], ticker.price, ticker.time, own)
+        yield _Step(names[1], names[0], 1 / ticker.price, ticker.time, own)
 
 
 def _next_rates(steps: Iterable[_Step], known: Mapping[str, Rate]) -> dict[str, Rate]:
     """The rates of currencies one ticker away from the `known` ones."""
-    found: dict[str, Rate] = {}
+    found: dict[str, tuple[bool, Rate]] = {}
     for step in steps:
         if target := known.get(step.target):
             rate = Rate(step.value * target.value, min(step.time, target.time))
-            if step.source not in found or rate.time > found[step.source].time:
-                found[step.source] = rate
-    return found
+            best = found.get(step.source)
+            if best is None or (step.own, rate.time) > (best[0], best[1].time):
+                found[step.source] = (step.own, rate)
+    return {source: rate for source, (_, rate) in found.items()}

@@ -34,7 +34,7 @@ class TradeStatistics:
 
     Without trades sums are 0, ratios, averages and extremes None. All money is None if trades are in a currency
     without a price; `unpriced` has those currencies. The profit of a closing trade is its `roi`, so it is after fees
-    if the platform has subtracted them.
+    if the platform has subtracted them. `left_out` counts the stored figures that are not finite and in no sum.
 
     - `win_rate`: closing trades with roi > 0 / closing trades. Trades with roi 0 are neither won nor lost.
     - `profit_factor`: gross profit / gross loss (Schwager's term, common name); None without a loss.
@@ -44,6 +44,7 @@ class TradeStatistics:
     kind: TradeKind
     currency: str
     unpriced: Sequence[str] = ()
+    left_out: int = 0
     total_trades: int = 0
     closed_trades: int = 0
     winning_trades: int = 0
@@ -154,6 +155,7 @@ def _statement(entries: Subquery, rates: Rates, *by: ColumnElement[Any]) -> Sele
         select(
             *(column.label("by") for column in by),
             without_price.label("unpriced"),
+            func.coalesce(func.sum(entries.c.left_out), 0).label("left_out"),
             func.count().label("total_trades"),
             closed.label("closed_trades"),
             func.count().filter(won).label("winning_trades"),

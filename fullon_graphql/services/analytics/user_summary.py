@@ -85,8 +85,8 @@ async def of_users(sources: Sources, keys: Sequence[tuple[int]], currency: str) 
 
 
 def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], live_prices: Prices, rates: Rates) -> UserSummary:
-    balance = portfolio(held, rates)
-    open_ = wallets.unrealized(held, live_prices, rates)
+    balance = portfolio(held, live_prices, rates.currency)
+    open_ = wallets.unrealized(held, live_prices, rates.currency)
     day = wallets.total((currency, rates.value(amount, currency)) for currency, amount in won.items())
     known = balance.total_value is not None and open_.total is not None
     return UserSummary(

@@ -57,6 +57,15 @@ async def test_performance_equals_figures_computed_by_hand(database: Database, r
     assert (await of_trades(database, redis)).max_drawdown_fraction is None
 
 
+async def test_results_that_are_not_finite_or_dated_are_left_out(database: Database, redis: Redis) -> None:
+    await fill(database, live(0, 4.0), live(0, float("nan")), live(2, 2.0), live(3, 8.0), live(4, 1.0))
+    async with database.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE trades SET time = 'infinity' WHERE roi = 8")
+        await connection.exec_driver_sql("UPDATE trades SET time = '0044-03-15 BC' WHERE roi = 1")
+    found = await of_trades(database, redis)
+    assert (found.closed_trades, found.net_profit, found.days, found.left_out) == (2, 6, 3, 4)
+
+
 async def test_value_at_risk_is_interpolated_between_the_worst_days(database: Database, redis: Redis) -> None:
     """Of 20 days with 0, -10 … -190 the quantile is 0.05 * 19 = 0.95 of the way from the worst day to the next.
 
@@ -76,7 +85,7 @@ async def test_performance_without_trades_is_null(database: Database, redis: Red
     await fill(database, live(0))
     found = await of_trades(database, redis, capital=5)
     assert found == Performance(
-        TradeKind.LIVE, "USD", (), 5, days=0, closed_trades=0, net_profit=0, win_rate=None, profit_factor=None,
+        TradeKind.LIVE, "USD", (), 0, 5, days=0, closed_trades=0, net_profit=0, win_rate=None, profit_factor=None,
         expectancy=None, sharpe_ratio=None, average_day=None, best_day=None, worst_day=None, max_drawdown=None,
         max_drawdown_fraction=None, value_at_risk=None, value_at_risk_fraction=None, recovery_factor=None,
         risk_score=None,

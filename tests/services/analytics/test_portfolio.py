@@ -54,6 +54,18 @@ async def test_portfolio_is_valued_by_tickers(market: Database, redis: Redis) ->
     assert (in_bitcoin.total_value, in_bitcoin.accounts) == pytest.approx((0.3, 1))
 
 
+async def test_accounts_are_valued_by_their_own_exchange(market: Database, redis: Redis) -> None:
+    """NEIRO is two coins: worth 2 dollars on kraken and 700 on bitmex."""
+    await tickers.write(redis, [Ticker("kraken", "NEIRO/USD", 2, 60), Ticker("bitmex", "NEIRO/USD", 700, 61)])
+    await accounts.write(redis, holds(20, NEIRO=30) | holds(21, NEIRO=1), {})
+    found = await portfolio.of_accounts(market, redis, ME, "USD")
+    assert found.total_value == pytest.approx(760)
+    assert found.asset_allocation == [Asset("NEIRO", 31, 760 / 31, 760, 1)]
+    alone = await portfolio.of_accounts(market, redis, ME, "USD", ex_id=20)
+    assert (alone.total_value, alone.asset_allocation[0].price) == (60, 2)
+    assert (await user_summary.of_person(market, redis, ME, TRADER, "USD")).account_balance == pytest.approx(760)
+
+
 async def test_asset_without_a_price_is_listed_and_the_total_is_null(market: Database, redis: Redis) -> None:
     await accounts.write(redis, holds(20, USD=600, XYZ=5), {})
     found = await portfolio.of_accounts(market, redis, ME, "USD")

@@ -33,6 +33,13 @@ def test_shortest_then_newest_path_is_used() -> None:
     assert rate("ETH", *around, Ticker("b", "ETH/USDT", 5, 98), Ticker("b", "USDT/USD", 1, 100)) == 7
 
 
+def test_price_of_the_own_exchange_comes_first() -> None:
+    found = Prices([Ticker("a", "NEIRO/USD", 2, 1), Ticker("b", "NEIRO/USD", 700, 99), Ticker("b", "X/USDT", 3, 1),
+                    Ticker("a", "USDT/USD", 1, 5), Ticker("b", "USDT/USD", 2, 4)])  # fmt: skip
+    assert [found.rates("USD", exchange).value(1, "NEIRO") for exchange in ("a", "b", "c", None)] == [2, 700, 700, 700]
+    assert [found.rates("USD", exchange).value(1, "X") for exchange in ("a", "b", None)] == [3, 6, 3]
+
+
 @pytest.mark.parametrize("symbol", ["BTC/USD:BTC", "BTC", "/USD", "BTC/"])
 def test_ticker_of_a_derivative_gives_no_rate(symbol: str) -> None:
     assert rate("BTC", Ticker("kraken", symbol, 50_000, 1)) is None

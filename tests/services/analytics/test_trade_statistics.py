@@ -214,6 +214,16 @@ async def test_live_trade_belongs_to_the_bot_of_its_order(database: Database, re
     assert (await overall(database, redis, Scope(TradeKind.DRY, bot_ids=(2,)))).net_profit == 6
 
 
+async def test_figures_that_are_not_finite_are_in_no_sum_and_counted(database: Database, redis: Redis) -> None:
+    await fill(
+        database, live(0, 4.0), live(0, float("nan"), fee=float("inf")), live(1, 2.0, cost=1e308), live(1, cost=1e308)
+    )
+    found = await overall(database, redis)
+    assert (found.total_trades, found.closed_trades, found.net_profit, found.left_out) == (4, 2, 6, 5)
+    assert (found.total_volume, found.total_fees, found.average_roi_pct) == (200, 1.5, 3)
+    assert (await overall(database, redis, Scope(TradeKind.DRY))).left_out == 0
+
+
 async def test_number_of_statements_does_not_depend_on_the_number_of_trades(
     catalogue: Database, redis: Redis, statements: Count, redis_calls: Count
 ) -> None:
