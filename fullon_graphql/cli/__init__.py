@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fullon_graphql.cli import audit, cache, db, demo, explain, ohlcv, schema, serve, services, token, user
+from fullon_graphql.cli import audit, cache, db, demo, documents, explain, ohlcv, schema, serve, services, token, user
 
 app = typer.Typer(
     help="GraphQL, REST and WebSocket server of the Fullon trading platform.",
@@ -14,9 +14,10 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(services.services)
-app.command()(schema.schema)
 app.command()(explain.explain)
 app.command()(token.token)
+app.add_typer(schema.app, name="schema")
+app.add_typer(documents.app, name="documents")
 app.add_typer(user.app, name="user")
 app.add_typer(db.app, name="db")
 app.add_typer(audit.app, name="audit")
