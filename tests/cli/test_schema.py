@@ -29,7 +29,7 @@ type Bot { name: String! kind: Kind }
 enum Kind { A }
 """
 NEW = '''
-"""What can be asked."""
+"""The queries."""
 type Query { bots(first: Int, last: Int): [Bot!]! me: Bot other: Bot }
 type Bot { name: String! @deprecated(reason: "Use `title`. Removed after 2027-01-31.") title: String! kind: Kind }
 enum Kind { A B }
