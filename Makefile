@@ -41,6 +41,9 @@ differential: $(VENV)/dev.stamp ## compare plans with the reference on 10 000 ge
 torture: $(VENV)/dev.stamp ## inject faults into stores and workers under open streams (ARGS="--seconds 600 --clients 200")
 	@$(BIN)/python -m tests.torture $(ARGS)
 
+fuzz: $(VENV)/dev.stamp ## send hostile input of every kind for five minutes (ARGS="--seconds 600 --seed 1")
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 test-cov: $(VENV)/dev.stamp ## run the tests and report uncovered lines
 	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
 
@@ -111,5 +114,5 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp
 
-.PHONY: help setup demo run web test differential torture test-cov test-wheel check format lint types imports bench schema
+.PHONY: help setup demo run web test differential torture fuzz test-cov test-wheel check format lint types imports bench schema
 .PHONY: lock env-example clean

@@ -86,13 +86,15 @@ def create_app(settings: Settings) -> Application:
         usage=trusted.is_on,
     )
     streams, admission = StreamRegistry(operations, settings.stream_memory_bytes), Admission(settings, app_metrics)
+    rest = rest_application(settings, app_metrics, connections, trusted)
+    rest.openapi()  # builds all routes and their description; otherwise the first request would stop the event loop
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
     transports: ASGIApp = Router(
         graphql=GraphQLEndpoint(operations, trusted, http_streams, pages if settings.graphiql_enabled else None),
         graphql_sockets=GraphQLSocketEndpoint(operations, trusted, streams, connections, admission),
         platform_sockets=PlatformSocketEndpoint(operations, streams, connections, admission),
         pages=pages,
-        rest=rest_application(settings, app_metrics, connections, trusted),
+        rest=rest,
     )
     if settings.cors_origins:
         transports = CORSMiddleware(

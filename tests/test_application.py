@@ -8,9 +8,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
+from fullon_graphql.app import create_app
 from fullon_graphql.application import Application, relative
+from fullon_graphql.config import Settings
 
 
 class Stage:
@@ -105,3 +108,17 @@ async def test_lifespan_ends_an_application_that_a_request_has_started() -> None
 def test_path_begins_after_the_mount(root_path: str, path: str, expected: tuple[str, str]) -> None:
     scope = relative({"type": "http", "root_path": root_path, "path": path})
     assert (scope["path"], scope["root_path"]) == expected
+
+
+def test_routes_are_built_before_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building them takes half a second, in which a worker would serve nothing."""
+    built: list[FastAPI] = []
+    openapi = FastAPI.openapi
+
+    def build(app: FastAPI) -> dict[str, Any]:
+        built.append(app)
+        return openapi(app)
+
+    monkeypatch.setattr(FastAPI, "openapi", build)
+    create_app(Settings(demo=True))
+    assert [app.openapi_schema is not None for app in built] == [True]

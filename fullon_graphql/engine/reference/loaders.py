@@ -73,7 +73,17 @@ class Loader(DataLoader[K, V]):
 
     def load(self, key: K) -> Awaitable[V]:
         """The value of `key`, fetched together with all keys requested in the same turn of the event loop."""
-        return asyncio.shield(super().load(key))
+        fetched = asyncio.ensure_future(super().load(key))
+        value = asyncio.shield(fetched)
+        for future in (fetched, value):  # a shield whose task was cancelled no longer reads the first one
+            future.add_done_callback(_mark_as_retrieved)
+        return value
+
+
+def _mark_as_retrieved(value: asyncio.Future[Any]) -> None:
+    """graphql-core awaits no further field once an error has determined the answer; asyncio would log its error."""
+    if not value.cancelled():
+        value.exception()
 
 
 def loader(
