@@ -18,7 +18,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.models import AuditEntry
 from tests.cli.test_serve import workers
 from tests.daemons.specimens import PATH, fast_clock
-from tests.fixtures.eventually import eventually
+from tests.fixtures.eventually import eventually, eventually_blocking
 from tests.fixtures.rows import ADMIN, TRADER
 from tests.fixtures.server import Server, StartServer, running
 from tests.fixtures.signing_in import SignIn
@@ -238,8 +238,9 @@ def test_services_process_has_one_deadline(environment: dict[str, str], monkeypa
     clock = [1_000.0]
     monkeypatch.setattr(host, "monotonic", lambda: clock[0])
     with host.services_process(3_600, environment) as services:
-        process = psutil.Process().children()[-1]
+        [process] = [child for child in psutil.Process().children() if child.cmdline()[-1:] == ["services"]]
         process.suspend()
+        eventually_blocking(lambda: process.status() == psutil.STATUS_STOPPED)
         services.terminate()  # as the server does when its shutdown begins
         clock[0] += 3_600
     assert not process.is_running()
