@@ -54,6 +54,8 @@ class Stores:
             "POOL_SIZE": str(POOL_SIZE),
             "RATE_LIMIT_REQUESTS": "0",
             "COST_LIMIT_PER_MINUTE": "0",
+            "SUBSCRIPTION_COST_PER_SOCKET": "0",
+            "SUBSCRIPTION_COST_PER_USER": "0",
             "LOG_LEVEL": "WARNING",
             "NODE_ENV": "production",
             "GRAPHILE_ENV": "production",

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     sockets_per_user: int = Field(default=50, ge=1)
     subscriptions_per_socket: int = Field(default=100, ge=1)
     subscriptions_per_user: int = Field(default=1_000, ge=1)
+    subscription_cost_per_socket: int = Field(
+        default=200_000, ge=0, description="Estimated cost per second of the subscriptions on one socket; 0 is none."
+    )
+    subscription_cost_per_user: int = Field(
+        default=1_000_000, ge=0, description="Estimated cost per second of the subscriptions of one account; 0 is none."
+    )
     socket_message_bytes: int = Field(default=1024 * 1024, ge=1024)
     socket_messages_per_second: int = Field(default=200, ge=1)
     socket_init_timeout: float = Field(

@@ -209,6 +209,7 @@ class Metrics:
             "streams", "Shared streams: sources that are executed once for all their subscribers."
         )
         self.stream_listeners = self._gauge("stream_listeners", "Subscribers of the shared streams.")
+        self.stream_cost = self._gauge("stream_cost", "Estimated cost per second that open subscriptions reserve.")
         self.stream_sharing_ratio = self._gauge(
             "stream_sharing_ratio", "Subscribers per shared stream; 0 without streams."
         )

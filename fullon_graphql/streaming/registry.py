@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, R
 from fullon_graphql.errors import RateLimited
 from fullon_graphql.streaming.backlog import Frame, FrameMemory
 from fullon_graphql.streaming.broadcast import SharedStream, TrySend, never_send
+from fullon_graphql.streaming.budget import CostBudget, cost_per_second
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from fullon_graphql.streaming.sources import SOURCE, Stream
 
@@ -85,6 +86,7 @@ class StreamRegistry:
         self._streams: dict[Hashable, SharedStream] = {}
         self._subscriptions_by_uid: Counter[int] = Counter()
         self._subscriptions = 0
+        self._budget = CostBudget(operations.metrics)
 
     @asynccontextmanager
     async def subscribe(
@@ -100,19 +102,21 @@ class StreamRegistry:
             GraphQLErrors: the caller has no access, or the document or its arguments are invalid. Iteration raises it
                 as well, if the stream ends with an error.
         """
-        try:
-            principal = signed_in(context.caller)
-            subscription = await self._operations.subscription(request, context)
-            stream_request = StreamRequest.create(subscription, principal, after)
-            self._check_limit(principal, context)
-            stream = self._stream_for(stream_request, context)
-        except GraphQLErrors:
-            raise
-        except Exception as error:
-            graphql_error = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-            raise GraphQLErrors(formatted([graphql_error], context.request_id, before_execution=False)) from error
-        cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
-        with self._counted(principal):
+        with ExitStack() as stack:
+            try:
+                principal = signed_in(context.caller)
+                subscription = await self._operations.subscription(request, context)
+                stream_request = StreamRequest.create(subscription, principal, after)
+                self._check_limit(principal, context)
+                stack.enter_context(self._reserved(stream_request, context))
+                stream = self._stream_for(stream_request, context)
+            except GraphQLErrors:
+                raise
+            except Exception as error:
+                located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+                raise GraphQLErrors(formatted([located], context.request_id, before_execution=False)) from error
+            stack.enter_context(self._counted(principal))
+            cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
             if cursor is not None and live and order:
                 catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
                 async with catch_up.subscribe() as frames:
@@ -120,6 +124,12 @@ class StreamRegistry:
             else:
                 async with stream.subscribe(try_send) as subscriber:
                     yield subscriber
+
+    def _reserved(self, request: StreamRequest, context: Context) -> AbstractContextManager[None]:
+        """Reserve the cost per second. Operations of one connection have its request id."""
+        subscription = request.subscription
+        cost = cost_per_second(subscription.cost.charge.estimated, subscription.arguments.get("max_rate"))
+        return self._budget.reserved(request.principal.uid, context.request_id, cost, context.worker.settings)
 
     def _stream_for(self, request: StreamRequest, context: Context) -> SharedStream:
         key = request.identity()
