@@ -36,7 +36,7 @@ class FullCollections:
 
 @asynccontextmanager
 async def scheduled_collection() -> AsyncIterator[None]:
-    """Freeze the objects of the start-up, and collect the others when they have grown, for the duration of the block."""
+    """Freeze the objects of the start-up, and collect others when they have grown, for the duration of the block."""
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()

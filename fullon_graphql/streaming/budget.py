@@ -1,4 +1,4 @@
-"""The limit on the cost of open subscriptions per second: the estimated cost of an event times the events per second."""
+"""The limit on the cost of open subscriptions: the estimated cost of an event times the events per second."""
 
 from __future__ import annotations
 
