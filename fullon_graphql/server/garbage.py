@@ -1,4 +1,4 @@
-"""Garbage collection: few full collections while requests are served, and none of what is frozen."""
+"""Garbage collection: few full collections while requests are served, and none of frozen objects."""
 
 from __future__ import annotations
 
