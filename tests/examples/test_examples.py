@@ -187,3 +187,11 @@ async def test_orders_are_complete_over_a_broken_connection(demo: Server) -> Non
     first = ordered.index(seen[0])
     assert seen == ordered[first : first + 8]
     assert len([line for line in lines if line.startswith("prices now: ")]) == 2
+
+
+async def test_document_is_sent_once_and_its_hash_each_time(demo: Server) -> None:
+    lines = await run(demo, "15_documents_by_hash.py")
+    assert [line.partition(", ")[2] for line in lines if " sent, " in line] == [
+        "hash alone", "text and hash", "hash alone", "hash alone",
+    ]  # fmt: skip
+    assert len([line for line in lines if " of 7 bots: " in line]) == 3
