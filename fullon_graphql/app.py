@@ -34,7 +34,7 @@ from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import docs, errors, health, metrics, routes
-from fullon_graphql.rest.trailing_slashes import StripTrailingSlash
+from fullon_graphql.rest.aliases import PlatformPaths
 from fullon_graphql.server.garbage import scheduled_collection
 from fullon_graphql.server.response_headers import ResponseHeaders
 from fullon_graphql.server.shutdown import Shutdown
@@ -67,7 +67,7 @@ class State(TypedDict):
 
 
 def create_app(settings: Settings) -> Application:
-    """The ASGI application: the graph at `/graphql`, REST under `/api/v1`, `/health` and `/metrics`.
+    """The ASGI application: the graph at `/graphql`, REST under `API_PREFIX`, `/health` and `/metrics`.
 
     Raises:
         InsecureSecretError: JWT_SECRET_KEY is not set or too short, and this is not the demo.
@@ -89,10 +89,11 @@ def create_app(settings: Settings) -> Application:
     rest = rest_application(settings, app_metrics, connections, trusted)
     rest.openapi()  # builds all routes and their description; otherwise the first request would stop the event loop
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
+    platform_sockets = PlatformSocketEndpoint(operations, streams, connections, admission, settings.api_prefix)
     transports: ASGIApp = Router(
         graphql=GraphQLEndpoint(operations, trusted, http_streams, pages if settings.graphiql_enabled else None),
         graphql_sockets=GraphQLSocketEndpoint(operations, trusted, streams, connections, admission),
-        platform_sockets=PlatformSocketEndpoint(operations, streams, connections, admission),
+        platform_sockets=PlatformPaths(platform_sockets, settings.api_prefix),
         pages=pages,
         rest=rest,
     )
@@ -107,7 +108,7 @@ def create_app(settings: Settings) -> Application:
     if settings.metrics_port is not None:
         transports = metrics.MetricsPort(transports, settings.metrics_port)
     open_ = partial(open_state, settings, app_metrics, connections, trusted)
-    return Application(ResponseHeaders(RequestIds(transports)), open_)
+    return Application(ResponseHeaders(RequestIds(transports)), open_, settings.api_prefix)
 
 
 class Router:
@@ -155,8 +156,8 @@ def rest_application(
     app.include_router(metrics.router(app_metrics, settings))
     if settings.docs_enabled:
         app.include_router(docs.router)
-    app.include_router(routes.api)
-    app.add_middleware(StripTrailingSlash)
+    app.include_router(routes.api_router(settings.api_prefix))
+    app.add_middleware(PlatformPaths, prefix=settings.api_prefix)
     errors.install(app)
     return app
 

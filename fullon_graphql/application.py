@@ -20,7 +20,9 @@ class Application:
     first request, and `lifespan` ends it in order.
     """
 
-    def __init__(self, app: ASGIApp, open_state: OpenState) -> None:
+    def __init__(self, app: ASGIApp, open_state: OpenState, api_prefix: str) -> None:
+        self.api_prefix = api_prefix
+        """The path under which it has REST."""
         self._app = app
         self._open_state = open_state
         self._running: _Running | None = None

@@ -28,6 +28,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
+    api_prefix: str = Field(default="/api/v1", pattern=r"^(/[A-Za-z0-9._~-]+)+$", description="Path of REST.")
     demo: bool = Field(default=False, validation_alias="FULLON_DEMO")
 
     # PostgreSQL: users, bots, orders; and the candle store

@@ -10,6 +10,7 @@ from fullon_graphql.app import create_app
 from fullon_graphql.application import Application
 from fullon_graphql.config import load_settings
 from fullon_graphql.rest import health, routes
+from fullon_graphql.rest.aliases import aliases
 
 
 class ApplicationRouter(APIRouter):
@@ -37,12 +38,22 @@ def graphql_router(application: Application, *, prefix: str = "") -> APIRouter:
 
 
 def rest_routers(application: Application, *, prefix: str = "") -> list[APIRouter]:
-    """REST under `prefix/api/v1`, `prefix/health`, and the platform's sockets."""
+    """REST under `prefix` and API_PREFIX, `prefix/health`, and the platform's sockets."""
     rest, checks, sockets = (ApplicationRouter(application, prefix) for _ in range(3))
-    rest.include_router(routes.api)
+    api = application.api_prefix
+    rest.include_router(routes.api_router(api))
+    rest.routes += [
+        Route(f"{prefix}{alias}{rest_of_path}", application)
+        for alias in aliases(api)
+        for rest_of_path in ("", "/{rest:path}")
+    ]
     checks.include_router(health.router)
-    paths = ("/ws", "/ws/{rest:path}", "/api/v1/{rest:path}")
-    sockets.routes += [WebSocketRoute(f"{prefix}{path}", application) for path in paths]
+    paths = ("/ws", api, *aliases(api))
+    sockets.routes += [
+        WebSocketRoute(f"{prefix}{path}{rest_of_path}", application)
+        for path in paths
+        for rest_of_path in ("", "/{rest:path}")
+    ]
     return [rest, checks, sockets]
 
 

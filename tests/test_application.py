@@ -24,7 +24,7 @@ class Stage:
         self.opened = 0
         self.closed = 0
         self.failure: Exception | None = None
-        self.application = Application(self.inner, self.open_state)
+        self.application = Application(self.inner, self.open_state, "/api/v1")
 
     async def inner(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         self.seen.append(scope)

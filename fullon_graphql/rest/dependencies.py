@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request, Security, params
 from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
 from fullon_graphql.auth.credentials import credential_in_headers
@@ -21,11 +21,13 @@ async def _worker(request: Request) -> Worker:
 
 WorkerDep = Annotated[Worker, Depends(_worker)]
 
-# For the sign-in form of the documentation page only; `_caller` reads the headers itself.
-SECURITY_SCHEMES = [
-    Security(OAuth2PasswordBearer("/api/v1/auth/login", scheme_name="Access token", auto_error=False)),
-    Security(APIKeyHeader(name="X-API-Key", scheme_name="API key", auto_error=False)),
-]
+
+def security_schemes(prefix: str) -> list[params.Depends]:
+    """Dependencies for the sign-in form of the documentation page only; `_caller` reads the headers itself."""
+    return [
+        Security(OAuth2PasswordBearer(f"{prefix}/auth/login", scheme_name="Access token", auto_error=False)),
+        Security(APIKeyHeader(name="X-API-Key", scheme_name="API key", auto_error=False)),
+    ]
 
 
 async def _caller(request: Request, worker: WorkerDep) -> Caller:

@@ -193,7 +193,7 @@ async def check(worker: WorkerDep) -> CheckResponse:
 
 
 @root_router.get("/", summary="Entry points")
-async def root() -> Index:
+async def root(worker: WorkerDep) -> Index:
     """Paths of the server's entry points."""
     return Index(
         service=SERVICE,
@@ -201,7 +201,7 @@ async def root() -> Index:
         graphql="/graphql",
         docs="/docs",
         health="/health",
-        api="/api/v1",
+        api=worker.settings.api_prefix,
     )
 
 

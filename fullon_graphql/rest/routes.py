@@ -1,13 +1,15 @@
-"""All routes under `/api/v1`."""
+"""All routes under `API_PREFIX`."""
 
 from __future__ import annotations
+
+from functools import cache
 
 from fastapi import APIRouter
 
 from fullon_graphql.rest import services, sessions
 from fullon_graphql.rest.answers import ERRORS
 from fullon_graphql.rest.cache import accounts, bot_status, live_orders, market, processes, tickers
-from fullon_graphql.rest.dependencies import RATE_LIMIT, SECURITY_SCHEMES
+from fullon_graphql.rest.dependencies import RATE_LIMIT, security_schemes
 from fullon_graphql.rest.ohlcv import candles, discovery, market_trades
 from fullon_graphql.rest.orm import (
     api_keys,
@@ -22,16 +24,15 @@ from fullon_graphql.rest.orm import (
     views,
 )
 
-api = APIRouter(prefix="/api/v1", responses=ERRORS, dependencies=[RATE_LIMIT])
-api.include_router(sessions.router)
-
-_SIGNED_IN = [
+# Paths without parameters come before those that have one in the same place.
+SIGNED_IN = [
     services.router,
     candles.router,
     market_trades.router,
     discovery.router,
     tickers.router,
     accounts.router,
+    accounts.orm_router,
     live_orders.router,
     bot_status.router,
     market.router,
@@ -43,9 +44,18 @@ _SIGNED_IN = [
     strategies.router,
     symbols.router,
     orders.router,
-    trades.router,
     trade_statistics.router,
+    trades.router,
     views.router,
 ]
-for _router in _SIGNED_IN:
-    api.include_router(_router, dependencies=SECURITY_SCHEMES)
+
+
+@cache
+def api_router(prefix: str) -> APIRouter:
+    """The routes under `prefix`, which is API_PREFIX."""
+    api = APIRouter(prefix=prefix, responses=ERRORS, dependencies=[RATE_LIMIT])
+    api.include_router(sessions.router)
+    schemes = security_schemes(prefix)
+    for router in SIGNED_IN:
+        api.include_router(router, dependencies=schemes)
+    return api

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from fullon_graphql.auth.principal import Caller
+from fullon_graphql.auth.principal import Caller, administrator
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus
+from fullon_graphql.errors import shortened
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep
 from fullon_graphql.services import services
@@ -19,7 +20,19 @@ from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 router = APIRouter(prefix="/services", tags=["services"])
 
-ServicePath = Annotated[ServiceName, Path(description="Name of the service.")]
+
+async def _service(
+    caller: CallerDep,
+    name: Annotated[str, Path(description="Name of the service.", json_schema_extra={"enum": list(ServiceName)})],
+) -> ServiceName:
+    administrator(caller)
+    try:
+        return ServiceName(name)
+    except ValueError:
+        raise HTTPException(400, f"{shortened(name)} is no service; use {', '.join(ServiceName)}.") from None
+
+
+ServicePath = Annotated[ServiceName, Depends(_service)]
 _STARTED = {ServiceState.STARTING, ServiceState.RUNNING, ServiceState.FAILED}
 """States of a started service; a failed one is retried until it is stopped."""
 

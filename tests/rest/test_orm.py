@@ -59,6 +59,10 @@ LISTS: list[tuple[str, str, list[int | str]]] = [
     ("trades/history?side=SELL&ex_id=20&limit=2", "trade_id", [6, 5]),
     ("trades/history?trade_type=live&side=sell&start_date=2000-01-01T00:00:00Z", "trade_id", [8]),
     ("trades/history?end_date=2000-01-01T00:00:00Z", "trade_id", []),
+    ("exchanges", "ex_id", [20, 21]),
+    ("strategies", "str_id", [1, 2, 3]),
+    ("positions", "ex_id", []),
+    ("users/2/positions", "ex_id", []),
 ]
 """Route, the column that identifies a row, and its values for the trader, in order."""
 
@@ -73,6 +77,8 @@ OBJECTS: list[tuple[str, dict[str, Any]]] = [
     ("strategies/bot-strategies/1",
      {"str_id": 1, "name": "rsi", "take_profit": 4.0, "parameters": {"rsi_upper": "65", "prompt": 'buy "low"'}}),
     ("strategies/bot-strategies/3", {"str_id": 3, "parameters": {}}),
+    ("trades/8", {"trade_id": 8, "ex_trade_id": "T8", "roi": 1.5}),
+    ("trades/3?trade_type=dry", {"trade_id": 3, "closingtrade": True}),
     ("orders/1", {"order_id": 1, "symbol": "BTC/USD", "side": "Buy", "volume": 1.5}),
     ("symbols/1", {"symbol_id": 1, "symbol": "BTC/USD", "decimals": 8}),
     ("symbols/decimals?symbol=BTC%2FUSD", {"decimals": 8, "price_decimals": 8, "quantity_decimals": 8}),
@@ -84,7 +90,8 @@ ROUTES = [route for route, _, _ in LISTS] + [route for route, _ in OBJECTS]
 FOREIGN = [
     "users/3", "bots/6", "bots/6/details", "bots/6/exchanges", "bots/6/strategies", "bots/6/feeds", "bots/6/actions",
     "bots/6/last-log", "exchanges/user-exchanges/30", "strategies/bot-strategies?bot_id=6",
-    "strategies/bot-strategies/61", "orders/41", "orders/by-bot?bot_id=6", "trades/bot?bot_id=6",
+    "strategies/bot-strategies/61", "orders/41", "orders/by-bot?bot_id=6", "trades/bot?bot_id=6", "trades/101",
+    "trades/101?trade_type=dry", "users/3/positions",
     "trades/by-bot?bot_id=6&trade_type=live",
 ]  # fmt: skip
 """Routes of another user's rows."""

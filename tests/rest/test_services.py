@@ -50,5 +50,12 @@ async def test_services_require_admin(rest: Rest, method: str, path: str) -> Non
     assert (await (await rest.as_(TRADER)).send(method, f"services{path}")).status_code == 403
 
 
-async def test_unknown_service_is_rejected(rest: Rest) -> None:
-    assert await (await rest.as_(ADMIN)).refused("services/health_monitor/status") == (422, "BAD_USER_INPUT")
+async def test_unknown_service_is_400(rest: Rest) -> None:
+    admin = await rest.as_(ADMIN)
+    assert await admin.refused("services/health_monitor/status") == (400, "BAD_USER_INPUT")
+    for command in ("start", "stop", "restart"):
+        refused = await admin.send("POST", f"services/tickers/{command}")
+        assert (refused.status_code, refused.json()["detail"]) == (
+            400, "'tickers' is no service; use ticker, ohlcv, account."
+        )  # fmt: skip
+    assert (await rest.anonymous.send("GET", "services/tickers/status")).status_code == 401

@@ -19,6 +19,8 @@ from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
 
 router = APIRouter(prefix="/cache/accounts", tags=["cache"])
+orm_router = APIRouter(prefix="/orm", tags=["users"])
+"""Positions under the paths of users."""
 
 
 class CachedBalance(BaseModel):
@@ -79,6 +81,15 @@ async def list_balances(worker: WorkerDep, caller: CallerDep, user_id: Key) -> J
     return Json([_balance(balance) for ex_id in owned for balance in sorted(held[ex_id], key=lambda b: b.currency)])
 
 
+@orm_router.get("/positions", response_model=list[CachedPosition], summary="List my positions")
+async def list_my_positions(worker: WorkerDep, principal: PrincipalDep) -> Json:
+    """The caller's own positions, also for administrators, ordered by account and symbol."""
+    return await list_positions(worker, principal, principal.uid)
+
+
+@orm_router.get(
+    "/users/{user_id}/positions", response_model=list[CachedPosition], summary="List a user's positions (second path)"
+)
 @router.get("/{user_id}/positions", response_model=list[CachedPosition], summary="List a user's positions")
 async def list_positions(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
     """Ordered by account and symbol."""

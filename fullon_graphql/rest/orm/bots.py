@@ -181,9 +181,10 @@ async def create_bot(changes: ChangesDep, bot: NewBot) -> Json:
     return await changes.perform_row("createBot", as_arguments(bot), create, Bot, status=201)
 
 
+@router.put("/{bot_id}", response_model=Row, summary="Update a bot (second method)")
 @router.patch("/{bot_id}", response_model=Row, summary="Update a bot")
 async def update_bot(changes: ChangesDep, bot_id: Key, bot: BotChanges) -> Json:
-    """The updated row."""
+    """The updated row; omitted fields keep their values with either method."""
     arguments = {"bot_id": bot_id} | as_arguments(bot)
     return await changes.perform_row("updateBot", arguments, lambda write: bots.change(write, bot_id, given(bot)), Bot)
 

@@ -63,6 +63,7 @@ async def list_symbols_of_exchange(worker: WorkerDep, caller: CallerDep, cat_ex_
     return await list_rows(worker, visible(Symbol, caller).where(Symbol.cat_ex_id == cat_ex_id), page)
 
 
+@router.get("", response_model=list_of(Row), summary="List my accounts (second path)")
 @router.get("/user-exchanges", response_model=list_of(Row), summary="List my accounts")
 async def list_my_accounts(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
     """The caller's own accounts, also for administrators, ordered by `ex_id`."""

@@ -124,6 +124,10 @@ class Status(BaseModel):
     status: str = Field(examples=["canceled"])
 
 
+class OrderChanges(Status, extra="forbid"):
+    """Changes of an order: only its status can be changed, other fields are rejected."""
+
+
 @router.post("", response_model=Row, status_code=201, summary="Create an order")
 async def create_order(changes: ChangesDep, order: NewOrder) -> Json:
     """The new row; the owner and the exchange follow from the bot and the account."""
@@ -147,6 +151,20 @@ async def set_order_status(changes: ChangesDep, order_id: Key, new: Status) -> J
         {"order_id": order_id} | as_arguments(new),
         lambda write: orders.set_status(write, order_id, new.status),
         Order,
+    )
+
+
+@router.put("/{order_id}", response_model=Row, summary="Update an order")
+async def update_order(changes: ChangesDep, order_id: Key, new: OrderChanges) -> Json:
+    """The updated row; 409 if the order cannot change from its status to this one."""
+    return await set_order_status(changes, order_id, Status(status=new.status))
+
+
+@router.delete("/{order_id}", response_model=Row, summary="Cancel an order")
+async def cancel_order(changes: ChangesDep, order_id: Key) -> Json:
+    """The canceled row, which stays; 409 if the order is filled or rejected."""
+    return await changes.perform_row(
+        "cancelOrder", {"order_id": order_id}, lambda write: orders.cancel(write, order_id), Order
     )
 
 

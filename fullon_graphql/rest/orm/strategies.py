@@ -94,6 +94,7 @@ async def get_strategy(worker: WorkerDep, caller: CallerDep, str_id: Key) -> Jso
     return await get_row(worker, visible(Strategy, caller).where(Strategy.str_id == str_id), extra=EXTRAS)
 
 
+@router.get("", response_model=list_of(Row), summary="List the strategies of my bots (second path)")
 @router.get("/user-strategies", response_model=list_of(Row), summary="List the strategies of my bots")
 async def list_my_strategies(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
     """The strategies of the caller's own bots, also for administrators, ordered by `str_id`."""

@@ -18,7 +18,7 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, Page, PageParams, Time
-from fullon_graphql.rest.rows import find_row, list_of, list_rows, row_model
+from fullon_graphql.rest.rows import find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import bots, dry_trades, trades
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.ledger import TradeKind
@@ -190,6 +190,13 @@ async def create_trade_of_bot(changes: ChangesDep, trade: TradeOfBot, trade_type
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from None
     return await create_live_trade(changes, reported)
+
+
+@router.get("/{trade_id}", response_model=Live | Dry, summary="Get a trade")
+async def get_trade(worker: WorkerDep, caller: CallerDep, trade_id: Key, trade_type: OfKind = TradeKind.LIVE) -> Json:
+    """A live trade, as `PATCH` and `DELETE` on the same path, unless `trade_type` is `dry`."""
+    query = _visible(caller, trade_type)
+    return await get_row(worker, query.where(_table(query).trade_id == trade_id))
 
 
 @router.patch("/{trade_id}", response_model=Live, summary="Update the computed figures of a live trade")

@@ -6,14 +6,16 @@ Names and codes are the platform's. An error for which it has no code gets that 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Protocol, Self, TypeAlias
 from uuid import uuid4
 
+from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.transports.platform_ws import accounts, bots, ohlcv, orders, processes, tickers, trades
-from fullon_graphql.transports.platform_ws.graph_client import GraphClient, Params, Read, Result, Stream
+from fullon_graphql.transports.platform_ws.graph_client import GraphClient, Params, Read, Result, Stream, present_params
 
+SUBSCRIBE: Final = "subscribe"
 UNSUBSCRIBE: Final = "unsubscribe"
 
 Reads: TypeAlias = Mapping[str, Read]
@@ -30,12 +32,21 @@ class InvalidRequest(Exception):
 
 @dataclass(frozen=True)
 class PlatformRequest:
-    """A request. `key` is the name of the stream to start or to end, unique on its connection."""
+    """A request.
+
+    `parts` are the streams that it starts or ends: their names, unique on the connection, and the parameters of each.
+    Without any, `unsubscribe` ends all streams.
+    """
 
     id: Any
     name: str
     params: Params
-    key: str
+    parts: Mapping[str, Params]
+
+    @property
+    def key(self) -> str:
+        """The name of its stream."""
+        return next(iter(self.parts))
 
 
 class PlatformProtocol(Protocol):
@@ -70,16 +81,18 @@ class PlatformProtocol(Protocol):
     def error(self, request: PlatformRequest | None, code: str, message: str) -> Result: ...
 
 
-def protocol_at(path: str) -> PlatformProtocol | None:
-    """The protocol at an address, for a new connection; None if there is none."""
-    match path.strip("/").split("/"):
-        case ["ws"] | ["api", "v1", "cache", "ws"]:
-            return GatewayProtocol()
-        case ["api", "v1", "cache", "ws", domain, connection_id] if domain in DOMAINS and connection_id:
-            module = DOMAINS[domain]
-            return DomainProtocol(module.READS, module.STREAMS, connection_id)
-        case ["api", "v1", "ohlcv", "ws", "ohlcv"]:
-            return CandleProtocol()
+def protocol_at(path: str, prefix: str) -> PlatformProtocol | None:
+    """The protocol at an address, for a new connection; None if there is none. `prefix` is API_PREFIX."""
+    inside = path.removeprefix(f"{prefix}/") if path.startswith(f"{prefix}/") else None
+    if path in GATEWAYS or inside == "cache/ws":
+        return GatewayProtocol()
+    if path == "/ws/ohlcv" or inside == "ohlcv/ws/ohlcv":
+        return CandleProtocol()
+    match (inside or "").split("/"):
+        case ["cache", "ws", domain] if domain in DOMAINS:
+            return DomainProtocol.of_domain(domain, uuid4().hex)
+        case ["cache", "ws", domain, connection_id] if domain in DOMAINS:
+            return DomainProtocol.of_domain(domain, connection_id)
         case _:
             return None
 
@@ -93,7 +106,7 @@ def _parse(message: Result, name_field: str, connection_id: str) -> PlatformRequ
         raise InvalidRequest("MALFORMED_MESSAGE", expected)
     ended = params if name == UNSUBSCRIBE else {}
     key = ended.get("stream_key") or f"{connection_id}:{ended.get('request_id', id_)}"
-    return PlatformRequest(id_, name, params, str(key))
+    return PlatformRequest(id_, name, params, {str(key): params})
 
 
 def _now() -> str:
@@ -101,6 +114,9 @@ def _now() -> str:
 
 
 # ---------------------------------------------------------------- all domains on one connection
+
+GATEWAYS: Final = {"/ws", "/ws/tickers", "/ws/order_queue", "/ws/bot_status"}
+"""Addresses outside API_PREFIX of the same protocol."""
 
 
 async def _ping(_client: GraphClient, _params: Params) -> Result:
@@ -113,7 +129,7 @@ async def _health_check(_client: GraphClient, _params: Params) -> Result:
 
 @dataclass(frozen=True)
 class GatewayProtocol:
-    """`/ws` and `/api/v1/cache/ws`: `{request_id, operation, params}`, all domains on one connection."""
+    """`/ws` and `cache/ws`: `{request_id, operation, params}`, all domains on one connection."""
 
     reads: ClassVar[Reads] = {
         "ping": Read(_ping),
@@ -190,9 +206,18 @@ DOMAINS: Final = {
 }
 
 
+_COMMON_FIELDS: Final = ("exchange", "timeframe", "user_id", "bot_id")
+_SUBSCRIPTION_FIELDS: Final = (*_COMMON_FIELDS, "symbol", "symbols")
+"""Fields of `subscribe` and `unsubscribe` beside the action."""
+
+
 @dataclass(frozen=True)
 class DomainProtocol:
-    """`/api/v1/cache/ws/{domain}/{connection_id}`: `{action, request_id, params}`; the client names the connection."""
+    """`cache/ws/{domain}` or `cache/ws/{domain}/{connection_id}`: `{action, request_id, params}`.
+
+    `{action: "subscribe", exchange, symbol}` starts the stream of the domain, too, as one stream per symbol. Its
+    updates have their values at the top level, and `unsubscribe` with the same fields ends it.
+    """
 
     reads: Reads
     streams: Streams
@@ -205,8 +230,36 @@ class DomainProtocol:
         "INTERNAL": "INTERNAL_ERROR",
     }
 
+    @classmethod
+    def of_domain(cls, domain: str, connection_id: str) -> Self:
+        """The protocol of a domain, on a new connection."""
+        module = DOMAINS[domain]
+        [stream] = module.STREAMS.values()
+        return cls(module.READS, {**module.STREAMS, SUBSCRIBE: stream}, connection_id)
+
     def parse(self, message: Result) -> PlatformRequest:
-        return _parse(message, "action", self.connection_id)
+        request = _parse(message, "action", self.connection_id)
+        named = present_params(message, *_SUBSCRIPTION_FIELDS)
+        if request.name == SUBSCRIBE:
+            return self._of_symbols(request, present_params({**request.params, **named}, *_SUBSCRIPTION_FIELDS))
+        if request.name == UNSUBSCRIBE and named:
+            return self._of_symbols(request, named)
+        if message.keys() <= {"action", "token"} and request.name == UNSUBSCRIBE:
+            return replace(request, parts={})
+        return request
+
+    def _of_symbols(self, request: PlatformRequest, fields: Result) -> PlatformRequest:
+        """The request with a part for each symbol, or with one part if `fields` have no symbol."""
+        symbols = fields.get("symbols", [fields["symbol"]] if "symbol" in fields else [])
+        if not isinstance(symbols, list) or not all(isinstance(symbol, str) and symbol for symbol in symbols):
+            raise InvalidRequest("INVALID_PARAMS", "`symbol` is a string, and `symbols` a list of strings.")
+        common = {"timeframe": Timeframe.M1} | {name: fields[name] for name in _COMMON_FIELDS if name in fields}
+        each = [common | {"symbol": symbol, "symbols": [symbol]} for symbol in dict.fromkeys(symbols)] or [common]
+        return replace(request, params=fields, parts={self._name(part): part for part in each})
+
+    def _name(self, params: Params) -> str:
+        """The name of a stream of `subscribe`, which the same fields in `unsubscribe` have."""
+        return ":".join([self.connection_id, *(str(params.get(name, "")) for name in (*_COMMON_FIELDS, "symbol"))])
 
     def code(self, code: str, request: PlatformRequest | None) -> str:
         operation = request and (self.reads.get(request.name) or self.streams.get(request.name))
@@ -216,13 +269,18 @@ class DomainProtocol:
         return {"request_id": request.id, "action": request.name, "success": True, "result": result}
 
     def started(self, request: PlatformRequest) -> Result:
+        if request.name == SUBSCRIBE:
+            return self.answer(request, dict(request.params), 0)
         started = {"message": f"{request.name} has started", "stream_key": request.key}
         return self.answer(request, {"stream_key": request.key}, 0) | started
 
     def stopped(self, request: PlatformRequest) -> Result:
-        return self.answer(request, {"stream_key": request.key}, 0)
+        has_fields = not request.parts or request.params.keys() & set(_SUBSCRIPTION_FIELDS)
+        return self.answer(request, dict(request.params) if has_fields else {"stream_key": request.key}, 0)
 
     def update(self, request: PlatformRequest, kind: str, result: Result) -> Result:
+        if request.name == SUBSCRIBE:
+            return {"request_id": request.id, "action": kind, **result}
         return {"request_id": request.id, "action": kind, "result": {"stream_key": request.key} | result}
 
     def error(self, request: PlatformRequest | None, code: str, message: str) -> Result:
@@ -235,20 +293,23 @@ class DomainProtocol:
 
 @dataclass(frozen=True)
 class CandleProtocol:
-    """`/api/v1/ohlcv/ws/ohlcv`: `{action, exchange, symbol, timeframe, type}`. Updates are bars for every `type`."""
+    """`ohlcv/ws/ohlcv` and `/ws/ohlcv`: `{action, exchange, symbol, timeframe, type}`.
+
+    Updates are bars for every `type`.
+    """
 
     reads: ClassVar[Reads] = {}
-    streams: ClassVar[Streams] = {"subscribe": Stream(ohlcv.stream_bars, "ohlcv_update")}
+    streams: ClassVar[Streams] = {SUBSCRIBE: Stream(ohlcv.stream_bars, "ohlcv_update")}
 
     _FIELDS: ClassVar = ("exchange", "symbol", "timeframe", "type")
 
     def parse(self, message: Result) -> PlatformRequest:
         action = message.get("action")
-        if action not in {"subscribe", UNSUBSCRIBE}:
+        if action not in {SUBSCRIBE, UNSUBSCRIBE}:
             raise InvalidRequest("INVALID_OPERATION", f"Unknown action: {action}")
         if not all(isinstance(message.get(name), str) and message[name] for name in self._FIELDS):
             raise InvalidRequest("INVALID_PARAMS", f"Missing required fields: {', '.join(self._FIELDS)}")
-        return PlatformRequest(None, action, message, "|".join(message[name] for name in self._FIELDS))
+        return PlatformRequest(None, action, message, {"|".join(message[name] for name in self._FIELDS): message})
 
     def code(self, code: str, request: PlatformRequest | None) -> str:
         return code

@@ -54,7 +54,9 @@ class PlatformSocketEndpoint:
         streams: StreamRegistry,
         connections: ConnectionRegistry,
         admission: Admission,
+        api_prefix: str,
     ) -> None:
+        self._api_prefix = api_prefix
         self._operations = operations
         self._streams = streams
         self._connections = connections
@@ -63,7 +65,7 @@ class PlatformSocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # `websocket.connect`, which carries nothing
         try:
-            protocol = protocol_at(scope["path"])
+            protocol = protocol_at(scope["path"], self._api_prefix)
             if protocol is None:
                 raise NotFound("There is no socket at this address.")
             with self._admission.admitted(scope):
@@ -167,7 +169,7 @@ class PlatformSession(WebSocketSession):
     async def _answer(self, request: PlatformRequest) -> None:
         started, protocol = perf_counter(), self._protocol
         if request.name == UNSUBSCRIBE:
-            await self._stop_stream(request)
+            await self._stop_streams(request)
         elif read := protocol.reads.get(request.name):
             result = await read.run(self._client, request.params)
             await self._send(protocol.answer(request, result, 1000 * (perf_counter() - started)))
@@ -178,24 +180,26 @@ class PlatformSession(WebSocketSession):
 
     async def _start_stream(self, request: PlatformRequest, stream: Stream) -> None:
         limit = self._settings.subscriptions_per_socket
-        if request.key in self._running:
+        if request.parts.keys() & self._running.keys():
             raise InvalidRequest("INVALID_PARAMS", "A stream with this key is running already.")
-        if len(self._running) >= limit:
-            raise RateLimited(f"This socket runs {limit} streams, the limit; end some.", retry_after=1)
-        sources = await stream.open(self._client, request.params)
+        if len(self._running) + len(request.parts) > limit:
+            raise RateLimited(f"A socket runs at most {limit} streams; end some.", retry_after=1)
+        sources = {key: await stream.open(self._client, params) for key, params in request.parts.items()}
         await self._send(self._protocol.started(request))
-        self._running[request.key] = self._start(self._run(request, stream, sources))
+        for key, opened in sources.items():
+            self._running[key] = self._start(self._run(request, key, stream, opened))
 
-    async def _stop_stream(self, request: PlatformRequest) -> None:
-        task = self._running.pop(request.key, None)
-        if task is None:
+    async def _stop_streams(self, request: PlatformRequest) -> None:
+        ended = request.parts.keys() or set(self._running)
+        if not ended <= self._running.keys():
             raise InvalidRequest("INVALID_PARAMS", "No stream with this key is running.")
-        task.cancel()
+        for key in ended:
+            self._running.pop(key).cancel()
         await self._send(self._protocol.stopped(request))
 
     # ---------------------------------------------------------------- streams
 
-    async def _run(self, request: PlatformRequest, stream: Stream, sources: Sequence[Source]) -> None:
+    async def _run(self, request: PlatformRequest, key: str, stream: Stream, sources: Sequence[Source]) -> None:
         """Send the results of all sources, until one fails or all have ended."""
         self._mark_as_stream()
         try:
@@ -206,8 +210,8 @@ class PlatformSession(WebSocketSession):
             error = failed.exceptions[0]
             if isinstance(error, ClientGone):
                 return
-            if self._running.get(request.key) is asyncio.current_task():
-                del self._running[request.key]
+            if self._running.get(key) is asyncio.current_task():
+                del self._running[key]
             await self._send_if_open(self._error(request, error))
 
     async def _relay(self, request: PlatformRequest, stream: Stream, source: Source) -> None:

@@ -40,6 +40,28 @@ async def test_bot_is_created_updated_and_deleted(trader: RestClient) -> None:
     assert await trader.refused(path) == (404, "NOT_FOUND")
 
 
+async def test_put_changes_what_patch_changes(trader: RestClient) -> None:
+    put = await trader.send("PUT", "orm/bots/1", json={"name": "renamed"})
+    assert (put.status_code, put.json()["name"], put.json()["active"]) == (200, "renamed", False)
+    assert refused(await trader.send("PUT", "orm/bots/6", json={"name": "x"})) == (404, "NOT_FOUND")
+    order = await trader.send("PUT", "orm/orders/1", json={"status": "Canceled"})
+    assert (order.status_code, order.json()["order_id"], order.json()["status"]) == (200, 1, "canceled")
+    assert refused(await trader.send("PUT", "orm/orders/1", json={"status": "open"})) == (409, "CONFLICT")
+    for body in ({"status": "canceled", "volume": 9}, {}):
+        assert refused(await trader.send("PUT", "orm/orders/2", json=body)) == (422, "BAD_USER_INPUT")
+    assert refused(await trader.send("PUT", "orm/orders/41", json={"status": "canceled"})) == (404, "NOT_FOUND")
+
+
+async def test_delete_cancels_an_order_unless_it_is_filled(trader: RestClient) -> None:
+    deleted = await trader.send("DELETE", "orm/orders/3")
+    assert (deleted.status_code, deleted.json()["order_id"], deleted.json()["status"]) == (200, 3, "canceled")
+    assert (await trader.get("orm/orders/3"))["status"] == "canceled"
+    await trader.send("PATCH", "orm/orders/4/status", json={"status": "filled"})
+    assert refused(await trader.send("DELETE", "orm/orders/4")) == (409, "CONFLICT")
+    assert (await trader.get("orm/orders/4"))["status"] == "filled"
+    assert refused(await trader.send("DELETE", "orm/orders/41")) == (404, "NOT_FOUND")
+
+
 async def test_create_bot_requires_own_uid_and_a_name(trader: RestClient) -> None:
     assert refused(await trader.send("POST", "orm/bots", json={"name": "x", "uid": 3})) == (422, "BAD_USER_INPUT")
     assert refused(await trader.send("POST", "orm/bots", json={"name": " "})) == (422, "BAD_USER_INPUT")
