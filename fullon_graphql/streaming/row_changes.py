@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
+from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.context import Context
 from fullon_graphql.engine.lists import opaque_ids
+from fullon_graphql.engine.model.columns import stored
 from fullon_graphql.engine.model.entities import Key, entity_of
+from fullon_graphql.engine.model.times import read_stored_time
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Bot
 from fullon_graphql.services.access import visible, visible_owner
@@ -95,4 +100,13 @@ class RowChanges(Generic[Event]):
     def _key(self, change: Change) -> Key | None:
         if change.kind is ChangeKind.DELETED:
             return None
-        return opaque_ids.read([change.key.get(column.key) for column in self._entity.key], self._entity.key)
+        parts = [_part(column, change.key.get(column.key)) for column in self._entity.key]
+        return opaque_ids.read(parts, self._entity.key)
+
+
+def _part(column: InstrumentedAttribute[Any], value: Any) -> Any:
+    """A value of a key as an identifier has it."""
+    kind = stored(column).python_type
+    if kind is datetime:
+        return read_stored_time(value)
+    return str(value) if kind is Decimal else value  # a numeric without a fraction is an integer in JSON

@@ -96,6 +96,16 @@ async def test_expiry_of_a_key_is_read_as_utc(
     assert principal.expires_at == datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
+async def test_key_that_never_ends_is_accepted(
+    api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
+) -> None:
+    await add_api_key(await add_account(), LEGACY)
+    async with database.transaction() as connection:
+        await connection.execute(text("UPDATE api_keys SET expires_at = 'infinity', last_used_at = '-infinity'"))
+    principal = await api_keys.identify_api_key(LEGACY)
+    assert principal.expires_at == datetime.max.replace(tzinfo=UTC)
+
+
 async def test_key_of_an_inactive_account_is_refused(
     api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey, database: Database
 ) -> None:

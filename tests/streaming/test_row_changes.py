@@ -288,3 +288,21 @@ async def test_faulty_access_rule_of_one_owner_delays_no_other(
         finally:
             first.cancel()
             await asyncio.wait([first])
+
+
+async def test_times_outside_of_the_years_1_to_9999_are_clamped(graph: GraphClient, platform: Database) -> None:
+    last, first = "9999-12-31T23:59:59.999999+00:00", "0001-01-01T00:00:00+00:00"
+    trader = graph.as_(principal(TRADER))
+    async with listening(trader, "subscription { orders { order { orderId timestamp } } }") as events:
+        await write(platform, text("UPDATE orders SET timestamp = '-infinity' WHERE order_id = 1"))
+        assert await take(events, 1) == [{"order": {"orderId": 1, "timestamp": first}}]
+    async with listening(trader, "subscription { botLogs { botLog { message timestamp } } }") as events:
+        for time in ("infinity", "12026-01-01", "0044-03-15 BC"):
+            await write(
+                platform,
+                text(
+                    "INSERT INTO bot_log (bot_id, feed_num, ex_id, symbol, position, message, timestamp)"
+                    f" VALUES (1, 0, 20, 'BTC/USD', 0, '{time}', '{time}')"
+                ),
+            )
+        assert [event["botLog"]["timestamp"] for event in await take(events, 3)] == [last, last, first]

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
+
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+"""The first and the last instant that Python and ISO 8601 can represent."""
 
 
 def format_time(value: datetime) -> str:
@@ -15,6 +20,14 @@ def format_time(value: datetime) -> str:
 def whole_milliseconds(value: datetime) -> datetime:
     """The time cut to milliseconds: many clients keep no finer ones."""
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+def read_stored_time(text: str) -> datetime:
+    """The UTC time of a stored one as `to_json` of PostgreSQL writes it, clamped to the years 1 to 9999."""
+    try:
+        return read_time(text)
+    except (ValueError, OverflowError):
+        return FIRST if text.startswith("-") or text.endswith("BC") else LAST
 
 
 def read_time(text: str) -> datetime:

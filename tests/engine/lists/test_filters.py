@@ -300,7 +300,7 @@ NAME = "Order by price desc, order_id asc"
 @pytest.mark.parametrize(
     "parts",
     [("after", NAME), ("after", NAME, 1.5), ("after", NAME, 1.5, None), ("after", NAME, "x", 7), ("after", NAME, 1, 7),
-     ("after", NAME, 1.5, 7, 8), ("after", NAME, 1.5, 2**31), ("after", NAME, True, 7), (NAME, 1.5, 7),
+     ("after", NAME, 1.5, 7, 8), ("after", NAME, 1.5, 2**63), ("after", NAME, True, 7), (NAME, 1.5, 7),
      ("after", "Bot by price desc, order_id asc", 1.5, 7), ("after", "Order", 7)],
 )  # fmt: skip
 @pytest.mark.usefixtures("mixture")
