@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from fullon_graphql.cache.client import connect, recorded_commands
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
+from fullon_graphql.errors import RedisCircuitOpen
+from tests.fixtures.eventually import eventually
 
 
 @pytest.fixture
@@ -107,3 +111,37 @@ async def test_overheard_commands_have_no_password(settings: Settings) -> None:
         with recorded_commands(commands), pytest.raises(RedisConnectionError):  # the server has none
             await client.get("key")
     assert "hidden" not in str(commands)
+
+
+async def test_refused_commands_open_the_circuit_each_counted_once(settings: Settings) -> None:
+    breaker = CircuitBreaker("redis", threshold=3, seconds=3_600, error=RedisCircuitOpen)
+    async with connect("redis://127.0.0.1:1/0", settings, "tests", breaker) as client:
+        pipeline = client.pipeline()
+        pipeline.get("key")
+        for command in (client.ping, pipeline.execute, client.ping):
+            assert breaker.state == "closed"
+            with pytest.raises(RedisConnectionError):
+                await command()
+        with pytest.raises(RedisCircuitOpen) as refused:
+            await client.ping()
+    assert refused.value.extensions == {"code": "SERVICE_UNAVAILABLE", "service": "redis", "retryAfter": 3_600}
+
+
+async def test_errors_of_redis_and_cancelled_commands_are_no_failures(settings: Settings, redis: Redis) -> None:
+    breaker = CircuitBreaker("redis", threshold=2, seconds=3_600)
+    await redis.set("text", "x")
+    async with connect(settings.redis_url, settings, "tests", breaker) as client:
+        breaker.failed(TimeoutError())
+        with pytest.raises(ResponseError):
+            await client.lpush("text", "y")
+        assert breaker.is_clear
+        breaker.failed(TimeoutError())
+        task = asyncio.ensure_future(client.blpop("absent", 60))
+
+        async def is_blocked() -> bool:
+            return bool((await redis.info("clients"))["blocked_clients"])
+
+        await eventually(is_blocked)
+        task.cancel()
+        await asyncio.wait([task])
+        assert (breaker.state, breaker.is_clear) == ("closed", False)
