@@ -209,12 +209,21 @@ async def worker(
             pruning = Pruning(database, settings.change_retention_hours)
             await stack.enter_async_context(background.running({"pruning of changes": pruning.run}))
         sessions = Sessions(database, redis, settings)
+        candles = CandleStore(ohlcv_database)
+        authenticator = Authenticator(sessions, ApiKeys(database, settings), settings.cache_bytes // 16)
+        for name, cache in (
+            ("credentials", authenticator.cache),
+            ("candle_sources", candles.known_sources),
+            ("rate_limits", rate_limits.windows),
+            ("cost_limits", cost_limits.windows),
+        ):
+            app_metrics.watch_cache(name, cache)
         yield Worker(
             settings=settings,
             metrics=app_metrics,
             database=database,
             ohlcv_database=ohlcv_database,
-            candles=CandleStore(ohlcv_database),
+            candles=candles,
             redis=redis,
             hub=hub,
             background=background,
@@ -225,7 +234,7 @@ async def worker(
             rate_limits=rate_limits,
             cost_limits=cost_limits,
             sessions=sessions,
-            authenticator=Authenticator(sessions, ApiKeys(database, settings)),
+            authenticator=authenticator,
             writes=ChangeExecutor(database, redis, services, settings),
         )
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+P = ParamSpec("P")
+
+ENTRY_BYTES: Final = 400
+"""The estimated bytes of an entry without its key and its value."""
 
 
 class LRUCache(Generic[K, V]):
@@ -43,11 +49,21 @@ class LRUCache(Generic[K, V]):
             self.size += size
             self._evict()
 
+    def clear(self) -> None:
+        """Remove all entries; they do not count as evicted."""
+        self._entries.clear()
+        self.size = 0
+
     def remove(self, key: K) -> None:
         """Remove the entry, if there is one."""
         found = self._entries.pop(key, None)
         if found is not None:
             self.size -= found[1]
+
+    @property
+    def entries(self) -> int:
+        """The number of entries."""
+        return len(self._entries)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -57,3 +73,32 @@ class LRUCache(Generic[K, V]):
             _, (_, size) = self._entries.popitem(last=False)
             self.size -= size
             self.evictions += 1
+
+
+PROCESS_CACHES: Final[dict[str, LRUCache[Any, Any]]] = {}
+"""The caches of functions, by name."""
+
+
+def remembered(name: str, limit: int, size: Callable[[V], int]) -> Callable[[Callable[P, V]], Callable[P, V]]:
+    """A decorator that remembers results of a function of positional arguments, which is never None.
+
+    They take at most `limit` bytes for the whole process; `size` is the bytes of a result and of its arguments. One
+    that takes more than a quarter of the limit is not remembered.
+    """
+
+    def decorate(function: Callable[P, V]) -> Callable[P, V]:
+        cache = PROCESS_CACHES[name] = LRUCache[Any, V](limit)
+
+        @wraps(function)
+        def look_up(*args: P.args, **kwargs: P.kwargs) -> V:
+            found = cache.get(args)
+            if found is None:
+                found = function(*args, **kwargs)
+                bytes_ = ENTRY_BYTES + size(found)
+                if bytes_ * 4 <= limit:
+                    cache.put(args, found, bytes_)
+            return found
+
+        return look_up
+
+    return decorate

@@ -10,7 +10,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -27,6 +27,7 @@ from fullon_graphql.database.failures import connect, report_statements
 from fullon_graphql.database.json import read_json
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
+from fullon_graphql.lru import remembered
 
 T = TypeVar("T")
 
@@ -214,7 +215,11 @@ def _compiled(statement: Any) -> Any:
     return statement.compile(dialect=_dialect)
 
 
-@lru_cache(maxsize=1_000)
+def _numbered_bytes(found: tuple[str, tuple[str, ...]]) -> int:
+    return 2 * len(found[0])  # the key and the result
+
+
+@remembered("numbered_statements", 2**20, _numbered_bytes)
 def _numbered(sql: str) -> tuple[str, tuple[str, ...]]:
     """The statement with `$1`, `$2` and so on, and the names in that order."""
     compiled = text(sql).compile(dialect=_dialect)

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.circuit_breaker import CircuitBreaker
+from fullon_graphql.lru import PROCESS_CACHES
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -148,7 +149,7 @@ class Caches(Collector):
     """Entries, bytes and evictions of each cache."""
 
     def __init__(self) -> None:
-        self.caches: dict[str, Cache] = {}
+        self.caches: dict[str, Cache] = dict(PROCESS_CACHES)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metric families when the registry is read."""

@@ -13,11 +13,16 @@ from sqlalchemy import Row, text
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput
+from fullon_graphql.lru import ENTRY_BYTES, LRUCache
 from fullon_graphql.ohlcv.naming import candles_table, candles_view, quoted, schema_name, trades_table
 from fullon_graphql.ohlcv.timeframes import Timeframe
 
 _REMEMBERED_FOR: Final = 60.0
 """Seconds until a symbol is looked up again, to find sources created since."""
+
+CATALOGUE_BYTES: Final = 4 * 2**20
+"""The memory of the sources of about 2000 symbols."""
+_SOURCE_BYTES: Final = 600
 
 _FIRST: Final = "0001-01-01 00:00:00+00"
 _LAST: Final = "9999-12-31 00:00:00+00"
@@ -69,11 +74,14 @@ class Source:
 
 
 class Catalogue:
-    """The sources of each symbol, cached for a minute. A symbol without sources is looked up every time."""
+    """The sources of each symbol, cached for a minute within `CATALOGUE_BYTES`.
+
+    A symbol without sources is looked up every time.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[_Key, tuple[float, tuple[Source, ...]]] = {}
+        self.known: LRUCache[_Key, tuple[float, tuple[Source, ...]]] = LRUCache(CATALOGUE_BYTES)
 
     async def find(self, markets: Iterable[Market]) -> dict[Market, tuple[Source, ...]]:
         """The sources with rows, in order of preference, for each of `markets` that has a table.
@@ -82,17 +90,19 @@ class Catalogue:
         """
         keys = {market: key for market in markets if (key := _key(market))}
         now = time.monotonic()
-        known = {key: self._known[key][1] for key in keys.values() if key in self._known and self._known[key][0] > now}
+        known = {key: found[1] for key in keys.values() if (found := self.known.get(key)) and found[0] > now}
         missing = {key: market.symbol for market, key in keys.items() if key not in known}
         if missing:
-            found = await self._discover(missing)
-            self._known |= {key: (now + _REMEMBERED_FOR, sources) for key, sources in found.items() if sources}
-            known |= found
+            discovered = await self._discover(missing)
+            for key, sources in discovered.items():
+                if sources:
+                    self.known.put(key, (now + _REMEMBERED_FOR, sources), ENTRY_BYTES + _SOURCE_BYTES * len(sources))
+            known |= discovered
         return {market: known[key] for market, key in keys.items() if key in known}
 
     def forget(self) -> None:
         """Drop the cache: a known table is missing."""
-        self._known.clear()
+        self.known.clear()
 
     async def _discover(self, symbols: Mapping[_Key, str]) -> dict[_Key, tuple[Source, ...]]:
         wanted = [(key, name) for key, symbol in symbols.items() for name in _tables(symbol)]

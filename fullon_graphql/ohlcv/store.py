@@ -9,7 +9,6 @@ import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from itertools import chain, islice, repeat
 from typing import Any, Final, TypeVar
 
@@ -17,6 +16,7 @@ import asyncpg
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
+from fullon_graphql.lru import remembered
 from fullon_graphql.ohlcv import resampling, stored
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.combining import Bar, Buckets, Gap, Span, combined, filled, gaps, overlapping, uncovered
@@ -78,6 +78,7 @@ class CandleStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._catalogue = Catalogue(database)
+        self.known_sources = self._catalogue.known
 
     async def candles(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window
@@ -376,7 +377,11 @@ def _aware(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
 
 
-@lru_cache(maxsize=1_000)
+def _statement_bytes(sql: str) -> int:
+    return 2 * len(sql)  # the sources of a key take as much as their names in the statement
+
+
+@remembered("candle_statements", 2 * 2**20, _statement_bytes)
 def _statement(layers: tuple[Layers, ...], timeframe: Timeframe, kind: Kind) -> str:
     """The bars of the preferred source of every symbol in one row of columns, and the edges of several sources."""
     several = any(len(sources) > 1 for sources in layers)
@@ -394,7 +399,7 @@ def _edges(sources: Layers) -> str:
     return f"CAST(ARRAY[{', '.join(times)}] AS float8[])"
 
 
-@lru_cache(maxsize=1_000)
+@remembered("candle_gap_statements", 2**20, _statement_bytes)
 def _statement_of_gaps(sources: Layers, timeframe: Timeframe, newest: bool) -> str:
     bars = (_bars_of(source, timeframe, fill=False, newest=newest) for source in sources)
     return " UNION ALL ".join(_as_columns(resampling.in_gaps(one, key), key) for key, one in enumerate(bars))

@@ -24,8 +24,9 @@ from fullon_graphql.services.signing_in.throttle import address_key
 
 SYNC_SECONDS: Final = 0.2
 _CONCURRENT_SYNCS: Final = 8
-_REMEMBERED: Final = 20_000
-"""Maximum number of windows in memory. One that is dropped starts with the count in Redis."""
+_WINDOW_BYTES: Final = 550
+WINDOWS_BYTES: Final = 10_000 * _WINDOW_BYTES
+"""The memory of the windows of one limit. One that is dropped starts with the count in Redis."""
 COST_SECONDS: Final = 60
 """The window of `COST_LIMIT_PER_MINUTE`."""
 
@@ -69,13 +70,13 @@ class Windows:
         self._limit = limit
         self._seconds = seconds
         self._metrics = metrics
-        self._windows: LRUCache[str, _Window] = LRUCache(_REMEMBERED)
+        self.windows: LRUCache[str, _Window] = LRUCache(WINDOWS_BYTES)
         self._changed: dict[str, _Window] = {}
         self._wake = asyncio.Event()
 
     def take(self, key: str, amount: int) -> Taken:
         """Count `amount` for `key`, unless it would exceed the limit."""
-        window = self._windows.get(key) or self._windows.put(key, _Window(key, self._seconds))
+        window = self.windows.get(key) or self.windows.put(key, _Window(key, self._seconds), _WINDOW_BYTES)
         number, elapsed = divmod(time() + window.phase, self._seconds)
         window.advance(int(number))
         is_allowed = window.counted + amount <= self._limit

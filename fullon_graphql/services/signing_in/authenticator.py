@@ -17,14 +17,16 @@ from fullon_graphql.services.signing_in.sessions import Sessions
 CACHE_SECONDS: Final = 0.9
 """Seconds for which a valid credential is not looked up again. A revoked credential is refused within a second."""
 
+_PRINCIPAL_BYTES: Final = 1_200
+
 
 class Authenticator:
     """Finds the caller of a credential, with at most about one look-up per second and credential."""
 
-    def __init__(self, sessions: Sessions, api_keys: ApiKeys, size: int = 10_000) -> None:
+    def __init__(self, sessions: Sessions, api_keys: ApiKeys, cache_bytes: int = 2 * 2**20) -> None:
         self._sessions = sessions
         self._api_keys = api_keys
-        self._cache: LRUCache[bytes, tuple[float, Principal]] = LRUCache(size)
+        self.cache: LRUCache[bytes, tuple[float, Principal]] = LRUCache(cache_bytes)
 
     async def identify(self, credential: Credential, *, fresh: bool = False) -> Caller:
         """The caller of `credential`, or `Anonymous` with the reason if it is invalid. `fresh` bypasses the cache.
@@ -34,14 +36,14 @@ class Authenticator:
         if credential is None:
             return Anonymous()
         digest = hashlib.sha256(f"{type(credential).__name__} {credential.value}".encode()).digest()
-        cached = self._cache.get(digest)
+        cached = self.cache.get(digest)
         if cached and not fresh and monotonic() < cached[0] and not _expired(cached[1]):
             return cached[1]
         try:
             principal = await self._look_up(credential)
         except Unauthenticated as refusal:
             return Anonymous(refusal.message)
-        self._cache.put(digest, (monotonic() + CACHE_SECONDS, principal))
+        self.cache.put(digest, (monotonic() + CACHE_SECONDS, principal), _PRINCIPAL_BYTES + len(principal.mail))
         return principal
 
     async def _look_up(self, credential: BearerToken | ApiKeyValue) -> Principal:
