@@ -47,7 +47,7 @@ fuzz: $(VENV)/dev.stamp ## send hostile input of every kind for five minutes (AR
 test-cov: $(VENV)/dev.stamp ## run the tests and report uncovered lines
 	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
 
-test-wheel: $(VENV)/dev.stamp ## build the wheel and run tests against it, installed (TESTS=tests for all)
+test-wheel: $(VENV)/dev.stamp ## build the wheel and run tests against it, installed (TESTS="tests/rest" for others)
 	@.ci/test-wheel "$(BIN)/python" $(TESTS)
 
 check: $(VENV)/dev.stamp ## check format, lint, types and imports
