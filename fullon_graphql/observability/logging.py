@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from fullon_graphql.config import Settings
-from fullon_graphql.observability.redaction import redact_event
+from fullon_graphql.observability.redaction import known_secrets, redact_event
 
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
@@ -53,7 +54,9 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     logging.root.handlers = [handler]
-    logging.root.setLevel(settings.log_level)
+    # The debug output of libraries contains messages and headers, hence credentials.
+    logging.root.setLevel(max(logging.INFO, logging.getLevelNamesMapping()[settings.log_level]))
+    logging.getLogger("fullon_graphql").setLevel(settings.log_level)
     for name in _UVICORN:  # its loggers have handlers of their own
         logger = logging.getLogger(name)
         logger.propagate = logger.propagate or bool(logger.handlers)  # without both it was disabled, and stays disabled
@@ -62,11 +65,15 @@ def configure_logging(settings: Settings) -> None:
 
 def _rendering(settings: Settings) -> list[Processor]:
     pretty = settings.log_format in {"pretty", "beautiful"} or (settings.log_format == "auto" and sys.stderr.isatty())
-    # Tracebacks without local variables, which would contain secrets.
+    # Tracebacks are texts, without local variables, before they are redacted.
+    redacted: list[Processor] = [
+        structlog.processors.format_exc_info,
+        partial(redact_event, secrets=known_secrets(settings)),
+    ]
     if pretty:
         plain = structlog.dev.plain_traceback
-        return [redact_event, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
-    return [structlog.processors.format_exc_info, redact_event, structlog.processors.JSONRenderer(serializer=_json)]
+        return [*redacted, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    return [*redacted, structlog.processors.JSONRenderer(serializer=_json)]
 
 
 def _json(event: EventDict, **options: Any) -> str:

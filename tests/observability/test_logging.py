@@ -9,6 +9,7 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.logging import configure_logging
@@ -22,6 +23,7 @@ def _restore_logging() -> Iterator[None]:
     yield
     logging.root.handlers = handlers
     logging.root.setLevel(level)
+    logging.getLogger("fullon_graphql").setLevel(logging.NOTSET)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
@@ -129,3 +131,29 @@ json_values = st.recursive(
 @given(secret=st.sampled_from(SECRETS), value=st.text(min_size=1), rest=st.dictionaries(st.text(), json_values))
 def test_redaction_removes_every_secret_and_never_fails(secret: str, value: str, rest: dict[str, Any]) -> None:
     assert redact_event(None, "info", rest | {secret: value})[secret] == REDACTED
+
+
+@pytest.mark.parametrize("log_format", ["json", "pretty"])
+def test_log_contains_no_secret_of_the_process_and_no_mail(
+    log_format: Any, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EX_ID_7_KEY", "exchange-marker")
+    address = "postgresql://me:p%40ss-marker@db/fullon2"
+    configure_logging(Settings(log_format=log_format, database_url=address, jwt_secret_key=SecretStr("jwt-marker")))
+    error = ValueError("p@ss-marker p%40ss-marker exchange-marker jwt-marker fgk_marker-of-a-key marker@example.com")
+    try:
+        raise error
+    except ValueError:
+        structlog.get_logger("fullon_graphql.x").exception("failed", error=error, value=b"exchange-marker")
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application: %s", error)
+    written = capsys.readouterr().err
+    assert written.count("Traceback") == 2
+    assert "marker" not in written
+
+
+def test_debug_level_does_not_apply_to_libraries(capsys: Capsys) -> None:
+    """uvicorn and websockets would write every message and header."""
+    configure_logging(Settings(log_level="DEBUG"))
+    logging.getLogger("uvicorn.error").debug("< TEXT {}")
+    structlog.get_logger("fullon_graphql.x").debug("ours")
+    assert [event["event"] for event in lines(capsys)] == ["ours"]

@@ -26,6 +26,7 @@ BATCH: Final = 500
 
 _CURSOR = re.compile(r"([0-9a-f]{1,16})-([0-9a-f]{1,16})")
 _LARGEST = 2**63 - 1
+_LONGEST_INTEGER = 25
 _OBJECT_BYTES = 300
 _INTEGER_KEYS: Mapping[str, str] = {model.__tablename__: integer_key(model) or "" for model in WATCHED}
 
@@ -73,7 +74,7 @@ class Change:
     """Name of the table."""
     kind: ChangeKind
     key: dict[str, Any]
-    """The key columns and their JSON values, with fractions as text, which keeps them exact."""
+    """The key columns and their JSON values. Fractions and integers beyond 64 bits are texts, which are exact."""
     uid: int | None
     """The owner of the row."""
     bot_id: int | None
@@ -86,7 +87,7 @@ class Change:
             Position(record["xid"], record["seq"]),
             entity,
             ChangeKind(record["operation"]),
-            {_INTEGER_KEYS[entity]: record["id"]} if key is None else json.loads(key, parse_float=str),
+            {_INTEGER_KEYS[entity]: record["id"]} if key is None else _parse_key(key),
             record["uid"],
             record["bot_id"],
         )
@@ -114,6 +115,16 @@ class Interest:
             and self.uid in {None, change.uid}
             and self.bot_id in {None, change.bot_id}
         )
+
+
+def _parse_key(key: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(key, parse_float=str, parse_int=_parse_integer)
+    return parsed
+
+
+def _parse_integer(digits: str) -> int | str:
+    number = int(digits) if len(digits) < _LONGEST_INTEGER else _LARGEST + 1
+    return number if -_LARGEST <= number <= _LARGEST else digits
 
 
 _READ = f"""

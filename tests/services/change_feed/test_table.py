@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
+from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.services.change_feed.table import Position
+from fullon_graphql.models import BotLog
+from fullon_graphql.services.change_feed import relay
+from fullon_graphql.services.change_feed.table import EDGE, Batch, Interest, Position, stored
+from tests.fixtures.eventually import eventually
 
 numbers = st.integers(0, 2**63 - 1)
 positions = st.builds(Position, numbers, numbers)
@@ -31,3 +37,17 @@ def test_arbitrary_text_is_refused_as_a_cursor(text: str) -> None:
 def test_almost_valid_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadUserInput):
         Position.parse(text)
+
+
+@pytest.mark.parametrize("position", ["1e400", "-1e5000", "123456789012345678901.5", "NaN"])
+async def test_change_of_a_row_with_an_extreme_number_in_its_key_reaches_every_worker(
+    platform: Database, position: str
+) -> None:
+    [(running,)] = await platform.records(EDGE)
+    start = Position(running, 0)
+    async with platform.transaction() as connection:
+        await connection.execute(text(f"UPDATE bot_log SET position = '{position}' WHERE message = 'foreign'"))
+    changes = await eventually(lambda: stored(platform, Interest(BotLog), start))
+    assert str(Decimal(position)) in {str(Decimal(change.key["position"]).normalize()) for change in changes}
+    batch = Batch(start, changes[-1].position, changes)
+    assert relay._decode(relay._encode(batch)) == batch
