@@ -105,9 +105,18 @@ class _Pool(BlockingConnectionPool):
         self._breaker.admit()
         if self._openings != self._breaker.openings:
             self._openings = self._breaker.openings
-            await self.disconnect(inuse_connections=False)  # their other ends may be gone
+            await self._drop_idle()
         connection: AbstractConnection = await super().get_connection()  # type: ignore[no-untyped-call]  # redis-py has annotated it only in part
         return connection
+
+    async def ensure_connection(self, connection: AbstractConnection) -> None:
+        self._breaker.refuse_while_open()  # the caller may have waited for this connection
+        await super().ensure_connection(connection)
+
+    async def _drop_idle(self) -> None:
+        """Close connections from before Redis stopped answering: their other ends may be gone."""
+        for connection in list(self._available_connections):
+            await connection.disconnect(nowait=True)
 
     async def release(self, connection: AbstractConnection) -> None:
         assert isinstance(connection, _OwnConnection), "the pool opens no others"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -145,3 +146,36 @@ async def test_errors_of_redis_and_cancelled_commands_are_no_failures(settings: 
         task.cancel()
         await asyncio.wait([task])
         assert (breaker.state, breaker.is_clear) == ("closed", False)
+
+
+async def test_connections_from_before_an_opening_are_replaced(settings: Settings) -> None:
+    breaker = CircuitBreaker("redis", threshold=1, seconds=0.01, error=RedisCircuitOpen)
+    async with connect(settings.redis_url, settings, "tests", breaker) as client:
+        before = await client.client_id()
+        assert await client.client_id() == before
+        breaker.failed(TimeoutError())
+
+        async def after() -> int | None:
+            try:
+                return int(await client.client_id())
+            except RedisCircuitOpen:
+                return None
+
+        assert await eventually(after) != before
+        assert breaker.is_clear
+
+
+async def test_command_that_waits_for_a_connection_is_refused_once_the_circuit_opens(settings: Settings) -> None:
+    breaker = CircuitBreaker("redis", threshold=1, seconds=3_600, error=RedisCircuitOpen)
+    few = settings.model_copy(update={"redis_max_connections": 4, "redis_timeout": 15.0})
+    async with connect(settings.redis_url, few, "tests", breaker) as client:
+        pool: Any = client.connection_pool  # redis-py has annotated it only in part
+        busy = [await pool.get_connection() for _ in range(4)]
+        waiting = asyncio.ensure_future(client.ping())
+        await asyncio.sleep(0)
+        breaker.failed(TimeoutError())
+        await pool.release(busy.pop())
+        with pytest.raises(RedisCircuitOpen):
+            await waiting
+        for connection in busy:
+            await pool.release(connection)
