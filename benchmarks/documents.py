@@ -203,18 +203,24 @@ def _probe(url: str) -> Iterator[Connection]:
 
 
 def _ask_for_life(url: str, pipe: Connection) -> None:
-    connection, waits, own, due = HTTPConnection(urlsplit(url).netloc), [], 0.0, time.monotonic()
+    connection, waits, own = HTTPConnection(urlsplit(url).netloc), [], 0.0
+    _ask(connection)  # the first answer opens the connection and builds the routes
     pipe.send(None)
+    due = time.monotonic()
     while not pipe.poll():
         due = max(due + PROBE_SECONDS, time.monotonic() - PROBE_SECONDS)
         time.sleep(max(0.0, due - time.monotonic()))
         started = time.monotonic()
         own = max(own, started - due)
-        connection.request("GET", "/health/live")
-        with connection.getresponse() as response:
-            response.read()
+        _ask(connection)
         waits.append((time.monotonic() - started) * 1000)
     pipe.send((waits, own * 1000))
+
+
+def _ask(connection: HTTPConnection) -> None:
+    connection.request("GET", "/health/live")
+    with connection.getresponse() as response:
+        response.read()
 
 
 def _report(found: Outcome, count: int) -> str:

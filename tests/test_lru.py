@@ -36,7 +36,7 @@ def at_most(bytes_: int) -> Iterator[None]:
 
 
 class Issuer:
-    """Accepts every API key, and stands for sessions and keys that an attacker has opened."""
+    """Accepts every API key: an attacker may have opened many sessions and keys."""
 
     async def identify_api_key(self, key: str) -> Principal:
         return Principal(
@@ -51,7 +51,7 @@ def source(number: int, timeframe: Timeframe | None = None) -> Source:
 
 async def test_credentials_stay_within_their_bytes() -> None:
     limit = 200_000
-    authenticator = Authenticator(Issuer(), Issuer(), limit)  # type: ignore[arg-type]  # stands for both
+    authenticator = Authenticator(Issuer(), Issuer(), limit)  # type: ignore[arg-type]  # only keys are looked up
     with at_most(limit + 20_000):
         for number in range(2_000):
             await authenticator.identify(ApiKeyValue(str(number)))

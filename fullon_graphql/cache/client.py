@@ -25,6 +25,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
+from fullon_graphql.observability.metrics import count_limit
 
 
 class Client(Redis):
@@ -121,6 +122,8 @@ class _Pool(BlockingConnectionPool):
     async def release(self, connection: AbstractConnection) -> None:
         assert isinstance(connection, _OwnConnection), "the pool opens no others"
         outcome, connection.outcome = connection.outcome, None
+        if isinstance(outcome, RedisTimeoutError):
+            count_limit("REDIS_TIMEOUT")
         if isinstance(outcome, Exception):
             self._breaker.failed(outcome)
         elif outcome and not self._breaker.is_clear:

@@ -18,15 +18,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.errors import STORE
+from fullon_graphql.observability.metrics import count_limit
 
 _CONNECTION_CLASS: Final = "08"
 _SHUTDOWN: Final = "57P"
 """Shutdown by an administrator or after a crash, start-up."""
+_QUERY_CANCELED: Final = "57014"
 _TOO_MANY_CONNECTIONS: Final = "53300"
 
 
 def report(breaker: CircuitBreaker, error: BaseException | None) -> None:
     """Report the outcome of a statement: `error`, or None after success. Unknown outcomes are not reported."""
+    if isinstance(error, TimeoutError) or _sqlstate(error) == _QUERY_CANCELED:
+        count_limit("DB_TIMEOUT")
     if error is None:
         if not breaker.is_clear:
             breaker.succeeded()
@@ -92,5 +96,5 @@ def report_statements(engine: AsyncEngine, breaker: CircuitBreaker) -> None:
             raise InvalidatePoolError
 
 
-def _sqlstate(error: BaseException) -> str:
+def _sqlstate(error: BaseException | None) -> str:
     return getattr(error, "sqlstate", None) or ""

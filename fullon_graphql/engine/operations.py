@@ -34,7 +34,7 @@ from fullon_graphql.engine.planned.selections import select
 from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
-from fullon_graphql.observability.metrics import Metrics, hit_or_miss
+from fullon_graphql.observability.metrics import Metrics, count_limit, hit_or_miss
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
@@ -210,6 +210,7 @@ class OperationExecutor:
 
     def _variables(self, document: Document, operation: Operation, request: Request) -> Variables | list[GraphQLError]:
         if request.variables and (message := variables_exceeded(request.variables, self.limits)):
+            count_limit("QUERY_VARIABLE_LIMIT")
             return [GraphQLError(message, original_error=QueryTooComplex(message))]
         return document.variables(self.schema, operation, request.variables)
 

@@ -77,6 +77,16 @@ VALUES_LEFT_OUT: Final = Tally(
     "fullon_graphql_values_left_out", "Broken values in Redis that were left out, by kind.", "kind"
 )
 """Counted for the whole process: the readers of Redis know no application."""
+_LIMITS: Final = Tally(
+    "fullon_graphql_limits",
+    "Requests, connections and messages refused by a limit, by setting.",
+    "limit",
+)
+
+
+def count_limit(setting: str) -> None:
+    """Count that the limit of a setting has refused or ended something; for the whole process, as stores need it."""
+    _LIMITS.add(setting)
 
 
 HUB_OVERFLOWS: Final = Tally(
@@ -198,7 +208,6 @@ class Metrics:
             "kind",
             COSTS,
         )
-        self.limits = self._tally("limits", "Refusals by a limit, by the name of its setting.", "limit")
         self._caches = Caches()
         self._registry.register(self._caches)
         self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")
@@ -226,6 +235,7 @@ class Metrics:
         self.circuits = Circuits()
         self._registry.register(self.circuits)
         self._registry.register(VALUES_LEFT_OUT)
+        self._registry.register(_LIMITS)
         self._registry.register(HUB_OVERFLOWS)
         self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
         self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")

@@ -10,9 +10,11 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 
 from fullon_graphql.errors import RateLimited
+from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.server.extension import EXTENSION, ConnectionExtension
 from fullon_graphql.server.shutdown import STATE_KEY, Shutdown
 
+MESSAGE_TOO_BIG: Final = 1009
 POLICY_VIOLATION: Final = 1008
 """The close code for a client that floods its socket."""
 
@@ -113,6 +115,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
         else:
             self._refuse(f"a message has more than {MAX_FRAGMENTS} fragments")
+
+    def handle_parser_exception(self) -> None:
+        """End a socket whose client has broken the protocol, or sent too large a message."""
+        if self.conn.close_sent and self.conn.close_sent.code == MESSAGE_TOO_BIG:
+            count_limit("SOCKET_MESSAGE_BYTES")
+        super().handle_parser_exception()
 
     def _refuse(self, reason: str) -> None:
         self.frames = []

@@ -19,7 +19,7 @@ from limits.aio.storage import RedisStorage
 from fullon_graphql.auth.principal import Caller, Principal
 from fullon_graphql.errors import RateLimited
 from fullon_graphql.lru import LRUCache
-from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.observability.metrics import Metrics, count_limit
 from fullon_graphql.services.signing_in.throttle import address_key
 
 SYNC_SECONDS: Final = 0.2
@@ -164,7 +164,7 @@ class CostLimiter(Windows):
             return None
         taken = self.take(f"account:{caller.uid}" if isinstance(caller, Principal) else _address(address), cost)
         if not taken.allowed:
-            self._metrics.limits.add("COST_LIMIT_PER_MINUTE")
+            count_limit("COST_LIMIT_PER_MINUTE")
             message = (
                 f"Operations of one account may cost {self._limit} per minute; {taken.remaining} is left and this one"
                 f" costs {cost}. Retry in {taken.reset} seconds."

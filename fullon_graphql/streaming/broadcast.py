@@ -22,6 +22,7 @@ from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
 from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon_error
+from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.streaming.backlog import Backlog, Frame, FrameMemory, Overflow
 from fullon_graphql.streaming.sources import EventSource, Source, Stream
 
@@ -316,6 +317,7 @@ class SharedStream:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
+            count_limit("STREAM_EXECUTION_TIMEOUT")
             raise Timeout(f"An event took longer than {limit:g} s to execute, the limit.") from error
         return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fullon_graphql.config import Settings
 from fullon_graphql.errors import QueryTooComplex, RateLimited
-from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.observability.metrics import Metrics, count_limit
 
 ASSUMED_RATE: Final = 10.0
 """Events per second of a subscription without `maxRate`."""
@@ -44,7 +44,7 @@ class CostBudget:
         )
         for name, limit, reserved, key in limits:
             if limit and reserved[key] + cost > limit:
-                self._metrics.limits.add(name)
+                count_limit(name)
                 raise _refusal(cost, reserved[key], limit)
         counts = [(reserved, key) for _, _, reserved, key in limits]
         self._add(counts, cost)

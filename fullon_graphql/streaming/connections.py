@@ -24,6 +24,7 @@ from fullon_graphql.cache.hub import Mailbox, Topic
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Worker
 from fullon_graphql.errors import RateLimited, Unauthenticated, as_fullon_error
+from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.services.signing_in.revocation import credential_changes
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,7 @@ class ConnectionRegistry:
         """Register a connection until `remove`. Raises as `registered` does."""
         uid, limit = connection.principal.uid, self._settings.sockets_per_user
         if len(self._by_uid.get(uid, ())) >= limit:
+            count_limit("SOCKETS_PER_USER")
             raise RateLimited(f"Your account has {limit} connections, the limit; close some.", retry_after=1)
         self._by_uid[uid].add(connection)
         connection.start_timer(self._settings.token_warning)

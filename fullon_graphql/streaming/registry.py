@@ -21,6 +21,7 @@ from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import RateLimited
+from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.streaming.backlog import Frame, FrameMemory
 from fullon_graphql.streaming.broadcast import SharedStream, TrySend, never_send
 from fullon_graphql.streaming.budget import CostBudget, cost_per_second
@@ -148,6 +149,7 @@ class StreamRegistry:
     def _check_limit(self, principal: Principal, context: Context) -> None:
         limit = context.worker.settings.subscriptions_per_user
         if self._subscriptions_by_uid[principal.uid] >= limit:
+            count_limit("SUBSCRIPTIONS_PER_USER")
             raise RateLimited(f"Your account has {limit} subscriptions, the limit; end some.", retry_after=1)
 
     @contextmanager

@@ -13,7 +13,7 @@ from fullon_graphql.auth.credentials import Credential, credential_in_headers
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Context
 from fullon_graphql.errors import Forbidden, FullonError, RateLimited
-from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.observability.metrics import Metrics, count_limit
 from fullon_graphql.server.response_headers import retry_after_header
 from fullon_graphql.transports.requests import CLIENT_NAME
 
@@ -38,6 +38,7 @@ class Admission:
         if scope["type"] == "websocket" and not self._is_allowed_origin(dict(scope["headers"])):
             raise Forbidden("Pages of this origin may not open sockets; CORS_ORIGINS lists the origins that may.")
         if self._open >= self._limit:
+            count_limit("SOCKET_LIMIT")
             raise RateLimited("This server has reached its limit of connections; try again later.", retry_after=5)
         self._open += 1
         try:

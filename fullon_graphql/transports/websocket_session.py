@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from fullon_graphql.context import Context
 from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
+from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 
@@ -96,6 +97,7 @@ class WebSocketSession(ABC):
                     await self._on_message(message.get("text"))
                 else:
                     limit = self._settings.socket_messages_per_second
+                    count_limit("SOCKET_MESSAGES_PER_SECOND")
                     self._close(POLICY_VIOLATION, f"{RateLimited.code}: more than {limit} messages in a second")
 
     def _authenticated(self, connection: Connection) -> None:

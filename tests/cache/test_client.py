@@ -17,6 +17,7 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
 from fullon_graphql.errors import RedisCircuitOpen
 from tests.fixtures.eventually import eventually
+from tests.fixtures.limits import refusals
 
 
 @pytest.fixture
@@ -44,8 +45,10 @@ async def test_more_callers_than_connections_wait_for_one(client: Redis) -> None
 async def test_unresponsive_server_is_a_timeout(client: Redis, redis: Redis) -> None:
     await client.get("warm up")
     await redis.client_pause(1500)
+    before = refusals("REDIS_TIMEOUT")
     with pytest.raises(RedisTimeoutError):
         await client.get("anything")
+    assert refusals("REDIS_TIMEOUT") == before + 1
     await redis.client_unpause()
 
 

@@ -14,6 +14,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import CircuitOpen, ServiceUnavailable, Timeout, as_fullon_error
 from tests.fixtures.eventually import eventually
+from tests.fixtures.limits import refusals
 
 Run = Callable[[Database, str], Coroutine[Any, Any, Any]]
 
@@ -71,7 +72,9 @@ async def failure(run: Run, database: Database, sql: str) -> Exception:
 async def test_answers_are_no_failures(guarded: Database, breaker: CircuitBreaker, run: Run) -> None:
     for sql in ("SELECT pg_sleep(60)", "SELECT 1 / 0", "SELECT FROM absent", "SELECT 'x'::int"):
         breaker.failed(TimeoutError())
+        before = refusals("DB_TIMEOUT")
         error = await failure(run, guarded, sql)
+        assert refusals("DB_TIMEOUT") == before + ("sleep" in sql)
         assert breaker.is_clear, sql
         assert isinstance(as_fullon_error(error, ""), Timeout) is ("sleep" in sql)
 

@@ -29,3 +29,10 @@ def numbers(text: str) -> set[float]:
     joined = re.sub(r"(?<=\d) (?=\d{3})", "", text)
     found = {float(number) for number in re.findall(r"[\d.]+", joined)}
     return {number * 2**20 for number in found} if "MiB" in text else found
+
+
+def test_counted_limits_are_those_of_the_table() -> None:
+    documented = re.findall(r'limits_total\{limit="(\w+)"\}', (ROOT / "docs/limits.md").read_text())
+    code = "".join(path.read_text() for path in (ROOT / "fullon_graphql").rglob("*.py"))
+    counted = set(re.findall(r'count_limit\("(\w+)"\)', code)) | set(re.findall(r'"(SUBSCRIPTION_COST_\w+)"', code))
+    assert counted == set(documented)

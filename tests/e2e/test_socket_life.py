@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import jwt
 import orjson
 import pytest
@@ -23,6 +24,7 @@ from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from tests.fixtures.eventually import eventually
+from tests.fixtures.limits import refusals
 from tests.fixtures.rows import OTHER, TRADER
 from tests.fixtures.server import Server, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
@@ -130,6 +132,10 @@ async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in:
         await many_subscriptions(first)
         await first.connection.send("x" * 3000)
         assert await first.closed() == 1009
+        async with httpx.AsyncClient(base_url=server.url, timeout=30) as browser:
+            metrics = (await browser.get("/metrics")).text
+    counted = [limit for limit in limits if refusals(limit, metrics)]
+    assert counted == [limit for limit in limits if limit != "SOCKET_INIT_TIMEOUT"]
 
 
 async def opened(stack: AsyncExitStack, server: Server, headers: dict[str, str]) -> Socket:

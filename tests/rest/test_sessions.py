@@ -10,6 +10,7 @@ import pytest
 
 from fullon_graphql.database import Database
 from fullon_graphql.services.user_admin import create_account
+from tests.fixtures.limits import refusals
 from tests.fixtures.server import Server, StartServer, bearer
 
 MAIL, PASSWORD = "trader@fullon", "correct horse battery"
@@ -79,6 +80,8 @@ async def test_repeated_wrong_passwords_are_rate_limited(start_server: StartServ
         answer = await server.ask(f'mutation {{ login(mail: "{MAIL}", password: "x") {{ accessToken }} }}')
         extensions = answer["errors"][0]["extensions"]
         assert (extensions["code"], 1 <= extensions["retryAfter"] <= 60) == ("RATE_LIMITED", True)
+        async with httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+            assert refusals("LOGIN_LIMIT", (await client.get("/metrics")).text) == 2
 
 
 async def test_login_without_a_form_is_422(server: Server) -> None:

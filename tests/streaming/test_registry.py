@@ -19,6 +19,7 @@ from fullon_graphql.streaming import broadcast
 from fullon_graphql.streaming.registry import StreamRegistry
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
+from tests.fixtures.limits import refusals
 from tests.fixtures.rows import OTHER, TRADER
 from tests.streaming.scripted import Driver, Private, Ticker, deliver, gates, number, numbered, opened
 
@@ -325,6 +326,7 @@ async def test_failing_audience_ends_alone_and_delays_no_other(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, fault: str, code: str
 ) -> None:
     driver.worker.settings.stream_execution_timeout = 0.5
+    before = refusals("STREAM_EXECUTION_TIMEOUT")
     answers = Subscription.answers
 
     async def faulty(self: Subscription, context: Context, events: Sequence[Any]) -> list[bytes]:
@@ -342,6 +344,7 @@ async def test_failing_audience_ends_alone_and_delays_no_other(
         with pytest.raises(GraphQLErrors) as ended:
             await anext(failing)
         assert codes(ended.value) == [code]
+        assert refusals("STREAM_EXECUTION_TIMEOUT") == before + (fault == "hang")
         opened[1].queue.put_nowait(Private(number=20))
         assert await number(other) == 20
 

@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from fullon_graphql.cache import keys
 from fullon_graphql.cache.counters import counters
 from fullon_graphql.errors import RateLimited, ServiceUnavailable
+from fullon_graphql.observability.metrics import count_limit
 
 ADDRESS_FACTOR = 10
 """Limit of an address as a multiple of an account's limit: many accounts may share one address."""
@@ -51,6 +52,7 @@ class Throttle:
             for item, subject in self._counted(mail, address):
                 window = await self._windows.get_window_stats(item, subject)
                 if window.remaining <= 0:
+                    count_limit("LOGIN_LIMIT")
                     raise _too_many(window.reset_time)
 
     async def count_failure(self, mail: str, address: str | None) -> None:

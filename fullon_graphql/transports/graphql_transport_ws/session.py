@@ -15,6 +15,7 @@ from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import FullonError, RateLimited
+from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
@@ -181,6 +182,7 @@ class GraphQLSession(WebSocketSession):
         elif id_ in self._running:
             self._close(DUPLICATE_ID, f"Subscriber for {id_} already exists")
         elif len(self._running) >= limit:
+            count_limit("SUBSCRIPTIONS_PER_SOCKET")
             error = RateLimited(f"This socket runs {limit} operations, the limit; complete some.", retry_after=1)
             await self._send({"id": id_, "type": "error", "payload": [graphql_error(error)]})
         else:

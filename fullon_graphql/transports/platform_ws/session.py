@@ -16,6 +16,7 @@ from fullon_graphql.auth.credentials import BearerToken, Credential, credential_
 from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor
 from fullon_graphql.errors import FullonError, NotFound, RateLimited
+from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.transports.admission import (
@@ -183,6 +184,7 @@ class PlatformSession(WebSocketSession):
         if request.parts.keys() & self._running.keys():
             raise InvalidRequest("INVALID_PARAMS", "A stream with this key is running already.")
         if len(self._running) + len(request.parts) > limit:
+            count_limit("SUBSCRIPTIONS_PER_SOCKET")
             raise RateLimited(f"A socket runs at most {limit} streams; end some.", retry_after=1)
         sources = {key: await stream.open(self._client, params) for key, params in request.parts.items()}
         await self._send(self._protocol.started(request))
