@@ -56,8 +56,8 @@ class Request(NamedTuple):
     """The id by which the client names the document, instead of or beside `query`."""
     registers: str | None = None
     """The hash under which the document is registered once it is known to be valid."""
-    trusted: bool = False
-    """True if the document is one of the manifest, or of this server itself."""
+    is_internal: bool = False
+    """True if the document is part of this server."""
     refusal: FullonError | None = None
     """Why the document must not be executed."""
 

@@ -94,8 +94,8 @@ class TrustedDocuments:
         """Register and count an operation that is about to be executed."""
         if request.registers:
             self._registered.register(request.registers, request.query, shared=isinstance(context.caller, Principal))
-        if self._usage and self._usage.count(document, operation, context.client) and not request.trusted:
-            self._log(document, operation, context)
+        if self._usage and self._usage.count(document, operation, context.client) and not request.is_internal:
+            self._log_untrusted(document, operation, context)
 
     @asynccontextmanager
     async def running(self, background: BackgroundTasks, redis: Redis) -> AsyncIterator[None]:
@@ -120,15 +120,16 @@ class TrustedDocuments:
             return request
         if request.query in self._manifest.ids:
             self._metrics.trusted_documents.add("trusted")
-            return request._replace(trusted=True)
+            return request
         if self._mode == "only":
             self._metrics.trusted_documents.add("refused")
             return request._replace(refusal=DocumentNotTrusted(f"the document {shortened(request.query)}"))
         self._metrics.trusted_documents.add("untrusted")
         return request
 
-    def _log(self, document: Document, operation: Operation, context: Context) -> None:
-        if document.hash in self._logged or len(self._logged) >= _MOST_LOGGED:
+    def _log_untrusted(self, document: Document, operation: Operation, context: Context) -> None:
+        is_known = document.text in self._manifest.ids or document.hash in self._logged
+        if is_known or len(self._logged) >= _MOST_LOGGED:
             return
         self._logged.add(document.hash)
         name = (operation.name or "")[:80]

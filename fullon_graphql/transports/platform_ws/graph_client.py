@@ -45,12 +45,13 @@ class GraphClient:
 
     async def data(self, query: str, **variables: Any) -> Any:
         """The data of a query."""
-        response = await self.operations.run(Request(query, None, variables, trusted=True), self.context.fork())
+        response = await self.operations.run(Request(query, None, variables, is_internal=True), self.context.fork())
         return _data(response.body)
 
     async def events(self, query: str, **variables: Any) -> AsyncGenerator[Any, None]:
         """The data of each event of a subscription."""
-        async with self.streams.subscribe(Request(query, None, variables, trusted=True), self.context.fork()) as frames:
+        request = Request(query, None, variables, is_internal=True)
+        async with self.streams.subscribe(request, self.context.fork()) as frames:
             async for frame in frames:
                 yield _data(frame.body)
 
