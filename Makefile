@@ -84,8 +84,8 @@ lock: ## renew the pinned versions in requirements/ (needs uv)
 	$(UV) $(LOCK) $(PROJECT) --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
 	$(UV) $(LOCK) --group web --output-file requirements/web.txt
 
-env-example: $(VENV)/dev.stamp ## write .env.example
-	@$(BIN)/python .ci/env_example.py > .env.example.new && mv .env.example.new .env.example
+settings: $(VENV)/dev.stamp ## write docs/configuration.md and .env.example
+	@$(BIN)/python .ci/settings_pages.py .
 
 clean: ## remove .venv and the files of the tools; keeps data
 	rm -rf $(VENV) web/node_modules web/.node web/src/gql fullon_graphql/static* tests/e2e/*/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
@@ -115,4 +115,4 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	@touch $(VENV)/demo.stamp
 
 .PHONY: help setup demo run web test differential torture fuzz test-cov test-wheel check format lint types imports bench schema
-.PHONY: lock env-example clean
+.PHONY: lock settings clean

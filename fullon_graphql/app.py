@@ -49,6 +49,7 @@ from fullon_graphql.streaming.connections import ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.streaming.watches import make_watches
 from fullon_graphql.transports.admission import Admission
+from fullon_graphql.transports.api_key_header import API_KEY_HEADER, RenamedApiKeyHeader
 from fullon_graphql.transports.graphql_transport_ws.session import GraphQLSocketEndpoint
 from fullon_graphql.transports.http import GraphQLEndpoint
 from fullon_graphql.transports.http_stream import HttpStreams
@@ -101,10 +102,13 @@ def create_app(settings: Settings) -> Application:
         transports = CORSMiddleware(
             transports,
             allow_origins=settings.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
+            allow_methods=settings.cors_allow_methods,
+            allow_headers=settings.cors_allow_headers,
+            allow_credentials=settings.cors_allow_credentials,
             expose_headers=EXPOSED_HEADERS,
         )
+    if settings.api_key_header_name.lower() != API_KEY_HEADER:
+        transports = RenamedApiKeyHeader(transports, settings.api_key_header_name)
     if settings.metrics_port is not None:
         transports = metrics.MetricsPort(transports, settings.metrics_port)
     open_ = partial(open_state, settings, app_metrics, connections, trusted)
@@ -142,8 +146,8 @@ def rest_application(
 ) -> FastAPI:
     """REST, health and metrics. Its lifespan opens and closes the worker."""
     app = FastAPI(
-        title="Fullon GraphQL",
-        version=version("fullon-graphql"),
+        title=settings.api_title,
+        version=settings.api_version or version("fullon-graphql"),
         description="REST beside the graph at `/graphql`, over the same service functions.",
         lifespan=lambda _app: open_state(settings, app_metrics, connections, trusted),
         redirect_slashes=False,
@@ -153,10 +157,11 @@ def rest_application(
     )
     app.include_router(health.router)
     app.include_router(health.root_router)
-    app.include_router(metrics.router(app_metrics, settings))
+    if settings.metrics_enabled:
+        app.include_router(metrics.router(app_metrics, settings))
     if settings.docs_enabled:
         app.include_router(docs.router)
-    app.include_router(routes.api_router(settings.api_prefix))
+    app.include_router(routes.api_router(settings.api_prefix, settings.api_key_header_name))
     app.add_middleware(PlatformPaths, prefix=settings.api_prefix)
     errors.install(app)
     return app

@@ -33,6 +33,10 @@ import redis.exceptions
 import sqlalchemy.exc
 
 
+class SettingsError(ValueError):
+    """A setting, or a file of settings, is invalid. The message names it and its source, without secrets."""
+
+
 class FullonError(Exception):
     """Base of the tree: a message for people, and fields for programs."""
 

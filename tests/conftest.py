@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from fullon_graphql.config import Settings
+from fullon_graphql.config.sources import names
 from fullon_graphql.database import Database
 from tests.fixtures import counters
 from tests.fixtures.empty_stores import empty
@@ -35,8 +36,9 @@ Count = Callable[[], AbstractContextManager[list[str]]]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Remove the developer's settings from the environment; the first process of the run owns its servers."""
-    for name in (*Settings.model_fields, "fullon_demo"):
-        os.environ.pop(name.upper(), None)
+    for name in (name for field in Settings.model_fields for name in names(field)):
+        os.environ.pop(name, None)
+    os.environ["FULLON_ENV_FILE"] = os.environ["FULLON_CONFIG"] = os.devnull
     if hasattr(config, "workerinput"):
         return
     os.environ["FULLON_HOME"] = os.devnull  # so that no running demo is found

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-from fullon_graphql.cli import audit, cache, db, demo, documents, explain, ohlcv, schema, serve, services, token, user
+from fullon_graphql.cli import (
+    audit,
+    cache,
+    config,
+    db,
+    demo,
+    documents,
+    explain,
+    ohlcv,
+    schema,
+    serve,
+    services,
+    token,
+    user,
+)
+from fullon_graphql.errors import SettingsError
 
 app = typer.Typer(
-    help="GraphQL, REST and WebSocket server of the Fullon trading platform.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
 app.command()(demo.demo)
 app.command()(serve.serve)
 app.command()(services.services)
+app.command()(config.config)
 app.command()(explain.explain)
 app.command()(token.token)
 app.add_typer(schema.app, name="schema")
@@ -25,6 +44,21 @@ app.add_typer(cache.app, name="cache")
 app.add_typer(ohlcv.app, name="ohlcv")
 
 
+@app.callback()
+def options(
+    env_file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="File of settings to read instead of .env.")
+    ] = None,
+) -> None:
+    """GraphQL, REST and WebSocket server of the Fullon trading platform."""
+    if env_file:
+        os.environ["FULLON_ENV_FILE"] = str(env_file.absolute())  # so that workers and the services process read it too
+
+
 def main() -> None:
-    """Run the command that the arguments name."""
-    app()
+    """Run the command that the arguments name. Invalid settings are a message and exit code 1."""
+    try:
+        app()
+    except SettingsError as error:
+        typer.secho(str(error), fg="red", err=True)
+        raise SystemExit(1) from error

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.errors import SettingsError
 from fullon_graphql.models import doctor as examination
 from fullon_graphql.models import migrate
 from fullon_graphql.models.doctor import Severity
@@ -88,6 +89,8 @@ def _settings() -> Iterator[Settings]:
     """The settings of one command. An error in them or of PostgreSQL is one line and exit code 1."""
     try:
         yield load_settings()
+    except SettingsError:
+        raise
     except (OSError, SQLAlchemyError, ValueError) as error:
         reason = error.driver_exception if isinstance(error, DBAPIError) else error
         sentence = " ".join(str(reason).split()) or type(reason).__name__

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
 from socket import socket
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
@@ -25,6 +24,7 @@ from fullon_graphql.app import create_app
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, demo_env_file, home, load_settings
+from fullon_graphql.config.sources import resolve, sources
 from fullon_graphql.daemons.control.host import services_process
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo import data
@@ -70,18 +70,20 @@ def _run(listening: socket, *, pages: bool) -> None:
 
 
 def _settings(found: Engines, host: str, port: int) -> Settings:
-    """The environment's settings with the demo's engines and the simulated market."""
-    return Settings(
-        log_level="WARNING" if "LOG_LEVEL" not in os.environ else load_settings().log_level,
+    """The settings with the demo's engines and the simulated market, few logs, and a secret of its own."""
+    own: dict[str, Any] = {"log_level": "WARNING", "jwt_secret_key": SecretStr(_own_secret(home() / "jwt-secret"))}
+    for name in resolve(own, sources()):
+        del own[name]
+    return load_settings(
         demo=True,
         host=host,
         port=port,
         database_url=found.database_url,
         ohlcv_database_url=found.ohlcv_database_url,
         redis_url=found.redis_url,
-        jwt_secret_key=SecretStr(os.environ.get("JWT_SECRET_KEY") or _own_secret(home() / "jwt-secret")),
         market_feed="fullon_graphql.embedded.demo.market.SimulatedMarket",
         services_to_auto_start=["ticker", "ohlcv", "account"],
+        **own,
     )
 
 

@@ -8,16 +8,21 @@ from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
-import pydantic
+import structlog
 import typer
 
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.config.checks import problems
+from fullon_graphql.config.sources import sources
 from fullon_graphql.daemons.control.host import services_process
 from fullon_graphql.engine.trusted.manifests import ManifestError, read_manifest
+from fullon_graphql.errors import SettingsError
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.server.uvicorn_config import Server, Workers, uvicorn_config
+
+log = structlog.get_logger(__name__)
 
 
 def serve(
@@ -31,10 +36,12 @@ def serve(
     """Serve GraphQL, REST and health with the stores that the settings name."""
     settings = _checked_settings()
     configure_logging(settings)
+    for problem in problems(sources(), settings):
+        log.warning("settings.questionable", problem=problem)
     address = (settings.host if host is None else host, settings.port if port is None else port)
     with listening_socket(*address) as listening, ExitStack() as stack:
         sockets = [listening]
-        if settings.metrics_port is not None:
+        if settings.metrics_port is not None and settings.metrics_enabled:
             sockets.append(stack.enter_context(listening_socket(address[0], settings.metrics_port)))
         scheme = "https" if ssl_certfile else "http"
         typer.secho("Listening on {}://{}:{}".format(scheme, *listening.getsockname()[:2]), err=True)
@@ -72,7 +79,7 @@ def _checked_settings() -> Settings:
         refuse_insecure_secret(settings)
         if settings.trusted_documents != "off" and settings.trusted_documents_path:
             read_manifest(Path(settings.trusted_documents_path))
-    except (pydantic.ValidationError, InsecureSecretError, ManifestError) as error:
+    except (SettingsError, InsecureSecretError, ManifestError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
     return settings

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pydantic
-import typer
 import uvloop
 
 from fullon_graphql.config import load_settings
@@ -13,10 +11,6 @@ from fullon_graphql.observability.logging import configure_logging
 
 def services() -> None:
     """Run the background services and nothing else. `serve` and `demo` start such a process by themselves."""
-    try:
-        settings = load_settings()
-    except pydantic.ValidationError as error:
-        typer.secho(str(error), fg="red", err=True)
-        raise typer.Exit(1) from error
+    settings = load_settings()
     configure_logging(settings)
     uvloop.run(run_services(settings))

@@ -22,11 +22,11 @@ async def _worker(request: Request) -> Worker:
 WorkerDep = Annotated[Worker, Depends(_worker)]
 
 
-def security_schemes(prefix: str) -> list[params.Depends]:
+def security_schemes(prefix: str, api_key_header: str) -> list[params.Depends]:
     """Dependencies for the sign-in form of the documentation page only; `_caller` reads the headers itself."""
     return [
         Security(OAuth2PasswordBearer(f"{prefix}/auth/login", scheme_name="Access token", auto_error=False)),
-        Security(APIKeyHeader(name="X-API-Key", scheme_name="API key", auto_error=False)),
+        Security(APIKeyHeader(name=api_key_header, scheme_name="API key", auto_error=False)),
     ]
 
 

@@ -51,11 +51,11 @@ SIGNED_IN = [
 
 
 @cache
-def api_router(prefix: str) -> APIRouter:
-    """The routes under `prefix`, which is API_PREFIX."""
+def api_router(prefix: str, api_key_header: str = "X-API-Key") -> APIRouter:
+    """The routes under `prefix`, which is API_PREFIX. The description names `api_key_header`."""
     api = APIRouter(prefix=prefix, responses=ERRORS, dependencies=[RATE_LIMIT])
     api.include_router(sessions.router)
-    schemes = security_schemes(prefix)
+    schemes = security_schemes(prefix, api_key_header)
     for router in SIGNED_IN:
         api.include_router(router, dependencies=schemes)
     return api

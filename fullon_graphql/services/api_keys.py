@@ -84,8 +84,11 @@ class ApiKeys:
         `last_used_at` is written apart, and only if PostgreSQL accepts writes.
 
         Raises:
-            Unauthenticated: the key is unknown, deactivated or expired, or the account is not active.
+            Unauthenticated: the key is unknown, deactivated or expired, the account is not active, or API keys are
+                switched off.
         """
+        if not self._settings.enable_api_key_auth:
+            raise Unauthenticated("API keys are switched off on this server (ENABLE_API_KEY_AUTH).")
         now = datetime.now(UTC)
         found = await self._database.row(_find(key)) if is_presentable(key) else None
         if found is None:

@@ -46,7 +46,7 @@ def test_unknown_command_is_detected(words: str) -> None:
 def unknown(words: list[str]) -> list[str]:
     """The words that are neither commands of this project, nor arguments, nor options."""
     command: Any = typer.main.get_command(app)
-    rest = list(words)
+    rest = words[2:] if words[:1] == ["--env-file"] else list(words)
     while rest and hasattr(command, "commands"):
         if rest[0] not in command.commands:
             return rest

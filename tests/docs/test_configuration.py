@@ -1,26 +1,28 @@
+"""Settings have a meaning, and the platform's names of settings are explained."""
+
 from __future__ import annotations
 
 import re
 
-from pydantic import SecretStr
-from pydantic.fields import FieldInfo
+import pytest
 
 from fullon_graphql.config import Settings
+from fullon_graphql.config.platform_names import ALIASES, WITHOUT_EFFECT
 from tests.docs.documents import ROOT
 
-_ROW = re.compile(r"^\| `([A-Z_]+)` \| (none|`[^`]*`) \| \S.* \|$", re.MULTILINE)
+COMPATIBILITY = (ROOT / "docs/compatibility.md").read_text()
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
-    documented = dict(_ROW.findall((ROOT / "docs/configuration.md").read_text()))
-    assert documented == {variable(name, field): default(field) for name, field in Settings.model_fields.items()}
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_setting_has_a_meaning(name: str) -> None:
+    assert Settings.model_fields[name].description
 
 
-def variable(name: str, field: FieldInfo) -> str:
-    return str(field.validation_alias or name).upper()
+@pytest.mark.parametrize("name", sorted({*WITHOUT_EFFECT, *(alias for names in ALIASES.values() for alias in names)}))
+def test_name_of_the_platform_is_explained(name: str) -> None:
+    assert re.search(rf"^\|[^|]*`{name}`", COMPATIBILITY, re.MULTILINE)
 
 
-def default(field: FieldInfo) -> str:
-    value = field.default
-    text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-    return f"`{text}`" if text else "none"
+def test_aliases_are_names_of_no_setting() -> None:
+    assert {*ALIASES} <= {*Settings.model_fields}
+    assert not {alias.lower() for names in ALIASES.values() for alias in names} & {*Settings.model_fields}

@@ -19,11 +19,10 @@ UNMIRRORED = {"data", "docs", "e2e", "examples", "fixtures", "fuzz", "torture", 
 """Folders of tests/ that belong to no folder of the package."""
 
 
-def test_env_example_lists_the_settings_of_the_code() -> None:
-    written = subprocess.run(
-        [sys.executable, ROOT / ".ci/env_example.py"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    assert (ROOT / ".env.example").read_text() == written, "A setting has changed: run `make env-example`."
+@pytest.mark.parametrize("page", ["docs/configuration.md", ".env.example"])
+def test_settings_are_documented_as_in_the_code(page: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / ".ci/settings_pages.py", tmp_path], cwd=ROOT, check=True)
+    assert (ROOT / page).read_text() == (tmp_path / page).read_text(), "A setting has changed: run `make settings`."
 
 
 def test_tests_have_the_folders_of_the_package() -> None:

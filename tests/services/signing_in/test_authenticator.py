@@ -83,3 +83,13 @@ async def test_ended_session_is_refused_within_a_second(
     later = monotonic() + 1
     monkeypatch.setattr("fullon_graphql.services.signing_in.authenticator.monotonic", lambda: later)
     assert isinstance(await identities.identify(credential), Anonymous)
+
+
+async def test_api_keys_are_refused_if_they_are_switched_off(
+    database: Database, sessions: Sessions, settings: Settings, add_account: AddAccount, add_api_key: AddApiKey
+) -> None:
+    await add_api_key(await add_account(), "a-key-from-before")
+    api_keys = ApiKeys(database, settings.model_copy(update={"enable_api_key_auth": False}))
+    caller = await Authenticator(sessions, api_keys).identify(ApiKeyValue("a-key-from-before"))
+    assert isinstance(caller, Anonymous)
+    assert "ENABLE_API_KEY_AUTH" in (caller.reason or "")
