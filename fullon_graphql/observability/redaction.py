@@ -104,7 +104,7 @@ def _redact_value(name: object, value: Any, secrets: Collection[str]) -> Any:
             return {inner: _redact_value(inner, part, secrets) for inner, part in value.items()}
         case list() | tuple() | set() | frozenset():
             return [_redact_value(None, part, secrets) for part in value]
-        case _:  # also exceptions, bytes and whatever else would be written as its text
+        case _:  # also exceptions, bytes and other objects, which are written as text
             return redact(str(value), secrets)
 
 

@@ -33,14 +33,14 @@ class Kind:
     name: str
     cases: Callable[[World], st.SearchStrategy[Any]]
     play: Callable[[World, Any], Awaitable[list[str]]]
-    """Plays one case, undoes what it has changed in the stores, and returns what was wrong."""
+    """Plays one case, undoes what it has changed in the stores, and returns the violations of the laws."""
     around: Callable[[World], AbstractAsyncContextManager[Callable[[], list[str]]]] | None = None
-    """Runs during all cases of the kind; yields a function that returns what was wrong since the last call."""
+    """Runs during all cases of the kind; yields a function that returns the violations since its last call."""
 
 
 @dataclass
 class Findings:
-    """The number of cases per kind, and what was wrong."""
+    """The number of cases per kind, and the violations of the laws."""
 
     played: Counter[str] = field(default_factory=Counter)
     faults: dict[str, str] = field(default_factory=dict)

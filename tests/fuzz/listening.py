@@ -1,4 +1,4 @@
-"""Streams that stay open while what they read is damaged."""
+"""Streams that stay open while their sources are damaged."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ENDED: Final = ('"type":"error"', '"type":"complete"')
 
 @asynccontextmanager
 async def listening(world: World) -> AsyncIterator[Callable[[], list[str]]]:
-    """All subscriptions of two callers in the block. Yields a function that returns what was wrong of late."""
+    """All subscriptions of two callers in the block. Yields a function that returns the violations since its last call."""
     wrong: list[str] = []
     async with socket(world.server) as trader, socket(world.server) as admin, asyncio.TaskGroup() as group:
         tasks = []

@@ -1,7 +1,7 @@
 """`python -m tests.fuzz.observed_server`: the command line, with a watch on the pauses of the server's event loop.
 
-A pause is CPU time of the event loop's thread between the moment when a callback is ready and its call. What other
-threads, other processes and I/O add does not count.
+A pause is CPU time of the event loop's thread between the moment when a callback is ready and its call. The
+time of other threads, other processes and I/O does not count.
 """
 
 from __future__ import annotations

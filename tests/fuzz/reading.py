@@ -80,7 +80,7 @@ def _filled(path: str) -> str:
 
 
 async def reading_complaints(world: World, roots: list[str], paths: list[str]) -> list[str]:
-    """What is wrong with the answers to these operations and paths, for the trader and an administrator."""
+    """Violations in the answers to these operations and paths, for the trader and an administrator."""
     known, found = documents(), []
     for uid in (TRADER, ADMIN):
         for root in dict.fromkeys(roots):

@@ -10,7 +10,7 @@ from tests.fuzz.fuzz import KINDS
 from tests.fuzz.harness import Findings, fuzz
 from tests.fuzz.world import opened
 
-EXAMPLES = {"operations": 80, "http requests": 80, "redis values": 40, "rows": 20}
+EXAMPLES = {"operations": 80, "http requests": 80, "redis values": 30, "rows": 15}
 """Cases of a kind; 30 of the others."""
 
 

@@ -1,4 +1,4 @@
-"""What is fuzzed: a server over the small platform, with live state and candles."""
+"""The target of the fuzzing: a server over the small platform, with live state and candles."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class World:
         return new
 
     async def ask(self, document: str, uid: int = TRADER, variables: object = None) -> list[str]:
-        """What is wrong with the answer to an operation."""
+        """Violations in the answer to an operation."""
         body = json.dumps({"query": document, "variables": variables})  # ASCII: lone surrogates can be sent
         headers = bearer(self.tokens[uid]) | {"content-type": "application/json"}
         return complaints(await self.http.post("/graphql", content=body, headers=headers))
 
 
 def complaints(response: httpx.Response) -> list[str]:
-    """What is wrong with a response: a status or code that only a fault of the server explains."""
+    """Violations in a response: a status or code that only a fault of the server explains."""
     return complaints_about(response.status_code, response.text)
 
 
@@ -128,7 +128,7 @@ def ticker(price: float) -> Ticker:
 
 
 async def remaining_complaints(world: World) -> list[str]:
-    """What is wrong with the server after all cases: its health, a query or a subscription."""
+    """Violations after all cases: of its health, a query or a subscription."""
     health = (await world.http.get("/health")).json()
     found = [f"/health: {issue}" for issue in health["issues"]]
     await write_live_state(world)

@@ -74,7 +74,7 @@ async def play(world: World, case: Case) -> list[str]:
 
 
 async def _answers(connection: Any) -> list[str]:
-    """What is wrong with the answers up to that of the last ping."""
+    """Violations in the answers up to that of the last ping."""
     async with asyncio.timeout(20):
         while True:
             text = await connection.recv()

@@ -155,7 +155,7 @@ async def play(world: World, case: Case) -> list[str]:
 
 
 async def _answer(reader: asyncio.StreamReader) -> bytes:
-    """What arrives until the server closes the connection, or for a while if it does not."""
+    """The bytes that arrive until the server closes the connection, or sends nothing for a while."""
     answer = b""
     try:
         while block := await asyncio.wait_for(reader.read(1 << 16), WAIT):

@@ -86,7 +86,7 @@ async def play(world: World, case: Case) -> list[str]:
 
 
 async def _answers(connection: Any) -> list[str]:
-    """What is wrong with the answers up to the last one."""
+    """Violations in the answers up to the last one."""
     async with asyncio.timeout(20):
         while True:
             text = await connection.recv()

@@ -54,7 +54,7 @@ ROOTS: Final = ("exchanges", "catExchanges", "symbols", "bots", "orders", "ticke
                 "userSummary", "botDashboard", "tradingOverview", "ticker", "services", "candles")  # fmt: skip
 
 Case = tuple[str, str, bytes, bytes, list[str], list[str]]
-"""Command, key, field, value, and what is read afterwards: root fields and paths."""
+"""Command, key, field, value, and the reads that follow: root fields and paths."""
 
 
 def cases(world: World) -> st.SearchStrategy[Case]:

@@ -36,7 +36,7 @@ VALUES: Final = {
 WORDS: Final = ("hold", "BUY ", "Sell", "ADMIN", "\u2028", *(one for one in TEXTS if "\0" not in one))
 
 Case = tuple[str, str, int, str | None, list[str], list[str]]
-"""Table, column, number of the row, value, and what is read afterwards: root fields and paths."""
+"""Table, column, number of the row, value, and the reads that follow: root fields and paths."""
 
 
 def cases(world: World) -> st.SearchStrategy[Case]:
