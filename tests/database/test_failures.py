@@ -1,4 +1,4 @@
-"""What opens the circuit of a database, over both of its pools."""
+"""Outcomes that open the circuit of a database, over both of its pools."""
 
 from __future__ import annotations
 
