@@ -107,6 +107,8 @@ class Outcome:
     seconds: float = 0.0
     answers: Counter[str] = field(default_factory=Counter)
     pauses: Sequence[float] = ()
+    used: float = 0.0
+    """Processor time of the server during the longest pause: the rest of the pause it has waited for a processor."""
     own_delay: float = 0.0
     """The longest delay of the probe itself: a pause that is not longer may be one of the machine."""
     deliveries: Sequence[float] = ()
@@ -134,12 +136,14 @@ async def _measure(each: Server, data: Stores, count: int, clients: int) -> Outc
         found = Outcome(Memory(_resident(each), await _backends(data)))
         publishing = asyncio.create_task(_keep_publishing(redis, ["S0"], TICKERS))
         watching = asyncio.create_task(_watch(each, found.memory))
-        with _probe(each.url) as probe:
+        with _probe(each) as probe:
             counted.measuring, started = True, time.monotonic()
             await _ask_all(each, texts, clients, found.answers)
             counted.measuring, found.seconds = False, time.monotonic() - started
             probe.send(None)
-            found.pauses, found.own_delay = await asyncio.to_thread(probe.recv)
+            waits, found.own_delay = await asyncio.to_thread(probe.recv)
+            found.pauses = [wait for wait, _ in waits]
+            found.used = max(waits)[1]
         for task in (publishing, watching):
             task.cancel()
         await asyncio.wait([publishing, watching])
@@ -191,10 +195,12 @@ async def _backends(data: Stores) -> float:
 
 
 @contextmanager
-def _probe(url: str) -> Iterator[Connection]:
+def _probe(each: Server) -> Iterator[Connection]:
     """A process that asks until it receives a message; it answers with its measurements, in milliseconds."""
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_ask_for_life, args=(url, there), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_ask_for_life, args=(each.url, each.process.pid, there), daemon=True
+    )
     process.start()
     there.close()  # so that its end is noticed here
     here.recv()
@@ -202,8 +208,8 @@ def _probe(url: str) -> Iterator[Connection]:
     process.join()
 
 
-def _ask_for_life(url: str, pipe: Connection) -> None:
-    connection, waits, own = HTTPConnection(urlsplit(url).netloc), [], 0.0
+def _ask_for_life(url: str, pid: int, pipe: Connection) -> None:
+    connection, server, waits, own = HTTPConnection(urlsplit(url).netloc), psutil.Process(pid), [], 0.0
     _ask(connection)  # the first answer opens the connection and builds the routes
     pipe.send(None)
     due = time.monotonic()
@@ -211,9 +217,11 @@ def _ask_for_life(url: str, pipe: Connection) -> None:
         due = max(due + PROBE_SECONDS, time.monotonic() - PROBE_SECONDS)
         time.sleep(max(0.0, due - time.monotonic()))
         started = time.monotonic()
-        own = max(own, started - due)
+        own, used = max(own, started - due), server.cpu_times()
         _ask(connection)
-        waits.append((time.monotonic() - started) * 1000)
+        now = server.cpu_times()
+        used_ms = (now.user + now.system - used.user - used.system) * 1000
+        waits.append(((time.monotonic() - started) * 1000, used_ms))
     pipe.send((waits, own * 1000))
 
 
@@ -233,6 +241,7 @@ def _report(found: Outcome, count: int) -> str:
         ["at the end", number(memory.backends_end)],
         ["`/health/live`, p99 ms", number(hundredths[0])],
         ["longest, ms", number(max(found.pauses))],
+        ["processor time of the server during the longest, ms", number(found.used)],
         ["longest delay of the probe itself, ms", number(found.own_delay)],
         [f"a ticker to {SOCKETS} sockets, p99 ms", number(hundredths[1])],
         ["longest, ms", number(max(found.deliveries))],
