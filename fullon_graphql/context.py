@@ -28,6 +28,7 @@ from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceStatus
 from fullon_graphql.database import Database
 from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.observability.queue_meter import QueueMeter
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
@@ -73,6 +74,10 @@ class Worker:
     sessions: Sessions
     authenticator: Authenticator
     writes: ChangeExecutor
+    order_queues: QueueMeter = field(default_factory=QueueMeter)
+    """Of the queues `new_orders`, as far as requests to this worker have read them."""
+    trade_queues: QueueMeter = field(default_factory=QueueMeter)
+    """Of the queues `trades`, likewise."""
 
 
 @dataclass(slots=True)

@@ -26,6 +26,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
 from fullon_graphql.observability.metrics import count_limit
+from fullon_graphql.observability.pools import PoolUse
 
 
 class Client(Redis):
@@ -37,6 +38,11 @@ class Client(Redis):
 def ticker_max_ahead(redis: Redis) -> float:
     """Seconds a ticker may be ahead of the clock: the setting of a client of ours, else the default."""
     return redis.ticker_max_ahead if isinstance(redis, Client) else DEFAULT_TICKER_MAX_AHEAD
+
+
+def pool_use(redis: Redis) -> PoolUse:
+    """The use of the connection pool of a client of ours."""
+    return cast("_Pool", redis.connection_pool).use
 
 
 def connect(url: str, settings: Settings, name: str, breaker: CircuitBreaker | None = None) -> Client:
@@ -101,13 +107,23 @@ class _Pool(BlockingConnectionPool):
         super().__init__(**options)
         self._breaker = breaker
         self._openings = 0
+        self._waiting = 0
+
+    @property
+    def use(self) -> PoolUse:
+        """Its use at this moment."""
+        return PoolUse(self.max_connections, len(self._in_use_connections), self._waiting)
 
     async def get_connection(self, *_: Any, **__: Any) -> AbstractConnection:
         self._breaker.admit()
         if self._openings != self._breaker.openings:
             self._openings = self._breaker.openings
             await self._drop_idle()
-        connection: AbstractConnection = await super().get_connection()  # type: ignore[no-untyped-call]  # redis-py has annotated it only in part
+        self._waiting += 1
+        try:
+            connection: AbstractConnection = await super().get_connection()  # type: ignore[no-untyped-call]  # redis-py has annotated it only in part
+        finally:
+            self._waiting -= 1
         return connection
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:

@@ -72,6 +72,21 @@ def trades(exchange: str, symbol: str) -> str:
     return f"{TRADES}:{exchange}:{symbol.replace('/', '')}"
 
 
+TRADE_QUEUES = "trades:*"
+"""PATTERN: all lists of `trades`."""
+
+
+def trade_queue_instrument(trades_key: str) -> tuple[str, str]:
+    """The exchange, and the symbol without its slash, in a key of `trades`."""
+    exchange, _, symbol = trades_key.removeprefix(f"{TRADES}:").partition(":")
+    return exchange, symbol
+
+
+def user_trades(uid: int, exchange: str) -> str:
+    """LIST: trades of a user as JSON, waiting for the platform's programs."""
+    return f"user_trades:{uid}:{exchange}"
+
+
 def trades_status(exchange: str) -> str:
     """STRING: ISO time of the last push of a public trade."""
     return f"TRADE:STATUS:{exchange}"
@@ -95,6 +110,16 @@ BOT_STATUS = "bot_status"
 def ohlcv(symbol: str, timeframe: str) -> str:
     """LIST: the newest bars as JSON arrays. The key has no exchange, so exchanges collide."""
     return f"ohlcv:{symbol}:{timeframe}"
+
+
+CACHED_BARS = "ohlcv:*"
+"""PATTERN: all lists of `ohlcv`."""
+
+
+def cached_bars_market(ohlcv_key: str) -> tuple[str, str]:
+    """The symbol, which may contain colons, and the timeframe in a key of `ohlcv`."""
+    symbol, _, timeframe = ohlcv_key.removeprefix("ohlcv:").rpartition(":")
+    return symbol, timeframe
 
 
 # ---------------------------------------------------------------- processes
@@ -149,6 +174,20 @@ CACHED_CAT_EXCHANGES = "exchanges:cat_exchanges:*"
 
 def cached_exchange_id(name: str, uid: int) -> str:
     return f"exchanges:id:{name}:{uid}"
+
+
+FAMILIES = (
+    "tickers", "ticker_time", ACCOUNTS, POSITIONS, "new_orders", ORDER_STATUS, TRADES, "user_trades", "TRADE",
+    "USER_TRADE", BLOCKED_EXCHANGES, OPENING_POSITIONS, BOT_STATUS, "ohlcv", "process", "symbols", "exchanges",
+    "fullon_graphql",
+)  # fmt: skip
+"""The first parts of all keys of the platform and of ours."""
+
+
+def family(key: str) -> str:
+    """The first part of a key, or `other`."""
+    first = key.partition(":")[0]
+    return first if first in FAMILIES else "other"
 
 
 # ---------------------------------------------------------------- ours

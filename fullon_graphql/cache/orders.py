@@ -13,18 +13,17 @@ from fullon_graphql.cache import keys
 from fullon_graphql.cache.reading import (
     UnreadableError,
     execute,
-    is_text,
     items,
     leave_out,
     parse_number,
     parse_object,
     parse_text,
     parse_time,
+    scan,
     texts,
 )
 
 _TEXTS: Final = ("symbol", "status", "order_type", "side", "reason")
-_SCAN_COUNT: Final = 1_000  # keys that Redis scans in one call
 _NUMBERS: Final = ("volume", "final_volume", "price")
 
 
@@ -71,7 +70,7 @@ async def read_queues(redis: Redis, order_ids: Sequence[str]) -> list[list[str]]
 
 async def read_queue_sizes(redis: Redis) -> dict[str, int]:
     """The number of ids returned for each local order id, by that id."""
-    found = sorted([key async for key in redis.scan_iter(keys.NEW_ORDERS, count=_SCAN_COUNT) if is_text(key)])
+    found = await scan(redis, keys.NEW_ORDERS)
     async with redis.pipeline(transaction=False) as pipeline:
         for key in found:
             pipeline.llen(key)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import orjson
 import structlog
+from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
@@ -29,6 +30,9 @@ LONGEST_VALUE: Final = 1_000_000
 """Characters of a value. Parsing a longer one would block the event loop."""
 DEEPEST_DATA: Final = 32
 """Levels of nesting in data that is passed on as JSON."""
+
+SCAN_COUNT: Final = 1_000
+"""Keys that Redis scans in one call."""
 
 _KEY: Final = re.compile(r"[0-9]{1,9}")
 _UNQUOTED: Final = 80
@@ -57,6 +61,11 @@ async def execute(pipeline: Pipeline) -> list[Any]:
     """The results of a pipeline of reads. None for a key of another type than ours: its value is left out."""
     results: list[Any] = await pipeline.execute(raise_on_error=False)
     return [_without_wrong_type(result) for result in results]
+
+
+async def scan(redis: Redis, pattern: str) -> list[str]:
+    """The keys that match a pattern, ordered."""
+    return sorted([key async for key in redis.scan_iter(pattern, count=SCAN_COUNT) if is_text(key)])
 
 
 def texts(stored: Mapping[str, str] | None, kind: str) -> Iterator[tuple[str, str]]:

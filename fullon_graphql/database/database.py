@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import asyncpg
 import orjson
@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi, dia
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
@@ -28,6 +29,7 @@ from fullon_graphql.database.json import read_json
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
 from fullon_graphql.lru import remembered
+from fullon_graphql.observability.pools import PoolUse
 
 T = TypeVar("T")
 
@@ -87,6 +89,7 @@ class Database:
         }
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
+            poolclass=_Pool,
             pool_size=settings.db_pool_size,
             max_overflow=settings.db_pool_max_overflow,
             pool_timeout=settings.db_timeout,
@@ -104,6 +107,12 @@ class Database:
         # of the cost of a page of rows.
         generic_plans = options | {"server_settings": server | {"plan_cache_mode": "force_generic_plan"}}
         return cls(engine, ReadPool(address, settings.db_pool_size, generic_plans, breaker), breaker)
+
+    @property
+    def use(self) -> PoolUse:
+        """The use of both pools together."""
+        pool = cast("_Pool", self.engine.pool)
+        return PoolUse(pool.most, pool.checkedout(), pool.waiting).plus(self._driver.use)
 
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement, in autocommit mode."""
@@ -184,6 +193,24 @@ class Database:
         """Close all pooled connections. May be called more than once."""
         await self._driver.close()
         await self.engine.dispose()
+
+
+class _Pool(AsyncAdaptedQueuePool):
+    """SQLAlchemy's pool, with the number of callers that wait for a connection."""
+
+    waiting = 0
+
+    @property
+    def most(self) -> int:
+        """The number of connections that it may open."""
+        return self.size() + self._max_overflow
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        self.waiting += 1
+        try:
+            return super()._do_get()
+        finally:
+            self.waiting -= 1
 
 
 _dialect = dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no annotations

@@ -16,6 +16,7 @@ import asyncpg
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.database.failures import connect, report
+from fullon_graphql.observability.pools import PoolUse
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 
@@ -26,12 +27,20 @@ class ReadPool:
         self._address = address
         self._breaker = breaker
         self._openings = 0
+        self._size = size
+        self._in_use = 0
+        self._waiting = 0
         self._options = options
         self._idle: list[asyncpg.Connection] = []
         self._free_slots = asyncio.Semaphore(size)
         self._ending: set[asyncio.Task[None]] = set()
         self._timeout_seconds: float = options["timeout"]
         self._timer = SharedTimer(self._timeout_seconds)
+
+    @property
+    def use(self) -> PoolUse:
+        """Its use at this moment."""
+        return PoolUse(self._size, self._in_use, self._waiting)
 
     def connection(self) -> PooledConnection:
         """A connection for one statement, as a context manager.
@@ -47,14 +56,19 @@ class ReadPool:
         """A connection for exclusive use until `release`. Raises as `connection` does."""
         self._breaker.admit()
         if self._free_slots.locked():
-            with TimeLimit(self._timer):
-                await self._free_slots.acquire()
+            self._waiting += 1
+            try:
+                with TimeLimit(self._timer):
+                    await self._free_slots.acquire()
+            finally:
+                self._waiting -= 1
         else:
             await self._free_slots.acquire()
+        self._in_use += 1
         try:
             return self._usable() or await connect(self._breaker, self._address, **self._options)
         except BaseException:
-            self._free_slots.release()
+            self._free()
             raise
 
     def release(self, connection: asyncpg.Connection, error: BaseException | None) -> None:
@@ -70,7 +84,7 @@ class ReadPool:
             task.add_done_callback(self._ending.discard)
         else:
             connection.terminate()  # the statement may still be running
-        self._free_slots.release()
+        self._free()
 
     async def dedicated(self, name: str) -> asyncpg.Connection:
         """A connection outside the pool and the breaker, closed by the caller; `name` shows in `pg_stat_activity`.
@@ -86,6 +100,10 @@ class ReadPool:
         await asyncio.gather(*self._ending)
         while self._idle:
             await self._idle.pop().close(timeout=self._timeout_seconds)
+
+    def _free(self) -> None:
+        self._in_use -= 1
+        self._free_slots.release()
 
     def _usable(self) -> asyncpg.Connection | None:
         if self._openings != self._breaker.openings:

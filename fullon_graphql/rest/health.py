@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
 from time import perf_counter
@@ -14,16 +14,29 @@ from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
 from fullon_graphql.cache import keys
+from fullon_graphql.cache.client import pool_use
+from fullon_graphql.cache.processes import ProcessType
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus, Timing
 from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.services import ServiceReports, reports_by_name
+from fullon_graphql.services import processes
 
 TIMEOUT_SECONDS = 2.0
 """Seconds a store may take to answer before it counts as down."""
 
 SERVICE: Final = "fullon_graphql"
+
+PARTS: Final = {"orm_api": "postgres", "cache_api": "redis", "ohlcv_api": "ohlcv"}
+"""The platform's three servers, and the store of each."""
+
+PROCESS_TYPES: Final = {
+    ServiceName.TICKER: ProcessType.TICK,
+    ServiceName.OHLCV: ProcessType.OHLCV,
+    ServiceName.ACCOUNT: ProcessType.ACCOUNT,
+}
+"""The type that the platform's daemon of each service registers."""
 
 router = APIRouter(prefix="/health", tags=["health"])
 root_router = APIRouter(tags=["health"])
@@ -40,17 +53,42 @@ class StoreStatus(BaseModel):
     )
 
 
+class PartHealth(BaseModel):
+    """State of one of the platform's three servers, which are one here: that of its store."""
+
+    status: Literal["healthy", "unhealthy"]
+    latency_ms: float = Field(description="Time until the store's answer, or until the check gave up.")
+
+
 class Health(BaseModel):
     """Overall state, and the state of every store and service."""
 
     status: Literal["healthy", "degraded"]
     service: str
     version: str
+    timestamp: AwareDatetime
     parts: dict[str, StoreStatus]
-    services: dict[str, str] = Field(
-        description="State of every background service by name; empty while Redis is down."
+    services: dict[str, str | dict[str, str] | PartHealth] = Field(
+        description="State of every background service by name, absent while Redis is down. In the platform's form: "
+        "`postgresql` and `redis` (`connected` or `disconnected`), `daemons` (state by name; `running` also if one of "
+        "the platform runs on any host), and `orm_api`, `cache_api` and `ohlcv_api`."
     )
     issues: list[str] = Field(description="One sentence for each store that is down and each service that has failed.")
+
+
+class PoolReport(BaseModel):
+    """Use of the connections of this worker to one store."""
+
+    size: int = Field(description="Connections that it may open.")
+    in_use: int
+    waiting: int = Field(description="Callers that wait for a connection.")
+
+
+class DeepHealth(Health):
+    """The same, with the connections of this worker and the time of each store's answer."""
+
+    pools: dict[str, PoolReport]
+    response_times_ms: dict[str, float]
 
 
 class CheckResult(BaseModel):
@@ -126,15 +164,57 @@ async def ready(worker: WorkerDep, response: Response) -> dict[str, StoreStatus]
     return stores
 
 
+@router.get("/deep", summary="State of stores, services and connections")
+async def deep_health(worker: WorkerDep) -> DeepHealth:
+    """Always 200. The figures of connections are those of the worker that answers."""
+    seen = await health(worker)
+    pools = {
+        "postgres": worker.database.use,
+        "ohlcv": worker.ohlcv_database.use,
+        "redis": pool_use(worker.redis),
+    }
+    return DeepHealth(
+        **seen.model_dump(),
+        pools={name: PoolReport(**use._asdict()) for name, use in pools.items()},  # a named tuple's documented method
+        response_times_ms={name: store.milliseconds for name, store in seen.parts.items()},
+    )
+
+
+async def _part(worker: Worker, name: str) -> PartHealth:
+    store = PARTS[name]
+    return _part_health(await _check(_checks(worker)[store], worker.breakers[store]))
+
+
+@router.get("/orm_api", summary="State of the database of users, bots and orders")
+async def orm_health(worker: WorkerDep) -> PartHealth:
+    """Always 200."""
+    return await _part(worker, "orm_api")
+
+
+@router.get("/cache_api", summary="State of Redis")
+async def cache_health(worker: WorkerDep) -> PartHealth:
+    """Always 200."""
+    return await _part(worker, "cache_api")
+
+
+@router.get("/ohlcv_api", summary="State of the candle store")
+async def ohlcv_health(worker: WorkerDep) -> PartHealth:
+    """Always 200."""
+    return await _part(worker, "ohlcv_api")
+
+
 @router.get("", summary="State of stores and services")
 async def health(worker: WorkerDep) -> Health:
     """Always 200, as the platform's monitors expect; `status` is `degraded` if anything is down."""
     stores = await _stores(worker)
-    services, issues = [], _issues(stores)
+    services: list[ServiceStatus] = []
+    running: set[ProcessType] = set()
+    issues = _issues(stores)
     if stores["redis"].status == "up":
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 services = await worker.services.statuses()
+                running = await processes.daemon_types(worker.redis)
                 await worker.redis.set(keys.HEALTH, "", px=1_000)
         except Exception:  # any reason is an answer here; details are in the log of the tasks that need Redis
             issues.append("redis refuses commands")
@@ -144,8 +224,15 @@ async def health(worker: WorkerDep) -> Health:
         status="degraded" if issues else "healthy",
         service=SERVICE,
         version=version("fullon-graphql"),
+        timestamp=datetime.now(UTC),
         parts=stores,
-        services={status.name.value: status.state.value for status in services},
+        services={
+            **{status.name.value: status.state.value for status in services},
+            "postgresql": _connection(stores["postgres"]),
+            "redis": _connection(stores["redis"]),
+            "daemons": {status.name.value: _daemon_state(status, running) for status in services},
+            **{name: _part_health(stores[store]) for name, store in PARTS.items()},
+        },
         issues=issues,
     )
 
@@ -184,7 +271,7 @@ async def check(worker: WorkerDep) -> CheckResponse:
     seen = await health(worker)
     result = CheckResult(
         timestamp=datetime.now(UTC),
-        checks_performed=[*seen.parts, *seen.services],
+        checks_performed=[*seen.parts, *(name for name in ServiceName if name in seen.services)],
         issues_found=seen.issues,
         recovery_actions=[],
         overall_status=seen.status,
@@ -205,6 +292,20 @@ async def root(worker: WorkerDep) -> Index:
     )
 
 
+def _connection(store: StoreStatus) -> str:
+    return "connected" if store.status == "up" else "disconnected"
+
+
+def _part_health(store: StoreStatus) -> PartHealth:
+    return PartHealth(status="healthy" if store.status == "up" else "unhealthy", latency_ms=store.milliseconds)
+
+
+def _daemon_state(status: ServiceStatus, running: Collection[ProcessType]) -> str:
+    """The state of our service or, if it is not to run or has failed, `running` if a daemon of the platform runs."""
+    beside = status.state in {ServiceState.STOPPED, ServiceState.FAILED} and PROCESS_TYPES[status.name] in running
+    return ServiceState.RUNNING.value if beside else status.state.value
+
+
 def _issues(stores: dict[str, StoreStatus]) -> list[str]:
     return [f"{name} does not answer" for name, store in stores.items() if store.status == "down"]
 
@@ -217,12 +318,16 @@ def _service_issue(status: ServiceStatus) -> str | None:
     return None
 
 
-async def _stores(worker: Worker) -> dict[str, StoreStatus]:
-    checks: dict[str, Callable[[], Awaitable[object]]] = {
+def _checks(worker: Worker) -> dict[str, Callable[[], Awaitable[object]]]:
+    return {
         "postgres": lambda: worker.database.row(text("SELECT 1")),
         "ohlcv": lambda: worker.ohlcv_database.row(text("SELECT 1")),
         "redis": worker.redis.ping,
     }
+
+
+async def _stores(worker: Worker) -> dict[str, StoreStatus]:
+    checks = _checks(worker)
     breakers = [worker.breakers[name] for name in checks]
     return dict(zip(checks, await asyncio.gather(*map(_check, checks.values(), breakers)), strict=True))
 

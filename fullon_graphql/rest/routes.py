@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from fullon_graphql.rest import services, sessions
 from fullon_graphql.rest.answers import ERRORS
-from fullon_graphql.rest.cache import accounts, bot_status, live_orders, market, processes, tickers
+from fullon_graphql.rest.cache import accounts, bot_status, live_orders, market, processes, tickers, trade_queues
 from fullon_graphql.rest.dependencies import RATE_LIMIT, security_schemes
 from fullon_graphql.rest.ohlcv import candles, discovery, market_trades
 from fullon_graphql.rest.orm import (
@@ -31,10 +31,12 @@ SIGNED_IN = [
     market_trades.router,
     discovery.router,
     tickers.router,
+    tickers.by_exchange,
     accounts.router,
     accounts.orm_router,
     live_orders.router,
     bot_status.router,
+    trade_queues.router,
     market.router,
     processes.router,
     users.router,

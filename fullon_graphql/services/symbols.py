@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.auth.principal import Caller, administrator, signed_in
 from fullon_graphql.cache import keys
-from fullon_graphql.errors import Conflict, shortened
+from fullon_graphql.database import Database
+from fullon_graphql.errors import Conflict, NotFound, shortened
 from fullon_graphql.models import CatExchange, Symbol
 from fullon_graphql.ohlcv.naming import shared_stem
 from fullon_graphql.services.access import visible
@@ -21,6 +22,51 @@ def on_exchange(caller: Caller, exchange: str) -> Select[tuple[Symbol]]:
     """The instruments of one exchange, by its name."""
     named = select(CatExchange.cat_ex_id).where(CatExchange.name == exchange)
     return visible(Symbol, caller).where(Symbol.cat_ex_id.in_(named))
+
+
+def spellings(symbol: str) -> list[str]:
+    """The spellings that `symbol` may mean, in order: as it is, and with `/` in place of its first `-`."""
+    return list(dict.fromkeys((symbol, symbol.replace("-", "/", 1))))
+
+
+async def find_spelling(
+    database: Database, caller: Caller, symbol: str, *, exchange: str | None = None, known: Collection[str] = ()
+) -> str:
+    """The first spelling of `symbol` that exists: `BTC-USDT` means `BTC/USDT` unless there is a `BTC-USDT`.
+
+    It exists if it is one of the `known` names, or in the catalogue of the exchange, or of any exchange without one.
+
+    Raises:
+        Unauthenticated: the caller is not signed in.
+        NotFound: no spelling exists.
+    """
+    signed_in(caller)
+    names = spellings(symbol)
+    if symbol in known:
+        return symbol
+    catalogue = visible(Symbol, caller) if exchange is None else on_exchange(caller, exchange)
+    query = catalogue.where(Symbol.symbol.in_(names)).with_only_columns(Symbol.symbol)
+    existing = {*known, *(row.symbol for row in await database.rows(query))}
+    for name in names:
+        if name in existing:
+            return name
+    raise NotFound(f"There is no instrument {shortened(symbol)}" + (f" on {shortened(exchange)}." if exchange else "."))
+
+
+async def exchanges_of(database: Database, caller: Caller, symbol: str) -> tuple[str, list[str]]:
+    """The spelling of `symbol` that exists in the catalogue, and the names of the exchanges that have it.
+
+    Raises as `find_spelling` does.
+    """
+    name = await find_spelling(database, caller, symbol)
+    query = (
+        visible(Symbol, caller)
+        .where(Symbol.symbol == name)
+        .join(CatExchange, CatExchange.cat_ex_id == Symbol.cat_ex_id)
+        .with_only_columns(CatExchange.name)
+        .order_by(CatExchange.name)
+    )
+    return name, [row.name for row in await database.rows(query)]
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:

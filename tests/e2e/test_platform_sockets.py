@@ -70,7 +70,7 @@ async def test_unauthenticated_connection_is_closed_with_a_reason(server: Server
         async with platform_socket(server, path) as client:
             await client.send(token="garbage")
             assert await client.closed() == (1008, "Invalid authentication token")
-    for path in ("/", f"{CACHE}/nonsense/a", f"{CACHE}/tickers"):
+    for path in ("/", "/ws/nonsense", f"{CACHE}/nonsense/a", f"{CACHE}/nonsense", f"{CACHE}/tickers/a/b"):
         with pytest.raises(InvalidStatus) as refusal:
             async with platform_socket(server, path):
                 pass
@@ -147,6 +147,86 @@ async def test_ticker_operations_have_the_documented_answers(server: Server, sig
         assert stopped == {"stream_key": started["stream_key"]}
         await eventually_equal(lambda: gauge(server, 0), 0)
         assert await client.refused("unsubscribe", request_id=started["request_id"]) == "INVALID_PARAMS"
+
+
+@pytest.mark.parametrize("path", ["/ws/tickers", "/ws/order_queue", "/ws/bot_status", "/api/cache/ws"])
+async def test_other_addresses_speak_as_the_gateway(server: Server, sign_in: SignIn, redis: Redis, path: str) -> None:
+    await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 10.5)])
+    async with platform_socket(server, path, await sign_in(TRADER)) as client:
+        client.verb = "operation"
+        assert (await client.result("get_ticker", exchange="kraken", symbol="GOLD"))["price"] == 1
+        started = await client.result("stream_tickers", exchange="kraken", symbols=["GOLD"])
+        assert started["status"] == "streaming"
+        assert (await client.update())[1]["symbol"] == "GOLD"
+
+
+async def test_domain_without_connection_id_gets_one(server: Server, sign_in: SignIn) -> None:
+    async with platform_socket(server, f"{CACHE}/tickers/", await sign_in(TRADER)) as client:
+        connection_id, _, request_id = (await client.ask("stream_tickers", exchange="kraken"))["stream_key"].partition(
+            ":"
+        )
+        assert (len(connection_id), request_id) == (32, "1")
+
+
+async def test_subscribe_streams_each_symbol_with_values_at_the_top(
+    server: Server, sign_in: SignIn, redis: Redis
+) -> None:
+    await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 10.5), Ticker("kraken", "BTC/USD", 2, 10.5)])
+    async with platform_socket(server, f"{CACHE}/tickers", await sign_in(TRADER)) as client:
+        await client.send(action="subscribe", exchange="kraken", symbol="GOLD")
+        started = await client.receive()
+        assert (started["action"], started["success"]) == ("subscribe", True)
+        assert started["result"] == {"exchange": "kraken", "symbol": "GOLD"}
+        update = await client.receive()
+        assert (update["request_id"], update["action"]) == (started["request_id"], "ticker_update")
+        assert (update["exchange"], update["symbol"], update["price"]) == ("kraken", "GOLD", 1)
+        await client.send(action="subscribe", exchange="kraken", symbol="GOLD")
+        assert (await client.receive())["error_code"] == "INVALID_PARAMS"
+        await client.send(action="unsubscribe", exchange="kraken", symbol="GOLD")
+        assert (await client.receive())["result"] == {"exchange": "kraken", "symbol": "GOLD"}
+        await client.send(action="subscribe", request_id=7, exchange="kraken", symbols=["GOLD", "BTC/USD"])
+        assert (await client.receive())["request_id"] == 7
+        assert {(await client.receive())["symbol"] for _ in range(2)} == {"GOLD", "BTC/USD"}
+        await client.send(action="unsubscribe", exchange="kraken", symbol="GOLD")
+        assert (await client.receive())["success"]
+        await tickers.write(redis, [Ticker("kraken", "GOLD", 3, 11), Ticker("kraken", "BTC/USD", 4, 11)])
+        update = await client.receive()
+        assert (update["symbol"], update["price"]) == ("BTC/USD", 4)
+        await client.send(action="unsubscribe")
+        assert (await client.receive())["success"]
+        await eventually_equal(lambda: gauge(server, 0), 0)
+        await client.send(action="unsubscribe", exchange="kraken", symbol="GOLD")
+        assert (await client.receive())["error_code"] == "INVALID_PARAMS"
+        for wrong in ({"symbols": "GOLD"}, {"symbol": 1}, {"symbols": [""]}, {"symbol": "GOLD", "exchange": None}):
+            await client.send(action="subscribe", **{"exchange": "kraken", **wrong})
+            assert (await client.receive())["error_code"] == "INVALID_PARAMS"
+
+
+async def test_subscribe_starts_the_stream_of_each_domain(server: Server, sign_in: SignIn, redis: Redis) -> None:
+    await held(redis, 20, GOLD=-2)
+    named = {"exchange": "kraken", "symbol": "BTC/USD"}
+    expected: dict[str, tuple[str, dict[str, Any]]] = {
+        "accounts": ("position_update", {"symbol": "GOLD", "size": -2, "exchange": "kraken"}),
+        "orders": ("queue_update", {"exchange": "kraken", "queue_length": 0}),
+        "bots": ("bot_update", {"bots": {"1": {}}}),
+    }
+    for domain, (kind, values) in expected.items():
+        async with platform_socket(server, f"{CACHE}/{domain}", await sign_in(TRADER)) as client:
+            fields: dict[str, Any] = {"bot_id": 1} if domain == "bots" else {"exchange": "kraken"}
+            await client.send(action="subscribe", **fields)
+            assert (await client.receive())["result"] == fields
+            update = await client.receive()
+            assert (update["action"], {name: update[name] for name in values}) == (kind, values)
+    for domain in ("trades", "ohlcv"):
+        async with platform_socket(server, f"{CACHE}/{domain}", await sign_in(TRADER)) as client:
+            await client.send(action="subscribe", **named)
+            assert (await client.receive())["result"] == named
+            await client.send(action="unsubscribe", **named)
+            assert (await client.receive())["result"] == named
+    async with platform_socket(server, f"{CACHE}/process", await sign_in(ADMIN)) as client:
+        await client.send(action="subscribe")
+        assert (await client.receive())["success"]
+        assert (await client.receive())["active_processes"] == 0
 
 
 async def held(redis: Redis, ex_id: int, **positions: Any) -> None:

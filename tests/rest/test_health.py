@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from fullon_graphql.cache import processes
+from fullon_graphql.cache.processes import Process, ProcessStatus, ProcessType
 from fullon_graphql.config import Settings
 from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.server import Server, StartServer
@@ -36,11 +39,43 @@ async def test_health_reports_every_store_and_service(server: Server) -> None:
         "healthy", "fullon_graphql", version("fullon-graphql")
     )  # fmt: skip
     assert health["parts"].keys() == {"postgres", "ohlcv", "redis"}
-    assert health["services"] == {"ticker": "stopped", "ohlcv": "stopped", "account": "stopped"}
+    states = {"ticker": "stopped", "ohlcv": "stopped", "account": "stopped"}
+    parts = {name: health["services"].pop(name) for name in ("orm_api", "cache_api", "ohlcv_api")}
+    assert health["services"] == states | {"postgresql": "connected", "redis": "connected", "daemons": states}
+    assert {part["status"] for part in parts.values()} == {"healthy"}
+    assert all(part["latency_ms"] > 0 for part in parts.values())
+    assert datetime.now(UTC) - datetime.fromisoformat(health["timestamp"]) < timedelta(minutes=1)
     assert health["issues"] == []
     services = (await get(server, "/health/services")).json()["services"]
-    assert {name: one["status"] for name, one in services.items()} == health["services"]
+    assert {name: one["status"] for name, one in services.items()} == states
+    below_api = (await get(server, "/api/v1/health")).json()
+    assert below_api.keys() == health.keys()
     assert (await get(server, "/")).json()["service"] == "fullon_graphql"
+
+
+async def test_deep_health_has_pools_and_response_times(server: Server) -> None:
+    deep = (await get(server, "/health/deep")).json()
+    assert deep["status"] == "healthy"
+    assert deep["pools"].keys() == deep["response_times_ms"].keys() == {"postgres", "ohlcv", "redis"}
+    for pool in deep["pools"].values():
+        assert pool["size"] >= pool["in_use"] >= pool["waiting"] == 0
+    assert all(time > 0 for time in deep["response_times_ms"].values())
+    for part in ("orm_api", "cache_api", "ohlcv_api"):
+        for path in (f"/health/{part}", f"/api/v1/health/{part}"):
+            alone = (await get(server, path)).json()
+            assert (alone.keys(), alone["status"]) == ({"status", "latency_ms"}, "healthy")
+    assert (await get(server, "/health/other_api")).status_code == 404
+
+
+async def test_daemon_of_the_platform_is_running(server: Server, redis: Redis) -> None:
+    ticker = Process(ProcessType.TICK, "ticker_daemon")
+    await processes.register(redis, [ticker, Process(ProcessType.BOT, "bot")])
+    health = (await get(server, "/health")).json()
+    assert health["services"]["daemons"] == {"ticker": "running", "ohlcv": "stopped", "account": "stopped"}
+    assert health["services"]["ticker"] == "stopped"
+    assert health["status"] == "healthy"
+    await processes.update(redis, [ticker], ProcessStatus.ERROR)
+    assert (await get(server, "/health")).json()["services"]["daemons"]["ticker"] == "stopped"
 
 
 async def test_check_lists_what_was_checked(server: Server) -> None:
@@ -81,7 +116,14 @@ async def test_health_names_the_store_that_is_down(start_server: StartServer, se
         health = await get(server, "/health")
         assert (health.status_code, health.json()["status"]) == (200, "degraded")
         assert health.json()["issues"][0] == f"{part} does not answer"
-        assert bool(health.json()["services"]) is (part != "redis")
+        services = health.json()["services"]
+        assert ("ticker" in services) is bool(services["daemons"]) is (part != "redis")
+        assert services["redis"] == ("disconnected" if part == "redis" else "connected")
+        assert services["postgresql"] == ("disconnected" if part == "postgres" else "connected")
+        unhealthy = {"postgres": "orm_api", "redis": "cache_api", "ohlcv": "ohlcv_api"}[part]
+        assert (
+            services[unhealthy]["status"] == (await get(server, f"/health/{unhealthy}")).json()["status"] == "unhealthy"
+        )
         assert NOWHERE not in ready.text + health.text
         assert Path(settings.database_url).name not in health.text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -19,6 +19,7 @@ from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.models import Order
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.cache.accounts import accounts_of_user
+from fullon_graphql.rest.cache.figures import QueueFigures, queue_figures
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
 from fullon_graphql.rest.rows import find_row
@@ -61,8 +62,8 @@ class QueueSize(BaseModel):
     size: int
 
 
-class Queues(QueueSize):
-    """Total size, and each queue that is not empty."""
+class Queues(QueueSize, QueueFigures):
+    """Total size, figures of all these queues together, and each queue that is not empty."""
 
     queues: list[QueueSize]
 
@@ -75,10 +76,11 @@ async def get_queue_size(worker: WorkerDep, caller: CallerDep) -> Json:
 
 @router.get("/queue/status", response_model=Queues, summary="List the order queues")
 async def list_queues(worker: WorkerDep, caller: CallerDep) -> Json:
-    """One queue per order."""
+    """One queue per order, with figures that this process has measured."""
     sizes = await _queue_sizes(worker, caller)
+    figures = queue_figures(worker.order_queues, await _visible_ids(worker, caller, worker.order_queues.names))
     queues = [{"queue_name": keys.new_orders(order_id), "size": size} for order_id, size in sizes.items()]
-    return Json(_total(sizes) | {"queues": queues})
+    return Json(_total(sizes) | figures | {"queues": queues})
 
 
 @router.get("/{order_id}/status", response_model=LiveOrder, summary="Get the live status of an order")
@@ -110,19 +112,25 @@ async def list_live_orders(worker: WorkerDep, caller: CallerDep, user_id: Key) -
 
 
 async def _queue_sizes(worker: Worker, caller: Caller) -> dict[str, int]:
-    """Queue sizes by local order id. Ids that are not keys of orders are shown to administrators only."""
-    principal = signed_in(caller)
+    """Queue sizes by local order id."""
+    signed_in(caller)
     sizes = await live.read_queue_sizes(worker.redis)
-    if principal.admin:
-        return sizes
-    numbers = [int(order_id) for order_id in sizes if _ORDER_ID.fullmatch(order_id)]
+    worker.order_queues.observe(sizes)
+    own = await _visible_ids(worker, caller, sizes)
+    return {order_id: size for order_id, size in sizes.items() if order_id in own}
+
+
+async def _visible_ids(worker: Worker, caller: Caller, order_ids: Collection[str]) -> Collection[str]:
+    """The local order ids of orders that the caller may see. Other ids are shown to administrators only."""
+    if signed_in(caller).admin:
+        return order_ids
+    numbers = [int(order_id) for order_id in order_ids if _ORDER_ID.fullmatch(order_id)]
     query = (
         visible(Order, caller)
         .where(Order.order_id == any_(literal(numbers, ARRAY(BigInteger))))
         .with_only_columns(Order.order_id)
     )
-    own = {str(row.order_id) for row in await worker.database.rows(query)}
-    return {order_id: size for order_id, size in sizes.items() if order_id in own}
+    return {str(row.order_id) for row in await worker.database.rows(query)}
 
 
 def _total(sizes: Mapping[str, int]) -> dict[str, Any]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from fullon_graphql.cache import market
+from fullon_graphql.observability.read_meter import CACHED_BARS
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.cache.figures import ReadFigures, read_figures
 from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
 from fullon_graphql.rest.parameters import MAX_PAGE, ExchangeName, SymbolName
+from fullon_graphql.services.symbols import find_spelling, spellings
 
 router = APIRouter(prefix="/cache", tags=["cache"])
 
@@ -37,22 +41,90 @@ class CachedBars(BaseModel):
     bars: list[Any] = Field(description="`[time, open, high, low, close, volume]`, oldest first.")
 
 
+class CachedTimeframe(BaseModel):
+    """Cached bars of one symbol and timeframe."""
+
+    timeframe: Timeframe
+    size: int = Field(description="Number of bars.")
+    newest: AwareDatetime | None = Field(description="Start of the newest bar.")
+
+
+class CachedTimeframes(BaseModel):
+    """Cached bars of one symbol."""
+
+    symbol: str
+    timeframes: list[Timeframe] = Field(description="Timeframes with cached bars, shortest first.")
+    cached: list[CachedTimeframe]
+
+
+class BarListStatus(CachedTimeframe):
+    """Cached bars of one symbol and timeframe."""
+
+    symbol: str
+    age_seconds: float | None = Field(description="Seconds since the start of the newest bar.")
+
+
+class BarCacheStatus(BaseModel):
+    """All cached bars."""
+
+    count: int = Field(description="Number of lists.")
+    size: int = Field(description="Number of bars.")
+    lists: list[BarListStatus]
+
+
 @router.get(
     "/trades/{exchange}/{symbol:path}", response_model=TradeQueue, summary="Get the trade queue of an instrument"
 )
 async def get_trade_queue(
-    worker: WorkerDep, _signed_in: PrincipalDep, exchange: ExchangeName, symbol: SymbolName, limit: Count = 100
+    worker: WorkerDep, principal: PrincipalDep, exchange: ExchangeName, symbol: SymbolName, limit: Count = 100
 ) -> Json:
-    """Reading does not consume the queue."""
-    queue = await market.read_trades(worker.redis, exchange, symbol, limit)
-    named = {"exchange": exchange, "symbol": symbol}
+    """Reading does not consume the queue. 404 for a symbol that is neither in the catalogue nor in a queue."""
+    read = {name: await market.read_trades(worker.redis, exchange, name, limit) for name in spellings(symbol)}
+    queued = [name for name, queue in read.items() if queue.size]
+    name = await find_spelling(worker.database, principal, symbol, exchange=exchange, known=queued)
+    queue, named = read[name], {"exchange": exchange, "symbol": name}
     return Json(named | {"size": queue.size, "last_pushed": queue.last_pushed, "trades": queue.trades})
+
+
+@router.get("/ohlcv/cache/status", response_model=BarCacheStatus, summary="Get age and size of all cached bars")
+async def get_bar_cache_status(worker: WorkerDep, _signed_in: PrincipalDep) -> Json:
+    """Ordered by symbol and timeframe."""
+    found, now = await market.read_bar_lists(worker.redis, list(Timeframe)), datetime.now(UTC)
+    lists = [
+        {
+            "symbol": one.symbol,
+            "timeframe": one.timeframe,
+            "size": one.size,
+            "newest": one.newest,
+            "age_seconds": (now - one.newest).total_seconds() if one.newest else None,
+        }
+        for one in found
+    ]
+    return Json({"count": len(lists), "size": sum(one.size for one in found), "lists": lists})
+
+
+@router.get("/ohlcv/performance/metrics", response_model=ReadFigures, summary="Get figures of reads of cached bars")
+async def get_bar_cache_metrics(_signed_in: PrincipalDep) -> Json:
+    """Measured by this process since its start, over REST and sockets."""
+    return Json(read_figures(CACHED_BARS))
+
+
+@router.get("/ohlcv/{symbol:path}/timeframes", response_model=CachedTimeframes, summary="List cached timeframes")
+async def list_cached_timeframes(worker: WorkerDep, principal: PrincipalDep, symbol: SymbolName) -> Json:
+    """Timeframes with cached bars of a symbol, on any exchange: the platform's key names none."""
+    found = await market.read_bar_lists(worker.redis, list(Timeframe), spellings(symbol))
+    name = await find_spelling(worker.database, principal, symbol, known={one.symbol for one in found})
+    cached = [{"timeframe": o.timeframe, "size": o.size, "newest": o.newest} for o in found if o.symbol == name]
+    return Json({"symbol": name, "timeframes": [one["timeframe"] for one in cached], "cached": cached})
 
 
 @router.get("/ohlcv/{symbol:path}/{timeframe}", response_model=CachedBars, summary="Get cached bars of an instrument")
 async def get_cached_bars(
-    worker: WorkerDep, _signed_in: PrincipalDep, symbol: SymbolName, timeframe: Timeframe, limit: Count = 10
+    worker: WorkerDep, principal: PrincipalDep, symbol: SymbolName, timeframe: Timeframe, limit: Count = 10
 ) -> Json:
     """Bars of the exchange that wrote last: the platform's key names no exchange. `/ohlcv/candles` is exact."""
-    found = await market.read_bars(worker.redis, symbol, timeframe, limit)
-    return Json({"symbol": symbol, "timeframe": timeframe, "count": len(found), "bars": found})
+    read = {name: await market.read_bars(worker.redis, name, timeframe, limit) for name in spellings(symbol)}
+    known = [name for name, bars in read.items() if bars]
+    name = await find_spelling(worker.database, principal, symbol, known=known)
+    found = read[name]
+    return Json({"symbol": name, "timeframe": timeframe, "count": len(found), "bars": found})

@@ -43,6 +43,71 @@ class ProcessHealth(BaseModel):
     error_processes: int
 
 
+class TypeFigures(BaseModel):
+    """Processes of one type in the last hour."""
+
+    processes: int
+    stale_processes: int = Field(description="Processes without a heartbeat for ten minutes.")
+    error_processes: int
+    oldest_heartbeat: AwareDatetime = Field(description="The oldest of the last heartbeats.")
+    newest_heartbeat: AwareDatetime
+
+
+class Performance(BaseModel):
+    """Counts and heartbeats of the processes of the last hour, by type."""
+
+    total_processes: int
+    by_type: dict[str, TypeFigures]
+
+
+class Memory(BaseModel):
+    """Memory of Redis in bytes."""
+
+    used: int
+    peak: int
+    limit: int | None = Field(description="`maxmemory`; null if there is no limit.")
+
+
+class CacheOverview(BaseModel):
+    """Keys and memory of Redis."""
+
+    total_keys: int
+    keys_by_family: dict[str, int] = Field(description="By the first part of the key.")
+    is_complete: bool = Field(description="False if Redis has more keys than the 100 000 that are counted by family.")
+    memory: Memory
+
+
+@router.get("/performance", response_model=Performance, summary="Get counts and heartbeats of processes")
+async def get_process_performance(worker: WorkerDep, caller: CallerDep) -> Json:
+    """Processes of the last hour, by type."""
+    found = await processes.performance(worker.redis, caller)
+    by_type = {
+        name: {
+            "processes": figures.processes,
+            "stale_processes": figures.stale,
+            "error_processes": figures.failing,
+            "oldest_heartbeat": figures.oldest_heartbeat,
+            "newest_heartbeat": figures.newest_heartbeat,
+        }
+        for name, figures in found.items()
+    }
+    return Json({"total_processes": sum(figures.processes for figures in found.values()), "by_type": by_type})
+
+
+@router.get("/cache/overview", response_model=CacheOverview, summary="Get keys and memory of Redis")
+async def get_cache_overview(worker: WorkerDep, caller: CallerDep) -> Json:
+    """Keys by family, and the memory that Redis reports."""
+    found = await processes.keys_and_memory(worker.redis, caller)
+    return Json(
+        {
+            "total_keys": found.total,
+            "keys_by_family": found.by_family,
+            "is_complete": found.is_complete,
+            "memory": {"used": found.used_bytes, "peak": found.peak_bytes, "limit": found.limit_bytes},
+        }
+    )
+
+
 @router.get("/status", response_model=list[Running], summary="List running processes")
 async def list_processes(
     worker: WorkerDep,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
@@ -16,8 +16,13 @@ from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import ExchangeName, SymbolName
 from fullon_graphql.services import tickers
 from fullon_graphql.services.access import visible
+from fullon_graphql.services.symbols import find_spelling, spellings
 
 router = APIRouter(prefix="/cache/tickers", tags=["cache"])
+by_exchange = APIRouter(prefix="/cache", tags=["cache"])
+
+ACTIVE_SECONDS: Final = 60
+"""An older ticker is not active."""
 
 
 class Prices(BaseModel):
@@ -67,6 +72,22 @@ async def get_ticker_health(worker: WorkerDep, caller: CallerDep) -> Json:
     return Json({name: _freshness(known) for name, known in zip(names, found, strict=True)})
 
 
+@by_exchange.get(
+    "/{exchange}/tickers/active", response_model=CachedTickers, summary="List active tickers (second path)"
+)
+@router.get("/{exchange}/active", response_model=CachedTickers, summary="List the active tickers of an exchange")
+async def list_active_tickers(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
+    """Tickers that are younger than 60 seconds, ordered by symbol. 404 for an exchange that is not in the catalogue."""
+    if await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange)) is None:
+        raise NotFound(f"No exchange is named {shortened(exchange)}.")
+    found = [
+        ticker
+        for ticker in await tickers.of_exchange(worker.redis, caller, exchange)
+        if ticker.age_ms() < 1_000 * ACTIVE_SECONDS
+    ]
+    return Json({"exchange": exchange, "count": len(found), "tickers": [_as_json(ticker) for ticker in found]})
+
+
 @router.get("/{exchange}", response_model=CachedTickers, summary="List the tickers of an exchange")
 async def list_tickers(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
     """Ordered by symbol; empty for an exchange without tickers."""
@@ -77,11 +98,12 @@ async def list_tickers(worker: WorkerDep, caller: CallerDep, exchange: ExchangeN
 @router.get("/{exchange}/{symbol:path}", response_model=CachedTicker, summary="Get the ticker of an instrument")
 async def get_ticker(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName, symbol: SymbolName) -> Json:
     """The newest ticker. `BTC-USD` means `BTC/USD` if there is no `BTC-USD`."""
-    spellings = [symbol, symbol.replace("-", "/", 1)]
-    found = await tickers.of_exchange(worker.redis, caller, exchange, spellings)
-    if not found:
-        raise NotFound(f"No ticker of {shortened(symbol)} on {shortened(exchange)}.")
-    return Json(_as_json(found[0]))
+    found = await tickers.of_exchange(worker.redis, caller, exchange, spellings(symbol))
+    by_symbol = {ticker.symbol: ticker for ticker in found}
+    name = await find_spelling(worker.database, caller, symbol, exchange=exchange, known=by_symbol)
+    if name not in by_symbol:
+        raise NotFound(f"No ticker of {shortened(name)} on {shortened(exchange)}.")
+    return Json(_as_json(by_symbol[name]))
 
 
 def _as_json(ticker: Ticker) -> dict[str, Any]:

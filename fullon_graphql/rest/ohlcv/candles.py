@@ -7,15 +7,19 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
+from starlette.convertors import StringConvertor, register_url_convertor
 
+from fullon_graphql.errors import Conflict, shortened
 from fullon_graphql.ohlcv.candles import CandleColumns
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import MarketDataDep
+from fullon_graphql.rest.answers import Error, Json
+from fullon_graphql.rest.dependencies import CallerDep, MarketDataDep, WorkerDep
 from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list
 from fullon_graphql.rest.parameters import ExchangeName, SymbolName, Time
+from fullon_graphql.services import symbols
+from fullon_graphql.services.candles import MarketData
 
 router = APIRouter(prefix="/ohlcv", tags=["ohlcv"])
 
@@ -54,6 +58,16 @@ class Timeseries(Envelope):
     generation_time_ms: float | None = Field(None, description="Always null, as on the platform.")
 
 
+class _TimeframeSegment(StringConvertor):
+    """A path segment that looks like a timeframe, so that the last part of a symbol is not taken for one."""
+
+    regex = "[0-9]+[A-Za-z]+"
+
+
+register_url_convertor("timeframe", _TimeframeSegment())
+
+Newest = Annotated[int, Query(ge=1, le=5_000, description="Maximum number of bars.")]
+OfTimeframe = Annotated[Timeframe, Query(description="Length of the bars.")]
 Fill = Annotated[bool, Query(description="Fill empty buckets with a bar of the last close and volume 0.")]
 Start = Annotated[Time, Query(description="Bars that start at or after this time.")]
 End = Annotated[Time, Query(description="Bars that start at or before this time.")]
@@ -80,18 +94,79 @@ async def list_candles_between(
     )
 
 
-@router.get("/candles/{exchange}/{symbol:path}/{timeframe}", response_model=Candles, summary="List the newest candles")
+@router.get(
+    "/candles/{exchange}/{symbol:path}/{timeframe:timeframe}",
+    response_model=Candles,
+    summary="List the newest candles",
+)
 async def list_newest_candles(
     data: MarketDataDep,
     exchange: ExchangeName,
     symbol: SymbolName,
     timeframe: Timeframe,
-    limit: Annotated[int, Query(ge=1, le=5_000, description="Maximum number of bars.")] = 100,
+    requested: Annotated[
+        Timeframe | None, Query(alias="timeframe", description="If given, the path ends with the symbol.")
+    ] = None,
+    limit: Newest = 100,
     fill: Fill = False,
 ) -> Json:
     """The newest existing bars; empty buckets do not count."""
-    bars = await data.candles(Market(exchange, symbol), timeframe, Window(last=limit, fill=fill))
-    return _response("candles", bars, exchange, symbol, timeframe, limit=limit)
+    if requested is not None:
+        symbol, timeframe = f"{symbol}/{timeframe}", requested
+    return await _newest(data, Market(exchange, symbol), timeframe, limit, fill=fill)
+
+
+@router.get(
+    "/candles/{exchange}/{symbol:path}", response_model=Candles, summary="List the newest candles (second path)"
+)
+async def list_newest_candles_of_query(
+    data: MarketDataDep,
+    exchange: ExchangeName,
+    symbol: SymbolName,
+    timeframe: OfTimeframe = Timeframe.M1,
+    limit: Newest = 100,
+    fill: Fill = False,
+) -> Json:
+    """The newest existing bars, with the timeframe in the query."""
+    return await _newest(data, Market(exchange, symbol), timeframe, limit, fill=fill)
+
+
+@router.get("/ohlcv", response_model=Candles, summary="List the newest candles (third path)")
+async def list_newest_candles_of_instrument(
+    data: MarketDataDep,
+    worker: WorkerDep,
+    caller: CallerDep,
+    exchange: Annotated[ExchangeName, Query()],
+    symbol: Annotated[SymbolName, Query()],
+    timeframe: OfTimeframe = Timeframe.M1,
+    limit: Newest = 100,
+    fill: Fill = False,
+) -> Json:
+    """The newest existing bars. `BTC-USD` means `BTC/USD` if there is no `BTC-USD`."""
+    name = await symbols.find_spelling(worker.database, caller, symbol, exchange=exchange)
+    return await _newest(data, Market(exchange, name), timeframe, limit, fill=fill)
+
+
+@router.get(
+    "/ohlcv/{symbol:path}",
+    response_model=Candles,
+    summary="List the newest candles of a symbol",
+    responses={409: {"model": Error, "description": "Several exchanges have the symbol; the message lists them."}},
+)
+async def list_newest_candles_of_symbol(
+    data: MarketDataDep,
+    worker: WorkerDep,
+    caller: CallerDep,
+    symbol: SymbolName,
+    timeframe: OfTimeframe = Timeframe.M1,
+    limit: Newest = 100,
+    fill: Fill = False,
+) -> Json:
+    """The newest existing bars of the only exchange that has the symbol; `BTC-USD` as in the path before."""
+    name, exchanges = await symbols.exchanges_of(worker.database, caller, symbol)
+    if len(exchanges) > 1:
+        raise Conflict(f"{shortened(name)} is on {', '.join(exchanges)}: use /ohlcv/ohlcv with `exchange`.")
+    return await _newest(data, Market(exchanges[0], name), timeframe, limit, fill=fill)
 
 
 @router.get("/timeseries/{exchange}/{symbol:path}/ohlcv", response_model=Timeseries, summary="List candles for a chart")
@@ -101,7 +176,7 @@ async def list_timeseries(
     symbol: SymbolName,
     start_time: Start,
     end_time: End,
-    timeframe: Annotated[Timeframe, Query(description="Length of the bars.")] = Timeframe.M1,
+    timeframe: OfTimeframe = Timeframe.M1,
     limit: Annotated[int, Query(ge=1, le=10_000, description="Only the newest so many bars.")] = 100,
     fill: Fill = True,
 ) -> Json:
@@ -111,6 +186,11 @@ async def list_timeseries(
     nulls = {"trades_processed": None, "generation_time_ms": None}
     bounds = {"start_time": start_time, "end_time": end_time, "limit": limit}
     return _response("ohlcv", bars, exchange, symbol, timeframe, **bounds, **nulls)
+
+
+async def _newest(data: MarketData, market: Market, timeframe: Timeframe, limit: int, *, fill: bool) -> Json:
+    bars = await data.candles(market, timeframe, Window(last=limit, fill=fill))
+    return _response("candles", bars, market.exchange, market.symbol, timeframe, limit=limit)
 
 
 def _just_after(time: datetime) -> datetime:

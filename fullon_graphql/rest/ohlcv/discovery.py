@@ -38,6 +38,12 @@ class Instruments(Envelope):
     symbols: list[row_model(Symbol)]  # type: ignore[valid-type]  # made from the table's columns
 
 
+class Pairs(Envelope):
+    """Symbols of every exchange, by its name; `count` is their number."""
+
+    pairs: dict[str, list[str]]
+
+
 class ExchangeInfo(BaseModel):
     """One exchange."""
 
@@ -87,6 +93,21 @@ async def list_exchanges(worker: WorkerDep, caller: CallerDep, page: PageParams)
     names = [row.name for row in await worker.database.rows(page.apply(query))]
     total = await _count(worker, visible(CatExchange, caller))
     return wrap_list("exchanges", names, limit=page.limit, offset=page.offset, total_available=total)
+
+
+@router.get("/pairs", response_model=Pairs, summary="List the symbols of every exchange")
+async def list_pairs(worker: WorkerDep, caller: CallerDep) -> Json:
+    """The catalogue, by exchange and ordered by name."""
+    query = (
+        visible(CatExchange, caller)
+        .outerjoin(Symbol, Symbol.cat_ex_id == CatExchange.cat_ex_id)
+        .with_only_columns(CatExchange.name, Symbol.symbol)
+        .order_by(CatExchange.name, Symbol.symbol)
+    )
+    pairs: dict[str, list[str]] = {}
+    for row in await worker.database.rows(query):
+        pairs.setdefault(row.name, []).extend([row.symbol] if row.symbol else [])
+    return wrap_list("pairs", pairs, count=sum(map(len, pairs.values())))
 
 
 @router.get("/exchanges/{exchange}/info", response_model=ExchangeInfo, summary="Get an exchange")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +25,8 @@ class Envelope(BaseModel):
     end_time: AwareDatetime | None = None
 
 
-def wrap_list(name: str, items: Sequence[Any], **extra: Any) -> Json:
-    """The response with `items` under `name` in the envelope."""
+def wrap_list(name: str, items: Collection[Any], **extra: Any) -> Json:
+    """The response with `items` under `name` in the envelope, and with `extra` fields, which take precedence."""
     absent = dict.fromkeys(("offset", "limit", "total_available", "start_time", "end_time"))
     head = {"success": True, "message": None, "timestamp": datetime.now(UTC), name: items, "count": len(items)}
     return Json(head | absent | extra)

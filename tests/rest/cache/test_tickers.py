@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from redis.asyncio import Redis
 
@@ -42,6 +44,17 @@ async def test_ticker_is_found_by_every_spelling_of_the_symbol(trader: RestClien
 async def test_symbol_with_a_dash_takes_precedence(trader: RestClient) -> None:
     assert (await trader.get("cache/tickers/bitmex/A-B"))["symbol"] == "A-B"
     assert await trader.refused("cache/tickers/bitmex/NOBODY") == (404, "NOT_FOUND")
+
+
+async def test_active_tickers_are_younger_than_a_minute(trader: RestClient, redis: Redis) -> None:
+    now = time.time()
+    await tickers.write(redis, [Ticker("kraken", "GOLD", 1.0, now - 5), Ticker("kraken", "OLD", 1.0, now - 61)])
+    for path in ("cache/tickers/kraken/active", "cache/kraken/tickers/active", "/api/tickers/kraken/active"):
+        answer = await trader.get(path)
+        assert (answer["exchange"], answer["count"]) == ("kraken", 1)
+        assert [ticker["symbol"] for ticker in answer["tickers"]] == ["GOLD"]
+    for path in ("cache/tickers/mtgox/active", "cache/bots/tickers/active"):
+        assert await trader.refused(path) == (404, "NOT_FOUND")
 
 
 async def test_ticker_health_has_the_newest_time_by_exchange(trader: RestClient) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from fullon_graphql import models
 from fullon_graphql.database import Database
 from tests.fixtures.rest import Rest, RestClient
-from tests.fixtures.rows import TRADER
+from tests.fixtures.rows import TRADER, add
 from tests.ohlcv.filling import NOON, Trade, minutes, put_candles, put_trades, run
 
 ENVELOPE = {"success", "message", "timestamp", "count", "offset", "limit", "total_available", "start_time", "end_time"}
@@ -53,6 +54,43 @@ async def test_symbol_may_be_raw_or_percent_encoded(trader: RestClient, symbol: 
     answer = await trader.get(f"ohlcv/candles/kraken/{symbol}/5m")
     assert times(answer["candles"]) == [0]
     assert answer["candles"][0]["vol"] == 3
+
+
+@pytest.mark.usefixtures("market")
+async def test_timeframe_may_be_in_the_query(trader: RestClient) -> None:
+    in_path = await trader.get("ohlcv/candles/kraken/BTC/USD/5m", limit=9)
+    for path, query in (
+        ("ohlcv/candles/kraken/BTC/USD", {"timeframe": "5m"}),
+        ("ohlcv/ohlcv", {"exchange": "kraken", "symbol": "BTC/USD", "timeframe": "5m"}),
+        ("ohlcv/ohlcv", {"exchange": "kraken", "symbol": "BTC-USD", "timeframe": "5m"}),
+        ("/api/market/ohlcv/BTC-USD", {"timeframe": "5m"}),
+        ("/api/v1/market/ohlcv/BTC/USD", {"timeframe": "5m"}),
+    ):
+        answer = await trader.get(path, **query, limit=9)
+        assert {**answer, "timestamp": None} == {**in_path, "timestamp": None}, path
+    for path in ("ohlcv/candles/kraken/BTC/USD", "ohlcv/ohlcv/BTC-USD", "ohlcv/ohlcv?exchange=kraken&symbol=BTC/USD"):
+        answer = await trader.get(path)
+        assert (answer["symbol"], answer["timeframe"], times(answer["candles"])) == ("BTC/USD", "1m", [0, 1, 4])
+    assert (await trader.get("ohlcv/candles/kraken/GOLD/1h"))["timeframe"] == "1h"
+    assert await trader.refused("ohlcv/candles/kraken/GOLD/1h", timeframe="1h") == (404, "NOT_FOUND")
+    assert await trader.refused("ohlcv/candles/kraken/GOLD", timeframe="7m") == (422, "BAD_USER_INPUT")
+
+
+async def test_symbol_without_exchange_must_be_unique(trader: RestClient, database: Database) -> None:
+    assert await trader.refused("ohlcv/ohlcv/NOBODY") == (404, "NOT_FOUND")
+    assert (await trader.get("ohlcv/ohlcv/BTC-USD:BTC"))["exchange"] == "bitmex"
+    await add(database, models.Symbol, {"symbol": "BTC/USD", "cat_ex_id": 2, "base": "BTC"})
+    response = await trader.send("GET", "ohlcv/ohlcv/BTC-USD")
+    assert (response.status_code, response.json()["error"]["code"]) == (409, "CONFLICT")
+    assert "bitmex, kraken" in response.json()["detail"]
+
+
+async def test_pairs_are_listed_by_exchange(trader: RestClient, database: Database) -> None:
+    await add(database, models.CatExchange, {"cat_ex_id": 3, "name": "empty"})
+    answer = await trader.get("ohlcv/pairs")
+    assert answer.keys() == ENVELOPE | {"pairs"}
+    assert answer["pairs"] == {"bitmex": ["BTC/USD:BTC"], "empty": [], "kraken": ["BTC/USD", "GOLD"]}
+    assert answer["count"] == 3
 
 
 @pytest.mark.usefixtures("market")
