@@ -16,7 +16,10 @@ Meaning = Callable[[Any], object]
 
 TRADER_UID, ADMIN_UID = 2, 1
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-PERIOD = {"start_time": (datetime.now(UTC) - timedelta(hours=3)).isoformat(), "end_time": datetime.now(UTC).isoformat()}
+PERIOD: dict[str, Any] = {
+    "start_time": (datetime.now(UTC) - timedelta(hours=3)).isoformat(),
+    "end_time": datetime.now(UTC).isoformat(),
+}
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,11 @@ def under(name: str, **values: Any) -> Meaning:
 def get(path: str, means: Meaning, *, admin: bool = False, **params: Any) -> Request:
     """A request that reads."""
     return Request("GET", path, means, params, admin=admin)
+
+
+def healthy_part(body: Any) -> bool:
+    """The state of one of the platform's servers."""
+    return bool(body["status"] == "healthy" and body["latency_ms"] > 0)
 
 
 KRAKEN_BTC = has(exchange="kraken", symbol="BTC/USD")
@@ -312,18 +320,17 @@ SERVICES = [
 ]  # fmt: skip
 
 PLATFORM_HEALTH = keys("status", "version", "timestamp", "services")
-PART = lambda body: body["status"] == "healthy" and body["latency_ms"] > 0  # noqa: E731  # one of the table's checks
 
 HEALTH = [
     get("/health", PLATFORM_HEALTH),
     get("health", PLATFORM_HEALTH),
     get("/health", lambda body: body["services"]["postgresql"] == body["services"]["redis"] == "connected"),
     get("/health", lambda body: body["services"]["daemons"].keys() == {"ticker", "ohlcv", "account"}),
-    get("/health", lambda body: all(PART(body["services"][name]) for name in ("orm_api", "cache_api", "ohlcv_api"))),
+    get("/health", lambda body: all(healthy_part(body["services"][name]) for name in ("orm_api", "cache_api", "ohlcv_api"))),
     get("/health/deep", lambda body: body["pools"]["postgres"].keys() == {"size", "in_use", "waiting"}),
-    get("/health/orm_api", PART),
-    get("/health/cache_api", PART),
-    get("/health/ohlcv_api", PART),
+    get("/health/orm_api", healthy_part),
+    get("/health/cache_api", healthy_part),
+    get("/health/ohlcv_api", healthy_part),
     get("/health/live", has(status="alive")),
     get("/health/ready", keys("postgres", "ohlcv", "redis")),
     get("/health/services", lambda body: {one["status"] for one in body["services"].values()} <= STATUSES),
