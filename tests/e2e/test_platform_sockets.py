@@ -153,7 +153,6 @@ async def test_ticker_operations_have_the_documented_answers(server: Server, sig
 async def test_other_addresses_speak_as_the_gateway(server: Server, sign_in: SignIn, redis: Redis, path: str) -> None:
     await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 10.5)])
     async with platform_socket(server, path, await sign_in(TRADER)) as client:
-        client.verb = "operation"
         assert (await client.result("get_ticker", exchange="kraken", symbol="GOLD"))["price"] == 1
         started = await client.result("stream_tickers", exchange="kraken", symbols=["GOLD"])
         assert started["status"] == "streaming"
