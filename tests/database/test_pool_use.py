@@ -41,9 +41,9 @@ async def test_redis_counts_connections_in_use(settings: Settings) -> None:
         return pool_use(client)
 
     assert await use() == PoolUse(4, 0, 0)
-    blocked = [asyncio.create_task(client.blpop(["queue"])) for _ in range(4)]
+    blocked = [asyncio.ensure_future(client.blpop(["queue"])) for _ in range(4)]
     await eventually_equal(use, PoolUse(4, 4, 0))
-    ping = asyncio.create_task(client.ping())
+    ping = asyncio.ensure_future(client.ping())
     await eventually_equal(use, PoolUse(4, 4, 1))
     await other.rpush("queue", *"abcd")
     await asyncio.gather(*blocked, ping)
