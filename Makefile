@@ -5,7 +5,6 @@ SHELL := /bin/sh
 
 PYTHON  ?= python3
 UV      ?= uv
-HOST    ?= 127.0.0.1
 PORT    ?= 8000
 WORKERS ?= 1
 ARGS    ?=
@@ -19,15 +18,30 @@ BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z -]+:.*## / {printf "  make %-38s %s\n", $$1, $$2}' Makefile
 
-setup: $(VENV)/dev.stamp ## create .venv with the development dependencies
+setup install: $(VENV)/dev.stamp ## create .venv with the development dependencies
 
 demo: $(VENV)/demo.stamp ## start the platform with demo data on PORT (8000); Ctrl-C stops it
 	@exec $(BIN)/fullon-graphql demo --port $(PORT) $(ARGS)
 
-run: $(VENV)/demo.stamp ## serve the stores that the environment names (HOST, PORT, WORKERS)
-	@exec $(BIN)/fullon-graphql serve --host $(HOST) --port $(PORT) --workers $(WORKERS) $(ARGS)
+run dev: $(VENV)/demo.stamp ## serve the stores that the settings name, and reload on changes (HOST, PORT)
+	@exec $(BIN)/fullon-graphql serve --reload $(ARGS)
+
+run-prod: $(VENV)/demo.stamp ## serve the stores that the settings name (HOST, PORT, WORKERS)
+	@exec $(BIN)/fullon-graphql serve --workers $(WORKERS) $(ARGS)
+
+prod: $(VENV)/demo.stamp ## the same with 4 workers
+	@exec $(BIN)/fullon-graphql serve --workers 4 $(ARGS)
+
+daemon-start: $(VENV)/demo.stamp ## start a server in the background, with PID and log in FULLON_HOME (WORKERS)
+	@$(BIN)/fullon-graphql daemon start --workers $(WORKERS) $(ARGS)
+
+daemon-stop daemon-status daemon-logs: $(VENV)/demo.stamp ## stop it, print its state, print its log
+	@$(BIN)/fullon-graphql daemon $(@:daemon-%=%) $(ARGS)
+
+examples: $(VENV)/dev.stamp ## run every example against a demo of its own
+	@$(BIN)/python -m examples $(ARGS)
 
 web: $(VENV)/demo.stamp ## build the pages for browsers (GraphiQL and the desk); the demo builds them too
 	@$(BIN)/python web/build.py
@@ -44,7 +58,7 @@ torture: $(VENV)/dev.stamp ## inject faults into stores and workers under open s
 fuzz: $(VENV)/dev.stamp ## send hostile input of every kind for five minutes (ARGS="--seconds 600 --seed 1")
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
-test-cov: $(VENV)/dev.stamp ## run the tests and report uncovered lines
+test-cov: $(VENV)/dev.stamp ## run the tests, report uncovered lines, and fail below the threshold of coverage
 	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
 
 test-wheel: $(VENV)/dev.stamp ## build the wheel and run tests against it, installed (TESTS="tests/rest" for others)
@@ -58,10 +72,10 @@ format: $(VENV)/dev.stamp ## format the code and apply automatic fixes
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-lint: $(VENV)/dev.stamp ## run the linter
+lint ruff: $(VENV)/dev.stamp ## run the linter
 	$(BIN)/ruff check .
 
-types: $(VENV)/dev.stamp ## check the types
+types type-check: $(VENV)/dev.stamp ## check the types
 	$(BIN)/mypy
 
 imports: $(VENV)/dev.stamp ## check the import contract
@@ -114,5 +128,5 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp
 
-.PHONY: help setup demo run web test differential torture fuzz test-cov test-wheel check format lint types imports bench schema
+.PHONY: help setup install demo run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture fuzz test-cov test-wheel check format lint ruff types type-check imports bench schema
 .PHONY: lock settings clean

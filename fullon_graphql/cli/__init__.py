@@ -12,6 +12,7 @@ from fullon_graphql.cli import (
     audit,
     cache,
     config,
+    daemon,
     db,
     demo,
     documents,
@@ -36,6 +37,7 @@ app.command()(config.config)
 app.command()(explain.explain)
 app.command()(token.token)
 app.add_typer(schema.app, name="schema")
+app.add_typer(daemon.app, name="daemon")
 app.add_typer(documents.app, name="documents")
 app.add_typer(user.app, name="user")
 app.add_typer(db.app, name="db")

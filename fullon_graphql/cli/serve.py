@@ -10,7 +10,9 @@ from typing import Annotated, NoReturn
 
 import structlog
 import typer
+from uvicorn.supervisors import ChangeReload
 
+import fullon_graphql
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
 from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, load_settings
@@ -29,11 +31,14 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on; default HOST or 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; default PORT or 8000.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
+    reload: Annotated[bool, typer.Option(help="Start again when a file of the package changes; one worker.")] = False,
     ssl_certfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for TLS.")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key.")] = None,
     services: Annotated[bool, typer.Option(help="Run the background services in a process beside the workers.")] = True,
 ) -> None:
     """Serve GraphQL, REST and health with the stores that the settings name."""
+    if reload and workers > 1:
+        raise typer.BadParameter("--reload works with one worker only.")
     settings = _checked_settings()
     configure_logging(settings)
     for problem in problems(sources(), settings):
@@ -50,19 +55,23 @@ def serve(
             settings,
             factory=True,
             workers=workers,
+            reload=reload,
+            reload_dirs=[str(Path(fullon_graphql.__file__).parent)] if reload else None,
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
         )
         process = stack.enter_context(services_process(settings.shutdown_timeout)) if services else None
         on_shutdown = process.terminate if process else None
-        if workers == 1:
+        has_failed = False
+        if reload:
+            ChangeReload(config, Server(config).run, sockets).run()
+        elif workers == 1:
             signal.signal(signal.SIGTERM, _exit_cleanly)
             server = Server(config, on_shutdown)
             server.run(sockets=sockets)
             has_failed = not server.started
         else:
             Workers(config, sockets, on_shutdown).run()
-            has_failed = False
     if has_failed:
         raise typer.Exit(3)
 

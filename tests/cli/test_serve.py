@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 import pytest
 
+import fullon_graphql
 from tests.fixtures.eventually import eventually
 from tests.fixtures.server import running
 
@@ -76,3 +78,13 @@ def serves(child: psutil.Process) -> bool:
         return child.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(child.cmdline())
     except psutil.NoSuchProcess:  # it has just ended
         return False
+
+
+async def test_reload_starts_the_server_again_when_a_file_of_the_package_changes(
+    environment: dict[str, str],
+) -> None:
+    module = Path(fullon_graphql.__file__).parent / "__init__.py"
+    async with running(environment, "/health/live", "--reload", "--no-services") as server:
+        [before] = workers(psutil.Process(server.process.pid))
+        module.touch()
+        await other_than([before], psutil.Process(server.process.pid))
