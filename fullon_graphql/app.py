@@ -39,11 +39,13 @@ from fullon_graphql.server.garbage import scheduled_collection
 from fullon_graphql.server.response_headers import ResponseHeaders
 from fullon_graphql.server.shutdown import Shutdown
 from fullon_graphql.services.api_keys import ApiKeys
+from fullon_graphql.services.audit_retention import AuditRetention
 from fullon_graphql.services.change_feed.pruning import Pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.signing_in.sign_in_log import SignInLog
 from fullon_graphql.services.writing.executor import ChangeExecutor
 from fullon_graphql.streaming.connections import ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
@@ -212,8 +214,13 @@ async def worker(
         services = ServiceManager(redis, hub)
         if serving:
             pruning = Pruning(database, settings.change_retention_hours)
-            await stack.enter_async_context(background.running({"pruning of changes": pruning.run}))
-        sessions = Sessions(database, redis, settings)
+            retention = AuditRetention(database, settings.audit_retention_days)
+            pruned = {"pruning of changes": pruning.run, "retention of the audit log": retention.run}
+            await stack.enter_async_context(background.running(pruned))
+        sign_ins = SignInLog(database, settings)
+        await stack.enter_async_context(background.running({"log of sign-ins": sign_ins.run}))
+        stack.push_async_callback(sign_ins.write_summary)
+        sessions = Sessions(database, redis, settings, sign_ins)
         candles = CandleStore(ohlcv_database)
         authenticator = Authenticator(sessions, ApiKeys(database, settings), settings.cache_bytes // 16)
         for name, cache in (

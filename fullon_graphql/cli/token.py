@@ -12,6 +12,7 @@ from fullon_graphql.cli.connection import with_database
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.signing_in.sign_in_log import SignIn
 from fullon_graphql.services.user_admin import active_account
 
 
@@ -22,6 +23,7 @@ def token(mail: Annotated[str, typer.Argument(help="Mail of an active account.")
         refuse_insecure_secret(settings)
         account = await active_account(database, mail)
         sessions = Sessions(database, Redis.from_url(settings.redis_url), settings)
-        return (await sessions.open(account.uid, account.mail, user_agent="fullon-graphql token")).access_token
+        attempt = SignIn("command line", user_agent="fullon-graphql token")
+        return (await sessions.open(account.uid, account.mail, attempt)).access_token
 
     typer.echo(with_database(opened))

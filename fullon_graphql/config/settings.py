@@ -235,6 +235,11 @@ class IdentitySettings(Section):
         description="failed sign-ins per account, and ten times as many per address, before further attempts "
         "are rejected",
     )
+    audit_retention_days: int = Field(
+        default=0,
+        ge=0,
+        description="days for which rows of the [audit log](changes.md#the-audit-log) are kept; 0 keeps all",
+    )
 
 
 class PublicPartsSettings(Section):

@@ -12,5 +12,5 @@ from fullon_graphql.schema.audit import AuditEntry
 @strawberry.type
 class AuditQueries:
     audit_log: Connection[AuditEntry] = root_connection(
-        "All changes made through the graph or REST, oldest first. Administrators only.", AuditEntry
+        "All changes made through the graph or REST, and all sign-ins, oldest first. Administrators only.", AuditEntry
     )

@@ -48,7 +48,9 @@ class SessionMutations:
     @strawberry.mutation(description="Sign in with mail and password. RATE_LIMITED after repeated failures.")
     async def login(self, info: Info, mail: Mail, password: Password, totp: OneTimeCode = None) -> AuthPayload:
         context = info.context
-        signed = await context.worker.sessions.login(mail, password, totp, context.address, context.user_agent)
+        signed = await context.worker.sessions.login(
+            mail, password, totp, context.address, context.user_agent, context.request_id
+        )
         return await _payload(context, signed)
 
     @strawberry.mutation(description="Refresh a session: returns new tokens for its current refresh token.")

@@ -104,3 +104,12 @@ class UserMutations:
     )
     async def delete_user(self, write: UnitOfWork, uid: WhichUser) -> bool:
         return await users.remove(write, uid)
+
+    @change(
+        User,
+        "Blank the personal data of a user (name, phone, identity document, note, mail) in the account and in the"
+        " audit log, and deactivate the account with its sessions and API keys. Bots, orders and trades are kept."
+        " It cannot be undone. Administrators only.",
+    )
+    async def anonymize_user(self, write: UnitOfWork, uid: WhichUser) -> int:
+        return await users.anonymize(write, uid)

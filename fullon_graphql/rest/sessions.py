@@ -41,6 +41,7 @@ async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], request: 
         form.client_secret,
         request.client.host if request.client else None,
         request.headers.get("user-agent"),
+        request.scope["request_id"],
     )
     return Token(
         access_token=signed.access_token,

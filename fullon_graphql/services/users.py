@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import Text, and_, cast, or_, select, update
+
 from fullon_graphql.auth.passwords import hash_in_thread, matches_in_thread
 from fullon_graphql.auth.principal import administrator
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.models import Role, User
-from fullon_graphql.services import exchanges
+from fullon_graphql.models import ApiKey, AuditEntry, Role, Session, User
+from fullon_graphql.services import audit, exchanges
 from fullon_graphql.services.signing_in.reauthentication import reauthenticate
 from fullon_graphql.services.signing_in.sessions import end_all_but_own
 from fullon_graphql.services.user_admin import check_mail
 from fullon_graphql.services.writing.checks import one_of, storable, unchanged_since
-from fullon_graphql.services.writing.executor import UnitOfWork
+from fullon_graphql.services.writing.executor import UnitOfWork, image
 
 _UNKNOWN: Final = {"f2a": "---", "name": "", "lastname": "", "phone": "", "id_num": ""}
 """The platform's values for unknown data in NOT NULL columns."""
+
+_NO_DOMAIN: Final = "fullon.invalid"
+"""The domain of mails of anonymized accounts: the top-level domain is reserved, so no mail can be delivered."""
 
 
 async def change_profile(write: UnitOfWork, values: Mapping[str, Any], expected: datetime | None = None) -> int:
@@ -105,6 +110,44 @@ async def remove(write: UnitOfWork, uid: int) -> bool:
     await write.delete(User, user)
     await end_all_but_own(write, uid, "account deleted")
     return True
+
+
+async def anonymize(write: UnitOfWork, uid: int) -> int:
+    """Blank the personal data of an account, and deactivate it with its sessions and API keys. Administrators only.
+
+    Name, phone, identity document, note, mail and external id are blanked in the account and in the audit log, with
+    addresses and user agents of the account's sign-ins. Bots, orders, trades and balances stay.
+
+    Raises:
+        Forbidden: the caller is not an administrator.
+        NotFound: there is no such account.
+        BadUserInput: the account is the caller's own.
+    """
+    administrator(write.principal)
+    user = await write.find(User, uid)
+    if uid == write.principal.uid:
+        raise BadUserInput("You cannot anonymize yourself; another administrator can.", field="uid")
+    await exchanges.invalidate_cache_of(write, uid)
+    connection = write.connection
+    blank = _UNKNOWN | {"mail": f"anonymized-{uid}@{_NO_DOMAIN}", "password": "", "note": None, "external_id": None}
+    changed = update(User).where(User.uid == uid).values(**blank, active=False).returning(User)
+    new = (await connection.execute(changed)).one()
+    write.record("User", str(uid), audit.blanked(image(User, user)), image(User, new))
+    await connection.execute(update(ApiKey).where(ApiKey.uid == uid).values(is_active=False))
+    await end_all_but_own(write, uid, "account anonymized")
+    await connection.execute(update(Session).where(Session.uid == uid).values(address=None, user_agent=None))
+    await _redact_log(write, uid)
+    return uid
+
+
+async def _redact_log(write: UnitOfWork, uid: int) -> None:
+    """Blank the personal data of an account in the audit log: in changes of its row and sessions, and in sign-ins."""
+    sessions = select(cast(Session.id, Text)).where(Session.uid == uid)
+    of_account = and_(AuditEntry.entity == "User", AuditEntry.key == str(uid))
+    of_sessions = and_(AuditEntry.entity == "Session", AuditEntry.key.in_(sessions))
+    principal, operation = write.principal, "anonymizeUser"
+    by = audit.Event(principal.uid, principal.credential, operation, "User", str(uid), "", None, None, write.request_id)
+    await audit.redact(write.connection, or_(of_account, of_sessions), by)
 
 
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:

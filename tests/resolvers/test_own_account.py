@@ -13,7 +13,10 @@ from fullon_graphql.auth.api_keys import stored_form
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
+from fullon_graphql.errors import Unauthenticated
 from fullon_graphql.models import ApiKey, AuditEntry, Bot, Exchange, ExchangeHistory, Order, Session, Simulation, User
+from fullon_graphql.services.audit import verify
+from fullon_graphql.services.signing_in.sign_in_log import SignIn
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
 from tests.fixtures.totp import totp_code
@@ -205,3 +208,44 @@ async def test_delete_user_announces_the_revocation(graph: GraphClient, platform
         received = await listening.get_message(timeout=10)
     assert received is not None
     assert received["channel"] == keys.credentials(4)
+
+
+async def test_anonymize_user_blanks_personal_data_and_keeps_the_books(
+    graph: GraphClient, platform: Database, redis: Redis
+) -> None:
+    admin = graph.as_(principal(ADMIN, admin=True))
+    data = {"name": "Ada", "lastname": "Byron", "phone": "5550199", "idNum": "X-77", "note": "likes engines"}
+    change = "mutation ($input: UpdateUserInput!) { updateUser(input: $input) { uid } }"
+    await admin.data(change, input={"uid": TRADER, **data})
+    sessions = graph.worker.sessions
+    opened = await sessions.open(TRADER, "user2@fullon", SignIn("password", "10.9.8.7", "Engine/1.0"))
+    await add(platform, ApiKey, {"uid": TRADER, "key": "k" * 20, "name": "key"})
+    orders = await platform.rows(select(Order.order_id).where(Order.uid == TRADER))
+
+    anonymize = f"mutation {{ anonymizeUser(uid: {TRADER}) {{ uid mail name phone active }} }}"
+    assert await admin.data(anonymize) == {
+        "anonymizeUser": {
+            "uid": TRADER, "mail": "anonymized-2@fullon.invalid", "name": "", "phone": "", "active": False,
+        }
+    }  # fmt: skip
+    stored = str(await platform.rows(select(User).where(User.uid == TRADER)))
+    logged = str(await platform.rows(select(AuditEntry))) + str(await platform.rows(select(Session)))
+    for personal in (*data.values(), "user2@fullon", "10.9.8.7", "Engine/1.0"):
+        assert personal not in stored
+        assert personal not in logged
+    with pytest.raises(Unauthenticated):
+        await sessions.identify_token(opened.access_token)
+    [key] = await platform.rows(select(ApiKey.is_active).where(ApiKey.uid == TRADER))
+    assert not key.is_active
+    assert await platform.rows(select(Order.order_id).where(Order.uid == TRADER)) == orders
+    verdict = await verify(platform)
+    assert (verdict.broken, verdict.redacted) == (None, 2)
+
+
+async def test_anonymize_user_requires_admin_and_another_account(graph: GraphClient, trader: GraphClient) -> None:
+    admin = graph.as_(principal(ADMIN, admin=True))
+    assert (await trader.ask("mutation { anonymizeUser(uid: 3) { uid } }")).codes == ["FORBIDDEN"]
+    assert (await admin.ask("mutation { anonymizeUser(uid: 1) { uid } }")).codes == ["BAD_USER_INPUT"]
+    assert (await admin.ask("mutation { anonymizeUser(uid: 99) { uid } }")).codes == ["NOT_FOUND"]
+    assert await admin.data("mutation { anonymizeUser(uid: 3, dryRun: true) { active } }")
+    assert await admin.data("{ user(uid: 3) { active } }") == {"user": {"active": True}}

@@ -27,9 +27,10 @@ from fullon_graphql.auth.tokens import issue_access_token, read_access_token
 from fullon_graphql.auth.totp import is_enrolled
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, Unauthenticated
+from fullon_graphql.errors import BadUserInput, RateLimited, Unauthenticated
 from fullon_graphql.models import Session, User
 from fullon_graphql.services.signing_in.revocation import announce
+from fullon_graphql.services.signing_in.sign_in_log import SignIn, SignInLog, accepted, printable
 from fullon_graphql.services.signing_in.throttle import Throttle
 from fullon_graphql.services.signing_in.used_codes import use_code
 from fullon_graphql.services.sources import Sources
@@ -42,7 +43,6 @@ INVALID_CREDENTIALS = "Invalid credentials"
 _CODE_MISSING = "one-time code missing"
 _CREDENTIAL = "session:"
 _REFRESH_TOKEN = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.[A-Za-z0-9_-]{43}")
-_MAX_CLIENT_TEXT = 200  # characters of address and user agent that are stored
 
 _log = structlog.get_logger(__name__)
 
@@ -103,10 +103,11 @@ class SignedIn:
 class Sessions:
     """The sessions of one installation, in `fullon_graphql.sessions`."""
 
-    def __init__(self, database: Database, redis: Redis, settings: Settings) -> None:
+    def __init__(self, database: Database, redis: Redis, settings: Settings, sign_ins: SignInLog | None = None) -> None:
         self._database = database
         self._redis = redis
         self._settings = settings
+        self._sign_ins = sign_ins or SignInLog(database, settings)
         self._throttle = Throttle(redis, settings.login_limit)
 
     async def login(
@@ -116,8 +117,11 @@ class Sessions:
         totp: str | None = None,
         address: str | None = None,
         user_agent: str | None = None,
+        request_id: str = "",
     ) -> SignedIn:
         """Open a session for the active account whose mail is exactly `mail` (not trimmed, case-sensitive).
+
+        The attempt is recorded in the audit log, whatever its outcome.
 
         Raises:
             Unauthenticated: with the same message after the same time for every reason, except for a missing one-time
@@ -125,22 +129,26 @@ class Sessions:
             RateLimited: too many failures for this account or from this address, or too many sign-ins at once.
             ServiceUnavailable: Redis does not answer.
         """
-        await self._throttle.check(mail, address)
+        method = "password and code" if totp else "password"
+        attempt = SignIn(method, printable(address), printable(user_agent), request_id)
+        await self._check_throttle(mail, address)
         account = await self._account(mail)
         refusal = await self._refusal(account, password, totp)
         if account is None or refusal not in {None, _CODE_MISSING}:
             _log.info("login_refused", reason=refusal, uid=account and account.uid, address=address)
             await self._throttle.count_failure(mail, address)
+            await self._sign_ins.refused(attempt, account and account.uid, mail, str(refusal))
             raise Unauthenticated(INVALID_CREDENTIALS)
         # Checked again because of concurrent attempts: beyond the limit the right password is refused too.
-        await self._throttle.check(mail, address)
+        await self._check_throttle(mail, address)
         if refusal == _CODE_MISSING:
+            await self._sign_ins.refused(attempt, account.uid, mail, _CODE_MISSING)
             raise Unauthenticated("This account requires a one-time code; sign in with password and code.")
         await self._throttle.forget_failures(mail)
-        return await self.open(account.uid, account.mail, address, user_agent)
+        return await self.open(account.uid, account.mail, attempt)
 
-    async def open(self, uid: int, mail: str, address: str | None = None, user_agent: str | None = None) -> SignedIn:
-        """Open a session for an authenticated account. `address` and `user_agent` are stored with it."""
+    async def open(self, uid: int, mail: str, attempt: SignIn | None = None) -> SignedIn:
+        """Open a session for an authenticated account, and record the `attempt` in the audit log."""
         session_id = uuid4()
         refresh_token = _new_refresh_token(session_id)
         statement = insert(Session).values(
@@ -148,10 +156,16 @@ class Sessions:
             uid=uid,
             refresh_hash=_digest(refresh_token),
             expires_at=self._expiry(),
-            address=_printable(address),
-            user_agent=_printable(user_agent),
+            address=attempt and attempt.address,
+            user_agent=attempt and attempt.user_agent,
         )
-        await self._change(statement.returning(Session.id))
+
+        async def record(connection: AsyncConnection) -> None:
+            await connection.execute(statement)
+            if attempt:
+                await accepted(connection, attempt, uid, f"{_CREDENTIAL}{session_id}")
+
+        await self._database.in_transaction(record)
         return self._signed_in(uid, mail, session_id, refresh_token)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
@@ -211,6 +225,13 @@ class Sessions:
             credential=f"{_CREDENTIAL}{claims.session_id}",
             expires_at=claims.expires_at,
         )
+
+    async def _check_throttle(self, mail: str, address: str | None) -> None:
+        try:
+            await self._throttle.check(mail, address)
+        except RateLimited:
+            self._sign_ins.count_refused()
+            raise
 
     async def _account(self, mail: str) -> Row[Any] | None:
         if len(mail) > MAIL_LENGTH or not mail.isprintable():  # some of these PostgreSQL cannot compare
@@ -278,7 +299,3 @@ def _session_of(refresh_token: str) -> UUID:
 
 def _digest(refresh_token: str) -> bytes:
     return hashlib.sha256(refresh_token.encode()).digest()
-
-
-def _printable(text: str | None) -> str | None:
-    return None if text is None else "".join(filter(str.isprintable, text[:_MAX_CLIENT_TEXT]))

@@ -76,6 +76,7 @@ class UnitOfWork:
     redis: Redis
     services: ServiceManager
     dry_run: bool
+    request_id: str = ""
     shown_once: str | None = None
     """A secret that only the first response to this change may contain."""
     stale: set[str] = field(default_factory=set)
@@ -175,7 +176,9 @@ class ChangeExecutor:
     ) -> tuple[T, UnitOfWork]:
         """Perform the change in one transaction."""
         async with self._database.connection() as connection:
-            write = UnitOfWork(principal, connection, self._settings, self._redis, self._services, request.dry_run)
+            write = UnitOfWork(
+                principal, connection, self._settings, self._redis, self._services, request.dry_run, request.request_id
+            )
             try:
                 if claim and (result := await idempotency.acquire(connection, claim, self._expiry())) is not None:
                     return await answer(write, result), write
