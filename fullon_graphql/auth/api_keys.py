@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 
 from fullon_graphql.auth.principal import Scope
@@ -10,6 +11,8 @@ from fullon_graphql.auth.principal import Scope
 MIN_LENGTH = 10
 MAX_LENGTH = 128
 HASH_MARK = "sha256$"
+
+_SCOPE = re.compile(r"read|write|admin|[a-z_]+:(read|write|control)")
 
 
 def generate_key() -> str:
@@ -35,11 +38,11 @@ def is_presentable(key: str) -> bool:
     )
 
 
-def parse_scopes(column: str | None) -> frozenset[Scope]:
-    """The scopes in a comma-separated column, e.g. `read,write`; unknown words are ignored.
+def parse_scopes(column: str | None) -> frozenset[str]:
+    """The scopes in a comma-separated column, e.g. `read,orders:write`; other words are ignored.
 
     Each word grants itself only (`write` does not include `read`). The platform stores scopes but never enforced
     them, so keys without scopes exist: they may read.
     """
     words = {word.strip().lower() for word in (column or "").split(",")} - {""}
-    return frozenset(scope for scope in Scope if scope in words) if words else frozenset({Scope.READ})
+    return frozenset(filter(_SCOPE.fullmatch, words)) if words else frozenset({Scope.READ})

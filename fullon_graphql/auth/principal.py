@@ -10,14 +10,17 @@ from fullon_graphql.errors import Forbidden, Unauthenticated
 
 
 class Scope(StrEnum):
-    """A right of a credential. A session has all scopes, an API key those it was created with."""
+    """A broad right of a credential. A session has all scopes, an API key those it was created with.
+
+    Finer scopes are `<entity>:read`, `<entity>:write` and `services:control`; `services/access.py` lists them.
+    """
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
 
 
-ALL_SCOPES = frozenset(Scope)
+ALL_SCOPES: frozenset[str] = frozenset(Scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,29 @@ class Principal:
     """`session:<uuid>` or `api_key:<id>`: identifies the credential in logs and audits, without secrets."""
     expires_at: datetime | None
     """Expiry of the credential (UTC), or None for an API key without one."""
-    scopes: frozenset[Scope] = ALL_SCOPES
+    scopes: frozenset[str] = ALL_SCOPES
 
     @property
     def admin(self) -> bool:
         """True if this credential has all rights of an administrator."""
         return self.is_admin and Scope.ADMIN in self.scopes
+
+    @property
+    def reads_everything(self) -> bool:
+        """True if no finer scope limits what this credential reads of the rows that the account may see."""
+        return Scope.READ in self.scopes
+
+    def allows(self, scope: str) -> bool:
+        """True if the credential has `scope`, or a broader one that includes it."""
+        _, _, action = scope.rpartition(":")
+        if scope in self.scopes:
+            return True
+        match action:
+            case "read" | "write":
+                return action in self.scopes
+            case "control":
+                return {Scope.WRITE, Scope.ADMIN} <= self.scopes
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +73,8 @@ Caller = Principal | Anonymous
 """The caller of a service, which calls one of the functions below first."""
 
 
-def signed_in(caller: Caller, scope: Scope = Scope.READ) -> Principal:
-    """The principal of `caller`, whose credential must have `scope`.
+def signed_in(caller: Caller, scope: str = Scope.READ) -> Principal:
+    """The principal of `caller`, whose credential must have `scope`, or a broader one that includes it.
 
     Raises:
         Unauthenticated: the caller is not signed in.
@@ -62,9 +82,19 @@ def signed_in(caller: Caller, scope: Scope = Scope.READ) -> Principal:
     """
     if isinstance(caller, Anonymous):
         raise Unauthenticated(caller.reason) if caller.reason else Unauthenticated()
-    if scope not in caller.scopes:
+    if not caller.allows(scope):
         raise Forbidden(f"This credential lacks the scope '{scope}'.")
     return caller
+
+
+def reader(caller: Caller) -> Principal:
+    """The principal of `caller`, whose credential must be able to read something.
+
+    For code that checks the scope of each entity afterwards. Raises as `signed_in` does.
+    """
+    if isinstance(caller, Principal) and any(scope.endswith(":read") for scope in caller.scopes):
+        return caller
+    return signed_in(caller)
 
 
 def administrator(caller: Caller) -> Principal:

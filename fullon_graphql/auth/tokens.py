@@ -6,6 +6,7 @@ Claims are the platform's (`sub`, `username`, `email` = mail; `user_id` = uid; `
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from uuid import UUID, uuid4
 
 import jwt
 
+from fullon_graphql.auth.principal import ALL_SCOPES
 from fullon_graphql.config import Settings
 from fullon_graphql.errors import Unauthenticated
 
@@ -36,6 +38,7 @@ class AccessClaims:
     session_id: UUID
     token_id: str
     expires_at: datetime
+    scopes: frozenset[str] = ALL_SCOPES
 
 
 def refuse_insecure_secret(settings: Settings) -> None:
@@ -56,7 +59,7 @@ def refuse_insecure_secret(settings: Settings) -> None:
 
 
 def issue_access_token(
-    settings: Settings, uid: int, mail: str, session_id: UUID, now: datetime
+    settings: Settings, uid: int, mail: str, session_id: UUID, now: datetime, scopes: Collection[str] = ALL_SCOPES
 ) -> tuple[str, datetime]:
     """A signed token and its expiry: JWT_EXPIRATION_MINUTES after `now` (aware), in whole seconds."""
     issued_at = now.astimezone(UTC).replace(microsecond=0)
@@ -73,6 +76,8 @@ def issue_access_token(
         "iss": settings.jwt_issuer,
         "aud": settings.jwt_audience,
     }
+    if scopes != ALL_SCOPES:
+        claims["scope"] = " ".join(sorted(scopes))
     key = settings.jwt_secret_key.get_secret_value()
     return jwt.encode(claims, key, algorithm=settings.jwt_algorithm), expires_at
 
@@ -108,7 +113,21 @@ def _typed(claims: dict[str, Any]) -> AccessClaims:
     uid, mail, token_id, session_id = claims["user_id"], claims["sub"], claims["jti"], claims["sid"]
     if type(uid) is not int or not all(isinstance(text, str) for text in (mail, token_id, session_id)):
         raise TypeError("claims of unexpected types")
-    return AccessClaims(uid, mail, UUID(session_id), token_id, datetime.fromtimestamp(claims["exp"], UTC))
+    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    return AccessClaims(uid, mail, UUID(session_id), token_id, expires_at, scopes_in(claims.get("scope")))
+
+
+def scopes_in(claim: object) -> frozenset[str]:
+    """The scopes in the claim `scope` (RFC 8693: separated by blanks); all without the claim.
+
+    Raises:
+        TypeError: the claim is no text.
+    """
+    if claim is None:
+        return ALL_SCOPES
+    if not isinstance(claim, str):
+        raise TypeError("the claim `scope` is no text")
+    return frozenset(claim.split())
 
 
 def _explained(error: jwt.InvalidTokenError, settings: Settings) -> str:

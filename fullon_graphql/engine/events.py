@@ -22,6 +22,7 @@ from graphql import (
     visit,
 )
 
+from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context
 from fullon_graphql.engine.actual_cost import Charge, Sample, actual_cost
 from fullon_graphql.engine.audience import is_for_everybody
@@ -120,7 +121,9 @@ class Subscription:
         return with_extensions(answer, report) if self.cost.is_shown else answer
 
     async def _planned(self, context: Context, events: Sequence[object]) -> list[bytes] | None:
-        if self.shape.project is None:
+        if self.shape.project is None or not (
+            isinstance(context.caller, Principal) and context.caller.reads_everything
+        ):
             return None
         try:
             values = await self.shape.project(Run(context, self.variables, Trace()), events)

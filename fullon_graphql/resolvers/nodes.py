@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import strawberry
 
-from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.auth.principal import reader
 from fullon_graphql.context import Info
 from fullon_graphql.engine.cost import SIZE, length_of
 from fullon_graphql.engine.fields.root import NODES
@@ -29,7 +29,7 @@ class NodeQueries:
         metadata={NODES: lambda arguments: [parse_global_id(arguments["node_id"])]},
     )
     async def node(self, info: Info, node_id: Id) -> Node | None:
-        signed_in(info.context.caller)
+        reader(info.context.caller)
         return cast("Node | None", await find(info, parse_global_id(node_id)))
 
     @strawberry.field(
@@ -41,7 +41,7 @@ class NodeQueries:
         },
     )
     async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
-        signed_in(info.context.caller)
+        reader(info.context.caller)
         if len(ids) > MAX_PAGE_SIZE:
             raise BadUserInput(f"`ids` has {len(ids)} entries; it takes at most {MAX_PAGE_SIZE}.", field="ids")
         # graphql-core awaits these together, so that each can fail alone and all share loaders.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.auth.principal import reader
 from fullon_graphql.context import Context, Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change
@@ -59,7 +59,7 @@ class SessionMutations:
 
     @strawberry.mutation(description="End the session of this request and invalidate its tokens.")
     async def logout(self, info: Info) -> bool:
-        await info.context.worker.sessions.logout(signed_in(info.context.caller))
+        await info.context.worker.sessions.logout(reader(info.context.caller))
         return True
 
     @change(

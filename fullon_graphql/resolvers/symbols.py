@@ -6,7 +6,7 @@ from typing import Annotated, cast
 
 import strawberry
 
-from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.auth.principal import reader
 from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given
@@ -28,7 +28,7 @@ class SymbolQueries:
         metadata={ONE: INSTRUMENT},
     )
     async def symbol(self, info: Info, exchange: ExchangeName, symbol: SymbolName) -> Symbol | None:
-        signed_in(info.context.caller)
+        reader(info.context.caller)
         return cast("Symbol | None", await find_one(info, INSTRUMENT, (exchange, symbol)))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.auth.principal import reader
 from fullon_graphql.context import Info
 from fullon_graphql.schema.ledger import Currency
 from fullon_graphql.schema.user_summary import UserSummary
@@ -26,6 +26,6 @@ class UserSummaryQueries:
         currency: Currency = "USD",
     ) -> UserSummary:
         context = info.context
-        whose = signed_in(context.caller).uid if uid is None else uid
+        whose = reader(context.caller).uid if uid is None else uid
         found = await user_summary.of_person(context.database, context.redis, context.caller, whose, currency)
         return UserSummary.from_record(found)

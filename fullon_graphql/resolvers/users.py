@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from fullon_graphql import models
-from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.auth.principal import reader
 from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change, given
@@ -31,7 +31,7 @@ class UserQueries:
 
     @strawberry.field(description="The signed-in user.", metadata={ONE: MYSELF})
     async def me(self, info: Info) -> User:
-        return await one_row(info.context, User, signed_in(info.context.caller).uid)
+        return await one_row(info.context, User, reader(info.context.caller).uid)
 
     user: User | None = root_row("The user with this key; null if there is none you may see.", User)
 

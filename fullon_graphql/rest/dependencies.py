@@ -8,9 +8,10 @@ from fastapi import Depends, Request, Security, params
 from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
 from fullon_graphql.auth.credentials import credential_in_headers
-from fullon_graphql.auth.principal import Caller, Principal, signed_in
+from fullon_graphql.auth.principal import Caller, Principal, reader, signed_in
 from fullon_graphql.context import Worker
 from fullon_graphql.server.response_headers import response_headers
+from fullon_graphql.services.access import CANDLES
 from fullon_graphql.services.candles import MarketData
 
 
@@ -53,10 +54,22 @@ async def _principal(caller: CallerDep) -> Principal:
     return signed_in(caller)
 
 
+async def _reader(caller: CallerDep) -> Principal:
+    return reader(caller)
+
+
+async def _candles_reader(caller: CallerDep) -> Principal:
+    return signed_in(caller, CANDLES)
+
+
 async def _market_data(worker: WorkerDep, caller: CallerDep) -> MarketData:
     return MarketData(worker.candles, worker.database, caller)
 
 
 MarketDataDep = Annotated[MarketData, Depends(_market_data)]
+ReaderDep = Annotated[Principal, Depends(_reader)]
+"""The signed-in caller of a route that reads with `visible`, which checks the scope of each entity."""
+CandlesDep = Annotated[Principal, Depends(_candles_reader)]
+"""The signed-in caller of a route with market data that is collected for candles."""
 PrincipalDep = Annotated[Principal, Depends(_principal)]
 """The signed-in caller; the answer is 401 for an anonymous one."""

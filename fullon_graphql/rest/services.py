@@ -9,13 +9,14 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus
 from fullon_graphql.errors import shortened
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep
 from fullon_graphql.services import services
+from fullon_graphql.services.access import service_reader
 from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 router = APIRouter(prefix="/services", tags=["services"])
@@ -25,7 +26,7 @@ async def _service(
     caller: CallerDep,
     name: Annotated[str, Path(description="Name of the service.", json_schema_extra={"enum": list(ServiceName)})],
 ) -> ServiceName:
-    administrator(caller)
+    service_reader(caller)
     try:
         return ServiceName(name)
     except ValueError:

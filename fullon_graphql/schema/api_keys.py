@@ -27,7 +27,9 @@ class ApiKey(Node):
     name: str = column("Name chosen by the owner.")
     description: str | None = column("Purpose of the key.")
     scopes: list[str] = column(
-        "Permissions of the key: `read`, `write`, `admin`. A key without scopes may read.", _SCOPES
+        "Permissions of the key: `read`, `write`, `admin`, or finer ones such as `orders:read`, `bots:write`,"
+        " `services:control`. A key without scopes may read.",
+        _SCOPES,
     )
     is_active: bool = column("False if the key has been deactivated.", filterable=True)
     expires_at: DateTime | None = column("Time of expiry; null if the key does not expire.", filterable=True)
@@ -42,7 +44,10 @@ class ApiKey(Node):
 @strawberry.input(description="A new API key.")
 class CreateApiKeyInput:
     name: str = required("Name of the key in lists.")
-    scopes: list[str] = required("Permissions of the key: `read`, `write`, `admin`; only permissions that you have.")
+    scopes: list[str] = required(
+        "Permissions of the key: `read`, `write`, `admin`, or finer ones: `<entity>:read`, `<entity>:write`,"
+        " `services:control`; only permissions that you have."
+    )
     description: str | None = optional("Purpose of the key.", None)
     expires_at: DateTime | None = optional("Time of expiry; by default the key does not expire.", None)
 

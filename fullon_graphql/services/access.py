@@ -1,4 +1,4 @@
-"""Access rules: which rows of each table a caller may read.
+"""Access rules: which rows of each table a caller may read, and which scope each read and change requires.
 
 Every list, look-up, relation, change and stream of rows starts from `visible`, so no path leads around a rule. Rows
 that a caller may not read do not exist for that caller. A model without a rule fails a test.
@@ -7,7 +7,7 @@ that a caller may not read do not exist for that caller. A model without a rule 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Final
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final
 from sqlalchemy import ColumnElement, Select, Table, UniqueConstraint, exists, inspect, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from fullon_graphql.auth.principal import Caller, administrator, signed_in
+from fullon_graphql.auth.principal import Caller, Principal, Scope, administrator, reader, signed_in
 from fullon_graphql.errors import Forbidden
 from fullon_graphql.models import (
     ApiKey,
@@ -72,7 +72,7 @@ class Everybody(Rule):
     depends_on_caller = False
 
     def owner(self, caller: Caller) -> None:
-        signed_in(caller)
+        reader(caller)
 
 
 class Administrators(Rule):
@@ -91,7 +91,7 @@ class Internal(Rule):
 
 class _PerOwner(Rule):
     def owner(self, caller: Caller) -> int | None:
-        principal = signed_in(caller)
+        principal = reader(caller)
         return None if principal.admin else principal.uid
 
 
@@ -155,6 +155,73 @@ RULES: Final[Mapping[type[Base], Rule]] = {
     IdempotencyRecord: Internal(),
 }
 
+ENTITIES: Final[Mapping[type[Base], str]] = {
+    User: "users",
+    Session: "sessions",
+    ApiKey: "api_keys",
+    Exchange: "exchanges",  # with live balances, positions and orders
+    ExchangeHistory: "exchanges",
+    Bot: "bots",  # with live states
+    BotExchange: "bots",
+    BotLog: "bots",
+    Simulation: "bots",
+    Strategy: "strategies",
+    StrategyParam: "strategies",
+    Feed: "strategies",
+    Order: "orders",
+    Trade: "trades",
+    DryTrade: "trades",
+    CatExchange: "catalogue",
+    CatExchangeParam: "catalogue",
+    CatStrategy: "catalogue",
+    CatStrategyParam: "catalogue",
+    Symbol: "symbols",
+}
+"""The entity of each table in the scopes `<entity>:read` and `<entity>:write`. Other tables require `admin`."""
+
+TICKERS: Final = "tickers:read"
+CANDLES: Final = "candles:read"
+"""Scopes of market data: candles with stored trades."""
+ORDERS: Final = "orders:read"
+CONTROL: Final = "services:control"
+"""The scope to start and stop services and to read their states, for administrators."""
+
+SCOPES: Final = (
+    *Scope,
+    *sorted({f"{entity}:{action}" for entity in ENTITIES.values() for action in ("read", "write")}),
+    TICKERS,
+    CANDLES,
+    CONTROL,
+)
+"""All scopes of credentials. `read` includes every `<entity>:read`, `write` every `<entity>:write`, and `write` with
+`admin` includes `services:control`. A scope grants nothing that the account itself may not do."""
+
+_CHANGES: Final[Mapping[str, Sequence[str]]] = {
+    "users": (
+        "updateProfile", "changePassword", "enrolTotp", "confirmTotp", "disableTotp", "createUser", "updateUser",
+        "deactivateUser", "activateUser", "deleteUser", "anonymizeUser",
+    ),
+    "sessions": ("endSession", "endOtherSessions"),
+    "api_keys": ("createApiKey", "deactivateApiKey"),
+    "exchanges": ("createExchange", "updateExchange", "deleteExchange"),
+    "bots": ("createBot", "updateBot", "deleteBot", "attachExchange", "detachExchange"),
+    "strategies": (
+        "createStrategy", "updateStrategy", "setStrategyParams", "deleteStrategy", "createFeed", "updateFeed",
+        "deleteFeed",
+    ),
+    "orders": ("createOrder", "updateOrderStatus", "cancelOrder"),
+    "trades": ("createTrade", "updateTrade", "deleteTrade", "createDryTrade"),
+    "symbols": ("createSymbol", "updateSymbol", "deleteSymbol"),
+    "catalogue": (
+        "createCatExchange", "updateCatExchange", "setCatExchangeParams", "createCatStrategy", "updateCatStrategy",
+        "setCatStrategyParams", "deleteCatStrategy",
+    ),
+}  # fmt: skip
+CHANGES: Final[Mapping[str, str]] = {
+    operation: f"{entity}:write" for entity, operations in _CHANGES.items() for operation in operations
+} | dict.fromkeys(("startService", "stopService", "restartService"), CONTROL)
+"""The scope of each change, by the name of its mutation; REST uses the same names."""
+
 ADMINISTRATIVE_COLUMNS: Final = frozenset({CatExchangeParam.value})
 """Columns that only administrators read, of tables that other callers read too. The platform may keep keys in them."""
 
@@ -166,15 +233,45 @@ def visible(model: type[Base], caller: Caller) -> Select[Any]:
         Unauthenticated: the caller is not signed in.
         Forbidden: the credential may not read, or the table is closed to the caller.
     """
+    owner = visible_owner(model, caller)
     rule = RULES[model]
-    owner = rule.owner(caller)
     rows = select(model) if owner is None else select(model).where(rule.condition(owner))
     return rows if _has_key(model) else _distinct(rows, model)
 
 
 def visible_owner(model: type[Base], caller: Caller) -> int | None:
     """The uid whose rows of `model` the caller may read; None for all rows. Raises as `visible` does."""
+    if entity := ENTITIES.get(model):
+        signed_in(caller, f"{entity}:read")
     return RULES[model].owner(caller)
+
+
+def may_change(caller: Caller, operation: str) -> Principal:
+    """The principal of `caller`, whose credential must have the scope of the change.
+
+    Raises:
+        Unauthenticated: the caller is not signed in.
+        Forbidden: the credential lacks the scope.
+    """
+    return signed_in(caller, CHANGES.get(operation, Scope.WRITE))
+
+
+def service_reader(caller: Caller) -> Principal:
+    """The principal of `caller`, an administrator whose credential has the scope `admin` or `services:control`.
+
+    Raises:
+        Unauthenticated: the caller is not signed in.
+        Forbidden: the account is not an administrator, or the credential lacks both scopes.
+    """
+    if isinstance(caller, Principal) and caller.is_admin and caller.allows(CONTROL):
+        return caller
+    return administrator(caller)
+
+
+def service_controller(caller: Caller) -> Principal:
+    """The same with the scope `services:control`, or `write` and `admin`. Raises as `service_reader` does."""
+    signed_in(caller, CONTROL)
+    return service_reader(caller)
 
 
 def depends_on_caller(model: type[Base]) -> bool:
@@ -189,7 +286,7 @@ def may_read(column: InstrumentedAttribute[Any], caller: Caller) -> bool:
         Unauthenticated: the caller is not signed in.
         Forbidden: the credential may not read.
     """
-    return signed_in(caller).admin or column not in ADMINISTRATIVE_COLUMNS
+    return reader(caller).admin or column not in ADMINISTRATIVE_COLUMNS
 
 
 @cache

@@ -16,6 +16,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Forbidden, Unauthenticated
 from fullon_graphql.models import ApiKey, User
+from fullon_graphql.services.access import CONTROL, SCOPES
 from fullon_graphql.services.user_admin import is_administrator
 from fullon_graphql.services.writing.checks import not_blank, one_of, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
@@ -52,13 +53,14 @@ async def deactivate(write: UnitOfWork, api_key_id: int) -> int:
 
 
 def _granted(principal: Principal, scopes: list[str]) -> str:
-    wanted = {one_of(scope, Scope, "scopes") for scope in scopes}
+    wanted = {one_of(scope, SCOPES, "scopes") for scope in scopes}
     if not wanted:
-        raise BadUserInput("`scopes` is empty; give at least one of read, write and admin.", field="scopes")
+        raise BadUserInput("`scopes` is empty; give at least one, for example read or orders:read.", field="scopes")
     for scope in sorted(wanted):
-        if scope not in principal.scopes or (scope == Scope.ADMIN and not principal.is_admin):
+        if not principal.allows(scope) or (scope in {Scope.ADMIN, CONTROL} and not principal.is_admin):
             raise Forbidden(f"You cannot grant the scope '{scope}': your credential lacks it.")
-    return ",".join(scope for scope in Scope if scope in wanted)
+    granted = ",".join(scope for scope in SCOPES if scope in wanted)
+    return str(storable(ApiKey, {"scopes": granted})["scopes"])
 
 
 def _check_expiry(principal: Principal, end: datetime | None) -> None:

@@ -16,6 +16,7 @@ from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services import symbols
+from fullon_graphql.services.access import CANDLES
 from fullon_graphql.services.sources import Sources
 from fullon_graphql.services.writing.checks import has_only_storable
 
@@ -30,7 +31,7 @@ async def of_markets(
     Raises:
         Unauthenticated: the caller is not signed in.
     """
-    signed_in(caller)
+    signed_in(caller, CANDLES)
     return await store.candles(markets, timeframe, window)
 
 
@@ -60,7 +61,7 @@ class MarketData:
     """
 
     def __init__(self, store: CandleStore, database: Database, caller: Caller) -> None:
-        signed_in(caller)
+        signed_in(caller, CANDLES)
         self._store = store
         self._database = database
         self._caller = caller

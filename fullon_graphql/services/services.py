@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fullon_graphql.auth.principal import Caller, administrator
+from fullon_graphql.auth.principal import Caller
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
+from fullon_graphql.services.access import service_controller, service_reader
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 
@@ -17,13 +18,13 @@ async def status(manager: ServiceManager, caller: Caller, name: ServiceName) -> 
     Raises:
         Unauthenticated, Forbidden: the caller is not an administrator.
     """
-    administrator(caller)
+    service_reader(caller)
     return await manager.status(name)
 
 
 async def statuses(manager: ServiceManager, caller: Caller) -> list[ServiceStatus]:
     """The current status of all services. Raises as `status` does."""
-    administrator(caller)
+    service_reader(caller)
     return await manager.statuses()
 
 
@@ -49,7 +50,7 @@ async def restart(write: UnitOfWork, name: ServiceName) -> str:
 
 
 async def _request(write: UnitOfWork, name: ServiceName, act: Callable[[ServiceName], Awaitable[ServiceStatus]]) -> str:
-    administrator(write.principal)
+    service_controller(write.principal)
     before = await write.services.status(name)
     after = before if write.dry_run else await act(name)
     write.record("Service", name, _image(before), _image(after))

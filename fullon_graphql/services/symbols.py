@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from fullon_graphql.auth.principal import Caller, administrator, signed_in
+from fullon_graphql.auth.principal import Caller, administrator, reader
 from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
 from fullon_graphql.errors import Conflict, NotFound, shortened
@@ -40,7 +40,7 @@ async def find_spelling(
         Unauthenticated: the caller is not signed in.
         NotFound: no spelling exists.
     """
-    signed_in(caller)
+    reader(caller)
     names = spellings(symbol)
     if symbol in known:
         return symbol

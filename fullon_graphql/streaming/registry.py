@@ -15,7 +15,7 @@ from typing import Any
 
 from graphql import GraphQLError
 
-from fullon_graphql.auth.principal import Principal, signed_in
+from fullon_graphql.auth.principal import Principal, reader
 from fullon_graphql.context import Context
 from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
@@ -61,7 +61,9 @@ class StreamRequest:
         if self.after is not None:
             return object()  # catches up on its own
         subscription, shape = self.subscription, self.subscription.shape
-        audience = () if shape.for_everybody else (self.principal.uid, self.principal.is_admin, self.principal.scopes)
+        principal = self.principal
+        shared = shape.for_everybody and principal.reads_everything
+        audience = () if shared else (principal.uid, principal.is_admin, principal.scopes)
         name = subscription.operation.name
         variables = {key: value for key, value in subscription.variables.items() if key != self._after_variable}
         return subscription.document.text, name, _freeze(variables), audience, subscription.cost.is_shown
@@ -105,7 +107,7 @@ class StreamRegistry:
         """
         with ExitStack() as stack:
             try:
-                principal = signed_in(context.caller)
+                principal = reader(context.caller)
                 subscription = await self._operations.subscription(request, context)
                 stream_request = StreamRequest.create(subscription, principal, after)
                 self._check_limit(principal, context)

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.auth.principal import administrator
 from fullon_graphql.cache.watch import Watch
 from fullon_graphql.context import Context
 from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
 from fullon_graphql.schema.services import Service
+from fullon_graphql.services.access import service_reader
 from fullon_graphql.streaming.sources import streamed
 
 OneService = Annotated[
@@ -46,7 +46,7 @@ class StatusSource:
 
 
 def _service_status(context: Context, name: OneService = None) -> StatusSource:
-    administrator(context.caller)
+    service_reader(context.caller)
     return StatusSource(context.worker.watches.services, name)
 
 

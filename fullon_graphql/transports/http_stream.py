@@ -11,7 +11,7 @@ from typing import Any, Final
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.auth.principal import reader
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Request
 from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
@@ -60,7 +60,7 @@ class HttpStreams:
             error = ServiceUnavailable("server", "The server shuts down; subscribe again.")
             _set(last_chunk, framing.interruption(graphql_error(error)))
 
-        connection = Connection(credential, signed_in(context.caller), _ignore_warning, on_end)
+        connection = Connection(credential, reader(context.caller), _ignore_warning, on_end)
         with self._admission.admitted(scope), self._connections.registered(connection):
             shutdown.add(on_shutdown)
             try:

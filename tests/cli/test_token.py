@@ -25,11 +25,11 @@ def _environment(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("FULLON_HOME", str(tmp_path))
 
 
-async def run(mail: str) -> Result:
+async def run(*arguments: str) -> Result:
     """Run in a thread: a command starts its own event loop."""
     app = typer.Typer()
     app.command()(token)
-    return await asyncio.to_thread(lambda: CliRunner().invoke(app, [mail]))
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, [*arguments]))
 
 
 async def test_printed_token_authenticates_the_account(database: Database, redis: Redis) -> None:
@@ -53,3 +53,12 @@ async def test_default_secret_signs_no_token(database: Database, monkeypatch: py
     assert result.exit_code == 1
     assert "JWT_SECRET_KEY is not set" in result.output
     assert "eyJ" not in result.output
+
+
+async def test_printed_token_has_the_given_scopes(database: Database, redis: Redis) -> None:
+    await create_account(database, "a@fullon", "secret")
+    result = await run("a@fullon", "--scope", "orders:read", "--scope", "services:control")
+    principal = await Sessions(database, redis, Settings()).identify_token(result.output.strip())
+    assert principal.scopes == {"orders:read", "services:control"}
+    refused = await run("a@fullon", "--scope", "nonsense")
+    assert (refused.exit_code, "eyJ" in refused.output) == (1, False)

@@ -134,7 +134,7 @@ async def test_redaction_blanks_personal_data_and_keeps_the_chain_intact(databas
     if legacy:
         async with database.transaction() as connection:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(audit.secrets, "token_hex", lambda _: None)
+                patch.setattr("secrets.token_hex", lambda _: None)
                 await append(connection, Event(2, "session:x", "updateUser", "User", "7", "d", PERSON, None, "r"))
     await write_person(database)
     assert (await verify(database)).broken is None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import strawberry
 from sqlalchemy import func
 
-from fullon_graphql.auth.principal import signed_in
+from fullon_graphql.auth.principal import reader
 from fullon_graphql.context import Context, Info
 from fullon_graphql.engine.fields.connection import paged
 from fullon_graphql.engine.fields.relation import find_one
@@ -67,7 +67,7 @@ def root_row(description: str, type_: type[Any]) -> Any:
     relation = identity(entity_of(type_))
 
     async def resolve(info: Info, **key: Any) -> Any:
-        signed_in(info.context.caller)
+        reader(info.context.caller)
         return await find_one(info, relation, tuple(key[name] for name in relation.local))
 
     resolve.__signature__ = _signature(type_, relation.local)  # type: ignore[attr-defined]  # read by inspect.signature

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from graphql import GraphQLSchema, OperationType, is_non_null_type
 
-from fullon_graphql.auth.principal import Principal, Scope
+from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation
@@ -74,8 +74,8 @@ async def execute(
     """
     if not isinstance(context.caller, Principal):
         raise Fallback("the caller is anonymous", "caller")
-    if Scope.READ not in context.caller.scopes:  # some root fields call no service
-        raise Fallback("the credential may not read", "caller")
+    if not context.caller.reads_everything:  # some root fields and values call no service
+        raise Fallback("scopes limit what the credential reads", "caller")
     made = await plan(schema, documents, document, operation, variables, trace)
     return await made.execute(Run(context, variables, trace, lambda size: documents.grow(document, size)))
 

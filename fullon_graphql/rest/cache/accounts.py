@@ -13,7 +13,7 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.context import Worker
 from fullon_graphql.models import CatExchange, Exchange, User
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
 from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
@@ -62,7 +62,7 @@ class AccountStatus(BaseModel):
 
 
 @router.get("/summary", response_model=list[AccountStatus], summary="Get the state of my accounts")
-async def get_my_account_states(worker: WorkerDep, principal: PrincipalDep) -> Json:
+async def get_my_account_states(worker: WorkerDep, principal: ReaderDep) -> Json:
     """The caller's own accounts, also for administrators, ordered by `ex_id`."""
     return Json(await _states(worker, principal, principal.uid))
 
@@ -82,7 +82,7 @@ async def list_balances(worker: WorkerDep, caller: CallerDep, user_id: Key) -> J
 
 
 @orm_router.get("/positions", response_model=list[CachedPosition], summary="List my positions")
-async def list_my_positions(worker: WorkerDep, principal: PrincipalDep) -> Json:
+async def list_my_positions(worker: WorkerDep, principal: ReaderDep) -> Json:
     """The caller's own positions, also for administrators, ordered by account and symbol."""
     return await list_positions(worker, principal, principal.uid)
 

@@ -23,7 +23,7 @@ from fullon_graphql.rest.cache.figures import QueueFigures, queue_figures
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
 from fullon_graphql.rest.rows import find_row
-from fullon_graphql.services.access import visible
+from fullon_graphql.services.access import ORDERS, visible
 
 router = APIRouter(prefix="/cache/orders", tags=["cache"])
 
@@ -113,7 +113,7 @@ async def list_live_orders(worker: WorkerDep, caller: CallerDep, user_id: Key) -
 
 async def _queue_sizes(worker: Worker, caller: Caller) -> dict[str, int]:
     """Queue sizes by local order id."""
-    signed_in(caller)
+    signed_in(caller, ORDERS)
     sizes = await live.read_queue_sizes(worker.redis)
     worker.order_queues.observe(sizes)
     own = await _visible_ids(worker, caller, sizes)
@@ -122,7 +122,7 @@ async def _queue_sizes(worker: Worker, caller: Caller) -> dict[str, int]:
 
 async def _visible_ids(worker: Worker, caller: Caller, order_ids: Collection[str]) -> Collection[str]:
     """The local order ids of orders that the caller may see. Other ids are shown to administrators only."""
-    if signed_in(caller).admin:
+    if signed_in(caller, ORDERS).admin:
         return order_ids
     numbers = [int(order_id) for order_id in order_ids if _ORDER_ID.fullmatch(order_id)]
     query = (

@@ -13,7 +13,7 @@ from fullon_graphql.observability.read_meter import CACHED_BARS
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.cache.figures import ReadFigures, read_figures
-from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import CandlesDep, WorkerDep
 from fullon_graphql.rest.parameters import MAX_PAGE, ExchangeName, SymbolName
 from fullon_graphql.services.symbols import find_spelling, spellings
 
@@ -76,7 +76,7 @@ class BarCacheStatus(BaseModel):
     "/trades/{exchange}/{symbol:path}", response_model=TradeQueue, summary="Get the trade queue of an instrument"
 )
 async def get_trade_queue(
-    worker: WorkerDep, principal: PrincipalDep, exchange: ExchangeName, symbol: SymbolName, limit: Count = 100
+    worker: WorkerDep, principal: CandlesDep, exchange: ExchangeName, symbol: SymbolName, limit: Count = 100
 ) -> Json:
     """Reading does not consume the queue. 404 for a symbol that is neither in the catalogue nor in a queue."""
     read = {name: await market.read_trades(worker.redis, exchange, name, limit) for name in spellings(symbol)}
@@ -87,7 +87,7 @@ async def get_trade_queue(
 
 
 @router.get("/ohlcv/cache/status", response_model=BarCacheStatus, summary="Get age and size of all cached bars")
-async def get_bar_cache_status(worker: WorkerDep, _signed_in: PrincipalDep) -> Json:
+async def get_bar_cache_status(worker: WorkerDep, _signed_in: CandlesDep) -> Json:
     """Ordered by symbol and timeframe."""
     found, now = await market.read_bar_lists(worker.redis, list(Timeframe)), datetime.now(UTC)
     lists = [
@@ -104,13 +104,13 @@ async def get_bar_cache_status(worker: WorkerDep, _signed_in: PrincipalDep) -> J
 
 
 @router.get("/ohlcv/performance/metrics", response_model=ReadFigures, summary="Get figures of reads of cached bars")
-async def get_bar_cache_metrics(_signed_in: PrincipalDep) -> Json:
+async def get_bar_cache_metrics(_signed_in: CandlesDep) -> Json:
     """Measured by this process since its start, over REST and sockets."""
     return Json(read_figures(CACHED_BARS))
 
 
 @router.get("/ohlcv/{symbol:path}/timeframes", response_model=CachedTimeframes, summary="List cached timeframes")
-async def list_cached_timeframes(worker: WorkerDep, principal: PrincipalDep, symbol: SymbolName) -> Json:
+async def list_cached_timeframes(worker: WorkerDep, principal: CandlesDep, symbol: SymbolName) -> Json:
     """Timeframes with cached bars of a symbol, on any exchange: the platform's key names none."""
     found = await market.read_bar_lists(worker.redis, list(Timeframe), spellings(symbol))
     name = await find_spelling(worker.database, principal, symbol, known={one.symbol for one in found})
@@ -120,7 +120,7 @@ async def list_cached_timeframes(worker: WorkerDep, principal: PrincipalDep, sym
 
 @router.get("/ohlcv/{symbol:path}/{timeframe}", response_model=CachedBars, summary="Get cached bars of an instrument")
 async def get_cached_bars(
-    worker: WorkerDep, principal: PrincipalDep, symbol: SymbolName, timeframe: Timeframe, limit: Count = 10
+    worker: WorkerDep, principal: CandlesDep, symbol: SymbolName, timeframe: Timeframe, limit: Count = 10
 ) -> Json:
     """Bars of the exchange that wrote last: the platform's key names no exchange. `/ohlcv/candles` is exact."""
     read = {name: await market.read_bars(worker.redis, name, timeframe, limit) for name in spellings(symbol)}

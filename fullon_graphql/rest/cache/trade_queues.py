@@ -18,7 +18,7 @@ from fullon_graphql.observability.read_meter import TRADE_QUEUES
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.cache.accounts import accounts_of_user
 from fullon_graphql.rest.cache.figures import QueueFigures, ReadFigures, queue_figures, read_figures
-from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import CandlesDep, WorkerDep
 from fullon_graphql.rest.parameters import MAX_KEY, Name, PageParams
 from fullon_graphql.rest.rows import fetch_rows
 from fullon_graphql.services.access import visible
@@ -75,13 +75,13 @@ class TradeStatus(BaseModel):
 
 
 @router.get("/queue/size", response_model=TotalSize, summary="Get the total size of the trade queues")
-async def get_trade_queue_size(worker: WorkerDep, _signed_in: PrincipalDep) -> Json:
+async def get_trade_queue_size(worker: WorkerDep, _signed_in: CandlesDep) -> Json:
     """Queues of all instruments."""
     return Json(_total(await _read(worker)))
 
 
 @router.get("/queue/status", response_model=TradeQueues, summary="Get the state of the trade queues")
-async def get_trade_queue_status(worker: WorkerDep, principal: PrincipalDep) -> Json:
+async def get_trade_queue_status(worker: WorkerDep, principal: CandlesDep) -> Json:
     """Queues of all instruments, with figures that this process has measured."""
     sizes = await _read(worker)
     queues = await _queues(worker, principal, sizes)
@@ -89,14 +89,14 @@ async def get_trade_queue_status(worker: WorkerDep, principal: PrincipalDep) -> 
 
 
 @router.get("/queue", response_model=list[InstrumentQueue], summary="List the trade queues")
-async def list_trade_queues(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
+async def list_trade_queues(worker: WorkerDep, principal: CandlesDep, page: PageParams) -> Json:
     """Those that are not empty, ordered by exchange and symbol."""
     queues = await _queues(worker, principal, await _read(worker))
     return Json(queues[page.offset : page.offset + page.limit])
 
 
 @router.get("/performance/metrics", response_model=TradeMetrics, summary="Get figures of the trade queues")
-async def get_trade_queue_metrics(worker: WorkerDep, _signed_in: PrincipalDep) -> Json:
+async def get_trade_queue_metrics(worker: WorkerDep, _signed_in: CandlesDep) -> Json:
     """Measured by this process since its start."""
     sizes = await _read(worker)
     figures = queue_figures(worker.trade_queues, worker.trade_queues.names)
@@ -106,7 +106,7 @@ async def get_trade_queue_metrics(worker: WorkerDep, _signed_in: PrincipalDep) -
 @router.get("/{trade_id}/status", response_model=TradeStatus, summary="Get the state of a trade")
 async def get_trade_status(
     worker: WorkerDep,
-    principal: PrincipalDep,
+    principal: CandlesDep,
     trade_id: Annotated[Name, Path(description="`trade_id`, or the exchange's id of the trade.", examples=["1"])],
 ) -> Json:
     """A live trade that the caller may see, or one in the caller's own queues."""

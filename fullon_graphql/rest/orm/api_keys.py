@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from fullon_graphql.models import ApiKey
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, Time
 from fullon_graphql.rest.rows import list_of, list_rows, row_model
@@ -27,14 +27,15 @@ class NewKey(BaseModel):
     description: str | None = None
     scopes: str | list[str] = Field(
         "read",
-        description="Any of `read`, `write` and `admin`, as a list or separated by commas.",
+        description="Any of `read`, `write`, `admin`, `<entity>:read`, `<entity>:write` and `services:control`, as a"
+        " list or separated by commas.",
         examples=["read,write"],
     )
     expires_at: Time | None = Field(None, description="Expiry; without it the key does not expire.")
 
 
 @router.get("/me", response_model=list_of(Row), summary="List my API keys")
-async def list_my_keys(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
+async def list_my_keys(worker: WorkerDep, principal: ReaderDep, page: PageParams) -> Json:
     """Ordered by `api_key_id`."""
     return await list_rows(worker, visible(ApiKey, principal).where(ApiKey.uid == principal.uid), page)
 

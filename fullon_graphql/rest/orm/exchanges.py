@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from fullon_graphql.models import CatExchange, CatExchangeParam, Exchange, Symbol
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, PageParams
 from fullon_graphql.rest.rows import fetch_rows, find_row, get_row, list_of, list_rows, row_model
@@ -65,7 +65,7 @@ async def list_symbols_of_exchange(worker: WorkerDep, caller: CallerDep, cat_ex_
 
 @router.get("", response_model=list_of(Row), summary="List my accounts (second path)")
 @router.get("/user-exchanges", response_model=list_of(Row), summary="List my accounts")
-async def list_my_accounts(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
+async def list_my_accounts(worker: WorkerDep, principal: ReaderDep, page: PageParams) -> Json:
     """The caller's own accounts, also for administrators, ordered by `ex_id`."""
     return await list_rows(worker, visible(Exchange, principal).where(Exchange.uid == principal.uid), page)
 
@@ -78,7 +78,7 @@ async def get_account(worker: WorkerDep, caller: CallerDep, ex_id: Key) -> Json:
 
 @router.get("/id-by-name", response_model=ExchangeId, summary="Find my account by name")
 async def find_account_id(
-    worker: WorkerDep, principal: PrincipalDep, name: Annotated[Name, Query(description="Name of the account.")]
+    worker: WorkerDep, principal: ReaderDep, name: Annotated[Name, Query(description="Name of the account.")]
 ) -> Json:
     """The oldest account of that name: accounts on different exchanges may share a name."""
     query = visible(Exchange, principal).where(Exchange.uid == principal.uid, Exchange.name == name)

@@ -21,7 +21,7 @@ from fullon_graphql.models import (
     Symbol,
 )
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, SmallInt
 from fullon_graphql.rest.rows import ExtraColumns, find_row, get_row, list_of, list_rows, row_model
@@ -96,7 +96,7 @@ async def get_strategy(worker: WorkerDep, caller: CallerDep, str_id: Key) -> Jso
 
 @router.get("", response_model=list_of(Row), summary="List the strategies of my bots (second path)")
 @router.get("/user-strategies", response_model=list_of(Row), summary="List the strategies of my bots")
-async def list_my_strategies(worker: WorkerDep, principal: PrincipalDep, page: PageParams) -> Json:
+async def list_my_strategies(worker: WorkerDep, principal: ReaderDep, page: PageParams) -> Json:
     """The strategies of the caller's own bots, also for administrators, ordered by `str_id`."""
     own: Any = visible(Bot, principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
     return await list_rows(worker, visible(Strategy, principal).where(Strategy.bot_id.in_(own)), page, extra=EXTRAS)

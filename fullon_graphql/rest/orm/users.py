@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from fullon_graphql.models import User
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams
 from fullon_graphql.rest.rows import get_row, list_of, list_rows, row_model
@@ -21,7 +21,7 @@ Row = row_model(User)
 
 
 @router.get("/me", response_model=Row, summary="Get the signed-in user")
-async def get_me(worker: WorkerDep, principal: PrincipalDep) -> Json:
+async def get_me(worker: WorkerDep, principal: ReaderDep) -> Json:
     """The row of the signed-in user."""
     return await get_row(worker, visible(User, principal).where(User.uid == principal.uid))
 

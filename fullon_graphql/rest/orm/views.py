@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query
 
 from fullon_graphql.models import User
 from fullon_graphql.rest.answers import Json
-from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
+from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.scopes import CurrencyParam, ScopeDep
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key
@@ -61,7 +61,7 @@ async def get_performance_metrics(
 @router.get("/user-summary", response_model=UserSummary, summary="Get a user's summary")
 async def get_user_summary(
     worker: WorkerDep,
-    principal: PrincipalDep,
+    principal: ReaderDep,
     user_id: Annotated[Key | None, Query(description="`uid` of the user; the caller by default.")] = None,
     currency: CurrencyParam = "USD",
 ) -> Json:
@@ -73,7 +73,7 @@ async def get_user_summary(
 @router.get("/portfolio-stats", response_model=Portfolio, summary="Get a user's portfolio")
 async def get_portfolio(
     worker: WorkerDep,
-    principal: PrincipalDep,
+    principal: ReaderDep,
     user_id: Annotated[Key | None, Query(description="`uid` of the user; the caller by default.")] = None,
     ex_id: Annotated[Key | None, Query(description="Only this account.")] = None,
     currency: CurrencyParam = "USD",

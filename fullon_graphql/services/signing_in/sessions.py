@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, Executable, Row, and_, func, insert, selec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.auth.passwords import matches_in_thread
-from fullon_graphql.auth.principal import Caller, Principal
+from fullon_graphql.auth.principal import ALL_SCOPES, Caller, Principal
 from fullon_graphql.auth.tokens import issue_access_token, read_access_token
 from fullon_graphql.auth.totp import is_enrolled
 from fullon_graphql.config import Settings
@@ -147,8 +147,13 @@ class Sessions:
         await self._throttle.forget_failures(mail)
         return await self.open(account.uid, account.mail, attempt)
 
-    async def open(self, uid: int, mail: str, attempt: SignIn | None = None) -> SignedIn:
-        """Open a session for an authenticated account, and record the `attempt` in the audit log."""
+    async def open(
+        self, uid: int, mail: str, attempt: SignIn | None = None, scopes: Collection[str] = ALL_SCOPES
+    ) -> SignedIn:
+        """Open a session for an authenticated account, and record the `attempt` in the audit log.
+
+        `scopes` limit the access token; tokens of a renewed session have all scopes.
+        """
         session_id = uuid4()
         refresh_token = _new_refresh_token(session_id)
         statement = insert(Session).values(
@@ -166,7 +171,7 @@ class Sessions:
                 await accepted(connection, attempt, uid, f"{_CREDENTIAL}{session_id}")
 
         await self._database.in_transaction(record)
-        return self._signed_in(uid, mail, session_id, refresh_token)
+        return self._signed_in(uid, mail, session_id, refresh_token, scopes)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
         """Replace the tokens of the session with this current refresh token.
@@ -224,6 +229,7 @@ class Sessions:
             is_admin=is_administrator(self._settings, account.mail, account.role),
             credential=f"{_CREDENTIAL}{claims.session_id}",
             expires_at=claims.expires_at,
+            scopes=claims.scopes,
         )
 
     async def _check_throttle(self, mail: str, address: str | None) -> None:
@@ -281,8 +287,10 @@ class Sessions:
     def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=self._settings.refresh_token_days)
 
-    def _signed_in(self, uid: int, mail: str, session_id: UUID, refresh_token: str) -> SignedIn:
-        token, expires_at = issue_access_token(self._settings, uid, mail, session_id, datetime.now(UTC))
+    def _signed_in(
+        self, uid: int, mail: str, session_id: UUID, refresh_token: str, scopes: Collection[str] = ALL_SCOPES
+    ) -> SignedIn:
+        token, expires_at = issue_access_token(self._settings, uid, mail, session_id, datetime.now(UTC), scopes)
         return SignedIn(uid, token, expires_at, refresh_token)
 
 

@@ -25,14 +25,14 @@ from sqlalchemy import ColumnElement, Row, and_, delete, insert, inspect, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fullon_graphql.auth.principal import Caller, Principal, Scope, signed_in
+from fullon_graphql.auth.principal import Caller, Principal
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database, repeated
 from fullon_graphql.errors import NotFound, shortened
 from fullon_graphql.models.base import is_secret
 from fullon_graphql.services import audit
-from fullon_graphql.services.access import visible
+from fullon_graphql.services.access import may_change, visible
 from fullon_graphql.services.audit import Event
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.writing import idempotency
@@ -156,7 +156,7 @@ class ChangeExecutor:
             Conflict: a constraint of the database is violated, or the key was used for a different change.
             FullonError: as raised by `change` and `answer`.
         """
-        principal = signed_in(request.caller, Scope.WRITE)
+        principal = may_change(request.caller, request.operation)
         digest = self._digest(request)
         claim = _claim(request, principal, digest)
         response, write = await repeated(lambda: self._attempt(request, principal, digest, claim, change, answer))

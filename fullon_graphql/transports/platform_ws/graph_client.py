@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from fullon_graphql.auth.principal import Principal, signed_in
+from fullon_graphql.auth.principal import Principal, reader
 from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import BadUserInput, shortened
@@ -41,7 +41,7 @@ class GraphClient:
         Raises:
             Forbidden: the credential does not allow reading.
         """
-        return signed_in(self.context.caller)
+        return reader(self.context.caller)
 
     async def data(self, query: str, **variables: Any) -> Any:
         """The data of a query."""
