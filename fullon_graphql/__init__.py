@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fullon_graphql.app import create_app as create_app
     from fullon_graphql.application import Application as Application
     from fullon_graphql.config import Settings as Settings
+    from fullon_graphql.config import load_settings as load_settings
     from fullon_graphql.routers import get_all_routers as get_all_routers
     from fullon_graphql.routers import graphql_router as graphql_router
     from fullon_graphql.routers import rest_routers as rest_routers
@@ -23,10 +24,19 @@ _MODULES: Final = {
     "create_app": "app",
     "get_all_routers": "routers",
     "graphql_router": "routers",
+    "load_settings": "config",
     "rest_routers": "routers",
 }
 
-__all__ = ["Application", "Settings", "create_app", "get_all_routers", "graphql_router", "rest_routers"]
+__all__ = [
+    "Application",
+    "Settings",
+    "create_app",
+    "get_all_routers",
+    "graphql_router",
+    "load_settings",
+    "rest_routers",
+]
 
 
 def __getattr__(name: str) -> Any:

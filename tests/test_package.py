@@ -16,6 +16,7 @@ EXPORTS = {
     "create_app": app.create_app,
     "get_all_routers": routers.get_all_routers,
     "graphql_router": routers.graphql_router,
+    "load_settings": config.load_settings,
     "rest_routers": routers.rest_routers,
 }
 

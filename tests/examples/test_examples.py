@@ -6,6 +6,8 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-async def run(server: Server, name: str, *arguments: str) -> list[str]:
+async def run(server: Server, name: str, *arguments: str, environment: Mapping[str, str] = os.environ) -> list[str]:
     """The output of an example, by lines."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(EXAMPLES / name), *arguments,
-        env=os.environ | {"FULLON_URL": server.url, "PYTHONIOENCODING": "utf-8"},
+        env={**environment, "FULLON_URL": server.url, "PYTHONIOENCODING": "utf-8"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
@@ -195,3 +197,67 @@ async def test_document_is_sent_once_and_its_hash_each_time(demo: Server) -> Non
         "hash alone", "text and hash", "hash alone", "hash alone",
     ]  # fmt: skip
     assert len([line for line in lines if " of 7 bots: " in line]) == 3
+
+
+async def test_health_probe_prints_the_stores(demo: Server) -> None:
+    state, *stores = await run(demo, "16_health_probe.py")
+    assert re.fullmatch(r"(healthy|degraded), version \S+", state)
+    assert [line.split()[:2] for line in stores[:3]] == [["postgres", "up"], ["ohlcv", "up"], ["redis", "up"]]
+
+
+async def test_health_probe_fails_without_a_server(demo: Server) -> None:
+    with pytest.raises(AssertionError, match=r"http://127\.0\.0\.1:1 does not answer"):
+        await run(replace(demo, url="http://127.0.0.1:1"), "16_health_probe.py")
+
+
+async def test_server_is_started_and_stopped_in_python(demo: Server, demo_environment: dict[str, str]) -> None:
+    lines = await run(demo, "17_server_in_python.py", environment=demo_environment)
+    assert lines == ["started", "{'__typename': 'Query'}", "stopped"]
+
+
+async def test_mounted_application_answers(demo: Server, demo_environment: dict[str, str]) -> None:
+    lines = await run(demo, "18_mounted_in_another_application.py", environment=demo_environment)
+    assert lines == ["trader@fullon has 7 bots"]
+
+
+async def test_candles_over_rest_are_printed(demo: Server) -> None:
+    *bars, ranged = await run(demo, "19_candles_over_rest.py", "bitmex", "BTC/USD:BTC", "4h")
+    assert len(bars) == 5
+    assert bars == sorted(bars)
+    assert ranged == "in the range of the first three: 3 bars"
+
+
+async def test_platform_sockets_print_answers_and_updates(demo: Server) -> None:
+    await run(demo, "04_streaming_tickers.py", "2", "kraken")  # wait for live prices
+    gateway, started, update, confirmed, bar = await run(demo, "20_platform_sockets.py")
+    assert re.fullmatch(r"gateway: price \d+\.\d+", gateway)
+    assert started == "domain:  streaming"
+    assert re.fullmatch(r"domain:  price \d+\.\d+", update)
+    assert [confirmed, bar] == ["candles: subscription_confirmed", "candles: ohlcv_update"]
+
+
+async def test_rest_families_are_counted(demo: Server) -> None:
+    lines = await run(demo, "21_rest_families.py")
+    counts = dict(line.split() for line in lines[:6])
+    assert [*counts] == ["users", "bots", "orders", "trades", "exchanges", "strategies"]
+    assert (counts["users"], counts["bots"]) == ("1", "7")
+    assert re.fullmatch(r"newest order: (BUY|SELL|buy|sell) \S+, one of \d+ of its bot", lines[6])
+    assert re.fullmatch(r"symbols with btc: \d+; \S+ has \d+ decimals", lines[7])
+    assert re.fullmatch(r"trading overview: \d+ figures", lines[8])
+
+
+async def test_runner_prints_a_table_and_fails_if_an_example_does(demo: Server, tmp_path: Path) -> None:
+    broken = tmp_path / "99_broken.py"
+    broken.write_text("raise SystemExit('no luck')\n")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "examples", "01_who_am_i.py", str(broken),
+        cwd=EXAMPLES.parent, env=os.environ | {"FULLON_URL": demo.url}, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    first, second, *reason, total = output.decode().splitlines()
+    assert process.returncode == 1
+    assert re.fullmatch(r"01_who_am_i\.py +\d+\.\d s  ok", first)
+    assert re.fullmatch(r"99_broken\.py +\d+\.\d s  failed", second)
+    assert "no luck" in reason
+    assert total == "2 examples, 1 failed"
