@@ -65,8 +65,9 @@ async def test_application_works_inside_another_one(code: str, prefix: str, sign
             mine = await client.post("/graphql", json={"query": ME}, headers=bearer(token))
             assert mine.json() == {"data": {"me": {"uid": 2}}}
             assert "x-request-id" in mine.headers
-            bots = await client.get("/api/v1/orm/bots", headers=bearer(token))
-            assert bots.status_code == 200, bots.text
+            for path in ("/api/v1/orm/bots", "/api/orm/bots", "/api/v1/db/bots/"):
+                bots = await client.get(path, headers=bearer(token))
+                assert bots.status_code == 200, bots.text
             refused = await client.get("/api/v1/orm/bots")
             assert (refused.status_code, refused.json()["error"]["code"]) == (401, "UNAUTHENTICATED")
         async with connect(f"ws://{address}{prefix}/graphql", subprotocols=[PROTOCOL], proxy=None) as connection:
