@@ -261,3 +261,11 @@ async def test_runner_prints_a_table_and_fails_if_an_example_does(demo: Server, 
     assert re.fullmatch(r"99_broken\.py +\d+\.\d s  failed", second)
     assert "no luck" in reason
     assert total == "2 examples, 1 failed"
+
+
+async def test_generated_client_reads_bots(demo: Server, tmp_path: Path) -> None:
+    title, *bots = await run(demo, "22_client_from_openapi.py", str(tmp_path / "client.py"))
+    found = re.fullmatch(r"client\.py: (\d+) functions", title)
+    assert found
+    assert int(found[1]) == (tmp_path / "client.py").read_text().count("\ndef ") > 100
+    assert len(bots) == 3
