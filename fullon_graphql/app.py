@@ -33,7 +33,7 @@ from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.ohlcv.store import CandleStore
-from fullon_graphql.rest import docs, errors, health, metrics, routes
+from fullon_graphql.rest import docs, errors, health, jwks, metrics, routes
 from fullon_graphql.rest.aliases import PlatformPaths
 from fullon_graphql.server.garbage import scheduled_collection
 from fullon_graphql.server.response_headers import ResponseHeaders
@@ -159,6 +159,7 @@ def rest_application(
     )
     app.include_router(health.router)
     app.include_router(health.root_router)
+    app.include_router(jwks.router)
     if settings.metrics_enabled:
         app.include_router(metrics.router(app_metrics, settings))
     if settings.docs_enabled:

@@ -23,6 +23,7 @@ from tests.fixtures.harness import Harness, Stores
 pytest_plugins = [
     "tests.fixtures.clients",
     "tests.fixtures.graph",
+    "tests.fixtures.issuer",
     "tests.fixtures.rows",
     "tests.fixtures.server",
     "tests.fixtures.signing_in",

@@ -1,7 +1,7 @@
 """Access tokens: short-lived JWTs of an account and its session.
 
 Claims are the platform's (`sub`, `username`, `email` = mail; `user_id` = uid; `exp`) and `iat`, `jti`, `iss`, `aud`,
-`sid`. The one accepted algorithm comes from the settings, never from the token.
+`sid`, and `scope` if the token is limited. The accepted algorithm is that of the key, never one from the token.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 import jwt
 
 from fullon_graphql.auth.principal import ALL_SCOPES
+from fullon_graphql.auth.signing_keys import SECRET_BYTES, InvalidKeyError, VerifyingKey, signing_keys
 from fullon_graphql.config import Settings
 from fullon_graphql.errors import Unauthenticated
 
@@ -22,11 +23,10 @@ MAX_LENGTH = 4096
 """Limit before decoding; our tokens have about 500 characters."""
 
 _REQUIRED = ["sub", "user_id", "iat", "exp", "jti", "sid", "iss", "aud"]
-_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518, section 3.2: at least the size of the hash
 
 
 class InsecureSecretError(RuntimeError):
-    """JWT_SECRET_KEY is not set or too short."""
+    """JWT_SECRET_KEY is not set or too short, or another key or the external issuer is not usable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,20 @@ class AccessClaims:
 
 
 def refuse_insecure_secret(settings: Settings) -> None:
-    """Require a secure secret, except in the demo. Called before any token is signed or read.
+    """Require a secure secret, except in the demo, and usable keys. Called before any token is signed or read.
 
     Raises:
         InsecureSecretError: with the setting to change.
     """
+    try:
+        signing_keys(settings)
+    except InvalidKeyError as error:
+        raise InsecureSecretError(str(error)) from None
+    if settings.oidc_issuer and not (settings.oidc_jwks_url and settings.oidc_audience):
+        raise InsecureSecretError("OIDC_ISSUER needs OIDC_JWKS_URL and OIDC_AUDIENCE too.")
     if settings.demo:
         return
-    least = _KEY_BYTES[settings.jwt_algorithm]
+    least = SECRET_BYTES.get(settings.jwt_algorithm, SECRET_BYTES["HS256"])
     advice = f"Set it to at least {least} random bytes, for example with: openssl rand -base64 {least}"
     if settings.secret_is_insecure:
         raise InsecureSecretError(f"JWT_SECRET_KEY is not set, and the default is public. {advice}")
@@ -78,8 +84,9 @@ def issue_access_token(
     }
     if scopes != ALL_SCOPES:
         claims["scope"] = " ".join(sorted(scopes))
-    key = settings.jwt_secret_key.get_secret_value()
-    return jwt.encode(claims, key, algorithm=settings.jwt_algorithm), expires_at
+    keys = signing_keys(settings)
+    headers = {"kid": keys.key_id} if keys.key_id else None
+    return jwt.encode(claims, keys.signing_key, algorithm=keys.algorithm, headers=headers), expires_at
 
 
 def read_access_token(settings: Settings, token: str) -> AccessClaims:
@@ -93,10 +100,11 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
     if len(token) > MAX_LENGTH:
         raise Unauthenticated("The access token is too long.")
     try:
+        key = _key_for(settings, token)
         claims = jwt.decode(
             token,
-            settings.jwt_secret_key.get_secret_value(),
-            algorithms=[settings.jwt_algorithm],
+            key.key,
+            algorithms=[key.algorithm],
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
             # `iat` is not verified: a check would refuse new tokens of a server whose clock is a second ahead.
@@ -107,6 +115,18 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
         raise Unauthenticated(_explained(error, settings)) from None
     except (ValueError, TypeError, KeyError, OverflowError):
         raise Unauthenticated("The access token is malformed.") from None
+
+
+def _key_for(settings: Settings, token: str) -> VerifyingKey:
+    """The key with the id in the header of the token; the header decides nothing else."""
+    keys = signing_keys(settings)
+    if keys.key_id is None:
+        return keys.verifying[None]
+    kid = jwt.get_unverified_header(token).get("kid")
+    key = keys.verifying.get(kid) if isinstance(kid, str) else None
+    if key is None:
+        raise Unauthenticated("The access token is signed with a key that is not in use here. Sign in again.")
+    return key
 
 
 def _typed(claims: dict[str, Any]) -> AccessClaims:

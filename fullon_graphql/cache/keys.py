@@ -226,6 +226,11 @@ def field_usage(day: date) -> str:
     return f"{PREFIX}usage:fields:{day}"
 
 
+def recorded_token(digest: str) -> str:
+    """STRING with a time to live: the first use of an external access token is in the audit log."""
+    return f"{PREFIX}oidc:{digest}"
+
+
 def used_totp(uid: int, step: int) -> str:
     """STRING with a time to live: a one-time code was used; `step` is the number of its 30-second interval."""
     return f"{PREFIX}totp:{uid}:{step}"

@@ -205,11 +205,21 @@ class IdentitySettings(Section):
     jwt_secret_key: SecretStr = Field(
         default=SecretStr(INSECURE_SECRET),
         description="signs access tokens. The default is public and rejected outside the demo, and so is a "
-        "secret shorter than the algorithm's hash (32, 48 or 64 bytes)",
+        "secret shorter than the algorithm's hash (32, 48 or 64 bytes). Digests in the audit log are keyed with it, so "
+        "it is required with each algorithm",
     )
-    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = Field(
+    jwt_algorithm: Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"] = Field(
         default="HS256",
-        description="`HS256`, `HS384` or `HS512`; tokens of another algorithm are rejected",
+        description="`HS256`, `HS384`, `HS512` with the secret, or `RS256`, `ES256`, `EdDSA` with a private key; "
+        "tokens of another algorithm are rejected",
+    )
+    jwt_private_key_file: str = Field(
+        default="", description="PEM file with the private key that signs access tokens (`RS256`, `ES256`, `EdDSA`)"
+    )
+    jwt_public_keys: str = Field(
+        default="",
+        description="folder with further public keys (`*.pem`) whose tokens are accepted: the previous and the next "
+        "key of a [rotation](authentication.md#keys)",
     )
     jwt_issuer: str = Field(default="fullon", description="`iss` of the tokens")
     jwt_audience: str = Field(default="fullon-graphql", description="`aud` of the tokens")
@@ -234,6 +244,16 @@ class IdentitySettings(Section):
         default="5 per minute",
         description="failed sign-ins per account, and ten times as many per address, before further attempts "
         "are rejected",
+    )
+    oidc_issuer: str = Field(
+        default="", description="`iss` of an [external issuer](authentication.md#an-external-issuer); none by default"
+    )
+    oidc_jwks_url: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="address of the issuer's public keys"
+    )
+    oidc_audience: str = Field(default="", description="`aud` of the issuer's access tokens for this server")
+    oidc_mail_claim: str = Field(
+        default="email", min_length=1, description="claim of the issuer's tokens that holds the mail of the account"
     )
     audit_retention_days: int = Field(
         default=0,

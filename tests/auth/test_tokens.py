@@ -178,7 +178,7 @@ def test_insecure_secret_is_accepted_in_the_demo_only(values: Claims, sentence: 
     with pytest.raises(InsecureSecretError, match=sentence) as refused:
         refuse_insecure_secret(configured(**values))
     assert "openssl rand" in str(refused.value)
-    refuse_insecure_secret(configured(**values, FULLON_DEMO=True))
+    refuse_insecure_secret(configured(**values, demo=True))
 
 
 def test_long_secret_is_accepted() -> None:

@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from sqlalchemy import ColumnElement, Executable, Row, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fullon_graphql.auth.external_tokens import issuer_of
 from fullon_graphql.auth.passwords import matches_in_thread
 from fullon_graphql.auth.principal import ALL_SCOPES, Caller, Principal
 from fullon_graphql.auth.tokens import issue_access_token, read_access_token
@@ -29,6 +30,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, RateLimited, Unauthenticated
 from fullon_graphql.models import Session, User
+from fullon_graphql.services.signing_in.external_accounts import ExternalAccounts
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.signing_in.sign_in_log import SignIn, SignInLog, accepted, printable
 from fullon_graphql.services.signing_in.throttle import Throttle
@@ -109,6 +111,7 @@ class Sessions:
         self._settings = settings
         self._sign_ins = sign_ins or SignInLog(database, settings)
         self._throttle = Throttle(redis, settings.login_limit)
+        self._external = ExternalAccounts(database, redis, settings, self._sign_ins)
 
     async def login(
         self,
@@ -203,7 +206,7 @@ class Sessions:
             BadUserInput: the credential is an API key, which has no session.
         """
         if not principal.credential.startswith(_CREDENTIAL):
-            raise BadUserInput("An API key has no session; only a session can be ended.")
+            raise BadUserInput("This credential has no session here; only a session can be ended.")
         await self._end_session(Session.id == UUID(principal.credential.removeprefix(_CREDENTIAL)), "logout")
 
     async def identify_token(self, token: str) -> Principal:
@@ -211,7 +214,10 @@ class Sessions:
 
         Raises:
             Unauthenticated: the token is invalid, its session has ended, or the account is not active.
+            ServiceUnavailable: it is of the external issuer, which does not answer.
         """
+        if self._settings.oidc_issuer and issuer_of(token) == self._settings.oidc_issuer:
+            return await self._external.identify(token)
         claims = read_access_token(self._settings, token)
         statement = (
             select(User.uid, User.mail, User.role, User.active)

@@ -57,14 +57,16 @@ class SignIn:
 
 async def accepted(connection: AsyncConnection, attempt: SignIn, uid: int, credential: str) -> None:
     """Record an accepted sign-in in the transaction that opens the session. Call it last."""
+    await audit.append(connection, _acceptance(attempt, uid, credential))
+
+
+def _acceptance(attempt: SignIn, uid: int, credential: str) -> Event:
     facts = attempt.facts("accepted")
-    await audit.append(
-        connection, Event(uid, credential, OPERATION, "User", str(uid), "", None, facts, attempt.request_id)
-    )
+    return Event(uid, credential, OPERATION, "User", str(uid), "", None, facts, attempt.request_id)
 
 
 class SignInLog:
-    """Records refused sign-ins of one worker."""
+    """Records sign-ins of one worker that have no transaction of their own."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
@@ -72,6 +74,10 @@ class SignInLog:
         self._window_began = monotonic()
         self._recorded = 0
         self._counted = 0
+
+    async def accepted(self, attempt: SignIn, uid: int, credential: str) -> None:
+        """Record an accepted sign-in without a session. A failure to write is logged only."""
+        await self._write(_acceptance(attempt, uid, credential))
 
     async def refused(self, attempt: SignIn, uid: int | None, mail: str, reason: str) -> None:
         """Record a refusal, of an account or of an unknown mail. A failure to write is logged only."""
