@@ -496,7 +496,7 @@ class Settings(
 ):
     """Every setting. `Settings()` reads the environment; keywords take precedence."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="forbid")
 
     @classmethod
     def settings_customise_sources(

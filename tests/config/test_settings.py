@@ -89,3 +89,8 @@ def test_credentials_of_every_origin_are_refused() -> None:
     with pytest.raises(pydantic.ValidationError, match="CORS_ALLOW_CREDENTIALS requires origins by name"):
         Settings(cors_origins=["*"], cors_allow_credentials=True)
     assert Settings(cors_origins=["https://a"], cors_allow_credentials=True).cors_allow_credentials
+
+
+def test_unknown_keyword_is_refused() -> None:
+    with pytest.raises(pydantic.ValidationError, match="databse_url"):
+        Settings(databse_url="postgresql://x")  # type: ignore[call-arg]  # the mistake under test
