@@ -32,6 +32,7 @@ from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.request_ids import RequestIds
+from fullon_graphql.observability.request_log import RequestLog
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import docs, errors, health, jwks, metrics, routes
 from fullon_graphql.rest.aliases import PlatformPaths
@@ -114,7 +115,8 @@ def create_app(settings: Settings) -> Application:
     if settings.metrics_port is not None:
         transports = metrics.MetricsPort(transports, settings.metrics_port)
     open_ = partial(open_state, settings, app_metrics, connections, trusted)
-    return Application(ResponseHeaders(RequestIds(transports)), open_, settings.api_prefix)
+    request_log = RequestLog() if settings.request_log else None
+    return Application(ResponseHeaders(RequestIds(transports, request_log)), open_, settings.api_prefix)
 
 
 class Router:

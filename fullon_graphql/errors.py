@@ -4,6 +4,7 @@
     ├── Unauthenticated      the credential is missing, invalid, expired or revoked
     ├── Forbidden            the caller lacks the role or scope
     ├── NotFound             the row does not exist or belongs to another user: both look alike
+    │   └── InvalidRoute     no route has this path
     ├── BadUserInput         a value of the request is invalid
     ├── Conflict             the request contradicts the current state
     ├── CursorExpired        a stream cannot resume after this cursor
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import asyncpg
 import redis.exceptions
@@ -42,6 +43,8 @@ class FullonError(Exception):
 
     code: ClassVar[str]
     status: ClassVar[int]
+    platform_code: ClassVar[str | None] = None
+    """The platform's word for it, if it has one: over REST and the platform's sockets beside `code`."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -58,6 +61,7 @@ class Unauthenticated(FullonError):
 
     code = "UNAUTHENTICATED"
     status = 401
+    platform_code = "AUTH_FAILED"
 
     def __init__(self, message: str = "Sign in first: this needs a valid access token or API key.") -> None:
         super().__init__(message)
@@ -75,6 +79,12 @@ class NotFound(FullonError):
 
     code = "NOT_FOUND"
     status = 404
+
+
+class InvalidRoute(NotFound):
+    """No route has this path."""
+
+    platform_code = "INVALID_ROUTE"
 
 
 class BadUserInput(FullonError):
@@ -119,6 +129,7 @@ class RateLimited(FullonError):
 
     code = "RATE_LIMITED"
     status = 429
+    platform_code = "RATE_LIMIT_EXCEEDED"
 
     def __init__(self, message: str, *, retry_after: int, limit: int | None = None, cost: int | None = None) -> None:
         super().__init__(message)
@@ -206,6 +217,8 @@ class ServiceUnavailable(FullonError):
 class CircuitOpen(ServiceUnavailable):
     """The store has not answered the last requests, and is not tried again before `retry_after` seconds."""
 
+    platform_code = "CIRCUIT_BREAKER_OPEN"
+
     def __init__(self, service: str, *, retry_after: int) -> None:
         message = f"{service} has not answered and is not tried again yet. Retry in {retry_after} seconds."
         super().__init__(service, message, retry_after=retry_after)
@@ -220,6 +233,7 @@ class Timeout(FullonError):
 
     code = "TIMEOUT"
     status = 504
+    platform_code = "PROXY_TIMEOUT"
 
 
 class Unrepresentable(FullonError):
@@ -245,6 +259,12 @@ class Internal(FullonError):
     @property
     def extensions(self) -> dict[str, Any]:
         return super().extensions | {"requestId": self.request_id}
+
+
+PLATFORM_CODES: Final = {
+    error.code: error.platform_code for error in (Unauthenticated, RateLimited, Timeout) if error.platform_code
+}
+"""The platform's word for a code. `SERVICE_UNAVAILABLE` has one only while a circuit is open."""
 
 
 def _present(**values: int | None) -> dict[str, int]:

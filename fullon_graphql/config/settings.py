@@ -115,6 +115,9 @@ class ServerSettings(Section):
         description="`json`, `pretty` (or `beautiful`, the platform's word); `auto` is pretty in a terminal "
         "and JSON elsewhere",
     )
+    request_log: bool = Field(
+        default=True, description="a line at `INFO` for each request and socket: [the log](operations.md#the-log)"
+    )
 
 
 class PostgreSQLSettings(Section):

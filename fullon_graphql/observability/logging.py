@@ -10,7 +10,7 @@ import json
 import logging
 import sys
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -46,7 +46,7 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _PrettyHandler(sys.stderr) if _is_pretty(settings) else _JsonHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -63,14 +63,30 @@ def configure_logging(settings: Settings) -> None:
         logger.handlers = []
 
 
+def json_stream() -> TextIO | None:
+    """The stream of this process's logs if they are JSON lines and `configure_logging` has set them up."""
+    return next((handler.stream for handler in logging.root.handlers if isinstance(handler, _JsonHandler)), None)
+
+
+class _JsonHandler(logging.StreamHandler[TextIO]):
+    """Writes one JSON object per line."""
+
+
+class _PrettyHandler(logging.StreamHandler[TextIO]):
+    """Writes lines for people."""
+
+
+def _is_pretty(settings: Settings) -> bool:
+    return settings.log_format in {"pretty", "beautiful"} or (settings.log_format == "auto" and sys.stderr.isatty())
+
+
 def _rendering(settings: Settings) -> list[Processor]:
-    pretty = settings.log_format in {"pretty", "beautiful"} or (settings.log_format == "auto" and sys.stderr.isatty())
     # Tracebacks are texts, without local variables, before they are redacted.
     redacted: list[Processor] = [
         structlog.processors.format_exc_info,
         partial(redact_event, secrets=known_secrets(settings)),
     ]
-    if pretty:
+    if _is_pretty(settings):
         plain = structlog.dev.plain_traceback
         return [*redacted, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [*redacted, structlog.processors.JSONRenderer(serializer=_json)]

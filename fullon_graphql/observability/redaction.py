@@ -29,6 +29,8 @@ _SECRET_WORDS: Final = frozenset(
 )  # fmt: skip
 _OWN_FIELDS: Final = frozenset({"level", "logger", "timestamp", "request_id"})
 """Fields that the logging itself sets, in which a short secret may occur as a part of a word."""
+ADMINISTRATOR: Final = "administrator"
+"""The field with the mail of an administrator who controls a service, which the log shows on purpose."""
 _SECRET_VARIABLE: Final = re.compile(r"password|passwd|secret|token|_key$", re.IGNORECASE)
 _WORD: Final = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z0-9]+")
 _CREDENTIALS_IN_URL: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
@@ -98,6 +100,8 @@ def _redact_value(name: object, value: Any, secrets: Collection[str]) -> Any:
             return value
         case _ if isinstance(name, str) and _is_secret(name):
             return REDACTED
+        case str() if name == ADMINISTRATOR and _MAIL.fullmatch(value):
+            return value
         case int() | float():
             return value
         case Mapping():

@@ -34,6 +34,10 @@ class ErrorDetail(BaseModel):
     """The part of an error that a program acts on."""
 
     code: str = Field(description="Error code, the same as in GraphQL.", examples=["NOT_FOUND"])
+    platform_code: str | None = Field(
+        description="The platform's word for it: AUTH_FAILED, RATE_LIMIT_EXCEEDED, CIRCUIT_BREAKER_OPEN, PROXY_TIMEOUT"
+        " or INVALID_ROUTE."
+    )
     message: str = Field(description="Message for people.")
     service: str | None = Field(description="Store or daemon that does not answer, for SERVICE_UNAVAILABLE.")
     timestamp: str = Field(description="Time of the error, UTC.")

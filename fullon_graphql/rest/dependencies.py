@@ -10,6 +10,7 @@ from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Caller, Principal, reader, signed_in
 from fullon_graphql.context import Worker
+from fullon_graphql.observability.request_log import record_of
 from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.services.access import CANDLES
 from fullon_graphql.services.candles import MarketData
@@ -34,7 +35,9 @@ def security_schemes(prefix: str, api_key_header: str) -> list[params.Depends]:
 async def _caller(request: Request, worker: WorkerDep) -> Caller:
     headers = request.headers
     credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
-    return await worker.authenticator.identify(credential)
+    caller = await worker.authenticator.identify(credential)
+    record_of(request.scope).uid = caller.uid if isinstance(caller, Principal) else None
+    return caller
 
 
 CallerDep = Annotated[Caller, Depends(_caller)]

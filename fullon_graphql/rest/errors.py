@@ -14,7 +14,15 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from fullon_graphql.errors import BadUserInput, FullonError, Internal, NotFound, Unauthenticated, as_fullon_error
+from fullon_graphql.errors import (
+    BadUserInput,
+    FullonError,
+    Internal,
+    InvalidRoute,
+    NotFound,
+    Unauthenticated,
+    as_fullon_error,
+)
 from fullon_graphql.server.response_headers import retry_after_header
 
 log = structlog.get_logger(__name__)
@@ -40,7 +48,7 @@ async def render(request: Request, exception: Exception) -> JSONResponse:
 
 async def _render_refusal(request: Request, refusal: HTTPException) -> JSONResponse:
     """Render a rejection by the router: unknown path or method."""
-    error = NotFound(refusal.detail) if refusal.status_code == NotFound.status else BadUserInput(refusal.detail)
+    error = InvalidRoute(refusal.detail) if refusal.status_code == NotFound.status else BadUserInput(refusal.detail)
     return _response(request, error, refusal.status_code, refusal.detail, refusal.headers)
 
 
@@ -58,6 +66,7 @@ def _response(
         "detail": detail,
         "error": {
             "code": error.code,
+            "platform_code": error.platform_code,
             "message": error.message,
             "service": getattr(error, "service", None),
             "timestamp": datetime.now(UTC).isoformat(),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
+
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceName, ServiceStatus
 from fullon_graphql.services.access import service_controller, service_reader
 from fullon_graphql.services.writing.executor import UnitOfWork
+
+_log = structlog.get_logger(__name__)
 
 
 async def status(manager: ServiceManager, caller: Caller, name: ServiceName) -> ServiceStatus:
@@ -52,6 +56,8 @@ async def restart(write: UnitOfWork, name: ServiceName) -> str:
 async def _request(write: UnitOfWork, name: ServiceName, act: Callable[[ServiceName], Awaitable[ServiceStatus]]) -> str:
     service_controller(write.principal)
     before = await write.services.status(name)
+    if not write.dry_run:
+        _log.info("service.requested", service=name, action=act.__name__, administrator=write.principal.mail)
     after = before if write.dry_run else await act(name)
     write.record("Service", name, _image(before), _image(after))
     return name

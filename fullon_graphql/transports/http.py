@@ -21,6 +21,7 @@ from fullon_graphql.engine.operations import OperationExecutor, Request, Respons
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import BadUserInput, Internal, as_fullon_error
+from fullon_graphql.observability.request_log import operation_name, record_of
 from fullon_graphql.server.response_headers import response_headers, retry_after_header
 from fullon_graphql.transports.disconnects import CancelOnDisconnect
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, accepts_only_events, framing_for
@@ -108,6 +109,9 @@ class GraphQLEndpoint:
         trace = Trace()
         caller = await worker.authenticator.identify(credential)
         trace.step("identify", "", trace.started)
+        record = record_of(scope)
+        record.operation = operation_name(request.operation_name, request.query)
+        record.uid = caller.uid if isinstance(caller, Principal) else None
         address = scope["client"][0] if scope.get("client") else None
         worker.rate_limits.spend(caller, address, response_headers(scope))
         context = Context(

@@ -11,10 +11,11 @@ from typing import Any, Final
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from fullon_graphql.auth.principal import reader
+from fullon_graphql.auth.principal import Principal, reader
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Request
 from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
+from fullon_graphql.observability.request_log import operation_name, record_of
 from fullon_graphql.server.extension import extension_of
 from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.server.shutdown import shutdown_of
@@ -50,6 +51,9 @@ class HttpStreams:
         """
         context, credential, shutdown = connection_context(scope), connection_credential(scope), shutdown_of(scope)
         context.caller = await context.worker.authenticator.identify(credential, fresh=True)
+        record = record_of(scope)
+        record.operation = operation_name(request.operation_name, request.query)
+        record.uid = context.caller.uid if isinstance(context.caller, Principal) else None
         context.worker.rate_limits.spend(context.caller, context.address, response_headers(scope))
         last_chunk: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from fullon_graphql.context import Context
 from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
 from fullon_graphql.observability.metrics import count_limit
+from fullon_graphql.observability.request_log import record_of
 from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 
@@ -45,6 +46,7 @@ class WebSocketSession(ABC):
         self._connections = connections
         self._connection: Connection | None = None
         """The authenticated connection; None before authentication."""
+        self._record = record_of(scope)
         self._shutdown = shutdown_of(scope)
         self._receive = receive
         self._transmit = send
@@ -108,6 +110,7 @@ class WebSocketSession(ABC):
         """
         self._connections.add(connection)
         self._connection, self._context.caller = connection, connection.principal
+        self._record.uid = connection.principal.uid
         if self._authentication_timer:
             self._authentication_timer.cancel()
 

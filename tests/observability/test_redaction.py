@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from fullon_graphql.config import Settings
-from fullon_graphql.observability.redaction import REDACTED, known_secrets, reason, redact
+from fullon_graphql.observability.redaction import REDACTED, known_secrets, reason, redact, redact_event
 
 
 def test_reason_has_type_and_message() -> None:
@@ -50,3 +50,10 @@ def test_secrets_of_the_process_are_redacted_anywhere(monkeypatch: pytest.Monkey
     secrets = known_secrets(Settings(db_password=SecretStr("opensesame")))
     text = reason(ValueError("tried exchange-key-and-more, exchange-key and opensesame"), secrets)
     assert text == f"ValueError: tried {REDACTED}, {REDACTED} and {REDACTED}"
+
+
+def test_mail_of_an_administrator_is_shown_in_its_field_only() -> None:
+    event = redact_event(None, "info", {"administrator": "a@fullon.io", "other": "a@fullon.io"})
+    assert event == {"administrator": "a@fullon.io", "other": REDACTED}
+    assert redact_event(None, "info", {"administrator": "a@fullon.io token=abc"})["administrator"] != "a@fullon.io"
+    assert "abc" not in str(redact_event(None, "info", {"administrator": "a@fullon.io token=abc"}))

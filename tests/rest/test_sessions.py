@@ -35,7 +35,15 @@ def check_error(response: httpx.Response, status: int, code: str) -> dict[str, A
     """Check that `error` is complete, and return the body."""
     assert response.status_code == status
     body: dict[str, Any] = response.json()
-    assert body["error"].keys() == {"code", "message", "service", "timestamp", "request_id", "retry_after"}
+    assert body["error"].keys() == {
+        "code",
+        "platform_code",
+        "message",
+        "service",
+        "timestamp",
+        "request_id",
+        "retry_after",
+    }
     assert body["error"]["code"] == code
     assert body["error"]["request_id"] == response.headers["x-request-id"]
     assert datetime.fromisoformat(body["error"]["timestamp"]).tzinfo is not None
@@ -58,6 +66,7 @@ async def test_login_form_returns_a_valid_token(server: Server) -> None:
 async def test_login_with_wrong_password_is_401(server: Server) -> None:
     response = await login(server, "wrong")
     body = check_error(response, 401, "UNAUTHENTICATED")
+    assert body["error"]["platform_code"] == "AUTH_FAILED"
     assert body["detail"] == body["error"]["message"] == "Invalid credentials"
     assert response.headers["www-authenticate"] == "Bearer"
 

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from fullon_graphql.auth.credentials import BearerToken, Credential, credential_in_payload
 from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor
-from fullon_graphql.errors import FullonError, NotFound, RateLimited
+from fullon_graphql.errors import PLATFORM_CODES, CircuitOpen, FullonError, NotFound, RateLimited
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
@@ -228,11 +228,19 @@ class PlatformSession(WebSocketSession):
                 return self._protocol.error(request, error.code, str(error))
             case GraphQLErrors():
                 first = error.errors[0]
-                code, message = first.get("extensions", {}).get("code", "INTERNAL"), first["message"]
+                extensions, message = first.get("extensions", {}), first["message"]
             case _:
                 known = self._to_fullon_error(error)
-                code, message = known.code, known.message
-        return self._protocol.error(request, self._protocol.code(code, request), message)
+                extensions, message = known.extensions, known.message
+        code = extensions.get("code", "INTERNAL")
+        answer = self._protocol.error(request, self._protocol.code(code, request), message)
+        word = PLATFORM_CODES.get(code) or self._circuit_code(extensions.get("service"))
+        return answer | {"platform_code": word} if word else answer
+
+    def _circuit_code(self, service: str | None) -> str | None:
+        """The platform's word if the circuit of a store that does not answer is open."""
+        breaker = self._context.worker.breakers.get(service or "")
+        return CircuitOpen.platform_code if breaker and breaker.state != "closed" else None
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
