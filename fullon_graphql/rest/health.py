@@ -302,7 +302,7 @@ def _part_health(store: StoreStatus) -> PartHealth:
 
 def _daemon_state(status: ServiceStatus, running: Collection[ProcessType]) -> str:
     """The state of our service or, if it is not to run or has failed, `running` if a daemon of the platform runs."""
-    beside = status.state in {ServiceState.STOPPED, ServiceState.FAILED} and PROCESS_TYPES[status.name] in running
+    beside = status.state in {ServiceState.STOPPED, ServiceState.FAILED} and PROCESS_TYPES.get(status.name) in running
     return ServiceState.RUNNING.value if beside else status.state.value
 
 

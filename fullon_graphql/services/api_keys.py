@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Executable, Row, select, update
 from sqlalchemy.exc import DBAPIError
@@ -23,6 +23,9 @@ from fullon_graphql.services.writing.executor import UnitOfWork
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """Minimum time between two writes of `last_used_at`: a busy key would otherwise update its row with every request."""
+
+NEVER: Final = datetime.max.replace(tzinfo=UTC)
+"""The expiry that is read for a key stored with `infinity`: it has no end."""
 
 
 async def create(write: UnitOfWork, values: Mapping[str, Any], scopes: list[str]) -> int:
@@ -105,7 +108,7 @@ class ApiKeys:
             mail=found.mail,
             is_admin=is_administrator(self._settings, found.mail, found.role),
             credential=f"api_key:{found.api_key_id}",
-            expires_at=found.expires_at,
+            expires_at=None if found.expires_at == NEVER else found.expires_at,
             scopes=parse_scopes(found.scopes),
         )
 

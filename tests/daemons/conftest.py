@@ -20,7 +20,7 @@ from fullon_graphql.daemons.control.state import ServiceName, ServiceState, Serv
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
 from fullon_graphql.models import CatExchange, Exchange, Symbol, User
-from tests.daemons.specimens import PATH, Fragile, Script, Unstoppable, Witness
+from tests.daemons.specimens import PATH, Fragile, FromThePlatform, Script, Unstoppable, Witness
 
 TICKER = ServiceName.TICKER
 
@@ -85,6 +85,8 @@ async def manager(settings: Settings, resources: Resources) -> AsyncIterator[Man
 @pytest.fixture(autouse=True)
 def _reset_specimens() -> Iterator[None]:
     Witness.stops, Fragile.failures_left, Fragile.message = [], 0, "the exchange hung up"
+    FromThePlatform.failures_left = 0
+    FromThePlatform.calls.clear()
     Unstoppable.let_go = False
     Script.ticks, Script.deals, Script.ends = [], [], False
     Script.finished = set()

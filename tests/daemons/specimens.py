@@ -52,6 +52,41 @@ class Witness:
         self.stops.append(self.resources.holds_lease())
 
 
+class FromThePlatform:
+    """A daemon in the platform's form: no arguments, and a `start` that runs until `stop`, or until it fails."""
+
+    calls: list[str] = []  # shared: the runner constructs a new instance each time
+    failures_left = 0
+
+    def __init__(self) -> None:
+        self.ending = asyncio.Event()
+
+    async def start(self) -> None:
+        self.calls.append("start")
+        if type(self).failures_left > 0:
+            type(self).failures_left -= 1
+            raise ConnectionError("the exchange hung up")
+        await self.ending.wait()
+        self.calls.append("end")
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+        self.ending.set()
+
+
+class NeverEnding(FromThePlatform):
+    """Its stop does not end its start."""
+
+    async def start(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.calls.append("cancelled")
+
+    async def stop(self) -> None:
+        self.calls.append("stop")
+
+
 class Fragile(Calm):
     """Fails `failures_left` times, each time as soon as it runs."""
 

@@ -7,14 +7,16 @@ from uuid import UUID
 
 import pytest
 from redis.asyncio import Redis
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 
 from fullon_graphql.auth.api_keys import stored_form
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.cache import keys
+from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import Unauthenticated
 from fullon_graphql.models import ApiKey, AuditEntry, Bot, Exchange, ExchangeHistory, Order, Session, Simulation, User
+from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.audit import verify
 from fullon_graphql.services.signing_in.sign_in_log import SignIn
 from tests.fixtures.graph import GraphClient, principal
@@ -151,6 +153,20 @@ async def test_api_key_created_by_a_key_is_limited_to_its_scopes_and_expiry(
     good = {"name": "k", "scopes": ["read"], "expiresAt": end.isoformat()}
     assert (await program.ask(CREATE_KEY, key=good | {"scopes": ["admin"]})).codes == ["FORBIDDEN"]
     await program.data(CREATE_KEY, key=good)
+
+
+async def test_api_key_without_an_end_creates_another_one(
+    graph: GraphClient, platform: Database, settings: Settings
+) -> None:
+    never = (
+        update(ApiKey)
+        .where(ApiKey.uid == TRADER)
+        .values(key="never-ending", scopes="read,write", expires_at=text("'infinity'"))
+    )
+    async with platform.transaction() as connection:
+        await connection.execute(never.where(ApiKey.api_key_id == 1))
+    program = graph.as_(await ApiKeys(platform, settings).identify_api_key("never-ending"))
+    await program.data(CREATE_KEY, key={"name": "k", "scopes": ["read"]})
 
 
 async def test_deactivate_foreign_api_key_is_not_found(trader: GraphClient) -> None:

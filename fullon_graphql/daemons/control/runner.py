@@ -26,6 +26,7 @@ from fullon_graphql.daemons.control.lease import Lease, LeaseLostError
 from fullon_graphql.daemons.control.state import ServiceName, Timing
 from fullon_graphql.daemons.control.supervisor import Supervisor
 from fullon_graphql.daemons.daemon import Daemon, Resources
+from fullon_graphql.daemons.platform_daemon import PlatformDaemon, is_standalone
 from fullon_graphql.observability.redaction import known_secrets, reason
 
 log = structlog.get_logger(__name__)
@@ -103,7 +104,10 @@ class ServiceRunner:
     async def _make_daemon(self, lease: Lease) -> Daemon:
         path: str = getattr(self._settings, f"{lease.name.value}_daemon")
         daemon_class = await asyncio.to_thread(resolve_name, path)  # an import reads files
-        daemon: Daemon = daemon_class(replace(self._resources, holds_lease=lease.is_held))
+        resources = replace(self._resources, holds_lease=lease.is_held)
+        if is_standalone(daemon_class):
+            return PlatformDaemon(resources, daemon_class())
+        daemon: Daemon = daemon_class(resources)
         return daemon
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    cast,
     false,
     func,
     literal,
@@ -64,11 +65,18 @@ _COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
 }
 
 
+def _within_years(times: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The array as sent: the driver sends the first instant of the year 1 as `-infinity`."""
+    type_ = times.type.item_type  # type: ignore[attr-defined]  # the type of an array
+    minus_infinity, first = (cast(literal_column(f"'{time}'"), type_) for time in ("-infinity", "0001-01-01T00:00:00Z"))
+    return func.array_replace(times, minus_infinity, first, type_=times.type)
+
+
 _MILLISECOND: Final = literal_column("interval '1 millisecond'", Interval)
 _TIME_COMPARISONS: Final[Mapping[str, Callable[[Any, Any], ColumnElement[bool]]]] = {
     "eq": lambda column, value: and_(column >= value, column < value + _MILLISECOND),
     "ne": lambda column, value: and_(column >= value, column < value + _MILLISECOND).self_group().is_not(true()),
-    "in": lambda column, values: func.date_trunc("milliseconds", column) == any_(values),
+    "in": lambda column, values: func.date_trunc("milliseconds", column) == any_(_within_years(values)),
 }
 """Comparisons of times for equality: to the millisecond, whose start is the value. A range can use an index."""
 

@@ -16,7 +16,7 @@ from fullon_graphql.daemons.control.lease import acquire
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, Timing
 from fullon_graphql.errors import Conflict, Timeout
 from tests.daemons.conftest import FAST, TICKER, Manager, RunServices
-from tests.daemons.specimens import LOG, Fragile, Unstoppable, Witness
+from tests.daemons.specimens import LOG, Fragile, FromThePlatform, Unstoppable, Witness
 from tests.fixtures.eventually import eventually
 
 
@@ -185,6 +185,30 @@ async def test_daemon_that_cannot_run_is_failed_with_the_reason(
         await manager.start(TICKER)
         [failed] = await states
         assert failed.error == error
+
+
+async def test_daemon_of_the_platform_runs_until_stopped(run_services: RunServices) -> None:
+    async with run_services("one", ticker="FromThePlatform") as manager:
+        assert (await manager.start(TICKER)).is_running
+        stopped = await manager.stop(TICKER)
+        assert (stopped.state, stopped.error) == (ServiceState.STOPPED, None)
+    assert FromThePlatform.calls[:2] == ["start", "stop"]
+
+
+async def test_daemon_of_the_platform_is_cancelled_if_its_stop_does_not_end_it(run_services: RunServices) -> None:
+    async with run_services("one", ticker="NeverEnding") as manager:
+        await manager.start(TICKER)
+        assert (await manager.stop(TICKER)).state is ServiceState.STOPPED
+    assert FromThePlatform.calls == ["stop", "cancelled"]
+
+
+async def test_failure_of_a_daemon_of_the_platform_is_reported_and_it_is_restarted(run_services: RunServices) -> None:
+    FromThePlatform.failures_left = 1
+    async with run_services("one", ticker="FromThePlatform") as manager:
+        states = asyncio.create_task(manager.becomes(ServiceState.FAILED, ServiceState.RUNNING))
+        await manager.start(TICKER)
+        failed, running = await states
+        assert (failed.error, running.error) == ("ConnectionError: the exchange hung up", None)
 
 
 async def test_start_returns_failed_if_the_daemon_cannot_start(run_services: RunServices) -> None:

@@ -490,3 +490,16 @@ async def test_deeply_nested_filter_is_refused_before_parsing(graph: GraphClient
     for query, variables in asked:
         _, answer = await run(trader, query, **variables)
         assert answer["errors"][0]["extensions"]["code"] in {"BAD_USER_INPUT", "GRAPHQL_PARSE_FAILED"}
+
+
+@EXECUTIONS
+async def test_in_finds_times_that_are_shown_as_the_first_instant(
+    graph: GraphClient, mixture: Database, planning: bool
+) -> None:
+    async with mixture.transaction() as connection:
+        await connection.execute(text("UPDATE orders SET timestamp = '-infinity' WHERE order_id = 100"))
+        await connection.execute(text("UPDATE orders SET timestamp = '0044-03-15 BC' WHERE order_id = 101"))
+    operations = OperationExecutor(graph.graph.core, planning=planning)
+    for comparison in ({"in": ["0001-01-01T00:00:00Z"]}, {"eq": "0001-01-01T00:00:00Z"}):
+        _, answer = await run(graph.as_(principal(TRADER)), ROOT, operations, filter={"timestamp": comparison})
+        assert [node["orderId"] for node in answer["data"]["list"]["nodes"]] == [100, 101], answer
