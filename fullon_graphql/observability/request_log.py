@@ -47,10 +47,10 @@ class RequestRecord:
 
 def record_of(scope: Scope) -> RequestRecord:
     """The record of the request; one that is not written if there is no request log."""
-    record = scope.get(_KEY)
+    record: RequestRecord | None = scope.get(_KEY)
     if record is None:
         record = scope[_KEY] = RequestRecord()
-    return record  # type: ignore[no-any-return]  # a scope is a dictionary of anything
+    return record
 
 
 def operation_name(given: str | None, document: str) -> str | None:
