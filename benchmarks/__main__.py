@@ -1,4 +1,4 @@
-"""`python -m benchmarks setup | queries | growth | fanout | feed | documents`; README.md describes the comparison."""
+"""`python -m benchmarks COMMAND`; README.md lists the commands and describes the comparison."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from benchmarks import feed as feeding
 from benchmarks import growth as growing
 from benchmarks import installing
 from benchmarks import queries as comparing
+from benchmarks import rest as routing
+from benchmarks import sockets as opening
 from benchmarks.machine import leave_the_server_its_core
 from benchmarks.peers import PEERS_BY_NAME
 from benchmarks.questions import QUESTIONS
@@ -55,6 +57,13 @@ def growth(rounds: Rounds = 3, seconds: Seconds = 1, clients: Clients = 16) -> N
 
 
 @app.command()
+def rest(rounds: Rounds = 3, seconds: Seconds = 2, clients: Clients = 16) -> None:
+    """REST routes and the verification of tokens, beside FastAPI as in its guide and a bare ASGI reply."""
+    leave_the_server_its_core()
+    routing.rest(rounds=rounds, seconds=seconds, clients=clients)
+
+
+@app.command()
 def fanout(
     rounds: Rounds = 3,
     seconds: Seconds = 5,
@@ -63,6 +72,13 @@ def fanout(
     """The cost of delivering prices to many sockets: this server, graphql-ws on Node, and Strawberry."""
     leave_the_server_its_core()
     delivering.fanout(sockets=sockets or [1000, 5000], rounds=rounds, seconds=seconds)
+
+
+@app.command()
+def sockets(count: Annotated[int, typer.Option(min=1, help="Open sockets.")] = 10_000, seconds: Seconds = 10) -> None:
+    """Opening a socket, and many open sockets that receive one price a second."""
+    leave_the_server_its_core()
+    opening.sockets(count=count, seconds=seconds)
 
 
 @app.command()

@@ -26,7 +26,7 @@ import asyncpg
 import psutil
 import uvloop
 
-from benchmarks.fanout import _keep_publishing, _publish, _question
+from benchmarks.fanout import keep_publishing, publish, ticker_subscription
 from benchmarks.listening import Counted, listen
 from benchmarks.load import _length, _request
 from benchmarks.machine import CORES, quiet
@@ -128,13 +128,13 @@ def measure_documents(*, count: int, clients: int) -> None:
 
 async def _measure(each: Server, data: Stores, count: int, clients: int) -> Outcome:
     async with connect(data.settings.redis_url, data.settings, "benchmark") as redis:
-        await _publish(redis, ["S0"])
+        await publish(redis, ["S0"])
         counted = Counted()
-        listeners = await listen(each, [_question("S0")] * SOCKETS, counted)
+        listeners = await listen(each, [ticker_subscription("S0")] * SOCKETS, counted)
         texts = documents(count)
         await _ask_all(each, documents(20, seed=1), clients, Counter())  # opens the pools
         found = Outcome(Memory(_resident(each), await _backends(data)))
-        publishing = asyncio.create_task(_keep_publishing(redis, ["S0"], TICKERS))
+        publishing = asyncio.create_task(keep_publishing(redis, ["S0"], TICKERS))
         watching = asyncio.create_task(_watch(each, found.memory))
         with _probe(each) as probe:
             counted.measuring, started = True, time.monotonic()

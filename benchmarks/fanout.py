@@ -89,13 +89,15 @@ def _measured(name: str, data: Stores, sockets: int, different: int, seconds: in
 async def _measure(each: Server, data: Stores, sockets: int, different: int, seconds: int) -> Figures:
     symbols = [f"S{number}" for number in range(different)]
     async with connect(data.settings.redis_url, data.settings, "benchmark") as redis:
-        await _publish(redis, symbols)
-        [warm] = await listen(each, [_question(symbols[0])], Counted())
+        await publish(redis, symbols)
+        [warm] = await listen(each, [ticker_subscription(symbols[0])], Counted())
         before = each.process.memory_info().rss
         counted = Counted()
-        listeners = await listen(each, [_question(symbol) for symbol in islice(cycle(symbols), sockets)], counted)
+        listeners = await listen(
+            each, [ticker_subscription(symbol) for symbol in islice(cycle(symbols), sockets)], counted
+        )
         memory = (each.process.memory_info().rss - before) / sockets / 1000
-        publishing = asyncio.create_task(_keep_publishing(redis, symbols, RATE / sockets * different))
+        publishing = asyncio.create_task(keep_publishing(redis, symbols, RATE / sockets * different))
         await asyncio.sleep(1)
         counted.measuring, used, started = True, seconds_of([each.process]), time.monotonic()
         await asyncio.sleep(seconds)
@@ -110,16 +112,16 @@ async def _measure(each: Server, data: Stores, sockets: int, different: int, sec
     return Figures(count / spent, used / count * 1e6, percentiles[49] * 1e3, percentiles[98] * 1e3, memory)
 
 
-async def _keep_publishing(redis: Redis, symbols: Sequence[str], rate: float) -> None:
+async def keep_publishing(redis: Redis, symbols: Sequence[str], rate: float) -> None:
     """Publish `rate` prices per second, one symbol after the other."""
     due = time.monotonic()
     for symbol in cycle(symbols):
-        await _publish(redis, [symbol])
+        await publish(redis, [symbol])
         due += 1 / rate
         await asyncio.sleep(max(0.0, due - time.monotonic()))
 
 
-async def _publish(redis: Redis, symbols: Sequence[str]) -> None:
+async def publish(redis: Redis, symbols: Sequence[str]) -> None:
     now, moment = time.time(), time.monotonic()
     await tickers.write(
         redis,
@@ -127,7 +129,7 @@ async def _publish(redis: Redis, symbols: Sequence[str]) -> None:
     )
 
 
-def _question(symbol: str) -> Question:
+def ticker_subscription(symbol: str) -> Question:
     arguments, fields = '(exchange: "kraken", symbol: $symbol)', "symbol price volume bid ask"
     query = f"subscription ($symbol: String!) {{ ticker{arguments} {{ {fields} }} }}"
     return {"query": query, "variables": {"symbol": symbol}}

@@ -31,6 +31,8 @@ class Counted:
     delays: list[float] = field(default_factory=list)
     first: int = 0
     """Sockets that have received at least one frame."""
+    acknowledged: list[float] = field(default_factory=list)
+    """Seconds from `connection_init` to `connection_ack`, of each socket."""
 
 
 class Listener(asyncio.Protocol):
@@ -63,6 +65,7 @@ class Listener(asyncio.Protocol):
                 return
             assert head.startswith(b"HTTP/1.1 101"), head
             self._opened = True
+            self._initialized = time.monotonic()
             authorization = {"authorization": f"Bearer {self._server.token}"}
             self._say({"type": "connection_init", "payload": authorization})
         self._rest = self._frames(data)
@@ -89,6 +92,7 @@ class Listener(asyncio.Protocol):
             if self._counted.measuring:
                 self._counted.delays.append(now - float(found[1]))
         elif b'"connection_ack"' in payload:
+            self._counted.acknowledged.append(now - self._initialized)
             self._say({"type": "subscribe", "id": "1", "payload": self._question})
         elif opcode == 8 or b'"error"' in payload:
             raise RuntimeError(f"{self._server.name} answered {payload!r}")
@@ -102,8 +106,10 @@ class Listener(asyncio.Protocol):
         self._transport.abort()
 
 
-async def listen(server: Server, questions: Sequence[Question], counted: Counted) -> list[Listener]:
-    """Open a socket for each subscription, and return once all have received their first state.
+async def listen(
+    server: Server, questions: Sequence[Question], counted: Counted, *, at_once: int = 200
+) -> list[Listener]:
+    """Open a socket for each subscription, `at_once` at a time; return once all have received their first state.
 
     Raises:
         RuntimeError: some have not received it in time.
@@ -117,7 +123,7 @@ async def listen(server: Server, questions: Sequence[Question], counted: Counted
                 address.port,
             )
             listeners.append(listener)
-            while number - counted.first > 200:  # noqa: ASYNC110  # at most this many open handshakes; an event for each would cost more
+            while number + 1 - counted.first >= at_once:  # noqa: ASYNC110  # an event for each would cost more
                 await asyncio.sleep(0.01)
         while counted.first < len(questions):  # noqa: ASYNC110  # the same
             await asyncio.sleep(0.05)

@@ -1,9 +1,12 @@
--- wrk's part of load.py: posts the lines of a file in rotation and prints what it has measured as JSON.
+-- wrk's part of load.py: posts the lines of a file in rotation, or gets the address if it has none, and prints what it has measured as JSON.
 local requests, last = {}, 0
 
 function init(arguments)
   for body in io.lines(arguments[1]) do
     requests[#requests + 1] = wrk.format("POST", nil, nil, body)
+  end
+  if #requests == 0 then
+    requests[1] = wrk.format("GET")
   end
 end
 

@@ -32,7 +32,7 @@ class Load:
 
 
 def load(server: Server, documents: Sequence[str], clients: int, seconds: int) -> Load:
-    """Ask `documents` in rotation for some seconds.
+    """Ask `documents` in rotation for some seconds; without any, get the server's address.
 
     Raises:
         RuntimeError: an answer was invalid.
@@ -50,7 +50,7 @@ def load(server: Server, documents: Sequence[str], clients: int, seconds: int) -
 
 def _by_wrk(server: Server, bodies: Sequence[str], clients: int, seconds: int) -> Load:
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-        file.write("\n".join(bodies) + "\n")
+        file.writelines(f"{body}\n" for body in bodies)
         file.flush()
         headers = ["-H", "content-type: application/json", "-H", f"authorization: Bearer {server.token}"]
         options = ["--threads", "1", "--connections", str(clients), "--duration", f"{seconds}s"]
@@ -66,7 +66,7 @@ def _by_asyncio(server: Server, bodies: Sequence[str], clients: int, seconds: in
 
 async def _clients(server: Server, bodies: Sequence[str], clients: int, seconds: int) -> Load:
     host = urlsplit(server.url)
-    requests = cycle([_request(server, body) for body in bodies])
+    requests = cycle([_request(server, body) for body in bodies] or [_get(server)])
     started = time.perf_counter()
     deadline = started + seconds
     waits, failed = [], 0
@@ -101,6 +101,12 @@ def _request(server: Server, body: str) -> bytes:
         f"content-type: application/json\r\nauthorization: Bearer {server.token}\r\n"
         f"content-length: {len(body.encode())}\r\n\r\n{body}"
     ).encode()
+
+
+def _get(server: Server) -> bytes:
+    address = urlsplit(server.url)
+    target = f"{address.path}?{address.query}" if address.query else address.path
+    return (f"GET {target} HTTP/1.1\r\nhost: {address.netloc}\r\nauthorization: Bearer {server.token}\r\n\r\n").encode()
 
 
 def _length(head: bytes) -> int:

@@ -23,7 +23,7 @@ class Sample:
 
 
 def measure(server: Server, stores: Stores, documents: Sequence[str], *, clients: int, seconds: int) -> Sample:
-    """Put a server under load for some seconds.
+    """Put a server under load for some seconds; without documents, get its address.
 
     Raises:
         RuntimeError: there was no answer, or an invalid one.

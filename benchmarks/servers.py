@@ -11,9 +11,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import psutil
 
@@ -49,6 +50,16 @@ class Server:
         if answer.get("errors"):
             raise RuntimeError(f"{self.name} answers with errors: {answer['errors']}")
         return answer["data"]
+
+    def at(self, path: str) -> Server:
+        """The same server with another address, which is read with GET."""
+        return replace(self, url=urljoin(self.url, path))
+
+    def get(self) -> Any:
+        """The answer of `url` to GET; errors raise."""
+        request = urllib.request.Request(self.url, headers={"authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+            return json.load(reply)
 
     @property
     def peak_memory(self) -> float:

@@ -30,6 +30,11 @@ class Socket(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
+    def connection_lost(self, error: Exception | None) -> None:
+        for transports in listeners.values():
+            if self.transport in transports:
+                transports.remove(self.transport)
+
     def data_received(self, data: bytes) -> None:
         self.protocol.receive_data(data)
         for event in self.protocol.events_received():
