@@ -7,7 +7,7 @@ currency.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Subquery,
+    TableValuedAlias,
     Text,
     and_,
     case,
@@ -35,9 +36,9 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.models import DryTrade, Order, Trade
+from fullon_graphql.models import CatExchange, DryTrade, Exchange, Order, Trade
 from fullon_graphql.services.access import visible
-from fullon_graphql.services.analytics.prices import Rates
+from fullon_graphql.services.analytics.prices import Rate, Rates
 
 MAX_DAYS = 36_500
 
@@ -93,8 +94,8 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
 
     Columns: trade_id, uid, ex_id, symbol, side (lower case), cost, fee, roi and roi_pct (null unless the trade
     closes), left_out (how many of these four are NaN, infinite or beyond 1e100, and null here), time (UTC), currency
-    (of cost, fee and roi; the symbol itself if it has no slash, because then the currency is unknown), and bot_id if
-    `scope.bot_ids` is given.
+    (of cost, fee and roi; the symbol itself if it has no slash, because then the currency is unknown), exchange (its
+    name; null if the account is deleted), and bot_id if `scope.bot_ids` is given.
 
     Raises:
         Unauthenticated: the caller is not signed in.
@@ -109,9 +110,13 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
         *(case((_is_figure(one), cast(one, Double))).label(one.name) for one in figures),
         sum((case((_is_figure(one), 0), (one.is_(None), 0), else_=1) for one in figures), literal(0)).label("left_out"),
         _currency(rows.c.symbol).label("currency"),
+        CatExchange.name.label("exchange"),
     ]
+    accounts = rows.outerjoin(Exchange, Exchange.ex_id == rows.c.ex_id).outerjoin(
+        CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id
+    )
     conditions = scope_conditions(scope, rows.c.uid, rows.c.ex_id, rows.c.symbol, rows.c.time)
-    return select(*columns).where(*conditions).subquery("ledger")
+    return select(*columns).select_from(accounts).where(*conditions).subquery("ledger")
 
 
 _FIGURES: Final = ("cost", "fee", "roi", "roi_pct")
@@ -123,12 +128,25 @@ def _is_figure(figure: ColumnElement[float]) -> ColumnElement[bool]:
 
 
 def in_currency(entries: Subquery, rates: Rates) -> tuple[Any, ColumnElement[float]]:
-    """The entries joined with the rates of their currencies, and the rate: null for a currency without a price."""
-    names = literal(list(rates.by_currency), ARRAY(Text))
-    values = literal([rate.value for rate in rates.by_currency.values()], ARRAY(Double))
-    pairs = func.unnest(names, values).table_valued(column("name", Text), column("value", Double))
-    rate = pairs.render_derived("rate")
-    return entries.outerjoin(rate, rate.c.name == entries.c.currency), rate.c.value
+    """The entries joined with the rates of their currencies, and the rate: null for a currency without a price.
+
+    A rate of the entry's exchange comes before the common one.
+    """
+    common = _table("rate", rates.by_currency.values(), name=rates.by_currency)
+    exchanges, names = ([key[place] for key in rates.by_exchange] for place in (0, 1))
+    own = _table("own_rate", rates.by_exchange.values(), exchange=exchanges, name=names)
+    joined = entries.outerjoin(common, common.c.name == entries.c.currency).outerjoin(
+        own, and_(own.c.exchange == entries.c.exchange, own.c.name == entries.c.currency)
+    )
+    return joined, func.coalesce(own.c.value, common.c.value)
+
+
+def _table(alias: str, rates: Iterable[Rate], /, **keys: Iterable[str]) -> TableValuedAlias:
+    """The rates as rows with their keys."""
+    arrays = [literal(list(values), ARRAY(Text)) for values in keys.values()]
+    values = literal([rate.value for rate in rates], ARRAY(Double))
+    columns = [*(column(key, Text) for key in keys), column("value", Double)]
+    return func.unnest(*arrays, values).table_valued(*columns).render_derived(alias)
 
 
 def only_priced(money: ColumnElement[Any], unpriced: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -109,7 +109,7 @@ async def of_trades(
         raise BadUserInput(f"`capital`, the capital before the first trade, must be above zero; got {capital}.",
                            field="capital")  # fmt: skip
     entries = ledger_entries(caller, scope)
-    rates = (await prices.read(database, redis, caller)).rates(currency)
+    rates = await (await prices.read(database, redis, caller)).rates_of_accounts(currency)
     [row] = await database.rows(_statement(entries, rates, capital))
     figures = dict(row._mapping) | {"unpriced": row.unpriced or ()}
     return Performance(kind=scope.kind, currency=currency, capital=capital, **figures)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
-from fullon_graphql.models import CatExchange
+from fullon_graphql.models import CatExchange, Exchange
 from fullon_graphql.services import tickers
 from fullon_graphql.services.access import visible
 
@@ -45,6 +46,8 @@ class Rates:
 
     currency: str
     by_currency: Mapping[str, Rate]
+    by_exchange: Mapping[tuple[str, str], Rate] = field(default_factory=dict)
+    """By exchange and currency: the rates for accounts on an exchange, if they differ from those above."""
 
     def value(self, amount: float, currency: str) -> float | None:
         """The value of `amount` of `currency`; None without a ticker. An amount of 0 needs no ticker."""
@@ -60,9 +63,10 @@ class Rates:
 
 
 class Prices:
-    """The newest ticker of each instrument."""
+    """The newest ticker of each instrument. `exchanges` are those on which the caller sees accounts."""
 
-    def __init__(self, newest: Iterable[Ticker]) -> None:
+    def __init__(self, newest: Iterable[Ticker], exchanges: Sequence[str] = ()) -> None:
+        self._exchanges = exchanges
         self._tickers = {(ticker.exchange, ticker.symbol): ticker for ticker in newest}
         self._rates: dict[tuple[str, str | None], Rates] = {}
 
@@ -85,6 +89,16 @@ class Prices:
             self._rates[key] = Rates(currency, known)
         return self._rates[key]
 
+    async def rates_of_accounts(self, currency: str) -> Rates:
+        """The rates into `currency`, with those for accounts on each exchange as `rates` has them."""
+        common = self.rates(currency)
+        own: dict[tuple[str, str], Rate] = {}
+        for exchange in self._exchanges:
+            rates = self.rates(currency, exchange).by_currency
+            own |= {(exchange, name): rate for name, rate in rates.items() if rate != common.by_currency.get(name)}
+            await asyncio.sleep(0)  # thousands of tickers take milliseconds for each exchange
+        return replace(common, by_exchange=own)
+
 
 async def read(database: Database, redis: Redis, caller: Caller) -> Prices:
     """The prices on all catalogued exchanges: one statement and one round trip to Redis.
@@ -92,10 +106,12 @@ async def read(database: Database, redis: Redis, caller: Caller) -> Prices:
     Raises:
         Unauthenticated: the caller is not signed in.
     """
-    catalogue = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
-    names = [row.name for row in await database.rows(catalogue)]
-    by_exchange = await tickers.of_exchanges(redis, caller, names) if names else []
-    return Prices(ticker for listed in by_exchange for ticker in listed)
+    account = visible(Exchange, caller).where(Exchange.cat_ex_id == CatExchange.cat_ex_id).correlate(CatExchange)
+    columns = CatExchange.name, account.exists().label("has_accounts")
+    rows = await database.rows(visible(CatExchange, caller).with_only_columns(*columns).order_by(CatExchange.name))
+    by_exchange = await tickers.of_exchanges(redis, caller, [row.name for row in rows]) if rows else []
+    with_accounts = [row.name for row in rows if row.has_accounts]
+    return Prices((ticker for listed in by_exchange for ticker in listed), with_accounts)
 
 
 def currencies(symbol: str) -> tuple[str, str, str] | None:

@@ -90,7 +90,7 @@ async def overall(database: Database, redis: Redis, caller: Caller, scope: Scope
         BadUserInput: the scope is invalid.
     """
     entries = ledger_entries(caller, scope)
-    rates = (await prices.read(database, redis, caller)).rates(currency)
+    rates = await (await prices.read(database, redis, caller)).rates_of_accounts(currency)
     [row] = await database.rows(_statement(entries, rates))
     return _statistics(scope, rates, row)
 
@@ -100,7 +100,7 @@ async def by_symbol(
 ) -> list[SymbolStatistics]:
     """The statistics per traded symbol, by name. Costs and raises as `overall` does."""
     entries = ledger_entries(caller, scope)
-    rates = (await prices.read(database, redis, caller)).rates(currency)
+    rates = await (await prices.read(database, redis, caller)).rates_of_accounts(currency)
     rows = await database.rows(_statement(entries, rates, entries.c.symbol).order_by(entries.c.symbol))
     return [SymbolStatistics(row.by, _statistics(scope, rates, row)) for row in rows]
 
@@ -120,7 +120,7 @@ async def of_bots(
 
     One statement for each kind of trades, and one for the prices.
     """
-    rates = (await prices.read(sources.database, sources.redis, sources.caller)).rates(currency)
+    rates = await (await prices.read(sources.database, sources.redis, sources.caller)).rates_of_accounts(currency)
     kinds = {key: kind or (TradeKind.DRY if key[1] else TradeKind.LIVE) for key in keys}
     found = {}
     for each in dict.fromkeys(kinds.values()):

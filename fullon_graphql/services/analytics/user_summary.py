@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from redis.asyncio import Redis
 from sqlalchemy import func, select
@@ -19,11 +20,14 @@ from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import prices
 from fullon_graphql.services.analytics.ledger import Period, Scope, ledger_entries
 from fullon_graphql.services.analytics.portfolio import portfolio
-from fullon_graphql.services.analytics.prices import Prices, Rates
+from fullon_graphql.services.analytics.prices import Prices
 from fullon_graphql.services.sources import Sources
 from fullon_graphql.services.wallets import Wallet
 
 DAY = timedelta(hours=24)
+
+Results: TypeAlias = dict[tuple[str | None, str], float]
+"""By exchange and currency; the exchange is None if the account is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,8 @@ async def of_people(
     live_prices = await prices.read(database, redis, caller)
     held = await wallets.read(database, redis, caller, uids)
     won = await _results_of_the_day(database, caller, uids)
-    rates = live_prices.rates(currency)
     return [
-        _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, {}), live_prices, rates)
+        _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, {}), live_prices, currency)
         for uid in uids
     ]
 
@@ -84,14 +87,16 @@ async def of_users(sources: Sources, keys: Sequence[tuple[int]], currency: str) 
     return await of_people(sources.database, sources.redis, sources.caller, uids, currency)
 
 
-def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], live_prices: Prices, rates: Rates) -> UserSummary:
-    balance = portfolio(held, live_prices, rates.currency)
-    open_ = wallets.unrealized(held, live_prices, rates.currency)
-    day = wallets.total((currency, rates.value(amount, currency)) for currency, amount in won.items())
+def _summary(uid: int, held: Sequence[Wallet], won: Results, live_prices: Prices, currency: str) -> UserSummary:
+    balance = portfolio(held, live_prices, currency)
+    open_ = wallets.unrealized(held, live_prices, currency)
+    day = wallets.total(
+        (name, live_prices.rates(currency, exchange).value(amount, name)) for (exchange, name), amount in won.items()
+    )
     known = balance.total_value is not None and open_.total is not None
     return UserSummary(
         uid=uid,
-        currency=rates.currency,
+        currency=currency,
         accounts=balance.accounts,
         account_balance=balance.total_value,
         unrealized_pnl=open_.total,
@@ -102,15 +107,15 @@ def _summary(uid: int, held: Sequence[Wallet], won: dict[str, float], live_price
     )
 
 
-async def _results_of_the_day(database: Database, caller: Caller, uids: Sequence[int]) -> dict[int, dict[str, float]]:
-    """Results by user and currency."""
+async def _results_of_the_day(database: Database, caller: Caller, uids: Sequence[int]) -> dict[int, Results]:
+    """Results by user."""
     entries = ledger_entries(caller, Scope(period=Period(start=datetime.now(UTC) - DAY)))
     statement = (
-        select(entries.c.uid, entries.c.currency, func.sum(entries.c.roi).label("result"))
+        select(entries.c.uid, entries.c.exchange, entries.c.currency, func.sum(entries.c.roi).label("result"))
         .where(entries.c.roi.is_not(None), entries.c.uid.in_(uids))
-        .group_by(entries.c.uid, entries.c.currency)
+        .group_by(entries.c.uid, entries.c.exchange, entries.c.currency)
     )
-    found: dict[int, dict[str, float]] = defaultdict(dict)
+    found: dict[int, Results] = defaultdict(dict)
     for row in await database.rows(statement):
-        found[row.uid][row.currency] = row.result
+        found[row.uid][row.exchange, row.currency] = row.result
     return found

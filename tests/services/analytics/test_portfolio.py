@@ -14,7 +14,8 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
 from fullon_graphql.errors import NotFound, Unauthenticated
-from fullon_graphql.services.analytics import portfolio, user_summary
+from fullon_graphql.services.analytics import performance, portfolio, trade_statistics, user_summary
+from fullon_graphql.services.analytics.ledger import Scope
 from fullon_graphql.services.analytics.portfolio import Asset
 from tests.conftest import Count
 from tests.fixtures.graph import principal
@@ -64,6 +65,19 @@ async def test_accounts_are_valued_by_their_own_exchange(market: Database, redis
     alone = await portfolio.of_accounts(market, redis, ME, "USD", ex_id=20)
     assert (alone.total_value, alone.asset_allocation[0].price) == (60, 2)
     assert (await user_summary.of_person(market, redis, ME, TRADER, "USD")).account_balance == pytest.approx(760)
+
+
+async def test_results_of_trades_are_converted_by_the_accounts_own_exchange(market: Database, redis: Redis) -> None:
+    """NEIRO is worth 2 dollars on kraken, and 700 on bitmex, whose ticker is newer: 3 * 2 + 1 * 700, and 1 * 700."""
+    await tickers.write(redis, [Ticker("kraken", "NEIRO/USD", 2, 60), Ticker("bitmex", "NEIRO/USD", 700, 61)])
+    now = datetime.now(UTC)
+    kraken, bitmex, deleted = (
+        live(0, roi, symbol="DOG/NEIRO", ex_id=ex_id, time=now) for roi, ex_id in ((3.0, 20), (1.0, 21), (1.0, 999))
+    )
+    await fill(market, kraken, bitmex, deleted)
+    assert (await trade_statistics.overall(market, redis, ME, Scope(), "USD")).net_profit == 1406
+    assert (await performance.of_trades(market, redis, ME, Scope(), "USD")).net_profit == 1406
+    assert (await user_summary.of_person(market, redis, ME, TRADER, "USD")).daily_pnl == 1406
 
 
 async def test_asset_without_a_price_is_listed_and_the_total_is_null(market: Database, redis: Redis) -> None:
