@@ -107,15 +107,17 @@ class Listener(asyncio.Protocol):
 
 
 async def listen(
-    server: Server, questions: Sequence[Question], counted: Counted, *, at_once: int = 200
+    server: Server, questions: Sequence[Question], counted: Counted, *, at_once: int = 200, within: float = 2 * PATIENCE
 ) -> list[Listener]:
     """Open a socket for each subscription, `at_once` at a time; return once all have received their first state.
+
+    `within` is in seconds.
 
     Raises:
         RuntimeError: some have not received it in time.
     """
     loop, address, listeners = asyncio.get_running_loop(), urlsplit(server.url), []
-    async with _in_time(server, counted, len(questions)):
+    async with _in_time(server, counted, len(questions), within):
         for number, question in enumerate(questions):
             _, listener = await loop.create_connection(
                 lambda question=question: Listener(server, question, counted),  # type: ignore[misc]  # mypy infers another type of protocol
@@ -131,9 +133,9 @@ async def listen(
 
 
 @asynccontextmanager
-async def _in_time(server: Server, counted: Counted, sockets: int) -> AsyncIterator[None]:
+async def _in_time(server: Server, counted: Counted, sockets: int, seconds: float) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(2 * PATIENCE):
+        async with asyncio.timeout(seconds):
             yield
     except TimeoutError as error:
         raise RuntimeError(f"{server.name}: {counted.first} of {sockets} sockets have received a frame.") from error

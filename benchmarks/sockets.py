@@ -28,6 +28,8 @@ AT_ONCE: Final = (1, 16)
 """Handshakes at a time."""
 MOST_OPENING: Final = 5.0
 """The budget: p50 from `connection_init` to `connection_ack` in milliseconds, one handshake at a time."""
+OPENING_SECONDS: Final = 600.0
+"""The most seconds that all sockets may take to open."""
 DESCRIPTORS: Final = 2_000
 """File descriptors beside those of the sockets."""
 FLOOR: Final = "floor: frames, no GraphQL"
@@ -114,7 +116,7 @@ async def _opening(each: Server, at_once: int) -> tuple[float, float]:
 
 
 async def _open(each: Server, count: int, counted: Counted, at_once: int) -> list[Listener]:
-    return await listen(each, [ticker_subscription(SYMBOL)] * count, counted, at_once=at_once)
+    return await listen(each, [ticker_subscription(SYMBOL)] * count, counted, at_once=at_once, within=OPENING_SECONDS)
 
 
 async def _close(listeners: Sequence[Listener]) -> None:
