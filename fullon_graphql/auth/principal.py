@@ -34,7 +34,7 @@ class Principal:
     mail: str
     is_admin: bool
     credential: str
-    """`session:<uuid>` or `api_key:<id>`: identifies the credential in logs and audits, without secrets."""
+    """`session:<uuid>`, `api_key:<id>` or `oidc:<digest>`: identifies it in logs and audits, without secrets."""
     expires_at: datetime | None
     """Expiry of the credential (UTC), or None for an API key without one."""
     scopes: frozenset[str] = ALL_SCOPES

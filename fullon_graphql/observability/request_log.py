@@ -34,7 +34,7 @@ _log = structlog.get_logger(LOGGER)
 
 
 class RequestRecord:
-    """What the parts of the server know about one request."""
+    """The facts of one request, as far as the parts of the server have found them."""
 
     __slots__ = ("client", "operation", "status", "uid")
 

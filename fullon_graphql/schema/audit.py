@@ -21,8 +21,8 @@ class AuditEntry(Node):
     time: DateTime = column("Time of the change.", filterable=True)
     uid: int = column("`uid` of the user who made the change or signed in; 0 if there is none.")
     credential: str = column(
-        "Credential of the request: `session:<id>` or `api_key:<number>`; `none` for a refused sign-in, `system` for"
-        " the server itself."
+        "Credential of the request: `session:<id>`, `api_key:<number>`, or `oidc:<digest>` for a token of the external"
+        " issuer; `none` for a refused sign-in, `system` for the server itself."
     )
     operation: str = column("Name of the mutation, e.g. `createBot`; the same name for REST.", filterable=True)
     entity: str = column("Type of the changed row, e.g. `Bot`.", filterable=True)

@@ -358,7 +358,7 @@ class TestLogout:
         assert not await is_refused(sessions, there)
 
     async def test_logout_by_api_key_is_refused(self, sessions: Sessions) -> None:
-        with pytest.raises(BadUserInput, match="API key has no session"):
+        with pytest.raises(BadUserInput, match="credential has no session"):
             await sessions.logout(Principal(1, "trader@fullon", False, "api_key:1", None))
 
 
