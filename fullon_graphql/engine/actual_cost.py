@@ -17,7 +17,7 @@ from fullon_graphql.engine.cost import weight
 from fullon_graphql.engine.planned.selections import Selection
 from fullon_graphql.services.rate_limits import Taken
 
-SAMPLE: Final = 61
+SAMPLE: Final = 499
 """One in so many responses is measured for the metrics. A prime, so that a repeated sequence is sampled evenly."""
 MEASURED_BYTES: Final = 2 * 2**20
 """The largest response that is measured; it takes about 20 ms."""
