@@ -48,7 +48,8 @@ class Peer:
 
 
 def _ourselves() -> list[str]:
-    return [str(Path(sys.executable).with_name("fullon-graphql")), "serve", "--port", "{port}"]
+    """The worker alone: the peers have no services, and theirs would share the server's core."""
+    return [str(Path(sys.executable).with_name("fullon-graphql")), "serve", "--no-services", "--port", "{port}"]
 
 
 _BY_NAME: dict[str, str | None] = {name: name for name in [*QUESTIONS, REPLY.name]} | {"documents": None}
