@@ -38,6 +38,8 @@ FAULTS: Final[dict[str, tuple[Any, str]]] = {
     "credentials": (ConnectionRegistry, "_check"),
 }
 """The attribute of a class or module that is broken for each task."""
+UNBROKEN: Final = {"retention of the audit log", "log of sign-ins"}
+"""Tasks that wait for a minute or longer between two steps."""
 
 
 @asynccontextmanager
@@ -87,4 +89,4 @@ async def test_failed_task_is_reported_and_restarted(
 
 async def test_worker_names_all_its_tasks(settings: Settings, platform: Database) -> None:
     async with busy_worker(settings) as parts:
-        await eventually(lambda: parts.background.names == FAULTS.keys())
+        await eventually(lambda: parts.background.names == FAULTS.keys() | UNBROKEN)

@@ -37,10 +37,11 @@ async def test_queries_by_get_are_answered_to_programs(server: Server) -> None:
     assert answer.json() == {"data": {"__typename": "Query"}}
 
 
-async def test_single_requests_are_not_logged(start_server: StartServer) -> None:
+async def test_request_is_logged_once(start_server: StartServer) -> None:
     async with start_server() as server:
         await server.ask("{ __typename }")
-    assert not [line for line in server.log if "uvicorn.access" in line or "POST" in line]
+    [line] = [line for line in server.log if "uvicorn.access" in line or "POST" in line]
+    assert '"event":"request"' in line
 
 
 async def test_every_response_has_a_request_id(server: Server) -> None:
