@@ -23,9 +23,11 @@ class SharedTimer:
         """When each function is due. The first one that was added is the first one due."""
         self._is_set = False
 
-    def add(self, function: Function) -> None:
-        """Call a function when the time has passed. It must be quick and must not raise."""
-        loop = asyncio.get_running_loop()
+    def add(self, function: Function, loop: asyncio.AbstractEventLoop) -> None:
+        """Call a function when the time has passed. It must be quick and must not raise.
+
+        `loop` is the running event loop. The caller has it from its task: looking it up costs a system call.
+        """
         if loop is not self._loop:
             self._loop, self._is_set = loop, False
             self._moments.clear()
@@ -71,7 +73,7 @@ class TimeLimit:
         task = asyncio.current_task()
         assert task is not None, "called in a coroutine"
         self._task, self._cancellations = task, task.cancelling()
-        self._timer.add(self._end)
+        self._timer.add(self._end, task.get_loop())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

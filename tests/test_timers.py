@@ -14,8 +14,8 @@ async def test_functions_are_called_in_the_order_they_were_added() -> None:
     timer, called, last = SharedTimer(0.02), list[int](), asyncio.Event()
     functions = [partial(called.append, number) for number in range(5)]
     for function in functions:
-        timer.add(function)
-    timer.add(last.set)
+        timer.add(function, asyncio.get_running_loop())
+    timer.add(last.set, asyncio.get_running_loop())
     timer.remove(functions[2])
     await last.wait()
     assert called == [0, 1, 3, 4]
@@ -25,7 +25,7 @@ async def test_timer_serves_entries_after_it_was_idle() -> None:
     timer = SharedTimer(0.01)
     for _ in range(2):
         called = asyncio.Event()
-        timer.add(called.set)
+        timer.add(called.set, asyncio.get_running_loop())
         await called.wait()
 
 
@@ -37,7 +37,7 @@ def test_timer_serves_the_next_event_loop() -> None:
             await asyncio.Event().wait()
 
     async def leave() -> None:
-        timer.add(lambda: None)
+        timer.add(lambda: None, asyncio.get_running_loop())
 
     for step in (wait, leave, wait):
         asyncio.run(step())
@@ -48,7 +48,7 @@ async def test_block_in_time_is_not_canceled() -> None:
     with TimeLimit(timer):
         await asyncio.sleep(0)
     late = asyncio.Event()
-    timer.add(late.set)
+    timer.add(late.set, asyncio.get_running_loop())
     await late.wait()
     task = asyncio.current_task()
     assert task is not None

@@ -31,7 +31,7 @@ class CancelOnDisconnect:
         task = asyncio.current_task()
         assert task is not None, "called in a coroutine"
         self._task = task
-        _timer.add(self._start)
+        _timer.add(self._start, task.get_loop())
         return self
 
     def __exit__(
