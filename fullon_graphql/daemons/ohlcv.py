@@ -17,7 +17,7 @@ from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.cache.reading import leave_out
 from fullon_graphql.daemons.collector import CollectorDaemon
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError, LiveFrom
 from fullon_graphql.daemons.minute_bars import MINUTE, MinuteBars, unusable
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
@@ -78,6 +78,8 @@ class OhlcvDaemon(CollectorDaemon):
         since = None
         async with aclosing(self.feed.trades(exchange, symbols)) as stream:
             async for trade in stream:
+                if isinstance(trade, LiveFrom):
+                    continue
                 if fault := unusable(trade, self._clock() + ticker_max_ahead(self.resources.redis)):
                     leave_out(
                         "trade", fault, exchange=exchange, symbol=trade.symbol, price=trade.price, time=trade.time

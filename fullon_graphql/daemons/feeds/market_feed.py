@@ -11,11 +11,15 @@ from typing import Protocol, cast
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
+from fullon_graphql.ohlcv.candles import Candle
 
 
 @dataclass(frozen=True, slots=True)
 class MarketTrade:
-    """A public trade. `time` is unix seconds, `volume` is in base currency, `side` is the taker's: buy or sell."""
+    """A public trade. `time` is unix seconds, `volume` is in base currency, `side` is the taker's: buy or sell.
+
+    `id` is the exchange's, unique per symbol; empty if the exchange has none.
+    """
 
     exchange: str
     symbol: str
@@ -23,20 +27,89 @@ class MarketTrade:
     volume: float
     side: str
     time: float
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFrom:
+    """A stream of trades has begun, or continues after an interruption, for these symbols of an exchange.
+
+    It is complete from `time` (unix seconds) on. Trades before may be missing, and trades that the stream has delivered
+    may be repeated.
+    """
+
+    exchange: str
+    symbols: Sequence[str]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class CandlePage:
+    """The exchange's own one-minute candles from `since` until before `until` (unix seconds), in ascending order.
+
+    A minute without a candle had no trade.
+    """
+
+    since: float
+    until: float
+    candles: Sequence[Candle]
+
+
+@dataclass(frozen=True, slots=True)
+class TradePage:
+    """All public trades from `since` until before `until` (unix seconds), in order of time."""
+
+    since: float
+    until: float
+    trades: Sequence[MarketTrade]
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The facts that an exchange publishes about a symbol. What it does not publish is None.
+
+    `price_step` and `amount_step` are the smallest differences between two prices and between two volumes;
+    `min_notional` is the smallest value of an order, in quote currency.
+    """
+
+    symbol: str
+    base: str
+    quote: str | None
+    decimals: int
+    futures: bool
+    price_step: float | None = None
+    amount_step: float | None = None
+    min_notional: float | None = None
 
 
 class MarketFeed(Protocol):
     """The interface of a market feed, constructed with the settings; every daemon has its own instance.
 
-    Streams never end by themselves: if one ends or raises, the daemon fails and is restarted. They release their
-    resources when they are closed.
+    Streams of live data never end by themselves: if one ends or raises, the daemon fails and is restarted. A feed
+    therefore connects again by itself. All generators release their resources when they are closed.
     """
 
     def tickers(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[Ticker, None]:
         """Each new ticker of some symbols of one exchange."""
 
-    def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade, None]:
-        """Each public trade in some symbols of one exchange, in order of time per symbol."""
+    def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade | LiveFrom, None]:
+        """Each public trade in some symbols of one exchange, and before the first trade and after each gap `LiveFrom`.
+
+        Trades are in order of time per symbol as far as the exchange sends them so.
+        """
+
+    def candles(self, exchange: str, symbol: str, since: float, until: float) -> AsyncGenerator[CandlePage, None]:
+        """The exchange's own candles of whole minutes from `since` until before `until`, page by page, in order.
+
+        Spans that no page covers are those for which the exchange has no candles any more. The minute that is not over
+        is never included.
+        """
+
+    def past_trades(self, exchange: str, symbol: str, since: float, until: float) -> AsyncGenerator[TradePage, None]:
+        """Public trades from `since` until before `until`, page by page, in order; no page if there is no history."""
+
+    async def markets(self, exchange: str) -> list[Market]:
+        """All symbols that can be traded on an exchange."""
 
     async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
         """The current balances of the account `ex_id`. `symbols` are those known on its exchange."""

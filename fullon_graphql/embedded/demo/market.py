@@ -18,13 +18,17 @@ from typing import Final
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
-from fullon_graphql.daemons.feeds.market_feed import MarketTrade
+from fullon_graphql.daemons.feeds.market_feed import CandlePage, LiveFrom, Market, MarketTrade, TradePage
+from fullon_graphql.daemons.minute_bars import MINUTE, MinuteBars
 
 STEP: Final = 0.25
 """Seconds between two tickers of a symbol."""
 
 CATCH_UP: Final = 240
 """A delayed stream delivers at most this many steps of the past."""
+
+PAGE: Final = 60
+"""Minutes in a page of candles or trades of the past."""
 
 TRADE_CHANCE: Final = 0.5
 TRADE_WORTH: Final = 500.0
@@ -102,14 +106,47 @@ class SimulatedMarket:
             for symbol in symbols:
                 yield self.ticker(exchange, symbol, step * STEP)
 
-    async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade, None]:
+    async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade | LiveFrom, None]:
         """Trades of each symbol, at about every second step."""
         step = self._current_step()
+        yield LiveFrom(exchange, symbols, (step + 1) * STEP)
         while True:
-            step = await self._next_step(step)
+            following = await self._next_step(step)
+            if following > step + 1:
+                yield LiveFrom(exchange, symbols, following * STEP)
+            step = following
             for symbol in symbols:
                 if trade := self.trade(exchange, symbol, step):
                     yield trade
+
+    async def candles(self, exchange: str, symbol: str, since: float, until: float) -> AsyncGenerator[CandlePage, None]:
+        """The candles of exactly the trades of the stream."""
+        async for page in self.past_trades(exchange, symbol, math.ceil(since / MINUTE) * MINUTE, until):
+            bars = MinuteBars(page.since)
+            for trade in page.trades:
+                bars.add(trade)
+            over = math.floor(page.until / MINUTE) * MINUTE
+            if over > page.since:
+                yield CandlePage(page.since, over, bars.close(over))
+
+    async def past_trades(
+        self, exchange: str, symbol: str, since: float, until: float
+    ) -> AsyncGenerator[TradePage, None]:
+        """The trades of the stream."""
+        end = min(until, self._clock())
+        while since < end:
+            page_end = min((math.floor(since / MINUTE) + PAGE) * MINUTE, end)
+            trades: list[MarketTrade] = []
+            for minute in range(math.floor(since), math.ceil(page_end), MINUTE):
+                trades += self._past_trades(exchange, symbol, max(since, minute), min(minute + MINUTE, page_end))
+                await asyncio.sleep(0)  # a minute takes some milliseconds
+            yield TradePage(since, page_end, trades)
+            since = page_end
+
+    async def markets(self, exchange: str) -> list[Market]:
+        """None: the demo's catalogue is a constant."""
+        del exchange
+        return []
 
     async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
         """Dollars and the first three currencies of the exchange; a part of each is in use."""
@@ -156,6 +193,10 @@ class SimulatedMarket:
             side="buy" if self.prices.chance(f"side:{exchange}:{symbol}", step) < BUY_CHANCE else "sell",
             time=at,
         )
+
+    def _past_trades(self, exchange: str, symbol: str, since: float, until: float) -> list[MarketTrade]:
+        steps = range(math.ceil(since / STEP), math.ceil(until / STEP))
+        return [trade for step in steps if (trade := self.trade(exchange, symbol, step))]
 
     def _balance(self, ex_id: int, currency: str, step: int, now: datetime) -> Balance:
         worth = 1_000 + 9_000 * self.prices.chance(f"worth:{ex_id}:{currency}", 0)

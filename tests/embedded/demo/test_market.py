@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 import sys
 from contextlib import aclosing
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.feeds.market_feed import LiveFrom
 from fullon_graphql.embedded.demo.market import DAY, STEP, Prices, SimulatedMarket, currencies, rounded
 
 NOW = 1_718_000_000.0
@@ -111,11 +113,38 @@ async def test_delayed_stream_delivers_at_most_a_minute_of_the_past() -> None:
 
     market = SimulatedMarket(Settings(), clock)
     async with asyncio.timeout(10), aclosing(market.trades("kraken", ["BTC/USD"])) as stream:
-        first = await anext(stream)
+        start, first = await anext(stream), await anext(stream)
         now = NOW + 3600
-        second = await anext(stream)
-    assert first.time <= NOW + 10
-    assert NOW + 3600 - 60 <= second.time < NOW + 3600 - 40
+        restart, second = await anext(stream), await anext(stream)
+    assert start == LiveFrom("kraken", ["BTC/USD"], NOW + STEP)
+    assert start.time <= first.time <= NOW + 10
+    assert isinstance(restart, LiveFrom)
+    assert restart.time == NOW + 3600 - 60
+    assert restart.time <= second.time < NOW + 3600 - 40
+
+
+async def test_past_trades_are_those_of_the_stream() -> None:
+    market = SimulatedMarket(Settings(), lambda: NOW)
+    since, until = NOW - 5_000.1, NOW + 60
+    pages = [page async for page in market.past_trades("kraken", "BTC/USD", since, until)]
+    first, last = math.ceil(since / STEP), math.ceil(NOW / STEP)
+    streamed = [trade for step in range(first, last) if (trade := market.trade("kraken", "BTC/USD", step))]
+    assert [trade for page in pages for trade in page.trades] == streamed
+    assert [page.since for page in pages] == [since, *(page.until for page in pages[:-1])]
+    assert pages[-1].until == NOW
+
+
+async def test_candles_are_those_of_the_trades_of_whole_minutes() -> None:
+    market = SimulatedMarket(Settings(), lambda: NOW + 30)
+    [page] = [page async for page in market.candles("kraken", "BTC/USD", NOW - 150, NOW + 60)]
+    start = NOW - NOW % 60
+    assert (page.since, page.until) == (start - 120, start)
+    for candle in page.candles:
+        minute = candle.time.timestamp()
+        [trades] = [page.trades async for page in market.past_trades("kraken", "BTC/USD", minute, minute + 60)]
+        assert (candle.open, candle.close) == (trades[0].price, trades[-1].price)
+        assert candle.volume == sum(trade.volume for trade in trades)
+    assert len(page.candles) == 2
 
 
 async def test_balances_add_up_and_differ_between_accounts(market: SimulatedMarket) -> None:
