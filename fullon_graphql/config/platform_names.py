@@ -46,7 +46,9 @@ INTERNAL_VARIABLES: Final = frozenset({"FULLON_SERVICES_OWNER", "FULLON_URL", "F
 """Variables between processes of this project, and of its examples and clients."""
 
 _NO_PROXY: Final = "there is one server instead of three behind a proxy; put a load balancer in front of several"
-_NO_FEED: Final = "a market feed of your own reads it from the environment; this package has no exchange adapter yet"
+_NO_FEED: Final = (
+    "accounts of real exchanges are not read yet; a market feed of your own can read it from the environment"
+)
 
 WITHOUT_EFFECT: Final[dict[str, str]] = {
     "SERVICE_DISCOVERY": _NO_PROXY,
@@ -57,8 +59,6 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
     "OHLCV_API_ENDPOINTS": _NO_PROXY,
     "TRACING_ENABLED": "traces are not exported yet",
     "JAEGER_ENDPOINT": "traces are not exported yet",
-    "USE_SANDBOX": _NO_FEED,
-    "CCXT_TIMEOUT": _NO_FEED,
 }
 """Names of the platform's documents that change nothing here, with the reason."""
 

@@ -56,6 +56,10 @@ def _parse_list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _parse_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
 def _in_capitals(value: Any) -> Any:
     return value.strip().upper() if isinstance(value, str) else value
 
@@ -463,9 +467,22 @@ class ServicesSettings(Section):
         description="class of the account service",
     )
     market_feed: str = Field(
-        default="",
-        description="dotted path of the market feed class of the three services; without it they are FAILED",
+        default="fullon_graphql.daemons.feeds.ccxt_feed.CcxtFeed",
+        description="dotted path of the market feed class of the three services; the default knows "
+        "[real exchanges](exchanges.md) and needs the extra `exchanges`",
     )
+    exchange_urls: Annotated[dict[str, dict[Literal["rest", "ws"], str]], BeforeValidator(_parse_json)] = Field(
+        default={},
+        description="JSON of other hosts of exchanges, for a proxy or a test: exchange → `rest` and `ws`, e.g. "
+        '`{"kraken": {"rest": "http://127.0.0.1:9000", "ws": "ws://127.0.0.1:9000"}}`',
+    )
+    ccxt_timeout: float = Field(
+        default=10.0,
+        gt=0,
+        description="seconds that an exchange has to answer a request; the platform's 2 are too few for lists of "
+        "thousands of symbols",
+    )
+    use_sandbox: bool = Field(default=False, description="use the test systems of the exchanges that have one")
     market_seed: int = Field(
         default=7,
         description="seed of the demo's data and market; equal seeds give equal markets",

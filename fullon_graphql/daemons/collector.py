@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.daemons.daemon import TaskDaemon
-from fullon_graphql.daemons.feeds.market_feed import MarketFeed, load_feed
+from fullon_graphql.daemons.feeds.market_feed import MarketFeed
 from fullon_graphql.daemons.instruments import symbols_by_exchange
 from fullon_graphql.daemons.process_registration import registered
 
@@ -28,7 +28,7 @@ class CollectorDaemon(TaskDaemon):
 
     async def prepare(self) -> None:
         """Load the feed and the symbols."""
-        self.feed = await load_feed(self.resources.settings)
+        self.feed = await self.resources.feeds.load(self.resources.settings)
         self.symbols = await symbols_by_exchange(self.resources.database, with_candles=self.with_candles)
 
     async def run(self) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from redis.asyncio import Redis
 
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.lease import LeaseLostError
+from fullon_graphql.daemons.feeds.market_feed import SharedFeed
 from fullon_graphql.database import Database
 
 
@@ -29,6 +30,7 @@ class Resources:
     redis: Redis
     holds_lease: Callable[[], bool] = _always
     """False once another process may run the service. Check it before every write: a process may be suspended."""
+    feeds: SharedFeed = field(default_factory=SharedFeed)
 
 
 class Daemon(Protocol):

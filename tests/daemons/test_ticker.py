@@ -12,7 +12,7 @@ from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.daemons.control.lease import LeaseLostError
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.feeds.market_feed import FeedEndedError, NoMarketFeedError
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
 from fullon_graphql.daemons.ticker import TickerDaemon
 from fullon_graphql.observability.redaction import reason
 from tests.daemons.specimens import Script
@@ -109,8 +109,8 @@ async def test_daemon_without_its_lease_writes_nothing(resources: Resources, red
 
 
 async def test_daemon_without_a_feed_does_not_start(resources: Resources) -> None:
-    resources.settings.market_feed = ""
+    resources.settings.market_feed = "nowhere.Feed"
     daemon = TickerDaemon(resources)
-    with pytest.raises(NoMarketFeedError, match="MARKET_FEED"):
+    with pytest.raises(ModuleNotFoundError, match="nowhere"):
         await daemon.start()
     await daemon.stop()

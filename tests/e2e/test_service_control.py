@@ -115,10 +115,10 @@ async def test_ending_process_hands_over_its_services(start_server: StartServer,
 
 async def test_service_without_a_feed_reports_the_reason(start_server: StartServer, sign_in: SignIn) -> None:
     admin = await sign_in(ADMIN)
-    async with start_server(MARKET_FEED="") as server:
+    async with start_server(MARKET_FEED="nowhere.Feed") as server:
         failed = await ask(server, change("start"), admin)
         assert (failed["state"], failed["isRunning"]) == ("FAILED", False)
-        assert "MARKET_FEED" in failed["error"]
+        assert "nowhere" in failed["error"]
         assert "Traceback" not in failed["error"]
         assert (await ask(server, change("stop"), admin))["state"] == "STOPPED"
 

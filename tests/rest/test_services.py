@@ -18,7 +18,7 @@ async def send(server: Server, token: str, method: str, path: str) -> httpx.Resp
 
 async def test_service_is_started_restarted_and_stopped(start_server: StartServer, sign_in: SignIn) -> None:
     admin = await sign_in(ADMIN)
-    async with start_server(MARKET_FEED="") as server:
+    async with start_server(MARKET_FEED="nowhere.Feed") as server:
         services = (await send(server, admin, "GET", "")).json()["services"]
         assert services.keys() == {"ticker", "ohlcv", "account"}
         assert {(one["status"], one["is_running"]) for one in services.values()} == {("stopped", False)}

@@ -83,7 +83,7 @@ class Market:
 
 
 class MarketFeed(Protocol):
-    """The interface of a market feed, constructed with the settings; every daemon has its own instance.
+    """The interface of a market feed, constructed with the settings. All daemons of a process share one instance.
 
     Streams of live data never end by themselves: if one ends or raises, the daemon fails and is restarted. A feed
     therefore connects again by itself. All generators release their resources when they are closed.
@@ -118,13 +118,6 @@ class MarketFeed(Protocol):
         """The open positions of the account `ex_id`."""
 
 
-class NoMarketFeedError(Exception):
-    """No market feed is configured."""
-
-    def __init__(self) -> None:
-        super().__init__("No market feed is configured. Set MARKET_FEED to the dotted path of an exchange adapter.")
-
-
 class FeedEndedError(Exception):
     """A stream of the market feed ended, although it should run until it is closed."""
 
@@ -132,14 +125,20 @@ class FeedEndedError(Exception):
         super().__init__(f"The market feed of {exchange} ended.")
 
 
-async def load_feed(settings: Settings) -> MarketFeed:
-    """The feed named by the setting `market_feed`.
+class SharedFeed:
+    """The market feed of a process: its daemons share one instance, so that they share connections to exchanges."""
 
-    Raises:
-        NoMarketFeedError: the setting is empty.
-        ImportError, AttributeError, ValueError: the setting does not lead to a class.
-    """
-    if not settings.market_feed:
-        raise NoMarketFeedError
-    feed_class = await asyncio.to_thread(resolve_name, settings.market_feed)  # an import reads files
-    return cast("MarketFeed", feed_class(settings))
+    def __init__(self) -> None:
+        self._feeds: dict[str, MarketFeed] = {}
+
+    async def load(self, settings: Settings) -> MarketFeed:
+        """The feed named by the setting `market_feed`.
+
+        Raises:
+            ImportError, AttributeError, ValueError: the setting does not lead to a class.
+            ExchangesNotInstalledError: the default feed needs ccxt.
+        """
+        feed_class = await asyncio.to_thread(resolve_name, settings.market_feed)  # an import reads files
+        if settings.market_feed not in self._feeds:
+            self._feeds[settings.market_feed] = cast("MarketFeed", feed_class(settings))
+        return self._feeds[settings.market_feed]

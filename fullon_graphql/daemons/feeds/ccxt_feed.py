@@ -1,0 +1,156 @@
+"""The market feed of real exchanges, over the library ccxt.
+
+Public data comes over the WebSockets that ccxt knows, else by polling. All streams and requests of an exchange share
+one client, and with it one limit of requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.tickers import Ticker
+from fullon_graphql.config import Settings
+from fullon_graphql.daemons.feeds.ccxt_client import errors, market_facts, open_client, require_ccxt
+from fullon_graphql.daemons.feeds.channels import TickerChannel, TradeChannel, market_trade
+from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink
+from fullon_graphql.daemons.feeds.market_feed import CandlePage, LiveFrom, Market, MarketTrade, TradePage
+from fullon_graphql.daemons.feeds.timing import FeedTiming
+from fullon_graphql.ohlcv.candles import Candle
+
+MINUTE: Final = 60
+ATTEMPTS: Final = 5
+"""Attempts of a request for history."""
+
+USUAL_PAGE: Final = 500
+"""Candles to request at once from an exchange whose limit ccxt does not know."""
+
+
+class CcxtFeed:
+    """A market feed over ccxt. The names of exchanges in the catalogue are ccxt's ids, e.g. `kraken`."""
+
+    def __init__(self, settings: Settings, timing: FeedTiming | None = None) -> None:
+        require_ccxt()
+        self._settings = settings
+        self._timing = timing or FeedTiming()
+        self._links: dict[str, ExchangeLink] = {}
+
+    async def tickers(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[Ticker, None]:
+        """The newest ticker of each symbol, at most 20 times a second. Its time is that of its arrival without one."""
+        async with aclosing(TickerChannel(self._link(exchange), symbols).stream()) as stream:
+            async for ticker in stream:
+                yield ticker
+
+    async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade | LiveFrom, None]:
+        """Each trade once, as long as the exchange gives trades an id."""
+        async with aclosing(TradeChannel(self._link(exchange), symbols).stream()) as stream:
+            async for trade in stream:
+                yield trade
+
+    async def candles(self, exchange: str, symbol: str, since: float, until: float) -> AsyncGenerator[CandlePage, None]:
+        """The exchange's candles, without those of minutes in which nothing was traded.
+
+        Raises:
+            ccxt's errors, after some attempts.
+        """
+        start = math.ceil(since / MINUTE) * MINUTE
+        end = math.floor(min(until, time.time()) / MINUTE) * MINUTE
+        link, covered = self._link(exchange), False
+        async with link.used():
+            limit = candle_limit((await link.session()).client, symbol)
+            while start < end:
+                rows = await self._request(link, "fetch_ohlcv", symbol, "1m", start * 1000, limit)
+                page = {row[0] // 1000: row for row in rows if start <= row[0] // 1000 < end}
+                if not page:
+                    start, covered = start + limit * MINUTE, False
+                    continue
+                page_start = start if covered else min(page)
+                page_end = max(page) + MINUTE if len(rows) >= limit else max(max(page) + MINUTE, start + limit * MINUTE)
+                start, covered = min(page_end, end), True
+                yield CandlePage(
+                    page_start, start, [_candle(page[minute]) for minute in sorted(page) if page[minute][5]]
+                )
+
+    async def past_trades(
+        self, exchange: str, symbol: str, since: float, until: float
+    ) -> AsyncGenerator[TradePage, None]:
+        """The trades of the past, as far back as the exchange returns them.
+
+        Raises:
+            ccxt's errors, after some attempts.
+        """
+        cursor, end, covered = math.floor(since * 1000) / 1000, min(until, time.time()), False
+        link = self._link(exchange)
+        async with link.used():
+            while cursor < end:
+                raws = await self._request(link, "fetch_trades", symbol, round(cursor * 1000) - 1000)  # exclusive
+                found = [trade for raw in raws if (trade := market_trade(exchange, symbol, raw))]
+                page = sorted((trade for trade in found if trade.time >= cursor), key=lambda trade: trade.time)
+                last = page[-1].time if page else cursor
+                if last == cursor:  # the exchange has no newer trade
+                    yield TradePage(cursor, end, [trade for trade in page if trade.time < end])
+                    return
+                # an exchange that ignores `since` returns its newest trades
+                page_start = cursor if covered or last < time.time() - MINUTE else page[0].time
+                cursor, covered = min(last, end), True  # further trades may have the time of the last one
+                yield TradePage(page_start, cursor, [trade for trade in page if trade.time < cursor])
+
+    async def markets(self, exchange: str) -> list[Market]:
+        """All active markets of an exchange.
+
+        Raises:
+            UnknownExchangeError: ccxt has no such exchange.
+            ccxt's errors, after some attempts.
+        """
+        link = self._link(exchange)
+        async with link.used():
+            found = await self._request(link, "load_markets")
+            client = (await link.session()).client
+            return [market_facts(client, market) for market in found.values() if market.get("active") is not False]
+
+    async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
+        """None yet: accounts are not read."""
+        del ex_id, exchange, symbols
+        return []
+
+    async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
+        """None yet: accounts are not read."""
+        del ex_id, exchange, symbols
+        return []
+
+    def _link(self, exchange: str) -> ExchangeLink:
+        """The connections to an exchange, shared by all streams and requests."""
+        if exchange not in self._links:
+            self._links[exchange] = ExchangeLink(exchange, partial(self._open_client, exchange), self._timing)
+        return self._links[exchange]
+
+    async def _open_client(self, exchange: str) -> Any:
+        return await open_client(self._settings, exchange)
+
+    async def _request(self, link: ExchangeLink, method: str, *arguments: Any) -> Any:
+        """Call a method of the client; after a failure of the network, or too many requests, again after a pause."""
+        async with asyncio.timeout(self._timing.request):
+            for attempt in range(1, ATTEMPTS):
+                try:
+                    return await getattr((await link.session()).client, method)(*arguments)
+                except errors().NetworkError:
+                    pause = min(self._timing.first_backoff * 2**attempt, self._timing.longest_backoff)
+                    await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # not for secrets
+            return await getattr((await link.session()).client, method)(*arguments)
+
+
+def candle_limit(client: Any, symbol: str) -> int:
+    """The most candles that the exchange returns at once."""
+    return int(client.feature_value(symbol, "fetchOHLCV", "limit") or USUAL_PAGE)
+
+
+def _candle(row: Sequence[float]) -> Candle:
+    return Candle(datetime.fromtimestamp(row[0] / 1000, UTC), *map(float, row[1:6]))

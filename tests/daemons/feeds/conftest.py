@@ -1,0 +1,88 @@
+"""A feed that does everything in hundredths of a second, and loopback exchanges for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from fullon_graphql.config import Settings
+from fullon_graphql.daemons.feeds.ccxt_feed import CcxtFeed
+from fullon_graphql.daemons.feeds.timing import FeedTiming
+from tests.fixtures.loopback.exchange import Instrument, LoopbackExchange
+from tests.fixtures.loopback.kraken import LoopbackKraken
+from tests.fixtures.loopback.okx import LoopbackOkx
+
+FAST = FeedTiming(
+    pace=0.005, check=0.02, poll=0.05, first_backoff=0.02, longest_backoff=0.1, stale_first=1.0, stale_min=0.6,
+    stale_max=2.0, delivery=0.1, subscribe=0.0, retry_symbol=0.1, request=20.0,
+)  # fmt: skip
+
+PATH = "tests.daemons.feeds.conftest.FastFeed"
+
+
+class FastFeed(CcxtFeed):
+    """The feed with short pauses and without limits of requests, to be named in settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, FAST)
+
+    async def _open_client(self, exchange: str) -> Any:
+        client = await super()._open_client(exchange)
+        client.enableRateLimit = False
+        client.timeout_on_exit = 0
+        return client
+
+
+Collect = Callable[..., AbstractAsyncContextManager[list[Any]]]
+
+
+@pytest.fixture(params=[LoopbackKraken, LoopbackOkx], ids=["kraken", "okx"])
+async def exchange(request: pytest.FixtureRequest) -> AsyncIterator[LoopbackExchange]:
+    """Each exchange with two markets."""
+    exchange: LoopbackExchange = request.param(Instrument("BTC/USD", price_decimals=1), Instrument("ETH/BTC"))
+    async with exchange.running():
+        yield exchange
+
+
+@pytest.fixture
+async def kraken() -> AsyncIterator[LoopbackExchange]:
+    """Kraken with two markets."""
+    async with LoopbackKraken(Instrument("BTC/USD", price_decimals=1), Instrument("ETH/BTC")).running() as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def feed_for() -> Callable[[LoopbackExchange], CcxtFeed]:
+    """A feed whose only exchange is on this machine."""
+    return lambda exchange: FastFeed(Settings(exchange_urls=exchange.urls))
+
+
+@asynccontextmanager
+async def collecting(stream: Any) -> AsyncIterator[list[Any]]:
+    """What a stream delivers while the block runs. The stream must not end by itself."""
+    found: list[Any] = []
+
+    async def collect() -> None:
+        async with aclosing(stream) as items:
+            async for item in items:
+                found.append(item)
+        raise AssertionError("the stream has ended")
+
+    task = asyncio.create_task(collect())
+    try:
+        yield found
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def since(start: float) -> float:
+    """Seconds since a moment of the monotonic clock."""
+    return time.monotonic() - start
