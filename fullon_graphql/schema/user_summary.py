@@ -32,6 +32,10 @@ class UserSummary(FromRecord):
     daily_pnl: float | None = strawberry.field(
         description="Sum of the results of live trades closed in the last 24 hours; null if a price is missing."
     )
+    left_out: int = strawberry.field(
+        description="Number of stored figures (cost, fee, `roi`, `roiPct`) of live trades of the last 24 hours that are"
+        " NaN or infinite, and of results without a valid time. `dailyPnl` does not include them."
+    )
     unpriced: list[str] = strawberry.field(description="Currencies, and instruments of positions, without a price.")
     prices_as_of: DateTime | None = strawberry.field(
         description="Time of the oldest ticker used to value a balance; null if none was needed."

@@ -120,6 +120,12 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
 
 
 _FIGURES: Final = ("cost", "fee", "roi", "roi_pct")
+_DATED: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC))
+
+
+def is_dated(entries: FromClause) -> ColumnElement[bool]:
+    """True for a time that results count at: PostgreSQL stores infinity too, up to which no day can be computed."""
+    return entries.c.time.between(*_DATED)
 
 
 def _is_figure(figure: ColumnElement[float]) -> ColumnElement[bool]:

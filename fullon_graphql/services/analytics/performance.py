@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from redis.asyncio import Redis
 from sqlalchemy import (
@@ -34,6 +33,7 @@ from fullon_graphql.services.analytics.ledger import (
     TradeKind,
     divided,
     in_currency,
+    is_dated,
     ledger_entries,
     only_priced,
     unpriced,
@@ -151,17 +151,13 @@ def _stored_results(entries: Subquery, rates: Rates) -> CTE:
     """The closing trades with their profit or loss, and the trades with figures that are left out."""
     joined, rate = in_currency(entries, rates)
     columns = entries.c.trade_id, entries.c.time, entries.c.roi, (entries.c.roi * rate).label("profit")
-    dated = entries.c.time.between(*_DATED).label("dated")
+    dated = is_dated(entries).label("dated")
     return (
         select(*columns, entries.c.currency, rate.label("rate"), entries.c.left_out, dated)
         .select_from(joined)
         .where(or_(entries.c.roi.is_not(None), entries.c.left_out > 0))
         .cte("results")
     )
-
-
-_DATED: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC))
-"""Times of trades that count: PostgreSQL stores infinity too, up to which no day can be computed."""
 
 
 def _left_out(results: CTE) -> ColumnElement[int]:

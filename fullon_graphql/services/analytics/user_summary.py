@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import NamedTuple
 
 from redis.asyncio import Redis
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
@@ -18,7 +18,7 @@ from fullon_graphql.models import User
 from fullon_graphql.services import wallets
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import prices
-from fullon_graphql.services.analytics.ledger import Period, Scope, ledger_entries
+from fullon_graphql.services.analytics.ledger import Period, Scope, is_dated, ledger_entries
 from fullon_graphql.services.analytics.portfolio import portfolio
 from fullon_graphql.services.analytics.prices import Prices
 from fullon_graphql.services.sources import Sources
@@ -26,8 +26,17 @@ from fullon_graphql.services.wallets import Wallet
 
 DAY = timedelta(hours=24)
 
-Results: TypeAlias = dict[tuple[str | None, str], float]
-"""By exchange and currency; the exchange is None if the account is deleted."""
+
+class Result(NamedTuple):
+    """The results of one user on one exchange in one currency; `left_out` counts what is not in `total`.
+
+    The exchange is None if the account is deleted, the total if all results are left out.
+    """
+
+    exchange: str | None
+    currency: str
+    total: float | None
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,8 @@ class UserSummary:
     - `unrealized_pnl`: profit or loss of closing all derivative positions now, without fees.
     - `total_value`: the sum of the two.
     - `daily_pnl`: the results of live trades closed within the last 24 hours.
+    - `left_out`: the number of stored figures of these trades that are not finite, and of results with a time after
+      2199; `daily_pnl` does not include them.
     """
 
     uid: int
@@ -47,6 +58,7 @@ class UserSummary:
     unrealized_pnl: float | None
     total_value: float | None
     daily_pnl: float | None
+    left_out: int
     unpriced: Sequence[str]
     prices_as_of: datetime | None
 
@@ -76,7 +88,7 @@ async def of_people(
     held = await wallets.read(database, redis, caller, uids)
     won = await _results_of_the_day(database, caller, uids)
     return [
-        _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, {}), live_prices, currency)
+        _summary(uid, [wallet for wallet in held if wallet.uid == uid], won.get(uid, []), live_prices, currency)
         for uid in uids
     ]
 
@@ -87,11 +99,15 @@ async def of_users(sources: Sources, keys: Sequence[tuple[int]], currency: str) 
     return await of_people(sources.database, sources.redis, sources.caller, uids, currency)
 
 
-def _summary(uid: int, held: Sequence[Wallet], won: Results, live_prices: Prices, currency: str) -> UserSummary:
+def _summary(
+    uid: int, held: Sequence[Wallet], results: Sequence[Result], live_prices: Prices, currency: str
+) -> UserSummary:
     balance = portfolio(held, live_prices, currency)
     open_ = wallets.unrealized(held, live_prices, currency)
     day = wallets.total(
-        (name, live_prices.rates(currency, exchange).value(amount, name)) for (exchange, name), amount in won.items()
+        (result.currency, live_prices.rates(currency, result.exchange).value(result.total, result.currency))
+        for result in results
+        if result.total is not None
     )
     known = balance.total_value is not None and open_.total is not None
     return UserSummary(
@@ -102,20 +118,29 @@ def _summary(uid: int, held: Sequence[Wallet], won: Results, live_prices: Prices
         unrealized_pnl=open_.total,
         total_value=balance.priced_value + open_.priced if known else None,
         daily_pnl=day.total,
+        left_out=sum(result.left_out for result in results),
         unpriced=sorted({*balance.unpriced, *open_.unpriced, *day.unpriced}),
         prices_as_of=balance.prices_as_of,
     )
 
 
-async def _results_of_the_day(database: Database, caller: Caller, uids: Sequence[int]) -> dict[int, Results]:
+async def _results_of_the_day(database: Database, caller: Caller, uids: Sequence[int]) -> dict[int, list[Result]]:
     """Results by user."""
     entries = ledger_entries(caller, Scope(period=Period(start=datetime.now(UTC) - DAY)))
+    roi, dated = entries.c.roi, is_dated(entries)
+    left_out = func.sum(entries.c.left_out) + func.count(roi).filter(~dated)
     statement = (
-        select(entries.c.uid, entries.c.exchange, entries.c.currency, func.sum(entries.c.roi).label("result"))
-        .where(entries.c.roi.is_not(None), entries.c.uid.in_(uids))
+        select(
+            entries.c.uid,
+            entries.c.exchange,
+            entries.c.currency,
+            func.sum(roi).filter(dated).label("total"),
+            left_out.label("left_out"),
+        )
+        .where(or_(roi.is_not(None), entries.c.left_out > 0), entries.c.uid.in_(uids))
         .group_by(entries.c.uid, entries.c.exchange, entries.c.currency)
     )
-    found: dict[int, Results] = defaultdict(dict)
+    found: dict[int, list[Result]] = defaultdict(list)
     for row in await database.rows(statement):
-        found[row.uid][row.exchange, row.currency] = row.result
+        found[row.uid].append(Result(row.exchange, row.currency, row.total, row.left_out))
     return found

@@ -149,6 +149,17 @@ async def test_summary_lists_currencies_without_a_price(market: Database, redis:
     assert found.unpriced == ["GOLD", "NEW/USD:USD", "XYZ"]
 
 
+async def test_summary_counts_figures_that_are_left_out(market: Database, redis: Redis) -> None:
+    """`roi` and `roiPct` of one trade, the cost of another, and a result without a valid time; GOLD needs no price."""
+    now, nan = datetime.now(UTC), float("nan")
+    gold = live(0, nan, symbol="GOLD", time=now)
+    await fill(market, live(0, 4.0, time=now), gold, live(0, cost=nan, time=now), live(0, 8.0, time=now))
+    async with market.transaction() as connection:
+        await connection.exec_driver_sql("UPDATE trades SET time = 'infinity' WHERE roi = 8")
+    found = await user_summary.of_person(market, redis, ME, TRADER, "USD")
+    assert (found.daily_pnl, found.left_out, found.unpriced) == (4, 4, [])
+
+
 async def test_summary_of_another_user_is_not_found(market: Database, redis: Redis) -> None:
     await accounts.write(redis, holds(30, USD=100), {})
     for uid in (OTHER, 99):
