@@ -25,6 +25,7 @@ from fullon_graphql.cli import (
     user,
 )
 from fullon_graphql.errors import SettingsError
+from fullon_graphql.server.garbage import leave_memory_to_the_system
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,6 +60,7 @@ def options(
 
 def main() -> None:
     """Run the command that the arguments name. Invalid settings are a message and exit code 1."""
+    leave_memory_to_the_system()
     try:
         app()
     except SettingsError as error:

@@ -1,11 +1,12 @@
-"""Garbage collection: few full collections while requests are served, and none of frozen objects."""
+"""Garbage collection: hardly any full collection while requests are served, and none of frozen objects."""
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -13,25 +14,32 @@ THRESHOLDS: Final = (10_000, 5, 1_000_000)
 """Allocations before a collection of the youngest objects, such collections before one of the next generation, and so
 on; the last one keeps Python from starting a full collection."""
 
-INTERVAL: Final = 60.0
+INTERVAL: Final = 10.0
 """Seconds between checks whether a full collection is due."""
-GROWTH: Final = 250_000
-"""Blocks of memory, about 25 MB, that a worker allocates between two full collections."""
+GROWTH: Final = 2
+"""The allocated memory blocks multiply by this between two full collections."""
 
 
 class FullCollections:
-    """Collects everything once the worker has grown by `GROWTH` since the last time."""
+    """Collects everything once the worker has grown by the factor `GROWTH` since the last time."""
 
-    def __init__(self) -> None:
-        self._blocks = sys.getallocatedblocks()
+    def __init__(self, allocated_blocks: Callable[[], int] = sys.getallocatedblocks) -> None:
+        self._allocated_blocks = allocated_blocks
+        self._last = allocated_blocks()
 
     def collect_if_due(self) -> bool:
         """Collect, and return True, if the worker has grown enough."""
-        if sys.getallocatedblocks() - self._blocks < GROWTH:
+        if self._allocated_blocks() < GROWTH * self._last:
             return False
         gc.collect()
-        self._blocks = sys.getallocatedblocks()
+        self._last = self._allocated_blocks()
         return True
+
+
+def leave_memory_to_the_system() -> None:
+    """Collect nothing at the end of this process: visiting and freeing all objects takes seconds of a busy core."""
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
 
 
 @asynccontextmanager
@@ -41,6 +49,7 @@ async def scheduled_collection() -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+    leave_memory_to_the_system()
     task = asyncio.create_task(_collect(), name="garbage collection")
     try:
         yield
