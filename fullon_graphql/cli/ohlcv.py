@@ -19,11 +19,12 @@ from fullon_graphql.cache.candles import announce
 from fullon_graphql.cache.client import connect
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.database import Database
-from fullon_graphql.errors import FullonError
+from fullon_graphql.errors import Conflict, FullonError, shortened
 from fullon_graphql.ohlcv import importing
 from fullon_graphql.ohlcv.csvfile import OnProgress
 from fullon_graphql.ohlcv.importing import ImportResult, TimeUnit
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.services import symbols
 
 app = typer.Typer(name="ohlcv", help="Import recordings (CSV or CSV.gz) into the candle store.", no_args_is_help=True)
 
@@ -83,7 +84,12 @@ def _run(instrument: tuple[str, str], import_file: _Import) -> None:
 
 
 async def _import(instrument: tuple[str, str], import_file: _Import, settings: Settings) -> ImportResult:
-    """Import, and announce it to subscribers of the instrument's candles."""
+    """Import, and announce it to subscribers of the instrument's candles.
+
+    Raises:
+        Conflict: the tables belong to another symbol of the catalogue.
+    """
+    await _require_own_tables(*instrument, settings)
     imported = await _with_progress(import_file, settings)
     redis = connect(settings.redis_url, settings, "import")
     try:
@@ -92,6 +98,24 @@ async def _import(instrument: tuple[str, str], import_file: _Import, settings: S
     finally:
         await redis.aclose()
     return imported
+
+
+async def _require_own_tables(exchange: str, symbol: str, settings: Settings) -> None:
+    """Tables of older versions do not name their symbol, so the catalogue decides. Without it nothing is checked."""
+    database = Database.connect(settings.database_url, "import", settings)
+    try:
+        others = await symbols.sharing_tables(database, exchange, symbol)
+    except (OSError, sqlalchemy.exc.SQLAlchemyError) as error:
+        reason = shortened(str(error))
+        typer.secho(f"The catalogue of symbols does not answer ({reason}); its spelling is not checked.", err=True)
+        return
+    finally:
+        await database.close()
+    if others:
+        raise Conflict(
+            f"{exchange} has the symbol {shortened(others[0])}, which has the same candle tables as"
+            f" {shortened(symbol)}: use its spelling, or remove it from the catalogue first."
+        )
 
 
 async def _with_progress(import_file: _Import, settings: Settings) -> ImportResult:

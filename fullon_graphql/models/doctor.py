@@ -36,6 +36,7 @@ from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.types import Enum, NullType, TypeEngine
 
+from fullon_graphql.errors import shortened
 from fullon_graphql.models import OWN_SCHEMA, Base, triggers
 from fullon_graphql.models.migrate import connect
 
@@ -70,7 +71,15 @@ def inspect(url: str) -> list[Difference]:
 
 def examine(connection: Connection) -> list[Difference]:
     """`inspect` on an open connection."""
-    return sorted([*_tables(Base.metadata, _reflect(connection)), *_feed(connection), *_sequences(connection)])
+    actual = _reflect(connection)
+    return sorted(
+        [
+            *_tables(Base.metadata, actual),
+            *_feed(connection),
+            *_sequences(connection),
+            *_shared_candle_tables(connection, actual),
+        ]
+    )
 
 
 async def _inspect(url: str) -> list[Difference]:
@@ -139,6 +148,24 @@ _SEQUENCE = text("""
     SELECT pg_get_serial_sequence(t.table_name, :column)
     FROM information_schema.columns t
     WHERE t.table_schema = current_schema() AND t.table_name = :table AND t.column_name = :column
+""")
+
+
+def _shared_candle_tables(connection: Connection, actual: MetaData) -> Iterator[Difference]:
+    """Symbols of one exchange whose candle tables have the same names (`ohlcv/naming.py`)."""
+    symbols = actual.tables.get("symbols")
+    if symbols is None or not {"symbol", "cat_ex_id"} <= symbols.columns.keys():
+        return
+    for (names,) in connection.execute(_SHARED):
+        what = f"symbols of one exchange have the same candle tables: {shortened(names)}"
+        yield Difference(
+            Severity.BREAKS, "symbols.symbol", what, "their prices overwrite each other; remove all but one"
+        )
+
+
+_SHARED = text("""
+    SELECT string_agg(CAST(symbol AS text), ', ' ORDER BY symbol) FROM symbols
+    GROUP BY cat_ex_id, translate(lower(CAST(symbol AS text)), '/:-', '___') HAVING count(*) > 1 ORDER BY 1
 """)
 
 

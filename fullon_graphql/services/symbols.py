@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, func, select
 
 from fullon_graphql.auth.principal import Caller, administrator, reader
 from fullon_graphql.cache import keys
@@ -22,6 +22,17 @@ def on_exchange(caller: Caller, exchange: str) -> Select[tuple[Symbol]]:
     """The instruments of one exchange, by its name."""
     named = select(CatExchange.cat_ex_id).where(CatExchange.name == exchange)
     return visible(Symbol, caller).where(Symbol.cat_ex_id.in_(named))
+
+
+async def sharing_tables(database: Database, exchange: str, symbol: str) -> list[str]:
+    """Other instruments of the exchange in the catalogue, in order, that have the candle tables of `symbol`."""
+    query = (
+        select(Symbol.symbol)
+        .join(CatExchange, CatExchange.cat_ex_id == Symbol.cat_ex_id)
+        .where(func.lower(CatExchange.name) == exchange.lower(), Symbol.symbol != symbol)
+        .order_by(Symbol.symbol)
+    )
+    return [other for (other,) in await database.rows(query) if shared_stem(other) == shared_stem(symbol)]
 
 
 def spellings(symbol: str) -> list[str]:

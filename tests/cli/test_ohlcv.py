@@ -22,6 +22,7 @@ CANDLES = "time_ms,open,high,low,close,volume\n1570752000000,2,3,1,2,5\n"
 
 @pytest.fixture(autouse=True)
 def _environment(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
     monkeypatch.setenv("OHLCV_DATABASE_URL", settings.ohlcv_database_url)
     monkeypatch.setenv("REDIS_URL", settings.redis_url)
     monkeypatch.setenv("FULLON_HOME", str(tmp_path))
@@ -82,6 +83,29 @@ async def test_unreachable_store_is_one_line(file: Path, monkeypatch: pytest.Mon
     assert result.exit_code == 1
     assert "The candle database does not answer" in result.stderr
     assert "OHLCV_DATABASE_URL" in result.stderr
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_symbol_with_the_tables_of_a_catalogued_one_is_a_conflict(ohlcv_database: Database, file: Path) -> None:
+    """The table has no comment that names its symbol, as older versions and the platform create it."""
+    write(file, CANDLES)
+    await run("import-candles", file, "--exchange", "kraken", "--symbol", "BTC/USD")
+    async with ohlcv_database.transaction() as connection:
+        await connection.exec_driver_sql("COMMENT ON TABLE kraken.btc_usd_candles1m IS NULL")
+    for command in ("import-candles", "import-trades"):
+        refused = await run(command, file, "--exchange", "Kraken", "--symbol", "btc-USD")
+        assert refused.exit_code == 1
+        assert "Kraken has the symbol 'BTC/USD'" in refused.stderr
+    again = await run("import-candles", file, "--exchange", "kraken", "--symbol", "BTC/USD")
+    assert again.exit_code == 0, again.output
+
+
+async def test_import_succeeds_without_the_catalogue(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql:///platform?host={file.parent}")
+    write(file, CANDLES)
+    result = await run("import-candles", file, "--exchange", "kraken", "--symbol", "GOLD")
+    assert result.exit_code == 0, result.output
+    assert "its spelling is not checked" in result.stderr
 
 
 async def test_missing_file_is_a_usage_error(file: Path) -> None:

@@ -17,7 +17,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.ohlcv import resampling
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
-from fullon_graphql.ohlcv.sources import Catalogue, Market
+from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
 from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from tests.ohlcv import reference
@@ -203,8 +203,9 @@ async def test_session_time_zone_does_not_shift_buckets(
             assert here == there
 
 
-@pytest.mark.parametrize("timeframe", Timeframe)
-async def test_newest_bars_use_the_index(ohlcv_database: Database, timeframe: Timeframe) -> None:
+@pytest.fixture
+async def minutes(ohlcv_database: Database) -> Source:
+    """A table of 100 000 candles."""
     await put_candles(ohlcv_database, "GOLD", [])
     await run(
         ohlcv_database,
@@ -213,7 +214,22 @@ async def test_newest_bars_use_the_index(ohlcv_database: Database, timeframe: Ti
     )
     found = await Catalogue(ohlcv_database).find([GOLD])
     [source] = found[GOLD]
-    statement = f"EXPLAIN {resampling.newest_bars(source, timeframe)}"
-    plan = await ohlcv_database.rows(text(statement), Window(last=5).parameters)
-    assert "Index" in str(plan)
-    assert "Seq Scan" not in str(plan)
+    return source
+
+
+async def plan_of(database: Database, statement: str, last: int) -> str:
+    return str(await database.rows(text(f"EXPLAIN {statement}"), Window(last=last).parameters))
+
+
+@pytest.mark.parametrize("timeframe", Timeframe)
+async def test_newest_bars_use_the_index(ohlcv_database: Database, minutes: Source, timeframe: Timeframe) -> None:
+    plan = await plan_of(ohlcv_database, resampling.newest_bars(minutes, timeframe), last=5)
+    assert "Index" in plan
+    assert "Seq Scan" not in plan
+
+
+async def test_many_newest_rows_are_read_by_the_index(ohlcv_database: Database, minutes: Source) -> None:
+    await run(ohlcv_database, "ANALYZE kraken.gold_candles1m")
+    plan = await plan_of(ohlcv_database, resampling.newest_bars(minutes, Timeframe.M1), last=5_000)
+    assert "Index Scan Backward" in plan
+    assert "Seq Scan" not in plan
