@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, Response, expect
+from playwright.async_api import Page, expect
 
 from fullon_graphql.embedded.demo.catalogue import PASSWORD
+from tests.fixtures.eventually import eventually
 from tests.fixtures.server import Server
 from tests.fixtures.totp import totp_code
-from tests.web.conftest import WEB, Browser
+from tests.web.conftest import WEB, Browser, bars_drawn, wait_until_no_bar_is_missing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -59,28 +60,23 @@ async def test_market_shows_live_prices_chart_and_orders(browser: Browser, demo:
     assert_clean(browser)
 
 
-async def test_older_bars_are_loaded_by_scrolling_without_a_hole(browser: Browser) -> None:
+async def test_older_bars_are_loaded_by_scrolling_without_a_hole(browser: Browser, demo: Server) -> None:
     await browser.sign_in("trader@fullon", "/desk/market/kraken/BTC%2FUSD")
     page = browser.page
-
-    def is_history(response: Response, variable: str) -> bool:
-        sent = response.request.post_data or ""
-        return "candleColumns" in sent and '"timeframe":"M1"' in sent and variable in sent
-
-    async with page.expect_response(lambda response: is_history(response, "")) as newest:
-        await page.get_by_role("button", name="1m", exact=True).click()
-    await expect(page.get_by_role("table", name="Newest bars").locator("tbody tr")).to_have_count(10)
+    await page.get_by_role("button", name="1m", exact=True).click()
+    await expect(page.get_by_role("button", name="1m", exact=True)).to_have_attribute("aria-pressed", "true")
+    caption = bars_drawn(page).locator("caption")
+    await expect(caption).to_have_attribute("data-bars", re.compile(r"^5\d\d$"))  # a page, and live bars
     box = await page.locator(".chart-place").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    async with page.expect_response(lambda response: is_history(response, '"to":')) as older:
-        for _ in range(10):
-            await page.mouse.wheel(-2000, 0)
-    newest_times, older_times = [
-        (await (await response.value).json())["data"]["candleColumns"]["time"] for response in (newest, older)
-    ]
-    assert len(older_times) == 500
-    assert newest_times[0] - older_times[-1] == 60_000  # milliseconds
+
+    async def has_older_bars() -> bool:
+        await page.mouse.wheel(-2000, 0)
+        return int(await caption.get_attribute("data-bars") or 0) >= 1000
+
+    await eventually(has_older_bars, seconds=60)
+    await wait_until_no_bar_is_missing(page, demo, await demo.token("trader@fullon", PASSWORD))
     assert_clean(browser)
 
 
@@ -128,17 +124,25 @@ async def test_one_time_code_is_required_once_enrolled(browser: Browser, demo: S
     assert "errors" not in await demo.ask(disable, token, code=totp_code(secret, following))
 
 
+FIRST_PRICE = """new MutationObserver((_, observer) => {
+  if (!document.querySelector("td.price")) return;
+  window.firstPrice = performance.now();
+  observer.disconnect();
+}).observe(document, {childList: true, subtree: true})"""
+
+
 async def test_first_price_is_there_within_a_second_of_load(browser: Browser) -> None:
     await browser.sign_in("trader@fullon", "/desk/market/kraken")
     page = browser.page
-    times = []
-    for _ in range(3):  # the best of three: other load of the machine does not count
+    await page.add_init_script(FIRST_PRICE)
+
+    async def is_fast() -> bool:
         await page.reload(wait_until="load")
         await expect(page.locator("td.price").first).to_be_visible()
-        times.append(await page.evaluate(
-            "performance.now() - performance.getEntriesByType('navigation')[0].loadEventEnd"
-        ))  # fmt: skip
-    assert min(times) < 1000, times
+        loaded = "performance.getEntriesByType('navigation')[0].loadEventEnd"
+        return bool(await page.evaluate(f"window.firstPrice - {loaded} < 1000"))
+
+    await eventually(is_fast, seconds=60)  # other load of the machine does not count: one such load is enough
 
 
 async def test_search_and_keyboard_lead_from_price_to_orders(browser: Browser) -> None:
@@ -185,12 +189,13 @@ async def test_orders_of_bot_are_loaded_page_by_page_and_logs_shown(browser: Bro
     page = browser.page
     rows = page.locator("tr[data-order]")
     await expect(rows.first).to_be_visible()
-    await page.wait_for_timeout(2000)  # the list is read once more when its stream has settled
-    for _ in range(3):
+
+    async def has_third_page() -> bool:
         await page.get_by_role("region", name="Orders").evaluate("region => region.scrollTo(0, region.scrollHeight)")
-        await page.wait_for_timeout(700)
+        return await rows.count() > 60
+
+    await eventually(has_third_page, seconds=60)
     numbers = [int(text) for text in await rows.evaluate_all("rows => rows.map(row => row.dataset.order)")]
-    assert len(numbers) > 60
     assert numbers == sorted(set(numbers), reverse=True)
     assert await serious_faults(page) == []
     await page.get_by_role("button", name="Logs").click()

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useReducer, useRef, useState } from "react";
 import type { Timeframe } from "../../gql/graphql";
 import { useTheme } from "../../ui/hooks";
 import { Icon } from "../../ui/Icon";
@@ -99,15 +99,15 @@ function Chart({ exchange, symbol, timeframe, ticker, activity }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const chart = useRef<CandleChart | null>(null);
   const theme = useTheme();
-  const [newest, setNewest] = useState<Bar | undefined>();
+  const [, showBars] = useReducer((changes: number) => changes + 1, 0);
   const { bars, state, loadOlder, retry } = useCandles(exchange, symbol, timeframe, {
     onAll: () => {
       chart.current?.drawAll();
-      setNewest(bars.last);
+      showBars();
     },
     onLast: (bar, before) => {
       chart.current?.drawLast(bar, before);
-      setNewest(bar);
+      showBars();
     },
   });
   const { fills, waiting } = activity;
@@ -147,15 +147,19 @@ function Chart({ exchange, symbol, timeframe, ticker, activity }: ChartProps) {
       <p className="attribution">
         Charts by <a href="https://www.tradingview.com/" rel="noreferrer">TradingView</a>
       </p>
-      {newest && ready && <NewestBars bars={bars.all} decimals={decimals} />}
+      {ready && <NewestBars bars={bars.all} decimals={decimals} />}
     </div>
   );
 }
 
-/** The newest bars as a table, for screen readers. */
+/** The newest bars as a table, and how many the chart has, for screen readers. */
 function NewestBars({ bars, decimals }: { bars: readonly Bar[]; decimals: number }) {
+  const first = bars[0]!.time;
   return (
     <table className="unseen" aria-label="Newest bars">
+      <caption data-bars={bars.length} data-first={first}>
+        The chart has {bars.length} bars since {moment(new Date(first * 1000).toISOString())}.
+      </caption>
       <thead>
         <tr>
           <th scope="col">Time</th>
