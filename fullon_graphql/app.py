@@ -91,7 +91,6 @@ def create_app(settings: Settings) -> Application:
     )
     streams, admission = StreamRegistry(operations, settings.stream_memory_bytes), Admission(settings, app_metrics)
     rest = rest_application(settings, app_metrics, connections, trusted)
-    rest.openapi()  # builds all routes and their description; otherwise the first request would stop the event loop
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
     platform_sockets = PlatformSocketEndpoint(operations, streams, connections, admission, settings.api_prefix)
     transports: ASGIApp = Router(
@@ -155,18 +154,18 @@ def rest_application(
         description="REST beside the graph at `/graphql`, over the same service functions.",
         lifespan=lambda _app: open_state(settings, app_metrics, connections, trusted),
         redirect_slashes=False,
-        openapi_url=docs.OPENAPI_URL if settings.docs_enabled else None,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
-    app.include_router(health.router)
-    app.include_router(health.root_router)
-    app.include_router(jwks.router)
+    health.router.register(app.router)
+    health.root_router.register(app.router)
+    jwks.router.register(app.router)
     if settings.metrics_enabled:
-        app.include_router(metrics.router(app_metrics, settings))
+        metrics.router(app_metrics, settings).register(app.router)
     if settings.docs_enabled:
-        app.include_router(docs.router)
-    app.include_router(routes.api_router(settings.api_prefix, settings.api_key_header_name))
+        docs.router.register(app.router)
+    routes.add_routes(app.router, settings.api_prefix, settings.api_key_header_name)
     app.add_middleware(PlatformPaths, prefix=settings.api_prefix)
     errors.install(app)
     return app

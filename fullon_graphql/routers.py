@@ -41,13 +41,13 @@ def rest_routers(application: Application, *, prefix: str = "") -> list[APIRoute
     """REST under `prefix` and API_PREFIX, `prefix/health`, and the platform's sockets."""
     rest, checks, sockets = (ApplicationRouter(application, prefix) for _ in range(3))
     api = application.api_prefix
-    rest.include_router(routes.api_router(api))
+    routes.add_routes(rest, api)
     rest.routes += [
         Route(f"{prefix}{alias}{rest_of_path}", application)
         for alias in aliases(api)
         for rest_of_path in ("", "/{rest:path}")
     ]
-    checks.include_router(health.router)
+    health.router.register(checks)
     paths = ("/ws", api, *aliases(api))
     sockets.routes += [
         WebSocketRoute(f"{prefix}{path}{rest_of_path}", application)

@@ -54,15 +54,23 @@ class Error(BaseModel):
     error: ErrorDetail
 
 
+def _described(description: str) -> dict[str, Any]:
+    """The description of an error response. It refers to `Error`, which `ERROR_MODEL` adds to the document once."""
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
+
+
 ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    401: {"model": Error, "description": "The credential is missing, invalid, expired or revoked."},
-    403: {"model": Error, "description": "The account lacks the role, or the credential lacks the scope."},
-    404: {"model": Error, "description": "The row does not exist or belongs to another user."},
-    422: {"model": Error, "description": "A value is invalid; the message names it."},
-    429: {
-        "model": Error,
-        "description": "The rate limit is exceeded; the header `Retry-After` has the seconds to wait.",
-    },
-    503: {"model": Error, "description": "A store does not answer."},
+    401: _described("The credential is missing, invalid, expired or revoked."),
+    403: _described("The account lacks the role, or the credential lacks the scope."),
+    404: _described("The row does not exist or belongs to another user."),
+    422: _described("A value is invalid; the message names it."),
+    429: _described("The rate limit is exceeded; the header `Retry-After` has the seconds to wait."),
+    503: _described("A store does not answer."),
 }
 """Error responses that every route may give."""
+
+ERROR_MODEL: Final[dict[int | str, dict[str, Any]]] = {503: {"model": Error, "description": ERRORS[503]["description"]}}
+"""For one route of the document. A model at every response of every route would take a second of each start."""

@@ -1,15 +1,22 @@
-"""The documentation pages of REST, `/docs` and `/redoc`, with a Content-Security-Policy of their own."""
+"""The description of REST, `/openapi.json`, and its pages `/docs` and `/redoc`.
+
+The pages have a Content-Security-Policy of their own.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from base64 import b64encode
 from hashlib import sha256
 from typing import Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse
+
+from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.route_list import RouteList
 
 OPENAPI_URL: Final = "/openapi.json"
 
@@ -21,7 +28,15 @@ _POLICY: Final = (
 )
 _INLINE_SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
-router = APIRouter(include_in_schema=False)
+router = RouteList(include_in_schema=False)
+
+
+@router.get(OPENAPI_URL)
+async def get_openapi(request: Request) -> Json:
+    """The OpenAPI document. The first request of a worker builds it, in a thread."""
+    document = await asyncio.to_thread(request.app.openapi)
+    root = _root_path(request)
+    return Json(document | {"servers": [{"url": root}]} if root else document)
 
 
 @router.get("/docs")
@@ -38,8 +53,12 @@ async def get_redoc(request: Request) -> HTMLResponse:
 
 def _openapi_address(request: Request) -> str:
     """The path of the description, below the path at which the application is mounted."""
+    return _root_path(request) + OPENAPI_URL
+
+
+def _root_path(request: Request) -> str:
     root: str = request.scope.get("root_path", "")
-    return root.rstrip("/") + OPENAPI_URL
+    return root.rstrip("/")
 
 
 def _with_policy(page: HTMLResponse) -> HTMLResponse:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from time import perf_counter
 from typing import Final, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
@@ -20,6 +20,7 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus, Timing
 from fullon_graphql.rest.dependencies import WorkerDep
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.services import ServiceReports, reports_by_name
 from fullon_graphql.services import processes
 
@@ -38,8 +39,8 @@ PROCESS_TYPES: Final = {
 }
 """The type that the platform's daemon of each service registers."""
 
-router = APIRouter(prefix="/health", tags=["health"])
-root_router = APIRouter(tags=["health"])
+router = RouteList(prefix="/health", tags=["health"])
+root_router = RouteList(tags=["health"])
 
 
 class StoreStatus(BaseModel):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from fullon_graphql.auth.signing_keys import signing_keys
 from fullon_graphql.rest.dependencies import WorkerDep
+from fullon_graphql.rest.route_list import RouteList
 
-router = APIRouter(tags=["auth"])
+router = RouteList(tags=["auth"])
 
 
 @router.get("/.well-known/jwks.json", summary="Get the public keys of access tokens")

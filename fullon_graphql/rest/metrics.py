@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hmac import compare_digest
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
@@ -13,6 +13,7 @@ from fullon_graphql.errors import NotFound, Unauthenticated
 from fullon_graphql.observability.metrics import CONTENT_TYPE, Metrics
 from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.errors import render
+from fullon_graphql.rest.route_list import RouteList
 
 
 class MetricsPort:
@@ -32,10 +33,10 @@ class MetricsPort:
             await response(scope, receive, send)
 
 
-def router(metrics: Metrics, settings: Settings) -> APIRouter:
+def router(metrics: Metrics, settings: Settings) -> RouteList:
     """Router with `GET /metrics` for one application's metrics, protected by METRICS_TOKEN and METRICS_PORT."""
     token = settings.metrics_token.get_secret_value()
-    routes = APIRouter(tags=["health"])
+    routes = RouteList(tags=["health"])
 
     @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
     async def get_metrics(request: Request, worker: WorkerDep) -> Response:

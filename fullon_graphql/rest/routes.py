@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from fastapi import APIRouter
 
 from fullon_graphql.rest import services, sessions
@@ -52,12 +50,9 @@ SIGNED_IN = [
 ]
 
 
-@cache
-def api_router(prefix: str, api_key_header: str = "X-API-Key") -> APIRouter:
-    """The routes under `prefix`, which is API_PREFIX. The description names `api_key_header`."""
-    api = APIRouter(prefix=prefix, responses=ERRORS, dependencies=[RATE_LIMIT])
-    api.include_router(sessions.router)
-    schemes = security_schemes(prefix, api_key_header)
-    for router in SIGNED_IN:
-        api.include_router(router, dependencies=schemes)
-    return api
+def add_routes(router: APIRouter, prefix: str, api_key_header: str = "X-API-Key") -> None:
+    """Add the routes to `router` under `prefix`, which is API_PREFIX. The description names `api_key_header`."""
+    sessions.router.register(router, prefix, dependencies=[RATE_LIMIT], responses=ERRORS)
+    dependencies = [RATE_LIMIT, *security_schemes(prefix, api_key_header)]
+    for routes in SIGNED_IN:
+        routes.register(router, prefix, dependencies=dependencies, responses=ERRORS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import Depends, Path
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -15,11 +15,12 @@ from fullon_graphql.daemons.control.state import ServiceName, ServiceState, Serv
 from fullon_graphql.errors import shortened
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.services import services
 from fullon_graphql.services.access import service_reader
 from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
-router = APIRouter(prefix="/services", tags=["services"])
+router = RouteList(prefix="/services", tags=["services"])
 
 
 async def _service(

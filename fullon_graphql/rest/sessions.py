@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordRequestForm
 from pydantic import BaseModel, Field
 
+from fullon_graphql.rest.answers import ERROR_MODEL
 from fullon_graphql.rest.dependencies import PrincipalDep, WorkerDep
+from fullon_graphql.rest.route_list import RouteList
 
-router = APIRouter(prefix="/auth", tags=["auth"])
+router = RouteList(prefix="/auth", tags=["auth"])
 
 
 class Token(BaseModel):
@@ -32,7 +34,7 @@ class Verified(BaseModel):
     is_active: bool
 
 
-@router.post("/login", summary="Sign in with mail and password")
+@router.post("/login", summary="Sign in with mail and password", responses=ERROR_MODEL)
 async def login(form: Annotated[OAuth2PasswordRequestForm, Depends()], request: Request, worker: WorkerDep) -> Token:
     """A form with `username` (the mail), `password` and, if the account uses one-time codes, `client_secret`."""
     signed = await worker.sessions.login(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from fullon_graphql.auth.principal import Caller
@@ -15,11 +14,12 @@ from fullon_graphql.models import CatExchange, Exchange, User
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
 
-router = APIRouter(prefix="/cache/accounts", tags=["cache"])
-orm_router = APIRouter(prefix="/orm", tags=["users"])
+router = RouteList(prefix="/cache/accounts", tags=["cache"])
+orm_router = RouteList(prefix="/orm", tags=["users"])
 """Positions under the paths of users."""
 
 

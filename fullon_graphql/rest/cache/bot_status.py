@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from fullon_graphql.auth.principal import signed_in
@@ -15,11 +14,12 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.cache.accounts import accounts_of_user
 from fullon_graphql.rest.dependencies import CallerDep, PrincipalDep, WorkerDep
 from fullon_graphql.rest.parameters import ExchangeName, Key, SymbolName
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.symbols import find_spelling
 
-router = APIRouter(prefix="/cache/bots", tags=["cache"])
+router = RouteList(prefix="/cache/bots", tags=["cache"])
 
 
 class FeedStatus(BaseModel):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import BigInteger, any_, literal
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -22,10 +21,11 @@ from fullon_graphql.rest.cache.accounts import accounts_of_user
 from fullon_graphql.rest.cache.figures import QueueFigures, queue_figures
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Key
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import ORDERS, visible
 
-router = APIRouter(prefix="/cache/orders", tags=["cache"])
+router = RouteList(prefix="/cache/orders", tags=["cache"])
 
 _ORDER_ID: Final = re.compile(r"[1-9][0-9]{0,17}")
 """A local order id that can be the key of an order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from fullon_graphql.cache import market
@@ -15,9 +15,10 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.cache.figures import ReadFigures, read_figures
 from fullon_graphql.rest.dependencies import CandlesDep, WorkerDep
 from fullon_graphql.rest.parameters import MAX_PAGE, ExchangeName, SymbolName
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.services.symbols import find_spelling, spellings
 
-router = APIRouter(prefix="/cache", tags=["cache"])
+router = RouteList(prefix="/cache", tags=["cache"])
 
 Count = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Maximum number, the newest.")]
 

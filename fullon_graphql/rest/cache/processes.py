@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from fullon_graphql.cache.processes import ProcessType
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import Name
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.services import processes
 
-router = APIRouter(prefix="/cache/processes", tags=["cache"])
+router = RouteList(prefix="/cache/processes", tags=["cache"])
 
 A_YEAR = 366 * 24 * 60
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
 
 from fullon_graphql.cache.tickers import Ticker
@@ -14,12 +13,13 @@ from fullon_graphql.models import CatExchange
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.parameters import ExchangeName, SymbolName
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.services import tickers
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.symbols import find_spelling, spellings
 
-router = APIRouter(prefix="/cache/tickers", tags=["cache"])
-by_exchange = APIRouter(prefix="/cache", tags=["cache"])
+router = RouteList(prefix="/cache/tickers", tags=["cache"])
+by_exchange = RouteList(prefix="/cache", tags=["cache"])
 
 ACTIVE_SECONDS: Final = 60
 """An older ticker is not active."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import or_, select
 
@@ -20,10 +20,11 @@ from fullon_graphql.rest.cache.accounts import accounts_of_user
 from fullon_graphql.rest.cache.figures import QueueFigures, ReadFigures, queue_figures, read_figures
 from fullon_graphql.rest.dependencies import CandlesDep, WorkerDep
 from fullon_graphql.rest.parameters import MAX_KEY, Name, PageParams
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import fetch_rows
 from fullon_graphql.services.access import visible
 
-router = APIRouter(prefix="/cache/trades", tags=["cache"])
+router = RouteList(prefix="/cache/trades", tags=["cache"])
 
 _EXCHANGE: Final = (
     select(CatExchange.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
@@ -18,10 +18,11 @@ from fullon_graphql.rest.answers import Error, Json
 from fullon_graphql.rest.dependencies import CallerDep, MarketDataDep, WorkerDep
 from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list
 from fullon_graphql.rest.parameters import ExchangeName, SymbolName, Time
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.services import symbols
 from fullon_graphql.services.candles import MarketData
 
-router = APIRouter(prefix="/ohlcv", tags=["ohlcv"])
+router = RouteList(prefix="/ohlcv", tags=["ohlcv"])
 
 _INSTANT: Final = timedelta(microseconds=1)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC) - _INSTANT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import Select, func, select
 
@@ -18,11 +18,12 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, MarketDataDep, WorkerDep
 from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list
 from fullon_graphql.rest.parameters import ExchangeName, Name, PageParams, SymbolName
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import fetch_rows, get_row, row_model
 from fullon_graphql.services import symbols
 from fullon_graphql.services.access import visible
 
-router = APIRouter(prefix="/ohlcv", tags=["ohlcv"])
+router = RouteList(prefix="/ohlcv", tags=["ohlcv"])
 
 
 class Exchanges(Envelope):

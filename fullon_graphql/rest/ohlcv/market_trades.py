@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, BaseModel
 
 from fullon_graphql.ohlcv.sources import Market
@@ -13,8 +13,9 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import MarketDataDep
 from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list
 from fullon_graphql.rest.parameters import ExchangeName, SymbolName, Time
+from fullon_graphql.rest.route_list import RouteList
 
-router = APIRouter(prefix="/ohlcv/trades", tags=["ohlcv"])
+router = RouteList(prefix="/ohlcv/trades", tags=["ohlcv"])
 
 
 class MarketTrade(BaseModel):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from fullon_graphql.models import ApiKey
@@ -10,11 +9,12 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, Time
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import list_of, list_rows, row_model
 from fullon_graphql.services import api_keys
 from fullon_graphql.services.access import visible
 
-router = APIRouter(prefix="/orm/api_keys", tags=["api keys"])
+router = RouteList(prefix="/orm/api_keys", tags=["api keys"])
 
 Row = row_model(ApiKey)
 NewRow = row_model(ApiKey, key=str | None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field, create_model
 from sqlalchemy import Select, select
 
@@ -20,6 +20,7 @@ from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, give
 from fullon_graphql.rest.orm.scopes import CurrencyParam
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key, PageParams
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import fetch_rows, find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import bots
 from fullon_graphql.services.access import visible
@@ -29,7 +30,7 @@ from fullon_graphql.services.analytics.order_statistics import OrderStatistics
 from fullon_graphql.services.analytics.trade_statistics import TradeStatistics
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-router = APIRouter(prefix="/orm/bots", tags=["bots"])
+router = RouteList(prefix="/orm/bots", tags=["bots"])
 
 Row = row_model(Bot)
 Log = row_model(BotLog)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AliasChoices, BaseModel, Field
 
 from fullon_graphql.models import CatExchange, CatExchangeParam, Exchange, Symbol
@@ -12,11 +12,12 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, PageParams
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import fetch_rows, find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import cat_exchanges, exchanges
 from fullon_graphql.services.access import visible
 
-router = APIRouter(prefix="/orm/exchanges", tags=["exchanges"])
+router = RouteList(prefix="/orm/exchanges", tags=["exchanges"])
 
 Row = row_model(Exchange)
 Catalogued = row_model(CatExchange)

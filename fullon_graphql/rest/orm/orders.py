@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy import Select, func
 
@@ -15,6 +15,7 @@ from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, as_arguments, given
 from fullon_graphql.rest.orm.scopes import ScopeDep
 from fullon_graphql.rest.parameters import Key, Name, Page, PageParams, Time
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import bots, orders
 from fullon_graphql.services.access import visible
@@ -23,7 +24,7 @@ from fullon_graphql.services.analytics.order_statistics import OrderStatistics
 from fullon_graphql.services.order_status import is_open
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-router = APIRouter(prefix="/orm/orders", tags=["orders"])
+router = RouteList(prefix="/orm/orders", tags=["orders"])
 
 Row = row_model(Order)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
@@ -24,12 +24,13 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, SmallInt
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import ExtraColumns, find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import strategies
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-router = APIRouter(prefix="/orm/strategies", tags=["strategies"])
+router = RouteList(prefix="/orm/strategies", tags=["strategies"])
 
 EXTRAS: Final[ExtraColumns] = (
     select(CatStrategy.name).where(CatStrategy.cat_str_id == Strategy.cat_str_id).scalar_subquery().label("name"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AliasChoices, BaseModel, Field
 
 from fullon_graphql.models import Symbol
@@ -12,11 +12,12 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, PageParams, SmallInt
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import symbols
 from fullon_graphql.services.access import visible
 
-router = APIRouter(prefix="/orm/symbols", tags=["symbols"])
+router = RouteList(prefix="/orm/symbols", tags=["symbols"])
 
 Row = row_model(Symbol)
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
-
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.scopes import CurrencyParam, ScopeDep
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.services.analytics import performance, trade_statistics
 from fullon_graphql.services.analytics.performance import Performance
 from fullon_graphql.services.analytics.trade_statistics import SymbolStatistics, TradeStatistics
 
-router = APIRouter(prefix="/orm/trades", tags=["trades"])
+router = RouteList(prefix="/orm/trades", tags=["trades"])
 
 
 @router.get("/stats", response_model=TradeStatistics, summary="Get statistics of trades")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import eq, ge, le
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy import Select, func, tuple_
@@ -18,13 +18,14 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, Page, PageParams, Time
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row, get_row, list_of, list_rows, row_model
 from fullon_graphql.services import bots, dry_trades, trades
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.ledger import TradeKind
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-router = APIRouter(prefix="/orm/trades", tags=["trades"])
+router = RouteList(prefix="/orm/trades", tags=["trades"])
 
 Live = row_model(Trade)
 Dry = row_model(DryTrade)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from fullon_graphql.models import User
@@ -10,12 +9,13 @@ from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import get_row, list_of, list_rows, row_model
 from fullon_graphql.services import users
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
 
-router = APIRouter(prefix="/orm/users", tags=["users"])
+router = RouteList(prefix="/orm/users", tags=["users"])
 
 Row = row_model(User)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from fullon_graphql.models import User
 from fullon_graphql.rest.answers import Json
@@ -15,6 +15,7 @@ from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.scopes import CurrencyParam, ScopeDep
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key
+from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import bot_dashboard, performance, portfolio, trade_statistics, user_summary
@@ -24,7 +25,7 @@ from fullon_graphql.services.analytics.portfolio import Portfolio
 from fullon_graphql.services.analytics.trade_statistics import TradeStatistics
 from fullon_graphql.services.analytics.user_summary import UserSummary
 
-router = APIRouter(prefix="/orm/views", tags=["views"])
+router = RouteList(prefix="/orm/views", tags=["views"])
 
 
 @router.get("/bot-dashboard/{user_id}", response_model=BotDashboard, summary="Get a user's bot dashboard")
