@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 import os
+from collections import UserDict
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from fullon_graphql.cli import (
-    audit,
-    cache,
-    config,
-    daemon,
-    db,
-    demo,
-    documents,
-    explain,
-    ohlcv,
-    schema,
-    serve,
-    services,
-    token,
-    user,
-)
 from fullon_graphql.errors import SettingsError
-from fullon_graphql.server.garbage import leave_memory_to_the_system
+from fullon_graphql.server.garbage import leave_memory_to_the_system, paused_collection
 
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-)
-app.command()(demo.demo)
-app.command()(serve.serve)
-app.command()(services.services)
-app.command()(config.config)
-app.command()(explain.explain)
-app.command()(token.token)
-app.add_typer(schema.app, name="schema")
-app.add_typer(daemon.app, name="daemon")
-app.add_typer(documents.app, name="documents")
-app.add_typer(user.app, name="user")
-app.add_typer(db.app, name="db")
-app.add_typer(audit.app, name="audit")
-app.add_typer(cache.app, name="cache")
-app.add_typer(ohlcv.app, name="ohlcv")
+COMMANDS: Final = (
+    "demo", "serve", "services", "config", "explain", "token",
+    "schema", "daemon", "documents", "user", "db", "audit", "cache", "ohlcv",
+)  # fmt: skip
+"""The commands in the order of `--help`. Each is a module: a function of the same name, or `app`, a group."""
+
+
+class LazyCommands(UserDict[str, Any]):
+    """The commands by name. The module of a command is imported when the command is looked up.
+
+    So the services process does not import the server, and the supervisor of workers does not import the application.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(dict.fromkeys(COMMANDS))
+
+    def __getitem__(self, name: str) -> Any:
+        if name in COMMANDS and self.data[name] is None:
+            self.data[name] = _load(name)
+        return self.data[name]
+
+
+def _load(name: str) -> Any:
+    with paused_collection():
+        module = import_module(f"{__name__}.{name}")
+    group = getattr(module, "app", None)
+    if group is None:
+        single = typer.Typer(add_completion=False)
+        single.command(name)(getattr(module, name))
+        return typer.main.get_command(single)
+    command = typer.main.get_group(group)
+    command.name = name
+    return command
+
+
+class LazyGroup(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = LazyCommands()
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, pretty_exceptions_show_locals=False)
 
 
 @app.callback()

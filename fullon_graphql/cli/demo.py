@@ -127,7 +127,8 @@ def _published(settings: Settings) -> Iterator[None]:
 
 async def _serve(settings: Settings, listening: socket, *, pages: bool) -> None:
     """Run the server and the simulated traders."""
-    server = _DemoServer(uvicorn_config(create_app(settings), settings), lambda: _print_addresses(settings))
+    config = uvicorn_config(lambda: create_app(settings), settings, factory=True)
+    server = _DemoServer(config, lambda: _print_addresses(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
     database = Database.connect(settings.database_url, "trading", settings)

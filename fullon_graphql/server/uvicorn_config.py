@@ -10,6 +10,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from fullon_graphql.config import Settings
+from fullon_graphql.server.garbage import paused_collection
 from fullon_graphql.server.protocols import HttpProtocol, SocketProtocol
 
 WORKER_HEALTHCHECK_TIMEOUT: Final = 60
@@ -56,9 +57,18 @@ class Workers(Multiprocess):
         super().keep_subprocess_alive()
 
 
-def uvicorn_config(app: Any, settings: Settings, **options: Any) -> uvicorn.Config:
+class Config(uvicorn.Config):
+    """uvicorn's configuration. The application is imported and created without garbage collections."""
+
+    def load(self) -> None:
+        """Import and create the application."""
+        with paused_collection():
+            super().load()
+
+
+def uvicorn_config(app: Any, settings: Settings, **options: Any) -> Config:
     """Uvicorn with uvloop and httptools, without per-message compression, and with our logging."""
-    return uvicorn.Config(
+    return Config(
         app,
         loop="uvloop",
         http=HttpProtocol,
