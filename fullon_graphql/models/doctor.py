@@ -154,7 +154,7 @@ _SEQUENCE = text("""
 def _shared_candle_tables(connection: Connection, actual: MetaData) -> Iterator[Difference]:
     """Symbols of one exchange whose candle tables have the same names (`ohlcv/naming.py`)."""
     symbols = actual.tables.get("symbols")
-    if symbols is None or not {"symbol", "cat_ex_id"} <= symbols.columns.keys():
+    if symbols is None or not {"symbol", "cat_ex_id"} <= {*symbols.columns.keys()}:
         return
     for (names,) in connection.execute(_SHARED):
         what = f"symbols of one exchange have the same candle tables: {shortened(names)}"
