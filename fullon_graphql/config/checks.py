@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from fullon_graphql.config.platform_names import INTERNAL_VARIABLES, OTHER_VARIABLES, PREFIXES, without_effect
+from fullon_graphql.config.platform_names import (
+    INTERNAL_VARIABLES,
+    OTHER_VARIABLES,
+    PREFIXES,
+    WITHOUT_EFFECT,
+    is_exchange_key,
+)
 from fullon_graphql.config.settings import WARNED_EXPIRATION, Settings
 from fullon_graphql.config.sources import Source, names
 
@@ -15,7 +21,9 @@ def problems(searched: Iterable[Source], settings: Settings) -> Iterator[str]:
     known = {name for field in Settings.model_fields for name in names(field)}
     for source in searched:
         for name in sorted(set(source.values) - known - OTHER_VARIABLES.keys() - INTERNAL_VARIABLES):
-            if reason := without_effect(name):
+            if is_exchange_key(name):
+                continue
+            if reason := WITHOUT_EFFECT.get(name):
                 yield f"{name} in {source.title} has no effect: {reason}."
             elif source.is_ours or name.startswith(PREFIXES):
                 closest = get_close_matches(name, known, n=1, cutoff=0.8)

@@ -46,9 +46,6 @@ INTERNAL_VARIABLES: Final = frozenset({"FULLON_SERVICES_OWNER", "FULLON_URL", "F
 """Variables between processes of this project, and of its examples and clients."""
 
 _NO_PROXY: Final = "there is one server instead of three behind a proxy; put a load balancer in front of several"
-_NO_FEED: Final = (
-    "accounts of real exchanges are not read yet; a market feed of your own can read it from the environment"
-)
 
 WITHOUT_EFFECT: Final[dict[str, str]] = {
     "SERVICE_DISCOVERY": _NO_PROXY,
@@ -62,12 +59,12 @@ WITHOUT_EFFECT: Final[dict[str, str]] = {
 }
 """Names of the platform's documents that change nothing here, with the reason."""
 
-_EXCHANGE_CREDENTIAL: Final = re.compile(r"EX_ID_\d+_(?:KEY|SECRET)")
+_EXCHANGE_KEYS: Final = re.compile(r"EX_ID_\d+_(?:KEY|SECRET|PASSWORD)(?:_FILE)?")
 
 
-def without_effect(name: str) -> str | None:
-    """The reason for which a name of the platform has no effect; null for any other name."""
-    return _NO_FEED if _EXCHANGE_CREDENTIAL.fullmatch(name) else WITHOUT_EFFECT.get(name)
+def is_exchange_key(name: str) -> bool:
+    """True for a variable with a key of an exchange account, or with the file of one."""
+    return bool(_EXCHANGE_KEYS.fullmatch(name))
 
 
 CONFIG_KEYS: Final[dict[str, str]] = {

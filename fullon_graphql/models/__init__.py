@@ -10,7 +10,7 @@ from fullon_graphql.models.idempotency import IdempotencyRecord
 from fullon_graphql.models.orders import Order
 from fullon_graphql.models.sessions import Session
 from fullon_graphql.models.strategies import CatStrategy, CatStrategyParam, Feed, Strategy, StrategyParam
-from fullon_graphql.models.symbols import Symbol
+from fullon_graphql.models.symbols import Symbol, SymbolStep
 from fullon_graphql.models.trades import DryTrade, Trade
 from fullon_graphql.models.users import Role, User
 
@@ -40,6 +40,7 @@ __all__ = [
     "Strategy",
     "StrategyParam",
     "Symbol",
+    "SymbolStep",
     "Trade",
     "User",
     "UtcDateTime",

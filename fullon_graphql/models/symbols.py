@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, PrimaryKeyConstraint, SmallInteger, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import Base
+from fullon_graphql.models.base import OWN_SCHEMA, Base
 
 
 class Symbol(Base):
@@ -29,3 +29,20 @@ class Symbol(Base):
     futures: Mapped[bool] = mapped_column(server_default=false())
     only_ticker: Mapped[bool] = mapped_column(server_default=false())
     """True if only tickers are collected, no candles."""
+
+
+class SymbolStep(Base):
+    """What an exchange publishes about orders for a symbol. The platform's table has no columns for it.
+
+    `price_step` and `amount_step` are the smallest differences between two prices and between two volumes, and
+    `min_notional` is the smallest value of an order, in quote currency. None if the exchange does not publish it.
+    """
+
+    __tablename__ = "symbol_steps"
+    __table_args__ = {"schema": OWN_SCHEMA}
+
+    symbol_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """`symbols.symbol_id`, without a foreign key: no table of ours depends on the platform's."""
+    price_step: Mapped[float | None]
+    amount_step: Mapped[float | None]
+    min_notional: Mapped[float | None]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import strawberry
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import aliased
 
 from fullon_graphql import models
 from fullon_graphql.engine.fields.connection import Connection
@@ -32,6 +34,13 @@ from fullon_graphql.schema.tickers import TICKER_OF_INSTRUMENT
 TICKER_OF_SYMBOL = replace(TICKER_OF_INSTRUMENT, local=("exchange_name", "symbol"))
 
 
+def _step(name: str) -> ColumnElement[float | None]:
+    """What the exchange publishes about orders for a symbol."""
+    steps = aliased(models.SymbolStep)
+    published = select(getattr(steps, name)).where(steps.symbol_id == models.Symbol.symbol_id)
+    return published.correlate(models.Symbol).scalar_subquery()
+
+
 @entity(models.Symbol)
 class Symbol(Node):
     """An instrument on one exchange."""
@@ -47,6 +56,15 @@ class Symbol(Node):
     only_ticker: bool = column("True if only tickers are collected, but no candles.", filterable=True)
     updateframe: str = column("Interval at which history is collected, e.g. `1h`.")
     backtest: int = column("Number of days of history to collect.")
+    price_step: float | None = column(
+        "Smallest difference between two prices of orders, in quote currency. Null if unknown.", _step("price_step")
+    )
+    amount_step: float | None = column(
+        "Smallest difference between two volumes of orders, in base currency. Null if unknown.", _step("amount_step")
+    )
+    min_notional: float | None = column(
+        "Smallest value of an order (volume times price), in quote currency. Null if unknown.", _step("min_notional")
+    )
 
     exchange: CatExchange = to_one("The exchange.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id))
     orders: Connection[OrderRef] = connection(

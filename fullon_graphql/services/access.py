@@ -41,6 +41,7 @@ from fullon_graphql.models import (
     Strategy,
     StrategyParam,
     Symbol,
+    SymbolStep,
     Trade,
     User,
 )
@@ -148,6 +149,7 @@ RULES: Final[Mapping[type[Base], Rule]] = {
     CatStrategy: Everybody(),
     CatStrategyParam: Everybody(),
     Symbol: Everybody(),
+    SymbolStep: Everybody(),
     # Operation
     AuditEntry: Administrators(),
     Change: Internal(),

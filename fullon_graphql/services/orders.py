@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 
 from fullon_graphql.errors import BadUserInput, Conflict, shortened
-from fullon_graphql.models import Bot, CatExchange, Order, Symbol
+from fullon_graphql.models import Bot, CatExchange, Order, Symbol, SymbolStep
 from fullon_graphql.services import bots
 from fullon_graphql.services.order_status import CANCELED, NEW, next_status
+from fullon_graphql.services.order_steps import check_steps
 from fullon_graphql.services.writing.checks import LARGEST, one_of, positive, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
 
@@ -33,7 +34,8 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
 
     Raises:
         NotFound: there is no such bot or account that the caller may see.
-        BadUserInput: a value is invalid, or a price is missing or not allowed for the order type.
+        BadUserInput: a value is invalid, a price is missing or not allowed for the order type, or the exchange would
+            refuse a price or the volume.
         Conflict: the account is not active.
     """
     bot = await write.find(Bot, values["bot_id"], lock=False)
@@ -50,6 +52,7 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
         "uid": bot.uid, "cat_ex_id": account.cat_ex_id, "exchange": instrument.exchange,
         "futures": instrument.futures, "status": NEW,
     }  # fmt: skip
+    check_steps(order, instrument)
     return int((await write.insert(Order, order | known)).order_id)
 
 
@@ -77,15 +80,24 @@ async def cancel(write: UnitOfWork, order_id: int) -> int:
     return await set_status(write, order_id, CANCELED)
 
 
-async def require_symbol(write: UnitOfWork, cat_ex_id: int, symbol: str) -> Row[bool, str]:
-    """The catalogue entry of a symbol on an exchange: `futures`, and `exchange`, the exchange's name.
+async def require_symbol(
+    write: UnitOfWork, cat_ex_id: int, symbol: str
+) -> Row[bool, str, float | None, float | None, float | None]:
+    """The catalogue entry of a symbol on an exchange: `futures`, `exchange`, the exchange's name, steps and minimum.
 
     Raises:
         BadUserInput: the exchange has no such symbol.
     """
-    query: Select[bool, str] = (
-        select(Symbol.futures, CatExchange.name.label("exchange"))
+    query: Select[bool, str, float | None, float | None, float | None] = (
+        select(
+            Symbol.futures,
+            CatExchange.name.label("exchange"),
+            SymbolStep.price_step,
+            SymbolStep.amount_step,
+            SymbolStep.min_notional,
+        )
         .join(CatExchange, CatExchange.cat_ex_id == Symbol.cat_ex_id)
+        .outerjoin(SymbolStep, SymbolStep.symbol_id == Symbol.symbol_id)
         .where(Symbol.cat_ex_id == cat_ex_id, Symbol.symbol == symbol)
     )
     found = (await write.connection.execute(query)).first()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Row, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.auth.principal import Caller, administrator, reader
 from fullon_graphql.cache import keys
@@ -92,7 +93,7 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
     administrator(write.principal)
     await write.find(CatExchange, values["cat_ex_id"])  # locked: concurrent changes see each other's symbols
     checked = _checked(values)
-    await _require_own_tables(write, values["cat_ex_id"], checked["symbol"])
+    await require_own_tables(write.connection, values["cat_ex_id"], checked["symbol"])
     row = await write.insert(Symbol, checked)
     _invalidate_cache(write, row)
     return int(row.symbol_id)
@@ -112,7 +113,7 @@ async def change(write: UnitOfWork, symbol_id: int, values: Mapping[str, Any]) -
     checked = _checked(values)
     if checked.get("symbol", symbol.symbol) != symbol.symbol:
         await write.find(CatExchange, symbol.cat_ex_id)
-        await _require_own_tables(write, symbol.cat_ex_id, checked["symbol"], symbol_id)
+        await require_own_tables(write.connection, symbol.cat_ex_id, checked["symbol"], symbol_id)
     _invalidate_cache(write, symbol)
     _invalidate_cache(write, await write.update(Symbol, symbol, checked))
     return symbol_id
@@ -138,10 +139,16 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     return storable(Symbol, values)
 
 
-async def _require_own_tables(write: UnitOfWork, cat_ex_id: int, symbol: str, symbol_id: int | None = None) -> None:
-    """Require that no other symbol of the exchange has the candle tables of this one."""
+async def require_own_tables(
+    connection: AsyncConnection, cat_ex_id: int, symbol: str, symbol_id: int | None = None
+) -> None:
+    """Require that no other symbol of the exchange has the candle tables of this one.
+
+    Raises:
+        Conflict: another one has them.
+    """
     others = select(Symbol.symbol).where(Symbol.cat_ex_id == cat_ex_id, Symbol.symbol_id.is_distinct_from(symbol_id))
-    for (other,) in await write.connection.execute(others):
+    for (other,) in await connection.execute(others):
         if other != symbol and shared_stem(other) == shared_stem(symbol):
             raise Conflict(
                 f"The symbol {shortened(other)} of this exchange has the same candle tables as {shortened(symbol)}: the"

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select, update
 
 from fullon_graphql.database import Database
-from fullon_graphql.models import Exchange, Order
+from fullon_graphql.models import Exchange, Order, SymbolStep
 from tests.fixtures.graph import GraphClient, principal
-from tests.fixtures.rows import OTHER, TRADER
+from tests.fixtures.rows import OTHER, TRADER, add
 
 pytestmark = pytest.mark.usefixtures("platform")
 
@@ -100,6 +100,41 @@ async def test_invalid_order_is_bad_user_input_with_field(
 )
 async def test_create_order_accepts_every_order_type(graph: GraphClient, changes: dict[str, object]) -> None:
     await graph.as_(principal(TRADER)).data(CREATE, order=GOOD | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "nearest"),
+    [
+        ({"volume": 0.12344}, "volume", "kraken accepts multiples of 0.001, the nearest is 0.123."),
+        ({"volume": 0.0004}, "volume", "the nearest is 0.001."),
+        ({"price": 60000.07}, "price", "kraken accepts multiples of 0.1, the nearest is 60000.1."),
+        ({"orderType": "stop_limit", "plimit": 59000.21}, "plimit", "the nearest is 59000.2."),
+        ({"volume": 0.001, "price": 3333.3}, "volume", "less than 10, the least value of an order on kraken; `volume`"),
+        ({"volume": 0.001, "price": 3333.3}, "volume", "`volume` must be at least 0.004."),
+        ({"orderType": "market", "price": None, "volume": 123456789012.3456}, "volume", "is 123456789012.346."),
+    ],
+)
+async def test_order_that_the_exchange_would_refuse_is_refused_with_the_nearest_valid_value(
+    graph: GraphClient, database: Database, changes: dict[str, object], field: str, nearest: str
+) -> None:
+    steps = {"symbol_id": 1, "price_step": 0.1, "amount_step": 0.001, "min_notional": 10.0}
+    await add(database, SymbolStep, steps)
+    answer = await graph.as_(principal(TRADER)).ask(CREATE, order=GOOD | changes)
+    assert answer.codes == ["BAD_USER_INPUT"]
+    assert answer.errors[0]["extensions"]["field"] == field
+    assert nearest in answer.errors[0]["message"]
+
+
+async def test_order_in_steps_of_the_exchange_is_stored(graph: GraphClient, database: Database) -> None:
+    steps = {"symbol_id": 1, "price_step": 0.1, "amount_step": 1e-8, "min_notional": 10.0}
+    await add(database, SymbolStep, steps)
+    trader = graph.as_(principal(TRADER))
+    for changes in ({"volume": 0.12345678, "price": 60000.3}, {"orderType": "market", "price": None, "volume": 1e-8}):
+        await trader.data(CREATE, order=GOOD | changes)
+    symbol = await trader.data('{ symbol(exchange: "kraken", symbol: "BTC/USD") { priceStep amountStep minNotional } }')
+    assert symbol["symbol"] == {"priceStep": 0.1, "amountStep": 1e-8, "minNotional": 10.0}
+    unknown = await trader.data('{ symbol(exchange: "kraken", symbol: "GOLD") { priceStep amountStep minNotional } }')
+    assert unknown["symbol"] == {"priceStep": None, "amountStep": None, "minNotional": None}
 
 
 @pytest.mark.parametrize("changes", [{"botId": 6}, {"exId": 30}, {"botId": 99}, {"exId": 99}])

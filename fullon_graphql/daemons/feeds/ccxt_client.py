@@ -9,12 +9,12 @@ import asyncio
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
 from fullon_graphql.config import Settings
+from fullon_graphql.config.exchange_keys import ExchangeKeys
 from fullon_graphql.daemons.feeds.market_feed import Market
 from fullon_graphql.errors import shortened
 
@@ -35,15 +35,6 @@ class UnknownExchangeError(Exception):
         super().__init__(f"ccxt knows no exchange {shortened(exchange)}.")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Credentials:
-    """The keys of an account. Some exchanges have a password beside the key and its secret."""
-
-    key: str
-    secret: str
-    password: str = ""
-
-
 def require_ccxt() -> None:
     """Check that ccxt is installed, without importing it.
 
@@ -54,7 +45,7 @@ def require_ccxt() -> None:
         raise ExchangesNotInstalledError
 
 
-async def open_client(settings: Settings, exchange: str, credentials: Credentials | None = None) -> Any:
+async def open_client(settings: Settings, exchange: str, keys: ExchangeKeys | None = None) -> Any:
     """A client of an exchange; nothing has been sent yet. Close it with its coroutine `close`.
 
     Raises:
@@ -65,7 +56,7 @@ async def open_client(settings: Settings, exchange: str, credentials: Credential
     client = (await asyncio.to_thread(_client_class, exchange))(
         {
             "timeout": math.ceil(settings.ccxt_timeout * 1000),
-            **({} if credentials is None else _as_options(credentials)),
+            **({} if keys is None else _as_options(keys)),
         }
     )
     if settings.use_sandbox:
@@ -104,8 +95,8 @@ def _client_class(exchange: str) -> Any:
     raise UnknownExchangeError(exchange)
 
 
-def _as_options(credentials: Credentials) -> dict[str, str]:
-    return {"apiKey": credentials.key, "secret": credentials.secret, "password": credentials.password}
+def _as_options(keys: ExchangeKeys) -> dict[str, str]:
+    return {"apiKey": keys.key, "secret": keys.secret, "password": keys.password}
 
 
 def _replaced(urls: Any, rest: str, ws: str) -> Any:
