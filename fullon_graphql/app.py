@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
@@ -31,13 +31,12 @@ from fullon_graphql.errors import CircuitOpen, RedisCircuitOpen
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.observability.metrics import Metrics
-from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.observability.request_log import RequestLog
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import docs, errors, health, jwks, metrics, routes
 from fullon_graphql.rest.aliases import PlatformPaths
 from fullon_graphql.server.garbage import scheduled_collection
-from fullon_graphql.server.response_headers import ResponseHeaders
+from fullon_graphql.server.request_middleware import RequestMiddleware
 from fullon_graphql.server.shutdown import Shutdown
 from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.audit_retention import AuditRetention
@@ -115,7 +114,7 @@ def create_app(settings: Settings) -> Application:
         transports = metrics.MetricsPort(transports, settings.metrics_port)
     open_ = partial(open_state, settings, app_metrics, connections, trusted)
     request_log = RequestLog() if settings.request_log else None
-    return Application(ResponseHeaders(RequestIds(transports, request_log)), open_, settings.api_prefix)
+    return Application(RequestMiddleware(transports, request_log), open_, settings.api_prefix)
 
 
 class Router:
@@ -130,18 +129,19 @@ class Router:
         self._pages = pages
         self._rest = rest
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         match scope["type"], scope.get("path"):
             case "http", "/graphql":
-                await self._graphql(scope, receive, send)
+                transport: ASGIApp = self._graphql
             case "websocket", "/graphql":
-                await self._graphql_sockets(scope, receive, send)
+                transport = self._graphql_sockets
             case "websocket", _:
-                await self._platform_sockets(scope, receive, send)
+                transport = self._platform_sockets
             case "http", _ if self._pages.serves(scope):
-                await self._pages(scope, receive, send)
+                transport = self._pages
             case _:
-                await self._rest(scope, receive, send)
+                transport = self._rest
+        return transport(scope, receive, send)
 
 
 def rest_application(

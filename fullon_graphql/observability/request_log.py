@@ -27,6 +27,7 @@ BATCH: Final = 500
 DELAY: Final = 0.1
 """Seconds after which a line is written at the latest."""
 
+CLIENT_NAME: Final = b"apollographql-client-name"
 _KEY: Final = "fullon_graphql.request_record"
 _NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,79}")
 _NAMED_OPERATION: Final = re.compile(r"\s*(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]{0,79})")
@@ -38,18 +39,16 @@ class RequestRecord:
 
     __slots__ = ("client", "operation", "status", "uid")
 
-    def __init__(self) -> None:
+    def __init__(self, client: str | None) -> None:
+        self.client = client
         self.operation: str | None = None
         self.uid: int | None = None
         self.status: int | None = None
-        self.client: str | None = None
 
 
-def record_of(scope: Scope) -> RequestRecord:
-    """The record of the request; one that is not written if there is no request log."""
+def record_of(scope: Scope) -> RequestRecord | None:
+    """The record of the request; None if requests are not logged."""
     record: RequestRecord | None = scope.get(_KEY)
-    if record is None:
-        record = scope[_KEY] = RequestRecord()
     return record
 
 
@@ -68,10 +67,16 @@ class RequestLog:
         self._logger = logging.getLogger(LOGGER)
         self._lines: list[tuple[datetime, Scope, RequestRecord, float]] = []
 
+    def begin(self, scope: Scope) -> RequestRecord | None:
+        """The record of a request that begins; None if the level of the log leaves requests out."""
+        if not self._logger.isEnabledFor(logging.INFO):
+            return None
+        client = dict(scope["headers"]).get(CLIENT_NAME)
+        record = scope[_KEY] = RequestRecord(client.decode("latin-1") if client else None)
+        return record
+
     def add(self, scope: Scope, record: RequestRecord, seconds: float) -> None:
         """Log one request that has ended."""
-        if not self._logger.isEnabledFor(logging.INFO):
-            return
         if not self._lines:
             asyncio.get_running_loop().call_later(DELAY, self.flush)
         self._lines.append((datetime.now(UTC), scope, record, seconds))

@@ -36,7 +36,8 @@ async def _caller(request: Request, worker: WorkerDep) -> Caller:
     headers = request.headers
     credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
     caller = await worker.authenticator.identify(credential)
-    record_of(request.scope).uid = caller.uid if isinstance(caller, Principal) else None
+    if record := record_of(request.scope):
+        record.uid = caller.uid if isinstance(caller, Principal) else None
     return caller
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias, cast
+from collections.abc import Iterable
+from typing import Final, TypeAlias
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from fullon_graphql.errors import FullonError
 
@@ -26,7 +27,10 @@ _HSTS: Final[Header] = (b"strict-transport-security", b"max-age=31536000")
 
 def response_headers(scope: Scope) -> list[Header]:
     """The fields that are added to the response of this request. The caller may append to the list."""
-    return cast("list[Header]", scope.setdefault(_KEY, []))
+    added: list[Header] | None = scope.get(_KEY)
+    if added is None:
+        added = scope[_KEY] = [_HSTS] if scope.get("scheme") == "https" else []
+    return added
 
 
 def retry_after_header(error: FullonError) -> tuple[Header, ...]:
@@ -35,24 +39,8 @@ def retry_after_header(error: FullonError) -> tuple[Header, ...]:
     return () if seconds is None else ((b"retry-after", b"%d" % seconds),)
 
 
-class ResponseHeaders:
-    """ASGI middleware that adds the fields."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        added: list[Header] = [_HSTS] if scope["scheme"] == "https" else []
-        scope[_KEY] = added
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = message["headers"] = [*message.get("headers", ()), *added]
-                names = {name for name, _ in headers}
-                headers += [field for field in _SECURITY if field[0] not in names]
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+def completed(given: Iterable[Header], added: Iterable[Header]) -> list[Header]:
+    """All fields of a response: those that the application has given, those that are added, and those for security."""
+    fields = [*given, *added]
+    names = dict(fields)
+    return fields + [field for field in _SECURITY if field[0] not in names]

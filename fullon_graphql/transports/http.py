@@ -6,8 +6,9 @@ A web framework's route costs more than a small query, so there is none: bytes i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
@@ -24,7 +25,7 @@ from fullon_graphql.errors import BadUserInput, Internal, as_fullon_error
 from fullon_graphql.observability.request_log import operation_name, record_of
 from fullon_graphql.server.response_headers import response_headers, retry_after_header
 from fullon_graphql.transports.disconnects import CancelOnDisconnect
-from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, accepts_only_events, framing_for
+from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, Framing, accepts_only_events, framing_for
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages, wants_page
 from fullon_graphql.transports.requests import CLIENT_NAME, InvalidParams, request_from_params
@@ -62,19 +63,19 @@ class GraphQLEndpoint:
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._pages and wants_page(scope):
+        if self._pages and scope["method"] != "POST" and wants_page(scope):
             await self._pages.graphiql(scope, receive, send)
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        accept = headers.get(b"accept", b"").decode("latin-1")
-        media_type = MODERN if MODERN in accept else LEGACY
+        accept = _accepted(headers.get(b"accept", b""))
+        media_type = accept.media_type
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
-            _check_acceptable(accept)
+            if not accept.is_acceptable:
+                raise HttpError(HTTPStatus.NOT_ACCEPTABLE, _NOT_ACCEPTABLE)
             request = await self._request(scope, headers, receive)
-            framing = framing_for(accept)
-            if framing and await self._operations.is_subscription(request):
-                await self._streams.serve(request, framing, scope, receive, send)
+            if accept.framing and await self._operations.is_subscription(request):
+                await self._streams.serve(request, accept.framing, scope, receive, send)
                 return
             with CancelOnDisconnect(receive) as disconnect:
                 response = await self._run(request, scope, headers)
@@ -82,7 +83,7 @@ class GraphQLEndpoint:
                 return
             status, body = _status(response, media_type), response.body
             extra = ((b"allow", b"POST"),) if response.not_allowed else ()
-            if accepts_only_events(accept) and not response.not_allowed:
+            if accept.only_events and not response.not_allowed:
                 status, media_type = HTTPStatus.OK, EVENT_STREAM
                 body = EVENTS.event(body) + EVENTS.ending()
         except HttpError as error:
@@ -109,9 +110,9 @@ class GraphQLEndpoint:
         trace = Trace()
         caller = await worker.authenticator.identify(credential)
         trace.step("identify", "", trace.started)
-        record = record_of(scope)
-        record.operation = operation_name(request.operation_name, request.query)
-        record.uid = caller.uid if isinstance(caller, Principal) else None
+        if record := record_of(scope):
+            record.operation = operation_name(request.operation_name, request.query)
+            record.uid = caller.uid if isinstance(caller, Principal) else None
         address = scope["client"][0] if scope.get("client") else None
         worker.rate_limits.spend(caller, address, response_headers(scope))
         context = Context(
@@ -130,12 +131,27 @@ def _may_explain(context: Context) -> bool:
     return context.worker.settings.demo or (isinstance(caller, Principal) and caller.admin)
 
 
-def _check_acceptable(accept: str) -> None:
-    if accept and not framing_for(accept) and not any(known in accept for known in _ACCEPTABLE):
-        raise HttpError(
-            HTTPStatus.NOT_ACCEPTABLE,
-            f"The response is {MODERN}, {LEGACY} or {EVENT_STREAM}; `Accept` has none of them.",
-        )
+class _Accepted(NamedTuple):
+    """What an `Accept` header means for the response."""
+
+    is_acceptable: bool
+    """False if the header has none of our media types."""
+    media_type: str
+    framing: Framing | None
+    """Of a stream, if the client accepts one."""
+    only_events: bool
+
+
+@lru_cache(maxsize=100)
+def _accepted(header: bytes) -> _Accepted:
+    accept = header.decode("latin-1")
+    framing = framing_for(accept)
+    is_acceptable = not accept or framing is not None or any(known in accept for known in _ACCEPTABLE)
+    media_type = MODERN if MODERN in accept else LEGACY
+    return _Accepted(is_acceptable, media_type, framing, accepts_only_events(accept))
+
+
+_NOT_ACCEPTABLE: Final = f"The response is {MODERN}, {LEGACY} or {EVENT_STREAM}; `Accept` has none of them."
 
 
 async def _parse_request(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:

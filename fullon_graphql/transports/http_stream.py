@@ -51,9 +51,9 @@ class HttpStreams:
         """
         context, credential, shutdown = connection_context(scope), connection_credential(scope), shutdown_of(scope)
         context.caller = await context.worker.authenticator.identify(credential, fresh=True)
-        record = record_of(scope)
-        record.operation = operation_name(request.operation_name, request.query)
-        record.uid = context.caller.uid if isinstance(context.caller, Principal) else None
+        if record := record_of(scope):
+            record.operation = operation_name(request.operation_name, request.query)
+            record.uid = context.caller.uid if isinstance(context.caller, Principal) else None
         context.worker.rate_limits.spend(context.caller, context.address, response_headers(scope))
         last_chunk: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 

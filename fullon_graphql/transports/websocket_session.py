@@ -110,7 +110,8 @@ class WebSocketSession(ABC):
         """
         self._connections.add(connection)
         self._connection, self._context.caller = connection, connection.principal
-        self._record.uid = connection.principal.uid
+        if self._record:
+            self._record.uid = connection.principal.uid
         if self._authentication_timer:
             self._authentication_timer.cancel()
 

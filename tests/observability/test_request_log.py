@@ -14,8 +14,8 @@ from starlette.types import Receive, Scope, Send
 from fullon_graphql.config import Settings
 from fullon_graphql.observability import request_log
 from fullon_graphql.observability.logging import configure_logging
-from fullon_graphql.observability.request_ids import RequestIds
 from fullon_graphql.observability.request_log import RequestLog, operation_name, record_of
+from fullon_graphql.server.request_middleware import RequestMiddleware
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +30,8 @@ def _restore_logging() -> Iterator[None]:
 
 
 async def ok(scope: Scope, receive: Receive, send: Send) -> None:
-    record = record_of(scope)
-    record.uid, record.operation = 7, "Bots"
+    if record := record_of(scope):
+        record.uid, record.operation = 7, "Bots"
     await send({"type": "http.response.start", "status": 201, "headers": []})
 
 
@@ -46,7 +46,7 @@ async def _nothing(*_: Any) -> Any:
 async def request(app: Any, log: RequestLog, path: str = "/graphql", **headers: str) -> None:
     named = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
     scope = {"type": "http", "method": "POST", "path": path, "headers": named, "query_string": b"token=secret"}
-    await RequestIds(app, log)(scope, _nothing, _nothing)
+    await RequestMiddleware(app, log)(scope, _nothing, _nothing)
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

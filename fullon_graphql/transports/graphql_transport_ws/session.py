@@ -135,7 +135,9 @@ class GraphQLSession(WebSocketSession):
         self._initialised = True
         credential = credential_in_payload(payload) or self._credential
         if isinstance(client := (payload or {}).get(CLIENT_NAME), str):
-            self._context.client = self._record.client = client
+            self._context.client = client
+            if self._record:
+                self._record.client = client
         try:
             caller = await self._context.worker.authenticator.identify(credential, fresh=True)
             if isinstance(caller, Anonymous):
