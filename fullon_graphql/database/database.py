@@ -135,21 +135,19 @@ class Database:
 
     async def text(self, sql: str, *values: Any) -> str | None:
         """The single value of a precompiled read statement."""
-        async with self._driver.connection() as connection:
-            found: str | None = await connection.fetchval(sql, *values)
+        found: str | None = await self._driver.run(asyncpg.Connection.fetchval, sql, values)
         return found
 
     async def records(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         """All rows of a precompiled read statement."""
-        async with self._driver.connection() as connection:
-            found: list[asyncpg.Record] = await connection.fetch(sql, *values)
+        found: list[asyncpg.Record] = await self._driver.run(asyncpg.Connection.fetch, sql, values)
         return found
 
     async def named_records(self, sql: str, parameters: dict[str, Any]) -> list[asyncpg.Record]:
         """All rows of a read statement with `:named` parameters."""
         numbered, names = _numbered(sql)
         _record(numbered)
-        return await self.records(numbered, *(parameters[name] for name in names))
+        return await self.records(numbered, *map(parameters.__getitem__, names))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -8,9 +8,10 @@ an error other than PostgreSQL's own.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
 
@@ -18,6 +19,9 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.database.failures import connect, report
 from fullon_graphql.observability.pools import PoolUse
 from fullon_graphql.timers import SharedTimer, TimeLimit
+
+T = TypeVar("T")
+Fetch: TypeAlias = Callable[..., Awaitable[T]]
 
 
 class ReadPool:
@@ -29,10 +33,10 @@ class ReadPool:
         self._openings = 0
         self._size = size
         self._in_use = 0
-        self._waiting = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        """Callers that wait for a connection, the first one first."""
         self._options = options
         self._idle: list[asyncpg.Connection] = []
-        self._free_slots = asyncio.Semaphore(size)
         self._ending: set[asyncio.Task[None]] = set()
         self._timeout_seconds: float = options["timeout"]
         self._timer = SharedTimer(self._timeout_seconds)
@@ -40,43 +44,43 @@ class ReadPool:
     @property
     def use(self) -> PoolUse:
         """Its use at this moment."""
-        return PoolUse(self._size, self._in_use, self._waiting)
+        return PoolUse(self._size, self._in_use, len(self._waiting))
 
-    def connection(self) -> PooledConnection:
-        """A connection for one statement, as a context manager.
+    async def run(self, fetch: Fetch[T], sql: str, values: Sequence[Any]) -> T:
+        """The result of one statement; `fetch` is the method of asyncpg's connection that executes it.
 
         Raises:
             CircuitOpen: the database does not answer.
             TimeoutError: no connection became free, or could be opened, in time.
-            OSError, asyncpg.PostgresError: the connection could not be opened.
+            OSError, asyncpg.PostgresError: the connection could not be opened, or the statement failed.
         """
-        return PooledConnection(self)
+        connection = await self._acquire()
+        try:
+            found = await fetch(connection, sql, *values)
+        except BaseException as error:
+            self._release(connection, error)
+            raise
+        self._release(connection, None)
+        return found
 
-    async def acquire(self) -> asyncpg.Connection:
-        """A connection for exclusive use until `release`. Raises as `connection` does."""
-        self._breaker.admit()
-        if self._free_slots.locked():
-            self._waiting += 1
-            try:
-                with TimeLimit(self._timer):
-                    await self._free_slots.acquire()
-            finally:
-                self._waiting -= 1
+    async def _acquire(self) -> asyncpg.Connection:
+        if not self._breaker.is_clear:
+            self._breaker.admit()
+        if self._in_use < self._size:
+            self._in_use += 1
         else:
-            await self._free_slots.acquire()
-        self._in_use += 1
+            await self._place()
         try:
             return self._usable() or await connect(self._breaker, self._address, **self._options)
         except BaseException:
             self._free()
             raise
 
-    def release(self, connection: asyncpg.Connection, error: BaseException | None) -> None:
+    def _release(self, connection: asyncpg.Connection, error: BaseException | None) -> None:
         """Return a connection whose statement has ended, with its `error` if it failed."""
-        report(self._breaker, error)
-        if error is None or isinstance(
-            error, asyncpg.PostgresError
-        ):  # refused by the server: the connection is in order
+        if error is not None or not self._breaker.is_clear:
+            report(self._breaker, error)
+        if error is None or isinstance(error, asyncpg.PostgresError):  # refused by the server: it is in order
             self._idle.append(connection)
         elif isinstance(error, asyncio.CancelledError):
             task = asyncio.create_task(_end(connection, self._timeout_seconds))
@@ -101,9 +105,28 @@ class ReadPool:
         while self._idle:
             await self._idle.pop().close(timeout=self._timeout_seconds)
 
+    async def _place(self) -> None:
+        """Wait until another caller passes its place on. It stays counted as in use."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            with TimeLimit(self._timer):
+                await waiter
+        except BaseException:
+            with suppress(ValueError):
+                self._waiting.remove(waiter)
+            if waiter.done() and not waiter.cancelled():
+                self._free()  # it was passed on at the same moment
+            raise
+
     def _free(self) -> None:
+        """Give up a place: the first caller that waits gets it."""
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
         self._in_use -= 1
-        self._free_slots.release()
 
     def _usable(self) -> asyncpg.Connection | None:
         if self._openings != self._breaker.openings:
@@ -125,22 +148,3 @@ async def _end(connection: asyncpg.Connection, timeout_seconds: float) -> None:
     """Close a connection whose statement was canceled; `terminate` would drop the cancel request to PostgreSQL."""
     with suppress(Exception):
         await connection.close(timeout=timeout_seconds)
-
-
-class PooledConnection:
-    """One connection for one block. A class, because `asynccontextmanager` would double the cost."""
-
-    __slots__ = ("_connection", "_pool")
-    _connection: asyncpg.Connection
-
-    def __init__(self, pool: ReadPool) -> None:
-        self._pool = pool
-
-    async def __aenter__(self) -> asyncpg.Connection:
-        self._connection = await self._pool.acquire()
-        return self._connection
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.release(self._connection, error)
