@@ -162,35 +162,39 @@ class _OwnConnection(AbstractConnection):
             recorded += _named(command)
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
-        with self._noted():
+        try:
             await super().send_packed_command(command, check_health)
+        except BaseException as error:
+            self._note(error)
+            raise
         if task and task.cancelling() > before:
             await self.disconnect(nowait=True)  # the answer will not be read
             raise asyncio.CancelledError
 
     async def connect(self) -> None:
-        with self._noted():
+        try:
             await super().connect()  # type: ignore[no-untyped-call]  # as above
+        except BaseException as error:
+            self._note(error)
+            raise
 
     async def read_response(self, *arguments: Any, **options: Any) -> Any:
-        with self._noted():
+        try:
             response = await super().read_response(*arguments, **options)
+        except BaseException as error:
+            self._note(error)
+            raise
         self.outcome = True
         return response
 
-    @contextmanager
-    def _noted(self) -> Iterator[None]:
-        try:
-            yield
-        except (RedisConnectionError, RedisTimeoutError) as error:
-            self.outcome = error
-            raise
-        except ResponseError:
-            self.outcome = True
-            raise
-        except asyncio.CancelledError:
-            self.outcome = None
-            raise
+    def _note(self, error: BaseException) -> None:
+        match error:
+            case RedisConnectionError() | RedisTimeoutError():
+                self.outcome = error
+            case ResponseError():
+                self.outcome = True
+            case asyncio.CancelledError():
+                self.outcome = None
 
 
 class _CancellableTcp(_OwnConnection, Connection):
