@@ -51,10 +51,9 @@ class Principal:
 
     def allows(self, scope: str) -> bool:
         """True if the credential has `scope`, or a broader one that includes it."""
-        _, _, action = scope.rpartition(":")
         if scope in self.scopes:
             return True
-        match action:
+        match action := scope.rpartition(":")[2]:
             case "read" | "write":
                 return action in self.scopes
             case "control":

@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Row, text
 
@@ -31,16 +30,14 @@ _Key = tuple[str, str]
 """Schema and trades table: equal for all spellings of a symbol."""
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(NamedTuple):
     """One symbol on one exchange, in the caller's spelling."""
 
     exchange: str
     symbol: str
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A table or view that bars can be read from.
 
     `timeframe` is that of its candles, None for trades. `aware`: its times carry a zone (else they are UTC).

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice, repeat
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -190,7 +191,11 @@ class CandleStore:
         self, layers: Sequence[Layers], timeframe: Timeframe, window: Window
     ) -> list[CandleColumns | FullonError]:
         """The bars of each symbol, of its sources in order of preference."""
-        in_python = [window.fill and len(sources) > 1 for sources in layers]
+        if not layers:
+            return []
+        if not window.fill:
+            return await self._read(layers, timeframe, window)
+        in_python = [len(sources) > 1 for sources in layers]
         in_sql = [sources for sources, apart in zip(layers, in_python, strict=True) if not apart]
         read = iter(await self._read(in_sql, timeframe, window) if in_sql else ())
         return [
@@ -203,7 +208,7 @@ class CandleStore:
     ) -> list[CandleColumns | FullonError]:
         """The bars of the preferred sources; one more statement reads the buckets that they do not cover."""
         statement = _statement(tuple(layers), timeframe, window.kind)
-        rows = sorted(await self._database.named_records(statement, window.parameters), key=lambda row: row["key"])
+        rows = sorted(await self._database.named_records(statement, window.parameters), key=itemgetter("key"))
         answers = [_columns(row) for row in rows]
         open_ = {
             number: found

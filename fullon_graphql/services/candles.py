@@ -68,7 +68,7 @@ class MarketData:
 
     async def candles(self, market: Market, timeframe: Timeframe, window: Window) -> CandleColumns:
         """The bars of `window`, oldest first."""
-        [bars] = await of_markets(self._store, self._caller, [market], timeframe, window)
+        [bars] = await self._store.candles([market], timeframe, window)
         if isinstance(bars, NotFound):
             await self._require_catalogued(market, bars)
             return CandleColumns.empty()
