@@ -64,37 +64,50 @@ def list_size(assumed: int, slicing: list[str] | None = None, fields: list[str] 
     )
 
 
-Size: TypeAlias = int | Callable[[Variables], int]
+OpenSize: TypeAlias = Callable[[Variables], int]
+Size: TypeAlias = int | OpenSize
 """A factor that is known, or that depends on variables."""
 
 
 @dataclass(eq=False, slots=True)
 class Estimate:
-    """A cost with open factors: `base` plus each part times its size."""
+    """A cost with open factors: `base`, plus each of `numbers` and of `parts` times its size."""
 
     base: int = 0
+    numbers: dict[OpenSize, int] = field(default_factory=dict)
     parts: list[tuple[Size, Estimate]] = field(default_factory=list)
 
     def add(self, size: Size, part: Estimate) -> None:
         """Add `part`, `size` times."""
         if isinstance(size, int) and not part.parts:
             self.base += size * part.base
+            for open_size, number in part.numbers.items():
+                self.numbers[open_size] = self.numbers.get(open_size, 0) + size * number
+        elif not isinstance(size, int) and part.is_known:
+            self.numbers[size] = self.numbers.get(size, 0) + part.base
         else:
             self.parts.append((size, part))
 
+    @property
+    def is_known(self) -> bool:
+        """True if no factor is open."""
+        return not self.numbers and not self.parts
+
     def total(self, variables: Variables) -> int:
         """The cost for these variables."""
-        return self._total(variables, {})
+        return self._total(variables, {}) if self.numbers or self.parts else self.base
 
     @property
     def size(self) -> int:
         """Its approximate memory in bytes."""
-        return 150 + sum(400 + part.size for _, part in self.parts)
+        return 200 + 400 * len(self.numbers) + sum(400 + part.size for _, part in self.parts)
 
     def _total(self, variables: Variables, known: dict[int, int]) -> int:
         found = known.get(id(self))
         if found is None:
             found = self.base
+            for open_size, number in self.numbers.items():
+                found += open_size(variables) * number
             for size, part in self.parts:
                 factor = size if isinstance(size, int) else size(variables)
                 found += factor * part._total(variables, known) if factor else 0
@@ -177,7 +190,7 @@ class _Estimating:
 
 def _largest(choices: list[Estimate]) -> Estimate:
     """The most expensive of several types that a value may have."""
-    if not any(choice.parts for choice in choices):
+    if all(choice.is_known for choice in choices):
         return Estimate(max(choice.base for choice in choices))
     found = Estimate()
     found.add(lambda variables: max(choice.total(variables) for choice in choices), Estimate(1))

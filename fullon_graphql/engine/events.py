@@ -121,12 +121,11 @@ class Subscription:
         return with_extensions(answer, report) if self.cost.is_shown else answer
 
     async def _planned(self, context: Context, events: Sequence[object]) -> list[bytes] | None:
-        if self.shape.project is None or not (
-            isinstance(context.caller, Principal) and context.caller.reads_everything
-        ):
+        caller = context.caller
+        if self.shape.project is None or not isinstance(caller, Principal) or not caller.reads_everything:
             return None
         try:
-            values = await self.shape.project(Run(context, self.variables, Trace()), events)
+            values = await self.shape.project(Run(context, caller, self.variables, Trace()), events)
             return [orjson.dumps({"data": {self.shape.root.key: value}}) for value in values]
         except Exception:  # the reference meets the same error and reports it
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import orjson
 import structlog
 from graphql import (
-    ExecutionResult,
     GraphQLError,
     GraphQLFormattedError,
     GraphQLSchema,
@@ -34,7 +33,7 @@ from fullon_graphql.engine.planned.selections import select
 from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
-from fullon_graphql.observability.metrics import Metrics, count_limit, hit_or_miss
+from fullon_graphql.observability.metrics import Metrics, count_limit
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
@@ -79,7 +78,7 @@ def _recorded(trace: Trace) -> Iterator[None]:
         yield
 
 
-_UNRECORDED: Final = nullcontext()
+_NO_VARIABLES: Final[Variables] = {}
 
 
 class GraphQLErrors(Exception):
@@ -122,13 +121,20 @@ class OperationExecutor:
             return _error_response([_formatted(request.refusal)])
         trace = trace or Trace()
         document = await self.documents.read(request.query, trace)
-        with _recorded(trace) if explain else _UNRECORDED:
-            response = _refusal(document, request) or await self._in_time(document, request, context, trace)
+        operation = _permitted(document, request)
+        if isinstance(operation, Response):
+            response = operation
+        elif explain:
+            with _recorded(trace):
+                response = await self._in_time(document, operation, request, context, trace)
+        else:
+            response = await self._in_time(document, operation, request, context, trace)
         _count(self.metrics, trace, executed=response.executed)
-        extensions = dict(response.extensions)
         if explain and response.executed:
-            extensions["explain"] = trace.report()
-        return response._replace(body=with_extensions(response.body, extensions)) if extensions else response
+            response = response._replace(extensions={**response.extensions, "explain": trace.report()})
+        if response.extensions:
+            return response._replace(body=with_extensions(response.body, response.extensions))
+        return response
 
     async def is_subscription(self, request: Request) -> bool:
         """True if the request's operation is a subscription that is not refused."""
@@ -160,20 +166,22 @@ class OperationExecutor:
         cost = EventCost(charge._replace(minute=None), self._sample, is_shown=request.cost)
         return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics, cost)
 
-    async def _in_time(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
+    async def _in_time(
+        self, document: Document, operation: Operation, request: Request, context: Context, trace: Trace
+    ) -> Response:
         """The response; TIMEOUT after `limits.seconds`, when the operation is canceled and its statements with it."""
         try:
             with TimeLimit(self._timer):
-                return await self._answer(document, request, context, trace)
+                return await self._answer(document, operation, request, context, trace)
         except TimeoutError:
             self.metrics.timeouts.inc()
             message = f"The operation took longer than {self.limits.seconds:g} seconds and was canceled."
             error = GraphQLError(message, original_error=Timeout(message))
             return _error_response(formatted([error], context.request_id, before_execution=False))
 
-    async def _answer(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
-        operation = document.operation(request.operation_name)
-        assert operation is not None, "refused by _refusal"
+    async def _answer(
+        self, document: Document, operation: Operation, request: Request, context: Context, trace: Trace
+    ) -> Response:
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             return _error_response(formatted(variables, context.request_id, before_execution=False))
@@ -182,33 +190,17 @@ class OperationExecutor:
             return _error_response(formatted([charge], context.request_id, before_execution=False))
         if self.on_execution:
             self.on_execution(request, document, operation, context)
-        response = await self._executed(document, operation, variables, request, context, trace)
+        response = await self._planned(document, operation, variables, context, trace)
+        response = response or await self._by_reference(document, request, context, trace)
         if request.cost or self._sample.is_due():
             actual = await self._actual_cost(document, operation, variables, response.body)
             if request.cost:
                 return response._replace(extensions={"cost": charge.report(actual)})
         return response
 
-    async def _executed(
-        self,
-        document: Document,
-        operation: Operation,
-        variables: Variables,
-        request: Request,
-        context: Context,
-        trace: Trace,
-    ) -> Response:
-        data = await self._planned(document, operation, variables, context, trace)
-        if data is not None:
-            return Response(b'{"data":%b}' % data, executed=True)
-        started = perf_counter()
-        result = await self._reference(document, request, context.fork())
-        trace.step("reference", "", started)
-        if trace.failure and not result.errors:  # otherwise the reference has logged the same error
-            log.warning("plan.failed", exc_info=trace.failure)
-        return Response(body(result, context.request_id), executed=True)
-
     def _variables(self, document: Document, operation: Operation, request: Request) -> Variables | list[GraphQLError]:
+        if not request.variables and operation.variables == ():
+            return _NO_VARIABLES
         if request.variables and (message := variables_exceeded(request.variables, self.limits)):
             count_limit("QUERY_VARIABLE_LIMIT")
             return [GraphQLError(message, original_error=QueryTooComplex(message))]
@@ -256,11 +248,13 @@ class OperationExecutor:
         variables: Variables,
         context: Context,
         trace: Trace,
-    ) -> bytes | None:
+    ) -> Response | None:
+        """The response by the plan; None if the reference has to execute the operation."""
         try:
             if not self.planning:
                 raise Fallback("planning is off")
-            return await plans.execute(self.schema, self.documents, document, operation, variables, context, trace)
+            data = await plans.execute(self.schema, self.documents, document, operation, variables, context, trace)
+            return Response(b'{"data":%b}' % data, executed=True)
         except Fallback as fallback:
             trace.fall_back(fallback.kind, str(fallback))
         except FullonError as error:
@@ -270,13 +264,20 @@ class OperationExecutor:
             trace.failure = error
         return None
 
-    async def _reference(self, document: Document, request: Request, context: Context) -> ExecutionResult:
+    async def _by_reference(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
+        started = perf_counter()
         syntax = await in_background(document.syntax)
-        return await execute_reference(self.schema, syntax.node, context, request.variables, request.operation_name)
+        result = await execute_reference(
+            self.schema, syntax.node, context.fork(), request.variables, request.operation_name
+        )
+        trace.step("reference", "", started)
+        if trace.failure and not result.errors:  # otherwise the reference has logged the same error
+            log.warning("plan.failed", exc_info=trace.failure)
+        return Response(body(result, context.request_id), executed=True)
 
 
-def _refusal(document: Document, request: Request) -> Response | None:
-    """The response to a request that cannot be executed, or None."""
+def _permitted(document: Document, request: Request) -> Operation | Response:
+    """The operation of a request, or the response if it cannot be executed."""
     if document.errors:
         return _error_response(document.errors)
     operation = document.operation(request.operation_name)
@@ -291,7 +292,7 @@ def _refusal(document: Document, request: Request) -> Response | None:
         )
     if request.read_only and operation.kind is not OperationType.QUERY:
         return _bad_request("Only queries may be sent with GET; use POST.")._replace(not_allowed=True)
-    return None
+    return operation
 
 
 def _formatted(error: FullonError) -> GraphQLFormattedError:
@@ -308,7 +309,7 @@ def _error_response(errors: Sequence[GraphQLFormattedError]) -> Response:
 
 
 def _count(metrics: Metrics, trace: Trace, *, executed: bool) -> None:
-    metrics.documents.add(hit_or_miss(hit=not trace.executed("parse")))
+    metrics.documents.add("miss" if "parse" in trace.stages else "hit")
     for step in trace.steps:
         metrics.stages.add(step.stage, step.seconds)
     if not executed:
@@ -318,4 +319,4 @@ def _count(metrics: Metrics, trace: Trace, *, executed: bool) -> None:
         metrics.fallbacks.add(trace.fallback)
     else:
         metrics.operations.add("plan")
-        metrics.plans.add(hit_or_miss(hit=not trace.executed("plan", "compile")))
+        metrics.plans.add("miss" if trace.executed("plan", "compile") else "hit")

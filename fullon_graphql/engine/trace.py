@@ -57,10 +57,10 @@ class Trace:
             if earlier.started < started:
                 break
             inside += earlier.seconds
-        for kind, recorded in (("redis", self.redis), ("statements", self.sql)):
-            if recorded:
-                facts[kind] = recorded.copy()
-                recorded.clear()
+        if self.redis:
+            facts["redis"], self.redis[:] = self.redis.copy(), []
+        if self.sql:
+            facts["statements"], self.sql[:] = self.sql.copy(), []
         self.stages.add(stage)
         self.steps.append(Step(stage, name, started, perf_counter() - started - inside, facts))
 

@@ -260,8 +260,3 @@ class Metrics:
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"fullon_graphql_{name}", text, registry=self._registry)
-
-
-def hit_or_miss(*, hit: bool) -> str:
-    """The value of the label `cache`."""
-    return "hit" if hit else "miss"

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property, partial
@@ -83,12 +82,12 @@ class PreparedStatement:
         statement = self.statement
         return (
             STATEMENT_BYTES
-            + len(statement.text)
+            + 2 * len(statement.text)
             + PARAMETER_BYTES * len(statement.parameters)
             + PROJECTION_BYTES * len(self.placeholders)
         )
 
-    @property
+    @cached_property
     def sql(self) -> str:
         """The statement's text as `explain` shows it."""
         return public_text(self.statement)
@@ -98,16 +97,12 @@ class Run(NamedTuple):
     """One execution of a plan: its context, variables and trace."""
 
     context: Context
+    caller: Principal
+    """The signed-in caller; operations of anonymous callers are not planned."""
     variables: Variables
     trace: Trace
     grow: Callable[[int], None] = lambda _size: None
     """Counts bytes that the plan keeps from now on."""
-
-    @property
-    def caller(self) -> Principal:
-        """The signed-in caller; operations of anonymous callers are not planned."""
-        assert isinstance(self.context.caller, Principal), "checked by plans.execute"
-        return self.context.caller
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +143,10 @@ class RowTree:
         prepared, values = await self._prepare(run, relation, by_keys=True)
         values |= {f"keys{i}": [key[i] for key in keys] for i in range(len(relation.remote))}
         started = perf_counter()
-        with _refused_values():
+        try:
             records = await run.context.database.records(prepared.statement.text, *prepared.statement.values(values))
+        except asyncpg.DataError as error:
+            raise _reported_value() from error
         run.trace.step("statement", self.name, started, sql=prepared.sql, rows=len(records))
         filled = await self._fill(run, prepared, [text for _, text in records])
         return {keys[place - 1]: text for (place, _), text in zip(records, filled, strict=True)}
@@ -191,8 +188,10 @@ class RowTree:
 
     async def _text(self, run: Run, prepared: PreparedStatement, values: dict[str, Any]) -> str | None:
         started = perf_counter()
-        with _refused_values():
+        try:
             text = await run.context.database.text(prepared.statement.text, *prepared.statement.values(values))
+        except asyncpg.DataError as error:
+            raise _reported_value() from error
         run.trace.step("statement", self.name, started, sql=prepared.sql, characters=len(text or ""))
         return text
 
@@ -200,7 +199,7 @@ class RowTree:
         """The texts with their placeholders filled; everything else stays as PostgreSQL wrote it."""
         answer = texts[0].encode() if len(texts) == 1 else BETWEEN.join(text.encode() for text in texts)
         if ERROR_MARKER in answer or has_not_finite(answer):
-            raise Fallback("a value that the reference has to report", "value")
+            raise _reported_value()
         if JSON_MARK in answer:
             answer = JSON_VALUE.sub(_stored_json, answer)
         if prepared.placeholders:
@@ -215,13 +214,9 @@ def _stored_json(found: re.Match[bytes]) -> bytes:
     return orjson.dumps(value)
 
 
-@contextmanager
-def _refused_values() -> Iterator[None]:
-    """Turns the refusal of a value, e.g. of one out of range, into a fallback."""
-    try:
-        yield
-    except asyncpg.DataError as error:
-        raise Fallback("a value that the reference has to report", "value") from error
+def _reported_value() -> Fallback:
+    """The reference has to report a value, e.g. one out of range that PostgreSQL refuses."""
+    return Fallback("a value that the reference has to report", "value")
 
 
 async def _filled(run: Run, prepared: PreparedStatement, answer: bytes) -> bytes:

@@ -76,25 +76,20 @@ class Statement:
     """SQL text and its parameters."""
 
     text: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[str, ...]
+    """The names of the parameters in order."""
+    fixed: Mapping[str, Any]
+    """The values that are the same in every execution, as the driver takes them."""
+    conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """The positions of the other values that have to be converted for the driver, with the function for each."""
 
-    def values(self, given: dict[str, Any]) -> list[Any]:
+    def values(self, given: Mapping[str, Any]) -> list[Any]:
         """The parameters in order, as the driver takes them."""
-        return [one.value(given) for one in self.parameters]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter: the value given under `name`, or a fixed one; `bound` converts it for the driver."""
-
-    name: str | None
-    fixed: Any
-    bound: Callable[[Any], Any] | None
-
-    def value(self, given: dict[str, Any]) -> Any:
-        """The value as the driver takes it."""
-        value = self.fixed if self.name is None else given[self.name]
-        return self.bound(value) if self.bound else value
+        known = {**self.fixed, **given}
+        values = [known[name] for name in self.parameters]
+        for position, convert in self.conversions:
+            values[position] = convert(values[position])
+        return values
 
 
 @dataclass(frozen=True)
@@ -329,12 +324,16 @@ class _View:
 def compiled(statement: Select[Any], *, several: bool = False) -> Statement:
     """The statement as text for the driver. It answers one value as text or, with `several`, its rows."""
     found = (statement if several else select(cast(statement.scalar_subquery(), Text))).compile(dialect=_dialect)
-    return Statement(str(found), tuple(_parameter(found, name) for name in found.positiontup or ()))
-
-
-def _parameter(found: Any, name: str) -> Parameter:
-    bound = found.binds[name].type.dialect_impl(_dialect).bind_processor(_dialect)
-    return Parameter(name, None, bound) if _GIVEN.fullmatch(name) else Parameter(None, found.params[name], bound)
+    names = tuple(found.positiontup or ())
+    fixed: dict[str, Any] = {}
+    conversions: list[tuple[int, Callable[[Any], Any]]] = []
+    for position, name in enumerate(names):
+        convert = found.binds[name].type.dialect_impl(_dialect).bind_processor(_dialect)
+        if not _GIVEN.fullmatch(name):
+            fixed[name] = convert(found.params[name]) if convert else found.params[name]
+        elif convert:
+            conversions.append((position, convert))
+    return Statement(str(found), names, fixed, tuple(conversions))
 
 
 def public_text(statement: Statement) -> str:

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from fullon_graphql.cache import documents
 from fullon_graphql.engine.trusted.identifiers import hash_of
 from fullon_graphql.lru import LRUCache
-from fullon_graphql.observability.metrics import Metrics, hit_or_miss
+from fullon_graphql.observability.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class RegisteredDocuments:
     async def get(self, hash_: str, redis: Redis) -> str | None:
         """The document with this hash; None if it is unknown or Redis does not answer in time."""
         found = self._documents.get(hash_) or await self._shared(hash_, redis)
-        self._metrics.registered_documents.add(hit_or_miss(hit=found is not None))
+        self._metrics.registered_documents.add("hit" if found else "miss")
         return found
 
     def register(self, hash_: str, text: str, *, shared: bool) -> None:

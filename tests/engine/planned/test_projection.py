@@ -42,8 +42,8 @@ async def write(graph: GraphClient, text: str, value: Any) -> Any:
     """The JSON value that is written for the operation's only root field."""
     [selection] = selected(graph.graph, text)
     project = projection(selection.type, selection.children)
-    context = Context(graph.worker, caller=principal(TRADER))
-    [written] = await project(Run(context, {}, Trace()), [value])
+    caller = principal(TRADER)
+    [written] = await project(Run(Context(graph.worker, caller=caller), caller, {}, Trace()), [value])
     return written
 
 
