@@ -165,7 +165,7 @@ def rest_application(
         metrics.router(app_metrics, settings).register(app.router)
     if settings.docs_enabled:
         docs.router.register(app.router)
-    routes.add_routes(app.router, settings.api_prefix, settings.api_key_header_name)
+    app.router.routes += routes.api_routes(settings.api_prefix, settings.api_key_header_name)
     app.add_middleware(PlatformPaths, prefix=settings.api_prefix)
     errors.install(app)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import chain
 from typing import Any, cast
 
@@ -184,8 +185,9 @@ class Graph(Schema):
         return self._schema
 
 
+@cache
 def make_graph() -> Graph:
-    """Build the schema."""
+    """The schema, built at the first call and shared in the process."""
     graph = Graph(
         query=Query,
         mutation=Mutation,

@@ -41,7 +41,7 @@ def rest_routers(application: Application, *, prefix: str = "") -> list[APIRoute
     """REST under `prefix` and API_PREFIX, `prefix/health`, and the platform's sockets."""
     rest, checks, sockets = (ApplicationRouter(application, prefix) for _ in range(3))
     api = application.api_prefix
-    routes.add_routes(rest, api)
+    rest.routes += routes.api_routes(f"{prefix}{api}")
     rest.routes += [
         Route(f"{prefix}{alias}{rest_of_path}", application)
         for alias in aliases(api)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from fastapi import APIRouter
+from starlette.routing import BaseRoute
 
 from fullon_graphql.rest import services, sessions
 from fullon_graphql.rest.answers import ERRORS
@@ -50,9 +53,15 @@ SIGNED_IN = [
 ]
 
 
-def add_routes(router: APIRouter, prefix: str, api_key_header: str = "X-API-Key") -> None:
-    """Add the routes to `router` under `prefix`, which is API_PREFIX. The description names `api_key_header`."""
+@cache
+def api_routes(prefix: str, api_key_header: str = "X-API-Key") -> list[BaseRoute]:
+    """The routes under `prefix`, which is API_PREFIX, shared by the applications of a process.
+
+    The description names `api_key_header`.
+    """
+    router = APIRouter()
     sessions.router.register(router, prefix, dependencies=[RATE_LIMIT], responses=ERRORS)
     dependencies = [RATE_LIMIT, *security_schemes(prefix, api_key_header)]
     for routes in SIGNED_IN:
         routes.register(router, prefix, dependencies=dependencies, responses=ERRORS)
+    return router.routes

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 
 import asyncpg
 import pytest
 from sqlalchemy import make_url
+from typer.testing import CliRunner, Result
 
+from fullon_graphql.cli.db import app
 from fullon_graphql.config import Settings
 from fullon_graphql.models import doctor
 from fullon_graphql.models.migrate import create_databases, upgrade
@@ -20,7 +20,7 @@ def test_init_creates_both_databases_and_every_table(settings: Settings, environ
     with absent_database(settings) as url, absent_database(settings) as ohlcv_url:
         done = _db("init", environment | {"DATABASE_URL": url, "OHLCV_DATABASE_URL": ohlcv_url})
 
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
         assert done.stdout.splitlines() == [
             f"Created database {make_url(url).database}.",
             f"Created database {make_url(ohlcv_url).database}.",
@@ -33,21 +33,21 @@ def test_init_creates_both_databases_and_every_table(settings: Settings, environ
 def test_init_alters_no_existing_table(environment: Environment) -> None:
     done = _db("init", environment)
 
-    assert (done.returncode, done.stdout) == (0, "The tables are up to date.\n")
+    assert (done.exit_code, done.stdout) == (0, "The tables are up to date.\n")
 
 
 def test_upgrade_migrates_an_existing_database(settings: Settings, environment: Environment) -> None:
     with absent_database(settings) as url:
         create_databases(url)
 
-        assert _db("upgrade", environment | {"DATABASE_URL": url}).returncode == 0
+        assert _db("upgrade", environment | {"DATABASE_URL": url}).exit_code == 0
         assert doctor.inspect(url) == []
 
 
 def test_doctor_accepts_a_migrated_database(environment: Environment) -> None:
     done = _db("doctor", environment)
 
-    assert (done.returncode, done.stdout) == (0, "The database is as expected.\n")
+    assert (done.exit_code, done.stdout) == (0, "The database is as expected.\n")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_doctor_fails_only_on_breaking_differences(
 
         done = _db("doctor", environment | {"DATABASE_URL": url})
 
-    assert done.returncode == code, done.stderr
+    assert done.exit_code == code, done.stderr
     assert words in " ".join(done.stdout.replace("│", " ").split())
 
 
@@ -80,15 +80,15 @@ def test_install_feed_reports_the_installed_triggers(settings: Settings, environ
 
         first, second = (_db("install-feed", environment | {"DATABASE_URL": url}) for _ in range(2))
 
-    assert (first.returncode, first.stdout) == (0, "Changes of public.orders are recorded.\n"), first.stderr
-    assert (second.returncode, second.stdout) == (
+    assert (first.exit_code, first.stdout) == (0, "Changes of public.orders are recorded.\n"), first.stderr
+    assert (second.exit_code, second.stdout) == (
         0,
         "The change feed is already installed.\n",
     )
 
 
 def test_install_feed_gives_up_behind_a_long_transaction(settings: Settings, environment: Environment) -> None:
-    async def installing_while_somebody_writes(url: str) -> subprocess.CompletedProcess[str]:
+    async def installing_while_somebody_writes(url: str) -> Result:
         writer = await asyncpg.connect(url)
         try:
             await writer.execute("BEGIN; LOCK TABLE orders IN ROW EXCLUSIVE MODE")
@@ -102,7 +102,7 @@ def test_install_feed_gives_up_behind_a_long_transaction(settings: Settings, env
         upgrade(url)
         done = asyncio.run(installing_while_somebody_writes(url))
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "lock timeout" in done.stderr
 
 
@@ -129,7 +129,7 @@ def test_unreachable_database_is_one_line_and_exit_code_1(
 ) -> None:
     done = _db(command, environment | {"DATABASE_URL": url})
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
     assert reason in done.stderr
@@ -140,10 +140,9 @@ def test_missing_database_is_named(settings: Settings, environment: Environment)
     with absent_database(settings) as url:
         done = _db("doctor", environment | {"DATABASE_URL": url})
 
-        assert done.returncode == 1
+        assert done.exit_code == 1
         assert f'database "{make_url(url).database}" does not exist' in done.stderr
 
 
-def _db(arguments: str, environment: Environment) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from fullon_graphql.cli.db import app; app()", *arguments.split()]
-    return subprocess.run(program, env=environment | {"COLUMNS": "250"}, capture_output=True, text=True, check=False)
+def _db(arguments: str, environment: Environment) -> Result:
+    return CliRunner().invoke(app, arguments, env=environment | {"COLUMNS": "250"})

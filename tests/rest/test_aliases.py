@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute, APIRouter
+from fastapi.routing import APIRoute
 from starlette.routing import Match
 
 from fullon_graphql.app import rest_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.rest.aliases import aliases
-from fullon_graphql.rest.routes import add_routes
+from fullon_graphql.rest.routes import api_routes
 from fullon_graphql.streaming.connections import ConnectionRegistry
 from tests.fixtures.rest import Rest, RestClient
 from tests.fixtures.rows import TRADER
@@ -92,9 +92,7 @@ EXAMPLES = {"exchange": "kraken", "symbol": "BTC/USD", "timeframe": "1h", "proce
 
 def test_no_route_answers_for_the_path_of_another() -> None:
     """Each route, asked with usual values, is the first one that matches."""
-    router = APIRouter()
-    add_routes(router, "")
-    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    routes = [route for route in api_routes("") if isinstance(route, APIRoute)]
     assert len(routes) > 100
     for route in routes:
         path = re.sub(r"\{(\w+)[^}]*\}", lambda found: EXAMPLES.get(found[1], "7"), route.path)
