@@ -22,7 +22,8 @@ help: ## list the targets
 
 setup install: $(VENV)/dev.stamp ## create .venv with the development dependencies
 
-demo: $(VENV)/demo.stamp ## start the platform with demo data on PORT (8000); Ctrl-C stops it
+# --market needs the extra `exchanges`.
+demo: $(VENV)/$(if $(findstring --market,$(ARGS)),exchanges,demo).stamp ## start the platform with demo data on PORT (8000); Ctrl-C stops it
 	@exec $(BIN)/fullon-graphql demo --port $(PORT) $(ARGS)
 
 run dev: $(VENV)/demo.stamp ## serve the stores that the settings name, and reload on changes (HOST, PORT)
@@ -87,7 +88,7 @@ bench: $(VENV)/dev.stamp ## compare this server with other GraphQL servers
 schema: $(VENV)/dev.stamp ## write schema.graphql
 	@$(BIN)/fullon-graphql schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 
-# demo.txt first, then dev.txt constrained by it, so that both pin the same versions.
+# demo.txt first; dev.txt is constrained by it and exchanges.txt by dev.txt, so that all pin the same versions.
 LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 PROJECT := --extra embedded --group build pyproject.toml
@@ -96,6 +97,7 @@ lock: ## renew the pinned versions in requirements/ (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/ (or UV=/path/to/uv)"; exit 1; }
 	$(UV) $(LOCK) $(PROJECT) --output-file requirements/demo.txt
 	$(UV) $(LOCK) $(PROJECT) --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
+	$(UV) $(LOCK) $(PROJECT) --extra exchanges --constraints requirements/dev.txt --output-file requirements/exchanges.txt
 	$(UV) $(LOCK) --group web --output-file requirements/web.txt
 
 settings: $(VENV)/dev.stamp ## write docs/configuration.md and .env.example
@@ -124,9 +126,13 @@ endef
 $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 
+$(VENV)/exchanges.stamp: requirements/exchanges.txt pyproject.toml | $(VENV)/made.stamp
+	$(call install,$<)
+	@touch $(VENV)/demo.stamp $@
+
 $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
-	@touch $(VENV)/demo.stamp
+	@touch $(VENV)/demo.stamp $(VENV)/exchanges.stamp
 
 .PHONY: help setup install demo run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture fuzz test-cov test-wheel check format lint ruff types type-check imports bench schema
 .PHONY: lock settings clean
