@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Final, TypedDict
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -35,6 +36,7 @@ from fullon_graphql.observability.request_log import RequestLog
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import docs, errors, health, jwks, metrics, routes
 from fullon_graphql.rest.aliases import PlatformPaths
+from fullon_graphql.rest.dispatch import ReadDispatcher
 from fullon_graphql.server.garbage import scheduled_collection
 from fullon_graphql.server.request_middleware import RequestMiddleware
 from fullon_graphql.server.shutdown import Shutdown
@@ -168,6 +170,9 @@ def rest_application(
     app.router.routes += routes.api_routes(settings.api_prefix, settings.api_key_header_name)
     app.add_middleware(PlatformPaths, prefix=settings.api_prefix)
     errors.install(app)
+    app.router.middleware_stack = ReadDispatcher(
+        app.router.middleware_stack, [route for route in app.routes if isinstance(route, APIRoute)]
+    )
     return app
 
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import jwt
 
-from fullon_graphql.auth.tokens import MAX_LENGTH
+from fullon_graphql.auth.signing_keys import VerifyingKey
+from fullon_graphql.auth.tokens import MAX_LENGTH, verified_claims
 from fullon_graphql.config import Settings
 from fullon_graphql.errors import Unauthenticated
 
@@ -36,15 +37,7 @@ class ExternalClaims:
     """The claim `scope`; empty without one."""
 
 
-@dataclass(frozen=True)
-class IssuerKey:
-    """A public key of the issuer, and its only algorithm."""
-
-    algorithm: str
-    key: Any
-
-
-def parse_keys(document: Any) -> dict[str, IssuerKey]:
+def parse_keys(document: Any) -> dict[str, VerifyingKey]:
     """The usable keys of a JSON Web Key Set, by key id; secrets, encryption keys and broken keys are left out.
 
     A key without id has the id `""`.
@@ -55,7 +48,7 @@ def parse_keys(document: Any) -> dict[str, IssuerKey]:
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise ValueError("the answer is no JSON Web Key Set")  # noqa: TRY004  # bad content, not a wrong use
-    found: dict[str, IssuerKey] = {}
+    found: dict[str, VerifyingKey] = {}
     for each in listed[:MAX_KEYS]:
         if not isinstance(each, dict) or each.get("use", "sig") != "sig":
             continue
@@ -66,7 +59,7 @@ def parse_keys(document: Any) -> dict[str, IssuerKey]:
             key = jwt.PyJWK(each, algorithm).key
         except (jwt.PyJWTError, ValueError, TypeError, KeyError):
             continue
-        found[str(each.get("kid", ""))] = IssuerKey(algorithm, key)
+        found[str(each.get("kid", ""))] = VerifyingKey(algorithm, key)
     return found
 
 
@@ -95,28 +88,21 @@ def key_id_of(token: str) -> str:
     return str(kid)
 
 
-def choose_key(keys: Mapping[str, IssuerKey], kid: str) -> IssuerKey | None:
+def choose_key(keys: Mapping[str, VerifyingKey], kid: str) -> VerifyingKey | None:
     """The key with this id; without an id the only key."""
     if not kid and len(keys) == 1:
         return next(iter(keys.values()))
     return keys.get(kid) if kid else None
 
 
-def read_external_token(settings: Settings, token: str, key: IssuerKey) -> ExternalClaims:
+def read_external_token(settings: Settings, token: str, key: VerifyingKey) -> ExternalClaims:
     """The claims of `token`, after a check of signature, issuer, audience, lifetime and mail.
 
     Raises:
         Unauthenticated: with the reason, without the content of the token.
     """
     try:
-        claims = jwt.decode(
-            token,
-            key.key,
-            algorithms=[key.algorithm],
-            issuer=settings.oidc_issuer,
-            audience=settings.oidc_audience,
-            options={"require": _REQUIRED, "verify_iat": False},
-        )
+        claims = verified_claims(token, key, settings.oidc_issuer, settings.oidc_audience, _REQUIRED)
         return _typed(claims, settings.oidc_mail_claim)
     except jwt.ExpiredSignatureError:
         raise Unauthenticated("The access token has expired. Get a new one from its issuer.") from None

@@ -101,20 +101,26 @@ def read_access_token(settings: Settings, token: str) -> AccessClaims:
         raise Unauthenticated("The access token is too long.")
     try:
         key = _key_for(settings, token)
-        claims = jwt.decode(
-            token,
-            key.key,
-            algorithms=[key.algorithm],
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
-            # `iat` is not verified: a check would refuse new tokens of a server whose clock is a second ahead.
-            options={"require": _REQUIRED, "verify_iat": False},
-        )
-        return _typed(claims)
+        return _typed(verified_claims(token, key, settings.jwt_issuer, settings.jwt_audience, _REQUIRED))
     except jwt.InvalidTokenError as error:
         raise Unauthenticated(_explained(error, settings)) from None
     except (ValueError, TypeError, KeyError, OverflowError):
         raise Unauthenticated("The access token is malformed.") from None
+
+
+def verified_claims(token: str, key: VerifyingKey, issuer: str, audience: str, required: list[str]) -> dict[str, Any]:
+    """The claims of `token`, after a check of signature, issuer, audience, lifetime and the `required` claims.
+
+    Raises:
+        jwt.InvalidTokenError: a check has failed.
+        ValueError, TypeError, KeyError, OverflowError: the token is malformed.
+    """
+    # `iat` is not verified: a check would refuse new tokens of a server whose clock is a second ahead.
+    options: jwt.types.Options = {"require": required, "verify_iat": False}
+    claims: dict[str, Any] = jwt.decode(
+        token, key.key, algorithms=[key.algorithm], issuer=issuer, audience=audience, options=options
+    )
+    return claims
 
 
 def _key_for(settings: Settings, token: str) -> VerifyingKey:

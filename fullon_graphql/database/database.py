@@ -28,6 +28,7 @@ from fullon_graphql.database.failures import connect, report_statements
 from fullon_graphql.database.json import read_json
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
+from fullon_graphql.database.statements import Statement
 from fullon_graphql.lru import remembered
 from fullon_graphql.observability.pools import PoolUse
 
@@ -143,6 +144,10 @@ class Database:
         found: list[asyncpg.Record] = await self._driver.run(asyncpg.Connection.fetch, sql, values)
         return found
 
+    async def objects(self, statement: Statement, **given: Any) -> list[dict[str, Any]]:
+        """All rows of a compiled read statement by column name; `given` are its parameters."""
+        return statement.objects(await self.records(statement.text, *statement.values(given)))
+
     async def named_records(self, sql: str, parameters: dict[str, Any]) -> list[asyncpg.Record]:
         """All rows of a read statement with `:named` parameters."""
         numbered, names = _numbered(sql)
@@ -221,7 +226,7 @@ _recorded: ContextVar[list[str] | None] = ContextVar("recorded_sql_statements", 
 def recorded_statements(statements: list[str]) -> Iterator[None]:
     """Append the text of each read statement of the block to `statements`, without parameter values.
 
-    Precompiled statements (`text`, `records`) are left out: their callers know them.
+    Precompiled statements (`text`, `records`, `objects`) are left out: their callers know them.
     """
     token = _recorded.set(statements)
     try:

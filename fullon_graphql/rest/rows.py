@@ -5,45 +5,84 @@ The service's query carries the access rule; a route only narrows it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from types import GenericAlias
-from typing import Any, Union
+from typing import Any, Final, NamedTuple, Union
 
 from pydantic import AwareDatetime, BaseModel, create_model
-from sqlalchemy import ColumnElement, Select, inspect
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, inspect
 from sqlalchemy.orm import InstrumentedAttribute
 
+from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Worker
+from fullon_graphql.database.statements import Statement, compiled
 from fullon_graphql.errors import NotFound
+from fullon_graphql.lru import remembered
 from fullon_graphql.models.base import Base, is_secret
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.parameters import Page
+from fullon_graphql.services.access import rows_of, visible_owner
 
-ExtraColumns = Sequence[ColumnElement[Any]]
-"""Labelled columns from other tables beside those of the row: scalar subqueries, never joins."""
+ExtraColumns = tuple[ColumnElement[Any], ...]
+"""Labelled columns from other tables beside those of the row: scalar subqueries, never joins.
+
+A constant of the module, because statements are remembered by the identity of its columns.
+"""
+
+_FIRST: Final = Page(limit=1, offset=0)
+_OWNER, _LIMIT, _OFFSET = "_owner", "_limit", "_offset"
 
 
-async def list_rows(worker: Worker, query: Select[Any], page: Page, *order: Any, extra: ExtraColumns = ()) -> Json:
-    """One page of the rows, in `order` and then by key, so that pages neither skip nor repeat a row."""
+class _Shape(NamedTuple):
+    """The properties of a query on which its text depends."""
+
+    model: type[Base]
+    equal: tuple[str, ...]
+    """Columns that are compared with a value."""
+    extra: tuple[ColumnElement[Any], ...] = ()
+    newest_first: bool = False
+
+
+async def list_rows(
+    worker: Worker,
+    caller: Caller,
+    model: type[Base],
+    page: Page,
+    *,
+    extra: ExtraColumns = (),
+    newest_first: bool = False,
+    **equal: object,
+) -> Json:
+    """One page of the visible rows whose columns have the values `equal`, by key, so that pages do not overlap."""
+    shape = _Shape(model, tuple(equal), extra, newest_first)
+    return Json(await _fetch(worker, caller, shape, equal, page))
+
+
+async def list_query(worker: Worker, query: Select[Any], page: Page, *order: Any, extra: ExtraColumns = ()) -> Json:
+    """One page of the rows of a query, in `order` and then by key."""
     keys = inspect(_model(query)).primary_key
     return Json(await fetch_rows(worker, page.apply(query.order_by(*order, *keys)), extra))
 
 
-async def get_row(worker: Worker, query: Select[Any], *, extra: ExtraColumns = ()) -> Json:
-    """The row.
+async def get_row(
+    worker: Worker, caller: Caller, model: type[Base], *, extra: ExtraColumns = (), **equal: object
+) -> Json:
+    """The visible row whose columns have the values `equal`; of several the one with the lowest key.
 
     Raises:
-        NotFound: no row is visible to the caller.
+        NotFound: no such row is visible to the caller.
     """
-    return Json(await find_row(worker, query, extra))
+    return Json(await find_row(worker, caller, model, extra=extra, **equal))
 
 
-async def find_row(worker: Worker, query: Select[Any], extra: ExtraColumns = ()) -> dict[str, Any]:
+async def find_row(
+    worker: Worker, caller: Caller, model: type[Base], *, extra: ExtraColumns = (), **equal: object
+) -> dict[str, Any]:
     """The row as an object. Raises as `get_row` does."""
-    rows = await fetch_rows(worker, query.limit(1), extra)
+    rows = await _fetch(worker, caller, _Shape(model, tuple(equal), extra), equal, _FIRST)
     if not rows:
-        raise NotFound(f"There is no such {_model(query).__name__}.")
+        raise NotFound(f"There is no such {model.__name__}.")
     return rows[0]
 
 
@@ -51,6 +90,28 @@ async def fetch_rows(worker: Worker, query: Select[Any], extra: ExtraColumns = (
     """The rows of a query of one table as objects, with `extra` columns."""
     rows = await worker.database.rows(select_visible(query, extra))
     return [dict(row._mapping) for row in rows]  # SQLAlchemy's documented name
+
+
+async def _fetch(
+    worker: Worker, caller: Caller, shape: _Shape, equal: Mapping[str, object], page: Page
+) -> list[dict[str, Any]]:
+    owner = visible_owner(shape.model, caller)
+    bounds = {_OWNER: owner, _LIMIT: page.limit, _OFFSET: page.offset}
+    return await worker.database.objects(_statement(shape, owner is None), **bounds, **equal)
+
+
+def _statement_bytes(found: Statement) -> int:
+    return 5_000 + 2 * len(found.text)
+
+
+@remembered("row_statements", 4 * 2**20, _statement_bytes)
+def _statement(shape: _Shape, all_rows: bool) -> Statement:  # decorated: positional only
+    query = rows_of(shape.model, None if all_rows else bindparam(_OWNER, type_=Integer()))
+    query = query.where(*(getattr(shape.model, name) == bindparam(name) for name in shape.equal))
+    keys = inspect(shape.model).primary_key
+    query = query.order_by(*(key.desc() for key in keys) if shape.newest_first else keys)
+    limit, offset = (bindparam(name, type_=BigInteger()) for name in (_LIMIT, _OFFSET))
+    return compiled(select_visible(query.limit(limit).offset(offset), shape.extra))
 
 
 def select_visible(query: Select[Any], extra: ExtraColumns = ()) -> Select[Any]:

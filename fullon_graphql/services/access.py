@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, Table, UniqueConstraint, exists, inspect, literal_column, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
@@ -46,6 +46,9 @@ from fullon_graphql.models import (
     User,
 )
 
+Owner: TypeAlias = int | ColumnElement[int]
+"""A uid, or a parameter for one."""
+
 
 class Rule(ABC):
     """Which rows of one table a caller may read."""
@@ -62,7 +65,7 @@ class Rule(ABC):
             Forbidden: the credential may not read, or the table is closed to the caller.
         """
 
-    def condition(self, owner: int) -> ColumnElement[bool]:
+    def condition(self, owner: Owner) -> ColumnElement[bool]:
         """The condition that holds for the rows of `owner`."""
         raise NotImplementedError(f"{type(self).__name__} does not divide rows by owner.")
 
@@ -102,7 +105,7 @@ class OwnedBy(_PerOwner):
 
     column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
 
-    def condition(self, owner: int) -> ColumnElement[bool]:
+    def condition(self, owner: Owner) -> ColumnElement[bool]:
         return self.column == owner
 
 
@@ -116,7 +119,7 @@ class Through(_PerOwner):
     column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
     parent: type[Base]
 
-    def condition(self, owner: int) -> ColumnElement[bool]:
+    def condition(self, owner: Owner) -> ColumnElement[bool]:
         [key] = inspect(self.parent).primary_key
         parents = select(key).where(RULES[self.parent].condition(owner))
         # Not correlated: a relation may join the parent table around this condition, and that is a different row.
@@ -235,9 +238,12 @@ def visible(model: type[Base], caller: Caller) -> Select[Any]:
         Unauthenticated: the caller is not signed in.
         Forbidden: the credential may not read, or the table is closed to the caller.
     """
-    owner = visible_owner(model, caller)
-    rule = RULES[model]
-    rows = select(model) if owner is None else select(model).where(rule.condition(owner))
+    return rows_of(model, visible_owner(model, caller))
+
+
+def rows_of(model: type[Base], owner: Owner | None) -> Select[Any]:
+    """The rows of `model` that are visible to a caller with this `visible_owner`, which may be a parameter."""
+    rows = select(model) if owner is None else select(model).where(RULES[model].condition(owner))
     return rows if _has_key(model) else _distinct(rows, model)
 
 

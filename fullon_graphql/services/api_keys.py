@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Executable, Row, select, update
+from sqlalchemy import Executable, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 
 from fullon_graphql.auth.api_keys import generate_key, is_presentable, parse_scopes, stored_form
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
+from fullon_graphql.database.statements import Statement, compiled
 from fullon_graphql.errors import BadUserInput, Forbidden, Unauthenticated
 from fullon_graphql.models import ApiKey, User
 from fullon_graphql.services.access import CONTROL, SCOPES
@@ -95,32 +97,34 @@ class ApiKeys:
         if not self._settings.enable_api_key_auth:
             raise Unauthenticated("API keys are switched off on this server (ENABLE_API_KEY_AUTH).")
         now = datetime.now(UTC)
-        found = await self._database.row(_find(key)) if is_presentable(key) else None
+        found = await self._find(key) if is_presentable(key) else None
         if found is None:
             raise Unauthenticated("This API key is unknown.")
         if refusal := _refusal(found, now):
             raise Unauthenticated(refusal)
-        if found.last_used_at is None or found.last_used_at < now - LAST_USED_PRECISION:
+        if found["last_used_at"] is None or found["last_used_at"] < now - LAST_USED_PRECISION:
             with suppress(DBAPIError):
-                await self._database.row(_mark_used(found.api_key_id, now))
+                await self._database.row(_mark_used(found["api_key_id"], now))
         return Principal(
-            uid=found.uid,
-            mail=found.mail,
-            is_admin=is_administrator(self._settings, found.mail, found.role),
-            credential=f"api_key:{found.api_key_id}",
-            expires_at=None if found.expires_at == NEVER else found.expires_at,
-            scopes=parse_scopes(found.scopes),
+            uid=found["uid"],
+            mail=found["mail"],
+            is_admin=is_administrator(self._settings, found["mail"], found["role"]),
+            credential=f"api_key:{found['api_key_id']}",
+            expires_at=None if found["expires_at"] == NEVER else found["expires_at"],
+            scopes=parse_scopes(found["scopes"]),
         )
 
+    async def _find(self, key: str) -> dict[str, Any] | None:
+        """The key by its hash, or by its text, as older versions of the platform store it."""
+        found = await self._database.objects(_account_of_key(), hash=stored_form(key), text=key)
+        return next(iter(found), None)
 
-def _find(key: str) -> Executable:
-    """The key by its hash, or by its text, as older versions of the platform store it."""
+
+@cache
+def _account_of_key() -> Statement:
     columns = (ApiKey.api_key_id, ApiKey.scopes, ApiKey.is_active, ApiKey.expires_at, ApiKey.last_used_at)
-    return (
-        select(*columns, User.uid, User.mail, User.role, User.active)
-        .join(User, User.uid == ApiKey.uid)
-        .where(ApiKey.key.in_([stored_form(key), key]))
-    )
+    query = select(*columns, User.uid, User.mail, User.role, User.active).join(User, User.uid == ApiKey.uid)
+    return compiled(query.where(ApiKey.key.in_([bindparam("hash"), bindparam("text")])))
 
 
 def _mark_used(api_key_id: int, now: datetime) -> Executable:
@@ -129,9 +133,9 @@ def _mark_used(api_key_id: int, now: datetime) -> Executable:
     return update(ApiKey).where(ApiKey.api_key_id.in_(free)).values(last_used_at=now).returning(ApiKey.api_key_id)
 
 
-def _refusal(found: Row[Any], now: datetime) -> str | None:
-    if not found.is_active:
+def _refusal(found: Mapping[str, Any], now: datetime) -> str | None:
+    if not found["is_active"]:
         return "This API key is deactivated."
-    if found.expires_at is not None and found.expires_at <= now:
+    if found["expires_at"] is not None and found["expires_at"] <= now:
         return "This API key has expired."
-    return None if found.active else "The account of this API key is not active."
+    return None if found["active"] else "The account of this API key is not active."

@@ -265,7 +265,7 @@ async def test_faulty_access_rule_of_one_owner_delays_no_other(
     graph: GraphClient, platform: Database, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     class FaultyRule(access.OwnedBy):
-        def condition(self, owner: int) -> ColumnElement[bool]:
+        def condition(self, owner: access.Owner) -> ColumnElement[bool]:
             return and_(super().condition(owner), FAULTS[fault])
 
     rules: dict[Any, access.Rule] = {**access.RULES, models.Order: FaultyRule(models.Order.uid)}

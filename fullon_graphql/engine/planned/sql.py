@@ -13,7 +13,7 @@ enum value). All begin with a nonce of this process, so no stored text can imita
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from secrets import token_hex
@@ -37,9 +37,11 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, asyncpg
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from fullon_graphql.auth.principal import Principal
+from fullon_graphql.database import statements
+from fullon_graphql.database.statements import Statement
 from fullon_graphql.engine.lists import opaque_ids, ordering
 from fullon_graphql.engine.lists.filters import Filter, narrowed
 from fullon_graphql.engine.lists.filters import Shape as FilterShape
@@ -67,29 +69,6 @@ def has_not_finite(text: bytes) -> bool:
 
 
 _MOST_KEYS: Final = 50  # json_build_object takes 100 arguments
-
-_dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no annotations
-
-
-@dataclass(frozen=True)
-class Statement:
-    """SQL text and its parameters."""
-
-    text: str
-    parameters: tuple[str, ...]
-    """The names of the parameters in order."""
-    fixed: Mapping[str, Any]
-    """The values that are the same in every execution, as the driver takes them."""
-    conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
-    """The positions of the other values that have to be converted for the driver, with the function for each."""
-
-    def values(self, given: Mapping[str, Any]) -> list[Any]:
-        """The parameters in order, as the driver takes them."""
-        known = {**self.fixed, **given}
-        values = [known[name] for name in self.parameters]
-        for position, convert in self.conversions:
-            values[position] = convert(values[position])
-        return values
 
 
 @dataclass(frozen=True)
@@ -323,26 +302,12 @@ class _View:
 
 def compiled(statement: Select[Any], *, several: bool = False) -> Statement:
     """The statement as text for the driver. It answers one value as text or, with `several`, its rows."""
-    found = (statement if several else select(cast(statement.scalar_subquery(), Text))).compile(dialect=_dialect)
-    names = tuple(found.positiontup or ())
-    fixed: dict[str, Any] = {}
-    conversions: list[tuple[int, Callable[[Any], Any]]] = []
-    for position, name in enumerate(names):
-        convert = found.binds[name].type.dialect_impl(_dialect).bind_processor(_dialect)
-        if not _GIVEN.fullmatch(name):
-            fixed[name] = convert(found.params[name]) if convert else found.params[name]
-        elif convert:
-            conversions.append((position, convert))
-    return Statement(str(found), names, fixed, tuple(conversions))
+    return statements.compiled(statement if several else select(cast(statement.scalar_subquery(), Text)))
 
 
 def public_text(statement: Statement) -> str:
     """The text without the nonce, which must not leave the process."""
     return statement.text.replace(NONCE, "nonce")
-
-
-_GIVEN: Final = re.compile(rf"{CALLER}|page\d+_\w+|keys?\d+")
-"""Names of parameters whose values are given with each execution."""
 
 
 def _foremost(relation: Relation, matches: Select[Any]) -> Select[Any]:

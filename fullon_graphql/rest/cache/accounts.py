@@ -125,7 +125,7 @@ async def accounts_of_user(worker: Worker, caller: Caller, user_id: int) -> dict
     Raises:
         NotFound: the user is not visible to the caller.
     """
-    await find_row(worker, visible(User, caller).where(User.uid == user_id))
+    await find_row(worker, caller, User, uid=user_id)
     query = (
         visible(Exchange, caller)
         .where(Exchange.uid == user_id)

@@ -87,7 +87,7 @@ async def get_coordination_status(worker: WorkerDep, caller: CallerDep) -> Json:
 @router.get("/{bot_id}/status", response_model=list[FeedStatus], summary="Get the live status of a bot")
 async def get_bot_status(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
     """Ordered by feed number; empty if the bot has reported nothing."""
-    await find_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    await find_row(worker, caller, Bot, bot_id=bot_id)
     [statuses] = await live.read_statuses(worker.redis, [bot_id])
     return Json(statuses)
 
@@ -95,7 +95,7 @@ async def get_bot_status(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> J
 @router.get("/{user_id}/bots", response_model=list[FeedStatus], summary="Get the live status of a user's bots")
 async def list_bot_statuses(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
     """Ordered by bot and feed number."""
-    await find_row(worker, visible(User, caller).where(User.uid == user_id))
+    await find_row(worker, caller, User, uid=user_id)
     own = visible(Bot, caller).where(Bot.uid == user_id).with_only_columns(Bot.bot_id).order_by(Bot.bot_id)
     bot_ids = [row.bot_id for row in await worker.database.rows(own)]
     statuses = await live.read_statuses(worker.redis, bot_ids)

@@ -138,4 +138,4 @@ def _total(sizes: Mapping[str, int]) -> dict[str, Any]:
 
 
 async def _order(worker: Worker, caller: Caller, order_id: int) -> dict[str, Any]:
-    return await find_row(worker, visible(Order, caller).where(Order.order_id == order_id))
+    return await find_row(worker, caller, Order, order_id=order_id)

@@ -157,7 +157,7 @@ async def _stored(worker: Worker, principal: Principal, trade_id: str) -> dict[s
     key = int(trade_id) if trade_id.isascii() and trade_id.isdecimal() and int(trade_id) <= MAX_KEY else None
     query = visible(Trade, principal).where(or_(Trade.trade_id == key, Trade.ex_trade_id == trade_id))
     rows = await fetch_rows(
-        worker, query.order_by((Trade.trade_id == key).desc(), Trade.trade_id.desc()).limit(1), [_EXCHANGE]
+        worker, query.order_by((Trade.trade_id == key).desc(), Trade.trade_id.desc()).limit(1), (_EXCHANGE,)
     )
     names = TradeStatus.model_fields.keys() - {"status"}
     return {name: rows[0][name] for name in names} | {"status": "stored"} if rows else None

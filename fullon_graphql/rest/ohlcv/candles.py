@@ -105,14 +105,12 @@ async def list_newest_candles(
     exchange: ExchangeName,
     symbol: SymbolName,
     timeframe: Timeframe,
-    requested: Annotated[
-        Timeframe | None, Query(alias="timeframe", description="If given, the path ends with the symbol.")
-    ] = None,
+    requested: Annotated[Timeframe | None, Query(alias="timeframe", include_in_schema=False)] = None,
     limit: Newest = 100,
     fill: Fill = False,
 ) -> Json:
     """The newest existing bars; empty buckets do not count."""
-    if requested is not None:
+    if requested is not None:  # a request to the path below, for a symbol whose last part looks like a timeframe
         symbol, timeframe = f"{symbol}/{timeframe}", requested
     return await _newest(data, Market(exchange, symbol), timeframe, limit, fill=fill)
 

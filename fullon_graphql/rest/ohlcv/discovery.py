@@ -19,7 +19,7 @@ from fullon_graphql.rest.dependencies import CallerDep, MarketDataDep, WorkerDep
 from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list
 from fullon_graphql.rest.parameters import ExchangeName, Name, PageParams, SymbolName
 from fullon_graphql.rest.route_list import RouteList
-from fullon_graphql.rest.rows import fetch_rows, get_row, row_model
+from fullon_graphql.rest.rows import fetch_rows, row_model
 from fullon_graphql.services import symbols
 from fullon_graphql.services.access import visible
 
@@ -155,7 +155,10 @@ async def list_instruments(worker: WorkerDep, caller: CallerDep, exchange: Excha
 )
 async def get_instrument(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName, symbol: SymbolName) -> Json:
     """The row of the catalogue."""
-    return await get_row(worker, symbols.on_exchange(caller, exchange).where(Symbol.symbol == symbol))
+    found = await fetch_rows(worker, symbols.on_exchange(caller, exchange).where(Symbol.symbol == symbol).limit(1))
+    if not found:
+        raise NotFound("There is no such Symbol.")
+    return Json(found[0])
 
 
 @router.get(

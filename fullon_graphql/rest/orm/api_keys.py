@@ -12,7 +12,6 @@ from fullon_graphql.rest.parameters import Key, PageParams, Time
 from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import list_of, list_rows, row_model
 from fullon_graphql.services import api_keys
-from fullon_graphql.services.access import visible
 
 router = RouteList(prefix="/orm/api_keys", tags=["api keys"])
 
@@ -37,7 +36,7 @@ class NewKey(BaseModel):
 @router.get("/me", response_model=list_of(Row), summary="List my API keys")
 async def list_my_keys(worker: WorkerDep, principal: ReaderDep, page: PageParams) -> Json:
     """Ordered by `api_key_id`."""
-    return await list_rows(worker, visible(ApiKey, principal).where(ApiKey.uid == principal.uid), page)
+    return await list_rows(worker, principal, ApiKey, page, uid=principal.uid)
 
 
 @router.post("/me", response_model=NewRow, summary="Create an API key for oneself")

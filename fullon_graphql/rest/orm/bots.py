@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field, create_model
@@ -21,7 +21,7 @@ from fullon_graphql.rest.orm.scopes import CurrencyParam
 from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key, PageParams
 from fullon_graphql.rest.route_list import RouteList
-from fullon_graphql.rest.rows import fetch_rows, find_row, get_row, list_of, list_rows, row_model
+from fullon_graphql.rest.rows import fetch_rows, find_row, get_row, list_of, list_query, list_rows, row_model
 from fullon_graphql.services import bots
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import order_statistics, trade_statistics
@@ -55,7 +55,7 @@ class BotStatistics(BaseModel):
 @router.get("", response_model=list_of(Row), summary="List bots")
 async def list_bots(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """The caller's bots, for administrators all bots, ordered by `bot_id`."""
-    return await list_rows(worker, visible(Bot, caller), page)
+    return await list_rows(worker, caller, Bot, page)
 
 
 @router.get("/by-user", response_model=list_of(Row), summary="List a user's bots")
@@ -67,14 +67,14 @@ async def list_bots_of_user(
     active_only: Annotated[bool, Query(description="Only active bots.")] = False,
 ) -> Json:
     """Ordered by `bot_id`. Empty for another user's bots, unless the caller is an administrator."""
-    query = visible(Bot, caller).where(Bot.uid == user_id)
-    return await list_rows(worker, query.where(Bot.active) if active_only else query, page)
+    active: dict[str, Any] = {"active": True} if active_only else {}
+    return await list_rows(worker, caller, Bot, page, uid=user_id, **active)
 
 
 @router.get("/{bot_id}", response_model=Row, summary="Get a bot")
 async def get_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Json:
     """The row."""
-    return await get_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    return await get_row(worker, caller, Bot, bot_id=bot_id)
 
 
 @router.get("/{bot_id}/details", response_model=Details, summary="Get a bot with accounts, strategies and feeds")
@@ -101,21 +101,21 @@ async def get_bot_details(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> 
 async def list_accounts_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
     """The accounts that the bot may trade on, ordered by `ex_id`."""
     await _bot(worker, caller, bot_id)
-    return await list_rows(worker, _exchanges(caller, bot_id), page)
+    return await list_query(worker, _exchanges(caller, bot_id), page)
 
 
 @router.get("/{bot_id}/strategies", response_model=list_of(strategy_routes.Row), summary="List a bot's strategies")
 async def list_strategies_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
     """Ordered by `str_id`."""
     await _bot(worker, caller, bot_id)
-    return await list_rows(worker, _strategies(caller, bot_id), page, extra=strategy_routes.EXTRAS)
+    return await list_rows(worker, caller, Strategy, page, bot_id=bot_id, extra=strategy_routes.EXTRAS)
 
 
 @router.get("/{bot_id}/feeds", response_model=list_of(strategy_routes.FeedRow), summary="List a bot's feeds")
 async def list_feeds_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
     """The feeds of all its strategies, ordered by `feed_id`."""
     await _bot(worker, caller, bot_id)
-    return await list_rows(worker, _feeds(caller, bot_id), page, extra=strategy_routes.FEED_EXTRAS)
+    return await list_query(worker, _feeds(caller, bot_id), page, extra=strategy_routes.FEED_EXTRAS)
 
 
 @router.get("/{bot_id}/stats", response_model=BotStatistics, summary="Get statistics of a bot")
@@ -140,7 +140,7 @@ async def get_bot_statistics(
 async def list_bot_log(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
     """Log lines, newest first."""
     await _bot(worker, caller, bot_id)
-    return await list_rows(
+    return await list_query(
         worker, visible(BotLog, caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc()
     )
 
@@ -198,7 +198,7 @@ async def delete_bot(changes: ChangesDep, bot_id: Key) -> Json:
 
 async def _bot(worker: Worker, caller: Caller, bot_id: int) -> dict[str, object]:
     """The bot's row. Raises `NotFound` if it is not visible, so that its lists are not empty but 404."""
-    return await find_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    return await find_row(worker, caller, Bot, bot_id=bot_id)
 
 
 def _exchanges(caller: Caller, bot_id: int) -> Select[tuple[Exchange]]:

@@ -39,13 +39,13 @@ class CatalogId(BaseModel):
 @router.get("/catalog", response_model=list_of(Catalogued), summary="List exchanges")
 async def list_exchanges(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """The catalogue, ordered by `cat_ex_id`."""
-    return await list_rows(worker, visible(CatExchange, caller), page)
+    return await list_rows(worker, caller, CatExchange, page)
 
 
 @router.get("/catalog/{cat_ex_id}/params", response_model=list_of(Setting), summary="List the settings of an exchange")
 async def list_exchange_params(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key) -> Json:
     """Ordered by name. Values may be secret: they are null unless the caller is an administrator."""
-    await find_row(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
+    await find_row(worker, caller, CatExchange, cat_ex_id=cat_ex_id)
     query = visible(CatExchangeParam, caller).where(CatExchangeParam.cat_ex_id == cat_ex_id)
     rows = await fetch_rows(worker, query.order_by(CatExchangeParam.name))
     keys = [(row["cat_ex_id"], row["name"]) for row in rows]
@@ -60,21 +60,21 @@ async def list_exchange_params(worker: WorkerDep, caller: CallerDep, cat_ex_id: 
 )
 async def list_symbols_of_exchange(worker: WorkerDep, caller: CallerDep, cat_ex_id: Key, page: PageParams) -> Json:
     """Ordered by `symbol_id`."""
-    await find_row(worker, visible(CatExchange, caller).where(CatExchange.cat_ex_id == cat_ex_id))
-    return await list_rows(worker, visible(Symbol, caller).where(Symbol.cat_ex_id == cat_ex_id), page)
+    await find_row(worker, caller, CatExchange, cat_ex_id=cat_ex_id)
+    return await list_rows(worker, caller, Symbol, page, cat_ex_id=cat_ex_id)
 
 
 @router.get("", response_model=list_of(Row), summary="List my accounts (second path)")
 @router.get("/user-exchanges", response_model=list_of(Row), summary="List my accounts")
 async def list_my_accounts(worker: WorkerDep, principal: ReaderDep, page: PageParams) -> Json:
     """The caller's own accounts, also for administrators, ordered by `ex_id`."""
-    return await list_rows(worker, visible(Exchange, principal).where(Exchange.uid == principal.uid), page)
+    return await list_rows(worker, principal, Exchange, page, uid=principal.uid)
 
 
 @router.get("/user-exchanges/{ex_id}", response_model=Row, summary="Get an account")
 async def get_account(worker: WorkerDep, caller: CallerDep, ex_id: Key) -> Json:
     """The row."""
-    return await get_row(worker, visible(Exchange, caller).where(Exchange.ex_id == ex_id))
+    return await get_row(worker, caller, Exchange, ex_id=ex_id)
 
 
 @router.get("/id-by-name", response_model=ExchangeId, summary="Find my account by name")
@@ -82,8 +82,7 @@ async def find_account_id(
     worker: WorkerDep, principal: ReaderDep, name: Annotated[Name, Query(description="Name of the account.")]
 ) -> Json:
     """The oldest account of that name: accounts on different exchanges may share a name."""
-    query = visible(Exchange, principal).where(Exchange.uid == principal.uid, Exchange.name == name)
-    row = await find_row(worker, query.order_by(Exchange.ex_id))
+    row = await find_row(worker, principal, Exchange, uid=principal.uid, name=name)
     return Json({"exchange_id": row["ex_id"]})
 
 
@@ -92,7 +91,7 @@ async def find_exchange_id(
     worker: WorkerDep, caller: CallerDep, exchange_name: Annotated[Name, Query(description="Name of the exchange.")]
 ) -> Json:
     """Its key in the catalogue."""
-    row = await find_row(worker, visible(CatExchange, caller).where(CatExchange.name == exchange_name))
+    row = await find_row(worker, caller, CatExchange, name=exchange_name)
     return Json({"cat_ex_id": row["cat_ex_id"]})
 
 

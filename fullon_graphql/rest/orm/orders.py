@@ -16,7 +16,7 @@ from fullon_graphql.rest.orm.changes import ChangesDep, as_arguments, given
 from fullon_graphql.rest.orm.scopes import ScopeDep
 from fullon_graphql.rest.parameters import Key, Name, Page, PageParams, Time
 from fullon_graphql.rest.route_list import RouteList
-from fullon_graphql.rest.rows import find_row, get_row, list_of, list_rows, row_model
+from fullon_graphql.rest.rows import find_row, get_row, list_of, list_query, list_rows, row_model
 from fullon_graphql.services import bots, orders
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import order_statistics
@@ -34,7 +34,7 @@ OfBot = Annotated[Key | None, Query(description="Only orders of this bot.")]
 @router.get("", response_model=list_of(Row), summary="List orders")
 async def list_orders(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """Newest first."""
-    return await _newest_first(worker, visible(Order, caller), page)
+    return await list_rows(worker, caller, Order, page, newest_first=True)
 
 
 @router.get("/by-bot", response_model=list_of(Row), summary="List the orders of a bot")
@@ -46,7 +46,7 @@ async def list_orders_of_bot(
     status: Annotated[Name | None, Query(description="Only orders with this status, in any letter case.")] = None,
 ) -> Json:
     """Newest first."""
-    await find_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    await find_row(worker, caller, Bot, bot_id=bot_id)
     query = visible(Order, caller).where(Order.bot_id == bot_id)
     return await _newest_first(
         worker, query.where(func.lower(Order.status) == status.lower()) if status else query, page
@@ -86,7 +86,8 @@ async def list_orders_of_symbol(
     bot_id: OfBot = None,
 ) -> Json:
     """Newest first."""
-    return await _newest_first(worker, _of_bot(visible(Order, caller).where(Order.symbol == symbol), bot_id), page)
+    of_bot: dict[str, Any] = {} if bot_id is None else {"bot_id": bot_id}
+    return await list_rows(worker, caller, Order, page, newest_first=True, symbol=symbol, **of_bot)
 
 
 @router.get("/stats", response_model=OrderStatistics, summary="Get statistics of orders")
@@ -98,7 +99,7 @@ async def get_order_statistics(worker: WorkerDep, caller: CallerDep, scope: Scop
 @router.get("/{order_id}", response_model=Row, summary="Get an order")
 async def get_order(worker: WorkerDep, caller: CallerDep, order_id: Key) -> Json:
     """The row."""
-    return await get_row(worker, visible(Order, caller).where(Order.order_id == order_id))
+    return await get_row(worker, caller, Order, order_id=order_id)
 
 
 class NewOrder(BaseModel):
@@ -170,7 +171,7 @@ async def cancel_order(changes: ChangesDep, order_id: Key) -> Json:
 
 
 async def _newest_first(worker: Worker, query: Select[Any], page: Page) -> Json:
-    return await list_rows(worker, query, page, Order.order_id.desc())
+    return await list_query(worker, query, page, Order.order_id.desc())
 
 
 def _of_bot(query: Select[Any], bot_id: int | None) -> Select[Any]:

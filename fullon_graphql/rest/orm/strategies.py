@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import Query
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select
+from sqlalchemy import JSON, func, select
 
 from fullon_graphql.models import (
     Bot,
@@ -25,7 +25,7 @@ from fullon_graphql.rest.dependencies import CallerDep, ReaderDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, PageParams, SmallInt
 from fullon_graphql.rest.route_list import RouteList
-from fullon_graphql.rest.rows import ExtraColumns, find_row, get_row, list_of, list_rows, row_model
+from fullon_graphql.rest.rows import ExtraColumns, find_row, get_row, list_of, list_query, list_rows, row_model
 from fullon_graphql.services import strategies
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
@@ -35,7 +35,7 @@ router = RouteList(prefix="/orm/strategies", tags=["strategies"])
 EXTRAS: Final[ExtraColumns] = (
     select(CatStrategy.name).where(CatStrategy.cat_str_id == Strategy.cat_str_id).scalar_subquery().label("name"),
     func.coalesce(
-        select(func.json_object_agg(StrategyParam.name, StrategyParam.value))
+        select(func.json_object_agg(StrategyParam.name, StrategyParam.value, type_=JSON))
         .where(StrategyParam.str_id == Strategy.str_id)
         .scalar_subquery(),
         func.json_build_object(),
@@ -61,13 +61,13 @@ Parameter = row_model(CatStrategyParam)
 @router.get("/catalog", response_model=list_of(Template), summary="List strategy templates")
 async def list_templates(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """The catalogue, ordered by `cat_str_id`."""
-    return await list_rows(worker, visible(CatStrategy, caller), page)
+    return await list_rows(worker, caller, CatStrategy, page)
 
 
 @router.get("/catalog/{cat_str_id}", response_model=Template, summary="Get a strategy template")
 async def get_template(worker: WorkerDep, caller: CallerDep, cat_str_id: Key) -> Json:
     """The row."""
-    return await get_row(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
+    return await get_row(worker, caller, CatStrategy, cat_str_id=cat_str_id)
 
 
 @router.get(
@@ -75,9 +75,8 @@ async def get_template(worker: WorkerDep, caller: CallerDep, cat_str_id: Key) ->
 )
 async def list_template_params(worker: WorkerDep, caller: CallerDep, cat_str_id: Key, page: PageParams) -> Json:
     """Ordered by name."""
-    await find_row(worker, visible(CatStrategy, caller).where(CatStrategy.cat_str_id == cat_str_id))
-    query = visible(CatStrategyParam, caller).where(CatStrategyParam.cat_str_id == cat_str_id)
-    return await list_rows(worker, query, page)
+    await find_row(worker, caller, CatStrategy, cat_str_id=cat_str_id)
+    return await list_rows(worker, caller, CatStrategyParam, page, cat_str_id=cat_str_id)
 
 
 @router.get("/bot-strategies", response_model=list_of(Row), summary="List the strategies of a bot")
@@ -85,14 +84,14 @@ async def list_strategies_of_bot(
     worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: Annotated[Key, Query(description="Key of the bot.")]
 ) -> Json:
     """Ordered by `str_id`."""
-    await find_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
-    return await list_rows(worker, visible(Strategy, caller).where(Strategy.bot_id == bot_id), page, extra=EXTRAS)
+    await find_row(worker, caller, Bot, bot_id=bot_id)
+    return await list_rows(worker, caller, Strategy, page, bot_id=bot_id, extra=EXTRAS)
 
 
 @router.get("/bot-strategies/{str_id}", response_model=Row, summary="Get a strategy")
 async def get_strategy(worker: WorkerDep, caller: CallerDep, str_id: Key) -> Json:
     """The row with its template's name and its parameters."""
-    return await get_row(worker, visible(Strategy, caller).where(Strategy.str_id == str_id), extra=EXTRAS)
+    return await get_row(worker, caller, Strategy, str_id=str_id, extra=EXTRAS)
 
 
 @router.get("", response_model=list_of(Row), summary="List the strategies of my bots (second path)")
@@ -100,7 +99,8 @@ async def get_strategy(worker: WorkerDep, caller: CallerDep, str_id: Key) -> Jso
 async def list_my_strategies(worker: WorkerDep, principal: ReaderDep, page: PageParams) -> Json:
     """The strategies of the caller's own bots, also for administrators, ordered by `str_id`."""
     own: Any = visible(Bot, principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
-    return await list_rows(worker, visible(Strategy, principal).where(Strategy.bot_id.in_(own)), page, extra=EXTRAS)
+    query = visible(Strategy, principal).where(Strategy.bot_id.in_(own))
+    return await list_query(worker, query, page, extra=EXTRAS)
 
 
 LongInteger = Annotated[int, Field(ge=-(2**63), lt=2**63)]

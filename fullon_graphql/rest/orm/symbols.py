@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import AliasChoices, BaseModel, Field
@@ -13,7 +13,7 @@ from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, PageParams, SmallInt
 from fullon_graphql.rest.route_list import RouteList
-from fullon_graphql.rest.rows import find_row, get_row, list_of, list_rows, row_model
+from fullon_graphql.rest.rows import find_row, get_row, list_of, list_query, list_rows, row_model
 from fullon_graphql.services import symbols
 from fullon_graphql.services.access import visible
 
@@ -35,7 +35,7 @@ class Decimals(BaseModel):
 @router.get("", response_model=list_of(Row), summary="List instruments")
 async def list_symbols(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """The catalogue, ordered by `symbol_id`."""
-    return await list_rows(worker, visible(Symbol, caller), page)
+    return await list_rows(worker, caller, Symbol, page)
 
 
 @router.get("/by-exchange", response_model=list_of(Row), summary="List the instruments of an exchange")
@@ -46,7 +46,7 @@ async def list_symbols_of_exchange(
     cat_ex_id: Annotated[Key, Query(description="Key of the exchange in the catalogue.")],
 ) -> Json:
     """Ordered by `symbol_id`."""
-    return await list_rows(worker, visible(Symbol, caller).where(Symbol.cat_ex_id == cat_ex_id), page)
+    return await list_rows(worker, caller, Symbol, page, cat_ex_id=cat_ex_id)
 
 
 @router.get("/search", response_model=list_of(Row), summary="Search instruments")
@@ -60,7 +60,7 @@ async def search_symbols(
     """Ordered by name."""
     query = visible(Symbol, caller).where(Symbol.symbol.icontains(q, autoescape=True))
     query = query if cat_ex_id is None else query.where(Symbol.cat_ex_id == cat_ex_id)
-    return await list_rows(worker, query, page, Symbol.symbol)
+    return await list_query(worker, query, page, Symbol.symbol)
 
 
 @router.get("/decimals", response_model=Decimals, summary="Get the decimals of an instrument")
@@ -73,15 +73,15 @@ async def get_decimals(
     cat_ex_id: OnExchange = None,
 ) -> Json:
     """Without `cat_ex_id`, the oldest instrument of that name on any exchange."""
-    query = visible(Symbol, caller).where(Symbol.symbol == symbol).order_by(Symbol.symbol_id)
-    row = await find_row(worker, query if cat_ex_id is None else query.where(Symbol.cat_ex_id == cat_ex_id))
+    on_exchange: dict[str, Any] = {} if cat_ex_id is None else {"cat_ex_id": cat_ex_id}
+    row = await find_row(worker, caller, Symbol, symbol=symbol, **on_exchange)
     return Json(dict.fromkeys(Decimals.model_fields, row["decimals"]))
 
 
 @router.get("/{symbol_id}", response_model=Row, summary="Get an instrument")
 async def get_symbol(worker: WorkerDep, caller: CallerDep, symbol_id: Key) -> Json:
     """The row."""
-    return await get_row(worker, visible(Symbol, caller).where(Symbol.symbol_id == symbol_id))
+    return await get_row(worker, caller, Symbol, symbol_id=symbol_id)
 
 
 class SymbolChanges(BaseModel):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from operator import eq, ge, le
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
@@ -13,13 +14,13 @@ from sqlalchemy import Select, func, tuple_
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Worker
 from fullon_graphql.errors import BadUserInput
-from fullon_graphql.models import Bot, DryTrade, Order, Trade
+from fullon_graphql.models import Base, Bot, DryTrade, Order, Trade
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, Done, as_arguments, given
 from fullon_graphql.rest.parameters import Key, Name, Page, PageParams, Time
 from fullon_graphql.rest.route_list import RouteList
-from fullon_graphql.rest.rows import find_row, get_row, list_of, list_rows, row_model
+from fullon_graphql.rest.rows import find_row, get_row, list_of, list_query, list_rows, row_model
 from fullon_graphql.services import bots, dry_trades, trades
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.ledger import TradeKind
@@ -30,6 +31,8 @@ router = RouteList(prefix="/orm/trades", tags=["trades"])
 Live = row_model(Trade)
 Dry = row_model(DryTrade)
 Row = list_of(Live, Dry)
+
+_TABLES: Final[Mapping[TradeKind, type[Base]]] = {TradeKind.LIVE: Trade, TradeKind.DRY: DryTrade}
 
 
 OfKind = Annotated[TradeKind, Query(description="`dry` for simulated trades, `live` for trades of an exchange.")]
@@ -45,7 +48,7 @@ async def list_trades(
     worker: WorkerDep, caller: CallerDep, page: PageParams, trade_type: OfKind = TradeKind.DRY
 ) -> Json:
     """Newest first."""
-    return await _newest_first(worker, _visible(caller, trade_type), page)
+    return await list_rows(worker, caller, _TABLES[trade_type], page, newest_first=True)
 
 
 @router.get("/bot", response_model=Row, summary="List the trades of a bot")
@@ -54,7 +57,7 @@ async def list_trades_of_bot(
     worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: BotKey, trade_type: OfKind = TradeKind.DRY
 ) -> Json:
     """Newest first. A live trade belongs to the bot of its order."""
-    await find_row(worker, visible(Bot, caller).where(Bot.bot_id == bot_id))
+    await find_row(worker, caller, Bot, bot_id=bot_id)
     return await _newest_first(worker, _of_bot(_visible(caller, trade_type), caller, bot_id), page)
 
 
@@ -196,8 +199,7 @@ async def create_trade_of_bot(changes: ChangesDep, trade: TradeOfBot, trade_type
 @router.get("/{trade_id}", response_model=Live | Dry, summary="Get a trade")
 async def get_trade(worker: WorkerDep, caller: CallerDep, trade_id: Key, trade_type: OfKind = TradeKind.LIVE) -> Json:
     """A live trade, as `PATCH` and `DELETE` on the same path, unless `trade_type` is `dry`."""
-    query = _visible(caller, trade_type)
-    return await get_row(worker, query.where(_table(query).trade_id == trade_id))
+    return await get_row(worker, caller, _TABLES[trade_type], trade_id=trade_id)
 
 
 @router.patch("/{trade_id}", response_model=Live, summary="Update the computed figures of a live trade")
@@ -226,11 +228,11 @@ async def _account(write: UnitOfWork, bot_id: int | None) -> int:
 
 
 async def _newest_first(worker: Worker, query: Select[Any], page: Page) -> Json:
-    return await list_rows(worker, query, page, _table(query).trade_id.desc())
+    return await list_query(worker, query, page, _table(query).trade_id.desc())
 
 
 def _visible(caller: Caller, kind: TradeKind) -> Select[Any]:
-    return visible(Trade, caller) if kind is TradeKind.LIVE else visible(DryTrade, caller)
+    return visible(_TABLES[kind], caller)
 
 
 def _table(query: Select[Any]) -> Any:

@@ -12,7 +12,6 @@ from fullon_graphql.rest.parameters import Key, PageParams
 from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import get_row, list_of, list_rows, row_model
 from fullon_graphql.services import users
-from fullon_graphql.services.access import visible
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 router = RouteList(prefix="/orm/users", tags=["users"])
@@ -23,19 +22,19 @@ Row = row_model(User)
 @router.get("/me", response_model=Row, summary="Get the signed-in user")
 async def get_me(worker: WorkerDep, principal: ReaderDep) -> Json:
     """The row of the signed-in user."""
-    return await get_row(worker, visible(User, principal).where(User.uid == principal.uid))
+    return await get_row(worker, principal, User, uid=principal.uid)
 
 
 @router.get("", response_model=list_of(Row), summary="List users")
 async def list_users(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """Ordered by `uid`: every user for administrators, only the caller otherwise."""
-    return await list_rows(worker, visible(User, caller), page)
+    return await list_rows(worker, caller, User, page)
 
 
 @router.get("/{uid}", response_model=Row, summary="Get a user")
 async def get_user(worker: WorkerDep, caller: CallerDep, uid: Key) -> Json:
     """404 for another user, unless the caller is an administrator."""
-    return await get_row(worker, visible(User, caller).where(User.uid == uid))
+    return await get_row(worker, caller, User, uid=uid)
 
 
 class Profile(BaseModel):

@@ -17,7 +17,6 @@ from fullon_graphql.rest.orm.trade_statistics import as_json
 from fullon_graphql.rest.parameters import Key
 from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.rows import find_row
-from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import bot_dashboard, performance, portfolio, trade_statistics, user_summary
 from fullon_graphql.services.analytics.bot_dashboard import BotDashboard
 from fullon_graphql.services.analytics.performance import Performance
@@ -31,7 +30,7 @@ router = RouteList(prefix="/orm/views", tags=["views"])
 @router.get("/bot-dashboard/{user_id}", response_model=BotDashboard, summary="Get a user's bot dashboard")
 async def get_bot_dashboard(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
     """Numbers of bots, orders and trades."""
-    await find_row(worker, visible(User, caller).where(User.uid == user_id))
+    await find_row(worker, caller, User, uid=user_id)
     return Json(await bot_dashboard.of_owner(worker.database, caller, user_id))
 
 

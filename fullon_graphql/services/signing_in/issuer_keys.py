@@ -11,7 +11,8 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from fullon_graphql.auth.external_tokens import IssuerKey, choose_key, parse_keys
+from fullon_graphql.auth.external_tokens import choose_key, parse_keys
+from fullon_graphql.auth.signing_keys import VerifyingKey
 from fullon_graphql.errors import ServiceUnavailable, Unauthenticated
 
 LIFETIME: Final = 600.0
@@ -32,11 +33,11 @@ class IssuerKeys:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self._keys: dict[str, IssuerKey] = {}
+        self._keys: dict[str, VerifyingKey] = {}
         self._fetched = self._tried = -LIFETIME - PAUSE
         self._lock = asyncio.Lock()
 
-    async def find(self, kid: str) -> IssuerKey:
+    async def find(self, kid: str) -> VerifyingKey:
         """The key with this id.
 
         A fetch is tried if the keys are old, or if none has this id, but at most every `PAUSE` seconds.

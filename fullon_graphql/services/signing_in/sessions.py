@@ -13,12 +13,13 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
 from redis.asyncio import Redis
-from sqlalchemy import ColumnElement, Executable, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Executable, Row, and_, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.auth.external_tokens import issuer_of
@@ -28,6 +29,7 @@ from fullon_graphql.auth.tokens import issue_access_token, read_access_token
 from fullon_graphql.auth.totp import is_enrolled
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
+from fullon_graphql.database.statements import Statement, compiled
 from fullon_graphql.errors import BadUserInput, RateLimited, Unauthenticated
 from fullon_graphql.models import Session, User
 from fullon_graphql.services.signing_in.external_accounts import ExternalAccounts
@@ -219,20 +221,16 @@ class Sessions:
         if self._settings.oidc_issuer and issuer_of(token) == self._settings.oidc_issuer:
             return await self._external.identify(token)
         claims = read_access_token(self._settings, token)
-        statement = (
-            select(User.uid, User.mail, User.role, User.active)
-            .join(Session, Session.uid == User.uid)
-            .where(Session.id == claims.session_id, alive())
-        )
-        account = await self._database.row(statement)
-        if account is None or account.uid != claims.uid:
+        found = await self._database.objects(_account_of_session(), session_id=claims.session_id)
+        account = next(iter(found), None)
+        if account is None or account["uid"] != claims.uid:
             raise Unauthenticated("This session has ended; sign in again.")
-        if not account.active:
+        if not account["active"]:
             raise Unauthenticated("This account is not active.")
         return Principal(
-            uid=account.uid,
-            mail=account.mail,
-            is_admin=is_administrator(self._settings, account.mail, account.role),
+            uid=account["uid"],
+            mail=account["mail"],
+            is_admin=is_administrator(self._settings, account["mail"], account["role"]),
             credential=f"{_CREDENTIAL}{claims.session_id}",
             expires_at=claims.expires_at,
             scopes=claims.scopes,
@@ -298,6 +296,12 @@ class Sessions:
     ) -> SignedIn:
         token, expires_at = issue_access_token(self._settings, uid, mail, session_id, datetime.now(UTC), scopes)
         return SignedIn(uid, token, expires_at, refresh_token)
+
+
+@cache
+def _account_of_session() -> Statement:
+    query = select(User.uid, User.mail, User.role, User.active).join(Session, Session.uid == User.uid)
+    return compiled(query.where(Session.id == bindparam("session_id"), alive()))
 
 
 def _new_refresh_token(session_id: UUID) -> str:

@@ -1,0 +1,173 @@
+"""Requests to reading routes, past FastAPI's router and its solver of dependencies.
+
+FastAPI declares, validates and describes all routes. But its router compares a path with all routes, and it walks the
+tree of dependencies with each request; both take longer than the query of a row. Here routes
+are indexed by the beginning of their path, and the dependencies of a route are put in order once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from inspect import iscoroutinefunction
+from typing import Any, Final, get_type_hints
+
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import request_params_to_args
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from fastapi.security.base import SecurityBase
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fullon_graphql.rest.answers import Json
+
+_SEGMENTS: Final = 4
+"""Segments of a path by which routes are indexed: `/api/v1/orm/bots`."""
+_MISSING: Final = object()
+"""The result of a dependency that was not called, because its input is invalid."""
+
+
+class ReadDispatcher:
+    """ASGI layer in front of FastAPI's router, which keeps everything that no reading route answers."""
+
+    def __init__(self, router: ASGIApp, routes: Iterable[APIRoute]) -> None:
+        self._router = router
+        found = [_IndexedRoute(route) for route in routes]
+        self._others = [route for route in found if route.start is None]
+        self._by_start = {
+            start: [route for route in found if route.start in {start, None}]
+            for start in {route.start for route in found} - {None}
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        read = self.find(scope) if scope["type"] == "http" else None
+        if read is None:
+            await self._router(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        response = await read(request)
+        await response(scope, receive, send)
+
+    def find(self, scope: Scope) -> Read | None:
+        """The first route that matches, in the order of FastAPI; None if it does not only read."""
+        path: str = scope["path"]
+        for route in self._by_start.get(_start(path), self._others):
+            found = route.pattern.match(path)
+            if found and scope["method"] in route.methods:
+                if route.read:
+                    convertors = route.convertors
+                    values = found.groupdict()
+                    scope["path_params"] = {name: convertors[name].convert(value) for name, value in values.items()}
+                return route.read
+        return None
+
+
+class _IndexedRoute:
+    """A route of FastAPI."""
+
+    def __init__(self, route: APIRoute) -> None:
+        literal, parameter, _ = route.path.partition("{")
+        self.start = None if parameter and literal.count("/") <= _SEGMENTS else _start(literal)
+        """The beginning of every path that it answers; None if that varies."""
+        self.methods = route.methods or set()
+        self.pattern = route.path_regex
+        self.convertors = route.param_convertors
+        self.read = Read(route.dependant) if _only_reads(route) else None
+
+
+class Read:
+    """A reading route: its dependencies, each after its own ones, and at last its function."""
+
+    def __init__(self, dependant: Dependant) -> None:
+        self._steps: list[_Step] = []
+        self._add(dependant)
+
+    async def __call__(self, request: Request) -> Json:
+        """The response.
+
+        Raises:
+            RequestValidationError: a parameter is invalid.
+            FullonError: as the dependencies and the function raise.
+        """
+        results: list[Any] = []
+        errors: list[Any] = []
+        for step in self._steps:
+            arguments = step.arguments(request, results, errors)
+            results.append(_MISSING if arguments is None else await step.function(**arguments))
+        if errors:
+            raise RequestValidationError(errors)
+        response: Json = results[-1]
+        return response
+
+    def _add(self, dependant: Dependant) -> int:
+        """Append a dependency after its own ones, unless it is there; returns its place."""
+        inputs = [(each.name, self._add(each)) for each in _dependencies(dependant)]
+        for place, step in enumerate(self._steps):
+            if step.function is dependant.call:
+                return place
+        self._steps.append(_Step(dependant, inputs))
+        return len(self._steps) - 1
+
+
+class _Step:
+    """One function, with the places of its inputs among the results before it."""
+
+    def __init__(self, dependant: Dependant, inputs: Sequence[tuple[str | None, int]]) -> None:
+        assert dependant.call is not None, "every dependency is a function"
+        self.function: Callable[..., Awaitable[Any]] = dependant.call
+        self._inputs = [(name, place) for name, place in inputs if name is not None]
+        self._places = [place for _, place in inputs]
+        self._request = dependant.request_param_name
+        self._path = dependant.path_params
+        self._query = dependant.query_params
+
+    def arguments(self, request: Request, results: Sequence[Any], errors: list[Any]) -> dict[str, Any] | None:
+        """The arguments of the function; None if one is invalid or missing, with its `errors` added."""
+        values = {name: results[place] for name, place in self._inputs}
+        known = len(errors)
+        if self._request:
+            values[self._request] = request
+        for field in self._path:
+            value = request.path_params[field.alias]
+            values[field.name], found = field.validate(value, {}, loc=("path", field.alias))
+            errors += found
+        if self._query:
+            checked, found = request_params_to_args(self._query, request.query_params)
+            values |= checked
+            errors += found
+        if errors and (len(errors) > known or any(results[place] is _MISSING for place in self._places)):
+            return None
+        return values
+
+
+def _start(path: str) -> str:
+    return "/".join(path.split("/", _SEGMENTS + 1)[: _SEGMENTS + 1])
+
+
+def _only_reads(route: APIRoute) -> bool:
+    if route.methods != {"GET"} or get_type_hints(route.endpoint).get("return") is not Json:
+        return False
+    return _is_plain(route.dependant)
+
+
+def _is_plain(dependant: Dependant) -> bool:
+    """True if `_Step` has all that this dependency and its own ones need."""
+    unknown = (
+        dependant.header_params,
+        dependant.cookie_params,
+        dependant.body_params,
+        dependant.http_connection_param_name,
+        dependant.response_param_name,
+        dependant.background_tasks_param_name,
+        dependant.security_scopes_param_name,
+    )
+    return (
+        not any(unknown)
+        and iscoroutinefunction(dependant.call)
+        and all(_is_plain(each) for each in _dependencies(dependant))
+    )
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Dependant]:
+    """The direct dependencies, without those that only describe the sign-in."""
+    return (each for each in dependant.dependencies if not isinstance(each.call, SecurityBase))
