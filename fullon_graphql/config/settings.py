@@ -483,6 +483,17 @@ class ServicesSettings(Section):
         "thousands of symbols",
     )
     use_sandbox: bool = Field(default=False, description="use the test systems of the exchanges that have one")
+    candle_history_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="days of candles that the candle service collects before it is live; by default the days of each "
+        "instrument (`backtest`)",
+    )
+    store_trades: TextList = Field(
+        default=[],
+        description="list of `exchange:symbol` or `exchange:*`: instruments of which the candle service also stores "
+        "the public trades, beside those that have a table of trades",
+    )
     market_seed: int = Field(
         default=7,
         description="seed of the demo's data and market; equal seeds give equal markets",

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.lease import LeaseLostError
+from fullon_graphql.daemons.control.state import Progress
 from fullon_graphql.daemons.feeds.market_feed import SharedFeed
 from fullon_graphql.database import Database
 
@@ -49,6 +50,15 @@ class Watched(Protocol):
 
     async def wait(self) -> None:
         """Return or raise when the daemon has ended by itself."""
+
+
+@runtime_checkable
+class Progressing(Protocol):
+    """A daemon that reports how far it is, with each heartbeat."""
+
+    @property
+    def progress(self) -> Progress | None:
+        """The present state; None if there is nothing to report."""
 
 
 class TaskDaemon(ABC):

@@ -23,3 +23,13 @@ async def symbols_by_exchange(database: Database, *, with_candles: bool = False)
     for row in await database.rows(statement):
         symbols[row.exchange].append(row.symbol)
     return dict(symbols)
+
+
+async def history_days(database: Database, days: int | None) -> dict[tuple[str, str], int]:
+    """Days of history to collect, by exchange and symbol: `days`, or what the catalogue says."""
+    rows = await database.rows(
+        select(CatExchange.name.label("exchange"), Symbol.symbol, Symbol.backtest).join(
+            CatExchange, CatExchange.cat_ex_id == Symbol.cat_ex_id
+        )
+    )
+    return {(row.exchange, row.symbol): max(row.backtest, 0) if days is None else days for row in rows}

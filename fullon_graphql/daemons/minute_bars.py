@@ -30,9 +30,16 @@ class FormingCandle:
         self.open = self.high = self.low = self.close = trade.price
         self.volume = trade.volume
         self._first = self._last = trade.time
+        self._ids = {trade.id}
 
     def add(self, trade: MarketTrade) -> None:
-        """Add a trade; of two with the same time, the one added later closes the bar."""
+        """Add a trade; of two with the same time, the one added later closes the bar. A repeated one changes nothing.
+
+        Trades without an id cannot be recognised as repeated.
+        """
+        if trade.id and trade.id in self._ids:
+            return
+        self._ids.add(trade.id)
         self.high = max(self.high, trade.price)
         self.low = min(self.low, trade.price)
         self.volume += trade.volume
@@ -63,6 +70,17 @@ class MinuteBars:
         else:
             self._forming[minute] = FormingCandle(trade)
         return True
+
+    @property
+    def open_from(self) -> int:
+        """The start of the first minute that may still change, in unix seconds."""
+        return self._open_from
+
+    def drop_before(self, time: float) -> None:
+        """Drop the bars of minutes before `time` and refuse further trades in them."""
+        self._open_from = max(self._open_from, math.ceil(time / MINUTE) * MINUTE)
+        for minute in [minute for minute in self._forming if minute < self._open_from]:
+            del self._forming[minute]
 
     def close(self, now: float) -> list[Candle]:
         """The bars of the minutes that are over at `now`, in order, each once. Minutes without trades have none."""

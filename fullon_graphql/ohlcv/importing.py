@@ -23,7 +23,7 @@ from fullon_graphql.errors import BadUserInput
 from fullon_graphql.ohlcv.csvfile import CsvFile, OnProgress
 from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name, trades_table
 from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
-from fullon_graphql.ohlcv.writer import REPLACE_CANDLE, create_candles, create_trades, require_own_tables
+from fullon_graphql.ohlcv.writer import create_candles, create_trades, replace_candle, require_own_tables
 
 _TIMEOUT: Final = 3600.0
 """Seconds one statement of an import may take: a file of several years takes longer than a request may."""
@@ -147,7 +147,7 @@ async def import_candles(
             WITH written AS (
                 INSERT INTO {table} AS stored ("timestamp", open, high, low, close, vol)
                 SELECT {_TIME}, open, high, low, close, volume FROM recording ORDER BY line
-                {REPLACE_CANDLE}
+                {replace_candle()}
                 RETURNING xmax = 0 AS new
             )
             SELECT count(*) FILTER (WHERE new), count(*) FILTER (WHERE NOT new) FROM written

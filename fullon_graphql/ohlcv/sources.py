@@ -23,6 +23,8 @@ CATALOGUE_BYTES: Final = 4 * 2**20
 """The memory of the sources of about 2000 symbols."""
 _SOURCE_BYTES: Final = 600
 
+_TRADE_NUMBER: Final = "CASE WHEN ord ~ '^[0-9]+$' THEN CAST(ord AS numeric) END"
+
 _FIRST: Final = "0001-01-01 00:00:00+00"
 _LAST: Final = "9999-12-31 00:00:00+00"
 
@@ -65,6 +67,11 @@ class Source(NamedTuple):
         dated = f"""\"timestamp\" BETWEEN '{_FIRST}' AND '{_LAST}'"""
         place = ", ctid" if "ctid" in self.order else ""
         return f"(SELECT *{place} FROM {self.name} WHERE {dated} AND coalesce({finite}, false)) AS priced"
+
+    @property
+    def trade_number(self) -> str | None:
+        """The exchange's trade id as a number, null for other ids; None if the table has no ids."""
+        return _TRADE_NUMBER if _TRADE_NUMBER in self.order else None
 
     def makes(self, timeframe: Timeframe) -> bool:
         """True if bars of `timeframe` can be computed from this source."""
@@ -175,7 +182,7 @@ def _order(row: Row[Any]) -> tuple[str, ...]:
     """Trades of one millisecond are sorted by the exchange's trade id, and without one by order of insertion."""
     order = ['"timestamp"']
     if "ord" in row.columns:
-        order.append("CASE WHEN ord ~ '^[0-9]+$' THEN CAST(ord AS numeric) END")
+        order.append(_TRADE_NUMBER)
     if row.plain:  # compressed chunks of a hypertable have no ctid
         order.append("ctid")
     return tuple(order)

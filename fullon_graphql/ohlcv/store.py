@@ -18,9 +18,10 @@ import asyncpg
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
 from fullon_graphql.lru import remembered
-from fullon_graphql.ohlcv import resampling, stored
+from fullon_graphql.ohlcv import coverage, resampling, stored
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.combining import Bar, Buckets, Gap, Span, combined, filled, gaps, overlapping, uncovered
+from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -80,6 +81,7 @@ class CandleStore:
         self._database = database
         self._catalogue = Catalogue(database)
         self.known_sources = self._catalogue.known
+        self._has_coverage = False
 
     async def candles(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window
@@ -117,6 +119,34 @@ class CandleStore:
         """The period of each source of a symbol, the preferred source first. Raises as `newest_trades` does."""
         return await self._retried(lambda: self._extents(market))
 
+    async def coverage(self, market: Market, start: datetime | None, end: datetime | None) -> Coverage:
+        """Which minutes that start in [start, end) are stored and which are missing; see coverage.py.
+
+        By default since the oldest stored minute, until now. The minute that is not over is left out.
+
+        Raises:
+            BadUserInput: start is not before end, or the period is longer than two years.
+            NotFound: the symbol has no table.
+        """
+        start, end = _minutes(start, end)
+        return await self._retried(lambda: self._coverage(market, start, end))
+
+    def nothing_stored(self, start: datetime | None, end: datetime | None) -> Coverage:
+        """The report about a symbol without tables. Raises `BadUserInput` as `coverage` does."""
+        start, end = _minutes(start, end)
+        gaps = [coverage.MissingPeriod(start, end)] if start and start < end else []
+        missing = sum(gap.minutes for gap in gaps)
+        return Coverage(start or end, end, missing, 0, 0, len(gaps), gaps, None)
+
+    async def _coverage(self, market: Market, start: datetime | None, end: datetime) -> Coverage:
+        sources = await self._sources(market)
+        if not self._has_coverage:
+            row = await self._database.row(coverage.RECORDED)
+            self._has_coverage = bool(row and row.exists)
+        statement = coverage.statement(sources, recorded=self._has_coverage)
+        [record] = await self._database.named_records(statement, coverage.parameters(market, start, end))
+        return coverage.from_record(record)
+
     async def stored(self, markets: Sequence[Market]) -> set[Market]:
         """Those of `markets` that have a table."""
         return set(await self._catalogue.find(markets))
@@ -127,6 +157,7 @@ class CandleStore:
             return await read()
         except asyncpg.UndefinedTableError:
             self._catalogue.forget()
+            self._has_coverage = False
             return await read()
 
     async def _sources(self, market: Market) -> tuple[Source, ...]:
@@ -369,6 +400,28 @@ def _unix_milliseconds(time: datetime | None) -> float | None:
 
 def _instant(milliseconds: float | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _minutes(start: datetime | None, end: datetime | None) -> tuple[datetime | None, datetime]:
+    """The whole minutes of a report that start in [start, end) and are over."""
+    start, end = _aware(start), _aware(end)
+    Window(start, end)  # checks the order
+    now = Timeframe.M1.bucket_start(datetime.now(UTC))
+    end = _minute_at_or_after(max(min(end, now), coverage.EARLIEST)) if end else now
+    if start:
+        start = _minute_at_or_after(max(min(start, end), coverage.EARLIEST))
+        if end - start > timedelta(days=coverage.MOST_DAYS):
+            raise BadUserInput(
+                f"A report covers at most {coverage.MOST_DAYS} days, not {(end - start).days}. Request a shorter"
+                " period.",
+                field="from",
+            )
+    return start, end
+
+
+def _minute_at_or_after(time: datetime) -> datetime:
+    start = Timeframe.M1.bucket_start(time)
+    return start if start == time else Timeframe.M1.next_bucket(start)
 
 
 def _buckets_back(timeframe: Timeframe, first: datetime, last: datetime) -> Iterator[datetime]:

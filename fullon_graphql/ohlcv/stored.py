@@ -50,24 +50,29 @@ def trades_between(source: Source) -> str:
 
 def extent(source: Source, key: int) -> str:
     """The times of the first and the last row."""
-    first, last = _time(source, 'min("timestamp")'), _time(source, 'max("timestamp")')
+    first, last = time_of(source, 'min("timestamp")'), time_of(source, 'max("timestamp")')
     return f"SELECT {key} AS key, {first} AS oldest, {last} AS newest FROM {source.rows}"
 
 
 def _columns(source: Source) -> str:
     # Older tables may lack side or type: through JSON a missing column is null.
     further = "to_jsonb(priced) ->> 'side' AS side, to_jsonb(priced) ->> 'type' AS type"
-    return f"""{_time(source, '"timestamp"')} AS time, price, {source.volume} AS volume, {further}"""
+    return f"""{time_of(source)} AS time, price, {source.volume} AS volume, {further}"""
 
 
 def _order(source: Source, direction: str) -> str:
     return "ORDER BY " + ", ".join(f"{column} {direction}" for column in source.order)
 
 
-def _time(source: Source, expression: str) -> str:
+def time_of(source: Source, expression: str = '"timestamp"') -> str:
+    """A time of the source as a time with a zone; unchanged, so that an index can sort by it, if it has one."""
     return expression if source.aware else f"{expression} AT TIME ZONE 'UTC'"
 
 
 def _parameter(source: Source, name: str) -> str:
-    aware = f"CAST(:{name} AS timestamptz)"
-    return aware if source.aware else f"({aware} AT TIME ZONE 'UTC')"
+    return as_stored(source, f"CAST(:{name} AS timestamptz)")
+
+
+def as_stored(source: Source, time: str) -> str:
+    """A time with a zone as the source stores it, so that its index serves the comparison."""
+    return time if source.aware else f"(({time}) AT TIME ZONE 'UTC')"

@@ -7,10 +7,11 @@ Every function works inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.errors import Conflict, shortened
@@ -28,13 +29,15 @@ _CANDLES: Final = """
 """
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtext('fullon_graphql.ohlcv.create'))")
 
-REPLACE_CANDLE: Final = """
-    ON CONFLICT ("timestamp") DO UPDATE
-    SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, vol = excluded.vol
-    WHERE (stored.open, stored.high, stored.low, stored.close, stored.vol)
-        IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.vol)
+
+def replace_candle(volume: str = "vol") -> str:
+    """The end of an `INSERT INTO … AS stored`: a newer bar replaces the stored one, an equal one writes nothing."""
+    columns = ["open", "high", "low", "close", volume]
+    stored, excluded = (", ".join(f"{row}.{column}" for column in columns) for row in ("stored", "excluded"))
+    replaced = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    return f"""
+    ON CONFLICT ("timestamp") DO UPDATE SET {replaced} WHERE ({stored}) IS DISTINCT FROM ({excluded})
 """
-"""The end of an `INSERT INTO … AS stored`: a newer bar replaces the stored one, an equal one writes nothing."""
 
 
 async def create_trades(connection: AsyncConnection, exchange: str, symbol: str) -> str:
@@ -81,11 +84,12 @@ async def upsert_candles(
     symbol: str,
     candles: Iterable[Candle],
     timeframe: Timeframe = Timeframe.M1,
+    volume: str = "vol",
 ) -> int:
     """Store `candles`, replacing stored ones; returns the number of rows written.
 
     The table must exist. Of two bars with the same time the later in `candles` wins; a bar equal to the stored one is
-    not written.
+    not written. `volume` is the name of the table's column.
     """
     newest = {candle.time: candle for candle in candles}
     columns = zip(*newest.values(), strict=True) if newest else [()] * len(Candle._fields)
@@ -93,15 +97,98 @@ async def upsert_candles(
     table = quoted(schema_name(exchange), candles_table(symbol, timeframe))
     result = await connection.execute(
         text(f"""
-            INSERT INTO {table} AS stored ("timestamp", open, high, low, close, vol)
+            INSERT INTO {table} AS stored ("timestamp", open, high, low, close, {volume})
             SELECT * FROM unnest(
                 CAST(:time AS timestamptz[]), CAST(:open AS float8[]), CAST(:high AS float8[]),
                 CAST(:low AS float8[]), CAST(:close AS float8[]), CAST(:volume AS float8[]))
-            {REPLACE_CANDLE}
+            {replace_candle(volume)}
         """),
         arrays,
     )
     return result.rowcount
+
+
+class StoredTrade(NamedTuple):
+    """A public trade to store: `time` is aware, `volume` in base currency, `id` the exchange's or made of the rest."""
+
+    time: datetime
+    price: float
+    volume: float
+    side: str
+    id: str
+
+
+async def insert_trades(
+    connection: AsyncConnection, exchange: str, symbol: str, trades: Sequence[StoredTrade], *, with_ids: bool = True
+) -> int:
+    """Store `trades`, except those that are stored already; returns the number of new ones. The table must exist."""
+    if not trades:
+        return 0
+    table = quoted(schema_name(exchange), trades_table(symbol))
+    arrays = dict(zip(StoredTrade._fields, map(list, zip(*trades, strict=True)), strict=True))
+    result = await connection.execute(
+        text(f"""
+            INSERT INTO {table} ("timestamp", price, volume, side, type{", ord" if with_ids else ""})
+            SELECT time, price, volume, side, 'market'{", id" if with_ids else ""} FROM unnest(
+                CAST(:time AS timestamptz[]), CAST(:price AS float8[]), CAST(:volume AS float8[]),
+                CAST(:side AS text[]), CAST(:id AS text[])) AS trade (time, price, volume, side, id)
+            ON CONFLICT DO NOTHING
+        """),  # no conflict target: an older table may be unique in its time alone
+        arrays,
+    )
+    return result.rowcount
+
+
+class Form(NamedTuple):
+    """The form of the tables of a symbol: `volume` is the candles' column, `trades` None without a table of trades."""
+
+    volume: str
+    trades: TradesForm | None
+
+
+class TradesForm(NamedTuple):
+    """Whether a table of trades has a column for their ids."""
+
+    with_ids: bool
+
+
+_FORM: Final = text("""
+    SELECT c.relname AS name, c.relkind IN ('r', 'p') AS is_table,
+        ARRAY(SELECT attname FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns,
+        EXISTS (
+            SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'timestamp'
+            WHERE i.indrelid = c.oid AND i.indisunique AND i.indpred IS NULL AND i.indnkeyatts = 1
+                AND i.indkey[0] = a.attnum
+        ) AS is_unique
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = :schema AND c.relname = ANY(:names)
+""")
+
+
+async def require_form(connection: AsyncConnection, exchange: str, symbol: str) -> Form:
+    """The form of the existing tables of a symbol, which must allow to write one-minute candles.
+
+    Raises:
+        Conflict: the candles are not a table, or lack a column or a unique index on the time alone.
+    """
+    candles, trades = candles_table(symbol), trades_table(symbol)
+    rows = await connection.execute(_FORM, {"schema": schema_name(exchange), "names": [candles, trades]})
+    found = {row.name: row for row in rows}
+    table = found.get(candles)
+    volume = next((name for name in ("vol", "volume") if table and name in table.columns), None)
+    if table is None or not table.is_table or not table.is_unique or volume is None:
+        raise Conflict(
+            f"The candles of {shortened(symbol)} on {shortened(exchange)} cannot be written: {candles} must be a table"
+            " with the columns timestamp, open, high, low, close and vol, and a unique index on timestamp."
+        )
+    return Form(volume, _trades_form(found.get(trades)))
+
+
+def _trades_form(row: Row[Any] | None) -> TradesForm | None:
+    """None unless the table can store trades; a table with other columns belongs to another program."""
+    if row is None or not row.is_table or not {"timestamp", "price", "volume", "side", "type"} <= set(row.columns):
+        return None
+    return TradesForm("ord" in row.columns)
 
 
 async def _create(connection: AsyncConnection, schema: str, table: str, columns: str, symbol: str) -> str:

@@ -19,6 +19,9 @@ from fullon_graphql.schema.candles import (
     BarLength,
     Candle,
     CandleColumns,
+    CandleCoverage,
+    CoveredFrom,
+    CoveredTo,
     Fill,
     From,
     LastBars,
@@ -70,7 +73,20 @@ class CandleQueries:
         market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill))
         return cast("CandleColumns", await _bars(info.context, market, timeframe, window))
 
+    @strawberry.field(
+        description="Which one-minute bars of an instrument are stored in a period, and which are missing. NOT_FOUND as"
+        " for `candles`. Coarser stored candles do not count."
+    )
+    async def candle_coverage(
+        self, info: Info, exchange: ExchangeName, symbol: SymbolName, from_: CoveredFrom = None, to: CoveredTo = None
+    ) -> CandleCoverage:
+        found = await _data(info.context).coverage(Market(exchange, symbol), from_, to)
+        return CandleCoverage.from_record(found)
+
+
+def _data(context: Context) -> MarketData:
+    return MarketData(context.worker.candles, context.database, context.caller)
+
 
 async def _bars(context: Context, market: Market, timeframe: Timeframe, window: Window) -> stored.CandleColumns:
-    data = MarketData(context.worker.candles, context.database, context.caller)
-    return await data.candles(market, timeframe, window)
+    return await _data(context).candles(market, timeframe, window)

@@ -13,9 +13,11 @@ from strawberry.federation.schema_directives import Cost
 from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.ohlcv.coverage import MOST_DAYS, MOST_GAPS
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.schema.support.enums import described
+from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import candles
 
@@ -44,6 +46,18 @@ Fill = Annotated[
         description="If true, a period without trades has a bar with the previous close and volume 0, except before"
         " the first bar."
     ),
+]
+
+CoveredFrom = Annotated[
+    DateTime | None,
+    strawberry.argument(
+        name="from",
+        description=f"Start of the period; by default the oldest stored minute. A period has at most {MOST_DAYS} days.",
+    ),
+]
+CoveredTo = Annotated[
+    DateTime | None,
+    strawberry.argument(description="End of the period, excluded; by default, and at most, the current minute."),
 ]
 
 
@@ -97,6 +111,41 @@ class CandleColumns:
     low: list[float] = strawberry.field(description="Lowest prices.", directives=[VALUE])
     close: list[float] = strawberry.field(description="Prices of the last trades.", directives=[VALUE])
     volume: list[float] = strawberry.field(description="Traded volumes in base currency.", directives=[VALUE])
+
+
+@same_for_everybody
+@strawberry.type(description="A period without bars in which there may have been trades.")
+class CandleGap:
+    from_: DateTime = strawberry.field(name="from", description="Start of the first missing minute, UTC.")
+    to: DateTime = strawberry.field(description="End of the last missing minute, UTC.")
+    minutes: int = strawberry.field(description="Number of missing minutes.")
+
+
+@same_for_everybody
+@strawberry.type(
+    description="Which one-minute bars of a period are stored. A minute without a bar is known to be without trades if"
+    " the exchange's own candles of that time have been read, or if the stored trades before and after it have"
+    " consecutive trade ids. Any other minute without a bar is missing."
+)
+class CandleCoverage(FromRecord):
+    from_: DateTime = strawberry.field(name="from", description="Start of the period: a whole minute, UTC.")
+    to: DateTime = strawberry.field(description="End of the period: a whole minute that has begun, UTC.")
+    expected_minutes: int = strawberry.field(
+        description="Minutes of the period without those that are known to be without trades."
+    )
+    stored_minutes: int = strawberry.field(
+        description="Minutes with a bar. `expectedMinutes - storedMinutes` are missing."
+    )
+    empty_minutes: int = strawberry.field(description="Minutes that are known to be without trades.")
+    gap_count: int = strawberry.field(description="Number of gaps in the period.")
+    gaps: list[CandleGap] = strawberry.field(
+        description=f"The oldest {MOST_GAPS} gaps, in order of time. For the next ones, ask again from the end of the"
+        " last."
+    )
+    last_trade_at: DateTime | None = strawberry.field(
+        description="Time of the newest stored trade before the end of the period; the start of the newest minute with"
+        " a volume if only candles are stored; null if nothing is stored."
+    )
 
 
 def _parse(

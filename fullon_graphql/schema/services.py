@@ -14,7 +14,7 @@ described(
     "Name of a background service.",
     {
         ServiceName.TICKER: "Writes live tickers.",
-        ServiceName.OHLCV: "Stores closed one-minute candles.",
+        ServiceName.OHLCV: "Stores the history of one-minute candles, then closed ones.",
         ServiceName.ACCOUNT: "Writes the balances and positions of exchange accounts.",
     },
 )
@@ -38,5 +38,10 @@ class Service(FromRecord):
     is_running: bool = strawberry.field(description="True only in the state RUNNING.")
     started_at: DateTime | None = strawberry.field(description="Time of the start of this run.")
     heartbeat_at: DateTime | None = strawberry.field(description="Time of the last heartbeat.")
+    done: int | None = strawberry.field(
+        description="Units of work that are done since the start, e.g. minutes of history of the candle service; null"
+        " if the service reports none."
+    )
+    of: int | None = strawberry.field(description="Units of work that were to be done, as far as known.")
     error: str | None = strawberry.field(description="Reason for the state FAILED; null in other states.")
     holder: str | None = strawberry.field(description="The process that runs it: `host:process:random`.")

@@ -11,6 +11,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.errors import FullonError, NotFound
 from fullon_graphql.models import Symbol
 from fullon_graphql.ohlcv.candles import Bars, CandleColumns
+from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.stored import Extent, Trade
@@ -91,6 +92,14 @@ class MarketData:
     async def extents(self, market: Market) -> list[Extent]:
         """The period of each source, the best source first."""
         return await self._or_empty(market, self._store.extents(market))
+
+    async def coverage(self, market: Market, start: datetime | None, end: datetime | None) -> Coverage:
+        """Which minutes of [start, end) are stored and which are missing."""
+        try:
+            return await self._store.coverage(market, start, end)
+        except NotFound as unknown:
+            await self._require_catalogued(market, unknown)
+            return self._store.nothing_stored(start, end)
 
     async def stored(self, markets: Sequence[Market]) -> set[Market]:
         """The `markets` with stored data."""

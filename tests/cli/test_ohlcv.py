@@ -4,6 +4,7 @@ import asyncio
 import re
 from pathlib import Path
 
+import orjson
 import pytest
 from redis.asyncio import Redis
 from typer.testing import CliRunner, Result
@@ -11,9 +12,11 @@ from typer.testing import CliRunner, Result
 from fullon_graphql.cache import keys
 from fullon_graphql.cli.ohlcv import app
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.feeds.market_feed import MarketTrade
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from tests.daemons.scripted_exchange import PATH, ScriptedExchange, ScriptedFeed
 from tests.ohlcv.filling import read_candles, write
 
 TRADES = "time_ms,trade_id,side,price,volume\n1570752011620,1,sell,2,23\n1570752011620,2,buy,3,5\n"
@@ -131,3 +134,48 @@ async def test_import_succeeds_without_redis(file: Path, monkeypatch: pytest.Mon
     imported = await run("import-candles", file, "--exchange", "kraken", "--symbol", "BTC/USD")
     assert imported.exit_code == 0, imported.output
     assert imported.stdout.startswith("1 rows read: 1 new")
+
+
+async def test_coverage_lists_gaps_and_exits_with_1(file: Path) -> None:
+    write(file, CANDLES + "1570752240000,2,3,1,2,5\n")
+    await run("import-candles", file, "--exchange", "kraken", "--symbol", "BTC/USD")
+    period = ("--from", "2019-10-11", "--to", "2019-10-11T00:05")
+    result = await run("coverage", "kraken", "BTC/USD", *period)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "2019-10-11 00:00 to 2019-10-11 00:05 UTC: 2 of 5 minutes stored (40.00%), 0 without trades, 1 gaps.",
+        "  2019-10-11 00:01 to 2019-10-11 00:04: 3 missing",
+        "Last trade at 2019-10-11 00:04:00 UTC.",
+    ]
+    report = orjson.loads((await run("coverage", "kraken", "BTC/USD", *period, "--json")).stdout)
+    assert report["gaps"] == [{"from": "2019-10-11T00:01:00Z", "to": "2019-10-11T00:04:00Z", "minutes": 3}]
+    assert (report["from"], report["expected_minutes"]) == ("2019-10-11T00:00:00Z", 5)
+    complete = await run("coverage", "kraken", "BTC/USD", "--to", "2019-10-11T00:01")
+    assert complete.exit_code == 0
+
+
+async def test_coverage_of_an_unknown_symbol_is_one_line() -> None:
+    result = await run("coverage", "kraken", "NONE")
+    assert (result.exit_code, result.stderr) == (1, "No candles of 'NONE' on 'kraken'.\n")
+
+
+async def test_backfill_stores_the_exchanges_candles_once(
+    ohlcv_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKET_FEED", PATH)
+    start = 1_718_000_040.0
+    deals = [MarketTrade("kraken", "BTC/USD", float(n), 1.0, "buy", start + 30 * n, str(n)) for n in range(20)]
+    ScriptedFeed.exchange = exchange = ScriptedExchange(start, deals)
+    exchange.advance(600)
+    period = ("kraken", "BTC/USD", "--from", "2024-06-10T06:14", "--to", "2024-06-10T06:20")
+    first = await run("backfill", *period)
+    assert first.exit_code == 0, first.output
+    assert first.stdout.startswith("6 minutes requested: 6 candles new or corrected;")
+    stored = await read_candles(CandleStore(ohlcv_database), "kraken", "BTC/USD", Timeframe.M1)
+    assert stored == exchange.candles("BTC/USD", start, start + 360)
+    assert (await run("backfill", *period)).stdout.startswith("0 minutes requested: 0 candles")
+    assert (await run("backfill", *period, "--again")).stdout.startswith("6 minutes requested: 0 candles")
+    exchange.failing = lambda _symbol, _since: True
+    failed = await run("backfill", *period[:-1], "2024-06-10T06:24")
+    assert failed.exit_code == 1
+    assert "history is not available" in failed.stderr

@@ -140,3 +140,27 @@ async def test_time_without_offset_is_bad_user_input(trader: GraphClient, gold: 
     answer = await trader.ask(query)
     assert answer.codes == ["BAD_USER_INPUT"]
     assert "2026-01-31T12:00:00Z" in answer.errors[0]["message"]  # the message names valid values
+
+
+COVERAGE = """query ($symbol: String! = "GOLD", $from: DateTime, $to: DateTime) {
+  candleCoverage(exchange: "kraken", symbol: $symbol, from: $from, to: $to) {
+    from to expectedMinutes storedMinutes emptyMinutes gapCount gaps { from to minutes } lastTradeAt } }"""
+
+
+async def test_coverage_lists_missing_minutes(trader: GraphClient, gold: list[str]) -> None:
+    data = await trader.data(COVERAGE, to="2024-01-01T00:08:00Z")
+    assert data["candleCoverage"] == {
+        "from": gold[0], "to": "2024-01-01T00:08:00+00:00", "expectedMinutes": 8, "storedMinutes": 5,
+        "emptyMinutes": 0, "gapCount": 2, "lastTradeAt": gold[4],
+        "gaps": [{"from": "2024-01-01T00:03:00+00:00", "to": gold[3], "minutes": 2},
+                 {"from": "2024-01-01T00:07:00+00:00", "to": "2024-01-01T00:08:00+00:00", "minutes": 1}],
+    }  # fmt: skip
+
+
+async def test_coverage_of_a_catalogued_instrument_without_candles_is_one_gap(trader: GraphClient) -> None:
+    period = {"from": "2024-01-01T00:00:00Z", "to": "2024-01-01T01:00:00Z"}
+    report = (await trader.data(COVERAGE, symbol="BTC/USD", **period))["candleCoverage"]
+    assert (report["expectedMinutes"], [gap["minutes"] for gap in report["gaps"]]) == (60, [60])
+    assert (await trader.ask(COVERAGE, symbol="NOBODY", **period)).codes == ["NOT_FOUND"]
+    longer = {"from": "2020-01-01T00:00:00Z", "to": "2024-01-01T01:00:00Z"}
+    assert (await trader.ask(COVERAGE, symbol="BTC/USD", **longer)).codes == ["BAD_USER_INPUT"]

@@ -13,6 +13,7 @@ from fullon_graphql.daemons.control.state import (
     DesiredState,
     Holder,
     Observation,
+    Progress,
     Report,
     ServiceName,
     ServiceState,
@@ -109,7 +110,12 @@ def _parse_report(fields: Mapping[str, str]) -> Report | None:
         started_at=_parse_time(fields["started_at"]),
         heartbeat_at=_parse_time(fields["heartbeat_at"]),
         error=fields["error"] or None,
+        progress=_parse_progress(fields.get("done"), fields.get("of")),
     )
+
+
+def _parse_progress(done: str | None, of: str | None) -> Progress | None:
+    return Progress(int(done), int(of)) if done and of else None
 
 
 def _parse_time(text: str) -> datetime | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from redis.asyncio import Redis
 
 from fullon_graphql.cache import keys
-from fullon_graphql.daemons.control.state import Report, ServiceName
+from fullon_graphql.daemons.control.state import Progress, Report, ServiceName
 
 _ACQUIRE = """
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
@@ -24,7 +24,7 @@ return fence
 _RENEW = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.pcall('HSET', KEYS[2], 'heartbeat_at', ARGV[3])
+redis.pcall('HSET', KEYS[2], 'heartbeat_at', ARGV[3], 'done', ARGV[4], 'of', ARGV[5])
 return 1
 """
 _REPORT = """
@@ -65,8 +65,8 @@ class Lease:
         """Whether the lease is valid, without a round trip. Never True after Redis has let it expire."""
         return asyncio.get_running_loop().time() < self.expires
 
-    async def renew(self) -> None:
-        """Extend the lease to its full duration from now, and write the heartbeat.
+    async def renew(self, progress: Progress | None = None) -> None:
+        """Extend the lease to its full duration from now, and write the heartbeat with the daemon's progress.
 
         Raises:
             LeaseLostError: it has expired already.
@@ -80,6 +80,7 @@ class Lease:
             self._token,
             str(_milliseconds(self._seconds)),
             datetime.now(UTC).isoformat(),
+            *(map(str, progress) if progress else ("", "")),
         )
         if not renewed:
             raise LeaseLostError
@@ -136,5 +137,7 @@ def _fields(report: Report) -> list[str]:
         "started_at": report.started_at.isoformat() if report.started_at else "",
         "heartbeat_at": report.heartbeat_at.isoformat() if report.heartbeat_at else "",
         "error": report.error or "",
+        "done": "",
+        "of": "",
     }
     return [part for pair in values.items() for part in pair]

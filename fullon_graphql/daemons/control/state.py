@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class ServiceName(StrEnum):
@@ -54,6 +55,13 @@ class DesiredState:
     generation: int = 0
 
 
+class Progress(NamedTuple):
+    """Units of work that are done, of all that are known. A daemon decides what a unit is."""
+
+    done: int
+    of: int
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The last report of the holder of the lease `fence`; `generation` is the desired state it acted on."""
@@ -64,6 +72,7 @@ class Report:
     started_at: datetime | None = None
     heartbeat_at: datetime | None = None
     error: str | None = None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """The public status of a service. Times are UTC; `error` is redacted and meant for administrators."""
+    """The public status of a service. Times are UTC; `error` is redacted and meant for administrators.
+
+    `done` and `of` are the progress that the running daemon reports; None without one.
+    """
 
     name: ServiceName
     state: ServiceState
@@ -84,6 +96,8 @@ class ServiceStatus:
     heartbeat_at: datetime | None = None
     error: str | None = None
     holder: str | None = None
+    done: int | None = None
+    of: int | None = None
 
     @property
     def is_running(self) -> bool:
@@ -104,6 +118,7 @@ def observe(name: ServiceName, desired: DesiredState, holder: Holder | None, rep
     """Combine the stored values of a service. A report counts only while its author holds the lease."""
     current = report if report and holder and report.fence == holder.fence else None
     state = _state(desired, current)
+    progress = current.progress if current and state is ServiceState.RUNNING else None
     status = ServiceStatus(
         name=name,
         state=state,
@@ -111,6 +126,8 @@ def observe(name: ServiceName, desired: DesiredState, holder: Holder | None, rep
         heartbeat_at=report.heartbeat_at if report else None,
         error=report.error if report and report.state is state else None,
         holder=holder.runner if holder else None,
+        done=progress.done if progress else None,
+        of=progress.of if progress else None,
     )
     return Observation(desired, status, generation=current.generation if current else 0)
 

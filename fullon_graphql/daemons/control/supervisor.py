@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 from fullon_graphql.cache.hub import Mailbox
 from fullon_graphql.daemons.control.desired_state import StateStore
 from fullon_graphql.daemons.control.lease import Lease, LeaseLostError
-from fullon_graphql.daemons.control.state import DesiredState, Report, ServiceState, Timing, backoff
-from fullon_graphql.daemons.daemon import Daemon, Watched
+from fullon_graphql.daemons.control.state import DesiredState, Progress, Report, ServiceState, Timing, backoff
+from fullon_graphql.daemons.daemon import Daemon, Progressing, Watched
 from fullon_graphql.observability.redaction import reason
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,7 @@ class Supervisor:
         self._secrets = secrets
         self._deadline = asyncio.timeout_at(lease.expires - timing.margin)
         self._stop_error: str | None = None
+        self._daemon: Daemon | None = None
         self._log = log.bind(service=lease.name.value, fence=lease.fence)
 
     async def run(self) -> None:
@@ -75,7 +76,7 @@ class Supervisor:
         while True:
             await asyncio.sleep(self._timing.interval)
             try:
-                await self._lease.renew()
+                await self._lease.renew(self._progress())
             except LeaseLostError:
                 self._move_deadline(asyncio.get_running_loop().time())
                 return
@@ -83,6 +84,9 @@ class Supervisor:
                 self._log.warning("service.lease.not_renewed", error=self._reason(error))
             else:
                 self._move_deadline(self._lease.expires - self._timing.margin)
+
+    def _progress(self) -> Progress | None:
+        return self._daemon.progress if isinstance(self._daemon, Progressing) else None
 
     def _move_deadline(self, when: float) -> None:
         if not self._deadline.expired():
@@ -112,7 +116,7 @@ class Supervisor:
         """Run a daemon until the desired state changes (None) or it fails (the reason)."""
         await self._report(ServiceState.STARTING, desired)
         try:
-            daemon = await self._make_daemon()
+            daemon = self._daemon = await self._make_daemon()
         except Exception as error:
             return self._reason(error)
         try:

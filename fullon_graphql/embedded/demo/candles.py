@@ -20,6 +20,8 @@ from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo.catalogue import INSTRUMENTS, Instrument
 from fullon_graphql.embedded.demo.market import DAILY_MOVE, DAY, Prices
 from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.coverage import MissingPeriod, create_coverage, incomplete, mark_complete
+from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.writer import create_candles
 
 DAYS: Final = 90
@@ -92,6 +94,8 @@ _MOMENTS: Final = """
     ORDER BY "timestamp"
 """
 
+_NEWEST: Final = 'SELECT max("timestamp") FROM {table}'
+
 Moments = dict[Instrument, list[Candle]]
 """For each instrument, in order, the minutes of its history in which bots may have traded."""
 
@@ -124,8 +128,22 @@ async def _load(
         constants = {"step": _STEP, "worth": _WORTH, "quiet": _QUIET, "scale": 10.0**instrument.decimals}
         randomness = {"seed": rng.getrandbits(63), "newest": segments[-1].start}
         await connection.execute(text(_FILL.format(table=table)), columns | constants | randomness)
+    await _mark_complete(connection, instrument, table, now)
     window = {"since": now - timedelta(days=DAYS), "every": int(MOMENT.total_seconds())}
     return [Candle(*row) for row in await connection.execute(text(_MOMENTS.format(table=table)), window)]
+
+
+async def _mark_complete(connection: AsyncConnection, instrument: Instrument, table: str, now: datetime) -> None:
+    """Record a new history as complete, so that the candle daemon does not ask the simulated market for it."""
+    market = Market(instrument.exchange, instrument.symbol)
+    await create_coverage(connection)
+    start, end = (
+        (now - timedelta(days=DAYS)).replace(minute=0, second=0, microsecond=0),
+        now.replace(second=0, microsecond=0),
+    )
+    if await incomplete(connection, market, start, end) == [MissingPeriod(start, end)]:
+        newest = await connection.scalar(text(_NEWEST.format(table=table)))
+        await mark_complete(connection, market, start, min(end, newest + _MINUTE))
 
 
 def _segments(prices: Prices, instrument: Instrument, rng: Random, now: datetime) -> list[_Segment]:

@@ -30,6 +30,9 @@ CATCH_UP: Final = 240
 PAGE: Final = 60
 """Minutes in a page of candles or trades of the past."""
 
+MEMORY: Final = 12 * 3600
+"""Seconds of the past that the market remembers. A minute takes some milliseconds."""
+
 TRADE_CHANCE: Final = 0.5
 TRADE_WORTH: Final = 500.0
 DAILY_WORTH: Final = 2_000_000.0
@@ -132,8 +135,9 @@ class SimulatedMarket:
     async def past_trades(
         self, exchange: str, symbol: str, since: float, until: float
     ) -> AsyncGenerator[TradePage, None]:
-        """The trades of the stream."""
+        """The trades of the stream, of the last twelve hours."""
         end = min(until, self._clock())
+        since = max(since, math.ceil((self._clock() - MEMORY) / MINUTE) * MINUTE)
         while since < end:
             page_end = min((math.floor(since / MINUTE) + PAGE) * MINUTE, end)
             trades: list[MarketTrade] = []
