@@ -26,9 +26,9 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
 from fullon_graphql.database.failures import connect, report_statements
 from fullon_graphql.database.json import read_json
+from fullon_graphql.database.precompiled import Statement
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
-from fullon_graphql.database.statements import Statement
 from fullon_graphql.lru import remembered
 from fullon_graphql.observability.pools import PoolUse
 

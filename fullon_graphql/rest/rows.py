@@ -16,7 +16,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Worker
-from fullon_graphql.database.statements import Statement, compiled
+from fullon_graphql.database.precompiled import Statement, compiled
 from fullon_graphql.errors import NotFound
 from fullon_graphql.lru import remembered
 from fullon_graphql.models.base import Base, is_secret

@@ -15,7 +15,7 @@ from fullon_graphql.auth.api_keys import generate_key, is_presentable, parse_sco
 from fullon_graphql.auth.principal import Principal, Scope
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.database.statements import Statement, compiled
+from fullon_graphql.database.precompiled import Statement, compiled
 from fullon_graphql.errors import BadUserInput, Forbidden, Unauthenticated
 from fullon_graphql.models import ApiKey, User
 from fullon_graphql.services.access import CONTROL, SCOPES

@@ -34,7 +34,7 @@ from graphql import (
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context
 from fullon_graphql.database.json import Unreadable, read_json
-from fullon_graphql.database.statements import Statement
+from fullon_graphql.database.precompiled import Statement
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.batches import BATCH, Batch

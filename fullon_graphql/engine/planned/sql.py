@@ -40,8 +40,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from fullon_graphql.auth.principal import Principal
-from fullon_graphql.database import statements
-from fullon_graphql.database.statements import Statement
+from fullon_graphql.database import precompiled
+from fullon_graphql.database.precompiled import Statement
 from fullon_graphql.engine.lists import opaque_ids, ordering
 from fullon_graphql.engine.lists.filters import Filter, narrowed
 from fullon_graphql.engine.lists.filters import Shape as FilterShape
@@ -302,7 +302,7 @@ class _View:
 
 def compiled(statement: Select[Any], *, several: bool = False) -> Statement:
     """The statement as text for the driver. It answers one value as text or, with `several`, its rows."""
-    return statements.compiled(statement if several else select(cast(statement.scalar_subquery(), Text)))
+    return precompiled.compiled(statement if several else select(cast(statement.scalar_subquery(), Text)))
 
 
 def public_text(statement: Statement) -> str:

@@ -29,7 +29,7 @@ from fullon_graphql.auth.tokens import issue_access_token, read_access_token
 from fullon_graphql.auth.totp import is_enrolled
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.database.statements import Statement, compiled
+from fullon_graphql.database.precompiled import Statement, compiled
 from fullon_graphql.errors import BadUserInput, RateLimited, Unauthenticated
 from fullon_graphql.models import Session, User
 from fullon_graphql.services.signing_in.external_accounts import ExternalAccounts
