@@ -23,8 +23,13 @@ PLANTED = [
     ("ALTER TABLE users ADD nick text NOT NULL DEFAULT ''", HARMLESS, "users.nick", "column is unknown here"),
     ("ALTER TABLE users ADD nick text NOT NULL", BREAKS, "users.nick", "column is unknown here, and required"),
     ("INSERT INTO cat_exchanges (cat_ex_id, name) VALUES (7, 'kraken')", BREAKS, "cat_exchanges.cat_ex_id", "sequence public.cat_exchanges_cat_ex_id_seq is behind"),  # a line per case
-    ("INSERT INTO cat_exchanges (name) VALUES ('kraken'); INSERT INTO symbols (symbol, cat_ex_id, base) "
-     "SELECT unnest('{kPEPE/USD,KPEPE-USD,BTC/USD}'::text[]), cat_ex_id, '' FROM cat_exchanges", BREAKS, "symbols.symbol", "symbols of one exchange have the same candle tables: 'KPEPE-USD, kPEPE/USD'"),
+    (
+        "WITH exchange AS (INSERT INTO cat_exchanges (name) VALUES ('kraken') RETURNING cat_ex_id) INSERT INTO symbols"
+        " (symbol, cat_ex_id, base) SELECT unnest('{kPEPE/USD,KPEPE-USD,BTC/USD}'::text[]), cat_ex_id, '' FROM exchange",
+        BREAKS,
+        "symbols.symbol",
+        "symbols of one exchange have the same candle tables: 'KPEPE-USD, kPEPE/USD'",
+    ),
     # types
     ("ALTER TABLE users ALTER password TYPE varchar(255)", HARMLESS, "users.password", "is VARCHAR(255)"),
     ("ALTER TABLE users ALTER password TYPE varchar(60)", HARMLESS, "users.password", "is VARCHAR(60)"),
