@@ -88,7 +88,7 @@ async def test_unreachable_store_is_one_line(file: Path, monkeypatch: pytest.Mon
     assert "OHLCV_DATABASE_URL" in result.stderr
 
 
-@pytest.mark.usefixtures("catalogue")
+@pytest.mark.usefixtures("platform")
 async def test_symbol_with_the_tables_of_a_catalogued_one_is_a_conflict(ohlcv_database: Database, file: Path) -> None:
     """The table has no comment that names its symbol, as older versions and the platform create it."""
     write(file, CANDLES)

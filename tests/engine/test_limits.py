@@ -5,14 +5,18 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
+import orjson
 import pytest
 from graphql import get_introspection_query
 
+from fullon_graphql.context import Context
 from fullon_graphql.engine.documents import DocumentCache
 from fullon_graphql.engine.limits import DEEPEST, Limits, variables_exceeded
+from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import make_graph
 from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.limits import refusals
 from tests.fixtures.rows import TRADER
 
 SCHEMA = make_graph().core
@@ -112,3 +116,12 @@ async def test_directives_are_limited() -> None:
 def test_values_of_variables_are_limited(variables: dict[str, Any]) -> None:
     assert variables_exceeded(variables, Limits(variable_values=4)) is None
     assert variables_exceeded(variables, Limits(variable_values=3)) is not None
+
+
+async def test_request_with_too_many_values_is_refused_and_counted(graph: GraphClient) -> None:
+    executor, before = OperationExecutor(SCHEMA, limits=Limits(variable_values=3)), refusals("QUERY_VARIABLE_LIMIT")
+    question = 'query ($names: [String!]) { tickers(exchange: "kraken", symbols: $names) { price } }'
+    request = Request(question, variables={"names": ["A", "B", "C"]})
+    response = await executor.run(request, Context(graph.worker, principal(TRADER)))
+    assert orjson.loads(response.body)["errors"][0]["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert refusals("QUERY_VARIABLE_LIMIT") == before + 1

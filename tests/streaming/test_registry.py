@@ -271,7 +271,7 @@ async def test_invalid_subscription_is_refused_with_a_code(
 
 
 async def test_subscriptions_of_an_account_are_limited(driver: Driver) -> None:
-    limit = driver.worker.settings.subscriptions_per_user
+    limit, before = driver.worker.settings.subscriptions_per_user, refusals("SUBSCRIPTIONS_PER_USER")
     async with AsyncExitStack() as stack:
         for _ in range(limit):
             await stack.enter_async_context(driver.subscribe(ONE, SHARED))
@@ -279,10 +279,12 @@ async def test_subscriptions_of_an_account_are_limited(driver: Driver) -> None:
             async with driver.subscribe(ONE, SHARED):
                 pass
         assert codes(refused.value) == ["RATE_LIMITED"]
+        assert refusals("SUBSCRIPTIONS_PER_USER") == before + 1
         async with driver.subscribe(TWO, SHARED):
             pass
     async with driver.subscribe(ONE, SHARED):
         pass
+    assert refusals("SUBSCRIPTIONS_PER_USER") == before + 1
 
 
 async def until_error(frames: Any) -> tuple[list[str], dict[str, Any]]:
