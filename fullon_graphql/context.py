@@ -19,6 +19,7 @@ from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.hub import Hub
+from fullon_graphql.cache.market_feeds import MarketFeedStatus
 from fullon_graphql.cache.orders import LiveOrder
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Watch
@@ -46,6 +47,7 @@ class Watches:
     bots: Watch[int, list[FeedStatus]]
     processes: Watch[None, list[Report]]
     services: Watch[None, list[ServiceStatus]]
+    feeds: Watch[None, list[MarketFeedStatus]]
     orders: Watch[tuple[tuple[int, str], ...], list[LiveOrder]]
     """By accounts: the key of each, and the name of its exchange."""
     trades: Watch[tuple[str, str], Sequence[Any]]

@@ -28,6 +28,7 @@ from fullon_graphql.resolvers.cat_strategies import CatStrategyMutations, CatStr
 from fullon_graphql.resolvers.dry_trades import DryTradeMutations, DryTradeQueries
 from fullon_graphql.resolvers.exchanges import ExchangeMutations, ExchangeQueries
 from fullon_graphql.resolvers.feeds import FeedMutations, FeedQueries
+from fullon_graphql.resolvers.market_feeds import MarketFeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
 from fullon_graphql.resolvers.order_statistics import OrderStatisticsQueries
 from fullon_graphql.resolvers.orders import OrderMutations, OrderQueries
@@ -68,6 +69,7 @@ from fullon_graphql.subscriptions.bot_logs import BotLogSubscriptions
 from fullon_graphql.subscriptions.bots import BotSubscriptions
 from fullon_graphql.subscriptions.candles import CandleSubscriptions
 from fullon_graphql.subscriptions.dry_trades import DryTradeSubscriptions
+from fullon_graphql.subscriptions.market_feeds import MarketFeedSubscriptions
 from fullon_graphql.subscriptions.orders import OrderSubscriptions
 from fullon_graphql.subscriptions.processes import ProcessSubscriptions
 from fullon_graphql.subscriptions.services import ServiceSubscriptions
@@ -120,6 +122,7 @@ class Query(
     TickerQueries,
     AuditQueries,
     ServiceQueries,
+    MarketFeedQueries,
     ProcessQueries,
     TradeStatisticsQueries,
     PerformanceQueries,
@@ -164,6 +167,7 @@ class Subscription(
     BotSubscriptions,
     ProcessSubscriptions,
     ServiceSubscriptions,
+    MarketFeedSubscriptions,
     AuditSubscriptions,
 ):
     pass

@@ -278,6 +278,15 @@ CHANGE_FEED_LEASE = f"{PREFIX}change_feed:lease"
 """STRING with a time to live: the worker that reads the change feed for all workers."""
 
 
+MARKET_FEEDS = f"{PREFIX}market_feeds"
+"""HASH: `market_feed` → state of the feed of an exchange for a service, as JSON; renewed every second."""
+
+
+def market_feed(service: str, exchange: str) -> str:
+    """The field of `MARKET_FEEDS` for a service and an exchange."""
+    return f"{service}:{exchange}"
+
+
 def changes(key: str) -> str:
     """CHANNEL: announces a change of a platform's key that has no channel of its own. Subscribers read it again."""
     return f"{PREFIX}changes:{key}"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import ClassVar
 
 from fullon_graphql.cache.processes import Process, ProcessType
+from fullon_graphql.daemons.control.state import ServiceName
 from fullon_graphql.daemons.daemon import TaskDaemon
-from fullon_graphql.daemons.feeds.market_feed import MarketFeed
+from fullon_graphql.daemons.feed_reports import reported
+from fullon_graphql.daemons.feeds.market_feed import MarketFeed, Observed, StreamKind
 from fullon_graphql.daemons.instruments import symbols_by_exchange
 from fullon_graphql.daemons.process_registration import registered
 
@@ -18,6 +21,9 @@ class CollectorDaemon(TaskDaemon):
 
     process: ClassVar[tuple[ProcessType, str]]
     """The type and component of the daemon in the platform's register."""
+
+    streams: ClassVar[tuple[ServiceName, StreamKind] | None] = None
+    """The service of the daemon, and the kind of streams whose state it reports; None for neither."""
 
     with_candles: ClassVar[bool] = False
     """True to leave out symbols that have tickers only."""
@@ -34,8 +40,15 @@ class CollectorDaemon(TaskDaemon):
     async def run(self) -> None:
         """Collect until cancelled, registered as a process."""
         daemon = Process(*self.process, {"pid": os.getpid()})
-        async with registered(self.resources.redis, [daemon, *self.parts()]):
+        async with registered(self.resources.redis, [daemon, *self.parts()]), self._feed_reported():
             await self.collect()
+
+    def _feed_reported(self) -> AbstractAsyncContextManager[None]:
+        """Report the state of the daemon's streams, if it has any and the feed knows it."""
+        if self.streams is None or not isinstance(self.feed, Observed):
+            return nullcontext()
+        service, kind = self.streams
+        return reported(self.resources.redis, self.feed, service, kind, list(self.symbols), self.resources.holds_lease)
 
     @abstractmethod
     async def collect(self) -> None:

@@ -19,9 +19,9 @@ from fullon_graphql.cache.client import ticker_max_ahead
 from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.cache.reading import leave_out
 from fullon_graphql.daemons.collector import CollectorDaemon
-from fullon_graphql.daemons.control.state import Progress, Timing, backoff
+from fullon_graphql.daemons.control.state import Progress, ServiceName, Timing, backoff
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.feeds.market_feed import FeedEndedError, LiveFrom, MarketTrade
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError, LiveFrom, MarketTrade, StreamKind
 from fullon_graphql.daemons.history import History, HistoryError, prepare_tables, stored_trade
 from fullon_graphql.daemons.instruments import history_days
 from fullon_graphql.daemons.minute_bars import MINUTE, MinuteBars, unusable
@@ -100,6 +100,7 @@ class OhlcvDaemon(CollectorDaemon):
     """
 
     process = (ProcessType.OHLCV, "ohlcv_daemon")
+    streams = (ServiceName.OHLCV, StreamKind.TRADES)
     with_candles = True
 
     def __init__(self, resources: Resources, clock: Callable[[], float] = time.time) -> None:

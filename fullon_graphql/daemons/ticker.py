@@ -10,8 +10,9 @@ from fullon_graphql.cache import tickers
 from fullon_graphql.cache.processes import Process, ProcessType
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.daemons.collector import CollectorDaemon
+from fullon_graphql.daemons.control.state import ServiceName
 from fullon_graphql.daemons.daemon import Resources
-from fullon_graphql.daemons.feeds.market_feed import FeedEndedError
+from fullon_graphql.daemons.feeds.market_feed import FeedEndedError, StreamKind
 
 
 class TickerDaemon(CollectorDaemon):
@@ -21,6 +22,7 @@ class TickerDaemon(CollectorDaemon):
     """
 
     process = (ProcessType.TICK, "ticker_daemon")
+    streams = (ServiceName.TICKER, StreamKind.TICKERS)
 
     def __init__(self, resources: Resources) -> None:
         super().__init__(resources)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 from typing import Final, Protocol
 
@@ -139,6 +140,56 @@ class Circuits(Collector):
         yield from (is_open, openings, refusals)
 
 
+class Feed(Protocol):
+    """The state of a market feed as its metrics show it."""
+
+    @property
+    def exchange(self) -> str: ...
+    @property
+    def service(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def last_message_at(self) -> datetime | None: ...
+    @property
+    def lag_ms(self) -> float | None: ...
+    @property
+    def reconnects(self) -> int: ...
+    @property
+    def symbols_missing(self) -> Sequence[str]: ...
+
+
+class Feeds(Collector):
+    """The market feeds that the services process reports. Exchanges are those of the catalogue."""
+
+    statuses: Sequence[Feed] = ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """Called by the registry."""
+        labels = ["exchange", "service"]
+        up = GaugeMetricFamily("fullon_graphql_feed_up", "1 if the live data of an exchange works.", labels=labels)
+        lag = GaugeMetricFamily(
+            "fullon_graphql_feed_lag_seconds",
+            "From the exchange's time of the newest data to its arrival.",
+            labels=labels,
+        )
+        last = GaugeMetricFamily(
+            "fullon_graphql_feed_last_message_timestamp_seconds", "Unix time of the newest data.", labels=labels
+        )
+        missing = GaugeMetricFamily("fullon_graphql_feed_symbols_missing", "Symbols without live data.", labels=labels)
+        reconnects = CounterMetricFamily("fullon_graphql_feed_reconnects", "Lost connections.", labels=labels)
+        for feed in self.statuses:
+            names = [feed.exchange, feed.service]
+            up.add_metric(names, float(feed.state in {"live", "quiet"}))
+            missing.add_metric(names, len(feed.symbols_missing))
+            reconnects.add_metric(names, feed.reconnects)
+            if feed.lag_ms is not None:
+                lag.add_metric(names, feed.lag_ms / 1000)
+            if feed.last_message_at is not None:
+                last.add_metric(names, feed.last_message_at.timestamp())
+        yield from (up, lag, last, missing, reconnects)
+
+
 class Cache(Protocol):
     """A cache as its metrics show it."""
 
@@ -208,6 +259,8 @@ class Metrics:
             "kind",
             COSTS,
         )
+        self.feeds = Feeds()
+        self._registry.register(self.feeds)
         self._caches = Caches()
         self._registry.register(self._caches)
         self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from time import perf_counter
@@ -13,8 +13,9 @@ from fastapi import Response
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
-from fullon_graphql.cache import keys
+from fullon_graphql.cache import keys, market_feeds
 from fullon_graphql.cache.client import pool_use
+from fullon_graphql.cache.market_feeds import FeedState, MarketFeedStatus
 from fullon_graphql.cache.processes import ProcessType
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.context import Worker
@@ -74,7 +75,13 @@ class Health(BaseModel):
         "`postgresql` and `redis` (`connected` or `disconnected`), `daemons` (state by name; `running` also if one of "
         "the platform runs on any host), and `orm_api`, `cache_api` and `ohlcv_api`."
     )
-    issues: list[str] = Field(description="One sentence for each store that is down and each service that has failed.")
+    feeds: dict[str, dict[str, str]] = Field(
+        description="State of the live data of each exchange (`connecting`, `live`, `quiet` or `down`) by the service "
+        "that reads it. Empty while none runs, and while Redis is down."
+    )
+    issues: list[str] = Field(
+        description="One sentence for each store or feed that is down and each service that has failed."
+    )
 
 
 class PoolReport(BaseModel):
@@ -209,6 +216,7 @@ async def health(worker: WorkerDep) -> Health:
     """Always 200, as the platform's monitors expect; `status` is `degraded` if anything is down."""
     stores = await _stores(worker)
     services: list[ServiceStatus] = []
+    feeds: list[MarketFeedStatus] = []
     running: set[ProcessType] = set()
     issues = _issues(stores)
     if stores["redis"].status == "up":
@@ -216,10 +224,14 @@ async def health(worker: WorkerDep) -> Health:
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 services = await worker.services.statuses()
                 running = await processes.daemon_types(worker.redis)
+                feeds = await market_feeds.read(worker.redis)
                 await worker.redis.set(keys.HEALTH, "", px=1_000)
         except Exception:  # any reason is an answer here; details are in the log of the tasks that need Redis
             issues.append("redis refuses commands")
     issues += [issue for status in services if (issue := _service_issue(status))]
+    issues += [
+        f"The feed of {feed.exchange} for {feed.service} is down" for feed in feeds if feed.state is FeedState.DOWN
+    ]
     issues += [f"Background task {name!r} is down" for name in worker.background.down]
     return Health(
         status="degraded" if issues else "healthy",
@@ -234,6 +246,7 @@ async def health(worker: WorkerDep) -> Health:
             "daemons": {status.name.value: _daemon_state(status, running) for status in services},
             **{name: _part_health(stores[store]) for name, store in PARTS.items()},
         },
+        feeds=_feed_states(feeds),
         issues=issues,
     )
 
@@ -291,6 +304,13 @@ async def root(worker: WorkerDep) -> Index:
         health="/health",
         api=worker.settings.api_prefix,
     )
+
+
+def _feed_states(feeds: Sequence[MarketFeedStatus]) -> dict[str, dict[str, str]]:
+    states: dict[str, dict[str, str]] = {}
+    for feed in feeds:
+        states.setdefault(feed.exchange, {})[feed.service] = feed.state.value
+    return states
 
 
 def _connection(store: StoreStatus) -> str:

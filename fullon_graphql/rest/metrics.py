@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from hmac import compare_digest
+from typing import Final
 
 from fastapi import Request, Response
+from redis.exceptions import RedisError
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
+from fullon_graphql.cache import market_feeds
+from fullon_graphql.cache.market_feeds import MarketFeedStatus
 from fullon_graphql.config import Settings
-from fullon_graphql.errors import NotFound, Unauthenticated
+from fullon_graphql.context import Worker
+from fullon_graphql.errors import FullonError, NotFound, Unauthenticated
 from fullon_graphql.observability.metrics import CONTENT_TYPE, Metrics
 from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.errors import render
 from fullon_graphql.rest.route_list import RouteList
+
+FEEDS_TIMEOUT: Final = 1.0
+"""Seconds that Redis may take for the states of market feeds."""
 
 
 class MetricsPort:
@@ -33,6 +42,15 @@ class MetricsPort:
             await response(scope, receive, send)
 
 
+async def _feeds(worker: Worker) -> list[MarketFeedStatus]:
+    """The states of market feeds; none while Redis is down."""
+    try:
+        async with asyncio.timeout(FEEDS_TIMEOUT):
+            return await market_feeds.read(worker.redis)
+    except (RedisError, OSError, TimeoutError, FullonError):
+        return []
+
+
 def router(metrics: Metrics, settings: Settings) -> RouteList:
     """Router with `GET /metrics` for one application's metrics, protected by METRICS_TOKEN and METRICS_PORT."""
     token = settings.metrics_token.get_secret_value()
@@ -49,6 +67,7 @@ def router(metrics: Metrics, settings: Settings) -> RouteList:
         metrics.circuits.breakers = worker.breakers
         metrics.topics.set(worker.hub.topics)
         metrics.listeners.set(worker.hub.listeners)
+        metrics.feeds.statuses = await _feeds(worker)
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     return routes

@@ -11,9 +11,10 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from redis.asyncio import Redis
 
-from fullon_graphql.cache import accounts, bots, keys, market, orders, processes
+from fullon_graphql.cache import accounts, bots, keys, market, market_feeds, orders, processes
 from fullon_graphql.cache.bots import FeedStatus
 from fullon_graphql.cache.hub import Hub
+from fullon_graphql.cache.market_feeds import MarketFeedStatus
 from fullon_graphql.cache.orders import LiveOrder
 from fullon_graphql.cache.processes import Report
 from fullon_graphql.cache.watch import Key, Watch
@@ -70,6 +71,9 @@ def make_watches(hub: Hub, redis: Redis, services: ServiceManager, interval: flo
     async def read_services(_: Sequence[None]) -> dict[None, list[ServiceStatus]]:
         return {None: await services.statuses()}
 
+    async def read_feeds(_: Sequence[None]) -> dict[None, list[MarketFeedStatus]]:
+        return {None: await market_feeds.read(redis)}
+
     async def read_orders(requested: Sequence[Accounts]) -> dict[Accounts, list[LiveOrder]]:
         distinct = list(dict.fromkeys(account for accounts_ in requested for account in accounts_))
         found = dict(zip(distinct, await orders.read(redis, distinct), strict=True))
@@ -87,6 +91,7 @@ def make_watches(hub: Hub, redis: Redis, services: ServiceManager, interval: flo
         bots=Watch(hub, [keys.changes(keys.BOT_STATUS)], read_bots, interval),
         processes=Watch(hub, [keys.changes(keys.PROCESS_COMPONENTS)], read_processes, interval),
         services=Watch(hub, [keys.service_changes(name) for name in ServiceName], read_services, interval),
+        feeds=Watch(hub, [keys.changes(keys.MARKET_FEEDS)], read_feeds, interval),
         orders=Watch(hub, [keys.changes(keys.ORDER_STATUS)], read_orders, interval),
         trades=Watch(hub, [keys.changes(keys.TRADES)], read_trades, interval),
     )

@@ -10,10 +10,13 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from fullon_graphql.cache import processes
+from fullon_graphql.cache import market_feeds, processes
+from fullon_graphql.cache.market_feeds import FeedState, MarketFeedStatus
 from fullon_graphql.cache.processes import Process, ProcessStatus, ProcessType
 from fullon_graphql.config import Settings
+from fullon_graphql.observability.metrics import Metrics
 from tests.fixtures.eventually import eventually_equal
+from tests.fixtures.rest import Rest
 from tests.fixtures.server import Server, StartServer
 
 NOWHERE = "/nonexistent/of/the/tests"
@@ -154,3 +157,24 @@ async def test_redis_that_refuses_writes_is_reported(server: Server, redis: Redi
         return str(health.json()["status"])
 
     await eventually_equal(status, "healthy", seconds=30)
+
+
+async def test_feed_that_is_down_is_an_issue(rest: Rest, redis: Redis) -> None:
+    now = datetime.now(UTC)
+    live = MarketFeedStatus("kraken", "ticker", FeedState.LIVE, now, now, 12.5, 2, ["GOLD"], None, now)
+    down = MarketFeedStatus("okx", "ohlcv", FeedState.DOWN, None, None, None, 7, [], "refused", now)
+    await market_feeds.write(redis, [live, down])
+    health = (await rest.anonymous.send("GET", "health")).json()
+    assert health["feeds"] == {"kraken": {"ticker": "live"}, "okx": {"ohlcv": "down"}}
+    assert health["issues"] == ["The feed of okx for ohlcv is down"]
+    metrics = Metrics()
+    metrics.feeds.statuses = [live, down]
+    text = metrics.text().decode()
+    for line in (
+        'feed_up{exchange="kraken",service="ticker"} 1.0',
+        'feed_up{exchange="okx",service="ohlcv"} 0.0',
+        'feed_lag_seconds{exchange="kraken",service="ticker"} 0.0125',
+        'feed_reconnects_total{exchange="okx",service="ohlcv"} 7.0',
+        'feed_symbols_missing{exchange="kraken",service="ticker"} 1.0',
+    ):
+        assert f"fullon_graphql_{line}\n" in text

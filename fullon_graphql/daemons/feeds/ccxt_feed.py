@@ -17,12 +17,21 @@ from functools import partial
 from typing import Any, Final
 
 from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.feeds.ccxt_client import errors, market_facts, open_client, require_ccxt
 from fullon_graphql.daemons.feeds.channels import TickerChannel, TradeChannel, market_trade
 from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink
-from fullon_graphql.daemons.feeds.market_feed import CandlePage, LiveFrom, Market, MarketTrade, TradePage
+from fullon_graphql.daemons.feeds.market_feed import (
+    CandlePage,
+    FeedHealth,
+    LiveFrom,
+    Market,
+    MarketTrade,
+    StreamKind,
+    TradePage,
+)
 from fullon_graphql.daemons.feeds.timing import FeedTiming
 from fullon_graphql.ohlcv.candles import Candle
 
@@ -42,18 +51,27 @@ class CcxtFeed:
         self._settings = settings
         self._timing = timing or FeedTiming()
         self._links: dict[str, ExchangeLink] = {}
+        self._channels: dict[tuple[str, StreamKind], TickerChannel | TradeChannel] = {}
+        """The newest stream of each kind of an exchange."""
 
     async def tickers(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[Ticker, None]:
         """The newest ticker of each symbol, at most 20 times a second. Its time is that of its arrival without one."""
-        async with aclosing(TickerChannel(self._link(exchange), symbols).stream()) as stream:
+        channel = self._channels[exchange, StreamKind.TICKERS] = TickerChannel(self._link(exchange), symbols)
+        async with aclosing(channel.stream()) as stream:
             async for ticker in stream:
                 yield ticker
 
     async def trades(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[MarketTrade | LiveFrom, None]:
         """Each trade once, as long as the exchange gives trades an id."""
-        async with aclosing(TradeChannel(self._link(exchange), symbols).stream()) as stream:
+        channel = self._channels[exchange, StreamKind.TRADES] = TradeChannel(self._link(exchange), symbols)
+        async with aclosing(channel.stream()) as stream:
             async for trade in stream:
                 yield trade
+
+    def health(self, exchange: str, kind: StreamKind) -> FeedHealth:
+        """The state of a stream; CONNECTING before it has begun."""
+        channel = self._channels.get((exchange, kind))
+        return channel.health() if channel else FeedHealth(FeedState.CONNECTING)
 
     async def candles(self, exchange: str, symbol: str, since: float, until: float) -> AsyncGenerator[CandlePage, None]:
         """The exchange's candles, without those of minutes in which nothing was traded.

@@ -17,10 +17,11 @@ from typing import Any, Final, Generic, TypeVar
 
 import structlog
 
+from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.daemons.feeds.ccxt_client import UnknownExchangeError, errors
 from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink, Session, SessionLostError
-from fullon_graphql.daemons.feeds.market_feed import LiveFrom, MarketTrade
+from fullon_graphql.daemons.feeds.market_feed import FeedHealth, LiveFrom, MarketTrade
 from fullon_graphql.observability.redaction import reason
 
 log = structlog.get_logger(__name__)
@@ -52,12 +53,37 @@ class Channel(ABC, Generic[T]):
         """Seconds from the exchange's time of the newest data until its arrival, if the exchange sends its time."""
         self.quiet = False
         """True if the exchange confirmed that there is no newer data."""
+        self._is_unknown = False
         self._link = link
         self._timing = link.timing
         self._patience = self._timing.stale_first
         self._usual_gap: float | None = None
         self._last_data = 0.0
         self._probe: asyncio.Task[bool] | None = None
+
+    def health(self) -> FeedHealth:
+        """The state of the stream."""
+        session = self._link.current
+        connected_since = session.connected_at if session else None
+        if self._link.error or (session is None and self._link.reconnects) or self._is_unknown:
+            state = FeedState.DOWN
+        elif connected_since is None or (self.data_at is None and not self.quiet):
+            state = FeedState.CONNECTING
+        else:
+            state = FeedState.QUIET if self.quiet else FeedState.LIVE
+        return FeedHealth(
+            state=state,
+            connected_since=connected_since,
+            last_message_at=self.data_at,
+            lag=self.lag,
+            reconnects=self._link.reconnects,
+            symbols_missing=self.missing(),
+            error=next(iter(self.refused.values())) if self._is_unknown else self._link.error,
+        )
+
+    def missing(self) -> set[str]:
+        """The symbols that the exchange does not have or refused, and of which no data has come since."""
+        return {symbol for symbol in self.refused if symbol not in self.received}
 
     async def stream(self) -> AsyncGenerator[T, None]:
         """The data, across all sessions."""
@@ -66,6 +92,7 @@ class Channel(ABC, Generic[T]):
                 try:
                     session = await self._link.session()
                 except UnknownExchangeError as error:
+                    self._is_unknown = True
                     self.refused = dict.fromkeys(self.symbols, str(error))
                     log.warning("feed.unknown_exchange", exchange=self._link.exchange)
                     await asyncio.Event().wait()
@@ -263,6 +290,10 @@ class TickerChannel(Channel[Ticker]):
         return any(
             ticker.get("last") != (client.tickers.get(symbol) or {}).get("last") for symbol, ticker in current.items()
         )
+
+    def missing(self) -> set[str]:
+        """The symbols without a ticker since the connection was made, once there is one."""
+        return super().missing() if self._link.current is None else set(self.symbols) - self.received
 
     def _work(self, session: Session, symbols: Sequence[str]) -> list[Any]:
         needs_snapshot = symbols and not self._polls(session.client)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pkgutil import resolve_name
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.ohlcv.candles import Candle
@@ -116,6 +118,34 @@ class MarketFeed(Protocol):
 
     async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
         """The open positions of the account `ex_id`."""
+
+
+class StreamKind(StrEnum):
+    """A kind of live data."""
+
+    TICKERS = "tickers"
+    TRADES = "trades"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHealth:
+    """The state of a stream. Times are unix seconds, `lag` is seconds; None if unknown."""
+
+    state: FeedState
+    connected_since: float | None = None
+    last_message_at: float | None = None
+    lag: float | None = None
+    reconnects: int = 0
+    symbols_missing: Collection[str] = ()
+    error: str | None = None
+
+
+@runtime_checkable
+class Observed(Protocol):
+    """A market feed that reports the state of its streams. Without this method the graph has no `feedStatus` of it."""
+
+    def health(self, exchange: str, kind: StreamKind) -> FeedHealth:
+        """The state of the streams of one kind of an exchange. Does not wait for anything."""
 
 
 class FeedEndedError(Exception):

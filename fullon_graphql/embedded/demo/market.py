@@ -16,9 +16,18 @@ from functools import lru_cache
 from typing import Final
 
 from fullon_graphql.cache.accounts import Balance, Position
+from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
-from fullon_graphql.daemons.feeds.market_feed import CandlePage, LiveFrom, Market, MarketTrade, TradePage
+from fullon_graphql.daemons.feeds.market_feed import (
+    CandlePage,
+    FeedHealth,
+    LiveFrom,
+    Market,
+    MarketTrade,
+    StreamKind,
+    TradePage,
+)
 from fullon_graphql.daemons.minute_bars import MINUTE, MinuteBars
 
 STEP: Final = 0.25
@@ -100,6 +109,7 @@ class SimulatedMarket:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.prices = Prices(settings.market_seed)
         self._clock = clock
+        self._started = clock()
 
     async def tickers(self, exchange: str, symbols: Sequence[str]) -> AsyncGenerator[Ticker, None]:
         """A ticker of every symbol at every step."""
@@ -121,6 +131,11 @@ class SimulatedMarket:
             for symbol in symbols:
                 if trade := self.trade(exchange, symbol, step):
                     yield trade
+
+    def health(self, exchange: str, kind: StreamKind) -> FeedHealth:
+        """Always live, with the newest step as the last message."""
+        del exchange, kind
+        return FeedHealth(FeedState.LIVE, self._started, self._current_step() * STEP, lag=0.0)
 
     async def candles(self, exchange: str, symbol: str, since: float, until: float) -> AsyncGenerator[CandlePage, None]:
         """The candles of exactly the trades of the stream."""

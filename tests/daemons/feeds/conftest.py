@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -38,7 +39,10 @@ class FastFeed(CcxtFeed):
         return client
 
 
-Collect = Callable[..., AbstractAsyncContextManager[list[Any]]]
+@pytest.fixture(scope="session", autouse=True)
+def _ccxt() -> None:
+    """Import ccxt, which takes seconds, outside of the time limits of the tests."""
+    import_module("ccxt.pro")
 
 
 @pytest.fixture(params=[LoopbackKraken, LoopbackOkx], ids=["kraken", "okx"])
