@@ -32,7 +32,7 @@ class Symbol(Base):
 
 
 class SymbolStep(Base):
-    """What an exchange publishes about orders for a symbol. The platform's table has no columns for it.
+    """The limits of an exchange for orders for a symbol. The platform's table has no columns for them.
 
     `price_step` and `amount_step` are the smallest differences between two prices and between two volumes, and
     `min_notional` is the smallest value of an order, in quote currency. None if the exchange does not publish it.

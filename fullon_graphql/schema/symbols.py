@@ -35,7 +35,7 @@ TICKER_OF_SYMBOL = replace(TICKER_OF_INSTRUMENT, local=("exchange_name", "symbol
 
 
 def _step(name: str) -> ColumnElement[float | None]:
-    """What the exchange publishes about orders for a symbol."""
+    """A limit of the exchange for orders for a symbol."""
     steps = aliased(models.SymbolStep)
     published = select(getattr(steps, name)).where(steps.symbol_id == models.Symbol.symbol_id)
     return published.correlate(models.Symbol).scalar_subquery()

@@ -16,7 +16,7 @@ FINEST: Final = 1e-8
 
 
 class Steps(Protocol):
-    """What an exchange publishes about orders for a symbol; None if it is unknown."""
+    """The limits of an exchange for orders for a symbol; None if unknown."""
 
     @property
     def exchange(self) -> str: ...

@@ -72,7 +72,7 @@ def errors() -> Any:
 
 
 def market_facts(client: Any, market: Mapping[str, Any]) -> Market:
-    """What the exchange says about a market in ccxt's form."""
+    """The facts of a market in ccxt's form."""
     precision, limits = market.get("precision") or {}, market.get("limits") or {}
     price_step, amount_step = (_step(client, precision.get(kind)) for kind in ("price", "amount"))
     return Market(

@@ -249,7 +249,7 @@ class Channel(ABC, Generic[T]):
 
     @abstractmethod
     def _collect(self, session: Session) -> list[T]:
-        """What is new in the caches of the client."""
+        """The new entries of the caches of the client."""
 
 
 class TickerChannel(Channel[Ticker]):

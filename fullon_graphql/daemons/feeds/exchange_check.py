@@ -18,13 +18,13 @@ class ExchangeCheck:
     markets: frozenset[str]
     """The symbols that it has."""
     clock_ahead: float | None
-    """Seconds by which its clock is ahead of ours; None if it does not tell the time."""
+    """Seconds by which its clock is ahead of ours; None if it does not publish its time."""
     error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCheck:
-    """What the keys of an account may read. Whether they may trade, only an order would show."""
+    """The reading rights of the keys of an account. Only an order would show whether they may trade."""
 
     balances: bool
     orders: bool
@@ -44,8 +44,8 @@ async def check_exchange(settings: Settings, exchange: str) -> ExchangeCheck:
         if not client.has.get("fetchTime"):
             return ExchangeCheck(markets, None)
         asked = time.time()
-        told = await client.fetch_time()
-        return ExchangeCheck(markets, told / 1000 - (asked + time.time()) / 2)
+        server_time = await client.fetch_time()
+        return ExchangeCheck(markets, server_time / 1000 - (asked + time.time()) / 2)
     except (errors().BaseError, OSError) as error:
         return ExchangeCheck(markets, None, reason(error))
     finally:

@@ -68,7 +68,7 @@ def feed_for() -> Callable[[LoopbackExchange], CcxtFeed]:
 
 @asynccontextmanager
 async def collecting(stream: Any) -> AsyncIterator[list[Any]]:
-    """What a stream delivers while the block runs. The stream must not end by itself."""
+    """The items of a stream while the block runs. The stream must not end by itself."""
     found: list[Any] = []
 
     async def collect() -> None:
