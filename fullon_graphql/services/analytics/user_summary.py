@@ -28,7 +28,7 @@ DAY = timedelta(hours=24)
 
 
 class Result(NamedTuple):
-    """The results of one user on one exchange in one currency; `left_out` counts what is not in `total`.
+    """The results of one user on one exchange in one currency; `left_out` counts the figures missing in `total`.
 
     The exchange is None if the account is deleted, the total if all results are left out.
     """
