@@ -167,7 +167,7 @@ async def test_blocked_workers_do_not_affect_services(
     environment: dict[str, str], sign_in: SignIn, redis: Redis, ohlcv_database: Database
 ) -> None:
     admin = await sign_in(ADMIN)
-    fast = {"MARKET_FEED": PATH + "FastMarket", "OHLCV_DAEMON": PATH + "FastCandles"}
+    fast = {"MARKET_FEED": PATH + "FastMarket", "OHLCV_DAEMON": PATH + "FastCandles", "CANDLE_HISTORY_DAYS": "0"}
     async with running(environment | fast, "/health/ready", "--workers", "2") as server:
         services = [await ask(server, change("start").replace("TICKER", name), admin) for name in ("TICKER", "OHLCV")]
         blocked = workers(psutil.Process(server.process.pid))
