@@ -134,8 +134,9 @@ class OhlcvDaemon(CollectorDaemon):
                         Market(exchange, symbol), form, self._history is not None, since
                     )
         self.symbols = {
-            exchange: [symbol for symbol in symbols if (exchange, symbol) in self._instruments]
+            exchange: kept
             for exchange, symbols in self.symbols.items()
+            if (kept := [symbol for symbol in symbols if (exchange, symbol) in self._instruments])
         }
 
     async def collect(self) -> None:
