@@ -203,7 +203,7 @@ def _guarded(command: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
         typer.secho(error.message, fg="red", err=True)
         raise typer.Exit(1) from error
     except (HistoryError, ExchangesNotInstalledError, ImportError, AttributeError) as error:
-        typer.secho(f"The market feed failed: {error} What was stored before stays.", fg="red", err=True)
+        typer.secho(f"The market feed failed: {error} Stored candles are kept.", fg="red", err=True)
         raise typer.Exit(1) from error
     except (OSError, sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
         typer.secho(

@@ -1,6 +1,6 @@
 """Stores the past of symbols as the exchange reports it: its own candles, and trades for symbols that store them.
 
-What a page of the feed covers is stored and recorded as complete in one transaction, so an interrupted fill resumes
+The period of a page is stored and recorded as complete in one transaction, so an interrupted fill resumes
 where it ended.
 """
 
@@ -43,7 +43,7 @@ from then on. They are compared again as well, for late corrections."""
 
 
 class HistoryError(Exception):
-    """The feed failed to deliver a page. What was stored before stays."""
+    """The feed failed to deliver a page. Stored pages are kept."""
 
 
 def nothing() -> None:
