@@ -1,6 +1,6 @@
-"""What every request and socket has: an id, header fields of its response, and a line in the request log.
+"""Gives every request and socket an id, header fields of its response, and a line in the request log.
 
-One middleware for all of it: each further one would cost a request as much as what it does.
+All of it is one middleware, because the call of a further one takes as long as its work.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _may_explain(context: Context) -> bool:
 
 
 class _Accepted(NamedTuple):
-    """What an `Accept` header means for the response."""
+    """The response that an `Accept` header asks for."""
 
     is_acceptable: bool
     """False if the header has none of our media types."""

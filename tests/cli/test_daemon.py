@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.fixtures.eventually import eventually
@@ -64,8 +65,7 @@ async def test_server_runs_in_the_background_until_it_is_stopped(daemon: Daemon)
     assert (code, len(output.splitlines()) > 0) == (0, True)
     assert await daemon.run("stop") == (0, f"Stopped process {pid}.\n")
     assert (await daemon.run("status"))[0] == 3
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    await eventually(lambda: not psutil.pid_exists(pid), seconds=20)
 
 
 async def test_pid_file_of_a_killed_server_is_not_trusted(daemon: Daemon) -> None:

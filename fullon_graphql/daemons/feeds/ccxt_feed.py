@@ -43,6 +43,16 @@ USUAL_PAGE: Final = 500
 """Candles to request at once from an exchange whose limit ccxt does not know."""
 
 
+class AccountsUnsupportedError(Exception):
+    """This feed reads no accounts."""
+
+    def __init__(self, ex_id: int, exchange: str) -> None:
+        super().__init__(
+            f"The feed of real exchanges does not read accounts yet, such as {ex_id} on {exchange}. "
+            "Stop the service ACCOUNT, or set MARKET_FEED to a feed that reads them."
+        )
+
+
 class CcxtFeed:
     """A market feed over ccxt. The names of exchanges in the catalogue are ccxt's ids, e.g. `kraken`."""
 
@@ -135,14 +145,12 @@ class CcxtFeed:
             return [market_facts(client, market) for market in found.values() if market.get("active") is not False]
 
     async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
-        """None yet: accounts are not read."""
-        del ex_id, exchange, symbols
-        return []
+        """Not supported; empty accounts would replace what other programs have stored."""
+        raise AccountsUnsupportedError(ex_id, exchange)
 
     async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
-        """None yet: accounts are not read."""
-        del ex_id, exchange, symbols
-        return []
+        """Not supported, as above."""
+        raise AccountsUnsupportedError(ex_id, exchange)
 
     def _link(self, exchange: str) -> ExchangeLink:
         """The connections to an exchange, shared by all streams and requests."""
