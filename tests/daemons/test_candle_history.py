@@ -147,7 +147,7 @@ async def test_restart_after_three_minutes_leaves_no_hole(resources: Resources, 
     async with running(resources):
         await play(exchange, 80)
         await becomes(ohlcv_database, 8)
-    assert min(since for symbol, since, _ in exchange.asked if symbol == SYMBOL) >= START - 86_400
+    assert min(since for symbol, since, _ in exchange.asked if symbol == SYMBOL) >= START - 86_400 - LEAD
     report = await CandleStore(ohlcv_database).coverage(MARKET, None, exchange_time(8))
     assert report.gap_count == 0
 
