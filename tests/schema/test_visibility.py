@@ -67,7 +67,9 @@ OWNED = {
 }
 """Entities whose rows are visible to their owner; the condition selects the other trader's rows without using the rule."""
 RULES = {
-    "everybody's": ["Ticker", "Candle", "CandleColumns", "CandleUpdate", "CandleCoverage", "CandleGap"],
+    "everybody's": [
+        "Ticker", "Candle", "CandleColumns", "CandleUpdate", "CandleCoverage", "CandleGap", "MarketFeedStatus",
+    ],
     "administrators'": ["Service", "Process", "SystemHealth", "Tally"],
     "of rows one sees": ["PageInfo", "Balance", "Position", "LiveOrder", "Claim", "BotStatus"],
     "events of rows one sees": ["OrderEvent", "TradeEvent", "DryTradeEvent", "BotLogEvent", "AuditEvent"],
