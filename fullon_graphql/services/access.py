@@ -181,6 +181,7 @@ ENTITIES: Final[Mapping[type[Base], str]] = {
     CatStrategy: "catalogue",
     CatStrategyParam: "catalogue",
     Symbol: "symbols",
+    SymbolStep: "symbols",
 }
 """The entity of each table in the scopes `<entity>:read` and `<entity>:write`. Other tables require `admin`."""
 
