@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class ServiceName(StrEnum):
@@ -132,7 +132,16 @@ def observe(name: ServiceName, desired: DesiredState, holder: Holder | None, rep
     return Observation(desired, status, generation=current.generation if current else 0)
 
 
-def backoff(failures: int, timing: Timing) -> float:
+class Backoff(Protocol):
+    """The shortest and the longest pause after failures, in seconds."""
+
+    @property
+    def first_backoff(self) -> float: ...
+    @property
+    def longest_backoff(self) -> float: ...
+
+
+def backoff(failures: int, timing: Backoff) -> float:
     """Seconds to wait after that many failures in a row: doubled each time, up to a limit."""
     doublings = min(failures - 1, 30)  # beyond that a float overflows
     return min(timing.first_backoff * 2.0**doublings, timing.longest_backoff)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import structlog
 
+from fullon_graphql.daemons.control.state import backoff
 from fullon_graphql.daemons.feeds.ccxt_client import errors
 from fullon_graphql.daemons.feeds.timing import FeedTiming
 from fullon_graphql.observability.redaction import reason
@@ -143,8 +144,7 @@ class ExchangeLink:
     def _pause(self) -> float:
         if not self._failures:
             return 0.0
-        backoff = min(self.timing.first_backoff * 2.0 ** (self._failures - 1), self.timing.longest_backoff)
-        return backoff * random.uniform(0.5, 1.0)  # noqa: S311  # not for secrets
+        return backoff(self._failures, self.timing) * random.uniform(0.5, 1.0)  # noqa: S311  # not for secrets
 
     async def _loaded_client(self) -> Any:
         """The client, with the exchange's markets."""

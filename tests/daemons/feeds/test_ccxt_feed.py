@@ -14,7 +14,9 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.feeds import ccxt_client
 from fullon_graphql.daemons.feeds.ccxt_client import ExchangesNotInstalledError, UnknownExchangeError
 from fullon_graphql.daemons.feeds.ccxt_feed import AccountsUnsupportedError, CcxtFeed
+from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink
 from fullon_graphql.daemons.feeds.market_feed import LiveFrom, MarketTrade, SharedFeed
+from fullon_graphql.daemons.feeds.timing import FeedTiming
 from tests.daemons.feeds.conftest import collecting
 from tests.fixtures.eventually import eventually
 from tests.fixtures.loopback.exchange import Instrument, LoopbackExchange, Quote, until_subscribed
@@ -298,3 +300,19 @@ async def test_accounts_are_refused_and_not_empty(kraken: LoopbackExchange, feed
     for request in (feed.balances, feed.positions):
         with pytest.raises(AccountsUnsupportedError, match="such as 7 on kraken"):
             await request(7, "kraken", SYMBOLS)
+
+
+async def test_outage_of_a_day_ends_no_feed() -> None:
+    """A doubled pause would overflow after a thousand failures."""
+    failures = 0
+
+    async def open_client() -> Any:
+        nonlocal failures
+        failures += 1
+        if failures > 1_100:
+            raise UnknownExchangeError("kraken")
+        raise OSError("unreachable")
+
+    link = ExchangeLink("kraken", open_client, FeedTiming(first_backoff=0.0, longest_backoff=0.0))
+    with pytest.raises(UnknownExchangeError):
+        await link.session()
