@@ -39,8 +39,8 @@ CATCH_UP: Final = 240
 PAGE: Final = 60
 """Minutes in a page of candles or trades of the past."""
 
-MEMORY: Final = 12 * 3600
-"""Seconds of the past that the market remembers. A minute takes some milliseconds."""
+MEMORY: Final = 2 * 3600
+"""Seconds of the past that the market remembers. The past of seven instruments takes 5 s of processor time."""
 
 TRADE_CHANCE: Final = 0.5
 TRADE_WORTH: Final = 500.0
@@ -150,7 +150,7 @@ class SimulatedMarket:
     async def past_trades(
         self, exchange: str, symbol: str, since: float, until: float
     ) -> AsyncGenerator[TradePage, None]:
-        """The trades of the stream, of the last twelve hours."""
+        """The trades of the stream, of the last two hours."""
         end = min(until, self._clock())
         since = max(since, math.ceil((self._clock() - MEMORY) / MINUTE) * MINUTE)
         while since < end:
