@@ -13,6 +13,7 @@ from fullon_graphql.cache.client import connect
 from fullon_graphql.cli.connection import with_database
 from fullon_graphql.config import Settings
 from fullon_graphql.config.exchange_keys import exchange_keys
+from fullon_graphql.daemons.account import Account, active_accounts
 from fullon_graphql.daemons.feeds.ccxt_client import ExchangesNotInstalledError, UnknownExchangeError
 from fullon_graphql.daemons.feeds.exchange_check import check_exchange, check_keys
 from fullon_graphql.daemons.feeds.market_feed import Market, SharedFeed
@@ -135,7 +136,7 @@ async def _check_one(database: Database, settings: Settings, exchange: str, symb
         bad = _problem(f"{exchange} has no {', '.join(missing)}.")
     if checked.clock_ahead is not None:
         bad |= _report_clock(exchange, checked.clock_ahead)
-    for account in await exchange_catalogue.active_accounts(database, exchange):
+    for account in await active_accounts(database, exchange):
         bad |= await _check_account(settings, account)
     return bad
 
@@ -149,7 +150,7 @@ def _report_clock(exchange: str, ahead: float) -> bool:
     return False
 
 
-async def _check_account(settings: Settings, account: exchange_catalogue.ActiveAccount) -> bool:
+async def _check_account(settings: Settings, account: Account) -> bool:
     title = f"{account.exchange} account {account.ex_id} ({account.name})"
     keys = exchange_keys(account.ex_id)
     if keys is None:

@@ -30,6 +30,7 @@ class Account:
     """An active account on an exchange."""
 
     ex_id: int
+    name: str
     exchange: str
 
 
@@ -71,12 +72,14 @@ class AccountDaemon(CollectorDaemon):
             )
 
 
-async def active_accounts(database: Database) -> list[Account]:
-    """Every active account of all users, by key."""
-    rows = await database.rows(
-        select(Exchange.ex_id, CatExchange.name.label("exchange"))
+async def active_accounts(database: Database, exchange: str | None = None) -> list[Account]:
+    """The active accounts of all users, on one exchange or on all, by key."""
+    query = (
+        select(Exchange.ex_id, Exchange.name, CatExchange.name.label("exchange"))
         .join(CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id)
         .where(Exchange.active)
         .order_by(Exchange.ex_id)
     )
-    return [Account(row.ex_id, row.exchange) for row in rows]
+    if exchange is not None:
+        query = query.where(CatExchange.name == exchange)
+    return [Account(**row._mapping) for row in await database.rows(query)]

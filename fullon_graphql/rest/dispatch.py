@@ -1,8 +1,8 @@
 """Requests to reading routes, past FastAPI's router and its solver of dependencies.
 
 FastAPI declares, validates and describes all routes. But its router compares a path with all routes, and it walks the
-tree of dependencies with each request; both take longer than the query of a row. Here routes
-are indexed by the beginning of their path, and the dependencies of a route are put in order once.
+tree of dependencies with each request; both take longer than the query of a row. Here routes are
+indexed by the beginning of their path, and the dependencies of a route are put in order once.
 """
 
 from __future__ import annotations

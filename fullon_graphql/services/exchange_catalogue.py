@@ -15,7 +15,7 @@ from fullon_graphql.cache import keys
 from fullon_graphql.daemons.feeds.market_feed import Market
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, NotFound, shortened
-from fullon_graphql.models import CatExchange, Exchange, Symbol, SymbolStep
+from fullon_graphql.models import CatExchange, Symbol, SymbolStep
 from fullon_graphql.services.symbols import require_own_tables
 from fullon_graphql.services.writing.checks import storable
 
@@ -32,15 +32,6 @@ class CataloguedSymbol:
     price_step: float | None
     amount_step: float | None
     min_notional: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveAccount:
-    """An active account on an exchange."""
-
-    ex_id: int
-    name: str
-    exchange: str
 
 
 def choose(exchange: str, markets: Sequence[Market], symbols: Sequence[str]) -> list[Market]:
@@ -120,14 +111,3 @@ async def catalogued(database: Database, exchange: str | None = None) -> list[Ca
     if exchange is not None:
         query = query.where(CatExchange.name == exchange)
     return [CataloguedSymbol(**row._mapping) for row in await database.rows(query)]
-
-
-async def active_accounts(database: Database, exchange: str) -> list[ActiveAccount]:
-    """The active accounts of all users on an exchange, by key."""
-    query = (
-        select(Exchange.ex_id, Exchange.name, CatExchange.name.label("exchange"))
-        .join(CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id)
-        .where(Exchange.active, CatExchange.name == exchange)
-        .order_by(Exchange.ex_id)
-    )
-    return [ActiveAccount(**row._mapping) for row in await database.rows(query)]

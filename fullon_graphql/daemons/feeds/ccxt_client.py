@@ -83,7 +83,7 @@ def market_facts(client: Any, market: Mapping[str, Any]) -> Market:
         futures=bool(market.get("contract")),
         price_step=price_step,
         amount_step=amount_step,
-        min_notional=_number((limits.get("cost") or {}).get("min")),
+        min_notional=finite((limits.get("cost") or {}).get("min")),
     )
 
 
@@ -111,7 +111,7 @@ def _replaced(urls: Any, rest: str, ws: str) -> Any:
 
 def _step(client: Any, precision: Any) -> float | None:
     """A precision as the smallest difference. Exchanges use one of three notations."""
-    number = _number(precision)
+    number = finite(precision)
     if number is None:
         return None
     decimal_places, tick_size = 2, 4  # ccxt.DECIMAL_PLACES and ccxt.TICK_SIZE
@@ -128,5 +128,6 @@ def _decimals(step: float | None) -> int:
     return len(digits.partition(".")[2])
 
 
-def _number(value: Any) -> float | None:
+def finite(value: Any) -> float | None:
+    """The number, or None if it is none or not finite."""
     return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

@@ -33,9 +33,9 @@ from fullon_graphql.daemons.feeds.market_feed import (
     TradePage,
 )
 from fullon_graphql.daemons.feeds.timing import FeedTiming
+from fullon_graphql.daemons.minute_bars import MINUTE
 from fullon_graphql.ohlcv.candles import Candle
 
-MINUTE: Final = 60
 ATTEMPTS: Final = 5
 """Attempts of a request for history."""
 

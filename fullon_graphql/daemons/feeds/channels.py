@@ -7,7 +7,6 @@ queue grows while a consumer is slow. Of tickers the newest is delivered; trades
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -19,7 +18,7 @@ import structlog
 
 from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
-from fullon_graphql.daemons.feeds.ccxt_client import UnknownExchangeError, errors
+from fullon_graphql.daemons.feeds.ccxt_client import UnknownExchangeError, errors, finite
 from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink, Session, SessionLostError
 from fullon_graphql.daemons.feeds.market_feed import FeedHealth, LiveFrom, MarketTrade
 from fullon_graphql.observability.redaction import reason
@@ -337,7 +336,7 @@ class TickerChannel(Channel[Ticker]):
             return None
         sent = raw["timestamp"] / 1000 if raw.get("timestamp") else None
         self._note_data(sent, now)
-        volume, change, percentage = (_finite(raw.get(name)) for name in ("baseVolume", "change", "percentage"))
+        volume, change, percentage = (finite(raw.get(name)) for name in ("baseVolume", "change", "percentage"))
         at = min(sent or now, now)  # the clock of the exchange may be ahead
         return Ticker(self._link.exchange, symbol, price, at, volume, bid, ask, last, change, percentage)
 
@@ -444,10 +443,6 @@ def _identity(raw: Any) -> Any:
     return raw.get("id") or (raw.get("timestamp"), raw.get("price"), raw.get("amount"), raw.get("side"))
 
 
-def _finite(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
-
-
 def _positive(value: Any) -> float | None:
-    number = _finite(value)
+    number = finite(value)
     return number if number and number > 0 else None
