@@ -26,17 +26,27 @@ from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings, demo_env_file, home, load_settings
 from fullon_graphql.config.sources import resolve, sources
 from fullon_graphql.daemons.control.host import services_process
+from fullon_graphql.daemons.feeds.ccxt_client import ExchangesNotInstalledError, UnknownExchangeError
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo import data
 from fullon_graphql.embedded.demo.catalogue import PASSWORD, PEOPLE
+from fullon_graphql.embedded.demo.live_exchanges import (
+    LiveExchange,
+    UnreachableError,
+    anchored,
+    moved,
+    reach,
+    require_known,
+)
 from fullon_graphql.embedded.demo.pages import build_pages
 from fullon_graphql.embedded.demo.trading import trade
-from fullon_graphql.embedded.engines.data_folder import remove_demo_env, write_demo_env
+from fullon_graphql.embedded.engines.data_folder import locked, remove_demo_env, write_demo_env
 from fullon_graphql.embedded.engines.errors import EngineError
 from fullon_graphql.embedded.engines.running import Engines, running_engines
 from fullon_graphql.models.migrate import install_feed
 from fullon_graphql.observability.logging import configure_logging
 from fullon_graphql.server.uvicorn_config import Server, uvicorn_config
+from fullon_graphql.services.exchange_catalogue import store_markets
 
 console = Console(highlight=False)
 
@@ -44,12 +54,21 @@ console = Console(highlight=False)
 def demo(
     port: Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Port on 127.0.0.1.")] = 8000,
     pages: Annotated[bool, typer.Option(help="Build GraphiQL and the desk in the background.")] = True,
+    market: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="EXCHANGE",
+            help="Show live public data of this exchange, by ccxt's id, e.g. kraken; repeatable. Accounts stay "
+            "simulated.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start PostgreSQL, Redis, a simulated market and the server with demo data. Ctrl-C stops all of them."""
     try:
         with suppress(KeyboardInterrupt), listening_socket("127.0.0.1", port) as listening:
-            _run(listening, pages=pages)
-    except EngineError as error:
+            _run(listening, _reached(list(dict.fromkeys(market or []))), pages=pages)
+    except (EngineError, ExchangesNotInstalledError, UnknownExchangeError) as error:
         typer.secho(str(error), fg="red", err=True)
         raise typer.Exit(1) from error
     except SystemExit as ended:
@@ -58,19 +77,48 @@ def demo(
     console.print("Stopped. The data is kept for the next start.")
 
 
-def _run(listening: socket, *, pages: bool) -> None:
-    with running_engines(home()) as found:
-        settings = _settings(found, *listening.getsockname()[:2])
+def _reached(exchanges: list[str]) -> list[LiveExchange]:
+    """Those of the exchanges that answer. Prints a message about each of the others."""
+    if not exchanges:
+        return []
+    settings = load_settings(demo=True)
+    asyncio.run(require_known(settings, exchanges))
+    with console.status(f"Connecting to {', '.join(exchanges)} …"):
+        answers = asyncio.run(reach(settings, exchanges))
+    live = [answer for answer in answers if isinstance(answer, LiveExchange)]
+    for answer in answers:
+        if isinstance(answer, UnreachableError):
+            typer.secho(str(answer), fg="yellow", err=True)
+    if not live:
+        typer.secho("The demo shows the simulated market.", fg="yellow", err=True)
+    return live
+
+
+def _run(listening: socket, live: list[LiveExchange], *, pages: bool) -> None:
+    with _engines(live) as found:
+        settings = _settings(found, live, *listening.getsockname()[:2])
         configure_logging(settings)
         with console.status("Preparing tables and demo data …"):
             install_feed(settings.database_url)
-            asyncio.run(_load_data(settings))
+            asyncio.run(_load_data(settings, live))
         with _published(settings), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listening, pages=pages))
 
 
-def _settings(found: Engines, host: str, port: int) -> Settings:
-    """The settings with the demo's engines and the simulated market, few logs, and a secret of its own."""
+@contextmanager
+def _engines(live: list[LiveExchange]) -> Iterator[Engines]:
+    """The engines of the demo. Each set of real exchanges has data of its own: simulated prices must not mix in."""
+    if not live:
+        with running_engines(home()) as found:
+            yield found
+        return
+    folder = home() / "markets" / "+".join(sorted(one.name for one in live))
+    with locked(home()), running_engines(folder) as found:
+        yield found
+
+
+def _settings(found: Engines, live: list[LiveExchange], host: str, port: int) -> Settings:
+    """The settings with the demo's engines and market, few logs, and a secret of its own."""
     own: dict[str, Any] = {"log_level": "WARNING", "jwt_secret_key": SecretStr(_own_secret(home() / "jwt-secret"))}
     for name in resolve(own, sources()):
         del own[name]
@@ -81,7 +129,7 @@ def _settings(found: Engines, host: str, port: int) -> Settings:
         database_url=found.database_url,
         ohlcv_database_url=found.ohlcv_database_url,
         redis_url=found.redis_url,
-        market_feed="fullon_graphql.embedded.demo.market.SimulatedMarket",
+        market_feed=f"fullon_graphql.embedded.demo.{'live_market.LiveMarket' if live else 'market.SimulatedMarket'}",
         services_to_auto_start=["ticker", "ohlcv", "account"],
         **own,
     )
@@ -95,11 +143,19 @@ def _own_secret(path: Path) -> str:
     return path.read_text()
 
 
-async def _load_data(settings: Settings) -> None:
+async def _load_data(settings: Settings, live: list[LiveExchange]) -> None:
     database = Database.connect(settings.database_url, "demo", settings)
     ohlcv_database = Database.connect(settings.ohlcv_database_url, "demo", settings)
+    seed, now = settings.market_seed, datetime.now(UTC)
     try:
-        await data.load(database, ohlcv_database, seed=settings.market_seed, now=datetime.now(UTC))
+        if not live:
+            await data.load(database, ohlcv_database, seed=seed, now=now)
+            return
+        prices = anchored(seed, live, now.timestamp())
+        await data.load(database, ohlcv_database, seed=seed, now=now, catalogue=moved(live), prices=prices)
+        async with connect(settings.redis_url, settings, "demo") as redis:
+            for one in live:
+                await store_markets(database, redis, one.name, one.markets)
     finally:
         await database.close()
         await ohlcv_database.close()

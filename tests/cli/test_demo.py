@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import gzip
+import json
 import os
 import re
 import signal
@@ -18,10 +21,15 @@ import httpx
 import psutil
 import pytest
 
+from tests.fixtures.eventually import eventually_equal
+from tests.fixtures.loopback.exchange import Instrument, Quote
+from tests.fixtures.loopback.kraken import LoopbackKraken
+from tests.fixtures.shared import shared
+
 TIMEOUT = 90
 """Seconds after which a step counts as hanging. Not a measure of speed: the first start loads data."""
 
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+(?=/desk)")
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +69,17 @@ class Demo:
         return answer["data"]
 
 
-def environment(home: Path) -> dict[str, str]:
-    return os.environ | {"FULLON_HOME": str(home)}
+def environment(home: Path, **changes: str) -> dict[str, str]:
+    return os.environ | {"FULLON_HOME": str(home)} | changes
 
 
 @asynccontextmanager
-async def demo(home: Path) -> AsyncIterator[Demo]:
-    """A ready demo on `home`, terminated at the end of the block."""
+async def demo(home: Path, *words: str, **changes: str) -> AsyncIterator[Demo]:
+    """A ready demo on `home`, terminated at the end of the block; `changes` are to its environment."""
     started = time.monotonic()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "fullon_graphql.cli", "demo", "--port", "0", "--no-pages",
-        env=environment(home), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        sys.executable, "-m", "fullon_graphql.cli", "demo", "--port", "0", "--no-pages", *words,
+        env=environment(home, **changes), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None
     output: list[str] = []
@@ -182,6 +190,59 @@ async def test_commands_without_a_demo_fail_with_one_line(tmp_path: Path) -> Non
         assert code == 1
         assert len(err.strip().splitlines()) == 1, err
         assert "start the demo" in err
+
+
+ABSENT = json.dumps({name: {"rest": "http://127.0.0.1:9", "ws": "ws://127.0.0.1:9"} for name in ("kraken", "okx")})
+"""The value of EXCHANGE_URLS with exchanges that do not answer."""
+
+
+async def test_demo_shows_the_market_of_a_real_exchange(tmp_path: Path) -> None:
+    """A live price, the recorded candles of the past hour, and no simulated price between them."""
+    kraken = LoopbackKraken(Instrument("BTC/USD"), Instrument("ADA/BTC", price_decimals=8), Instrument("XRP/ETH"))
+    now = time.time() // 60 * 60
+    with gzip.open(shared("market-data/xrp-eth-trades.csv.gz"), "rt") as file:
+        trades = [row for row in csv.DictReader(file) if int(row["time_ms"]) < 1_570_755_600_000]
+    with gzip.open(shared("market-data/xrp-eth-candles-1m.csv.gz"), "rt") as file:
+        rows = [row for row in csv.DictReader(file) if int(row["time_ms"]) < 1_570_755_600_000]
+    for row in trades:
+        at = now - 1_570_755_600 + int(row["time_ms"]) / 1000
+        kraken.record("XRP/ETH", float(row["price"]), float(row["volume"]), row["side"], at)
+    bars = [{name: float(row[name]) for name in ("open", "high", "low", "close", "volume")} for row in rows]
+    candles = '{ candles(exchange: "kraken", symbol: "XRP/ETH", timeframe: M1) { open high low close volume } }'
+    market = (
+        '{ ticker(exchange: "kraken", symbol: "ADA/BTC") { price bid ask } catExchanges { name }'
+        ' symbol(exchange: "kraken", symbol: "ADA/BTC") { priceStep minNotional } orders(first: 1) { nodes { symbol } } }'
+    )
+    expected = {
+        "ticker": {"price": 2.178e-05, "bid": 2.175e-05, "ask": 2.179e-05},
+        "catExchanges": [{"name": "kraken"}],
+        "symbol": {"priceStep": 1e-08, "minNotional": 5.0},
+        "orders": {"nodes": [{"symbol": "BTC/USD"}]},
+    }
+    async with kraken.running():
+        urls = json.loads(ABSENT) | kraken.urls
+        words = ("--market", "kraken", "--market", "okx")
+        async with demo(tmp_path, *words, EXCHANGE_URLS=json.dumps(urls)) as running:
+            assert "okx cannot be reached: ExchangeNotAvailable" in "".join(running.output)
+            token = await admin(tmp_path)
+            await eventually_equal(lambda: running.ask(candles, token), {"candles": bars}, seconds=TIMEOUT)
+            await kraken.tick("ADA/BTC", Quote(last=2.178e-05, bid=2.175e-05, ask=2.179e-05))
+            await eventually_equal(lambda: running.ask(market, token), expected, seconds=TIMEOUT)
+
+
+async def test_demo_shows_the_simulated_market_if_no_exchange_answers(home: Path) -> None:
+    async with demo(home, "--market", "kraken", EXCHANGE_URLS=ABSENT) as running:
+        output = "".join(running.output)
+        assert "kraken cannot be reached: ExchangeNotAvailable" in output
+        assert "The demo shows the simulated market." in output
+        found = await running.ask("{ catExchanges { name } }", await admin(home))
+    assert [one["name"] for one in found["catExchanges"]] == ["kraken", "bitmex", "binance"]
+
+
+async def test_unknown_exchange_ends_the_demo_before_it_starts(tmp_path: Path) -> None:
+    code, out, err = await run(tmp_path / "home", "demo", "--port", "0", "--market", "krakken")
+    assert (code, out, err.strip()) == (1, "", "ccxt knows no exchange 'krakken'.")
+    assert not (tmp_path / "home").exists()
 
 
 async def admin(home: Path) -> str:

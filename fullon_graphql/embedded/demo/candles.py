@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
@@ -17,15 +18,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.database import Database
-from fullon_graphql.embedded.demo.catalogue import INSTRUMENTS, Instrument
+from fullon_graphql.embedded.demo.catalogue import DAYS, Instrument
 from fullon_graphql.embedded.demo.market import DAILY_MOVE, DAY, Prices
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.coverage import MissingPeriod, create_coverage, incomplete, mark_complete
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.writer import create_candles
-
-DAYS: Final = 90
-"""Length of the history."""
 
 MOMENT: Final = timedelta(minutes=131)
 """Distance of the times at which bots may have traded. A prime number of minutes, so all minutes of an hour occur."""
@@ -100,7 +98,9 @@ Moments = dict[Instrument, list[Candle]]
 """For each instrument, in order, the minutes of its history in which bots may have traded."""
 
 
-async def load_candles(database: Database, prices: Prices, seed: int, now: datetime) -> Moments:
+async def load_candles(
+    database: Database, prices: Prices, seed: int, now: datetime, instruments: Sequence[Instrument]
+) -> Moments:
     """Store 90 days of candles up to the minute before `now` of the instruments with a history; return all moments.
 
     About three percent of the minutes are empty, but none of the newest hour. At full hours and at the end the candles
@@ -108,10 +108,10 @@ async def load_candles(database: Database, prices: Prices, seed: int, now: datet
     """
     moments: Moments = {}
     async with database.transaction() as connection:
-        for instrument in INSTRUMENTS:
+        for instrument in instruments:
             if instrument.has_history:
                 moments[instrument] = await _load(connection, prices, instrument, seed, now)
-    for instrument in INSTRUMENTS:
+    for instrument in instruments:
         if not moments.get(instrument):
             moments[instrument] = await asyncio.to_thread(_synthetic_moments, prices, instrument, now)
     return moments

@@ -1,8 +1,8 @@
-"""The demo's exchanges, instruments, users, accounts and bots. Data only."""
+"""The demo's exchanges, instruments, users, accounts and bots. Data only; live_exchanges.py moves it to real ones."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,12 +11,18 @@ from fullon_graphql.models import Role
 PASSWORD: Final = "fullon-demo"  # noqa: S105  # public: the demo prints it
 """The password of every demo user."""
 
+DAYS: Final = 90
+"""Length of the history, in days."""
+
 EXCHANGES: Final = {"kraken": 1, "bitmex": 2, "binance": 3}
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A symbol on an exchange. `has_history` is true for the four that start with a history of candles."""
+    """A symbol on an exchange, and the days of candles that the candle service collects.
+
+    `has_history` is true for the four that start with a generated history of candles.
+    """
 
     symbol_id: int
     exchange: str
@@ -25,6 +31,7 @@ class Instrument:
     futures: bool = False
     only_ticker: bool = False
     has_history: bool = False
+    backtest: int = DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,16 @@ class DemoBot:
     def accounts(self) -> list[Account]:
         """All accounts the bot may use."""
         return [self.account, self.also] if self.also else [self.account]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The exchanges with their numbers, and what users have on them."""
+
+    exchanges: Mapping[str, int]
+    instruments: Sequence[Instrument]
+    accounts: Sequence[Account]
+    bots: Sequence[DemoBot]
 
 
 BTC_USD: Final = Instrument(1, "kraken", "BTC/USD", 2, has_history=True)
@@ -167,3 +184,6 @@ BOTS: Final = (
     DemoBot(11, "ether rehearsal", OTHER_KRAKEN, ETH_USD, LONG, orders=250, dry_run=True),
     DemoBot(12, "short rehearsal", OTHER_BINANCE, ETH_USDT, SHORT, orders=100, dry_run=True, retired=True),
 )
+
+SIMULATED: Final = Catalogue(EXCHANGES, INSTRUMENTS, ACCOUNTS, BOTS)
+"""The catalogue of the simulated market."""

@@ -17,16 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fullon_graphql.auth.api_keys import HASH_MARK
 from fullon_graphql.auth.passwords import hash_in_thread
 from fullon_graphql.database import Database
-from fullon_graphql.embedded.demo.candles import DAYS, Moments, load_candles
+from fullon_graphql.embedded.demo.candles import Moments, load_candles
 from fullon_graphql.embedded.demo.catalogue import (
-    ACCOUNTS,
-    BOTS,
-    EXCHANGES,
-    INSTRUMENTS,
+    DAYS,
     PASSWORD,
     PEOPLE,
+    SIMULATED,
     TEMPLATES,
     Account,
+    Catalogue,
     DemoBot,
     Instrument,
     Template,
@@ -64,8 +63,18 @@ _RISK: Final = {"take_profit": 4.0, "stop_loss": 2.0, "trailing_stop": 1.5, "tim
 """Common values of templates and strategies; the first three in percent."""
 
 
-async def load(database: Database, ohlcv_database: Database, *, seed: int, now: datetime) -> bool:
+async def load(
+    database: Database,
+    ohlcv_database: Database,
+    *,
+    seed: int,
+    now: datetime,
+    catalogue: Catalogue = SIMULATED,
+    prices: Prices | None = None,
+) -> bool:
     """Fill an empty platform with the demo's data, whose history ends at `now` (aware). False if it is not empty.
+
+    Without `prices` they are those of the simulated market.
 
     A platform with a user or an exchange is not changed. Equal arguments give equal rows, except for the salt of the
     passwords. All rows are written in one transaction after the candles, so an interrupted load is repeated.
@@ -73,9 +82,9 @@ async def load(database: Database, ohlcv_database: Database, *, seed: int, now: 
     if not await _is_empty(database):
         return False
     utc = now.astimezone(UTC)
-    moments = await load_candles(ohlcv_database, Prices(seed), seed, utc)
+    moments = await load_candles(ohlcv_database, prices or Prices(seed), seed, utc, catalogue.instruments)
     password = await hash_in_thread(PASSWORD)
-    rows = await asyncio.to_thread(_rows, moments, password, seed, utc)
+    rows = await asyncio.to_thread(_rows, catalogue, moments, password, seed, utc)
     async with database.transaction() as connection:
         for model, values in rows.items():
             await connection.execute(insert(model), values)
@@ -97,51 +106,57 @@ async def _continue_sequences(connection: AsyncConnection, models: Iterable[type
             await connection.execute(select(func.setval(sequence, func.max(key))))
 
 
-def _rows(moments: Moments, password: str, seed: int, now: datetime) -> Rows:
+def _rows(catalogue: Catalogue, moments: Moments, password: str, seed: int, now: datetime) -> Rows:
     rng = Random(seed)  # noqa: S311  # not for secrets
     began = now - timedelta(days=DAYS + 1)
-    history = make_history(moments, rng, now)
+    history = make_history(catalogue, moments, rng, now)
     secrets = {"password": password, "f2a": "---", "phone": "", "id_num": ""}  # the platform's values for "none"
     return {
         User: [asdict(person) | secrets | {"timestamp": began} for person in PEOPLE],
-        CatExchange: [{"cat_ex_id": number, "name": name, "ohlcv_view": ""} for name, number in EXCHANGES.items()],
-        Exchange: [_account(account) | {"timestamp": began} for account in ACCOUNTS],
-        Symbol: [_symbol(instrument) for instrument in INSTRUMENTS],
-        Bot: [_bot(bot) | {"timestamp": began} for bot in BOTS],
-        BotExchange: [{"bot_id": bot.bot_id, "ex_id": account.ex_id} for bot in BOTS for account in bot.accounts],
+        CatExchange: [
+            {"cat_ex_id": number, "name": name, "ohlcv_view": ""} for name, number in catalogue.exchanges.items()
+        ],
+        Exchange: [_account(catalogue, account) | {"timestamp": began} for account in catalogue.accounts],
+        Symbol: [_symbol(catalogue, instrument) for instrument in catalogue.instruments],
+        Bot: [_bot(bot) | {"timestamp": began} for bot in catalogue.bots],
+        BotExchange: [
+            {"bot_id": bot.bot_id, "ex_id": account.ex_id} for bot in catalogue.bots for account in bot.accounts
+        ],
         CatStrategy: [{"cat_str_id": template.cat_str_id, "name": template.name} | _RISK for template in TEMPLATES],
         CatStrategyParam: [row for each in TEMPLATES for row in _params(each, "cat_str_id", each.cat_str_id)],
-        Strategy: [_strategy(bot) for bot in BOTS],
-        StrategyParam: [row for bot in BOTS for row in _params(bot.template, "str_id", bot.bot_id)],
-        Feed: [row for bot in BOTS for row in _feeds(bot)],
+        Strategy: [_strategy(bot) for bot in catalogue.bots],
+        StrategyParam: [row for bot in catalogue.bots for row in _params(bot.template, "str_id", bot.bot_id)],
+        Feed: [row for bot in catalogue.bots for row in _feeds(bot)],
         Order: history.orders,
         Trade: history.trades,
         DryTrade: history.dry_trades,
         BotLog: history.logs,
-        Simulation: [_simulation(bot, rng) for bot in BOTS if bot.dry_run],
-        ExchangeHistory: [row for account in ACCOUNTS if account.active for row in _balances(account, rng, now)],
+        Simulation: [_simulation(bot, rng) for bot in catalogue.bots if bot.dry_run],
+        ExchangeHistory: [
+            row for account in catalogue.accounts if account.active for row in _balances(account, rng, now)
+        ],
         ApiKey: [row for person in PEOPLE for row in _api_keys(person.uid, rng, began)],
     }
 
 
-def _account(account: Account) -> Row:
+def _account(catalogue: Catalogue, account: Account) -> Row:
     return {
         "ex_id": account.ex_id,
         "uid": account.uid,
-        "cat_ex_id": EXCHANGES[account.exchange],
+        "cat_ex_id": catalogue.exchanges[account.exchange],
         "name": account.name,
         "test": account.test,
         "active": account.active,
     }
 
 
-def _symbol(instrument: Instrument) -> Row:
+def _symbol(catalogue: Catalogue, instrument: Instrument) -> Row:
     base, quote = currencies(instrument.symbol)
     return {
         "symbol_id": instrument.symbol_id,
         "symbol": instrument.symbol,
-        "cat_ex_id": EXCHANGES[instrument.exchange],
-        "backtest": DAYS,
+        "cat_ex_id": catalogue.exchanges[instrument.exchange],
+        "backtest": instrument.backtest,
         "decimals": instrument.decimals,
         "base": base,
         "quote": quote,

@@ -72,6 +72,12 @@ class Prices:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
+        self._factors: dict[tuple[str, str], float] = {}
+
+    def anchor(self, exchange: str, symbol: str, price: float, at: float) -> None:
+        """Scale the prices of a symbol, so that its price at `at` (unix seconds) is `price`."""
+        self._factors.pop((exchange, symbol), None)
+        self._factors[exchange, symbol] = price / self.price(exchange, symbol, at)
 
     def price(self, exchange: str, symbol: str, at: float) -> float:
         """The price of a symbol at `at` (unix seconds), in its quote currency.
@@ -80,7 +86,8 @@ class Prices:
         """
         base, quote = currencies(symbol)
         premium = 0.0004 * self._wave(f"{exchange}:{symbol}", 4, at)
-        return rounded(self.dollars(base, at) / self.dollars(quote, at) * (1 + premium))
+        factor = self._factors.get((exchange, symbol), 1.0)
+        return rounded(self.dollars(base, at) / self.dollars(quote, at) * (1 + premium) * factor)
 
     def dollars(self, currency: str, at: float) -> float:
         """The price of a currency in dollars."""

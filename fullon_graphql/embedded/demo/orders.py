@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from fullon_graphql.embedded.demo.candles import Moments
-from fullon_graphql.embedded.demo.catalogue import BOTS, EXCHANGES, DemoBot
+from fullon_graphql.embedded.demo.catalogue import Catalogue, DemoBot
 from fullon_graphql.embedded.demo.position_math import Position, order_key, settle, trade_key
 from fullon_graphql.ohlcv.candles import Candle
 
@@ -50,10 +50,10 @@ class _Action(NamedTuple):
     last: bool
 
 
-def make_history(moments: Moments, rng: Random, now: datetime) -> History:
+def make_history(catalogue: Catalogue, moments: Moments, rng: Random, now: datetime) -> History:
     """The actions of all bots at their `moments`, in order of time. Each price is within the candle of its minute."""
-    recorder = _Recorder(rng, now)
-    actions = (action for bot in BOTS for action in _actions(bot, moments[bot.instrument], rng))
+    recorder = _Recorder(catalogue, rng, now)
+    actions = (action for bot in catalogue.bots for action in _actions(bot, moments[bot.instrument], rng))
     for action in sorted(actions, key=_order_of):
         recorder.record(action)
     return recorder.history
@@ -75,8 +75,9 @@ def _actions(bot: DemoBot, moments: Sequence[Candle], rng: Random) -> Iterator[_
 class _Recorder:
     """Turns actions into rows, and keeps the positions of bots and accounts."""
 
-    def __init__(self, rng: Random, now: datetime) -> None:
+    def __init__(self, catalogue: Catalogue, rng: Random, now: datetime) -> None:
         self.history = History()
+        self._catalogue = catalogue
         self._rng = rng
         self._now = now
         self._bots: dict[int, Position] = defaultdict(Position)
@@ -119,7 +120,7 @@ class _Recorder:
         has_position = self._bots[bot.bot_id].volume != 0
         self.history.orders.append(
             {"order_id": order_id, "ex_order_id": ex_order_id, "bot_id": bot.bot_id, "uid": bot.account.uid}
-            | {"ex_id": bot.account.ex_id, "cat_ex_id": EXCHANGES[bot.account.exchange]}
+            | {"ex_id": bot.account.ex_id, "cat_ex_id": self._catalogue.exchanges[bot.account.exchange]}
             | {"exchange": bot.account.exchange, "symbol": bot.instrument.symbol, "futures": bot.instrument.futures}
             | {"order_type": order_type, "side": side.capitalize() if self._is_old(action) else side, "status": status}
             | {"volume": volume, "final_volume": filled or None, "leverage": bot.leverage, "tick": action.candle.close}

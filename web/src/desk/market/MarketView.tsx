@@ -18,7 +18,8 @@ export const marketPath = (exchange: string, symbol: string): string => `/market
 export function MarketView({ exchange: given, symbol }: { exchange?: string; symbol?: string }) {
   const { data, error, refetch } = useQuery(Exchanges);
   const exchanges = data?.catExchanges.map(({ name }) => name) ?? [];
-  const exchange = given ?? localStorage.getItem(KEY) ?? "kraken";
+  const remembered = localStorage.getItem(KEY) ?? "kraken";
+  const exchange = given ?? (exchanges.includes(remembered) ? remembered : (exchanges[0] ?? remembered));
   if (error && !data) return <Problem error={error} retry={() => void refetch()} />;
   return <Exchange key={exchange} exchange={exchange} exchanges={exchanges} symbol={symbol} />;
 }
