@@ -57,6 +57,7 @@ class Stores:
             "SUBSCRIPTION_COST_PER_SOCKET": "0",
             "SUBSCRIPTION_COST_PER_USER": "0",
             "LOG_LEVEL": "WARNING",
+            "DRAIN_SECONDS": "0",
             "NODE_ENV": "production",
             "GRAPHILE_ENV": "production",
             "TZ": "UTC",

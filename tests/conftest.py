@@ -75,6 +75,7 @@ async def settings(stores: Stores) -> Settings:
         db_pool_max_overflow=5,
         rate_limit_requests=1_000_000,  # tests of the limits set their own
         cost_limit_per_minute=10**12,
+        drain_seconds=0,
     )
 
 
@@ -88,6 +89,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),
         "RATE_LIMIT_REQUESTS": str(settings.rate_limit_requests),
         "COST_LIMIT_PER_MINUTE": str(settings.cost_limit_per_minute),
+        "DRAIN_SECONDS": "0",
         "QUERY_REPETITION_LIMIT": "2000",  # frames of slow readers repeat one field
     }
 

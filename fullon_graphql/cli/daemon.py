@@ -27,7 +27,7 @@ app = typer.Typer(help="Run a server in the background.", no_args_is_help=True)
 START_SECONDS: Final = 60
 """Seconds in which a server must listen."""
 KILL_SECONDS: Final = 10
-"""Seconds after SHUTDOWN_TIMEOUT until a server that has not ended is killed."""
+"""Seconds after DRAIN_SECONDS and SHUTDOWN_TIMEOUT until a server that has not ended is killed."""
 NOT_RUNNING: Final = 3
 """Exit code of `status`, as for init scripts."""
 
@@ -71,7 +71,8 @@ def stop() -> None:
         return
     pid = _read_pid()
     os.kill(pid, signal.SIGTERM)
-    if not _wait(lambda: not _is_running(), load_settings().shutdown_timeout + KILL_SECONDS):
+    settings = load_settings()
+    if not _wait(lambda: not _is_running(), settings.drain_seconds + settings.shutdown_timeout + KILL_SECONDS):
         os.kill(pid, signal.SIGKILL)
         _wait(lambda: not _is_running(), KILL_SECONDS)
     _pid_file().unlink(missing_ok=True)

@@ -14,7 +14,6 @@ from socket import socket
 from typing import Annotated, Any
 
 import typer
-import uvicorn
 import uvloop
 from pydantic import SecretStr
 from rich.console import Console
@@ -45,7 +44,7 @@ from fullon_graphql.embedded.engines.errors import EngineError
 from fullon_graphql.embedded.engines.running import Engines, running_engines
 from fullon_graphql.models.migrate import install_feed
 from fullon_graphql.observability.logging import configure_logging
-from fullon_graphql.server.uvicorn_config import Server, uvicorn_config
+from fullon_graphql.server.uvicorn_config import Config, Server, uvicorn_config
 from fullon_graphql.services.exchange_catalogue import store_markets
 
 console = Console(highlight=False)
@@ -119,7 +118,11 @@ def _engines(live: list[LiveExchange]) -> Iterator[Engines]:
 
 def _settings(found: Engines, live: list[LiveExchange], host: str, port: int) -> Settings:
     """The settings with the demo's engines and market, few logs, and a secret of its own."""
-    own: dict[str, Any] = {"log_level": "WARNING", "jwt_secret_key": SecretStr(_own_secret(home() / "jwt-secret"))}
+    own: dict[str, Any] = {
+        "log_level": "WARNING",
+        "drain_seconds": 1.0,
+        "jwt_secret_key": SecretStr(_own_secret(home() / "jwt-secret")),
+    }
     for name in resolve(own, sources()):
         del own[name]
     return load_settings(
@@ -228,7 +231,7 @@ async def _build_pages(server: _DemoServer) -> None:
 class _DemoServer(Server):
     """Calls `ready` after the start, and leaves signals to the demo, which has more to stop than the server."""
 
-    def __init__(self, config: uvicorn.Config, say_ready: Callable[[], None]) -> None:
+    def __init__(self, config: Config, say_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._say_ready = say_ready
         self.ready = asyncio.Event()

@@ -439,10 +439,17 @@ class SocketsAndStreamsSettings(Section):
         ge=1,
         description="hours for which a stream of events can be resumed by its cursor",
     )
+    drain_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="seconds over which sockets and streams are closed after SIGTERM, in random order, while requests "
+        "are still answered; 0 closes all at once. The demo has 1. "
+        "[How a server ends](operations.md#how-a-server-ends)",
+    )
     shutdown_timeout: int = Field(
         default=5,
         ge=1,
-        description="seconds that requests and sockets have to end at shutdown",
+        description="seconds that requests and sockets have to end at shutdown, after the drain",
     )
 
 

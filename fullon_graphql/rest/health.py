@@ -9,7 +9,7 @@ from importlib.metadata import version
 from time import perf_counter
 from typing import Final, Literal
 
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
@@ -20,9 +20,11 @@ from fullon_graphql.cache.processes import ProcessType
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus, Timing
+from fullon_graphql.errors import ServiceUnavailable
 from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.services import ServiceReports, reports_by_name
+from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.services import processes
 
 TIMEOUT_SECONDS = 2.0
@@ -163,9 +165,11 @@ async def live() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/ready", summary="Readiness", responses={503: {"description": "A store is down."}})
-async def ready(worker: WorkerDep, response: Response) -> dict[str, StoreStatus]:
-    """200 if every store answers, else 503; the body names those that are down."""
+@router.get("/ready", summary="Readiness", responses={503: {"description": "A store is down, or the server ends."}})
+async def ready(worker: WorkerDep, request: Request, response: Response) -> dict[str, StoreStatus]:
+    """200 if every store answers, else 503; the body names those that are down. 503 from SIGTERM on."""
+    if shutdown_of(request.scope).has_begun:
+        raise ServiceUnavailable("server", "The server shuts down.")
     stores = await _stores(worker)
     if any(store.status == "down" for store in stores.values()):
         response.status_code = 503

@@ -178,6 +178,13 @@ class HttpProtocol(HttpToolsProtocol):
         extension: Any = ConnectionExtension(abort=self.transport.abort)
         self.scope["extensions"] = {EXTENSION: extension}
 
+    def on_headers_complete(self) -> None:
+        """Begin the response. In a shutdown it is the last of its connection, so the next one is another server's."""
+        super().on_headers_complete()
+        shutdown = self.app_state.get(STATE_KEY)
+        if shutdown is not None and shutdown.has_begun and self.cycle:
+            self.cycle.keep_alive = False
+
     def shutdown(self) -> None:
         """Announce the shutdown, and close the connection after its response."""
         _begin_shutdown(self.app_state)

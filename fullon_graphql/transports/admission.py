@@ -12,9 +12,10 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_o
 from fullon_graphql.auth.credentials import Credential, credential_in_headers
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Context
-from fullon_graphql.errors import Forbidden, FullonError, RateLimited
+from fullon_graphql.errors import Forbidden, FullonError, RateLimited, ServiceUnavailable
 from fullon_graphql.observability.metrics import Metrics, count_limit
 from fullon_graphql.server.response_headers import retry_after_header
+from fullon_graphql.server.shutdown import retry_seconds, shutdown_of
 from fullon_graphql.transports.requests import CLIENT_NAME
 
 
@@ -34,7 +35,10 @@ class Admission:
         Raises:
             Forbidden: a page of another origin opens a socket.
             RateLimited: the worker has reached its limit of connections.
+            ServiceUnavailable: the server shuts down.
         """
+        if shutdown_of(scope).has_begun:
+            raise ServiceUnavailable("server", "The server shuts down; connect again.", retry_after=retry_seconds())
         if scope["type"] == "websocket" and not self._is_allowed_origin(dict(scope["headers"])):
             raise Forbidden("Pages of this origin may not open sockets; CORS_ORIGINS lists the origins that may.")
         if self._open >= self._limit:

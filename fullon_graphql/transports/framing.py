@@ -31,8 +31,8 @@ class Framing(Protocol):
         """The end of the operation, with its errors in GraphQL's format, if there are any."""
         ...
 
-    def interruption(self, error: Mapping[str, Any]) -> bytes:
-        """The end of the connection but not of the operation: clients reconnect."""
+    def interruption(self, error: Mapping[str, Any], retry_after: int) -> bytes:
+        """The end of the connection but not of the operation: clients reconnect after `retry_after` seconds."""
         ...
 
 
@@ -52,9 +52,9 @@ class ServerSentEvents:
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
         return _errors_event(self, errors) + b"event: complete\ndata: \n\n"
 
-    def interruption(self, error: Mapping[str, Any]) -> bytes:
+    def interruption(self, error: Mapping[str, Any], retry_after: int) -> bytes:
         # Clients reconnect to a stream without `complete`; an event with errors would be shown to users.
-        return f": {error['message']}\n\n".encode()
+        return f"retry: {retry_after * 1000}\n: {error['message']}\n\n".encode()
 
 
 class MultipartParts:
@@ -70,7 +70,7 @@ class MultipartParts:
     def ending(self, errors: Sequence[Any] = ()) -> bytes:
         return _errors_event(self, errors) + b"--\r\n"
 
-    def interruption(self, error: Mapping[str, Any]) -> bytes:
+    def interruption(self, error: Mapping[str, Any], retry_after: int) -> bytes:
         return self._part(orjson.dumps({"payload": None, "errors": [error]})) + b"--\r\n"
 
     @staticmethod

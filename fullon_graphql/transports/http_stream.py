@@ -18,7 +18,7 @@ from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Una
 from fullon_graphql.observability.request_log import operation_name, record_of
 from fullon_graphql.server.extension import extension_of
 from fullon_graphql.server.response_headers import response_headers
-from fullon_graphql.server.shutdown import shutdown_of
+from fullon_graphql.server.shutdown import retry_seconds, shutdown_of
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
@@ -61,8 +61,11 @@ class HttpStreams:
             _set(last_chunk, framing.ending([graphql_error(Unauthenticated(reason))]))
 
         def on_shutdown() -> None:
-            error = ServiceUnavailable("server", "The server shuts down; subscribe again.")
-            _set(last_chunk, framing.interruption(graphql_error(error)))
+            seconds = retry_seconds()
+            error = ServiceUnavailable(
+                "server", f"The server shuts down; subscribe again in {seconds} s.", retry_after=seconds
+            )
+            _set(last_chunk, framing.interruption(graphql_error(error), seconds))
 
         connection = Connection(credential, reader(context.caller), _ignore_warning, on_end)
         with self._admission.admitted(scope), self._connections.registered(connection):

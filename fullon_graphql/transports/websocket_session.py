@@ -17,7 +17,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.request_log import record_of
-from fullon_graphql.server.shutdown import shutdown_of
+from fullon_graphql.server.shutdown import retry_seconds, shutdown_of
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 
 log = structlog.get_logger(__name__)
@@ -141,7 +141,7 @@ class WebSocketSession(ABC):
             await asyncio.sleep(0)  # tasks that have just started mark themselves as streams
             if operations := [task for task, is_awaited in self._tasks.items() if is_awaited]:
                 await asyncio.wait(operations)
-            self._close(SERVICE_RESTART, "The server shuts down; connect again.")
+            self._close(SERVICE_RESTART, f"The server shuts down; connect again in {retry_seconds()} s.")
 
     def _close(self, code: int, reason: str) -> None:
         """Cancel all operations and close the socket."""

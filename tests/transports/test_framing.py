@@ -29,8 +29,8 @@ def test_ending_carries_the_errors() -> None:
 
 
 def test_interruption_makes_clients_reconnect() -> None:
-    assert EVENTS.interruption({"message": "later"}) == b": later\n\n"
-    assert PARTS.interruption({"message": "later"}) == (
+    assert EVENTS.interruption({"message": "later"}, 3) == b"retry: 3000\n: later\n\n"
+    assert PARTS.interruption({"message": "later"}, 3) == (
         b'\r\nContent-Type: application/json\r\n\r\n{"payload":null,"errors":[{"message":"later"}]}\r\n--graphql--\r\n'
     )
 

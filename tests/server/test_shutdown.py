@@ -1,0 +1,155 @@
+"""The shutdown of a server: readiness falls, sockets and streams are closed one after the other, requests finish."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from fullon_graphql.app import create_app
+from fullon_graphql.cli.listening import listening_socket
+from fullon_graphql.config import Settings
+from fullon_graphql.server.shutdown import QUIET_SHARE, Shutdown
+from fullon_graphql.server.uvicorn_config import Server, uvicorn_config
+from tests.fixtures.eventually import eventually
+from tests.fixtures.rows import TRADER
+from tests.fixtures.server import bearer
+from tests.fixtures.signing_in import SignIn
+from tests.fixtures.socket import PROTOCOL, Socket
+
+GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price } }'
+MULTIPART = "multipart/mixed;subscriptionSpec=1.0, application/json"
+
+
+async def test_callbacks_are_spread_over_the_drain_in_random_order() -> None:
+    shutdown, called = Shutdown(), list[tuple[int, float]]()
+    for number in range(50):
+        shutdown.add(lambda number=number: called.append((number, time.monotonic())))  # type: ignore[misc]  # a default
+    started = time.monotonic()
+    shutdown.begin(0.5)
+    assert (shutdown.has_begun, called, shutdown.waiting) == (True, [], 50)
+    await eventually(lambda: shutdown.waiting == 0)
+    order, moments = [number for number, _ in called], [moment - started for _, moment in called]
+    assert sorted(order) == list(range(50)) != order
+    assert moments[0] >= 0.5 * QUIET_SHARE
+    assert moments[24] >= 0.2
+    assert moments[-1] >= 0.45
+
+
+async def test_second_call_calls_what_remains_and_nothing_twice() -> None:
+    shutdown, called = Shutdown(), list[str]()
+    kept, dropped = (lambda: called.append("kept")), (lambda: called.append("dropped"))
+    shutdown.add(kept)
+    shutdown.add(dropped)
+    shutdown.begin(0.05)
+    shutdown.discard(dropped)
+    shutdown.begin()
+    assert called == ["kept"]
+    await asyncio.sleep(0.1)  # the timers of the first call have run
+    assert called == ["kept"]
+    shutdown.add(lambda: called.append("late"))
+    assert called == ["kept", "late"]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server in this process."""
+
+    server: Server
+    serving: asyncio.Task[None]
+    address: str
+
+    async def socket(self, token: str) -> ClientConnection:
+        """An open subscription to prices."""
+        connection = await connect(f"ws://{self.address}/graphql", subprotocols=[PROTOCOL], proxy=None)
+        await Socket(connection).sign_in({"authorization": token})
+        await Socket(connection).subscribe("1", GOLD)
+        return connection
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Running]:
+    """A server in this process that drains for `drain_seconds`."""
+    with listening_socket("127.0.0.1", 0) as listening:
+        listening.listen()  # clients wait in the queue until the server has started
+        server = Server(uvicorn_config(create_app(settings), settings))
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            yield Running(server, serving, "{}:{}".format(*listening.getsockname()[:2]))
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def test_drain_closes_sockets_over_time_while_requests_are_answered(settings: Settings, sign_in: SignIn) -> None:
+    token = await sign_in(TRADER)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(headers=bearer(token), timeout=30))
+        running_ = await stack.enter_async_context(running(settings.model_copy(update={"drain_seconds": 1.5})))
+        url = f"http://{running_.address}"
+        sockets = [await running_.socket(token) for _ in range(10)]
+        ending = {
+            accept: asyncio.create_task(_read(client, url, accept)) for accept in ("text/event-stream", MULTIPART)
+        }
+        await eventually(lambda: _connections(client, url, 12))
+
+        closings = [asyncio.create_task(_closed(socket)) for socket in sockets]
+        running_.server.should_exit = True
+        await eventually(lambda: _status(client, url, 503))
+        answer = await client.post(f"{url}/graphql", json={"query": "{ me { uid } }"})
+        assert answer.json() == {"data": {"me": {"uid": TRADER}}}
+        assert answer.headers["connection"] == "close"
+        refused = await client.post(f"{url}/graphql", json={"query": GOLD}, headers={"accept": "text/event-stream"})
+        assert (refused.status_code, refused.json()["errors"][0]["extensions"]["service"]) == (503, "server")
+        with pytest.raises(InvalidStatus) as handshake:
+            await running_.socket(token)
+        assert handshake.value.response.status_code == 503
+        assert 1 <= int(handshake.value.response.headers["retry-after"]) <= 5
+
+        closed = await asyncio.gather(*closings)
+        await running_.serving
+    assert {code for _, code, _ in closed} == {1012}
+    assert {reason.partition(" in ")[0] for *_, reason in closed} == {"The server shuts down; connect again"}
+    assert all(1 <= int(reason.rpartition(" in ")[2].removesuffix(" s.")) <= 5 for *_, reason in closed)
+    moments = sorted(moment for moment, *_ in closed)
+    assert moments[-1] - moments[0] >= 0.5  # of 1.35 s
+    assert b"\nretry: " in await ending["text/event-stream"]
+    assert b'"retryAfter":' in await ending[MULTIPART]
+
+
+async def test_interrupt_skips_the_drain(settings: Settings, sign_in: SignIn) -> None:
+    token = await sign_in(TRADER)
+    async with running(settings.model_copy(update={"drain_seconds": 60})) as running_:
+        socket = await running_.socket(token)
+        running_.server.handle_exit(signal.SIGINT, None)
+        running_.server._captured_signals.clear()  # else uvicorn would raise it again, for this process
+        async with asyncio.timeout(30):
+            assert (await _closed(socket))[1] == 1012
+            await running_.serving
+
+
+async def _read(client: httpx.AsyncClient, url: str, accept: str) -> bytes:
+    response = await client.post(f"{url}/graphql", json={"query": GOLD}, headers={"accept": accept})
+    return response.content
+
+
+async def _closed(connection: ClientConnection) -> tuple[float, int | None, str]:
+    """When, with which code and with which reason the server closes."""
+    await connection.wait_closed()
+    return time.monotonic(), connection.close_code, connection.close_reason or ""
+
+
+async def _status(client: httpx.AsyncClient, url: str, expected: int) -> bool:
+    return (await client.get(f"{url}/health/ready")).status_code == expected
+
+
+async def _connections(client: httpx.AsyncClient, url: str, expected: int) -> bool:
+    return f"fullon_graphql_sockets {expected}.0\n" in (await client.get(f"{url}/metrics")).text
