@@ -80,7 +80,7 @@ def create_app(settings: Settings) -> Application:
     """
     refuse_insecure_secret(settings)
     app_metrics, connections = Metrics(), ConnectionRegistry(settings)
-    schema = make_graph().core
+    schema = make_graph(settings.subgraph).core
     trusted = TrustedDocuments(schema, settings, app_metrics)
     operations = OperationExecutor(
         schema,
@@ -93,7 +93,9 @@ def create_app(settings: Settings) -> Application:
     streams, admission = StreamRegistry(operations, settings.stream_memory_bytes), Admission(settings, app_metrics)
     rest = rest_application(settings, app_metrics, connections, trusted)
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
-    platform_sockets = PlatformSocketEndpoint(operations, streams, connections, admission, settings.api_prefix)
+    platform_sockets = PlatformSocketEndpoint(
+        operations if settings.subgraph is None else None, streams, connections, admission, settings.api_prefix
+    )
     transports: ASGIApp = Router(
         graphql=GraphQLEndpoint(operations, trusted, http_streams, pages if settings.graphiql_enabled else None),
         graphql_sockets=GraphQLSocketEndpoint(operations, trusted, streams, connections, admission),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import strawberry
-from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, Undefined
+from graphql import GraphQLInputObjectType, GraphQLObjectType, GraphQLSchema, GraphQLUnionType, Undefined
 from strawberry.federation import Schema
 from strawberry.federation.schema import FederationAny
 from strawberry.schema.config import StrawberryConfig
 
+from fullon_graphql.config import Subgraph
 from fullon_graphql.context import Info
 from fullon_graphql.engine.cost import SIZE, length_of
-from fullon_graphql.engine.fields.root import NODES
+from fullon_graphql.engine.fields.root import MOST_NODES, NODES
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
+from fullon_graphql.engine.model.global_ids import Reference
+from fullon_graphql.engine.subgraphs import REPRESENTATIONS, restrict
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
 from fullon_graphql.resolvers.audit import AuditQueries
@@ -100,6 +103,9 @@ ENTITIES = [
 ]
 """The types that a federated gateway may request by key."""
 
+MOST_REPRESENTATIONS: Final = 3000
+"""Rows that a gateway may request of a subgraph at once, which are all rows of a nested list."""
+
 
 @strawberry.type(description="The queries.")
 class Query(
@@ -174,14 +180,47 @@ class Subscription(
 
 
 class Graph(Schema):
-    """The federated schema. An entity of `_entities` that fails does not fail the others."""
+    """The federated schema, whole or one subgraph of it."""
+
+    most_representations = MAX_PAGE_SIZE
+
+    def restrict(self, subgraph: Subgraph) -> None:
+        """Leave only what `subgraph` answers."""
+        self._schema, link = restrict(self._schema, subgraph)
+        self.schema_directives = [link]
+        if self._schema.mutation_type is None:
+            self.mutation = None
+        self.most_representations = MOST_REPRESENTATIONS
 
     def entities_resolver(self, info: Info, representations: list[FederationAny]) -> list[FederationAny]:
-        """The row of each representation, loaded in one batch."""
-        if len(representations) > MAX_PAGE_SIZE:
-            raise BadUserInput(f"{len(representations)} representations came; it takes at most {MAX_PAGE_SIZE}.")
-        found = [_find_represented(info, representation) for representation in representations]
+        """The row of each representation, loaded in one batch. One that fails does not fail the others."""
+        if len(representations) > self.most_representations:
+            raise BadUserInput(
+                f"{len(representations)} representations came; it takes at most {self.most_representations}."
+            )
+        found = [self._find(info, representation) for representation in representations]
         return cast("list[FederationAny]", found)  # graphql-core awaits them together
+
+    def declare_entities(self) -> None:
+        """Declare to plans how `_entities`, which Strawberry defines, identifies rows."""
+        assert self.core.query_type is not None, "make_graph passes one"
+        self.core.query_type.fields[REPRESENTATIONS].extensions["strawberry-definition"].metadata = {
+            NODES: lambda arguments: list(map(self._reference, arguments["representations"])),
+            MOST_NODES: self.most_representations,
+            SIZE: length_of("representations"),
+        }
+
+    async def _find(self, info: Info, representation: FederationAny) -> Any:
+        return await find(info, self._reference(representation))  # raises for this representation alone
+
+    def _reference(self, representation: object) -> Reference | None:
+        return represented(representation, self._entity_names)
+
+    @cached_property
+    def _entity_names(self) -> frozenset[str]:
+        entities = self.core.type_map["_Entity"]
+        assert isinstance(entities, GraphQLUnionType), "Strawberry declares it"
+        return frozenset(type_.name for type_ in entities.types)
 
     @property
     def core(self) -> GraphQLSchema:
@@ -190,8 +229,8 @@ class Graph(Schema):
 
 
 @cache
-def make_graph() -> Graph:
-    """The schema, built at the first call and shared in the process."""
+def make_graph(subgraph: Subgraph | None = None) -> Graph:
+    """The whole schema or one subgraph, built at the first call and shared in the process."""
     graph = Graph(
         query=Query,
         mutation=Mutation,
@@ -201,21 +240,10 @@ def make_graph() -> Graph:
         types=ENTITIES,
     )
     _leave_out_null_defaults(graph.core)
-    _declare_entities(graph.core)
+    if subgraph:
+        graph.restrict(subgraph)
+    graph.declare_entities()
     return graph
-
-
-async def _find_represented(info: Info, representation: FederationAny) -> Any:
-    return await find(info, represented(representation))  # raises for this representation alone
-
-
-def _declare_entities(schema: GraphQLSchema) -> None:
-    """Declare to plans how `_entities`, which Strawberry defines, identifies rows."""
-    assert schema.query_type is not None, "make_graph passes one"
-    schema.query_type.fields["_entities"].extensions["strawberry-definition"].metadata = {
-        NODES: lambda arguments: [represented(one) for one in arguments["representations"]],
-        SIZE: length_of("representations"),
-    }
 
 
 def _leave_out_null_defaults(schema: GraphQLSchema) -> None:

@@ -61,6 +61,16 @@ class Principal:
         return False
 
 
+def sufficient_scopes(scope: str) -> list[list[str]]:
+    """The sets of scopes of which a credential needs one to be allowed `scope`, as `Principal.allows` decides."""
+    match action := scope.rpartition(":")[2]:
+        case "control":
+            return [[scope], [Scope.WRITE.value, Scope.ADMIN.value]]
+        case "read" | "write" if action != scope:
+            return [[scope], [action]]
+    return [[scope]]
+
+
 @dataclass(frozen=True, slots=True)
 class Anonymous:
     """No valid credential: none was given, or it was refused for `reason`."""

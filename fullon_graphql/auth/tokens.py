@@ -1,7 +1,8 @@
 """Access tokens: short-lived JWTs of an account and its session.
 
 Claims are the platform's (`sub`, `username`, `email` = mail; `user_id` = uid; `exp`) and `iat`, `jti`, `iss`, `aud`,
-`sid`, and `scope` if the token is limited. The accepted algorithm is that of the key, never one from the token.
+`sid` and `scope`; a token without `scope` has all scopes. The accepted algorithm is that of the key, never one from the
+token.
 """
 
 from __future__ import annotations
@@ -81,9 +82,8 @@ def issue_access_token(
         "sid": str(session_id),
         "iss": settings.jwt_issuer,
         "aud": settings.jwt_audience,
+        "scope": " ".join(sorted(scopes)),
     }
-    if scopes != ALL_SCOPES:
-        claims["scope"] = " ".join(sorted(scopes))
     keys = signing_keys(settings)
     headers = {"kid": keys.key_id} if keys.key_id else None
     return jwt.encode(claims, keys.signing_key, algorithm=keys.algorithm, headers=headers), expires_at

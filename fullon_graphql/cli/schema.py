@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fullon_graphql.cli.documents import days_until_today, stored_field_usage
+from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.trusted.coordinates import deprecated_fields, removal_date
 
 app = typer.Typer(help="Print the schema (SDL, with the federation directives), or compare two.")
@@ -30,10 +31,13 @@ _KINDS = {BreakingChange: ("breaking", "red"), DangerousChange: ("dangerous", "y
 
 
 @app.callback(invoke_without_command=True)
-def schema(context: typer.Context) -> None:
+def schema(
+    context: typer.Context,
+    subgraph: Annotated[Subgraph | None, typer.Option(help="Only this subgraph of it.")] = None,
+) -> None:
     """Print the schema (SDL, with the federation directives)."""
     if context.invoked_subcommand is None:
-        typer.echo(_own_schema())
+        typer.echo(_own_schema(subgraph))
 
 
 @app.command()
@@ -52,10 +56,10 @@ def diff(
         raise typer.Exit(1)
 
 
-def _own_schema() -> str:
+def _own_schema(subgraph: Subgraph | None = None) -> str:
     from fullon_graphql.graph import make_graph
 
-    return make_graph().as_str()
+    return make_graph(subgraph).as_str()
 
 
 def _read(text: str) -> GraphQLSchema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +16,9 @@ from uvicorn.supervisors import ChangeReload
 import fullon_graphql
 from fullon_graphql.auth.tokens import InsecureSecretError, refuse_insecure_secret
 from fullon_graphql.cli.listening import listening_socket
-from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.config import Settings, Subgraph, load_settings
 from fullon_graphql.config.checks import problems
-from fullon_graphql.config.sources import sources
+from fullon_graphql.config.sources import sources, variable
 from fullon_graphql.daemons.control.host import services_process
 from fullon_graphql.engine.trusted.manifests import ManifestError, read_manifest
 from fullon_graphql.errors import SettingsError
@@ -34,11 +35,16 @@ def serve(
     reload: Annotated[bool, typer.Option(help="Start again when a file of the package changes; one worker.")] = False,
     ssl_certfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Certificate for TLS.")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="Its private key.")] = None,
+    subgraph: Annotated[
+        Subgraph | None, typer.Option(help="Serve a third of the graph to a federated gateway; default SUBGRAPH.")
+    ] = None,
     services: Annotated[bool, typer.Option(help="Run the background services in a process beside the workers.")] = True,
 ) -> None:
     """Serve GraphQL, REST and health with the stores that the settings name."""
     if reload and workers > 1:
         raise typer.BadParameter("--reload works with one worker only.")
+    if subgraph:
+        os.environ[variable("subgraph")] = subgraph  # for the workers
     settings = _checked_settings()
     configure_logging(settings)
     for problem in problems(sources(), settings):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
@@ -70,6 +71,14 @@ TextList = Annotated[list[str], BeforeValidator(_parse_list)]
 LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_in_capitals)]
 
 
+class Subgraph(StrEnum):
+    """A third of the graph, by the store of its values."""
+
+    ORM = "orm"
+    OHLCV = "ohlcv"
+    CACHE = "cache"
+
+
 class Section(BaseSettings):
     """A part of the settings, with its heading in the documentation."""
 
@@ -103,6 +112,11 @@ class ServerSettings(Section):
     )
     cors_allow_methods: TextList = Field(default=["*"], description="methods that those pages may use")
     cors_allow_headers: TextList = Field(default=["*"], description="request headers that those pages may send")
+    subgraph: Subgraph | None = Field(
+        default=None,
+        description="third of the graph that `/graphql` serves to a federated gateway: `orm`, `ohlcv` or `cache`; "
+        "`--subgraph` takes precedence; by default the whole graph: [federation](federation.md)",
+    )
     api_title: str = Field(default="Fullon GraphQL", description="title of the OpenAPI description")
     api_version: str = Field(
         default="",

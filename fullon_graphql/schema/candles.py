@@ -10,9 +10,11 @@ from typing import Annotated, Any, Final
 import strawberry
 from strawberry.federation.schema_directives import Cost
 
+from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.ohlcv.coverage import MOST_DAYS, MOST_GAPS
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -20,6 +22,7 @@ from fullon_graphql.schema.support.enums import described
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import candles
+from fullon_graphql.services.access import CANDLES
 
 described(
     Timeframe,
@@ -78,6 +81,7 @@ def estimated_bars(arguments: Mapping[str, Any]) -> int:
     return min(max(0, math.ceil(length / width)), MAX_BARS)
 
 
+@part_of(Subgraph.OHLCV, CANDLES)
 @same_for_everybody
 @strawberry.type(description="One bar. Prices are in quote currency.")
 class Candle:
@@ -91,6 +95,7 @@ class Candle:
     volume: float = strawberry.field(description="Traded volume in base currency.", directives=[VALUE])
 
 
+@part_of(Subgraph.OHLCV, CANDLES)
 @same_for_everybody
 @strawberry.type(description="The current state of a bar.")
 class CandleUpdate:
@@ -101,6 +106,7 @@ class CandleUpdate:
     )
 
 
+@part_of(Subgraph.OHLCV, CANDLES)
 @same_for_everybody
 @strawberry.type(description="Bars column by column: arrays of equal length, in ascending order of time.")
 class CandleColumns:
@@ -121,6 +127,7 @@ class CandleGap:
     minutes: int = strawberry.field(description="Number of missing minutes.")
 
 
+@part_of(Subgraph.OHLCV, CANDLES)
 @same_for_everybody
 @strawberry.type(
     description="Which one-minute bars of a period are stored. A minute without a bar is known to be without trades if"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql import models
+from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.fields.relation import to_one
 from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.references import OrderRef
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import live
 
 
+@part_of(Subgraph.CACHE)
 @strawberry.type(
     description="The latest report of an exchange about one order. It is often newer than the stored order."
 )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql.cache.market_feeds import FeedState
+from fullon_graphql.config import Subgraph
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.support.enums import described
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
+from fullon_graphql.services.access import TICKERS
 
 described(
     FeedState,
@@ -21,6 +24,7 @@ described(
 )
 
 
+@part_of(Subgraph.CACHE, TICKERS)
 @strawberry.type(description="The live data of one exchange as one background service receives it.")
 class MarketFeedStatus(FromRecord):
     exchange: str = strawberry.field(description="Name of the exchange, e.g. `kraken`.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import strawberry
 
+from fullon_graphql.config import Subgraph
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.ledger import IN
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
@@ -23,6 +25,7 @@ class AssetAllocation(FromRecord):
     )
 
 
+@part_of(Subgraph.CACHE)
 @strawberry.type(description="Value of the live balances of active exchange accounts, without sandboxes.")
 class PortfolioStats(FromRecord):
     currency: str = strawberry.field(description=IN)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import strawberry
 
+from fullon_graphql import models
+from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.model.batches import Batch, batched
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import live
+from fullon_graphql.services.access import read_scope
 
 MARKET_PRICE = Batch(("exchange", "symbol"), live.market_prices)
 UNREALIZED_PNL = Batch(("exchange", "symbol", "price", "volume"), live.unrealized)
 
 
+@part_of(Subgraph.CACHE, read_scope(models.Exchange))
 @strawberry.type(description="The position of an exchange account in one instrument.")
 class Position(FromRecord):
     ex_id: int = strawberry.field(description="Key of the exchange account.")

@@ -8,6 +8,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from fullon_graphql.cache.processes import ProcessType, Report
+from fullon_graphql.config import Subgraph
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.support.enums import described
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
@@ -29,6 +31,7 @@ described(
 )
 
 
+@part_of(Subgraph.CACHE)
 @strawberry.type(description="A running process of the platform, as reported by itself.")
 class Process(FromRecord):
     process_id: str = strawberry.field(description="Identifier: `type:component:start time in Unix seconds`.")
@@ -69,6 +72,7 @@ class Tally:
     count: int = strawberry.field(description="Number of processes.")
 
 
+@part_of(Subgraph.CACHE)
 @strawberry.type(description="Summary of the platform's processes of the last hour.")
 class SystemHealth(FromRecord):
     healthy: bool = strawberry.field(description="True if no process is stale and none reports an error.")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import strawberry
 
+from fullon_graphql.config import Subgraph
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.support.enums import described
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime
@@ -31,6 +33,7 @@ described(
 )
 
 
+@part_of(Subgraph.CACHE)
 @strawberry.type(description="A background service. At most one instance runs across all hosts.")
 class Service(FromRecord):
     name: ServiceName = strawberry.field(description="Name of the service.")

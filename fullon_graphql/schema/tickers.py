@@ -8,14 +8,17 @@ import strawberry
 
 from fullon_graphql import models
 from fullon_graphql.cache import tickers as cache
+from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.fields.relation import to_one
 from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.engine.model.relations import Join, relation
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.references import SymbolRef
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import live
+from fullon_graphql.services.access import TICKERS
 
 INSTRUMENT = relation(
     "Symbol",
@@ -34,6 +37,7 @@ INSTRUMENT_OF_ACCOUNT = relation(
 """From an exchange account and the name of an instrument to the instrument's row."""
 
 
+@part_of(Subgraph.CACHE, TICKERS)
 @same_for_everybody
 @strawberry.type(description="The latest ticker of one instrument. Prices are in quote currency.")
 class Ticker(FromRecord):

@@ -228,6 +228,9 @@ CHANGES: Final[Mapping[str, str]] = {
 } | dict.fromkeys(("startService", "stopService", "restartService"), CONTROL)
 """The scope of each change, by the name of its mutation; REST uses the same names."""
 
+PUBLIC_CHANGES: Final = frozenset({"login", "refreshToken"})
+"""The mutations that need no credential."""
+
 ADMINISTRATIVE_COLUMNS: Final = frozenset({CatExchangeParam.value})
 """Columns that only administrators read, of tables that other callers read too. The platform may keep keys in them."""
 
@@ -253,6 +256,11 @@ def visible_owner(model: type[Base], caller: Caller) -> int | None:
     if entity := ENTITIES.get(model):
         signed_in(caller, f"{entity}:read")
     return RULES[model].owner(caller)
+
+
+def read_scope(model: type[Base]) -> str:
+    """The scope that reading rows of `model` requires."""
+    return f"{ENTITIES[model]}:read" if model in ENTITIES else Scope.ADMIN.value
 
 
 def may_change(caller: Caller, operation: str) -> Principal:

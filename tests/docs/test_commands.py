@@ -47,7 +47,7 @@ def unknown(words: list[str]) -> list[str]:
     """The words that are neither commands of this project, nor arguments, nor options."""
     command: Any = typer.main.get_command(app)
     rest = words[2:] if words[:1] == ["--env-file"] else list(words)
-    while rest and hasattr(command, "commands"):
+    while rest and hasattr(command, "commands") and not rest[0].startswith("--"):
         if rest[0] not in command.commands:
             return rest
         command = command.commands[rest.pop(0)]

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import TypeDefinitionNode, parse, print_ast
 
+from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.lists.opaque_ids import encode
-from fullon_graphql.graph import Graph
+from fullon_graphql.graph import Graph, make_graph
 from tests.fixtures.node import answer, install
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import Server
@@ -19,7 +21,7 @@ from tests.fixtures.signing_in import SignIn
 
 HERE = Path(__file__).parent / "gateway"
 NEWS = (HERE / "news.graphql").read_text()
-COMPOSERS = ["@apollo/composition", "@theguild/federation-composition"]
+COMPOSERS = ["@apollo/composition", "@theguild/federation-composition", "@wundergraph/composition"]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,35 @@ async def test_composition_with_a_missing_key_fails(schema: Graph, composer: str
     )
     composed = await compose(composer, fullon=schema.as_str(), news=by_name)
     assert composed["errors"] != []
+
+
+@pytest.mark.usefixtures("packages")
+@pytest.mark.parametrize("composer", COMPOSERS)
+async def test_subgraphs_compose_to_the_whole_graph(schema: Graph, composer: str) -> None:
+    composed = await compose(composer, **{part: make_graph(part).as_str() for part in Subgraph})
+    assert composed["errors"] == []
+    assert shape(composed["api"]) == shape(schema.as_str())
+
+
+def shape(sdl: str) -> dict[str, Any]:
+    """The types of a schema that clients see, with fields, arguments and values, without directives."""
+    own = [node for node in parse(sdl).definitions if isinstance(node, TypeDefinitionNode)]
+    own = [node for node in own if not node.name.value.startswith("_")]
+    return {node.name.value: _shape_of(node) for node in own}
+
+
+def _shape_of(node: Any) -> dict[str, str]:
+    members = [*(getattr(node, "fields", None) or ()), *(getattr(node, "values", None) or ())]
+    found = {one.name.value: _member(one) for one in members if not one.name.value.startswith("_")}
+    interfaces = sorted(one.name.value for one in getattr(node, "interfaces", None) or ())
+    return {"": f"{type(node).__name__} {interfaces}", **found}
+
+
+def _member(member: Any) -> str:
+    """Arguments, type and default of a field, an argument or a value."""
+    arguments = {one.name.value: _member(one) for one in getattr(member, "arguments", None) or ()}
+    type_, default = getattr(member, "type", None), getattr(member, "default_value", None)
+    return f"{sorted(arguments.items())} {type_ and print_ast(type_)} {default and print_ast(default)}"
 
 
 ASKED = """{

@@ -29,6 +29,8 @@ ONE = "one"
 """Metadata key of the relation from a root field's arguments (or from `caller_uid`) to its row."""
 NODES = "nodes"
 """Metadata key of the function that reads global ids from the arguments of a root field over all types."""
+MOST_NODES = "most_nodes"
+"""Metadata key of the largest number of ids that such a field takes; `MAX_PAGE_SIZE` without it."""
 
 
 def root_connection(description: str, type_: type[Any]) -> Any:

@@ -20,7 +20,7 @@ from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation
-from fullon_graphql.engine.fields.root import ALL, NODES, ONE, ROOT
+from fullon_graphql.engine.fields.root import ALL, MOST_NODES, NODES, ONE, ROOT
 from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.model.entities import Entity, Key, entity_named, entity_of
@@ -170,6 +170,7 @@ def _one(relation: Relation, selection: Selection) -> Answer:
 
 def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selection: Selection) -> Answer:
     """Rows of any type by their global ids, null for each that does not exist, with one statement per type."""
+    most = selection.declared.metadata.get(MOST_NODES, MAX_PAGE_SIZE)
     row_trees = {
         name: RowTree(selection.key, row_of(entity, children))
         for name, children in selection.possible.items()
@@ -178,7 +179,7 @@ def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selectio
 
     async def answer(run: Run) -> bytes:
         places = read(selection.arguments(run.variables))
-        if len(places) > MAX_PAGE_SIZE:
+        if len(places) > most:
             raise Fallback("more ids than allowed", "input")
         keys: dict[Entity, list[Key]] = {}
         for entity, key in dict.fromkeys(place for place in places if place):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql import models
+from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.fields.relation import to_one
 from fullon_graphql.engine.model.batches import Batch
 from fullon_graphql.engine.model.relations import relation
+from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.references import BotRef, ExchangeRef, SymbolRef
 from fullon_graphql.schema.support.scalars import DateTime
@@ -15,6 +17,7 @@ from fullon_graphql.schema.tickers import INSTRUMENT_OF_ACCOUNT
 from fullon_graphql.services import live
 
 
+@part_of(Subgraph.CACHE)
 @strawberry.type(description="An instrument of an exchange account that a bot has reserved.")
 class Claim(FromRecord):
     ex_id: int = strawberry.field(description="Key of the exchange account.")

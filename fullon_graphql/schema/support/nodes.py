@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import strawberry
 
 from fullon_graphql.context import Info
-from fullon_graphql.engine.model.entities import entity_named
 from fullon_graphql.engine.model.global_ids import Reference, global_id, parse_global_id
 from fullon_graphql.engine.reference.loaders import load_entity
 from fullon_graphql.errors import BadUserInput
@@ -28,14 +28,14 @@ async def find(info: Info, reference: Reference | None) -> Any | None:
     return None if reference is None else await load_entity(info.context, *reference)
 
 
-def represented(representation: object) -> Reference | None:
+def represented(representation: object, names: Collection[str]) -> Reference | None:
     """The row that a federated gateway asks for by type and id; None if the id is not one of this type.
 
     Raises:
-        BadUserInput: the representation has no `__typename` of an entity, or no `id`.
+        BadUserInput: the representation has no `__typename` among `names`, or no `id`.
     """
     match representation:
-        case {"__typename": str(name), "id": str(node_id)} if entity_named(name):
+        case {"__typename": str(name), "id": str(node_id)} if name in names:
             return parse_global_id(node_id, only=name)
         case _:
             raise BadUserInput("A representation needs the `__typename` of an entity and its `id`, both strings.")

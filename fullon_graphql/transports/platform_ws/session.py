@@ -47,11 +47,14 @@ NOT_CHECKED: Final = "Authentication error"
 
 
 class PlatformSocketEndpoint:
-    """The ASGI application for all sockets but the graph's."""
+    """The ASGI application for all sockets but the graph's.
+
+    Without `operations`, which are those of the whole graph, it refuses all.
+    """
 
     def __init__(
         self,
-        operations: OperationExecutor,
+        operations: OperationExecutor | None,
         streams: StreamRegistry,
         connections: ConnectionRegistry,
         admission: Admission,
@@ -66,6 +69,8 @@ class PlatformSocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # `websocket.connect`, which carries nothing
         try:
+            if self._operations is None:
+                raise NotFound("A subgraph has no platform sockets. Connect to a server of the whole graph.")
             protocol = protocol_at(scope["path"], self._api_prefix)
             if protocol is None:
                 raise NotFound("There is no socket at this address.")
