@@ -38,7 +38,7 @@ def _shown(value: Any) -> str:
         case None | "" | []:
             return "-"
         case list():
-            return ",".join(value)
+            return redact(",".join(value))
         case _:
             return redact(str(value))
 

@@ -28,7 +28,7 @@ COLOURS = {Severity.BREAKS: "red", Severity.DEGRADES: "yellow", Severity.HARMLES
 def init() -> None:
     """Create missing databases and tables. Existing ones are not altered."""
     with _settings() as settings:
-        for name in migrate.create_databases(settings.database_url, settings.ohlcv_database_url):
+        for name in migrate.create_databases(settings.administration_url, settings.ohlcv_database_url):
             typer.echo(f"Created database {name}.")
     upgrade()
 
@@ -37,7 +37,7 @@ def init() -> None:
 def upgrade() -> None:
     """Create missing tables, and migrate the tables of the schema fullon_graphql."""
     with _settings() as settings:
-        migrate.upgrade(settings.database_url)
+        migrate.upgrade(settings.administration_url)
     typer.echo("The tables are up to date.")
 
 
@@ -45,7 +45,7 @@ def upgrade() -> None:
 def doctor() -> None:
     """Compare the database with the expected one. Exits with 1 if a difference breaks something."""
     with _settings() as settings:
-        differences = examination.inspect(settings.database_url)
+        differences = examination.inspect(settings.administration_url)
     if not differences:
         typer.echo("The database is as expected.")
         return
@@ -69,7 +69,7 @@ def install_feed(
     Runs `upgrade` first, then adds one trigger to each of these tables, or renews it. Nothing else is altered.
     """
     with _settings() as settings:
-        tables = migrate.install_feed(settings.database_url, replicated=replicated)
+        tables = migrate.install_feed(settings.administration_url, replicated=replicated)
     for name in tables:
         typer.echo(f"Changes of {name} are recorded.")
     if not tables:

@@ -147,6 +147,16 @@ class PostgreSQLSettings(Section):
         "`postgresql://user:password@host:5432/fullon2`; by default built from the `DB_*` below",
     )
     ohlcv_database_url: str = Field(default="", description="URL of the candle store; likewise")
+    db_pooler: Literal["none", "session", "transaction"] = Field(
+        default="none",
+        description="`none` if PostgreSQL itself is at these addresses, else the mode of PgBouncer there: "
+        "[scaling](scaling.md#pgbouncer)",
+    )
+    database_direct_url: str = Field(
+        default="",
+        description="URL of the same database as `DATABASE_URL` without the pooler, for notifications, the change feed "
+        "and the commands `db`; required with `DB_POOLER=transaction`",
+    )
     db_host: str = Field(default="localhost", description="host")
     db_port: int = Field(default=5432, description="port")
     db_user: str = Field(default="postgres", description="role")
@@ -584,6 +594,13 @@ class Settings(
         return self
 
     @model_validator(mode="after")
+    def _require_direct_url(self) -> Settings:
+        """A notification reaches no client through a pooler in transaction mode."""
+        if self.db_pooler == "transaction" and not self.database_direct_url:
+            raise ValueError("DB_POOLER=transaction needs DATABASE_DIRECT_URL.")
+        return self
+
+    @model_validator(mode="after")
     def _require_trusted_documents(self) -> Settings:
         if self.trusted_documents == "only" and not self.trusted_documents_path:
             raise ValueError("TRUSTED_DOCUMENTS=only needs TRUSTED_DOCUMENTS_PATH")
@@ -595,6 +612,11 @@ class Settings(
         if self.cors_allow_credentials and "*" in self.cors_origins:
             raise ValueError("CORS_ALLOW_CREDENTIALS requires origins by name: CORS_ORIGINS has *.")
         return self
+
+    @property
+    def administration_url(self) -> str:
+        """The URL of the database for commands that create and upgrade it: without a pooler, if one is known."""
+        return self.database_direct_url or self.database_url
 
     @property
     def secret_is_insecure(self) -> bool:

@@ -26,6 +26,7 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
 from fullon_graphql.database.failures import connect, report_statements
 from fullon_graphql.database.json import read_json
+from fullon_graphql.database.pooler import adapted, open_connection
 from fullon_graphql.database.precompiled import Statement
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
@@ -63,17 +64,27 @@ COMPILED_STATEMENTS = 100
 class Database:
     """Read rows, or run one transaction, over pooled connections."""
 
-    def __init__(self, engine: AsyncEngine, driver: ReadPool, breaker: CircuitBreaker) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        driver: ReadPool,
+        breaker: CircuitBreaker,
+        *,
+        dedicated: Callable[[str], Awaitable[asyncpg.Connection]] | None = None,
+        autocommit: bool = True,
+    ) -> None:
         self.engine = engine
         self._breaker = breaker
         self._driver = driver
-        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._dedicated = dedicated
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT") if autocommit else engine
 
     @classmethod
     def connect(cls, url: str, name: str, settings: Settings, breaker: CircuitBreaker | None = None) -> Database:
         """A database at `url`; `name` shows in `pg_stat_activity`. Connects at the first use.
 
         With a breaker the server cancels statements, so that a slow one is not taken for a server without an answer.
+        `DB_POOLER` is the pooler at `url`; dedicated connections use `DATABASE_DIRECT_URL` if it is set.
         """
         server = {"application_name": f"{APPLICATION}:{name}"} | SESSION
         statement_timeout = settings.db_timeout
@@ -88,6 +99,10 @@ class Database:
             "statement_cache_size": STATEMENTS,
             "max_cacheable_statement_size": STATEMENT_BYTES,
         }
+        pooled = adapted(settings.db_pooler, options)
+        by_transaction = settings.db_pooler == "transaction"
+        # `str` makes an empty name, which the driver does not keep.
+        unnamed = {"prepared_statement_cache_size": 0, "prepared_statement_name_func": str} if by_transaction else {}
         engine = create_async_engine(
             make_url(url).set(drivername="postgresql+asyncpg"),
             poolclass=_Pool,
@@ -100,14 +115,23 @@ class Database:
             hide_parameters=True,  # an exception's text would carry password hashes into logs
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=read_json,
-            connect_args=options | {"async_creator_fn": partial(connect, breaker)},
+            connect_args=pooled | unnamed | {"async_creator_fn": partial(connect, breaker)},
         )
         report_statements(engine, breaker)
         address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         # With LIMIT as a parameter PostgreSQL prefers a custom plan and would plan each execution again, which is most
         # of the cost of a page of rows.
         generic_plans = options | {"server_settings": server | {"plan_cache_mode": "force_generic_plan"}}
-        return cls(engine, ReadPool(address, settings.db_pool_size, generic_plans, breaker), breaker)
+        reads = ReadPool(address, settings.db_pool_size, adapted(settings.db_pooler, generic_plans), breaker)
+        is_direct = url == settings.database_url and bool(settings.database_direct_url)
+
+        async def dedicated(purpose: str) -> asyncpg.Connection:
+            named = options | {"server_settings": server | {"application_name": f"{APPLICATION}:{purpose}"}}
+            if is_direct:
+                return await open_connection(settings.database_direct_url, **named)
+            return await open_connection(address, **adapted(settings.db_pooler, named))
+
+        return cls(engine, reads, breaker, dedicated=dedicated, autocommit=not by_transaction)
 
     @property
     def use(self) -> PoolUse:
@@ -183,9 +207,13 @@ class Database:
     async def dedicated_connection(self, name: str) -> AsyncIterator[asyncpg.Connection]:
         """A connection outside the pools and the breaker, for loops that reconnect by themselves.
 
-        `name` shows in `pg_stat_activity`.
+        It bypasses a pooler if `DATABASE_DIRECT_URL` is set. `name` shows in `pg_stat_activity`.
+
+        Raises:
+            TimeoutError, OSError, asyncpg.PostgresError: the connection could not be opened.
         """
-        connection = await self._driver.dedicated(f"{APPLICATION}:{name}")
+        assert self._dedicated is not None, "made by `connect`"
+        connection = await self._dedicated(name)
         try:
             yield connection
         finally:

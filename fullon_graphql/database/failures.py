@@ -17,6 +17,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
+from fullon_graphql.database.pooler import open_connection
 from fullon_graphql.errors import STORE
 from fullon_graphql.observability.metrics import count_limit
 
@@ -55,7 +56,7 @@ def is_failure(error: BaseException) -> bool:
 
 
 async def connect(breaker: CircuitBreaker, *arguments: Any, **options: Any) -> asyncpg.Connection:
-    """`asyncpg.connect`, with a report if it fails.
+    """`open_connection`, with a report if it fails.
 
     Raises:
         CircuitOpen: the circuit has opened while the caller waited for its turn.
@@ -63,7 +64,7 @@ async def connect(breaker: CircuitBreaker, *arguments: Any, **options: Any) -> a
     """
     breaker.refuse_while_open()
     try:
-        return await asyncpg.connect(*arguments, **options)
+        return await open_connection(*arguments, **options)
     except Exception as error:
         if is_failure(error):
             fail(breaker, error)

@@ -90,15 +90,6 @@ class ReadPool:
             connection.terminate()  # the statement may still be running
         self._free()
 
-    async def dedicated(self, name: str) -> asyncpg.Connection:
-        """A connection outside the pool and the breaker, closed by the caller; `name` shows in `pg_stat_activity`.
-
-        Raises:
-            TimeoutError, OSError, asyncpg.PostgresError: the connection could not be opened.
-        """
-        named = self._options["server_settings"] | {"application_name": name}
-        return await asyncpg.connect(self._address, **self._options | {"server_settings": named})
-
     async def close(self) -> None:
         """Close all idle connections, and those that are ending."""
         await asyncio.gather(*self._ending)
