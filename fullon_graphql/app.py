@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import Final, TypedDict
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -150,8 +149,16 @@ class Router:
 
 def rest_application(
     settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry, trusted: TrustedDocuments | None = None
+) -> ASGIApp:
+    """REST, health and metrics, under the platform's paths too."""
+    app = framework_application(settings, app_metrics, connections, trusted)
+    return PlatformPaths(ReadDispatcher(app), settings.api_prefix)
+
+
+def framework_application(
+    settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry, trusted: TrustedDocuments | None = None
 ) -> FastAPI:
-    """REST, health and metrics. Its lifespan opens and closes the worker."""
+    """REST, health and metrics as FastAPI has them. Its lifespan opens and closes the worker."""
     app = FastAPI(
         title=settings.api_title,
         version=settings.api_version or version("fullon-graphql"),
@@ -170,11 +177,7 @@ def rest_application(
     if settings.docs_enabled:
         docs.router.register(app.router)
     app.router.routes += routes.api_routes(settings.api_prefix, settings.api_key_header_name)
-    app.add_middleware(PlatformPaths, prefix=settings.api_prefix)
     errors.install(app)
-    app.router.middleware_stack = ReadDispatcher(
-        app.router.middleware_stack, [route for route in app.routes if isinstance(route, APIRoute)]
-    )
     return app
 
 

@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
-from fullon_graphql.app import rest_application
+from fullon_graphql.app import framework_application
 from fullon_graphql.application import Application, relative
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
@@ -115,5 +115,5 @@ def test_path_begins_after_the_mount(root_path: str, path: str, expected: tuple[
 def test_routes_are_built_before_the_first_request() -> None:
     """Building them takes half a second, in which a worker would serve nothing. FastAPI builds included ones late."""
     settings = Settings(demo=True)
-    rest = rest_application(settings, Metrics(), ConnectionRegistry(settings))
+    rest = framework_application(settings, Metrics(), ConnectionRegistry(settings))
     assert sum(isinstance(route, APIRoute) for route in rest.routes) > 100

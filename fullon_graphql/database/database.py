@@ -30,6 +30,7 @@ from fullon_graphql.database.pooler import adapted, open_connection
 from fullon_graphql.database.precompiled import Statement
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
+from fullon_graphql.database.shared_reads import PLACE, Found, SharedReads
 from fullon_graphql.lru import remembered
 from fullon_graphql.observability.pools import PoolUse
 
@@ -77,6 +78,8 @@ class Database:
         self._breaker = breaker
         self._driver = driver
         self._dedicated = dedicated
+        self.shared_reads = SharedReads(driver)
+        """Reads of single rows by key, shared by concurrent requests."""
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT") if autocommit else engine
 
     @classmethod
@@ -172,6 +175,19 @@ class Database:
         """All rows of a compiled read statement by column name; `given` are its parameters."""
         return statement.objects(await self.records(statement.text, *statement.values(given)))
 
+    async def found(self, sql: str, *values: Any) -> Found:
+        """The first row of a precompiled statement that reads one row by key; none of `values` is an array."""
+        return await self.shared_reads.row(sql, values)
+
+    async def one(self, statement: Statement, **given: Any) -> dict[str, Any] | None:
+        """The first row of a compiled statement that reads one row by key, by column name; None without one."""
+        record, _ = await self.found(statement.text, *statement.values(given))
+        if record is None:
+            return None
+        [row] = statement.objects([record])
+        row.pop(PLACE, None)
+        return row
+
     async def named_records(self, sql: str, parameters: dict[str, Any]) -> list[asyncpg.Record]:
         """All rows of a read statement with `:named` parameters."""
         numbered, names = _numbered(sql)
@@ -222,6 +238,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all pooled connections. May be called more than once."""
+        await self.shared_reads.close()
         await self._driver.close()
         await self.engine.dispose()
 

@@ -95,6 +95,13 @@ HUB_OVERFLOWS: Final = Tally(
 )
 """Counted for the whole process, as above."""
 
+ROW_READS: Final = Tally(
+    "fullon_graphql_row_reads",
+    "Rows read by key, by whether their statement answered several requests (shared) or one (alone).",
+    "statement",
+)
+"""Counted for the whole process, as above."""
+
 
 class BackgroundStates(Collector):
     """The background tasks of a worker, once it has started."""
@@ -290,6 +297,7 @@ class Metrics:
         self._registry.register(VALUES_LEFT_OUT)
         self._registry.register(_LIMITS)
         self._registry.register(HUB_OVERFLOWS)
+        self._registry.register(ROW_READS)
         self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
         self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")
 

@@ -5,6 +5,7 @@ One ASGI layer in front of the routers replaces them, so there are no second rou
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -41,6 +42,7 @@ class PlatformPaths:
     def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
         self._aliases = aliases(prefix)
+        self._pattern = re.compile(f"(?:{'|'.join(map(re.escape, self._aliases))})(?:/|$)")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"}:
@@ -52,6 +54,8 @@ class PlatformPaths:
 
     def _canonical(self, path: str) -> str:
         path = path.rstrip("/") or "/"
+        if not self._pattern.match(path):
+            return path
         for alias, target in self._aliases.items():
             if path.startswith(alias) and path[len(alias) : len(alias) + 1] in {"", "/"}:
                 path = target + path[len(alias) :]

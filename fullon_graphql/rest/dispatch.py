@@ -1,16 +1,17 @@
-"""Requests to reading routes, past FastAPI's router and its solver of dependencies.
+"""Requests to reading routes, past FastAPI's layers, its router and its solver of dependencies.
 
-FastAPI declares, validates and describes all routes. But its router compares a path with all routes, and it walks the
-tree of dependencies with each request; both take longer than the query of a row. Here routes are
-indexed by the beginning of their path, and the dependencies of a route are put in order once.
+FastAPI declares, validates and describes all routes, and answers errors. But its router compares a path with all
+routes, and it walks the tree of dependencies with each request; both take longer than the query of a row. Here routes
+are indexed by the beginning of their path, and the dependencies of a route are put in order once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, Final, get_type_hints
 
+from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
@@ -23,30 +24,37 @@ from fullon_graphql.rest.answers import Json
 
 _SEGMENTS: Final = 4
 """Segments of a path by which routes are indexed: `/api/v1/orm/bots`."""
+_ERROR: Final = "fullon_graphql.error"
+"""Key of a scope: the exception of a reading route."""
 _MISSING: Final = object()
 """The result of a dependency that was not called, because its input is invalid."""
 
 
 class ReadDispatcher:
-    """ASGI layer in front of FastAPI's router, which keeps everything that no reading route answers."""
+    """ASGI layer in front of FastAPI, which keeps everything that no reading route answers, and all errors."""
 
-    def __init__(self, router: ASGIApp, routes: Iterable[APIRoute]) -> None:
-        self._router = router
-        found = [_IndexedRoute(route) for route in routes]
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        found = [_IndexedRoute(route) for route in app.routes if isinstance(route, APIRoute)]
         self._others = [route for route in found if route.start is None]
         self._by_start = {
             start: [route for route in found if route.start in {start, None}]
             for start in {route.start for route in found} - {None}
         }
+        app.router.middleware_stack = _Raising(app.router.middleware_stack)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         read = self.find(scope) if scope["type"] == "http" else None
         if read is None:
-            await self._router(scope, receive, send)
+            await self._app(scope, receive, send)
             return
-        request = Request(scope, receive)
-        response = await read(request)
-        await response(scope, receive, send)
+        scope["app"] = self._app
+        try:
+            response = await read(Request(scope, receive))
+        except Exception as error:
+            await self._app(scope | {_ERROR: error}, receive, send)
+        else:
+            await response(scope, receive, send)
 
     def find(self, scope: Scope) -> Read | None:
         """The first route that matches, in the order of FastAPI; None if it does not only read."""
@@ -60,6 +68,18 @@ class ReadDispatcher:
                     scope["path_params"] = {name: convertors[name].convert(value) for name, value in values.items()}
                 return route.read
         return None
+
+
+class _Raising:
+    """ASGI layer behind FastAPI's handlers of exceptions: raises what a reading route has raised."""
+
+    def __init__(self, router: ASGIApp) -> None:
+        self._router = router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _ERROR in scope:
+            raise scope[_ERROR]
+        await self._router(scope, receive, send)
 
 
 class _IndexedRoute:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import GenericAlias
-from typing import Any, Final, NamedTuple, Union
+from typing import Any, NamedTuple, Union
 
 from pydantic import AwareDatetime, BaseModel, create_model
 from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, inspect
@@ -30,7 +30,6 @@ ExtraColumns = tuple[ColumnElement[Any], ...]
 A constant of the module, because statements are remembered by the identity of its columns.
 """
 
-_FIRST: Final = Page(limit=1, offset=0)
 _OWNER, _LIMIT, _OFFSET = "_owner", "_limit", "_offset"
 
 
@@ -80,10 +79,13 @@ async def find_row(
     worker: Worker, caller: Caller, model: type[Base], *, extra: ExtraColumns = (), **equal: object
 ) -> dict[str, Any]:
     """The row as an object. Raises as `get_row` does."""
-    rows = await _fetch(worker, caller, _Shape(model, tuple(equal), extra), equal, _FIRST)
-    if not rows:
+    owner = visible_owner(model, caller)
+    statement = _statement(_Shape(model, tuple(equal), extra), owner is None)
+    bounds = {_OWNER: owner, _LIMIT: 1, _OFFSET: 0}
+    row = await worker.database.one(statement, **bounds, **equal)
+    if row is None:
         raise NotFound(f"There is no such {model.__name__}.")
-    return rows[0]
+    return row
 
 
 async def fetch_rows(worker: Worker, query: Select[Any], extra: ExtraColumns = ()) -> list[dict[str, Any]]:

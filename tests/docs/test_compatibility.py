@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fullon_graphql.app import rest_application
+from fullon_graphql.app import framework_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.rest.aliases import aliases
@@ -21,7 +21,7 @@ def test_every_route_has_a_row_and_every_row_routes() -> None:
     settings = Settings()
     paths = {
         path.removeprefix("/api/v1")
-        for path in rest_application(settings, Metrics(), ConnectionRegistry(settings)).openapi()["paths"]
+        for path in framework_application(settings, Metrics(), ConnectionRegistry(settings)).openapi()["paths"]
     }
     tables = _ROUTES.findall((ROOT / "docs/compatibility.md").read_text())
     listed = {path for table in tables for path in _PATH.findall(table)} - {"/api/v1", "/api/v1/health"}

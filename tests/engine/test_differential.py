@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -103,6 +104,30 @@ async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
     if by_plan:  # otherwise it is undefined which of several errors explains a null
         assert planned == reference
         assert planned_cost is None or planned_cost["actual"] == reference_cost["actual"]
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.usefixtures("world")
+@settings(
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "250")) // 5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    drawn=st.lists(operations(SCHEMA), min_size=1, max_size=2),
+    callers=st.lists(st.sampled_from(CALLERS), min_size=3, max_size=6),
+)
+async def test_concurrent_requests_get_the_responses_they_get_alone(
+    graph: GraphClient, drawn: list[Operation], callers: list[Caller]
+) -> None:
+    async def response(operation: Operation, caller: Caller) -> object:
+        request = Request(operation.text, variables=operation.variables)
+        context = Context(graph.worker, caller=caller, request_id="same")
+        return in_order(orjson.loads((await PLANNED.run(request, context, Trace())).body).get("data"))
+
+    asked = [(operation, caller) for caller in callers for operation in drawn]
+    alone = [await response(*each) for each in asked]
+    assert await asyncio.gather(*(response(*each) for each in asked)) == alone
 
 
 @pytest.mark.usefixtures("world")

@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 
-from fullon_graphql.app import rest_application
+from fullon_graphql.app import framework_application, rest_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.rest.aliases import aliases
@@ -60,7 +60,7 @@ async def test_alias_keeps_method_body_and_query(rest: Rest) -> None:
 
 
 async def test_aliases_are_not_in_openapi(settings: Settings) -> None:
-    app = rest_application(settings, Metrics(), ConnectionRegistry(settings))
+    app = framework_application(settings, Metrics(), ConnectionRegistry(settings))
     described = {path for path in app.openapi()["paths"] if path.startswith("/api")}
     assert described
     assert {path for path in described for alias in aliases("/api/v1") if path.startswith(f"{alias}/")} == set()

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fullon_graphql.app import rest_application
+from fullon_graphql.app import framework_application
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Worker
 from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.rest.aliases import PlatformPaths
 from fullon_graphql.rest.dispatch import ReadDispatcher
 from fullon_graphql.server.request_middleware import RequestMiddleware
 from fullon_graphql.streaming.connections import ConnectionRegistry
@@ -44,9 +45,8 @@ async def test_dispatched_routes_answer_as_fastapi(rest: Rest, settings: Setting
 
 
 def test_every_list_and_row_of_the_database_is_dispatched(settings: Settings) -> None:
-    app = rest_application(settings, Metrics(), ConnectionRegistry(settings))
-    dispatcher = app.router.middleware_stack
-    assert isinstance(dispatcher, ReadDispatcher)
+    app = framework_application(settings, Metrics(), ConnectionRegistry(settings))
+    dispatcher = ReadDispatcher(app)
     reads = [
         route.path
         for route in app.routes
@@ -58,7 +58,7 @@ def test_every_list_and_row_of_the_database_is_dispatched(settings: Settings) ->
 
 
 def test_no_operation_lists_a_parameter_twice(settings: Settings) -> None:
-    paths = rest_application(settings, Metrics(), ConnectionRegistry(settings)).openapi()["paths"]
+    paths = framework_application(settings, Metrics(), ConnectionRegistry(settings)).openapi()["paths"]
     names = {
         f"{method} {path}": [parameter["name"] for parameter in operation.get("parameters", ())]
         for path, operations in paths.items()
@@ -68,9 +68,8 @@ def test_no_operation_lists_a_parameter_twice(settings: Settings) -> None:
 
 
 def _fastapi_only(settings: Settings, worker: Worker) -> ASGIApp:
-    rest = rest_application(settings, Metrics(), ConnectionRegistry(settings))
-    rest.router.middleware_stack = rest.router.app
-    inner = RequestMiddleware(rest)
+    rest = framework_application(settings, Metrics(), ConnectionRegistry(settings))
+    inner = RequestMiddleware(PlatformPaths(rest, settings.api_prefix))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await inner(dict(scope) | {"state": {"worker": worker}}, receive, send)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from fullon_graphql.app import create_app, rest_application
+from fullon_graphql.app import create_app, framework_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.streaming.connections import ConnectionRegistry
@@ -92,7 +92,7 @@ async def test_labels_never_contain_client_input(server: Server, sign_in: SignIn
 def test_each_application_has_its_own_metrics(settings: Settings) -> None:
     assert create_app(settings) is not create_app(settings)
     one, other = Metrics(), Metrics()
-    applications = [rest_application(settings, numbers, ConnectionRegistry(settings)) for numbers in (one, other)]
+    applications = [framework_application(settings, numbers, ConnectionRegistry(settings)) for numbers in (one, other)]
     assert applications[0] is not applications[1]
     one.operations.add("plan")
     assert samples(one.text().decode())["operations_total", "plan"] == 1

@@ -130,7 +130,7 @@ class RowTree:
         """The row that the relation leads to from `key`, or None if the caller may see none."""
         prepared, values = await self._prepare(run, relation)
         values |= {f"key{i}": value for i, value in enumerate(key)}
-        text = await self._text(run, prepared, values)
+        text = await (self._text if self.pages else self._found)(run, prepared, values)
         if text is None:
             return None
         [answer] = await self._fill(run, prepared, [text])
@@ -193,6 +193,19 @@ class RowTree:
         except asyncpg.DataError as error:
             raise _reported_value() from error
         run.trace.step("statement", self.name, started, sql=prepared.sql, characters=len(text or ""))
+        return text
+
+    async def _found(self, run: Run, prepared: PreparedStatement, values: dict[str, Any]) -> str | None:
+        """The text of one row without lists, which concurrent requests read together."""
+        started = perf_counter()
+        try:
+            row, requests = await run.context.database.found(
+                prepared.statement.text, *prepared.statement.values(values)
+            )
+        except asyncpg.DataError as error:
+            raise _reported_value() from error
+        text: str | None = row[0] if row else None
+        run.trace.step("statement", self.name, started, sql=prepared.sql, characters=len(text or ""), requests=requests)
         return text
 
     async def _fill(self, run: Run, prepared: PreparedStatement, texts: Sequence[str]) -> list[bytes]:
