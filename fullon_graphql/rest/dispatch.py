@@ -52,7 +52,7 @@ class ReadDispatcher:
         try:
             response = await read(Request(scope, receive))
         except Exception as error:
-            await self._app(scope | {_ERROR: error}, receive, send)
+            await self._app({**scope, _ERROR: error}, receive, send)
         else:
             await response(scope, receive, send)
 
