@@ -47,6 +47,8 @@ def _is_plain(selection: Selection) -> bool:
         if selection.field is None or selection.declared.is_basic_field:
             return selection.field is None or is_leaf_type(get_named_type(selection.type)) or _is_shared(selection)
         metadata = selection.declared.metadata
+        if BATCH in metadata and metadata[BATCH].for_everybody:
+            return True
         return (RELATION in metadata or BATCH in metadata) and _is_shared(selection)
     except Fallback:
         return False

@@ -1,4 +1,4 @@
-"""One bar, and many bars as columns."""
+"""One bar, many bars as columns, and the bars of a market."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, overload
+
+from fullon_graphql.ohlcv.sources import Market
+from fullon_graphql.ohlcv.timeframes import Timeframe
 
 
 class Candle(NamedTuple):
@@ -54,36 +57,54 @@ class CandleColumns:
         columns = (self.time, self.open, self.high, self.low, self.close, self.volume)
         return CandleColumns(*(column[::-1] for column in columns))
 
-    def bars(self) -> Bars:
-        """The same bars as a lazy sequence."""
-        return Bars(self)
-
     def rows(self) -> list[Candle]:
         """The same bars as a list."""
         times = (datetime.fromtimestamp(milliseconds / 1000, UTC) for milliseconds in self.time)
         return list(map(Candle, times, self.open, self.high, self.low, self.close, self.volume))
 
 
-class Bars(Sequence[Candle]):
-    """A sequence of bars over columns. JSON is written from the columns, without a `Candle` per bar."""
+class MarketCandle(NamedTuple):
+    """One bar, with what identifies it. `time` is the start of its bucket (aware, UTC)."""
 
-    def __init__(self, columns: CandleColumns) -> None:
-        self._columns = columns
+    time: datetime
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    market: Market
+    timeframe: Timeframe
+
+
+class Series(Sequence[MarketCandle]):
+    """Bars of a market in ascending order: a sequence, and the attributes of its columns. Equal to itself only.
+
+    JSON is written from the columns, without a `MarketCandle` per bar.
+    """
+
+    def __init__(self, market: Market, timeframe: Timeframe, columns: CandleColumns) -> None:
+        self.market = market
+        self.timeframe = timeframe
+        self.columns = columns
+        self.series = self
+        self.length = columns.length
+        self.time, self.open, self.high = columns.time, columns.open, columns.high
+        self.low, self.close, self.volume = columns.low, columns.close, columns.volume
 
     def __len__(self) -> int:
-        return self._columns.length
+        return self.length
 
     @overload
-    def __getitem__(self, index: int) -> Candle: ...
+    def __getitem__(self, index: int) -> MarketCandle: ...
 
     @overload
-    def __getitem__(self, index: slice) -> list[Candle]: ...
+    def __getitem__(self, index: slice) -> list[MarketCandle]: ...
 
-    def __getitem__(self, index: int | slice) -> Candle | list[Candle]:
-        return self._columns.rows()[index]
+    def __getitem__(self, index: int | slice) -> MarketCandle | list[MarketCandle]:
+        return list(self)[index]
 
-    def __iter__(self) -> Iterator[Candle]:
-        return iter(self._columns.rows())
+    def __iter__(self) -> Iterator[MarketCandle]:
+        return (MarketCandle(*candle, self.market, self.timeframe) for candle in self.columns.rows())
 
     def json_column(self, name: str) -> Sequence[Any]:
         """The JSON values of one field of every bar; times as ISO 8601 text.
@@ -91,10 +112,15 @@ class Bars(Sequence[Candle]):
         Raises:
             ValueError: a number is not finite.
         """
-        column: list[float] = getattr(self._columns, name)
+        column: list[float] = getattr(self.columns, name)
         if not math.isfinite(sum(column)):  # finite only if every number is
             raise ValueError(f"{name} holds a number that is not finite")
-        return list(map(_iso_time, column)) if name == "time" else column
+        return iso_times(column) if name == "time" else column
+
+
+def iso_times(column: Sequence[float]) -> list[str]:
+    """Unix milliseconds as ISO 8601 text."""
+    return list(map(_iso_time, column))
 
 
 @lru_cache(maxsize=16_384)  # charts read the same minutes repeatedly; about 250 bytes each, 4 MB in all

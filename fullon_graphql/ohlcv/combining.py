@@ -10,7 +10,6 @@ Times are unix milliseconds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -45,22 +44,24 @@ class Bar(NamedTuple):
     """Open, high, low, close and volume."""
 
 
-@dataclass(frozen=True)
 class Buckets:
     """The buckets of a timeframe in milliseconds."""
 
-    timeframe: Timeframe
+    def __init__(self, timeframe: Timeframe) -> None:
+        self.timeframe = timeframe
+        self._width = timeframe.width.total_seconds() * 1000 if timeframe.width else None  # read for every bar
 
     def start(self, time: float) -> float:
         """The start of the bucket that contains `time`."""
-        if not self.timeframe.width:
+        if self._width is None:
             return _milliseconds(self.timeframe.bucket_start(_time(time)))
-        return time - (time - _ORIGIN) % _width(self.timeframe)
+        return time - (time - _ORIGIN) % self._width
 
     def following(self, time: float) -> float:
         """The time one bucket after `time`."""
-        width = self.timeframe.width
-        return time + _width(self.timeframe) if width else _milliseconds(self.timeframe.next_bucket(_time(time)))
+        if self._width is None:
+            return _milliseconds(self.timeframe.next_bucket(_time(time)))
+        return time + self._width
 
     def ceiling(self, time: float) -> float:
         """The first bucket start at or after `time`."""
@@ -69,9 +70,9 @@ class Buckets:
 
     def contiguous(self, times: Sequence[float]) -> bool:
         """True if there is no empty bucket between the first and the last of `times`, which are in order."""
-        if not self.timeframe.width:
+        if self._width is None:
             return all(self.following(one) == other for one, other in pairwise(times))
-        return times[-1] - times[0] == (len(times) - 1) * _width(self.timeframe)
+        return times[-1] - times[0] == (len(times) - 1) * self._width
 
 
 def gaps(buckets: Buckets, times: Sequence[float], start: float | None, end: float | None) -> list[Gap]:
@@ -131,10 +132,6 @@ def _overlaps(span: Span, gap: Gap) -> bool:
     begins_before_end = gap.end is None or span.oldest is None or span.oldest < gap.end
     ends_after_start = gap.start is None or span.newest is None or span.newest + span.width > gap.start
     return begins_before_end and ends_after_start
-
-
-def _width(timeframe: Timeframe) -> float:
-    return timeframe.width.total_seconds() * 1000 if timeframe.width else 0.0
 
 
 def _time(milliseconds: float) -> datetime:

@@ -114,6 +114,28 @@ def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
     """
 
 
+def trade_figures(source: Source, timeframe: Timeframe) -> str:
+    """Figures of the trades of each bucket of the range. Sums are exact: numbers are added as decimals."""
+    side = "nullif(left(lower(side), 1), '')" if source.has_sides else "CAST(NULL AS text)"
+    price, volume = (f"CAST(CAST({number} AS text) AS numeric)" for number in ("price", source.volume))
+    of_side = "sum(volume) FILTER (WHERE side = '{}')"
+    bought, sold = (f"CASE WHEN count(side) > 0 THEN coalesce({of_side.format(one)}, 0) END" for one in ("b", "s"))
+    return f"""
+        SELECT time, count(*) AS trades,
+            round(sum(price * volume), {_DIGITS}) / nullif(sum(volume), 0) AS vwap,
+            {bought} AS buy_volume, {sold} AS sell_volume
+        FROM (
+            SELECT {_bucket(timeframe, _utc(source))} AS time, {price} AS price, {volume} AS volume, {side} AS side
+            FROM {source.rows} WHERE {_range(source, timeframe)}
+        ) AS trade
+        GROUP BY time
+    """
+
+
+_DIGITS = 40
+"""Decimal places of a quotient; more than the digits of any double."""
+
+
 def _edge_bars(source: Source, timeframe: Timeframe, direction: str, rows: str | None = None) -> str:
     rows = rows or f"{source.rows} WHERE {_range(source, timeframe)}"
     time = '"timestamp"' if source.timeframe is timeframe else "time"  # the column is indexed, the bucket is not

@@ -45,6 +45,7 @@ class Source(NamedTuple):
     `timeframe` is that of its candles, None for trades. `aware`: its times carry a zone (else they are UTC).
     `indexed`: an index finds the newest row before a time. `computed`: its newest candle is computed from trades and
     may still change. `order`: the columns that sort its rows in order of time.
+    `has_sides`: its trades have a side.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Source(NamedTuple):
     computed: bool
     volume: str
     order: tuple[str, ...]
+    has_sides: bool = False
 
     @property
     def rows(self) -> str:
@@ -165,7 +167,7 @@ def _source(row: Row[Any]) -> Source | None:
     if row.name.endswith("_trades"):
         if not columns >= _TRADE_COLUMNS:
             return None
-        return Source(name, None, row.aware, row.indexed, True, _finite("volume"), _order(row))
+        return Source(name, None, row.aware, row.indexed, True, _finite("volume"), _order(row), "side" in columns)
     volume = next((column for column in ("vol", "volume") if column in columns), None)
     if volume is None or not columns >= _CANDLE_COLUMNS:
         return None

@@ -18,13 +18,14 @@ import asyncpg
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
 from fullon_graphql.lru import remembered
-from fullon_graphql.ohlcv import coverage, resampling, stored
+from fullon_graphql.ohlcv import coverage, resampling, stored, trade_figures
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.combining import Bar, Buckets, Gap, Span, combined, filled, gaps, overlapping, uncovered
 from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.trade_figures import Edges, FiguresByTime, Stretch
 
 T = TypeVar("T")
 
@@ -115,6 +116,13 @@ class CandleStore:
         bounds = {"start": start, "end": end, "count": limit}
         return await self._retried(lambda: self._trades(market, stored.trades_between, bounds))
 
+    async def trade_figures(self, stretches: Sequence[Stretch]) -> list[FiguresByTime]:
+        """Figures of the stored trades of bars, in the order of `stretches`, in one statement.
+
+        A symbol without stored trades has none.
+        """
+        return await self._retried(lambda: self._figures(stretches))
+
     async def extents(self, market: Market) -> list[Extent]:
         """The period of each source of a symbol, the preferred source first. Raises as `newest_trades` does."""
         return await self._retried(lambda: self._extents(market))
@@ -173,6 +181,30 @@ class CandleStore:
         if source is None:
             return []
         return [Trade(*row) for row in await self._database.named_records(statement(source), parameters)]
+
+    async def _figures(self, stretches: Sequence[Stretch]) -> list[FiguresByTime]:
+        found = await self._catalogue.find([one.market for one in stretches])
+        wanted = {
+            place: found[one.market]
+            for place, one in enumerate(stretches)
+            if any(source.timeframe is None for source in found.get(one.market, ()))
+        }
+        if not wanted:
+            return [{} for _ in stretches]
+        statement = _statement_of_figures(tuple((stretches[place].timeframe, wanted[place]) for place in wanted))
+        parameters: dict[str, Any] = {}
+        for key, place in enumerate(wanted):
+            one = stretches[place]
+            parameters[f"lo{key}"] = one.timeframe.bucket_start(one.first)
+            parameters[f"hi{key}"] = one.timeframe.next_bucket(one.timeframe.bucket_start(one.last))
+        rows = sorted(await self._database.named_records(statement, parameters), key=itemgetter("key"))
+        answers: list[FiguresByTime] = [{} for _ in stretches]
+        for place, row in zip(wanted, rows, strict=True):
+            edges = list(map(Edges, row["edges"][::2], row["edges"][1::2]))
+            trades = edges.pop(next(n for n, source in enumerate(wanted[place]) if source.timeframe is None))
+            columns = list(map(_doubles, row[1:6]))
+            answers[place] = trade_figures.by_time(stretches[place].timeframe, columns, trades, edges)
+        return answers
 
     async def _extents(self, market: Market) -> list[Extent]:
         sources = await self._sources(market)
@@ -452,8 +484,28 @@ def _statement(layers: tuple[Layers, ...], timeframe: Timeframe, kind: Kind) -> 
     )
 
 
+@remembered("trade_figure_statements", 2**20, _statement_bytes)
+def _statement_of_figures(wanted: tuple[tuple[Timeframe, Layers], ...]) -> str:
+    """Figures of the trades of every symbol, in one row of columns each, and the edges of its sources."""
+    numbers = ["date_part('epoch', time) * 1000", "trades", "vwap", "buy_volume", "sell_volume"]
+    parts = []
+    for key, (timeframe, sources) in enumerate(wanted):
+        source = next(source for source in sources if source.timeframe is None)
+        figures = (
+            resampling.trade_figures(source, timeframe).replace(":start", f":lo{key}").replace(":end", f":hi{key}")
+        )
+        parts.append(
+            f"SELECT figures.*, {_all_edges(sources)} AS edges FROM ({_packed(figures, key, numbers)}) AS figures"
+        )
+    return " UNION ALL ".join(parts)
+
+
 def _edges(sources: Layers) -> str:
-    times = chain.from_iterable(map(resampling.edges, sources)) if len(sources) > 1 else ()
+    return _all_edges(sources if len(sources) > 1 else ())
+
+
+def _all_edges(sources: Layers) -> str:
+    times = chain.from_iterable(map(resampling.edges, sources))
     return f"CAST(ARRAY[{', '.join(times)}] AS float8[])"
 
 
@@ -470,14 +522,17 @@ def _bars_of(source: Source, timeframe: Timeframe, fill: bool, newest: bool) -> 
 
 
 def _as_columns(bars: str, key: int) -> str:
-    """All bars in one row, each column as the bytes of its doubles.
+    return _packed(bars, key, ["date_part('epoch', time) * 1000", "open", "high", "low", "close", "volume"])
+
+
+def _packed(rows: str, key: int, numbers: Sequence[str]) -> str:
+    """All rows of a statement in one row, each column as the bytes of its doubles.
 
     An array would carry the length of each number, and the driver would decode them one by one: half of the time for
     500 bars. NaN replaces null, so that all columns have the same length.
     """
-    numbers = ["date_part('epoch', time) * 1000", "open", "high", "low", "close", "volume"]
     columns = (f"string_agg(float8send(coalesce(CAST({number} AS float8), 'NaN')), '')" for number in numbers)
-    return f"SELECT {key} AS key, {', '.join(columns)} FROM ({bars}) AS bars"
+    return f"SELECT {key} AS key, {', '.join(columns)} FROM ({rows}) AS bars"
 
 
 def _columns(row: asyncpg.Record) -> CandleColumns | FullonError:

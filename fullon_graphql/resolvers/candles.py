@@ -8,7 +8,7 @@ import strawberry
 
 from fullon_graphql.context import Context, Info
 from fullon_graphql.engine.cost import SIZE
-from fullon_graphql.ohlcv import candles as stored
+from fullon_graphql.ohlcv.candles import Series
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -52,7 +52,7 @@ class CandleQueries:
         fill: Fill = False,
     ) -> list[Candle]:
         market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill))
-        return cast("list[Candle]", (await _bars(info.context, market, timeframe, window)).bars())
+        return cast("list[Candle]", await _series(info.context, market, timeframe, window))
 
     @strawberry.field(
         description="The same bars as columns: a much smaller answer, in the form that charts need.",
@@ -71,7 +71,7 @@ class CandleQueries:
         fill: Fill = False,
     ) -> CandleColumns:
         market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill))
-        return cast("CandleColumns", await _bars(info.context, market, timeframe, window))
+        return cast("CandleColumns", await _series(info.context, market, timeframe, window))
 
     @strawberry.field(
         description="Which one-minute bars of an instrument are stored in a period, and which are missing. NOT_FOUND as"
@@ -88,5 +88,5 @@ def _data(context: Context) -> MarketData:
     return MarketData(context.worker.candles, context.database, context.caller)
 
 
-async def _bars(context: Context, market: Market, timeframe: Timeframe, window: Window) -> stored.CandleColumns:
-    return await _data(context).candles(market, timeframe, window)
+async def _series(context: Context, market: Market, timeframe: Timeframe, window: Window) -> Series:
+    return Series(market, timeframe, await _data(context).candles(market, timeframe, window))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -13,7 +13,7 @@ from strawberry.federation.schema_directives import Cost
 from fullon_graphql.config import Subgraph
 from fullon_graphql.engine.audience import same_for_everybody
 from fullon_graphql.engine.cost import list_size
-from fullon_graphql.engine.model.batches import Batch
+from fullon_graphql.engine.model.batches import Batch, batched
 from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.ohlcv.coverage import MOST_DAYS, MOST_GAPS
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
@@ -67,7 +67,11 @@ CoveredTo = Annotated[
 VALUE: Final = Cost(weight=1)
 FREE: Final = Cost(weight=0)
 BARS: Final = list_size(MAX_BARS, ["last"])
-COLUMNS: Final = list_size(MAX_BARS, ["last"], ["time", "open", "high", "low", "close", "volume"])
+COLUMNS: Final = list_size(
+    MAX_BARS,
+    ["last"],
+    ["time", "open", "high", "low", "close", "volume", "trades", "vwap", "buyVolume", "sellVolume"],
+)
 
 
 def estimated_bars(arguments: Mapping[str, Any]) -> int:
@@ -81,9 +85,27 @@ def estimated_bars(arguments: Mapping[str, Any]) -> int:
     return min(max(0, math.ceil(length / width)), MAX_BARS)
 
 
+def _figure(name: str) -> Batch:
+    """A figure of the trades of one bar."""
+    local = ("market", "timeframe", "time")
+    return Batch(local, candles.figures_of_bars, build=_part(name), shared=True, for_everybody=True)
+
+
+def _column(name: str) -> Batch:
+    """A figure of the trades of each bar."""
+    return Batch(("series",), candles.figures_of_series, build=_part(name), shared=True, for_everybody=True)
+
+
+def _part(name: str) -> Callable[[object], Any]:
+    return lambda figures: getattr(figures, name, None)
+
+
 @part_of(Subgraph.OHLCV, CANDLES)
 @same_for_everybody
-@strawberry.type(description="One bar. Prices are in quote currency.")
+@strawberry.type(
+    description="One bar. Prices are in quote currency. `trades`, `vwap`, `buyVolume` and `sellVolume` are of the"
+    " public trades that are stored; they are null if none are stored for the bar, or only for a part of it."
+)
 class Candle:
     time: DateTime = strawberry.field(
         description="Start of the bar, UTC; weeks start on Monday, months on the first day.", directives=[VALUE]
@@ -93,6 +115,22 @@ class Candle:
     low: float = strawberry.field(description="Lowest price.", directives=[VALUE])
     close: float = strawberry.field(description="Price of the last trade.", directives=[VALUE])
     volume: float = strawberry.field(description="Traded volume in base currency.", directives=[VALUE])
+    trades: int | None = batched("Number of the stored trades.", _figure("trades"), directives=[VALUE])
+    vwap: float | None = batched(
+        "Average price of the stored trades, weighted by their volumes. Null also if they have no volume.",
+        _figure("vwap"),
+        directives=[VALUE],
+    )
+    buy_volume: float | None = batched(
+        "Volume of the stored trades whose taker bought, in base currency. Null also if the trades have no side.",
+        _figure("buy_volume"),
+        directives=[VALUE],
+    )
+    sell_volume: float | None = batched(
+        "Volume of the stored trades whose taker sold, in base currency. Null also if the trades have no side.",
+        _figure("sell_volume"),
+        directives=[VALUE],
+    )
 
 
 @part_of(Subgraph.OHLCV, CANDLES)
@@ -117,6 +155,18 @@ class CandleColumns:
     low: list[float] = strawberry.field(description="Lowest prices.", directives=[VALUE])
     close: list[float] = strawberry.field(description="Prices of the last trades.", directives=[VALUE])
     volume: list[float] = strawberry.field(description="Traded volumes in base currency.", directives=[VALUE])
+    trades: list[int | None] = batched(
+        "Numbers of stored trades; null as in `Candle`.", _column("trades"), directives=[VALUE]
+    )
+    vwap: list[float | None] = batched(
+        "Average prices of the stored trades; null as in `Candle`.", _column("vwap"), directives=[VALUE]
+    )
+    buy_volume: list[float | None] = batched(
+        "Volumes whose taker bought; null as in `Candle`.", _column("buy_volume"), directives=[VALUE]
+    )
+    sell_volume: list[float | None] = batched(
+        "Volumes whose taker sold; null as in `Candle`.", _column("sell_volume"), directives=[VALUE]
+    )
 
 
 @same_for_everybody
@@ -162,5 +212,4 @@ def _parse(
 
 
 # Bars are passed on as they are stored: an object per bar would cost more than everything else.
-CANDLES_OF_SYMBOL = Batch(("exchange_name", "symbol"), candles.bars_of_instruments, _parse)
-COLUMNS_OF_SYMBOL = Batch(("exchange_name", "symbol"), candles.columns_of_instruments, _parse)
+SERIES_OF_SYMBOL = Batch(("exchange_name", "symbol"), candles.series_of_instruments, _parse)

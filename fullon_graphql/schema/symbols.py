@@ -17,10 +17,9 @@ from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.engine.model.relations import relation
 from fullon_graphql.schema.candles import (
     BARS,
-    CANDLES_OF_SYMBOL,
     COLUMNS,
-    COLUMNS_OF_SYMBOL,
     FREE,
+    SERIES_OF_SYMBOL,
     Candle,
     CandleColumns,
     estimated_bars,
@@ -79,13 +78,13 @@ class Symbol(Node):
     ticker: TickerRef | None = batched("Live ticker; null if there is none.", TICKER_OF_SYMBOL)
     candles: list[Candle] = batched(
         "Bars in ascending order; empty if no candles are stored.",
-        CANDLES_OF_SYMBOL,
+        SERIES_OF_SYMBOL,
         directives=[BARS, FREE],
         size=estimated_bars,
     )
     candle_columns: CandleColumns = batched(
         "The same bars as columns: a much smaller answer, in the form that charts need.",
-        COLUMNS_OF_SYMBOL,
+        SERIES_OF_SYMBOL,
         directives=[COLUMNS],
         size=estimated_bars,
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from fullon_graphql.auth.principal import Caller, signed_in
 from fullon_graphql.database import Database
 from fullon_graphql.errors import FullonError, NotFound
 from fullon_graphql.models import Symbol
-from fullon_graphql.ohlcv.candles import Bars, CandleColumns
+from fullon_graphql.ohlcv.candles import CandleColumns, Series
+from fullon_graphql.ohlcv.combining import Buckets
 from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import CandleStore, Window
 from fullon_graphql.ohlcv.stored import Extent, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.trade_figures import Stretch, TradeFigures
 from fullon_graphql.services import symbols
 from fullon_graphql.services.access import CANDLES
 from fullon_graphql.services.sources import Sources
@@ -36,21 +38,53 @@ async def of_markets(
     return await store.candles(markets, timeframe, window)
 
 
-async def columns_of_instruments(
+async def series_of_instruments(
     sources: Sources, keys: Sequence[tuple[str, str]], timeframe: Timeframe, window: Window
-) -> list[CandleColumns | FullonError]:
+) -> list[Series | FullonError]:
     """The bars of each (exchange, symbol), in one statement; empty for an instrument without stored candles."""
     markets = [Market(exchange, symbol) for exchange, symbol in keys]
     found = await of_markets(sources.candles, sources.caller, markets, timeframe, window)
-    return [CandleColumns.empty() if isinstance(bars, NotFound) else bars for bars in found]
+    return [
+        bars if isinstance(bars, FullonError) and not isinstance(bars, NotFound) else _series(market, timeframe, bars)
+        for market, bars in zip(markets, found, strict=True)
+    ]
 
 
-async def bars_of_instruments(
-    sources: Sources, keys: Sequence[tuple[str, str]], timeframe: Timeframe, window: Window
-) -> list[Bars | FullonError]:
-    """The same, bar by bar."""
-    found = await columns_of_instruments(sources, keys, timeframe, window)
-    return [columns if isinstance(columns, FullonError) else columns.bars() for columns in found]
+def _series(market: Market, timeframe: Timeframe, bars: CandleColumns | NotFound) -> Series:
+    return Series(market, timeframe, CandleColumns.empty() if isinstance(bars, NotFound) else bars)
+
+
+async def figures_of_bars(
+    sources: Sources, keys: Sequence[tuple[Market, Timeframe, datetime]]
+) -> list[TradeFigures | None]:
+    """Figures of the stored trades of each bar, in one statement; None without stored trades."""
+    signed_in(sources.caller, CANDLES)
+    times: dict[tuple[Market, Timeframe], list[datetime]] = {}
+    for market, timeframe, time in keys:
+        times.setdefault((market, timeframe), []).append(time)
+    stretches = [Stretch(*series, min(found), max(found)) for series, found in times.items()]
+    figures = dict(zip(times, await sources.candles.trade_figures(stretches), strict=True))
+    buckets = {timeframe: Buckets(timeframe) for _, timeframe in times}
+    return [
+        figures[market, timeframe].get(buckets[timeframe].start(time.timestamp() * 1000))
+        for market, timeframe, time in keys
+    ]
+
+
+async def figures_of_series(sources: Sources, keys: Sequence[tuple[Series]]) -> list[list[TradeFigures | None]]:
+    """The same for all bars of each series."""
+    signed_in(sources.caller, CANDLES)
+    filled = [series for (series,) in keys if series.length]
+    stretches = [Stretch(one.market, one.timeframe, *map(_instant, (one.time[0], one.time[-1]))) for one in filled]
+    figures = dict(zip(filled, await sources.candles.trade_figures(stretches), strict=True)) if filled else {}
+    return [
+        list(map(figures[series].get, map(Buckets(series.timeframe).start, series.time))) if series.length else []
+        for (series,) in keys
+    ]
+
+
+def _instant(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 class MarketData:

@@ -113,14 +113,14 @@ class CandleSource:
             while True:
                 if self._may_have_changed(await self._prices.news_until(next_read)) or loop.time() >= next_read:
                     for update in await self._read_updates():
-                        yield _candle_update(update)
+                        yield self._candle_update(update)
                     next_read = loop.time() + worker.settings.stream_poll_interval
                 for update in self._bars.forming():
-                    yield _candle_update(update)
+                    yield self._candle_update(update)
                 await asyncio.sleep(self.interval)
 
     def snapshot(self) -> Sequence[CandleUpdate]:
-        return [_candle_update(update) for update in self._bars.delivered(self.last)]
+        return [self._candle_update(update) for update in self._bars.delivered(self.last)]
 
     async def _first_start(self) -> datetime | None:
         """The start of the first bar to send; None, for all bars, if there are none yet. Raises as the query does."""
@@ -175,13 +175,13 @@ class CandleSource:
         bars = await self._data.candles(self.market, self.timeframe, Window(self._bars.since))
         return [bar for bar in bars.rows() if math.isfinite(sum(bar[1:]))]  # JSON has no other numbers
 
+    def _candle_update(self, update: Update) -> CandleUpdate:
+        candle = stored.MarketCandle(*update.candle, self.market, self.timeframe)
+        return CandleUpdate(candle=cast("Candle", candle), closed=update.closed)
+
     def _topics(self) -> list[Topic]:
         exchange, symbol = self.market.exchange, self.market.symbol
         return [Topic(keys.ticker_updates(exchange, symbol)), Topic(keys.candle_writes(exchange, symbol))]
-
-
-def _candle_update(update: Update) -> CandleUpdate:
-    return CandleUpdate(candle=cast("Candle", update.candle), closed=update.closed)
 
 
 def _candles(

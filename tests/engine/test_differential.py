@@ -27,7 +27,7 @@ from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import make_graph
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.timeframes import Timeframe
-from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
+from fullon_graphql.ohlcv.writer import StoredTrade, create_candles, create_trades, insert_trades, upsert_candles
 from tests.engine.operations import Operation, in_order, operations
 from tests.engine.planning import add_invalid, add_strangers
 from tests.fixtures.graph import GraphClient, principal
@@ -66,6 +66,9 @@ async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> N
     minutes = [start + timedelta(minutes=n) for n in (0, 1, 2, 5, 6, 13)]
     async with ohlcv_database.transaction() as connection:
         await create_candles(connection, "kraken", "BTC/USD")
+        await create_trades(connection, "kraken", "BTC/USD")
+        trades = [StoredTrade(time, 0.1, 0.3, side, side) for time in minutes[1:5] for side in ("buy", "sell")]
+        await insert_trades(connection, "kraken", "BTC/USD", trades)
         await upsert_candles(
             connection, "kraken", "BTC/USD", [Candle(time, 1, 3, 0.5, 2, 0.1) for time in minutes], Timeframe.M1
         )

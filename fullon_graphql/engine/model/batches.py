@@ -6,6 +6,7 @@ The reference execution collects keys in a loader; a plan reads them from the ro
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -28,13 +29,17 @@ class Batch:
 
     `fetch(context, keys, **arguments)` returns one value per key, in the order of its distinct keys; an exception in
     place of a value is the error of that parent. `parse` converts the field's arguments for it. `build` makes the
-    GraphQL object of a fetched record; without it records are passed on.
+    GraphQL object of a fetched record; without it records are passed on. A `shared` batch builds a part of a record of
+    which other fields build other parts: equal keys are fetched once in an operation. `for_everybody`: its plain values
+    do not depend on the caller.
     """
 
     local: tuple[str, ...]
     fetch: Callable[..., Awaitable[Sequence[Any]]]
     parse: Callable[..., dict[str, Any]] | None = None
     build: Callable[[Any], Any] | None = None
+    shared: bool = False
+    for_everybody: bool = False
 
     @property
     def fetcher(self) -> str:
@@ -47,7 +52,16 @@ class Batch:
 
     async def values(self, context: Context, keys: Sequence[Key], arguments: dict[str, Any]) -> list[Any]:
         """The value of each key, in one call of the fetcher."""
-        return [self._built(found) for found in await self.fetch(context, keys, **arguments)]
+        return [self._built(found) for found in await self._fetched(context, keys, arguments)]
+
+    async def _fetched(self, context: Context, keys: Sequence[Key], arguments: dict[str, Any]) -> Sequence[Any]:
+        if not self.shared:
+            return await self.fetch(context, keys, **arguments)
+        name = ("fetched", self.fetch, tuple(keys), tuple(arguments.items()))
+        if name not in context.loaders:
+            context.loaders[name] = asyncio.ensure_future(self.fetch(context, keys, **arguments))
+        found: Sequence[Any] = await asyncio.shield(context.loaders[name])  # another field may wait for it
+        return found
 
     async def value(self, context: Context, parent: object, given: dict[str, Any]) -> Any:
         """The value of one parent, fetched together with those of all parents with the same arguments."""

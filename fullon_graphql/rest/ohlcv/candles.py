@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from fullon_graphql.errors import Conflict, shortened
-from fullon_graphql.ohlcv.candles import CandleColumns
+from fullon_graphql.ohlcv.candles import CandleColumns, iso_times
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -198,8 +198,7 @@ def _just_after(time: datetime) -> datetime:
 
 
 def _response(name: str, bars: CandleColumns, exchange: str, symbol: str, timeframe: Timeframe, **extra: Any) -> Json:
-    times = bars.bars().json_column("time")
-    columns = (times, bars.open, bars.high, bars.low, bars.close, bars.volume)
+    columns = (iso_times(bars.time), bars.open, bars.high, bars.low, bars.close, bars.volume)
     rows = [
         {"timestamp": time, "open": open_, "high": high, "low": low, "close": close, "vol": volume}
         for time, open_, high, low, close, volume in zip(*columns, strict=True)

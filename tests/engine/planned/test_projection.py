@@ -20,7 +20,9 @@ from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.row_trees import Columnar, Run, projection
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import Graph
-from fullon_graphql.ohlcv.candles import CandleColumns
+from fullon_graphql.ohlcv.candles import CandleColumns, Series
+from fullon_graphql.ohlcv.sources import Market
+from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.schema.candles import Candle, CandleUpdate
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.tickers import Ticker
@@ -77,6 +79,7 @@ async def test_null_of_a_non_null_field_falls_back(graph: GraphClient, value: An
 
 
 COLUMNS = CandleColumns([0.0, 60_000.0], [1.0, 2.0], [3.0, 4.0], [0.5, 0.25], [2.0, 3.0], [10.0, 0.0])
+SERIES = Series(Market("kraken", "BTC/USD"), Timeframe.M1, COLUMNS)
 
 
 class Counted:
@@ -84,7 +87,7 @@ class Counted:
 
     def __init__(self) -> None:
         self.made = 0
-        self._bars = COLUMNS.bars()
+        self._bars = SERIES
 
     def json_column(self, name: str) -> Sequence[Any]:
         return self._bars.json_column(name)
@@ -97,7 +100,7 @@ class Counted:
 async def test_columns_are_written_without_building_objects(graph: GraphClient) -> None:
     bars = Counted()
     assert isinstance(bars, Columnar)
-    assert isinstance(COLUMNS.bars(), Columnar)
+    assert isinstance(SERIES, Columnar)
     written = await write(graph, CANDLES.format("close t: time again: close"), bars)
     assert [list(row.items()) for row in written] == [
         [("close", 2.0), ("t", "1970-01-01T00:00:00+00:00"), ("again", 2.0)],
@@ -125,7 +128,7 @@ async def test_columns_with_nan_or_infinity_fall_back(graph: GraphClient) -> Non
         await write(graph, query, broken)
 
 
-UPDATE = CandleUpdate(candle=cast("Candle", COLUMNS.bars()[1]), closed=False)
+UPDATE = CandleUpdate(candle=cast("Candle", SERIES[1]), closed=False)
 
 
 @pytest.mark.parametrize("candle", ["close t: time", "__typename close", "close @skip(if: true)"])
