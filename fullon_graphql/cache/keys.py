@@ -287,6 +287,10 @@ def market_feed(service: str, exchange: str) -> str:
     return f"{service}:{exchange}"
 
 
+ACCOUNT_STATUS = f"{PREFIX}account_status"
+"""HASH: ex_id → state of the account in the account service, as JSON; renewed every few seconds."""
+
+
 def changes(key: str) -> str:
     """CHANNEL: announces a change of a platform's key that has no channel of its own. Subscribers read it again."""
     return f"{PREFIX}changes:{key}"

@@ -1,10 +1,11 @@
-"""Orders as last reported by the exchange daemons. They are read and never removed."""
+"""Orders as last reported by the exchange daemons, in the platform's layout."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from redis.asyncio import Redis
@@ -25,6 +26,10 @@ from fullon_graphql.cache.reading import (
 
 _TEXTS: Final = ("symbol", "status", "order_type", "side", "reason")
 _NUMBERS: Final = ("volume", "final_volume", "price")
+
+
+FINISHED_KEPT: Final = timedelta(hours=1)
+"""How long reports about finished orders are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,44 @@ async def read(redis: Redis, accounts: Sequence[tuple[int, str]]) -> list[list[L
     return [_of_account(ex_id, stored[ex_id], stored[exchange]) for ex_id, exchange in accounts]
 
 
+async def write(
+    redis: Redis,
+    ex_id: int,
+    reports: Mapping[str, Mapping[str, Any]],
+    final: Collection[str],
+    now: datetime | None = None,
+) -> None:
+    """Store reports about orders of an account, by the exchange's id, and announce it.
+
+    A report keeps what it does not have from the one before, such as the bot. Reports about orders with a
+    `final` status (in lower case) are removed after an hour.
+    """
+    now = now or datetime.now(UTC)
+    key = keys.order_status(ex_id)
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hgetall(key)
+        [answer] = await execute(pipeline)
+    stored = _parse_orders(ex_id, answer)
+    old = [name for name, order in stored.items() if name not in reports and _is_old(order, final, now)]
+    written: dict[Any, str] = {
+        name: json.dumps(
+            stored.get(name, {})
+            | {field: value for field, value in report.items() if value is not None}
+            | {"order_id": name, "ex_order_id": name, "timestamp": now.isoformat()}
+        )
+        for name, report in reports.items()
+    }
+    if not old and not written:
+        return
+    async with redis.pipeline(transaction=False) as pipeline:
+        if old:
+            pipeline.hdel(key, *old)
+        if written:
+            pipeline.hset(key, mapping=written)
+        pipeline.publish(keys.changes(keys.ORDER_STATUS), "")
+        await pipeline.execute()
+
+
 async def read_queues(redis: Redis, order_ids: Sequence[str]) -> list[list[str]]:
     """The exchange's ids that were returned for each local order id, oldest first, in one round trip."""
     async with redis.pipeline(transaction=False) as pipeline:
@@ -76,6 +119,11 @@ async def read_queue_sizes(redis: Redis) -> dict[str, int]:
             pipeline.llen(key)
         sizes = await execute(pipeline)
     return {keys.local_order_id(key): size for key, size in zip(found, sizes, strict=True) if size is not None}
+
+
+def _is_old(order: Mapping[str, Any], final: Collection[str], now: datetime) -> bool:
+    reported = parse_time(order.get("timestamp"))
+    return str(order.get("status")).lower() in final and reported is not None and now - reported > FINISHED_KEPT
 
 
 def _of_account(ex_id: int, own: Mapping[str, Any], shared: Mapping[str, Any]) -> list[LiveOrder]:

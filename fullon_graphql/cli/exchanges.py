@@ -13,12 +13,13 @@ from fullon_graphql.cache.client import connect
 from fullon_graphql.cli.connection import with_database
 from fullon_graphql.config import Settings
 from fullon_graphql.config.exchange_keys import exchange_keys
-from fullon_graphql.daemons.account import Account, active_accounts
+from fullon_graphql.daemons.account import active_accounts
+from fullon_graphql.daemons.feeds.account_feed import Account
 from fullon_graphql.daemons.feeds.ccxt_client import ExchangesNotInstalledError, UnknownExchangeError
-from fullon_graphql.daemons.feeds.exchange_check import check_exchange, check_keys
+from fullon_graphql.daemons.feeds.exchange_check import KeyCheck, check_exchange, check_keys
 from fullon_graphql.daemons.feeds.market_feed import Market, SharedFeed
 from fullon_graphql.database import Database
-from fullon_graphql.errors import BadUserInput, NotFound, ServiceUnavailable
+from fullon_graphql.errors import BadUserInput, NotFound, ServiceUnavailable, SettingsError
 from fullon_graphql.observability.redaction import reason
 from fullon_graphql.services import exchange_catalogue
 
@@ -69,7 +70,7 @@ def list_symbols(exchange: OptionalName = None) -> None:
 
 @app.command()
 def check(exchange: OptionalName = None) -> None:
-    """Check that exchanges answer, their clocks and symbols, and what the keys of accounts may read.
+    """Check that exchanges answer, their clocks and symbols, and what the keys of accounts may read, by reading it.
 
     Exits with 1 if something is wrong.
     """
@@ -152,17 +153,30 @@ def _report_clock(exchange: str, ahead: float) -> bool:
 
 async def _check_account(settings: Settings, account: Account) -> bool:
     title = f"{account.exchange} account {account.ex_id} ({account.name})"
-    keys = exchange_keys(account.ex_id)
+    try:
+        keys = exchange_keys(account.ex_id)
+    except SettingsError as error:
+        return _problem(f"{title}: {error}")
     if keys is None:
         typer.echo(f"{title}: no keys; set EX_ID_{account.ex_id}_KEY and EX_ID_{account.ex_id}_SECRET.")
         return False
-    checked = await check_keys(settings, account.exchange, keys)
-    if not checked.balances:
-        return _problem(f"{title}: the keys do not work: {checked.error}")
-    if not checked.orders:
-        return _problem(f"{title}: the keys read balances, but no orders: {checked.error}")
-    typer.echo(f"{title}: the keys read balances and orders.")
-    return False
+    try:
+        checked = await check_keys(settings, account, keys)
+    except UnknownExchangeError as error:
+        return _problem(f"{title}: {error}")
+    if checked.readable:
+        typer.echo(f"{title}: the keys read {', '.join(checked.readable)}.")
+    for part, refusal in checked.refused.items():
+        _problem(f"{title}: the keys do not read {part}: {refusal}")
+    if checked.readable:
+        typer.echo(f"{title}: {_stream_text(checked)}")
+    return bool(checked.refused)
+
+
+def _stream_text(checked: KeyCheck) -> str:
+    if checked.has_stream:
+        return "changes are announced over a stream."
+    return f"the account is polled, because there is no stream: {checked.stream_error}"
 
 
 def _problem(text: str) -> bool:

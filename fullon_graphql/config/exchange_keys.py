@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from fullon_graphql.config.platform_names import is_exchange_key
 from fullon_graphql.config.sources import sources
 from fullon_graphql.errors import SettingsError
 
@@ -16,6 +18,11 @@ class ExchangeKeys:
     key: str
     secret: str
     password: str = ""
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """All values, to be left out of texts."""
+        return frozenset(value for value in (self.key, self.secret, self.password) if value)
 
 
 def exchange_keys(ex_id: int) -> ExchangeKeys | None:
@@ -32,6 +39,24 @@ def exchange_keys(ex_id: int) -> ExchangeKeys | None:
     return ExchangeKeys(key, secret, password)
 
 
+def account_secrets(ex_id: int) -> frozenset[str]:
+    """The values of the keys of an account that can be read, to be left out of texts."""
+    with suppress(SettingsError):
+        keys = exchange_keys(ex_id)
+        return keys.secrets if keys else frozenset()
+    return frozenset()
+
+
+def all_account_secrets() -> frozenset[str]:
+    """The same of all accounts with keys."""
+    with suppress(SettingsError):
+        names = {name for source in sources() for name in source.values if is_exchange_key(name)}
+        return frozenset(
+            value for number in {name.split("_")[2] for name in names} for value in account_secrets(int(number))
+        )
+    return frozenset()
+
+
 def _value(name: str) -> str:
     for source in sources():
         if value := source.values.get(name):
@@ -39,6 +64,7 @@ def _value(name: str) -> str:
         if file := source.values.get(f"{name}_FILE"):
             try:
                 return Path(str(file)).read_text().strip()
-            except OSError as error:
-                raise SettingsError(f"{name}_FILE names {file}, which cannot be read: {error.strerror}.") from error
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is no text"
+                raise SettingsError(f"{name}_FILE names {file}, which cannot be read: {why}.") from error
     return ""

@@ -514,6 +514,11 @@ class ServicesSettings(Section):
         "thousands of symbols",
     )
     use_sandbox: bool = Field(default=False, description="use the test systems of the exchanges that have one")
+    sync_orders: bool = Field(
+        default=False,
+        description="the account service keeps stored orders up to date and stores fills as trades; off because the "
+        "platform's own programs may do it",
+    )
     candle_history_days: int | None = Field(
         default=None,
         ge=0,

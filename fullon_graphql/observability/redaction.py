@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from structlog.typing import EventDict, WrappedLogger
 
 from fullon_graphql.config import Settings
+from fullon_graphql.config.exchange_keys import all_account_secrets
 
 REDACTED: Final = "[redacted]"
 
@@ -78,11 +79,11 @@ def reason(error: BaseException, secrets: Collection[str] = ()) -> str:
 
 
 def known_secrets(settings: Settings) -> frozenset[str]:
-    """The secrets of this process: secret settings, passwords in addresses, environment variables named like one."""
+    """The secrets of this process: secret settings, passwords in addresses, variables named like one, exchange keys."""
     ours = {value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)}
     ours |= {part for _, value in settings if isinstance(value, str) for part in _password_of(value)}
     named = {value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name)}
-    return frozenset(secret for secret in ours | named if len(secret) >= _SHORTEST_SECRET)
+    return frozenset(secret for secret in ours | named | all_account_secrets() if len(secret) >= _SHORTEST_SECRET)
 
 
 def _password_of(address: str) -> set[str]:

@@ -11,6 +11,7 @@ from fullon_graphql.engine.model.batches import batched
 from fullon_graphql.engine.model.columns import column
 from fullon_graphql.engine.model.entities import entity
 from fullon_graphql.engine.model.relations import Join, relation
+from fullon_graphql.schema.account_status import STATUS_OF_ACCOUNT, AccountStatus
 from fullon_graphql.schema.balances import BALANCES_OF_ACCOUNT, Balance
 from fullon_graphql.schema.cat_exchanges import CatExchange, exchange_name
 from fullon_graphql.schema.live_orders import LIVE_ORDERS_OF_ACCOUNT, LiveOrder
@@ -71,6 +72,11 @@ class Exchange(Node):
         relation("ExchangeHistory", "ex_id", models.ExchangeHistory.ex_id),
     )
 
+    status: AccountStatus | None = batched(
+        "Whether the account service reads the account; null while it does not run, and for an account that is not"
+        " active.",
+        STATUS_OF_ACCOUNT,
+    )
     balances: list[Balance] = batched(
         "Live balances, one per currency; empty until the account daemon has written them.", BALANCES_OF_ACCOUNT
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from fullon_graphql.cache import accounts, bots, orders
+from fullon_graphql.cache import account_status, accounts, bots, orders
+from fullon_graphql.cache.account_status import AccountStatus
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.bots import Claim, FeedStatus
 from fullon_graphql.cache.orders import LiveOrder
@@ -53,6 +54,11 @@ async def positions_of_accounts(sources: Sources, keys: Sequence[tuple[int, str]
     """The positions of each account, given as its key and the name of its exchange."""
     found = await accounts.read_positions(sources.redis, [ex_id for ex_id, _ in keys])
     return [[HeldPosition(position, exchange) for position in found[ex_id]] for ex_id, exchange in keys]
+
+
+async def statuses_of_accounts(sources: Sources, keys: Sequence[tuple[int]]) -> list[AccountStatus | None]:
+    """The state of each account in the account service; None for one that it does not read."""
+    return await account_status.read(sources.redis, [ex_id for (ex_id,) in keys])
 
 
 async def market_prices(sources: Sources, keys: Sequence[tuple[str, str]]) -> list[float | None]:

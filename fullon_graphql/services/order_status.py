@@ -1,4 +1,4 @@
-"""Transitions of an order's status. The platform stores it in any letter case; `cancelled` is read as `canceled`.
+"""Transitions of an order's status.
 
     New ─→ pending ─→ open ─→ partially_filled ─→ filled
      └────────┴─────────┴────────────┴──→ canceled        New, pending and open may be rejected too
@@ -8,27 +8,9 @@ Steps may be skipped but not reversed; `filled`, `canceled` and `rejected` are f
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, func
-
 from fullon_graphql.errors import Conflict
-from fullon_graphql.models import Order
+from fullon_graphql.models.order_status import FINAL, PROGRESS, SPELLINGS, known_status
 from fullon_graphql.services.writing.checks import one_of
-
-NEW = "New"
-CANCELED = "canceled"
-
-_OPEN = (NEW, "pending", "open", "partially_filled")
-_FINAL = ("filled", CANCELED, "rejected")
-_SPELLINGS = {"cancelled": CANCELED}
-
-CANCELLATIONS = (CANCELED, *_SPELLINGS)
-CLOSED = (*_FINAL, *_SPELLINGS)
-"""Each spelling of a final status, in lower case."""
-
-
-def is_open() -> ColumnElement[bool]:
-    """The condition of an order that is not final. Unknown statuses count as open."""
-    return func.lower(Order.status).not_in(CLOSED)
 
 
 def next_status(current: str, wanted: str) -> str:
@@ -40,12 +22,12 @@ def next_status(current: str, wanted: str) -> str:
         BadUserInput: `wanted` is not a status.
         Conflict: the transition is not allowed.
     """
-    before, after = _known(current), _named(wanted)
+    before, after = known_status(current), _named(wanted)
     if before is None or before == after:
         return after
-    if before in _FINAL:
+    if before in FINAL:
         raise Conflict(f"The order is {before}, which is final; it cannot become {after}.")
-    if after in _OPEN and _OPEN.index(after) < _OPEN.index(before):
+    if after in PROGRESS and PROGRESS.index(after) < PROGRESS.index(before):
         raise Conflict(f"The order is {before}; it cannot go back to {after}.")
     if (before, after) == ("partially_filled", "rejected"):
         raise Conflict("The order is partially filled; it can be canceled, but not rejected any more.")
@@ -53,9 +35,4 @@ def next_status(current: str, wanted: str) -> str:
 
 
 def _named(text: str) -> str:
-    return one_of(_SPELLINGS.get(text.strip().lower(), text), (*_OPEN, *_FINAL), "status")
-
-
-def _known(text: str) -> str | None:
-    spelled = _SPELLINGS.get(text.strip().lower(), text.strip().lower())
-    return next((status for status in (*_OPEN, *_FINAL) if status.lower() == spelled), None)
+    return one_of(SPELLINGS.get(text.strip().lower(), text), (*PROGRESS, *FINAL), "status")

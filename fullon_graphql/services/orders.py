@@ -10,8 +10,9 @@ from sqlalchemy import Row, Select, select
 
 from fullon_graphql.errors import BadUserInput, Conflict, shortened
 from fullon_graphql.models import Bot, CatExchange, Order, Symbol, SymbolStep
+from fullon_graphql.models.order_status import CANCELED, NEW
 from fullon_graphql.services import bots
-from fullon_graphql.services.order_status import CANCELED, NEW, next_status
+from fullon_graphql.services.order_status import next_status
 from fullon_graphql.services.order_steps import check_steps
 from fullon_graphql.services.writing.checks import LARGEST, one_of, positive, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork

@@ -103,10 +103,11 @@ async def test_check_reports_clock_symbols_and_keys(
 
     [(cat_ex_id,)] = await database.rows(select(CatExchange.cat_ex_id))
     await add(database, User, person(7))
-    accounts = [{"ex_id": n, "uid": 7, "cat_ex_id": cat_ex_id, "name": f"account{n}"} for n in (1, 2, 3)]
+    accounts = [{"ex_id": n, "uid": 7, "cat_ex_id": cat_ex_id, "name": f"account{n}"} for n in (1, 2, 3, 4)]
     await add(database, Exchange, *accounts)
-    kraken.keys = {"goodkey1"}
-    for number, key in [(1, "goodkey1"), (2, "badkey22")]:
+    kraken.open_wallet("goodkey1", "c2VjcmV0c2VjcmV0", USD=1.0)
+    kraken.open_wallet("halfkey4", "c2VjcmV0c2VjcmV0", USD=1.0).denied |= {"TradesHistory", "GetWebSocketsToken"}
+    for number, key in [(1, "goodkey1"), (2, "badkey22"), (4, "halfkey4")]:
         monkeypatch.setenv(f"EX_ID_{number}_KEY", key)
         monkeypatch.setenv(f"EX_ID_{number}_SECRET", "c2VjcmV0c2VjcmV0")
     kraken.faults.clock_ahead = 90
@@ -115,8 +116,12 @@ async def test_check_reports_clock_symbols_and_keys(
     assert result.exit_code == 1
     assert "kraken has no ETH/USD." in result.output
     assert "its clock is 90." in result.output or "its clock is 89." in result.output
-    assert "account 1 (account1): the keys read balances and orders." in result.output
-    assert "account 2 (account2): the keys do not work: AuthenticationError" in result.output
+    assert "account 1 (account1): the keys read balances, orders, fills, positions." in result.output
+    assert "account 1 (account1): changes are announced over a stream." in result.output
+    assert "account 2 (account2): the keys do not read balances: AuthenticationError" in result.output
+    assert "account 4 (account4): the keys read balances, orders, positions." in result.output
+    assert "account 4 (account4): the keys do not read fills: PermissionDenied" in result.output
+    assert "account 4 (account4): the account is polled, because there is no stream: PermissionDenied" in result.output
     assert "account 3 (account3): no keys; set EX_ID_3_KEY" in result.output
     assert "badkey22" not in result.output
     assert "c2VjcmV0" not in result.output

@@ -45,12 +45,15 @@ def require_ccxt() -> None:
         raise ExchangesNotInstalledError
 
 
-async def open_client(settings: Settings, exchange: str, keys: ExchangeKeys | None = None) -> Any:
-    """A client of an exchange; nothing has been sent yet. Close it with its coroutine `close`.
+async def open_client(
+    settings: Settings, exchange: str, keys: ExchangeKeys | None = None, *, sandbox: bool = False
+) -> Any:
+    """A client of an exchange, or of its test system; nothing has been sent yet. Close it with its coroutine `close`.
 
     Raises:
         ExchangesNotInstalledError: ccxt is missing.
         UnknownExchangeError: ccxt has no such exchange.
+        ccxt's NotSupported: the exchange has no test system.
     """
     require_ccxt()
     client = (await asyncio.to_thread(_client_class, exchange))(
@@ -59,7 +62,7 @@ async def open_client(settings: Settings, exchange: str, keys: ExchangeKeys | No
             **({} if keys is None else _as_options(keys)),
         }
     )
-    if settings.use_sandbox:
+    if settings.use_sandbox or sandbox:
         client.set_sandbox_mode(True)
     if urls := settings.exchange_urls.get(exchange):
         client.urls["api"] = _replaced(client.urls["api"], urls.get("rest", ""), urls.get("ws", ""))

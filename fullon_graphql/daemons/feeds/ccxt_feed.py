@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -20,7 +20,10 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
-from fullon_graphql.daemons.feeds.ccxt_client import errors, market_facts, open_client, require_ccxt
+from fullon_graphql.config.exchange_keys import ExchangeKeys, exchange_keys
+from fullon_graphql.daemons.feeds.account_feed import Account, AccountUpdate, NextReading
+from fullon_graphql.daemons.feeds.ccxt_account import AccountReader
+from fullon_graphql.daemons.feeds.ccxt_client import market_facts, open_client, require_ccxt
 from fullon_graphql.daemons.feeds.channels import TickerChannel, TradeChannel, market_trade
 from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink
 from fullon_graphql.daemons.feeds.market_feed import (
@@ -32,34 +35,42 @@ from fullon_graphql.daemons.feeds.market_feed import (
     StreamKind,
     TradePage,
 )
-from fullon_graphql.daemons.feeds.timing import FeedTiming
+from fullon_graphql.daemons.feeds.requests import repeated_request
+from fullon_graphql.daemons.feeds.timing import AccountTiming, FeedTiming
 from fullon_graphql.daemons.minute_bars import MINUTE
 from fullon_graphql.ohlcv.candles import Candle
-
-ATTEMPTS: Final = 5
-"""Attempts of a request for history."""
 
 USUAL_PAGE: Final = 500
 """Candles to request at once from an exchange whose limit ccxt does not know."""
 
 
-class AccountsUnsupportedError(Exception):
-    """This feed reads no accounts."""
+MARKETS_AGE: Final = 3600.0
+"""Seconds for which accounts share the markets of an exchange; the list of one has megabytes."""
 
-    def __init__(self, ex_id: int, exchange: str) -> None:
-        super().__init__(
-            f"The feed of real exchanges does not read accounts yet, such as {ex_id} on {exchange}. "
-            "Stop the service ACCOUNT, or set MARKET_FEED to a feed that reads them."
-        )
+CLOSING: Final = 5.0
+"""Seconds for closing the connections of an account."""
+
+
+class NoKeysError(Exception):
+    """An active account has no keys."""
+
+    def __init__(self, ex_id: int) -> None:
+        super().__init__(f"The account has no keys. Set EX_ID_{ex_id}_KEY and EX_ID_{ex_id}_SECRET.")
 
 
 class CcxtFeed:
     """A market feed over ccxt. The names of exchanges in the catalogue are ccxt's ids, e.g. `kraken`."""
 
-    def __init__(self, settings: Settings, timing: FeedTiming | None = None) -> None:
+    def __init__(
+        self, settings: Settings, timing: FeedTiming | None = None, account_timing: AccountTiming | None = None
+    ) -> None:
         require_ccxt()
         self._settings = settings
         self._timing = timing or FeedTiming()
+        self._account_timing = account_timing or AccountTiming()
+        self._markets: dict[tuple[str, bool], tuple[Any, float]] = {}
+        """By exchange and sandbox: a client with markets, and when it loaded them by the monotonic clock."""
+        self._markets_locks: defaultdict[tuple[str, bool], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._links: dict[str, ExchangeLink] = {}
         self._channels: dict[tuple[str, StreamKind], TickerChannel | TradeChannel] = {}
         """The newest stream of each kind of an exchange."""
@@ -144,13 +155,37 @@ class CcxtFeed:
             client = (await link.session()).client
             return [market_facts(client, market) for market in found.values() if market.get("active") is not False]
 
+    async def account(
+        self, account: Account, symbols: Sequence[str], next_reading: NextReading
+    ) -> AsyncGenerator[AccountUpdate]:
+        """An account with the keys from the environment.
+
+        Raises:
+            NoKeysError, SettingsError: there are no keys, or they cannot be read.
+            UnknownExchangeError, ccxt's errors, OSError and TimeoutError: the account cannot be read.
+        """
+        keys = await asyncio.to_thread(exchange_keys, account.ex_id)  # may read files
+        if keys is None:
+            raise NoKeysError(account.ex_id)
+        client = await self._open_account_client(account, keys)
+        try:
+            await self._load_markets(client, account)
+            reader = AccountReader(client, account, symbols, next_reading, self._account_timing, keys.secrets)
+            async with aclosing(reader.updates()) as updates:
+                async for update in updates:
+                    yield update
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSING):
+                    await client.close()
+
     async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
-        """Not supported; empty accounts would replace what other programs have stored."""
-        raise AccountsUnsupportedError(ex_id, exchange)
+        """Not supported: `account` delivers the balances."""
+        raise NotImplementedError
 
     async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
-        """Not supported, as above."""
-        raise AccountsUnsupportedError(ex_id, exchange)
+        """Not supported: `account` delivers the positions."""
+        raise NotImplementedError
 
     def _link(self, exchange: str) -> ExchangeLink:
         """The connections to an exchange, shared by all streams and requests."""
@@ -161,16 +196,30 @@ class CcxtFeed:
     async def _open_client(self, exchange: str) -> Any:
         return await open_client(self._settings, exchange)
 
+    async def _open_account_client(self, account: Account, keys: ExchangeKeys) -> Any:
+        client = await open_client(self._settings, account.exchange, keys, sandbox=account.test)
+        client.options["warnOnFetchOpenOrdersWithoutSymbol"] = False
+        return client
+
+    async def _load_markets(self, client: Any, account: Account) -> None:
+        """Take the markets that another account of the exchange has loaded, else load them."""
+        key = (account.exchange, account.test)
+        async with self._markets_locks[key]:
+            source, loaded_at = self._markets.get(key, (None, 0.0))
+            if source is not None and time.monotonic() - loaded_at < MARKETS_AGE:
+                client.set_markets_from_exchange(source)
+                await client.load_markets()
+                return
+            await repeated_request(client.load_markets, self._account_timing)
+            self._markets[key] = client, time.monotonic()
+
     async def _request(self, link: ExchangeLink, method: str, *arguments: Any) -> Any:
-        """Call a method of the client; after a failure of the network, or too many requests, again after a pause."""
-        async with asyncio.timeout(self._timing.request):
-            for attempt in range(1, ATTEMPTS):
-                try:
-                    return await getattr((await link.session()).client, method)(*arguments)
-                except errors().NetworkError:
-                    pause = min(self._timing.first_backoff * 2**attempt, self._timing.longest_backoff)
-                    await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # not for secrets
+        """Call a method of the client."""
+
+        async def call() -> Any:
             return await getattr((await link.session()).client, method)(*arguments)
+
+        return await repeated_request(call, self._timing)
 
 
 def candle_limit(client: Any, symbol: str) -> int:

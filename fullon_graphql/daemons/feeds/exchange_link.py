@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,6 +12,7 @@ import structlog
 
 from fullon_graphql.daemons.control.state import backoff
 from fullon_graphql.daemons.feeds.ccxt_client import errors
+from fullon_graphql.daemons.feeds.requests import jittered
 from fullon_graphql.daemons.feeds.timing import FeedTiming
 from fullon_graphql.observability.redaction import reason
 
@@ -144,7 +144,7 @@ class ExchangeLink:
     def _pause(self) -> float:
         if not self._failures:
             return 0.0
-        return backoff(self._failures, self.timing) * random.uniform(0.5, 1.0)  # noqa: S311  # not for secrets
+        return jittered(backoff(self._failures, self.timing))
 
     async def _loaded_client(self) -> Any:
         """The client, with the exchange's markets."""

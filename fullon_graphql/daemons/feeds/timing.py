@@ -34,3 +34,30 @@ class FeedTiming:
     """Until a symbol that the exchange refused is tried again."""
     request: float = 60.0
     """For a request of history with all its repetitions."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTiming:
+    """Intervals and limits of accounts, in seconds."""
+
+    fast: float = 5.0
+    """Between two readings of an account with open orders that has no stream."""
+    slow: float = 60.0
+    """Between two readings of other accounts."""
+    settle: float = 0.1
+    """From a message of a stream to the reading that it causes; further messages join it."""
+    gap: float = 1.0
+    """The shortest time between two readings."""
+    delivery: float = 5.0
+    """The longest time from a change that a reading found until the stream announces it."""
+    request: float = 60.0
+    """For a request with all its repetitions."""
+    first_backoff: float = 1.0
+    longest_backoff: float = 60.0
+    """Connections are made again after a random part of the backoff, which doubles up to the longest."""
+    refused: float = 300.0
+    """The same after the exchange has refused the keys or the stream."""
+    healthy: float = 30.0
+    """Connections that lived for longer than this start at the first backoff again."""
+    forgotten: float = 3600.0
+    """Until an order that the exchange does not know is requested again."""

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func
 
 from fullon_graphql.context import Worker
 from fullon_graphql.models import Bot, Order
+from fullon_graphql.models.order_status import is_open
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import CallerDep, WorkerDep
 from fullon_graphql.rest.orm.changes import ChangesDep, as_arguments, given
@@ -21,7 +22,6 @@ from fullon_graphql.services import bots, orders
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import order_statistics
 from fullon_graphql.services.analytics.order_statistics import OrderStatistics
-from fullon_graphql.services.order_status import is_open
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 router = RouteList(prefix="/orm/orders", tags=["orders"])

@@ -10,8 +10,8 @@ from sqlalchemy import ScalarSelect, Select, func, select
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.models import Bot, DryTrade, Order, Trade
+from fullon_graphql.models.order_status import is_open
 from fullon_graphql.services.access import visible
-from fullon_graphql.services.order_status import is_open
 
 
 @dataclass(frozen=True, slots=True)

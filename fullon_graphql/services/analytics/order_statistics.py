@@ -10,9 +10,9 @@ from sqlalchemy import func
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
 from fullon_graphql.models import Order
+from fullon_graphql.models.order_status import CANCELLATIONS, CLOSED
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics.ledger import Scope, scope_conditions
-from fullon_graphql.services.order_status import CANCELLATIONS, CLOSED
 
 
 @dataclass(frozen=True, slots=True)

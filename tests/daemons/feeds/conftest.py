@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from fullon_graphql.config import Settings
+from fullon_graphql.config.exchange_keys import ExchangeKeys
+from fullon_graphql.daemons.feeds.account_feed import Account
 from fullon_graphql.daemons.feeds.ccxt_feed import CcxtFeed
-from fullon_graphql.daemons.feeds.timing import FeedTiming
+from fullon_graphql.daemons.feeds.timing import AccountTiming, FeedTiming
 from tests.fixtures.loopback.exchange import Instrument, LoopbackExchange
 from tests.fixtures.loopback.kraken import LoopbackKraken
 from tests.fixtures.loopback.okx import LoopbackOkx
@@ -23,14 +25,27 @@ FAST = FeedTiming(
     stale_max=2.0, delivery=0.1, subscribe=0.0, retry_symbol=0.1, request=20.0,
 )  # fmt: skip
 
+FAST_ACCOUNTS = AccountTiming(
+    fast=0.1, slow=60.0, settle=0.005, gap=0.02, delivery=0.2, request=20.0, first_backoff=0.02, longest_backoff=0.1,
+    refused=0.2, forgotten=60.0,
+)  # fmt: skip
+
 PATH = "tests.daemons.feeds.conftest.FastFeed"
 
 
 class FastFeed(CcxtFeed):
     """The feed with short pauses and without limits of requests, to be named in settings."""
 
+    accounts = FAST_ACCOUNTS  # set by tests, because the daemon constructs the feed
+
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, FAST)
+        super().__init__(settings, FAST, self.accounts)
+
+    async def _open_account_client(self, account: Account, keys: ExchangeKeys) -> Any:
+        client = await super()._open_account_client(account, keys)
+        client.tokenBucket["refillRate"] = 1.0  # in milliseconds; the limiter also keeps requests in order
+        client.timeout_on_exit = 0
+        return client
 
     async def _open_client(self, exchange: str) -> Any:
         client = await super()._open_client(exchange)

@@ -13,7 +13,7 @@ from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.feeds import ccxt_client
 from fullon_graphql.daemons.feeds.ccxt_client import ExchangesNotInstalledError, UnknownExchangeError
-from fullon_graphql.daemons.feeds.ccxt_feed import AccountsUnsupportedError, CcxtFeed
+from fullon_graphql.daemons.feeds.ccxt_feed import CcxtFeed
 from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink
 from fullon_graphql.daemons.feeds.market_feed import LiveFrom, MarketTrade, SharedFeed
 from fullon_graphql.daemons.feeds.timing import FeedTiming
@@ -292,14 +292,6 @@ async def test_missing_ccxt_is_explained(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(ccxt_client, "find_spec", lambda name: None)
     with pytest.raises(ExchangesNotInstalledError, match=r"pip install 'fullon-graphql\[exchanges\]'"):
         await SharedFeed().load(Settings())
-
-
-async def test_accounts_are_refused_and_not_empty(kraken: LoopbackExchange, feed_for: FeedFor) -> None:
-    """The account daemon would replace stored balances with none."""
-    feed = feed_for(kraken)
-    for request in (feed.balances, feed.positions):
-        with pytest.raises(AccountsUnsupportedError, match="such as 7 on kraken"):
-            await request(7, "kraken", SYMBOLS)
 
 
 async def test_outage_of_a_day_ends_no_feed() -> None:
