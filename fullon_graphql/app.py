@@ -30,7 +30,9 @@ from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import CircuitOpen, RedisCircuitOpen
 from fullon_graphql.graph import make_graph
 from fullon_graphql.observability.logging import configure_logging
+from fullon_graphql.observability.loop_meter import measured_loop
 from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.observability.process_snapshots import shared_counts
 from fullon_graphql.observability.request_log import RequestLog
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import docs, errors, health, jwks, metrics, routes
@@ -117,7 +119,7 @@ def create_app(settings: Settings) -> Application:
         transports = metrics.MetricsPort(transports, settings.metrics_port)
     open_ = partial(open_state, settings, app_metrics, connections, trusted)
     request_log = RequestLog() if settings.request_log else None
-    return Application(RequestMiddleware(transports, request_log), open_, settings.api_prefix)
+    return Application(RequestMiddleware(transports, request_log, app_metrics.http), open_, settings.api_prefix)
 
 
 class Router:
@@ -191,6 +193,7 @@ async def open_state(
         trusted.running(opened.background, opened.redis) if trusted else nullcontext(),
         connections.watch_credentials(opened),
         scheduled_collection(),
+        measured_loop("worker"),
     ):
         yield State(worker=opened, shutdown=Shutdown())
 
@@ -242,6 +245,10 @@ async def worker(
             ("cost_limits", cost_limits.windows),
         ):
             app_metrics.watch_cache(name, cache)
+        app_metrics.watch_process("worker", background, breakers, hub)
+        snapshots = None
+        if serving:
+            snapshots = await stack.enter_async_context(shared_counts(settings, app_metrics, background))
         yield Worker(
             settings=settings,
             metrics=app_metrics,
@@ -260,6 +267,7 @@ async def worker(
             sessions=sessions,
             authenticator=authenticator,
             writes=ChangeExecutor(database, redis, services, settings),
+            snapshots=snapshots,
         )
 
 

@@ -29,6 +29,7 @@ from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceStatus
 from fullon_graphql.database import Database
 from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.observability.process_snapshots import ProcessSnapshots
 from fullon_graphql.observability.queue_meter import QueueMeter
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.change_feed.reader import ChangeFeed
@@ -80,6 +81,8 @@ class Worker:
     """Of the queues `new_orders`, as far as requests to this worker have read them."""
     trade_queues: QueueMeter = field(default_factory=QueueMeter)
     """Of the queues `trades`, likewise."""
+    snapshots: ProcessSnapshots | None = None
+    """The counts of all processes of this server; None if they leave none."""
 
 
 @dataclass(slots=True)

@@ -103,7 +103,7 @@ async def _read(redis: Redis, key: str, ex_ids: Sequence[int]) -> dict[int, dict
         return {}
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(key, [str(ex_id) for ex_id in ex_ids])
-        [stored] = await execute(pipeline)
+        [stored] = await execute(pipeline, "accounts", by_field=True)
     texts = stored or [None] * len(ex_ids)
     return {ex_id: _parse_account(key, ex_id, text) for ex_id, text in zip(ex_ids, texts, strict=True)}
 

@@ -62,7 +62,7 @@ async def read_statuses(redis: Redis, bot_ids: Sequence[int]) -> list[list[FeedS
         return []
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(keys.BOT_STATUS, [str(bot_id) for bot_id in bot_ids])
-        [stored] = await execute(pipeline)
+        [stored] = await execute(pipeline, "bots", by_field=True)
     return [_statuses(bot_id, text) for bot_id, text in zip(bot_ids, stored or [None] * len(bot_ids), strict=True)]
 
 
@@ -71,7 +71,7 @@ async def read_claims(redis: Redis) -> Claims:
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(keys.BLOCKED_EXCHANGES)
         pipeline.hgetall(keys.OPENING_POSITIONS)
-        blocks, openings = await execute(pipeline)
+        blocks, openings = await execute(pipeline, "bots")
     return Claims(_claims(blocks), _claims(openings))
 
 

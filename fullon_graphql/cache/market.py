@@ -65,7 +65,7 @@ async def read_trades(redis: Redis, exchange: str, symbol: str, count: int) -> T
         pipeline.llen(key)
         pipeline.get(keys.trades_status(exchange))
         pipeline.lrange(key, -count, -1)
-        size, pushed, stored = await execute(pipeline)
+        size, pushed, stored = await execute(pipeline, "trades")
     TRADE_QUEUES.add(perf_counter() - start, hit=bool(size))
     return TradeQueue(size or 0, parse_time(pushed), _parse_items(key, stored))
 
@@ -78,7 +78,7 @@ async def read_bars(redis: Redis, symbol: str, timeframe: str, count: int) -> li
     key, start = keys.ohlcv(symbol, timeframe), perf_counter()
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.lrange(key, -count, -1)
-        [stored] = await execute(pipeline)
+        [stored] = await execute(pipeline, "candles")
     CACHED_BARS.add(perf_counter() - start, hit=bool(stored))
     return _parse_items(key, stored)
 
@@ -93,7 +93,7 @@ async def read_queue_sizes(redis: Redis) -> list[QueueSize]:
             pipeline.get(keys.trades_status(exchange))
         for key in found:
             pipeline.llen(key)
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "trades")
     pushed = dict(zip(exchanges, map(parse_time, answers), strict=False))
     sizes = zip(markets, answers[len(exchanges) :], strict=True)
     return [QueueSize(*market, size, pushed[market[0]]) for market, size in sizes if size]
@@ -104,7 +104,7 @@ async def read_user_trades(redis: Redis, uid: int, exchanges: Sequence[str]) -> 
     async with redis.pipeline(transaction=False) as pipeline:
         for exchange in exchanges:
             pipeline.lrange(keys.user_trades(uid, exchange), -MOST_TRADES, -1)
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "user_trades")
     stored = zip(exchanges, answers, strict=True)
     return [(exchange, trade) for exchange, items in stored for trade in _parse_items("user_trades", items)]
 
@@ -122,7 +122,7 @@ async def read_bar_lists(
         for symbol, timeframe in known:
             pipeline.llen(keys.ohlcv(symbol, timeframe))
             pipeline.lrange(keys.ohlcv(symbol, timeframe), -1, -1)
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "candles")
     lists = zip(known, answers[::2], answers[1::2], strict=True)
     found = [BarList(symbol, timeframe, size, _bar_time(last)) for (symbol, timeframe), size, last in lists if size]
     return sorted(found, key=lambda one: (one.symbol, timeframes.index(one.timeframe)))

@@ -69,7 +69,7 @@ async def read(redis: Redis, now: datetime | None = None) -> list[MarketFeedStat
     now = now or datetime.now(UTC)
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(keys.MARKET_FEEDS)
-        [stored] = await execute(pipeline)
+        [stored] = await execute(pipeline, "market_feeds")
     found = [status for text in (stored or {}).values() if (status := _parse(text))]
     fresh = [status for status in found if (now - status.reported_at).total_seconds() < EXPIRY]
     return sorted(fresh, key=lambda status: (status.exchange, status.service))

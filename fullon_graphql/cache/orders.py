@@ -59,7 +59,7 @@ async def read(redis: Redis, accounts: Sequence[tuple[int, str]]) -> list[list[L
     async with redis.pipeline(transaction=False) as pipeline:
         for place in places:
             pipeline.hgetall(keys.order_status(place))
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "orders")
     stored = {place: _parse_orders(place, answer) for place, answer in zip(places, answers, strict=True)}
     return [_of_account(ex_id, stored[ex_id], stored[exchange]) for ex_id, exchange in accounts]
 
@@ -80,7 +80,7 @@ async def write(
     key = keys.order_status(ex_id)
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(key)
-        [answer] = await execute(pipeline)
+        [answer] = await execute(pipeline, "orders")
     stored = _parse_orders(ex_id, answer)
     old = [name for name, order in stored.items() if name not in reports and _is_old(order, final, now)]
     written: dict[Any, str] = {
@@ -107,7 +107,7 @@ async def read_queues(redis: Redis, order_ids: Sequence[str]) -> list[list[str]]
     async with redis.pipeline(transaction=False) as pipeline:
         for order_id in order_ids:
             pipeline.lrange(keys.new_orders(order_id), 0, -1)
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "order_queues")
     return [list(items(answer, "new_order")) for answer in answers]
 
 
@@ -117,7 +117,7 @@ async def read_queue_sizes(redis: Redis) -> dict[str, int]:
     async with redis.pipeline(transaction=False) as pipeline:
         for key in found:
             pipeline.llen(key)
-        sizes = await execute(pipeline)
+        sizes = await execute(pipeline, "order_queues")
     return {keys.local_order_id(key): size for key, size in zip(found, sizes, strict=True) if size is not None}
 
 

@@ -131,7 +131,7 @@ async def read(redis: Redis, types: Sequence[ProcessType] = tuple(ProcessType)) 
     async with redis.pipeline(transaction=False) as pipeline:
         for process_type in types:
             pipeline.hgetall(keys.process_active(process_type))
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "processes")
     active = [
         (type_, id_, seen) for type_, ids in zip(types, answers, strict=True) for id_, seen in texts(ids, "process")
     ]

@@ -20,7 +20,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ResponseError
 
-from fullon_graphql.observability.metrics import VALUES_LEFT_OUT
+from fullon_graphql.observability.metrics import VALUES_LEFT_OUT, count_reads
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +57,17 @@ def leave_out(kind: str, why: object, **place: object) -> None:
     log.warning("cache.value_left_out", kind=kind, why=str(why)[:200], **found, others=_unlogged.pop(kind, 0))
 
 
-async def execute(pipeline: Pipeline) -> list[Any]:
-    """The results of a pipeline of reads. None for a key of another type than ours: its value is left out."""
+async def execute(pipeline: Pipeline, kind: str, *, by_field: bool = False) -> list[Any]:
+    """The results of a pipeline of reads. None for a key of another type than ours: its value is left out.
+
+    Hits and misses are counted for `kind`, a constant of ours: one for each key, or with `by_field` for each field.
+    """
     results: list[Any] = await pipeline.execute(raise_on_error=False)
-    return [_without_wrong_type(result) for result in results]
+    found = [_without_wrong_type(result) for result in results]
+    counted = [value for values in found for value in values or ()] if by_field else found
+    hits = sum(map(bool, counted))
+    count_reads(kind, hits=hits, misses=len(counted) - hits)
+    return found
 
 
 async def scan(redis: Redis, pattern: str) -> list[str]:

@@ -65,7 +65,7 @@ async def read_many(redis: Redis, instruments: Sequence[tuple[str, str]]) -> lis
     async with redis.pipeline(transaction=False) as pipeline:
         for exchange, symbols in requested.items():
             pipeline.hmget(keys.tickers(exchange), list(symbols))
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "tickers", by_field=True)
     latest = latest_time(redis)
     found = {
         (exchange, symbol): decode(exchange, symbol, text, latest)
@@ -80,7 +80,7 @@ async def read_exchanges(redis: Redis, exchanges: Sequence[str]) -> list[list[Ti
     async with redis.pipeline(transaction=False) as pipeline:
         for exchange in exchanges:
             pipeline.hgetall(keys.tickers(exchange))
-        answers = await execute(pipeline)
+        answers = await execute(pipeline, "tickers")
     latest = latest_time(redis)
     decoded = (
         [decode(exchange, symbol, text, latest) for symbol, text in texts(stored, "ticker")]

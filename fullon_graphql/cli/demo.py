@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_urlsafe
 from socket import socket
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -94,8 +95,9 @@ def _reached(exchanges: list[str]) -> list[LiveExchange]:
 
 
 def _run(listening: socket, live: list[LiveExchange], *, pages: bool) -> None:
-    with _engines(live) as found:
-        settings = _settings(found, live, *listening.getsockname()[:2])
+    with _engines(live) as found, TemporaryDirectory(prefix="fullon-graphql-metrics-") as folder:
+        host, port, *_ = listening.getsockname()
+        settings = _settings(found, live, host, port, metrics_folder=folder)
         configure_logging(settings)
         with console.status("Preparing tables and demo data …"):
             install_feed(settings.database_url)
@@ -116,7 +118,7 @@ def _engines(live: list[LiveExchange]) -> Iterator[Engines]:
         yield found
 
 
-def _settings(found: Engines, live: list[LiveExchange], host: str, port: int) -> Settings:
+def _settings(found: Engines, live: list[LiveExchange], host: str, port: int, *, metrics_folder: str) -> Settings:
     """The settings with the demo's engines and market, few logs, and a secret of its own."""
     own: dict[str, Any] = {
         "log_level": "WARNING",
@@ -132,6 +134,7 @@ def _settings(found: Engines, live: list[LiveExchange], host: str, port: int) ->
         database_url=found.database_url,
         ohlcv_database_url=found.ohlcv_database_url,
         redis_url=found.redis_url,
+        metrics_folder=metrics_folder,
         market_feed=f"fullon_graphql.embedded.demo.{'live_market.LiveMarket' if live else 'market.SimulatedMarket'}",
         services_to_auto_start=["ticker", "ohlcv", "account"],
         **own,
@@ -216,6 +219,7 @@ def _services_environment(settings: Settings) -> dict[str, str]:
         "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
         "REDIS_URL": settings.redis_url,
         "MARKET_FEED": settings.market_feed,
+        "METRICS_FOLDER": settings.metrics_folder,
         "SERVICES_TO_AUTO_START": json.dumps(settings.services_to_auto_start),
         "LOG_LEVEL": settings.log_level,
     }

@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -52,6 +53,8 @@ def serve(
     address = (settings.host if host is None else host, settings.port if port is None else port)
     with listening_socket(*address) as listening, ExitStack() as stack:
         sockets = [listening]
+        if not settings.metrics_folder:
+            os.environ["METRICS_FOLDER"] = stack.enter_context(TemporaryDirectory(prefix="fullon-graphql-metrics-"))
         if settings.metrics_port is not None and settings.metrics_enabled:
             sockets.append(stack.enter_context(listening_socket(address[0], settings.metrics_port)))
         scheme = "https" if ssl_certfile else "http"

@@ -314,6 +314,11 @@ class PublicPartsSettings(Section):
         le=65535,
         description="port on which `serve` answers `/metrics`, and nothing else; the other port answers 404 to it then",
     )
+    metrics_folder: str = Field(
+        default="",
+        description="folder in which the processes of one server leave their counts, so that each answers `/metrics` "
+        "for all; `serve` uses a temporary one by default. Name it for workers and services that are started apart",
+    )
 
 
 class LimitsSettings(Section):

@@ -10,6 +10,7 @@ import structlog
 from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
 
 from fullon_graphql.errors import BadUserInput, FullonError, Internal, Unrepresentable, as_fullon_error, shorten_quotes
+from fullon_graphql.observability.metrics import count_graph_errors
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +22,8 @@ def body(result: ExecutionResult, request_id: str) -> bytes:
     """The JSON body of a result of graphql-core."""
     answer: dict[str, Any] = {"data": result.data}
     if result.errors:
-        answer["errors"] = formatted(result.errors, request_id, before_execution=False)
+        answer["errors"] = errors = formatted(result.errors, request_id, before_execution=False)
+        count_graph_errors(errors)
     return orjson.dumps(answer)
 
 

@@ -33,7 +33,7 @@ from fullon_graphql.engine.planned.selections import select
 from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
-from fullon_graphql.observability.metrics import Metrics, count_limit
+from fullon_graphql.observability.metrics import Metrics, count_graph_errors, count_limit
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
@@ -300,11 +300,11 @@ def _formatted(error: FullonError) -> GraphQLFormattedError:
 
 
 def _bad_request(message: str) -> Response:
-    error = GraphQLError(message, extensions={"code": BadUserInput.code})
-    return Response(orjson.dumps({"errors": [error.formatted]}), executed=False)
+    return _error_response([GraphQLError(message, extensions={"code": BadUserInput.code}).formatted])
 
 
 def _error_response(errors: Sequence[GraphQLFormattedError]) -> Response:
+    count_graph_errors(errors)
     return Response(orjson.dumps({"errors": errors}), executed=False)
 
 

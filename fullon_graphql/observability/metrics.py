@@ -1,78 +1,35 @@
-"""Metrics of a worker, in Prometheus' text format.
+"""Metrics of a process, in Prometheus' text format.
 
-Each application has its own registry. Label values are constants of ours, never input of a client.
+Each application has its own registry. What stores and transports count without knowing an application is counted for
+the whole process. `process_snapshots.py` adds up the processes of one server.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from itertools import accumulate
-from typing import Final, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal, Protocol, TypeAlias
 
 import prometheus_client
+from graphql import GraphQLFormattedError
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.circuit_breaker import CircuitBreaker
-from fullon_graphql.lru import PROCESS_CACHES
+from fullon_graphql.observability.http_requests import HttpRequests
+from fullon_graphql.observability.instruments import BUCKETS, COSTS, WAITS, Histogram, Tally
+from fullon_graphql.observability.state_collectors import (
+    BackgroundStates,
+    Cache,
+    Caches,
+    Circuits,
+    Feeds,
+    Services,
+)
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-
-BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-"""Upper bounds of the histograms, in seconds."""
-COSTS: Final = (0, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
-"""Upper bounds of the histogram of costs."""
-
-
-class Tally(Collector):
-    """A counter with one label.
-
-    Without the locks of the library's counter, which cost more than counting: only the event loop's thread counts.
-    """
-
-    def __init__(self, name: str, text: str, label: str) -> None:
-        self._name, self._text, self._label = name, text, label
-        self._counts: Counter[str] = Counter()
-
-    def add(self, value: str, count: int = 1) -> None:
-        """Add `count` to the counter of a label value."""
-        self._counts[value] += count
-
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Called by the registry."""
-        family = CounterMetricFamily(self._name, self._text, labels=[self._label])
-        for value, count in self._counts.items():
-            family.add_metric([value], count)
-        yield family
-
-
-class Histogram(Collector):
-    """A histogram with one label, without locks like `Tally`. `buckets` are the upper bounds."""
-
-    def __init__(self, name: str, text: str, label: str, buckets: Sequence[float]) -> None:
-        self._name, self._text, self._label, self._buckets = name, text, label, buckets
-        self._counts: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(buckets) + 1))
-        self._sums: defaultdict[str, float] = defaultdict(float)
-
-    def add(self, value: str, amount: float) -> None:
-        """Add an amount under a label value."""
-        self._counts[value][bisect_left(self._buckets, amount)] += 1
-        self._sums[value] += amount
-
-    def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Called by the registry."""
-        family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
-        bounds = [*map(str, self._buckets), "+Inf"]
-        for value, counts in self._counts.items():
-            family.add_metric([value], list(zip(bounds, accumulate(counts), strict=True)), self._sums[value])
-        yield family
-
 
 VALUES_LEFT_OUT: Final = Tally(
     "fullon_graphql_values_left_out", "Broken values in Redis that were left out, by kind.", "kind"
@@ -102,133 +59,73 @@ ROW_READS: Final = Tally(
 )
 """Counted for the whole process, as above."""
 
+_ERRORS: Final = Tally(
+    "fullon_graphql_errors", "Errors that clients received, by interface and code.", "interface", "code"
+)
+_SIGN_INS: Final = Tally("fullon_graphql_sign_ins", "Attempts to sign in, by outcome.", "outcome")
+_REDIS_READS: Final = Tally(
+    "fullon_graphql_redis_reads", "Keys of live state read in Redis, by kind; a hit has a value.", "kind", "result"
+)
+FEED_DELAYS: Final = Histogram(
+    "fullon_graphql_feed_delay_seconds",
+    "From the exchange's time of live data to its arrival, of each delivery.",
+    "exchange",
+    WAITS,
+)
+"""Observed in the services process. Exchanges are those of the catalogue."""
+LOOP_HOLDS: Final = Histogram(
+    "fullon_graphql_loop_hold_seconds",
+    "How much later than due the event loop ran a timer, sampled by process.",
+    "process",
+    WAITS,
+)
+_OF_THE_PROCESS: Final[Sequence[Collector]] = (
+    VALUES_LEFT_OUT,
+    _LIMITS,
+    HUB_OVERFLOWS,
+    ROW_READS,
+    _ERRORS,
+    _SIGN_INS,
+    _REDIS_READS,
+    FEED_DELAYS,
+    LOOP_HOLDS,
+)
 
-class BackgroundStates(Collector):
-    """The background tasks of a worker, once it has started."""
-
-    tasks: BackgroundTasks | None = None
-
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Called by the registry."""
-        failures = CounterMetricFamily(
-            "fullon_graphql_background_failures", "Failures of background tasks, by task.", labels=["task"]
-        )
-        down = GaugeMetricFamily(
-            "fullon_graphql_background_tasks_down", "Background tasks that have failed and do not work again yet."
-        )
-        if self.tasks:
-            for name, count in self.tasks.failures.items():
-                failures.add_metric([name], count)
-            down.add_metric([], len(self.tasks.down))
-        yield failures
-        yield down
-
-
-class Circuits(Collector):
-    """The circuit breakers of a worker, once it has started."""
-
-    breakers: Mapping[str, CircuitBreaker] | None = None
-
-    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Called by the registry."""
-        is_open = GaugeMetricFamily(
-            "fullon_graphql_circuit_open", "1 while requests that need a store are refused.", labels=["store"]
-        )
-        openings = CounterMetricFamily(
-            "fullon_graphql_circuit_openings", "Times the circuit of a store has opened.", labels=["store"]
-        )
-        refusals = CounterMetricFamily(
-            "fullon_graphql_circuit_refusals", "Calls to a store refused without trying it.", labels=["store"]
-        )
-        for store, breaker in (self.breakers or {}).items():
-            is_open.add_metric([store], float(breaker.state != "closed"))
-            openings.add_metric([store], breaker.openings)
-            refusals.add_metric([store], breaker.refusals)
-        yield from (is_open, openings, refusals)
+ProcessKind: TypeAlias = Literal["worker", "services"]
+Interface: TypeAlias = Literal["graph", "rest", "socket"]
 
 
-class Feed(Protocol):
-    """The state of a market feed as its metrics show it."""
+class Hub(Protocol):
+    """The hub of Redis messages as its metrics show it."""
 
     @property
-    def exchange(self) -> str: ...
+    def topics(self) -> int: ...
     @property
-    def service(self) -> str: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def last_message_at(self) -> datetime | None: ...
-    @property
-    def lag_ms(self) -> float | None: ...
-    @property
-    def reconnects(self) -> int: ...
-    @property
-    def symbols_missing(self) -> Sequence[str]: ...
+    def listeners(self) -> int: ...
 
 
-class Feeds(Collector):
-    """The market feeds that the services process reports. Exchanges are those of the catalogue."""
-
-    statuses: Sequence[Feed] = ()
-
-    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
-        """Called by the registry."""
-        labels = ["exchange", "service"]
-        up = GaugeMetricFamily("fullon_graphql_feed_up", "1 if the live data of an exchange works.", labels=labels)
-        lag = GaugeMetricFamily(
-            "fullon_graphql_feed_lag_seconds",
-            "From the exchange's time of the newest data to its arrival.",
-            labels=labels,
-        )
-        last = GaugeMetricFamily(
-            "fullon_graphql_feed_last_message_timestamp_seconds", "Unix time of the newest data.", labels=labels
-        )
-        missing = GaugeMetricFamily("fullon_graphql_feed_symbols_missing", "Symbols without live data.", labels=labels)
-        reconnects = CounterMetricFamily("fullon_graphql_feed_reconnects", "Lost connections.", labels=labels)
-        for feed in self.statuses:
-            names = [feed.exchange, feed.service]
-            up.add_metric(names, float(feed.state in {"live", "quiet"}))
-            missing.add_metric(names, len(feed.symbols_missing))
-            reconnects.add_metric(names, feed.reconnects)
-            if feed.lag_ms is not None:
-                lag.add_metric(names, feed.lag_ms / 1000)
-            if feed.last_message_at is not None:
-                last.add_metric(names, feed.last_message_at.timestamp())
-        yield from (up, lag, last, missing, reconnects)
+def count_error(interface: Interface, code: str) -> None:
+    """Count an error that a client receives. `code` is one of ours."""
+    _ERRORS.add((interface, code))
 
 
-class Cache(Protocol):
-    """A cache as its metrics show it."""
-
-    @property
-    def entries(self) -> int:
-        """The number of entries."""
-
-    @property
-    def size(self) -> int:
-        """The estimated bytes of all entries."""
-
-    @property
-    def evictions(self) -> int:
-        """The number of entries evicted since the start."""
+def count_graph_errors(errors: Iterable[GraphQLFormattedError]) -> None:
+    """Count the errors of a response of the graph."""
+    for error in errors:
+        _ERRORS.add(("graph", error.get("extensions", {}).get("code", "INTERNAL")))
 
 
-class Caches(Collector):
-    """Entries, bytes and evictions of each cache."""
+def count_sign_in(outcome: Literal["accepted", "refused", "limited"]) -> None:
+    """Count an attempt to sign in; `limited` is one that was not tried."""
+    _SIGN_INS.add(outcome)
 
-    def __init__(self) -> None:
-        self.caches: dict[str, Cache] = dict(PROCESS_CACHES)
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield the metric families when the registry is read."""
-        entries = GaugeMetricFamily("fullon_graphql_cache_entries", "Entries of a cache.", labels=["cache"])
-        size = GaugeMetricFamily("fullon_graphql_cache_bytes", "Estimated bytes of a cache.", labels=["cache"])
-        evictions = CounterMetricFamily("fullon_graphql_cache_evictions", "Entries evicted.", labels=["cache"])
-        for name, cache in self.caches.items():
-            entries.add_metric([name], cache.entries)
-            size.add_metric([name], cache.size)
-            evictions.add_metric([name], cache.evictions)
-        yield from (entries, size, evictions)
+def count_reads(kind: str, *, hits: int, misses: int) -> None:
+    """Count keys that were read in Redis. `kind` is a constant of ours."""
+    if hits:
+        _REDIS_READS.add((kind, "hit"), hits)
+    if misses:
+        _REDIS_READS.add((kind, "miss"), misses)
 
 
 class Metrics:
@@ -236,6 +133,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._installation = CollectorRegistry()
+        """States of the installation, which every process knows alike; not added up over processes."""
+        self.http = HttpRequests()
+        self._registry.register(self.http)
         self.operations = self._tally("operations", "Operations answered, by execution.", "execution")
         self.fallbacks = self._tally(
             "fallbacks", "Operations executed by the reference execution, by reason.", "reason"
@@ -266,8 +167,9 @@ class Metrics:
             "kind",
             COSTS,
         )
-        self.feeds = Feeds()
-        self._registry.register(self.feeds)
+        self.feeds, self.services = Feeds(), Services()
+        self._installation.register(self.feeds)
+        self._installation.register(self.services)
         self._caches = Caches()
         self._registry.register(self._caches)
         self.events = self._tally("events", "Events of subscriptions executed, by execution.", "execution")
@@ -289,28 +191,67 @@ class Metrics:
         self.stream_overflows = self._tally(
             "stream_overflows", "Backlogs of subscribers that have overflowed, by limit.", "limit"
         )
+        self.streams_started = self._tally("streams_started", "Subscriptions that began, by transport.", "transport")
+        self.streams_ended = self._tally(
+            "streams_ended", "Subscriptions that ended, by transport and reason.", "transport", "reason"
+        )
+        self.events_skipped = self._tally(
+            "stream_events_skipped", "States that slow subscribers did not receive because of newer ones.", "reason"
+        )
+        self.delivery_lag = self._histogram(
+            "delivery_lag_seconds",
+            "From the write of a row, or the time of a tick, until its frame was written to a socket.",
+            "kind",
+            WAITS,
+        )
         self.sockets = self._gauge("sockets", "Open WebSockets and streams over HTTP.")
+        self.connections = Gauge(
+            "fullon_graphql_connections",
+            "Open WebSockets and streams over HTTP, by protocol.",
+            ["protocol"],
+            registry=self._registry,
+        )
         self.background = BackgroundStates()
         self._registry.register(self.background)
         self.circuits = Circuits()
         self._registry.register(self.circuits)
-        self._registry.register(VALUES_LEFT_OUT)
-        self._registry.register(_LIMITS)
-        self._registry.register(HUB_OVERFLOWS)
-        self._registry.register(ROW_READS)
-        self.topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
-        self.listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")
+        for collector in _OF_THE_PROCESS:
+            self._registry.register(collector)
+        self._topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")
+        self._listeners = self._gauge("hub_listeners", "Mailboxes that receive messages of these channels.")
+        self._processes = Gauge(
+            "fullon_graphql_processes", "Processes of this server that run.", ["process"], registry=self._registry
+        )
 
     def watch_cache(self, name: str, cache: Cache) -> None:
         """Show the entries, bytes and evictions of `cache` under this name."""
         self._caches.caches[name] = cache
 
-    def text(self) -> bytes:
-        """All metrics in Prometheus' text format, version 0.0.4."""
-        return generate_latest(self._registry)
+    def watch_process(
+        self,
+        process: ProcessKind,
+        background: BackgroundTasks,
+        breakers: Mapping[str, CircuitBreaker],
+        hub: Hub,
+    ) -> None:
+        """Show the state of a process that has started."""
+        self._processes.labels(process).set(1)
+        self.background.tasks = background
+        self.circuits.breakers = breakers
+        self._topics.set_function(lambda: hub.topics)
+        self._listeners.set_function(lambda: hub.listeners)
 
-    def _tally(self, name: str, text: str, label: str) -> Tally:
-        tally = Tally(f"fullon_graphql_{name}", text, label)
+    def collect(self) -> list[Metric]:
+        """The counts and gauges of this process."""
+        return list(self._registry.collect())
+
+    def text(self, counted: Iterable[Metric] | None = None) -> bytes:
+        """All metrics in Prometheus' text format, version 0.0.4: `counted`, by default of this process only."""
+        parts = self.collect() if counted is None else counted
+        return generate_latest(_Collected([*parts, *self._installation.collect()]))
+
+    def _tally(self, name: str, text: str, *labels: str) -> Tally:
+        tally = Tally(f"fullon_graphql_{name}", text, *labels)
         self._registry.register(tally)
         return tally
 
@@ -321,3 +262,14 @@ class Metrics:
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(f"fullon_graphql_{name}", text, registry=self._registry)
+
+
+class _Collected(CollectorRegistry):
+    """Families that have been collected before, as the library writes them."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        super().__init__()
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families

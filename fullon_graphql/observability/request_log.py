@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -19,6 +18,7 @@ from starlette.types import Scope
 
 from fullon_graphql.observability.logging import json_stream
 from fullon_graphql.observability.redaction import redact
+from fullon_graphql.observability.request_record import RequestRecord
 
 LOGGER: Final = "fullon_graphql.requests"
 EVENT: Final = "request"
@@ -28,36 +28,8 @@ DELAY: Final = 0.1
 """Seconds after which a line is written at the latest."""
 
 CLIENT_NAME: Final = b"apollographql-client-name"
-_KEY: Final = "fullon_graphql.request_record"
-_NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,79}")
-_NAMED_OPERATION: Final = re.compile(r"\s*(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]{0,79})")
+CLIENT_VERSION: Final = b"apollographql-client-version"
 _log = structlog.get_logger(LOGGER)
-
-
-class RequestRecord:
-    """The facts of one request, as far as the parts of the server have found them."""
-
-    __slots__ = ("client", "operation", "status", "uid")
-
-    def __init__(self, client: str | None) -> None:
-        self.client = client
-        self.operation: str | None = None
-        self.uid: int | None = None
-        self.status: int | None = None
-
-
-def record_of(scope: Scope) -> RequestRecord | None:
-    """The record of the request; None if requests are not logged."""
-    record: RequestRecord | None = scope.get(_KEY)
-    return record
-
-
-def operation_name(given: str | None, document: str) -> str | None:
-    """The name of a GraphQL operation for the log: as given, else of the first operation if the document begins so."""
-    if given is not None:
-        return given if _NAME.fullmatch(given) else None
-    named = _NAMED_OPERATION.match(document)
-    return named[1] if named else None
 
 
 class RequestLog:
@@ -67,13 +39,10 @@ class RequestLog:
         self._logger = logging.getLogger(LOGGER)
         self._lines: list[tuple[datetime, Scope, RequestRecord, float]] = []
 
-    def begin(self, scope: Scope) -> RequestRecord | None:
-        """The record of a request that begins; None if the level of the log leaves requests out."""
-        if not self._logger.isEnabledFor(logging.INFO):
-            return None
-        client = dict(scope["headers"]).get(CLIENT_NAME)
-        record = scope[_KEY] = RequestRecord(client.decode("latin-1") if client else None)
-        return record
+    @property
+    def is_on(self) -> bool:
+        """False if the level of the log leaves requests out."""
+        return self._logger.isEnabledFor(logging.INFO)
 
     def add(self, scope: Scope, record: RequestRecord, seconds: float) -> None:
         """Log one request that has ended."""
@@ -99,6 +68,7 @@ class RequestLog:
 
 
 def _fields(scope: Scope, record: RequestRecord, seconds: float) -> dict[str, Any]:
+    headers: dict[bytes, bytes] = dict(scope["headers"])
     return {
         "method": scope.get("method", "WEBSOCKET"),
         "path": _clean(scope["path"]),
@@ -107,8 +77,15 @@ def _fields(scope: Scope, record: RequestRecord, seconds: float) -> dict[str, An
         "duration_ms": round(seconds * 1000, 2),
         "uid": record.uid,
         "request_id": scope["request_id"],
-        "client": record.client and _clean(record.client),
+        "client": _named(record.client, headers.get(CLIENT_NAME)),
+        "client_version": _named(record.client_version, headers.get(CLIENT_VERSION)),
     }
+
+
+def _named(by_message: str | None, by_header: bytes | None) -> str | None:
+    if by_message is not None:
+        return _clean(by_message)
+    return _clean(by_header.decode("latin-1")) if by_header else None
 
 
 @lru_cache(maxsize=1_000)

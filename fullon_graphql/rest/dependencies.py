@@ -10,7 +10,7 @@ from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 from fullon_graphql.auth.credentials import credential_in_headers
 from fullon_graphql.auth.principal import Caller, Principal, reader, signed_in
 from fullon_graphql.context import Worker
-from fullon_graphql.observability.request_log import record_of
+from fullon_graphql.observability.request_record import record_of
 from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.services.access import CANDLES
 from fullon_graphql.services.candles import MarketData

@@ -20,6 +20,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fullon_graphql.observability.request_record import record_of
 from fullon_graphql.rest.answers import Json
 
 _SEGMENTS: Final = 4
@@ -66,12 +67,16 @@ class ReadDispatcher:
                     convertors = route.convertors
                     values = found.groupdict()
                     scope["path_params"] = {name: convertors[name].convert(value) for name, value in values.items()}
+                    _note_route(scope, route.path)
                 return route.read
         return None
 
 
 class _Raising:
-    """ASGI layer behind FastAPI's handlers of exceptions: raises what a reading route has raised."""
+    """ASGI layer behind FastAPI's handlers of exceptions: raises what a reading route has raised.
+
+    It notes the routes of all other requests.
+    """
 
     def __init__(self, router: ASGIApp) -> None:
         self._router = router
@@ -79,7 +84,11 @@ class _Raising:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _ERROR in scope:
             raise scope[_ERROR]
-        await self._router(scope, receive, send)
+        try:
+            await self._router(scope, receive, send)
+        finally:
+            if isinstance(route := scope.get("route"), APIRoute):
+                _note_route(scope, route.path)
 
 
 class _IndexedRoute:
@@ -89,6 +98,8 @@ class _IndexedRoute:
         literal, parameter, _ = route.path.partition("{")
         self.start = None if parameter and literal.count("/") <= _SEGMENTS else _start(literal)
         """The beginning of every path that it answers; None if that varies."""
+        self.path = route.path
+        """Its template."""
         self.methods = route.methods or set()
         self.pattern = route.path_regex
         self.convertors = route.param_convertors
@@ -158,6 +169,12 @@ class _Step:
         if errors and (len(errors) > known or any(results[place] is _MISSING for place in self._places)):
             return None
         return values
+
+
+def _note_route(scope: Scope, template: str) -> None:
+    """Note the route in the request's record, for metrics."""
+    if record := record_of(scope):
+        record.route = template
 
 
 def _start(path: str) -> str:

@@ -23,6 +23,7 @@ from fullon_graphql.errors import (
     Unauthenticated,
     as_fullon_error,
 )
+from fullon_graphql.observability.metrics import count_error
 from fullon_graphql.server.response_headers import retry_after_header
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,7 @@ async def _render_invalid(request: Request, invalid: RequestValidationError) -> 
 def _response(
     request: Request, error: FullonError, status: int, detail: Any, headers: Mapping[str, str] | None
 ) -> JSONResponse:
+    count_error("rest", error.code)
     body = {
         "detail": detail,
         "error": {

@@ -1,8 +1,9 @@
-"""`GET /metrics`: this worker's counters and timings for Prometheus, without personal data."""
+"""`GET /metrics`: the counters and timings of a server for Prometheus, without personal data."""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from hmac import compare_digest
 from typing import Final
 
@@ -12,7 +13,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from fullon_graphql.cache import market_feeds
-from fullon_graphql.cache.market_feeds import MarketFeedStatus
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Worker
 from fullon_graphql.errors import FullonError, NotFound, Unauthenticated
@@ -21,8 +21,8 @@ from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.errors import render
 from fullon_graphql.rest.route_list import RouteList
 
-FEEDS_TIMEOUT: Final = 1.0
-"""Seconds that Redis may take for the states of market feeds."""
+STATES_TIMEOUT: Final = 1.0
+"""Seconds that Redis may take for the states of market feeds and services."""
 
 
 class MetricsPort:
@@ -42,13 +42,13 @@ class MetricsPort:
             await response(scope, receive, send)
 
 
-async def _feeds(worker: Worker) -> list[MarketFeedStatus]:
-    """The states of market feeds; none while Redis is down."""
-    try:
-        async with asyncio.timeout(FEEDS_TIMEOUT):
-            return await market_feeds.read(worker.redis)
-    except (RedisError, OSError, TimeoutError, FullonError):
-        return []
+async def _read_states(metrics: Metrics, worker: Worker) -> None:
+    """Read the states of market feeds and services; there are none while Redis is down."""
+    metrics.feeds.statuses, metrics.services.statuses = (), ()
+    with suppress(RedisError, OSError, TimeoutError, FullonError):
+        async with asyncio.timeout(STATES_TIMEOUT):
+            metrics.feeds.statuses = await market_feeds.read(worker.redis)
+            metrics.services.statuses = await worker.services.statuses()
 
 
 def router(metrics: Metrics, settings: Settings) -> RouteList:
@@ -58,16 +58,13 @@ def router(metrics: Metrics, settings: Settings) -> RouteList:
 
     @routes.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
     async def get_metrics(request: Request, worker: WorkerDep) -> Response:
-        """Prometheus' text format. Each worker counts for itself; the worker that gets the request answers."""
+        """Prometheus' text format. The worker that gets the request answers for all processes of the server."""
         if settings.metrics_port is not None and request.scope["server"][1] != settings.metrics_port:
             raise NotFound("The metrics have a port of their own, METRICS_PORT.")
         if token and not compare_digest(request.headers.get("authorization", "").encode(), f"Bearer {token}".encode()):
             raise Unauthenticated("The metrics need the token METRICS_TOKEN.")
-        metrics.background.tasks = worker.background
-        metrics.circuits.breakers = worker.breakers
-        metrics.topics.set(worker.hub.topics)
-        metrics.listeners.set(worker.hub.listeners)
-        metrics.feeds.statuses = await _feeds(worker)
-        return Response(metrics.text(), media_type=CONTENT_TYPE)
+        await _read_states(metrics, worker)
+        counted = await worker.snapshots.total() if worker.snapshots else None
+        return Response(metrics.text(counted), media_type=CONTENT_TYPE)
 
     return routes

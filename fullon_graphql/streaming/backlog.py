@@ -18,6 +18,8 @@ class Frame:
     cursor: str | None = None
     holders: int = field(default=0, compare=False)
     """Number of backlogs that hold it."""
+    at: float | None = field(default=None, compare=False)
+    """Unix seconds at which the event happened; None if unknown, or if it is not delivered as it happens."""
 
 
 class Overflow(StrEnum):
@@ -88,14 +90,15 @@ class Backlog:
             return Overflow.BYTES
         return None if self._memory.fits(frame) else Overflow.WORKER
 
-    def add(self, key: Hashable, frame: Frame) -> None:
-        """Add a frame, in place of the one with the same key."""
+    def add(self, key: Hashable, frame: Frame) -> bool:
+        """Add a frame, in place of the one with the same key. True if it has replaced one."""
         replaced = self._frames.get(key)
         self._memory.hold(frame)
         self._frames[key] = frame
         self.bytes += len(frame.body)
         if replaced:
             self._drop(replaced)
+        return replaced is not None
 
     def pop(self) -> Frame:
         """Take the oldest frame. The caller passes it to `release` once it has been sent."""

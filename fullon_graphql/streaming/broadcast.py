@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from itertools import count
+from time import time
 from typing import Any, Final, Self, TypeAlias, cast
 
 import structlog
@@ -92,7 +93,9 @@ class Subscriber:
         return self
 
     async def __anext__(self) -> Frame:
-        self._release()
+        if self._sending:
+            self._stream.count_delivery(self._sending)
+            self._release()
         while True:
             if frame := next(self._snapshot, None):
                 return frame
@@ -117,23 +120,27 @@ class Subscriber:
             self._has_dropped = True
         return self._has_dropped
 
-    def receive(self, number: int, key: Hashable, frame: Frame) -> None:
-        """Send event `number`, or keep it in place of an unread one with the same key.
+    def receive(self, number: int, key: Hashable, frame: Frame) -> bool:
+        """Send event `number`, or keep it in place of an unread one with the same key. True if it was sent.
 
         An event that is part of the snapshot is dropped.
         """
-        if number <= self._snapshot_number or self._outdated or self._errors is not None:
-            return
+        if number <= self._snapshot_number or self._errors is not None:
+            return False
+        if self._outdated:
+            self._stream.count_skipped("overflow")
+            return False
         if self._already_seen and self._already_seen(frame):
             self._has_dropped = True
-            return
+            return False
         if self._is_idle() and self._try_send(frame):
-            return
+            return True
         if overflow := self._backlog.overflow(key, frame):
             self._overflow(overflow, key, frame)
-        else:
-            self._backlog.add(key, frame)
+        elif self._backlog.add(key, frame):
+            self._stream.count_skipped("replaced")
         self._wake()
+        return False
 
     async def wait_for_capacity(self, key: Hashable, frame: Frame) -> None:
         """Wait until the backlog can take the frame, or is empty."""
@@ -179,6 +186,7 @@ class Subscriber:
 
     def _overflow(self, overflow: Overflow, key: Hashable, frame: Frame) -> None:
         if not self._stream.resumable:
+            self._stream.count_skipped("overflow", len(self._backlog) + 1)
             self._backlog.clear()
             self._outdated = True
         elif not len(
@@ -260,6 +268,15 @@ class SharedStream:
         """Count a subscriber whose backlog has overflowed."""
         self._subscription.metrics.stream_overflows.add(overflow)
 
+    def count_skipped(self, reason: str, events: int = 1) -> None:
+        """Count states that a subscriber does not receive, because newer ones or a fresh snapshot replace them."""
+        self._subscription.metrics.events_skipped.add(reason, events)
+
+    def count_delivery(self, frame: Frame, subscribers: int = 1) -> None:
+        """Count that a frame has been written to the sockets of so many subscribers."""
+        if frame.at is not None and subscribers:
+            self._subscription.metrics.delivery_lag.add(self._stream.kind, max(0.0, time() - frame.at), subscribers)
+
     def format_error(self, error: Exception) -> Sequence[GraphQLFormattedError]:
         """`error` as the client receives it."""
         root = self._subscription.shape.root
@@ -288,6 +305,8 @@ class SharedStream:
             self._events_per_execution = max(1, EXECUTION_BYTES // max(1, *(len(frame.body) for frame in frames)))
             for number, event, frame in zip(numbers, part, frames, strict=False):
                 key = self._stream.key(event) if self._stream.key else number
+                if self._stream.time and (self.caught_up if self.resumable else number > 1):
+                    frame.at = self._stream.time(event)
                 await self._wait_for_capacity(key, frame)
                 await self._publish(number, key, frame)
 
@@ -330,8 +349,8 @@ class SharedStream:
         subscribers = list(self._subscribers)
         self._subscription.metrics.deliveries.add(self._stream.kind, len(subscribers))
         for start in range(0, len(subscribers), SUBSCRIBERS_PER_TURN):
-            for subscriber in subscribers[start : start + SUBSCRIBERS_PER_TURN]:
-                subscriber.receive(number, key, frame)
+            part = subscribers[start : start + SUBSCRIBERS_PER_TURN]
+            self.count_delivery(frame, sum([subscriber.receive(number, key, frame) for subscriber in part]))
             await asyncio.sleep(0)  # readers take this event before the next one is published
 
     def _new_backlog(self) -> Backlog:

@@ -7,11 +7,12 @@ and closes with its last. A subscriber that resumes after a cursor catches up on
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from graphql import GraphQLError
 
@@ -20,13 +21,16 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
-from fullon_graphql.errors import RateLimited
+from fullon_graphql.errors import Lagged, RateLimited
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.streaming.backlog import Frame, FrameMemory
 from fullon_graphql.streaming.broadcast import SharedStream, TrySend, never_send
 from fullon_graphql.streaming.budget import CostBudget, cost_per_second
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from fullon_graphql.streaming.sources import SOURCE, Stream
+
+ENDED_BY_SERVER: Final = "ended by the server"
+"""The message of a cancellation that ends a subscription although its client is there: shutdown, or revocation."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +97,18 @@ class StreamRegistry:
 
     @asynccontextmanager
     async def subscribe(
-        self, request: Request, context: Context, after: str | None = None, try_send: TrySend = never_send
+        self,
+        request: Request,
+        context: Context,
+        after: str | None = None,
+        try_send: TrySend = never_send,
+        transport: str = "internal",
     ) -> AsyncIterator[AsyncIterator[Frame]]:
         """The frames of the subscription that `request` asks for, for one block.
 
         The caller has checked that it is one (`OperationExecutor.is_subscription`). `after` is the cursor to resume
         after, and overrides the argument; streams without cursors ignore it. Frames that `try_send` accepts while the
-        caller waits for the next frame are not iterated over.
+        caller waits for the next frame are not iterated over. `transport` is its name in metrics.
 
         Raises:
             GraphQLErrors: the caller has no access, or the document or its arguments are invalid. Iteration raises it
@@ -118,7 +127,7 @@ class StreamRegistry:
             except Exception as error:
                 located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
                 raise GraphQLErrors(formatted([located], context.request_id, before_execution=False)) from error
-            stack.enter_context(self._counted(principal))
+            stack.enter_context(self._counted(principal, transport))
             cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
             if cursor is not None and live and order:
                 catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
@@ -155,13 +164,19 @@ class StreamRegistry:
             raise RateLimited(f"Your account has {limit} subscriptions, the limit; end some.", retry_after=1)
 
     @contextmanager
-    def _counted(self, principal: Principal) -> Iterator[None]:
+    def _counted(self, principal: Principal, transport: str) -> Iterator[None]:
+        metrics, reason = self._operations.metrics, "completed"
+        metrics.streams_started.add(transport)
         self._subscriptions_by_uid[principal.uid] += 1
         self._subscriptions += 1
         self._update_metrics()
         try:
             yield
+        except BaseException as error:
+            reason = _reason(error)
+            raise
         finally:
+            metrics.streams_ended.add((transport, reason))
             self._subscriptions_by_uid[principal.uid] -= 1
             self._subscriptions -= 1
             if not self._subscriptions_by_uid[principal.uid]:
@@ -173,6 +188,18 @@ class StreamRegistry:
         metrics.streams.set(streams)
         metrics.stream_listeners.set(self._subscriptions)
         metrics.stream_sharing_ratio.set(self._subscriptions / streams if streams else 0)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a subscription has ended, for metrics: an error other than those of streams is the loss of the client."""
+    match error:
+        case GraphQLErrors():
+            codes = {one.get("extensions", {}).get("code") for one in error.errors}
+            return "lagged" if Lagged.code in codes else "error"
+        case asyncio.CancelledError() if error.args == (ENDED_BY_SERVER,):
+            return "server"
+        case _:
+            return "client"
 
 
 def _stream(subscription: Subscription) -> Stream:

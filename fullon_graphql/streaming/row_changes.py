@@ -41,7 +41,9 @@ AfterEvent = Annotated[
 def row_stream(rows: str, open_: Callable[..., Source[Any]]) -> Any:
     """A field of `Subscription` that streams row changes; `rows` begins its description."""
     description = f"{rows}: each committed change once. With `after`, all changes since that event come first."
-    return streamed(description, open_, cursor=lambda event: event.cursor, order=Position.parse)
+    return streamed(
+        description, open_, cursor=lambda event: event.cursor, order=Position.parse, time=lambda event: event.at
+    )
 
 
 class RowChanges(Generic[Event]):
@@ -81,7 +83,7 @@ class RowChanges(Generic[Event]):
                 self.caught_up = self.caught_up or not batch
                 for start in range(0, len(batch), EVENTS_PER_EXECUTION):
                     changes = batch[start : start + EVENTS_PER_EXECUTION]
-                    yield [self._event(cursor=c.position.cursor, kind=c.kind, key=self._key(c)) for c in changes]
+                    yield [self._to_event(change) for change in changes]
 
     def snapshot(self) -> Sequence[Event]:
         """Empty: an event is delivered once."""
@@ -96,6 +98,9 @@ class RowChanges(Generic[Event]):
         query = visible(Bot, self._context.caller).where(Bot.bot_id == bot_id)
         if await self._context.database.row(query) is None:
             raise NotFound(f"You have no bot {bot_id}.")
+
+    def _to_event(self, change: Change) -> Event:
+        return self._event(cursor=change.position.cursor, kind=change.kind, key=self._key(change), at=change.at)
 
     def _key(self, change: Change) -> Key | None:
         if change.kind is ChangeKind.DELETED:

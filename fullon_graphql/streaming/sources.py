@@ -64,6 +64,8 @@ class Stream:
     """The sort key of a cursor, for event streams."""
     key: Callable[[Any], Hashable] | None = None
     """The key of the state in an event: a backlog keeps only the newest event of each key."""
+    time: Callable[[Any], float | None] | None = None
+    """Unix seconds at which an event happened, for the metric of delivery lag; None if it is unknown."""
 
     @property
     def kind(self) -> str:
@@ -83,15 +85,16 @@ def streamed(
     cursor: Callable[[Any], str] | None = None,
     order: Callable[[str], Any] | None = None,
     key: Callable[[Any], Hashable] | None = None,
+    time: Callable[[Any], float | None] | None = None,
 ) -> Any:
     """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for authenticated callers.
 
     The class declares its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context
     are the field's arguments, annotated like those of a resolver. An `EventSource` needs the `cursor` of an event and
     the `order` of cursors; its argument `after` is the cursor to resume after. A source of states of several things,
-    like the bars of a chart, needs the `key` of a value.
+    like the bars of a chart, needs the `key` of a value. `time` is when an event happened, in unix seconds.
     """
-    stream = Stream(open_, cursor, order, key)
+    stream = Stream(open_, cursor, order, key, time)
 
     def declared() -> None:
         """Carries the field's arguments to Strawberry; never called, because the stream registry opens the source."""

@@ -119,12 +119,16 @@ def _tickers(
 @strawberry.type
 class TickerSubscriptions:
     ticker: Ticker = streamed(
-        "The current ticker first, then each newer one.", _ticker, key=lambda ticker: ticker.symbol
+        "The current ticker first, then each newer one.",
+        _ticker,
+        key=lambda ticker: ticker.symbol,
+        time=lambda ticker: ticker.time.timestamp(),
     )
     tickers: list[Ticker] = streamed(
         "All current tickers first (of `symbols`, or of the whole exchange if it is not given), then in each frame"
         " those that have changed.",
         _tickers,
+        time=lambda tickers: max((ticker.time.timestamp() for ticker in tickers), default=None),
     )
 
 

@@ -13,7 +13,7 @@ from fullon_graphql.auth.credentials import Credential, credential_in_headers
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Context
 from fullon_graphql.errors import Forbidden, FullonError, RateLimited, ServiceUnavailable
-from fullon_graphql.observability.metrics import Metrics, count_limit
+from fullon_graphql.observability.metrics import Metrics, count_error, count_limit
 from fullon_graphql.server.response_headers import retry_after_header
 from fullon_graphql.server.shutdown import retry_seconds, shutdown_of
 from fullon_graphql.transports.requests import CLIENT_NAME
@@ -29,8 +29,8 @@ class Admission:
         self._open = 0
 
     @contextmanager
-    def admitted(self, scope: Scope) -> Iterator[None]:
-        """Count a connection for one block.
+    def admitted(self, scope: Scope, protocol: str) -> Iterator[None]:
+        """Count a connection of a protocol for one block.
 
         Raises:
             Forbidden: a page of another origin opens a socket.
@@ -46,7 +46,10 @@ class Admission:
             raise RateLimited("This server has reached its limit of connections; try again later.", retry_after=5)
         self._open += 1
         try:
-            with self._metrics.sockets.track_inprogress():
+            with (
+                self._metrics.sockets.track_inprogress(),
+                self._metrics.connections.labels(protocol).track_inprogress(),
+            ):
                 yield
         finally:
             self._open -= 1
@@ -79,6 +82,7 @@ def connection_credential(scope: Scope) -> Credential:
 
 async def refuse_handshake(send: Send, error: FullonError) -> None:
     """Answer a socket's handshake with the status and body of any other request."""
+    count_error("socket", error.code)
     body = orjson.dumps({"errors": [{"message": error.message, "extensions": error.extensions}]})
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     headers += retry_after_header(error)

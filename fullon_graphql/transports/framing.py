@@ -18,6 +18,8 @@ JSON_TYPES: Final = ("application/json", "application/graphql-response+json")
 class Framing(Protocol):
     """The bytes of a response: `opening`, then any of `event` and `heartbeat`, then `ending` or `interruption`."""
 
+    name: ClassVar[str]
+    """Its name in metrics."""
     media_type: ClassVar[bytes]
     opening: ClassVar[bytes]
     heartbeat: ClassVar[bytes]
@@ -39,6 +41,7 @@ class Framing(Protocol):
 class ServerSentEvents:
     """Server-sent events. Lines end with a bare LF, because some gateways accept nothing else."""
 
+    name: ClassVar[str] = "sse"
     media_type: ClassVar[bytes] = b"text/event-stream; charset=utf-8"
     opening: ClassVar[bytes] = b":\n\n"
     heartbeat: ClassVar[bytes] = b":\n\n"
@@ -60,6 +63,7 @@ class ServerSentEvents:
 class MultipartParts:
     """Parts of a multipart body, each sent with the boundary after it, because clients parse a part only then."""
 
+    name: ClassVar[str] = "multipart"
     media_type: ClassVar[bytes] = b'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
     opening: ClassVar[bytes] = b"--graphql"
     heartbeat: ClassVar[bytes] = b"\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"

@@ -22,7 +22,8 @@ from fullon_graphql.engine.operations import OperationExecutor, Request, Respons
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import BadUserInput, Internal, as_fullon_error
-from fullon_graphql.observability.request_log import operation_name, record_of
+from fullon_graphql.observability.metrics import count_error
+from fullon_graphql.observability.request_record import operation_name, record_of
 from fullon_graphql.server.response_headers import response_headers, retry_after_header
 from fullon_graphql.transports.disconnects import CancelOnDisconnect
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, Framing, accepts_only_events, framing_for
@@ -32,6 +33,7 @@ from fullon_graphql.transports.requests import CLIENT_NAME, InvalidParams, reque
 
 log = structlog.get_logger(__name__)
 
+PATH: Final = "/graphql"
 LARGEST_BODY: Final = 1024 * 1024
 """The most bytes of a request's body."""
 
@@ -63,6 +65,8 @@ class GraphQLEndpoint:
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if record := record_of(scope):
+            record.route = PATH
         if self._pages and scope["method"] != "POST" and wants_page(scope):
             await self._pages.graphiql(scope, receive, send)
             return
@@ -88,7 +92,7 @@ class GraphQLEndpoint:
                 body = EVENTS.event(body) + EVENTS.ending()
         except HttpError as error:
             status, extra = error.status, error.headers
-            body = _errors(error.message, {"code": "BAD_USER_INPUT"})
+            body = _errors(error.message, {"code": BadUserInput.code})
         except Exception as exception:
             known = as_fullon_error(exception, scope["request_id"])
             if isinstance(known, Internal):
@@ -209,6 +213,7 @@ def _status(response: Response, media_type: str) -> HTTPStatus:
 
 
 def _errors(message: str, extensions: dict[str, Any]) -> bytes:
+    count_error("graph", extensions["code"])
     return orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
 
 

@@ -15,13 +15,14 @@ from fullon_graphql.auth.principal import Principal, reader
 from fullon_graphql.context import Context
 from fullon_graphql.engine.operations import GraphQLErrors, Request
 from fullon_graphql.errors import FullonError, Internal, ServiceUnavailable, Unauthenticated, as_fullon_error
-from fullon_graphql.observability.request_log import operation_name, record_of
+from fullon_graphql.observability.metrics import count_graph_errors
+from fullon_graphql.observability.request_record import operation_name, record_of
 from fullon_graphql.server.extension import extension_of
 from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.server.shutdown import retry_seconds, shutdown_of
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
-from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.streaming.registry import ENDED_BY_SERVER, StreamRegistry
 from fullon_graphql.transports.admission import Admission, connection_context, connection_credential
 from fullon_graphql.transports.framing import Framing
 from fullon_graphql.transports.websocket_session import graphql_error
@@ -53,6 +54,7 @@ class HttpStreams:
         context.caller = await context.worker.authenticator.identify(credential, fresh=True)
         if record := record_of(scope):
             record.operation = operation_name(request.operation_name, request.query)
+            record.is_stream = True
             record.uid = context.caller.uid if isinstance(context.caller, Principal) else None
         context.worker.rate_limits.spend(context.caller, context.address, response_headers(scope))
         last_chunk: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -68,7 +70,7 @@ class HttpStreams:
             _set(last_chunk, framing.interruption(graphql_error(error), seconds))
 
         connection = Connection(credential, reader(context.caller), _ignore_warning, on_end)
-        with self._admission.admitted(scope), self._connections.registered(connection):
+        with self._admission.admitted(scope, framing.name), self._connections.registered(connection):
             shutdown.add(on_shutdown)
             try:
                 response = _Response(framing, send)
@@ -83,9 +85,10 @@ class HttpStreams:
     async def _stream(self, request: Request, context: Context, after: str | None, response: _Response) -> bytes:
         """Send the frames, and return the last chunk of the response."""
         try:
-            async with self._streams.subscribe(request, context, after) as frames:
+            async with self._streams.subscribe(request, context, after, transport=response.framing.name) as frames:
                 await self._send_frames(frames, response)
         except GraphQLErrors as error:
+            count_graph_errors(error.errors)
             return response.framing.ending(error.errors)
         except Exception as error:
             return response.framing.ending([graphql_error(_to_fullon_error(error, context))])
@@ -155,8 +158,9 @@ async def _first_result(stream: Any, last_chunk: asyncio.Future[bytes], disconne
         result: bytes | None = next(task.result() for task in reversed(tasks) if task.done())
         return result
     finally:
+        reason = ENDED_BY_SERVER if last_chunk.done() else None
         for task in tasks:
-            task.cancel()
+            task.cancel(reason)
         await asyncio.wait(tasks)
 
 

@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from fullon_graphql.observability.request_record import record_of
+
 STATIC: Final = Path(__file__).parents[1] / "static"
 
 _POLICY: Final = (
@@ -62,6 +64,13 @@ _WAITING: Final = """\
 """
 
 
+def _route(path: str) -> str:
+    """The template of the route, for metrics."""
+    if path == "/":
+        return path
+    return "/assets/{name}" if path.startswith("/assets/") else "/desk/{page}"
+
+
 def wants_page(scope: Scope) -> bool:
     """True for a browser that opens an address; programs do not ask for HTML."""
     return scope["method"] in {"GET", "HEAD"} and "text/html" in Headers(scope=scope).get("accept", "")
@@ -82,6 +91,8 @@ class Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what `serves` accepts."""
+        if record := record_of(scope):
+            record.route = _route(scope["path"])
         await self._response(scope)(scope, receive, send)
 
     async def graphiql(self, scope: Scope, receive: Receive, send: Send) -> None:

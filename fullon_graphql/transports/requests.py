@@ -11,6 +11,10 @@ CLIENT_NAME: Final = "apollographql-client-name"
 """Header, or field of `connection_init`, with the name of the client."""
 
 
+CLIENT_VERSION: Final = "apollographql-client-version"
+"""The same with its version."""
+
+
 class InvalidParams(Exception):
     """The parameters are no request. The message says why."""
 

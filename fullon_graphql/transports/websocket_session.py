@@ -15,10 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from fullon_graphql.context import Context
 from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
-from fullon_graphql.observability.metrics import count_limit
-from fullon_graphql.observability.request_log import record_of
+from fullon_graphql.observability.metrics import count_error, count_limit
+from fullon_graphql.observability.request_record import record_of
 from fullon_graphql.server.shutdown import retry_seconds, shutdown_of
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
+from fullon_graphql.streaming.registry import ENDED_BY_SERVER
 
 log = structlog.get_logger(__name__)
 
@@ -147,7 +148,7 @@ class WebSocketSession(ABC):
         """Cancel all operations and close the socket."""
         if self._closing is None:
             for task in self._tasks:
-                task.cancel()
+                task.cancel(ENDED_BY_SERVER)
             self._closing = asyncio.create_task(self._send_close(code, reason))
 
     async def _send_close(self, code: int, reason: str) -> None:
@@ -193,5 +194,6 @@ class WebSocketSession(ABC):
 
 
 def graphql_error(error: FullonError) -> dict[str, Any]:
-    """The error in the format of GraphQL."""
+    """The error in the format of GraphQL, for a client that receives it."""
+    count_error("graph", error.code)
     return {"message": error.message, "extensions": error.extensions}

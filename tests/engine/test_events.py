@@ -85,7 +85,7 @@ async def events_of(database: Database, row: type[Any], event: type[RowEvent]) -
     keys = [entity.key_of(entity.build(each)) for each in rows]
     assert keys, f"no {entity.name} in the database"
     return [
-        event(cursor=f"1-{number:x}", kind=ChangeKind.UPDATED, key=key)
+        event(cursor=f"1-{number:x}", kind=ChangeKind.UPDATED, key=key, at=1.0)
         for number, key in enumerate([*keys, None, keys[0]])
     ]
 

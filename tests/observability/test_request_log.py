@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 from fullon_graphql.config import Settings
 from fullon_graphql.observability import request_log
 from fullon_graphql.observability.logging import configure_logging
-from fullon_graphql.observability.request_log import RequestLog, operation_name, record_of
+from fullon_graphql.observability.request_log import RequestLog
+from fullon_graphql.observability.request_record import operation_name, record_of
 from fullon_graphql.server.request_middleware import RequestMiddleware
 
 
@@ -56,7 +57,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 async def test_line_has_the_facts_of_the_request(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_format="json"))
     log = RequestLog()
-    await request(ok, log, x_request_id="id-1", apollographql_client_name="desk")
+    await request(ok, log, x_request_id="id-1", apollographql_client_name="desk", apollographql_client_version="1.2")
     log.flush()
     [line] = lines(capsys)
     assert 0 <= line.pop("duration_ms") < 1000
@@ -64,6 +65,7 @@ async def test_line_has_the_facts_of_the_request(capsys: pytest.CaptureFixture[s
     assert line == {
         "event": "request", "level": "info", "logger": "fullon_graphql.requests", "method": "POST", "path": "/graphql",
         "operation": "Bots", "status": 201, "uid": 7, "request_id": "id-1", "client": "desk",
+        "client_version": "1.2",
     }  # fmt: skip
 
 

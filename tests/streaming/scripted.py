@@ -28,6 +28,7 @@ class Ticker:
 
     number: int
     of: str = ""
+    at: strawberry.Private[float | None] = None
 
 
 gates: list[asyncio.Event] = []
@@ -100,7 +101,10 @@ def _open_events(_context: Context, after: str | None = None) -> ScriptedSource:
 class Subscription:
     shared: Ticker = streamed("A state that is the same for every caller.", _open)
     keyed: Ticker = streamed(
-        "States of several things, the same for every caller.", _open, key=lambda ticker: ticker.of
+        "States of several things, the same for every caller.",
+        _open,
+        key=lambda ticker: ticker.of,
+        time=lambda ticker: ticker.at,
     )
     own: Private = streamed("A state that depends on the caller.", _open)
     bars: Ticker = streamed(

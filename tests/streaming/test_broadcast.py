@@ -27,8 +27,10 @@ class StreamStub:
     def snapshot(self) -> None:
         """Does nothing."""
 
-    def count_overflow(self, _overflow: Any) -> None:
+    def count_overflow(self, *_: Any) -> None:
         """Does nothing."""
+
+    count_skipped = count_delivery = count_overflow
 
     def format_error(self, error: Exception) -> Sequence[Any]:
         """The error as clients receive it."""

@@ -114,8 +114,10 @@ class FakeStream:
     def snapshot(self) -> None:
         """Does nothing."""
 
-    def count_overflow(self, _overflow: Any) -> None:
+    def count_overflow(self, *_: Any) -> None:
         """Does nothing."""
+
+    count_skipped = count_delivery = count_overflow
 
     def format_error(self, error: Any) -> Any:
         """The error as clients receive it."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 import orjson
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from fullon_graphql.auth.principal import ALL_SCOPES, Principal, Scope
 from fullon_graphql.context import Context
@@ -16,7 +18,8 @@ from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
 from fullon_graphql.errors import Forbidden, ServiceUnavailable
 from fullon_graphql.streaming import broadcast
-from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.streaming.backlog import Frame
+from fullon_graphql.streaming.registry import ENDED_BY_SERVER, StreamRegistry
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.limits import refusals
@@ -25,6 +28,7 @@ from tests.streaming.scripted import Driver, Private, Ticker, deliver, gates, nu
 
 SHARED = "subscription { shared { number } }"
 OWN = "subscription { own { number } }"
+KEYED = "subscription { keyed { number } }"
 EVENTS = "subscription ($after: String) { happened(after: $after) { number } }"
 Asked = tuple[Principal, str, dict[str, Any]]
 ONE, TWO = principal(TRADER), principal(OTHER)
@@ -310,6 +314,91 @@ async def test_backlog_of_large_events_lags_by_bytes(driver: Driver) -> None:
     assert extensions == {"code": "LAGGED", "cursor": cursors[-1]}
     assert driver.count("stream_overflows_total") == 1
     assert driver.count("stream_backlog_bytes ") == 0
+
+
+def metric(driver: Driver, name: str, *labels: str) -> float:
+    families = text_string_to_metric_families(driver.operations.metrics.text().decode())
+    samples = [sample for family in families for sample in family.samples]
+    found = [one.value for one in samples if (one.name, *one.labels.values()) == (f"fullon_graphql_{name}", *labels)]
+    return sum(found)
+
+
+async def test_starts_and_ends_are_counted_by_transport_and_reason(driver: Driver) -> None:
+    driver.worker.settings.stream_backlog = 1
+
+    async def ended(reason: str, act: Callable[[asyncio.Task[None]], object], query: str = SHARED) -> None:
+        request, context = driver.request(ONE, query)
+
+        async def read() -> None:
+            async with driver.streams.subscribe(request, context, transport="sse") as frames:
+                async for _ in frames:
+                    raise OSError("the client has gone")
+
+        reading = asyncio.create_task(read())
+        await eventually(lambda: metric(driver, "stream_listeners"))
+        act(reading)
+        await asyncio.wait([reading])
+        assert metric(driver, "streams_ended_total", reason, "sse") == 1
+
+    await ended("client", lambda reading: reading.cancel())
+    await ended("server", lambda reading: reading.cancel(ENDED_BY_SERVER))
+    await ended("completed", lambda _: opened[-1].queue.put_nowait(None))
+    await ended("error", lambda _: opened[-1].queue.put_nowait(ServiceUnavailable("redis")))
+    assert metric(driver, "streams_started_total", "sse") == 4
+
+    async def lag() -> None:
+        async with driver.subscribe(ONE, EVENTS) as slow:
+            await deliver(opened[-1], *(Private(number=step) for step in range(3)))
+            await until_end(slow)
+
+    with pytest.raises(GraphQLErrors):
+        await lag()
+    assert metric(driver, "streams_ended_total", "lagged", "internal") == 1
+
+
+async def test_replaced_states_are_counted_as_skipped(driver: Driver) -> None:
+    async with driver.subscribe(ONE, KEYED) as slow:
+        reading = asyncio.create_task(number(slow))
+        await deliver(opened[0], Ticker(number=0))
+        await reading
+        await deliver(opened[0], *(Ticker(number=step) for step in range(1, 4)))
+        assert await number(slow) == 3
+    assert metric(driver, "stream_events_skipped_total", "replaced") == 2
+
+
+async def test_delivery_lag_is_measured_from_the_event_to_the_socket(driver: Driver) -> None:
+    sent: list[Frame] = []
+
+    def send(frame: Frame) -> bool:
+        sent.append(frame)
+        return True
+
+    quick_request, slow_request = driver.request(ONE, KEYED), driver.request(TWO, KEYED)
+    async with (
+        driver.streams.subscribe(*quick_request, try_send=send) as quick,
+        driver.streams.subscribe(*slow_request) as slow,
+    ):
+        reading = asyncio.create_task(until_end(quick))
+        await deliver(opened[0], Ticker(number=0, at=1.0))  # the state at the start is no news
+        await deliver(opened[0], Ticker(number=1, at=time.time() - 2), Ticker(number=2))
+        assert [numbered(frame) for frame in sent] == [1, 2]
+        assert metric(driver, "delivery_lag_seconds_count", "states") == 1
+        await deliver(opened[0], Ticker(number=3, at=time.time() - 20))
+        assert await number(slow) == 3
+        assert metric(driver, "delivery_lag_seconds_count", "states") == 2, "the second one is not written yet"
+        reading_slowly = asyncio.create_task(number(slow))
+        await asyncio.sleep(0)
+        assert metric(driver, "delivery_lag_seconds_count", "states") == 3
+        reading.cancel()
+        reading_slowly.cancel()
+        await asyncio.wait([reading, reading_slowly])
+    assert 42 <= metric(driver, "delivery_lag_seconds_sum", "states") < 50
+    assert metric(driver, "delivery_lag_seconds_bucket", "states", "2.5") == 1
+
+
+async def until_end(frames: Any) -> None:
+    async for _ in frames:
+        pass
 
 
 async def test_worker_without_room_lags_events_and_keeps_no_states(driver: Driver) -> None:

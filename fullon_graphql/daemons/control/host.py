@@ -22,6 +22,9 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.runner import ServiceRunner, new_runner_id
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.database import Database
+from fullon_graphql.observability.loop_meter import measured_loop
+from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.observability.process_snapshots import shared_counts
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +51,10 @@ async def run_services(settings: Settings) -> None:
         listener = await stack.enter_async_context(connect(settings.redis_url, settings, "hub"))
         tasks = BackgroundTasks()
         hub = await stack.enter_async_context(Hub(listener, settings.redis_timeout, tasks))
+        await stack.enter_async_context(measured_loop("services"))
+        metrics = Metrics()
+        metrics.watch_process("services", tasks, {}, hub)
+        await stack.enter_async_context(shared_counts(settings, metrics, tasks))
         resources = Resources(settings, database, ohlcv_database, redis)
         await stack.enter_async_context(ServiceRunner(settings, resources, hub, tasks, new_runner_id()))
         await _wait_for_end(ended)

@@ -21,6 +21,7 @@ from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.daemons.feeds.ccxt_client import UnknownExchangeError, errors, finite
 from fullon_graphql.daemons.feeds.exchange_link import ExchangeLink, Session, SessionLostError
 from fullon_graphql.daemons.feeds.market_feed import FeedHealth, LiveFrom, MarketTrade
+from fullon_graphql.observability.metrics import FEED_DELAYS
 from fullon_graphql.observability.redaction import reason
 
 log = structlog.get_logger(__name__)
@@ -178,6 +179,8 @@ class Channel(ABC, Generic[T]):
     def _note_data(self, exchange_time: float | None, now: float) -> None:
         self.data_at = now
         self.lag = None if exchange_time is None else max(0.0, now - exchange_time)
+        if self.lag is not None:
+            FEED_DELAYS.add(self._link.exchange, self.lag)
 
     def _note_delivery(self) -> None:
         """Learn the usual gap between deliveries."""

@@ -34,6 +34,8 @@ class RowEvent:
     kind: ChangeKind = strawberry.field(description="Kind of the change.")
     key: strawberry.Private[Key | None]
     """The key of the row; None if it is deleted."""
+    at: strawberry.Private[float]
+    """Unix seconds of PostgreSQL's clock when the row was written, shortly before the commit."""
 
 
 @dataclass(frozen=True, eq=False)

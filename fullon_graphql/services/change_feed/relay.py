@@ -158,7 +158,7 @@ class Relay:
 
 
 def _encode(batch: Batch) -> str:
-    changes = [[*c.position, c.entity, c.kind, c.key, c.uid, c.bot_id] for c in batch.changes]
+    changes = [[*c.position, c.entity, c.kind, c.key, c.uid, c.bot_id, c.at] for c in batch.changes]
     limits = [*batch.after], [*batch.upto]
     encoded = orjson.dumps([*limits, changes])
     if len(encoded) > MESSAGE_BYTES:

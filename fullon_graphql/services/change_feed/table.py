@@ -78,6 +78,8 @@ class Change:
     uid: int | None
     """The owner of the row."""
     bot_id: int | None
+    at: float
+    """Unix seconds of PostgreSQL's clock when the row was written."""
 
     @classmethod
     def from_record(cls, record: asyncpg.Record) -> Self:
@@ -90,6 +92,7 @@ class Change:
             {_INTEGER_KEYS[entity]: record["id"]} if key is None else _parse_key(key),
             record["uid"],
             record["bot_id"],
+            record["at"],
         )
 
     @property
@@ -133,7 +136,9 @@ _READ = f"""
         found.*
     FROM (SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS running) AS edge
     LEFT JOIN LATERAL (
-        SELECT xid, seq, entity, operation, id, key, uid, bot_id FROM {OWN_SCHEMA}.changes
+        SELECT xid, seq, entity, operation, id, key, uid, bot_id,
+            extract(epoch FROM at)::float8 AS at
+        FROM {OWN_SCHEMA}.changes
         WHERE (xid, seq) > ($1, $2) AND xid < edge.running {{condition}}
         ORDER BY xid, seq LIMIT {BATCH}
     ) AS found ON true

@@ -32,6 +32,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.database.precompiled import Statement, compiled
 from fullon_graphql.errors import BadUserInput, RateLimited, Unauthenticated
 from fullon_graphql.models import Session, User
+from fullon_graphql.observability.metrics import count_sign_in
 from fullon_graphql.services.signing_in.external_accounts import ExternalAccounts
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.signing_in.sign_in_log import SignIn, SignInLog, accepted, printable
@@ -176,6 +177,8 @@ class Sessions:
                 await accepted(connection, attempt, uid, f"{_CREDENTIAL}{session_id}")
 
         await self._database.in_transaction(record)
+        if attempt:
+            count_sign_in("accepted")
         return self._signed_in(uid, mail, session_id, refresh_token, scopes)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
@@ -240,6 +243,7 @@ class Sessions:
         try:
             await self._throttle.check(mail, address)
         except RateLimited:
+            count_sign_in("limited")
             self._sign_ins.count_refused()
             raise
 

@@ -22,6 +22,7 @@ from fullon_graphql.background import Ready
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import CircuitOpen
+from fullon_graphql.observability.metrics import count_sign_in
 from fullon_graphql.services import audit
 from fullon_graphql.services.audit import NOBODY, SYSTEM, Event
 
@@ -77,10 +78,12 @@ class SignInLog:
 
     async def accepted(self, attempt: SignIn, uid: int, credential: str) -> None:
         """Record an accepted sign-in without a session. A failure to write is logged only."""
+        count_sign_in("accepted")
         await self._write(_acceptance(attempt, uid, credential))
 
     async def refused(self, attempt: SignIn, uid: int | None, mail: str, reason: str) -> None:
         """Record a refusal, of an account or of an unknown mail. A failure to write is logged only."""
+        count_sign_in("refused")
         if monotonic() - self._window_began >= WINDOW_SECONDS:
             await self.write_summary()
         if self._recorded >= PER_MINUTE:

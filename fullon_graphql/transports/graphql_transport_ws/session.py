@@ -15,7 +15,7 @@ from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import FullonError, RateLimited
-from fullon_graphql.observability.metrics import count_limit
+from fullon_graphql.observability.metrics import count_graph_errors, count_limit
 from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
@@ -35,7 +35,7 @@ from fullon_graphql.transports.graphql_transport_ws.messages import (
     Subscribe,
     parse,
 )
-from fullon_graphql.transports.requests import CLIENT_NAME
+from fullon_graphql.transports.requests import CLIENT_NAME, CLIENT_VERSION
 from fullon_graphql.transports.websocket_session import TRY_AGAIN_LATER, ClientGone, WebSocketSession, graphql_error
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -69,7 +69,7 @@ class GraphQLSocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # `websocket.connect`, which carries nothing
         try:
-            with self._admission.admitted(scope):
+            with self._admission.admitted(scope, PROTOCOL):
                 await self._serve(scope, receive, send)
         except FullonError as error:
             await refuse_handshake(send, error)
@@ -138,6 +138,8 @@ class GraphQLSession(WebSocketSession):
             self._context.client = client
             if self._record:
                 self._record.client = client
+        if self._record and isinstance(version := (payload or {}).get(CLIENT_VERSION), str):
+            self._record.client_version = version
         try:
             caller = await self._context.worker.authenticator.identify(credential, fresh=True)
             if isinstance(caller, Anonymous):
@@ -195,6 +197,7 @@ class GraphQLSession(WebSocketSession):
             errors = await self._execute(id_, request)
         except GraphQLErrors as error:
             errors = error.errors
+            count_graph_errors(errors)
         except ClientGone:
             return
         except Exception as error:
@@ -211,7 +214,7 @@ class GraphQLSession(WebSocketSession):
         if await self._operations.is_subscription(request):
             self._mark_as_stream()
             try_send = partial(self._try_send_frame, head)
-            async with self._streams.subscribe(request, context, try_send=try_send) as frames:
+            async with self._streams.subscribe(request, context, try_send=try_send, transport=PROTOCOL) as frames:
                 async for frame in frames:
                     await self._send_text(b"%b%b}" % (head, frame.body))
             return None

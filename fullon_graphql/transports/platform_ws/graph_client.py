@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import orjson
 
@@ -16,6 +16,9 @@ from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import BadUserInput, shortened
 from fullon_graphql.streaming.registry import StreamRegistry
+
+TRANSPORT: Final = "platform_ws"
+"""The platform's sockets in metrics."""
 
 Params: TypeAlias = Mapping[str, Any]
 Result: TypeAlias = dict[str, Any]
@@ -51,7 +54,7 @@ class GraphClient:
     async def events(self, query: str, **variables: Any) -> AsyncGenerator[Any, None]:
         """The data of each event of a subscription."""
         request = Request(query, None, variables, is_internal=True)
-        async with self.streams.subscribe(request, self.context.fork()) as frames:
+        async with self.streams.subscribe(request, self.context.fork(), transport=TRANSPORT) as frames:
             async for frame in frames:
                 yield _data(frame.body)
 

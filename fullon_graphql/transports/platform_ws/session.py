@@ -16,7 +16,7 @@ from fullon_graphql.auth.credentials import BearerToken, Credential, credential_
 from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor
 from fullon_graphql.errors import PLATFORM_CODES, CircuitOpen, FullonError, NotFound, RateLimited
-from fullon_graphql.observability.metrics import count_limit
+from fullon_graphql.observability.metrics import count_error, count_limit
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.transports.admission import (
@@ -25,7 +25,7 @@ from fullon_graphql.transports.admission import (
     connection_credential,
     refuse_handshake,
 )
-from fullon_graphql.transports.platform_ws.graph_client import GraphClient, Result, Source, Stream
+from fullon_graphql.transports.platform_ws.graph_client import TRANSPORT, GraphClient, Result, Source, Stream
 from fullon_graphql.transports.platform_ws.protocols import (
     UNSUBSCRIBE,
     InvalidRequest,
@@ -74,7 +74,7 @@ class PlatformSocketEndpoint:
             protocol = protocol_at(scope["path"], self._api_prefix)
             if protocol is None:
                 raise NotFound("There is no socket at this address.")
-            with self._admission.admitted(scope):
+            with self._admission.admitted(scope, TRANSPORT):
                 await send({"type": "websocket.accept"})
                 client = GraphClient(self._operations, self._streams, connection_context(scope))
                 await PlatformSession(protocol, client, self._connections, scope, receive, send).serve()
@@ -230,6 +230,7 @@ class PlatformSession(WebSocketSession):
     def _error(self, request: PlatformRequest | None, error: Exception) -> Result:
         match error:
             case InvalidRequest():
+                count_error("socket", error.code)
                 return self._protocol.error(request, error.code, str(error))
             case GraphQLErrors():
                 first = error.errors[0]
@@ -238,6 +239,7 @@ class PlatformSession(WebSocketSession):
                 known = self._to_fullon_error(error)
                 extensions, message = known.extensions, known.message
         code = extensions.get("code", "INTERNAL")
+        count_error("socket", code)
         answer = self._protocol.error(request, self._protocol.code(code, request), message)
         word = PLATFORM_CODES.get(code) or self._circuit_code(extensions.get("service"))
         return answer | {"platform_code": word} if word else answer

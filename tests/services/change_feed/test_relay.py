@@ -203,7 +203,7 @@ async def test_stream_is_bounded(feeds: list[ChangeFeed], writer: asyncpg.Connec
 
 
 def change(size: int) -> Change:
-    return Change(Position(1, size), "bot_log", ChangeKind.CREATED, {"message": "x" * size}, 2, 7)
+    return Change(Position(1, size), "bot_log", ChangeKind.CREATED, {"message": "x" * size}, 2, 7, 1.0)
 
 
 def test_mailbox_is_bounded_in_bytes() -> None:
