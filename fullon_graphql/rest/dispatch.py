@@ -36,11 +36,11 @@ class ReadDispatcher:
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        found = [_IndexedRoute(route) for route in app.routes if isinstance(route, APIRoute)]
-        self._others = [route for route in found if route.start is None]
-        self._by_start = {
-            start: [route for route in found if route.start in {start, None}]
-            for start in {route.start for route in found} - {None}
+        routes = [_IndexedRoute(route) for route in app.routes if isinstance(route, APIRoute)]
+        self._by_place: dict[tuple[str | None, int | None], list[_IndexedRoute]] = {
+            (start, segments): [route for route in routes if route.is_at(start, segments)]
+            for start in {route.start for route in routes}
+            for segments in {route.segments for route in routes}
         }
         app.router.middleware_stack = _Raising(app.router.middleware_stack)
 
@@ -60,7 +60,9 @@ class ReadDispatcher:
     def find(self, scope: Scope) -> Read | None:
         """The first route that matches, in the order of FastAPI; None if it does not only read."""
         path: str = scope["path"]
-        for route in self._by_start.get(_start(path), self._others):
+        place = _place(path)
+        routes = self._by_place.get(place)
+        for route in self._others(*place) if routes is None else routes:
             found = route.pattern.match(path)
             if found and scope["method"] in route.methods:
                 if route.read:
@@ -70,6 +72,11 @@ class ReadDispatcher:
                     _note_route(scope, route.path)
                 return route.read
         return None
+
+    def _others(self, start: str, segments: int) -> Sequence[_IndexedRoute]:
+        """The routes for paths at a place that no route names."""
+        places = ((start, None), (None, segments), (None, None))
+        return next((routes for place in places if (routes := self._by_place.get(place)) is not None), ())
 
 
 class _Raising:
@@ -96,14 +103,21 @@ class _IndexedRoute:
 
     def __init__(self, route: APIRoute) -> None:
         literal, parameter, _ = route.path.partition("{")
-        self.start = None if parameter and literal.count("/") <= _SEGMENTS else _start(literal)
+        start, segments = _place(route.path)
+        self.start = None if parameter and literal.count("/") <= _SEGMENTS else start
         """The beginning of every path that it answers; None if that varies."""
         self.path = route.path
         """Its template."""
+        self.segments = None if ":path}" in route.path else segments
+        """The number of segments of every path that it answers; None if that varies."""
         self.methods = route.methods or set()
         self.pattern = route.path_regex
         self.convertors = route.param_convertors
         self.read = Read(route.dependant) if _only_reads(route) else None
+
+    def is_at(self, start: str | None, segments: int | None) -> bool:
+        """True if it may answer a path with these properties; None is a value that no route names."""
+        return self.start in {start, None} and self.segments in {segments, None}
 
 
 class Read:
@@ -155,9 +169,11 @@ class _Step:
     def arguments(self, request: Request, results: Sequence[Any], errors: list[Any]) -> dict[str, Any] | None:
         """The arguments of the function; None if one is invalid or missing, with its `errors` added."""
         values = {name: results[place] for name, place in self._inputs}
-        known = len(errors)
         if self._request:
             values[self._request] = request
+        if not (self._path or self._query or errors):
+            return values
+        known = len(errors)
         for field in self._path:
             value = request.path_params[field.alias]
             values[field.name], found = field.validate(value, {}, loc=("path", field.alias))
@@ -177,8 +193,10 @@ def _note_route(scope: Scope, template: str) -> None:
         record.route = template
 
 
-def _start(path: str) -> str:
-    return "/".join(path.split("/", _SEGMENTS + 1)[: _SEGMENTS + 1])
+def _place(path: str) -> tuple[str, int]:
+    """The beginning of a path, and the number of its segments."""
+    segments = path.split("/")
+    return "/".join(segments[: _SEGMENTS + 1]), len(segments)
 
 
 def _only_reads(route: APIRoute) -> bool:
