@@ -14,6 +14,7 @@ from benchmarks import installing
 from benchmarks import queries as comparing
 from benchmarks import rest as routing
 from benchmarks import sockets as opening
+from benchmarks import storm as restarting
 from benchmarks.machine import leave_the_server_its_core
 from benchmarks.peers import PEERS_BY_NAME
 from benchmarks.questions import QUESTIONS
@@ -90,6 +91,16 @@ def feed(
 ) -> None:
     """The cost of the change feed for writers, and the delay from a commit to a socket."""
     feeding.feed(rounds=rounds, seconds=seconds, writers=writers, changes=changes)
+
+
+@app.command()
+def storm(
+    subscribers: Annotated[int, typer.Option(min=100, help="Open subscriptions.")] = 2_000,
+    drain: Annotated[list[float] | None, typer.Option(help="DRAIN_SECONDS; may be repeated.")] = None,
+) -> None:
+    """A rolling restart of two servers under subscribers that resume after their cursors."""
+    leave_the_server_its_core()
+    restarting.storm(subscribers=subscribers, drain=drain or [10.0, 0.0])
 
 
 @app.command()

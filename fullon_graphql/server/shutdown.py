@@ -28,7 +28,7 @@ STATE_KEY: Final = "shutdown"
 QUIET_SHARE: Final = 0.1
 """The share of the drain before the first connection is closed: load balancers notice that the server is not ready."""
 
-SHORTEST_RETRY, LONGEST_RETRY = 1, 5
+SHORTEST_RETRY, LONGEST_RETRY = 1, 3
 """Seconds after which clients are asked to connect again."""
 
 

@@ -205,7 +205,7 @@ async def test_shutdown_interrupts_streams(start_server: StartServer, sign_in: S
         server.process.terminate()
         opening, last = [await events.until(b"\n\n") for _ in range(2)]
         assert opening == b":"
-        assert re.fullmatch(rb"retry: ([1-5])000\n: The server shuts down; subscribe again in \1 s\.", last)
+        assert re.fullmatch(rb"retry: ([1-3])000\n: The server shuts down; subscribe again in \1 s\.", last)
         await events.over()
         assert await parts.until(b"--graphql") == b""
         ended = await parts.part()
