@@ -162,7 +162,7 @@ class Connection(Listener):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one restart did to the subscribers."""
+    """The effect of one restart on the subscribers."""
 
     absences: list[float]
     attempts: int

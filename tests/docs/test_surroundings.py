@@ -15,7 +15,7 @@ from tests.docs.documents import ROOT
 DECISIONS = sorted((ROOT / "docs/decisions").glob("0*.md"))
 _HEAD = re.compile(r"\A# (\d+)\. (.+)\n\nDate: (\d{4}-\d\d-\d\d)\. Status: (accepted|superseded)\b.*\.\n")
 
-UNMIRRORED = {"data", "docs", "e2e", "examples", "fixtures", "fuzz", "torture", "web"}
+UNMIRRORED = {"data", "deploy", "docs", "e2e", "examples", "fixtures", "fuzz", "torture", "web"}
 """Folders of tests/ that belong to no folder of the package."""
 
 

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
 
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from fullon_graphql.app import create_app
-from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings
 from fullon_graphql.server.shutdown import QUIET_SHARE, Shutdown
-from fullon_graphql.server.uvicorn_config import Server, uvicorn_config
 from tests.fixtures.eventually import eventually
+from tests.fixtures.in_process import InProcess, in_process
 from tests.fixtures.rows import TRADER
 from tests.fixtures.server import bearer
 from tests.fixtures.signing_in import SignIn
@@ -59,50 +55,28 @@ async def test_second_call_calls_what_remains_and_nothing_twice() -> None:
     assert called == ["kept", "late"]
 
 
-@dataclass(frozen=True)
-class Running:
-    """A server in this process."""
-
-    server: Server
-    serving: asyncio.Task[None]
-    address: str
-
-    async def socket(self, token: str) -> ClientConnection:
-        """An open subscription to prices."""
-        connection = await connect(f"ws://{self.address}/graphql", subprotocols=[PROTOCOL], proxy=None)
-        await Socket(connection).sign_in({"authorization": token})
-        await Socket(connection).subscribe("1", GOLD)
-        return connection
-
-
-@asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Running]:
-    """A server in this process that drains for `drain_seconds`."""
-    with listening_socket("127.0.0.1", 0) as listening:
-        listening.listen()  # clients wait in the queue until the server has started
-        server = Server(uvicorn_config(create_app(settings), settings))
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        try:
-            yield Running(server, serving, "{}:{}".format(*listening.getsockname()[:2]))
-        finally:
-            server.should_exit = True
-            await serving
+async def subscribed(server: InProcess, token: str) -> ClientConnection:
+    """A socket with an open subscription to prices."""
+    connection = await connect(f"ws://{server.address}/graphql", subprotocols=[PROTOCOL], proxy=None)
+    await Socket(connection).sign_in({"authorization": token})
+    await Socket(connection).subscribe("1", GOLD)
+    return connection
 
 
 async def test_drain_closes_sockets_over_time_while_requests_are_answered(settings: Settings, sign_in: SignIn) -> None:
     token = await sign_in(TRADER)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(headers=bearer(token), timeout=30))
-        running_ = await stack.enter_async_context(running(settings.model_copy(update={"drain_seconds": 1.5})))
-        url = f"http://{running_.address}"
-        sockets = [await running_.socket(token) for _ in range(10)]
+        server = await stack.enter_async_context(in_process(settings.model_copy(update={"drain_seconds": 1.5})))
+        url = f"http://{server.address}"
+        sockets = [await subscribed(server, token) for _ in range(10)]
         ending = {
             accept: asyncio.create_task(_read(client, url, accept)) for accept in ("text/event-stream", MULTIPART)
         }
         await eventually(lambda: _connections(client, url, 12))
 
         closings = [asyncio.create_task(_closed(socket)) for socket in sockets]
-        running_.server.should_exit = True
+        server.stop()
         await eventually(lambda: _status(client, url, 503))
         answer = await client.post(f"{url}/graphql", json={"query": "{ me { uid } }"})
         assert answer.json() == {"data": {"me": {"uid": TRADER}}}
@@ -110,12 +84,12 @@ async def test_drain_closes_sockets_over_time_while_requests_are_answered(settin
         refused = await client.post(f"{url}/graphql", json={"query": GOLD}, headers={"accept": "text/event-stream"})
         assert (refused.status_code, refused.json()["errors"][0]["extensions"]["service"]) == (503, "server")
         with pytest.raises(InvalidStatus) as handshake:
-            await running_.socket(token)
+            await subscribed(server, token)
         assert handshake.value.response.status_code == 503
         assert 1 <= int(handshake.value.response.headers["retry-after"]) <= 3
 
         closed = await asyncio.gather(*closings)
-        await running_.serving
+        await server.ended
     assert {code for _, code, _ in closed} == {1012}
     assert {reason.partition(" in ")[0] for *_, reason in closed} == {"The server shuts down; connect again"}
     assert all(1 <= int(reason.rpartition(" in ")[2].removesuffix(" s.")) <= 3 for *_, reason in closed)
@@ -127,13 +101,13 @@ async def test_drain_closes_sockets_over_time_while_requests_are_answered(settin
 
 async def test_interrupt_skips_the_drain(settings: Settings, sign_in: SignIn) -> None:
     token = await sign_in(TRADER)
-    async with running(settings.model_copy(update={"drain_seconds": 60})) as running_:
-        socket = await running_.socket(token)
-        running_.server.handle_exit(signal.SIGINT, None)
-        running_.server._captured_signals.clear()  # else uvicorn would raise it again, for this process
+    async with in_process(settings.model_copy(update={"drain_seconds": 60})) as server:
+        socket = await subscribed(server, token)
+        server.server.handle_exit(signal.SIGINT, None)
+        server.server._captured_signals.clear()  # else uvicorn would raise it again, for this process
         async with asyncio.timeout(30):
             assert (await _closed(socket))[1] == 1012
-            await running_.serving
+            await server.ended
 
 
 async def _read(client: httpx.AsyncClient, url: str, accept: str) -> bytes:
