@@ -8,9 +8,10 @@ balances also from the stream. Without a stream the account is polled.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Final
 
@@ -59,9 +60,6 @@ class Part(Enum):
     POSITIONS = 3
 
 
-EVERYTHING: Final = frozenset(Part)
-
-
 class StreamLostError(Exception):
     """A private stream ended, or was silent although there was news."""
 
@@ -85,7 +83,8 @@ class AccountReader:
         self._timing = timing
         self._secrets = secrets
         self._wake = asyncio.Event()
-        self._changed: set[Part] = set(EVERYTHING)
+        self._parts = {Part.ORDERS, Part.BALANCES} | ({Part.POSITIONS} if client.has.get("fetchPositions") else set())
+        self._changed = set(self._parts)
         """The parts to read next."""
         self._balances: list[Balance] | None = None
         self._has_streamed_balances = False
@@ -101,8 +100,9 @@ class AccountReader:
         """The open orders and the fills of the last reading."""
         self._balance_messages = 0
         self._announced_at = 0.0
-        """When the stream announced orders or fills last. This and the next three are by the monotonic clock."""
-        self._read_at = 0.0
+        """When the stream announced orders or fills last. This and the next four are by the monotonic clock."""
+        self._read_at = dict.fromkeys(Part, -math.inf)
+        self._all_read_at = time.monotonic()
         self._asked_at = 0.0
         self._unannounced_since: float | None = None
         """When a reading found a change that the stream had not announced."""
@@ -117,47 +117,52 @@ class AccountReader:
             ccxt's errors, OSError and TimeoutError.
         """
         streaming = asyncio.create_task(self._keep_streaming())
+        was_streamed = False
         try:
             while True:
-                async with aclosing(self._read()) as read:
-                    async for update in read:
-                        yield update
-                async with aclosing(self._wait()) as streamed:
-                    async for update in streamed:
-                        yield update
+                if part := await self._due():
+                    await asyncio.sleep(self._timing.settle)
+                    yield await self._read(part)
+                    was_streamed = self._is_streamed()
+                if self._has_streamed_balances:
+                    self._has_streamed_balances = False
+                    yield self._update(balances=self._balances)
+                if was_streamed != self._is_streamed():
+                    was_streamed = not was_streamed
+                    yield self._update()
+                self._check_silence()
                 if streaming.done():
                     streaming.result()
+                await self._wait()
         finally:
             streaming.cancel()
             await asyncio.gather(streaming, return_exceptions=True)
 
     # ------------------------------------------------------------ reading
 
-    async def _read(self) -> AsyncGenerator[AccountUpdate]:
-        """Read the changed parts."""
-        parts, self._changed = self._changed, set()
-        previously_read, self._read_at = self._read_at, time.monotonic()
-        if Part.ORDERS in parts:
-            wanted = await self._ask()
-            self._requested = set(wanted.orders)
+    async def _read(self, part: Part) -> AccountUpdate:
+        self._changed.discard(part)
+        previously, self._read_at[part] = self._read_at[part], time.monotonic()
+        if part is Part.ORDERS:
+            request = await self._ask()
+            self._requested = set(request.orders)
             open_orders = await self._open_orders()
-            ended = await self._ended_orders(wanted, open_orders)
-            fills = [] if wanted.fills_since is None else await self._fills(wanted.fills_since)
-            self._note_change(open_orders, fills, previously_read)
-            yield self._update(open_orders=open_orders, ended_orders=ended, fills=fills)
-        if Part.BALANCES in parts:
+            ended = await self._ended_orders(request, open_orders)
+            fills = [] if request.fills_since is None else await self._fills(request.fills_since)
+            self._note_change(open_orders, fills, previously)
+            return self._update(open_orders=open_orders, ended_orders=ended, fills=fills)
+        if part is Part.BALANCES:
             messages = self._balance_messages
             raw = await self._request("fetch_balance")
             if messages != self._balance_messages:  # the answer may be older than the stream
                 self._changed.add(Part.BALANCES)
             self._balances = ccxt_records.balances(self._account.ex_id, raw)
             self._has_streamed_balances = False
-            yield self._update(balances=self._balances)
-        if Part.POSITIONS in parts and self._client.has.get("fetchPositions"):
-            raws = await self._request("fetch_positions")
-            found = ccxt_records.all_of(ccxt_records.position(self._client, self._account.ex_id, raw) for raw in raws)
-            self._positions = {position.symbol: position for position in found}
-            yield self._update(positions=list(self._positions.values()))
+            return self._update(balances=self._balances)
+        raws = await self._request("fetch_positions")
+        found = ccxt_records.all_of(ccxt_records.position(self._client, self._account.ex_id, raw) for raw in raws)
+        self._positions = {position.symbol: position for position in found}
+        return self._update(positions=found)
 
     async def _open_orders(self) -> list[OrderReport]:
         raws = await self._everywhere("fetch_open_orders")
@@ -256,34 +261,26 @@ class AccountReader:
 
     # ------------------------------------------------------------ waiting
 
-    async def _wait(self) -> AsyncGenerator[AccountUpdate]:
-        """Deliver news of streams until the next reading is due."""
-        was_streamed = self._is_streamed()
-        while not await self._is_due():
-            if self._has_streamed_balances:
-                self._has_streamed_balances = False
-                yield self._update(balances=self._balances)
-            if was_streamed != self._is_streamed():
-                was_streamed = not was_streamed
-                yield self._update()
-            self._check_silence()
-            self._wake.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(self._timing.fast, self._timing.gap)):
-                    await self._wake.wait()
-        await asyncio.sleep(self._timing.settle)
-
-    async def _is_due(self) -> bool:
-        """True if a reading of the parts `_changed` is due."""
-        now = time.monotonic()
+    async def _wait(self) -> None:
+        """Wait for a message of a stream, but not long: a reading may be due."""
+        self._wake.clear()
         if self._changed:
-            return now - self._read_at >= self._timing.gap
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(self._timing.fast, self._timing.gap)):
+                await self._wake.wait()
+
+    async def _due(self) -> Part | None:
+        """The part to read now. Of several changed ones it is the one that was read least recently."""
+        now = time.monotonic()
         is_busy = bool(self._open) and not self._is_streamed()
-        if now - self._read_at >= (self._timing.fast if is_busy else self._timing.slow):
-            self._changed |= EVERYTHING
+        if now - self._all_read_at >= (self._timing.fast if is_busy else self._timing.slow):
+            self._all_read_at = now
+            self._changed |= self._parts
         elif now - self._asked_at >= self._timing.fast and not (await self._ask()).orders.keys() <= self._requested:
             self._changed.add(Part.ORDERS)
-        return bool(self._changed)
+        ready = [part for part in self._changed if now - self._read_at[part] >= self._timing.gap]
+        return min(ready, key=lambda part: (self._read_at[part], part.value)) if ready else None
 
     def _note_change(self, orders: Sequence[OrderReport], fills: Sequence[Fill], previously_read: float) -> None:
         """Suspect the stream if it has not announced a change."""
@@ -331,6 +328,7 @@ class AccountReader:
             pause = await self._stream(streams)
             failures = 1 if time.monotonic() - began > self._timing.healthy else failures + 1
             await self._drop_sockets()
+            self._changed |= self._parts
             self._wake.set()
             await asyncio.sleep(jittered(backoff(failures, self._timing) if pause is None else pause))
             self._stream_error = None
@@ -360,7 +358,7 @@ class AccountReader:
                     raise
                 raise StreamLostError("The connection was closed.") from None  # ccxt cancels its futures
             if is_first:  # changes before the subscription are not announced
-                self._changed |= EVERYTHING
+                self._changed |= self._parts
                 is_first = False
             on_message(message)
             self._wake.set()
@@ -372,7 +370,7 @@ class AccountReader:
 
     def _on_orders(self, _: Any) -> None:
         self._announced_at = time.monotonic()
-        self._changed |= EVERYTHING
+        self._changed |= self._parts
 
     def _on_balances(self, message: Any) -> None:
         self._balance_messages += 1
@@ -388,7 +386,7 @@ class AccountReader:
             known = self._positions.get(raw.get("symbol"))
             streamed = ccxt_records.position(self._client, self._account.ex_id, raw)
             if (known and (known.volume, known.price)) != (streamed and (streamed.volume, streamed.price)):
-                self._changed.add(Part.POSITIONS)
+                self._changed |= self._parts & {Part.POSITIONS}
 
     async def _drop_sockets(self) -> None:
         """Close the sockets, so that the next stream signs in again."""

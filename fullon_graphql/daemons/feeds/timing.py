@@ -47,7 +47,7 @@ class AccountTiming:
     settle: float = 0.1
     """From a message of a stream to the reading that it causes; further messages join it."""
     gap: float = 1.0
-    """The shortest time between two readings."""
+    """The shortest time between two readings of the same part of an account."""
     delivery: float = 5.0
     """The longest time from a change that a reading found until the stream announces it."""
     request: float = 60.0

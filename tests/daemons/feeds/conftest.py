@@ -43,7 +43,7 @@ class FastFeed(CcxtFeed):
 
     async def _open_account_client(self, account: Account, keys: ExchangeKeys) -> Any:
         client = await super()._open_account_client(account, keys)
-        client.tokenBucket["refillRate"] = 1.0  # in milliseconds; the limiter also keeps requests in order
+        client.throttler.config["refillRate"] = 1.0  # per millisecond; the limiter also keeps requests in order
         client.timeout_on_exit = 0
         return client
 
