@@ -60,7 +60,7 @@ async def read(redis: Redis, ex_ids: Sequence[int], now: datetime | None = None)
     now = now or datetime.now(UTC)
     async with redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(keys.ACCOUNT_STATUS, list(map(str, ex_ids)))
-        [stored] = await execute(pipeline)
+        [stored] = await execute(pipeline, "account_status", by_field=True)
     found = [_parse(text) for text in stored or [None] * len(ex_ids)]
     return [one if one and (now - one.reported_at).total_seconds() < EXPIRY else None for one in found]
 
