@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database
+from fullon_graphql.database.replicas import ReplicaReads, Replicas
 from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
@@ -45,6 +46,7 @@ from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.audit_retention import AuditRetention
 from fullon_graphql.services.change_feed.pruning import Pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.own_writes import OwnWrites
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
@@ -235,7 +237,14 @@ async def worker(
         sign_ins = SignInLog(database, settings)
         await stack.enter_async_context(background.running({"log of sign-ins": sign_ins.run}))
         stack.push_async_callback(sign_ins.write_summary)
-        sessions = Sessions(database, redis, settings, sign_ins)
+        replicas = await stack.enter_async_context(
+            running_replicas("postgres", database, settings.database_replica_urls, settings, background)
+        )
+        candle_replicas = await stack.enter_async_context(
+            running_replicas("ohlcv", ohlcv_database, settings.candle_replica_urls, settings, background)
+        )
+        own_writes = OwnWrites(redis, settings.max_replica_lag) if replicas else None
+        sessions = Sessions(database, redis, settings, sign_ins, own_writes)
         candles = CandleStore(ohlcv_database)
         authenticator = Authenticator(sessions, ApiKeys(database, settings), settings.cache_bytes // 16)
         for name, cache in (
@@ -246,6 +255,7 @@ async def worker(
         ):
             app_metrics.watch_cache(name, cache)
         app_metrics.watch_process("worker", background, breakers, hub)
+        app_metrics.replicas.groups = [group for group in (replicas, candle_replicas) if group]
         snapshots = None
         if serving:
             snapshots = await stack.enter_async_context(shared_counts(settings, app_metrics, background))
@@ -266,9 +276,30 @@ async def worker(
             cost_limits=cost_limits,
             sessions=sessions,
             authenticator=authenticator,
-            writes=ChangeExecutor(database, redis, services, settings),
             snapshots=snapshots,
+            writes=ChangeExecutor(database, redis, services, settings, own_writes),
+            replicas=replicas,
+            candle_replicas=candle_replicas,
+            replica_candles=CandleStore(ReplicaReads(candle_replicas, each_read=True)) if candle_replicas else None,
+            own_writes=own_writes,
         )
+
+
+@asynccontextmanager
+async def running_replicas(
+    name: str, primary: Database, urls: Sequence[str], settings: Settings, background: BackgroundTasks
+) -> AsyncIterator[Replicas | None]:
+    """The replicas of a database, probed for the duration of the block; None without any."""
+    if not urls:
+        yield None
+        return
+    databases = [Database.connect(url, name, settings, CircuitBreaker.never_opening(name)) for url in urls]
+    replicas = Replicas(name, primary, databases, settings.max_replica_lag)
+    try:
+        async with background.running({f"replicas of {name}": replicas.run}):
+            yield replicas
+    finally:
+        await replicas.close()
 
 
 def make_breakers(settings: Settings) -> dict[str, CircuitBreaker]:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import redis.asyncio
 import strawberry
 
-from fullon_graphql.auth.principal import Anonymous, Caller
+from fullon_graphql.auth.principal import Anonymous, Caller, Principal
 from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.bots import FeedStatus
@@ -28,11 +28,14 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceStatus
 from fullon_graphql.database import Database
+from fullon_graphql.database.replicas import ReplicaReads, Replicas, ReplicaStatus
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.process_snapshots import ProcessSnapshots
 from fullon_graphql.observability.queue_meter import QueueMeter
 from fullon_graphql.ohlcv.store import CandleStore
+from fullon_graphql.services.change_feed import table as change_feed
 from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.own_writes import OwnWrites
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
@@ -83,6 +86,38 @@ class Worker:
     """Of the queues `trades`, likewise."""
     snapshots: ProcessSnapshots | None = None
     """The counts of all processes of this server; None if they leave none."""
+    replicas: Replicas | None = None
+    """Replicas of `database`."""
+    candle_replicas: Replicas | None = None
+    """Replicas of `ohlcv_database`."""
+    replica_candles: CandleStore | None = None
+    """The candles on its replicas."""
+    own_writes: OwnWrites | None = None
+    """Present with `replicas`."""
+
+    def reads(self, caller: Caller) -> Database:
+        """The database for reads that may be MAX_REPLICA_LAG old, apart from the caller's own changes."""
+        if self.replicas is None or self.own_writes is None:
+            return self.database
+        if not isinstance(caller, Principal):
+            return ReplicaReads(self.replicas)
+        has_written, uid = self.own_writes.has_written, caller.uid
+        return ReplicaReads(self.replicas, lambda: has_written(uid))
+
+    @property
+    def read_candles(self) -> CandleStore:
+        """The store of candles for reads that may be MAX_REPLICA_LAG old."""
+        return self.replica_candles or self.candles
+
+    @property
+    def replica_statuses(self) -> list[ReplicaStatus]:
+        """The state of every replica of both databases."""
+        return [
+            status
+            for group in (self.replicas, self.candle_replicas)
+            if group is not None
+            for status in group.statuses()
+        ]
 
 
 @dataclass(slots=True)
@@ -97,11 +132,25 @@ class Context:
     client: str | None = None
     """The name that the client gives itself in `apollographql-client-name`."""
     loaders: dict[Hashable, Any] = field(default_factory=dict)
+    is_fresh: bool = False
+    """True if nothing may come from a replica, as in mutations and subscriptions."""
+    position: change_feed.Position | None = None
+    """The newest change of the feed that reads must include; replicas that have it may be used in any case."""
+    _database: Database | None = field(default=None, init=False)
 
     @property
     def database(self) -> Database:
-        """The database with users, bots and orders."""
-        return self.worker.database
+        """The database with users, bots and orders. All reads of an operation go to the same replica, if to any."""
+        if self._database is None:
+            self._database = self._choose_database()
+        return self._database
+
+    def _choose_database(self) -> Database:
+        if self.worker.replicas is None:
+            return self.worker.database
+        if self.position is not None:
+            return ReplicaReads(self.worker.replicas, transaction=self.position.xid)
+        return self.worker.database if self.is_fresh else self.worker.reads(self.caller)
 
     @property
     def redis(self) -> redis.asyncio.Redis:
@@ -111,7 +160,7 @@ class Context:
     @property
     def candles(self) -> CandleStore:
         """The store of candles and public trades."""
-        return self.worker.candles
+        return self.worker.candles if self.is_fresh else self.worker.read_candles
 
     @property
     def settings(self) -> Settings:

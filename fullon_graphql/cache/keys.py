@@ -241,6 +241,11 @@ def pending_totp(uid: int) -> str:
     return f"{PREFIX}totp_pending:{uid}"
 
 
+def own_write(uid: int) -> str:
+    """STRING with a time to live: the account has changed something that a replica may not have yet."""
+    return f"{PREFIX}own_write:{uid}"
+
+
 def service_desired(name: str) -> str:
     """HASH: the desired state of a service: `running` (1 or 0) and `generation`, which counts its changes."""
     return f"{PREFIX}service:{name}:desired"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -156,6 +156,20 @@ class PostgreSQLSettings(Section):
         default="",
         description="URL of the same database as `DATABASE_URL` without the pooler, for notifications, the change feed "
         "and the commands `db`; required with `DB_POOLER=transaction`",
+    )
+    database_replica_urls: TextList = Field(
+        default=[],
+        description="URLs of read replicas of `DATABASE_URL`, to which queries go: [scaling](scaling.md#read-replicas)",
+    )
+    ohlcv_database_replica_urls: TextList = Field(
+        default=[],
+        description="the same of `OHLCV_DATABASE_URL`, for candles; by default the servers of `DATABASE_REPLICA_URLS` "
+        "if both databases are on one server",
+    )
+    max_replica_lag: Annotated[float, InSeconds] = Field(
+        default=1.0,
+        gt=0,
+        description="seconds that a replica may be behind; one that is further behind, or may be, is not read from",
     )
     db_host: str = Field(default="localhost", description="host")
     db_port: int = Field(default=5432, description="port")
@@ -627,6 +641,14 @@ class Settings(
     def administration_url(self) -> str:
         """The URL of the database for commands that create and upgrade it: without a pooler, if one is known."""
         return self.database_direct_url or self.database_url
+
+    @property
+    def candle_replica_urls(self) -> list[str]:
+        """The URLs of replicas of the candle store."""
+        users, candles = urlsplit(self.database_url), urlsplit(self.ohlcv_database_url)
+        if self.ohlcv_database_replica_urls or (users.netloc, users.query) != (candles.netloc, candles.query):
+            return self.ohlcv_database_replica_urls
+        return [urlsplit(url)._replace(path=candles.path).geturl() for url in self.database_replica_urls]
 
     @property
     def secret_is_insecure(self) -> bool:

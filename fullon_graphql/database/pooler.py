@@ -41,6 +41,10 @@ class TransactionConnection(asyncpg.Connection):
         status: str = await super().execute(query, *args, timeout=timeout)
         return status
 
+    async def prepare(self, query: str, *, name: str | None = "", **options: Any) -> Any:
+        """As asyncpg's, without a name by default."""
+        return await super().prepare(query, name=name or "", **options)
+
     async def _execute(self, *args: Any, **options: Any) -> Any:
         """Execute a statement, in a transaction of its own unless one runs. asyncpg's fetching methods call this."""
         execute: Callable[..., Awaitable[Any]] = super()._execute  # type: ignore[misc]  # absent in asyncpg's stubs

@@ -190,6 +190,7 @@ class OperationExecutor:
             return _error_response(formatted([charge], context.request_id, before_execution=False))
         if self.on_execution:
             self.on_execution(request, document, operation, context)
+        context.is_fresh = operation.kind is not OperationType.QUERY
         response = await self._planned(document, operation, variables, context, trace)
         response = response or await self._by_reference(document, request, context, trace)
         if request.cost or self._sample.is_due():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
 
@@ -35,6 +35,11 @@ class Tally(Collector):
     def add(self, values: LabelValues, count: int = 1) -> None:
         """Add `count` to the counter of these label values."""
         self._counts[values] += count
+
+    @property
+    def counts(self) -> Mapping[LabelValues, int]:
+        """The counters by their label values; one that was never added to is absent."""
+        return self._counts
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Called by the registry."""

@@ -26,6 +26,7 @@ from fullon_graphql.observability.state_collectors import (
     Caches,
     Circuits,
     Feeds,
+    ReplicaStates,
     Services,
 )
 
@@ -59,6 +60,13 @@ ROW_READS: Final = Tally(
 )
 """Counted for the whole process, as above."""
 
+REPLICA_READS: Final = Tally(
+    "fullon_graphql_replica_reads",
+    "Operations that read from a replica (replica), or from the primary and why (own_change, lag, cursor, failed).",
+    "result",
+)
+"""Counted for the whole process, as above."""
+
 _ERRORS: Final = Tally(
     "fullon_graphql_errors", "Errors that clients received, by interface and code.", "interface", "code"
 )
@@ -84,6 +92,7 @@ _OF_THE_PROCESS: Final[Sequence[Collector]] = (
     _LIMITS,
     HUB_OVERFLOWS,
     ROW_READS,
+    REPLICA_READS,
     _ERRORS,
     _SIGN_INS,
     _REDIS_READS,
@@ -215,6 +224,8 @@ class Metrics:
         self._registry.register(self.background)
         self.circuits = Circuits()
         self._registry.register(self.circuits)
+        self.replicas = ReplicaStates()
+        self._registry.register(self.replicas)
         for collector in _OF_THE_PROCESS:
             self._registry.register(collector)
         self._topics = self._gauge("hub_topics", "Redis channels and patterns that are subscribed.")

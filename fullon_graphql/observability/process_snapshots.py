@@ -34,8 +34,8 @@ READING_SECONDS: Final = 2.0
 
 _SUMMED_OVER_TIME: Final = frozenset({"counter", "histogram"})
 """The types that keep what an ended process has counted."""
-_LARGEST: Final = "fullon_graphql_circuit_open"
-"""The gauge of which the largest value is shown, not the sum."""
+_LARGEST: Final = frozenset({"fullon_graphql_circuit_open", "fullon_graphql_replica_lag_seconds"})
+"""The gauges of which the largest value is shown, not the sum."""
 _RATIO: Final = "fullon_graphql_stream_sharing_ratio"
 _RATIO_OF: Final = ("fullon_graphql_stream_listeners", "fullon_graphql_streams")
 
@@ -157,7 +157,7 @@ def _added_up(processes: Iterable[list[_Json]]) -> list[Metric]:
         for sample, labels, value in samples:
             key = sample, tuple((label, text) for label, text in labels)
             before = found.get(key, 0.0)
-            found[key] = max(before, value) if name == _LARGEST else before + value
+            found[key] = max(before, value) if name in _LARGEST else before + value
     if _RATIO in values:
         listeners, streams = (sum(values[part].values()) for part in _RATIO_OF)
         values[_RATIO] = {(_RATIO, ()): listeners / streams if streams else 0.0}

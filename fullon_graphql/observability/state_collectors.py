@@ -58,6 +58,41 @@ class Circuits(Collector):
         yield from (is_open, openings, refusals)
 
 
+class Replica(Protocol):
+    """The state of a replica as its metrics show it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def lag(self) -> float | None: ...
+
+
+class Replicas(Protocol):
+    """The replicas of a database."""
+
+    def statuses(self) -> Sequence[Replica]: ...
+
+
+class ReplicaStates(Collector):
+    """The replicas that a worker reads from, once it has started."""
+
+    groups: Sequence[Replicas] = ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Called by the registry."""
+        up = GaugeMetricFamily("fullon_graphql_replica_up", "Workers that read from a replica.", labels=["replica"])
+        lag = GaugeMetricFamily(
+            "fullon_graphql_replica_lag_seconds", "Seconds behind the primary, at most.", labels=["replica"]
+        )
+        for status in (status for group in self.groups for status in group.statuses()):
+            up.add_metric([status.name], float(status.state == "up"))
+            if status.lag is not None:
+                lag.add_metric([status.name], status.lag)
+        yield from (up, lag)
+
+
 class Service(Protocol):
     """The state of a service as its metrics show it."""
 

@@ -85,7 +85,7 @@ class CandleQueries:
 
 
 def _data(context: Context) -> MarketData:
-    return MarketData(context.worker.candles, context.database, context.caller)
+    return MarketData(context.candles, context.database, context.caller)
 
 
 async def _series(context: Context, market: Market, timeframe: Timeframe, window: Window) -> Series:

@@ -67,7 +67,7 @@ async def _candles_reader(caller: CallerDep) -> Principal:
 
 
 async def _market_data(worker: WorkerDep, caller: CallerDep) -> MarketData:
-    return MarketData(worker.candles, worker.database, caller)
+    return MarketData(worker.read_candles, worker.reads(caller), caller)
 
 
 MarketDataDep = Annotated[MarketData, Depends(_market_data)]

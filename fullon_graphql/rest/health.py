@@ -57,6 +57,13 @@ class StoreStatus(BaseModel):
     )
 
 
+class ReplicaReport(BaseModel):
+    """State of a read replica."""
+
+    status: Literal["up", "lagging", "down"]
+    lag_seconds: float | None = Field(description="Seconds behind the primary, at most; null while unknown.")
+
+
 class PartHealth(BaseModel):
     """State of one of the platform's three servers, which are one here: that of its store."""
 
@@ -80,6 +87,10 @@ class Health(BaseModel):
     feeds: dict[str, dict[str, str]] = Field(
         description="State of the live data of each exchange (`connecting`, `live`, `quiet` or `down`) by the service "
         "that reads it. Empty while none runs, and while Redis is down."
+    )
+    replicas: dict[str, ReplicaReport] = Field(
+        description="Read replicas as this worker has seen them last, by name; reads of one that is not `up` go to the "
+        "primary. Empty without replicas."
     )
     issues: list[str] = Field(
         description="One sentence for each store or feed that is down and each service that has failed."
@@ -236,6 +247,8 @@ async def health(worker: WorkerDep) -> Health:
     issues += [
         f"The feed of {feed.exchange} for {feed.service} is down" for feed in feeds if feed.state is FeedState.DOWN
     ]
+    replicas = worker.replica_statuses
+    issues += [f"Replica {replica.name} is {replica.state}" for replica in replicas if replica.state != "up"]
     issues += [f"Background task {name!r} is down" for name in worker.background.down]
     return Health(
         status="degraded" if issues else "healthy",
@@ -251,6 +264,7 @@ async def health(worker: WorkerDep) -> Health:
             **{name: _part_health(stores[store]) for name, store in PARTS.items()},
         },
         feeds=_feed_states(feeds),
+        replicas={replica.name: ReplicaReport(status=replica.state, lag_seconds=replica.lag) for replica in replicas},
         issues=issues,
     )
 

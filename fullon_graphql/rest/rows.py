@@ -58,10 +58,12 @@ async def list_rows(
     return Json(await _fetch(worker, caller, shape, equal, page))
 
 
-async def list_query(worker: Worker, query: Select[Any], page: Page, *order: Any, extra: ExtraColumns = ()) -> Json:
+async def list_query(
+    worker: Worker, caller: Caller, query: Select[Any], page: Page, *order: Any, extra: ExtraColumns = ()
+) -> Json:
     """One page of the rows of a query, in `order` and then by key."""
     keys = inspect(_model(query)).primary_key
-    return Json(await fetch_rows(worker, page.apply(query.order_by(*order, *keys)), extra))
+    return Json(await fetch_rows(worker, caller, page.apply(query.order_by(*order, *keys)), extra))
 
 
 async def get_row(
@@ -82,15 +84,17 @@ async def find_row(
     owner = visible_owner(model, caller)
     statement = _statement(_Shape(model, tuple(equal), extra), owner is None)
     bounds = {_OWNER: owner, _LIMIT: 1, _OFFSET: 0}
-    row = await worker.database.one(statement, **bounds, **equal)
+    row = await worker.reads(caller).one(statement, **bounds, **equal)
     if row is None:
         raise NotFound(f"There is no such {model.__name__}.")
     return row
 
 
-async def fetch_rows(worker: Worker, query: Select[Any], extra: ExtraColumns = ()) -> list[dict[str, Any]]:
+async def fetch_rows(
+    worker: Worker, caller: Caller, query: Select[Any], extra: ExtraColumns = ()
+) -> list[dict[str, Any]]:
     """The rows of a query of one table as objects, with `extra` columns."""
-    rows = await worker.database.rows(select_visible(query, extra))
+    rows = await worker.reads(caller).rows(select_visible(query, extra))
     return [dict(row._mapping) for row in rows]  # SQLAlchemy's documented name
 
 
@@ -99,7 +103,7 @@ async def _fetch(
 ) -> list[dict[str, Any]]:
     owner = visible_owner(shape.model, caller)
     bounds = {_OWNER: owner, _LIMIT: page.limit, _OFFSET: page.offset}
-    return await worker.database.objects(_statement(shape, owner is None), **bounds, **equal)
+    return await worker.reads(caller).objects(_statement(shape, owner is None), **bounds, **equal)
 
 
 def _statement_bytes(found: Statement) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from time import time
 from typing import Any, Final, Self, TypeAlias, cast
@@ -330,9 +331,12 @@ class SharedStream:
 
     async def _execute(self, events: Sequence[Any]) -> list[Frame]:
         limit, cursor = self._context.worker.settings.stream_execution_timeout, self._stream.cursor
+        context = self._context
+        if context.worker.replicas and cursor and self._stream.order:
+            context = replace(context, position=self._stream.order(cursor(events[-1])))
         try:
             async with asyncio.timeout(limit) as deadline:
-                answers = await self._subscription.answers(self._context, events)
+                answers = await self._subscription.answers(context, events)
         except TimeoutError as error:
             if not deadline.expired():
                 raise

@@ -148,6 +148,7 @@ class StreamRegistry:
         found = self._streams.get(key)
         if found is None:
             stream, arguments, fork = request.stream, request.arguments, context.fork()
+            fork.is_fresh = True
             open_ = lambda: stream.open(fork, **arguments)  # noqa: E731  # two names for one expression
             on_close = lambda: self._forget(key)  # noqa: E731  # two names for one expression
             found = self._streams[key] = SharedStream(request.subscription, stream, open_, fork, self._memory, on_close)

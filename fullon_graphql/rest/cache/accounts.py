@@ -133,7 +133,8 @@ async def accounts_of_user(worker: Worker, caller: Caller, user_id: int) -> dict
         .with_only_columns(Exchange.ex_id, Exchange.name, CatExchange.name.label("exchange"), Exchange.active)
         .order_by(Exchange.ex_id)
     )
-    return {row.ex_id: dict(row._mapping) for row in await worker.database.rows(query)}  # SQLAlchemy's documented name
+    rows = await worker.reads(caller).rows(query)
+    return {row.ex_id: dict(row._mapping) for row in rows}  # SQLAlchemy's documented name
 
 
 def _balance(balance: Balance) -> dict[str, Any]:

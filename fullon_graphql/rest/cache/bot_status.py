@@ -70,7 +70,7 @@ async def get_coordination_status(worker: WorkerDep, caller: CallerDep) -> Json:
         .join(CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id)
         .with_only_columns(Exchange.ex_id, CatExchange.name)
     )
-    accounts = {row.ex_id: row.name for row in await worker.database.rows(query)}
+    accounts = {row.ex_id: row.name for row in await worker.reads(caller).rows(query)}
     claims = await live.read_claims(worker.redis)
     return Json(
         {
@@ -97,7 +97,7 @@ async def list_bot_statuses(worker: WorkerDep, caller: CallerDep, user_id: Key) 
     """Ordered by bot and feed number."""
     await find_row(worker, caller, User, uid=user_id)
     own = visible(Bot, caller).where(Bot.uid == user_id).with_only_columns(Bot.bot_id).order_by(Bot.bot_id)
-    bot_ids = [row.bot_id for row in await worker.database.rows(own)]
+    bot_ids = [row.bot_id for row in await worker.reads(caller).rows(own)]
     statuses = await live.read_statuses(worker.redis, bot_ids)
     return Json([status for of_bot in statuses for status in of_bot])
 
@@ -113,6 +113,6 @@ async def get_blocking_bots(
     accounts = {ex_id for ex_id, account in owned.items() if account["exchange"] == exchange}
     blocks = [claim for claim in (await live.read_claims(worker.redis)).blocks if claim.ex_id in accounts]
     blocked = {claim.symbol for claim in blocks}
-    name = await find_spelling(worker.database, principal, symbol, exchange=exchange, known=blocked)
+    name = await find_spelling(worker.reads(principal), principal, symbol, exchange=exchange, known=blocked)
     holders = sorted({claim.bot_id for claim in blocks if claim.symbol == name})
     return Json({"exchange": exchange, "symbol": name, "is_blocked": bool(holders), "blocked_by": holders})

@@ -130,7 +130,7 @@ async def _visible_ids(worker: Worker, caller: Caller, order_ids: Collection[str
         .where(Order.order_id == any_(literal(numbers, ARRAY(BigInteger))))
         .with_only_columns(Order.order_id)
     )
-    return {str(row.order_id) for row in await worker.database.rows(query)}
+    return {str(row.order_id) for row in await worker.reads(caller).rows(query)}
 
 
 def _total(sizes: Mapping[str, int]) -> dict[str, Any]:

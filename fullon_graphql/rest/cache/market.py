@@ -82,7 +82,7 @@ async def get_trade_queue(
     """Reading does not consume the queue. 404 for a symbol that is neither in the catalogue nor in a queue."""
     read = {name: await market.read_trades(worker.redis, exchange, name, limit) for name in spellings(symbol)}
     queued = [name for name, queue in read.items() if queue.size]
-    name = await find_spelling(worker.database, principal, symbol, exchange=exchange, known=queued)
+    name = await find_spelling(worker.reads(principal), principal, symbol, exchange=exchange, known=queued)
     queue, named = read[name], {"exchange": exchange, "symbol": name}
     return Json(named | {"size": queue.size, "last_pushed": queue.last_pushed, "trades": queue.trades})
 
@@ -114,7 +114,7 @@ async def get_bar_cache_metrics(_signed_in: CandlesDep) -> Json:
 async def list_cached_timeframes(worker: WorkerDep, principal: CandlesDep, symbol: SymbolName) -> Json:
     """Timeframes with cached bars of a symbol, on any exchange: the platform's key names none."""
     found = await market.read_bar_lists(worker.redis, list(Timeframe), spellings(symbol))
-    name = await find_spelling(worker.database, principal, symbol, known={one.symbol for one in found})
+    name = await find_spelling(worker.reads(principal), principal, symbol, known={one.symbol for one in found})
     cached = [{"timeframe": o.timeframe, "size": o.size, "newest": o.newest} for o in found if o.symbol == name]
     return Json({"symbol": name, "timeframes": [one["timeframe"] for one in cached], "cached": cached})
 
@@ -126,6 +126,6 @@ async def get_cached_bars(
     """Bars of the exchange that wrote last: the platform's key names no exchange. `/ohlcv/candles` is exact."""
     read = {name: await market.read_bars(worker.redis, name, timeframe, limit) for name in spellings(symbol)}
     known = [name for name, bars in read.items() if bars]
-    name = await find_spelling(worker.database, principal, symbol, known=known)
+    name = await find_spelling(worker.reads(principal), principal, symbol, known=known)
     found = read[name]
     return Json({"symbol": name, "timeframe": timeframe, "count": len(found), "bars": found})

@@ -67,7 +67,7 @@ class Freshness(BaseModel):
 async def get_ticker_health(worker: WorkerDep, caller: CallerDep) -> Json:
     """Every exchange of the catalogue."""
     query = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
-    names = [row.name for row in await worker.database.rows(query)]
+    names = [row.name for row in await worker.reads(caller).rows(query)]
     found = await tickers.of_exchanges(worker.redis, caller, names) if names else []
     return Json({name: _freshness(known) for name, known in zip(names, found, strict=True)})
 
@@ -78,7 +78,7 @@ async def get_ticker_health(worker: WorkerDep, caller: CallerDep) -> Json:
 @router.get("/{exchange}/active", response_model=CachedTickers, summary="List the active tickers of an exchange")
 async def list_active_tickers(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
     """Tickers that are younger than 60 seconds, ordered by symbol. 404 for an exchange that is not in the catalogue."""
-    if await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange)) is None:
+    if await worker.reads(caller).row(visible(CatExchange, caller).where(CatExchange.name == exchange)) is None:
         raise NotFound(f"No exchange is named {shortened(exchange)}.")
     found = [
         ticker
@@ -100,7 +100,7 @@ async def get_ticker(worker: WorkerDep, caller: CallerDep, exchange: ExchangeNam
     """The newest ticker. `BTC-USD` means `BTC/USD` if there is no `BTC-USD`."""
     found = await tickers.of_exchange(worker.redis, caller, exchange, spellings(symbol))
     by_symbol = {ticker.symbol: ticker for ticker in found}
-    name = await find_spelling(worker.database, caller, symbol, exchange=exchange, known=by_symbol)
+    name = await find_spelling(worker.reads(caller), caller, symbol, exchange=exchange, known=by_symbol)
     if name not in by_symbol:
         raise NotFound(f"No ticker of {shortened(name)} on {shortened(exchange)}.")
     return Json(_as_json(by_symbol[name]))

@@ -139,7 +139,7 @@ async def _queues(worker: Worker, principal: Principal, sizes: list[QueueSize]) 
         .where(CatExchange.name.in_({queue.exchange for queue in sizes}))
         .with_only_columns(CatExchange.name, Symbol.symbol)
     )
-    names = {keys.trades(row.name, row.symbol): row.symbol for row in await worker.database.rows(query)}
+    names = {keys.trades(row.name, row.symbol): row.symbol for row in await worker.reads(principal).rows(query)}
     return [
         {
             "queue_name": _name(queue),
@@ -157,7 +157,7 @@ async def _stored(worker: Worker, principal: Principal, trade_id: str) -> dict[s
     key = int(trade_id) if trade_id.isascii() and trade_id.isdecimal() and int(trade_id) <= MAX_KEY else None
     query = visible(Trade, principal).where(or_(Trade.trade_id == key, Trade.ex_trade_id == trade_id))
     rows = await fetch_rows(
-        worker, query.order_by((Trade.trade_id == key).desc(), Trade.trade_id.desc()).limit(1), (_EXCHANGE,)
+        worker, principal, query.order_by((Trade.trade_id == key).desc(), Trade.trade_id.desc()).limit(1), (_EXCHANGE,)
     )
     names = TradeStatus.model_fields.keys() - {"status"}
     return {name: rows[0][name] for name in names} | {"status": "stored"} if rows else None

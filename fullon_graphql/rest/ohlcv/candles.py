@@ -142,7 +142,7 @@ async def list_newest_candles_of_instrument(
     fill: Fill = False,
 ) -> Json:
     """The newest existing bars. `BTC-USD` means `BTC/USD` if there is no `BTC-USD`."""
-    name = await symbols.find_spelling(worker.database, caller, symbol, exchange=exchange)
+    name = await symbols.find_spelling(worker.reads(caller), caller, symbol, exchange=exchange)
     return await _newest(data, Market(exchange, name), timeframe, limit, fill=fill)
 
 
@@ -162,7 +162,7 @@ async def list_newest_candles_of_symbol(
     fill: Fill = False,
 ) -> Json:
     """The newest existing bars of the only exchange that has the symbol; `BTC-USD` as in the path before."""
-    name, exchanges = await symbols.exchanges_of(worker.database, caller, symbol)
+    name, exchanges = await symbols.exchanges_of(worker.reads(caller), caller, symbol)
     if len(exchanges) > 1:
         raise Conflict(f"{shortened(name)} is on {', '.join(exchanges)}: use /ohlcv/ohlcv with `exchange`.")
     return await _newest(data, Market(exchanges[0], name), timeframe, limit, fill=fill)

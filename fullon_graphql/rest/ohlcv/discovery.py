@@ -91,8 +91,8 @@ class Metadata(BaseModel):
 async def list_exchanges(worker: WorkerDep, caller: CallerDep, page: PageParams) -> Json:
     """The catalogue, ordered by name."""
     query = visible(CatExchange, caller).with_only_columns(CatExchange.name).order_by(CatExchange.name)
-    names = [row.name for row in await worker.database.rows(page.apply(query))]
-    total = await _count(worker, visible(CatExchange, caller))
+    names = [row.name for row in await worker.reads(caller).rows(page.apply(query))]
+    total = await _count(worker, caller, visible(CatExchange, caller))
     return wrap_list("exchanges", names, limit=page.limit, offset=page.offset, total_available=total)
 
 
@@ -106,7 +106,7 @@ async def list_pairs(worker: WorkerDep, caller: CallerDep) -> Json:
         .order_by(CatExchange.name, Symbol.symbol)
     )
     pairs: dict[str, list[str]] = {}
-    for row in await worker.database.rows(query):
+    for row in await worker.reads(caller).rows(query):
         pairs.setdefault(row.name, []).extend([row.symbol] if row.symbol else [])
     return wrap_list("pairs", pairs, count=sum(map(len, pairs.values())))
 
@@ -115,7 +115,7 @@ async def list_pairs(worker: WorkerDep, caller: CallerDep) -> Json:
 async def get_exchange(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
     """Its key, number of instruments and available timeframes."""
     found = await _exchange(worker, caller, exchange)
-    count = await _count(worker, symbols.on_exchange(caller, exchange))
+    count = await _count(worker, caller, symbols.on_exchange(caller, exchange))
     return Json(
         {"exchange": found["name"], "cat_ex_id": found["cat_ex_id"], "symbols": count, "timeframes": list(Timeframe)}
     )
@@ -130,7 +130,7 @@ async def get_exchange_status(
     """Number of instruments in the catalogue, and of those with stored data."""
     await _exchange(worker, caller, exchange)
     names = symbols.on_exchange(caller, exchange).with_only_columns(Symbol.symbol)
-    markets = [Market(exchange, row.symbol) for row in await worker.database.rows(names)]
+    markets = [Market(exchange, row.symbol) for row in await worker.reads(caller).rows(names)]
     stored = len(await data.stored(markets))
     status = "active" if stored else "empty"
     return Json({"exchange": exchange, "symbols": len(markets), "stored": stored, "status": status})
@@ -139,7 +139,7 @@ async def get_exchange_status(
 @router.get("/exchanges/{exchange}/validate", response_model=Validity, summary="Check the name of an exchange")
 async def validate_exchange(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName) -> Json:
     """Always 200; `valid` is true for an exchange of the catalogue."""
-    found = await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange))
+    found = await worker.reads(caller).row(visible(CatExchange, caller).where(CatExchange.name == exchange))
     return Json({"exchange": exchange, "valid": found is not None})
 
 
@@ -147,7 +147,7 @@ async def validate_exchange(worker: WorkerDep, caller: CallerDep, exchange: Exch
 async def list_instruments(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName, page: PageParams) -> Json:
     """The catalogue, ordered by name."""
     await _exchange(worker, caller, exchange)
-    return await _list_symbols(worker, symbols.on_exchange(caller, exchange), page, exchange)
+    return await _list_symbols(worker, caller, symbols.on_exchange(caller, exchange), page, exchange)
 
 
 @router.get(
@@ -155,7 +155,9 @@ async def list_instruments(worker: WorkerDep, caller: CallerDep, exchange: Excha
 )
 async def get_instrument(worker: WorkerDep, caller: CallerDep, exchange: ExchangeName, symbol: SymbolName) -> Json:
     """The row of the catalogue."""
-    found = await fetch_rows(worker, symbols.on_exchange(caller, exchange).where(Symbol.symbol == symbol).limit(1))
+    found = await fetch_rows(
+        worker, caller, symbols.on_exchange(caller, exchange).where(Symbol.symbol == symbol).limit(1)
+    )
     if not found:
         raise NotFound("There is no such Symbol.")
     return Json(found[0])
@@ -188,22 +190,24 @@ async def search_instruments(
 ) -> Json:
     """Ordered by name."""
     among = symbols.on_exchange(caller, exchange) if exchange else visible(Symbol, caller)
-    return await _list_symbols(worker, among.where(Symbol.symbol.icontains(q, autoescape=True)), page, exchange)
+    return await _list_symbols(worker, caller, among.where(Symbol.symbol.icontains(q, autoescape=True)), page, exchange)
 
 
 async def _exchange(worker: Worker, caller: Caller, exchange: str) -> dict[str, Any]:
-    found = await worker.database.row(visible(CatExchange, caller).where(CatExchange.name == exchange))
+    found = await worker.reads(caller).row(visible(CatExchange, caller).where(CatExchange.name == exchange))
     if found is None:
         raise NotFound(f"No exchange is named {shortened(exchange)}.")
     return dict(found._mapping)  # SQLAlchemy's documented name
 
 
-async def _list_symbols(worker: Worker, query: Select[Any], page: PageParams, exchange: str | None) -> Json:
-    rows = await fetch_rows(worker, page.apply(query.order_by(Symbol.symbol, Symbol.symbol_id)))
-    bounds = {"limit": page.limit, "offset": page.offset, "total_available": await _count(worker, query)}
+async def _list_symbols(
+    worker: Worker, caller: Caller, query: Select[Any], page: PageParams, exchange: str | None
+) -> Json:
+    rows = await fetch_rows(worker, caller, page.apply(query.order_by(Symbol.symbol, Symbol.symbol_id)))
+    bounds = {"limit": page.limit, "offset": page.offset, "total_available": await _count(worker, caller, query)}
     return wrap_list("symbols", rows, exchange=exchange, **bounds)
 
 
-async def _count(worker: Worker, query: Select[Any]) -> int:
-    [row] = await worker.database.rows(select(func.count()).select_from(query.subquery()))
+async def _count(worker: Worker, caller: Caller, query: Select[Any]) -> int:
+    [row] = await worker.reads(caller).rows(select(func.count()).select_from(query.subquery()))
     return int(row[0])

@@ -84,12 +84,12 @@ async def get_bot_details(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> 
     return Json(
         row
         | {
-            "exchanges": await fetch_rows(worker, _exchanges(caller, bot_id).order_by(Exchange.ex_id)),
+            "exchanges": await fetch_rows(worker, caller, _exchanges(caller, bot_id).order_by(Exchange.ex_id)),
             "strategies": await fetch_rows(
-                worker, _strategies(caller, bot_id).order_by(Strategy.str_id), strategy_routes.EXTRAS
+                worker, caller, _strategies(caller, bot_id).order_by(Strategy.str_id), strategy_routes.EXTRAS
             ),
             "feeds": await fetch_rows(
-                worker, _feeds(caller, bot_id).order_by(Feed.feed_id), strategy_routes.FEED_EXTRAS
+                worker, caller, _feeds(caller, bot_id).order_by(Feed.feed_id), strategy_routes.FEED_EXTRAS
             ),
         }
     )
@@ -101,7 +101,7 @@ async def get_bot_details(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> 
 async def list_accounts_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
     """The accounts that the bot may trade on, ordered by `ex_id`."""
     await _bot(worker, caller, bot_id)
-    return await list_query(worker, _exchanges(caller, bot_id), page)
+    return await list_query(worker, caller, _exchanges(caller, bot_id), page)
 
 
 @router.get("/{bot_id}/strategies", response_model=list_of(strategy_routes.Row), summary="List a bot's strategies")
@@ -115,7 +115,7 @@ async def list_strategies_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: K
 async def list_feeds_of_bot(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: PageParams) -> Json:
     """The feeds of all its strategies, ordered by `feed_id`."""
     await _bot(worker, caller, bot_id)
-    return await list_query(worker, _feeds(caller, bot_id), page, extra=strategy_routes.FEED_EXTRAS)
+    return await list_query(worker, caller, _feeds(caller, bot_id), page, extra=strategy_routes.FEED_EXTRAS)
 
 
 @router.get("/{bot_id}/stats", response_model=BotStatistics, summary="Get statistics of a bot")
@@ -125,13 +125,13 @@ async def get_bot_statistics(
     """Statistics of its live trades, simulated trades and orders."""
     await _bot(worker, caller, bot_id)
     live, dry = (Scope(kind, bot_ids=(bot_id,)) for kind in (TradeKind.LIVE, TradeKind.DRY))
-    stores = (worker.database, worker.redis, caller)
+    stores = (worker.reads(caller), worker.redis, caller)
     return Json(
         {
             "bot_id": bot_id,
             "live": as_json(await trade_statistics.overall(*stores, live, currency)),
             "dry": as_json(await trade_statistics.overall(*stores, dry, currency)),
-            "orders": await order_statistics.of_orders(worker.database, caller, live),
+            "orders": await order_statistics.of_orders(worker.reads(caller), caller, live),
         }
     )
 
@@ -141,7 +141,7 @@ async def list_bot_log(worker: WorkerDep, caller: CallerDep, bot_id: Key, page: 
     """Log lines, newest first."""
     await _bot(worker, caller, bot_id)
     return await list_query(
-        worker, visible(BotLog, caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc()
+        worker, caller, visible(BotLog, caller).where(BotLog.bot_id == bot_id), page, BotLog.timestamp.desc()
     )
 
 
@@ -150,7 +150,7 @@ async def get_last_log(worker: WorkerDep, caller: CallerDep, bot_id: Key) -> Jso
     """Null if the bot has written none."""
     await _bot(worker, caller, bot_id)
     newest = visible(BotLog, caller).where(BotLog.bot_id == bot_id).order_by(BotLog.timestamp.desc()).limit(1)
-    return Json(next(iter(await fetch_rows(worker, newest)), None))
+    return Json(next(iter(await fetch_rows(worker, caller, newest)), None))
 
 
 class NewBot(BaseModel):

@@ -47,9 +47,9 @@ async def list_exchange_params(worker: WorkerDep, caller: CallerDep, cat_ex_id: 
     """Ordered by name. Values may be secret: they are null unless the caller is an administrator."""
     await find_row(worker, caller, CatExchange, cat_ex_id=cat_ex_id)
     query = visible(CatExchangeParam, caller).where(CatExchangeParam.cat_ex_id == cat_ex_id)
-    rows = await fetch_rows(worker, query.order_by(CatExchangeParam.name))
+    rows = await fetch_rows(worker, caller, query.order_by(CatExchangeParam.name))
     keys = [(row["cat_ex_id"], row["name"]) for row in rows]
-    values = await cat_exchanges.param_values(worker.database, caller, keys) if keys else []
+    values = await cat_exchanges.param_values(worker.reads(caller), caller, keys) if keys else []
     return Json([row | {"value": value} for row, value in zip(rows, values, strict=True)])
 
 

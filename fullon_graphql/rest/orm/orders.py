@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlalchemy import Select, func
 
+from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Worker
 from fullon_graphql.models import Bot, Order
 from fullon_graphql.models.order_status import is_open
@@ -49,7 +50,7 @@ async def list_orders_of_bot(
     await find_row(worker, caller, Bot, bot_id=bot_id)
     query = visible(Order, caller).where(Order.bot_id == bot_id)
     return await _newest_first(
-        worker, query.where(func.lower(Order.status) == status.lower()) if status else query, page
+        worker, caller, query.where(func.lower(Order.status) == status.lower()) if status else query, page
     )
 
 
@@ -57,7 +58,7 @@ async def list_orders_of_bot(
 async def list_open_orders(worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: OfBot = None) -> Json:
     """Orders that are not filled, cancelled or rejected, newest first."""
     query = visible(Order, caller).where(is_open())
-    return await _newest_first(worker, _of_bot(query, bot_id), page)
+    return await _newest_first(worker, caller, _of_bot(query, bot_id), page)
 
 
 @router.get("/history", response_model=list_of(Row), summary="List the orders of a period")
@@ -72,7 +73,7 @@ async def list_order_history(
     """Newest first."""
     query = _of_bot(visible(Order, caller), bot_id)
     query = query.where(Order.timestamp >= start_date) if start_date else query
-    return await _newest_first(worker, query.where(Order.timestamp <= end_date) if end_date else query, page)
+    return await _newest_first(worker, caller, query.where(Order.timestamp <= end_date) if end_date else query, page)
 
 
 @router.get("/by-symbol", response_model=list_of(Row), summary="List the orders of an instrument")
@@ -93,7 +94,7 @@ async def list_orders_of_symbol(
 @router.get("/stats", response_model=OrderStatistics, summary="Get statistics of orders")
 async def get_order_statistics(worker: WorkerDep, caller: CallerDep, scope: ScopeDep) -> Json:
     """Counts by side and status."""
-    return Json(await order_statistics.of_orders(worker.database, caller, scope))
+    return Json(await order_statistics.of_orders(worker.reads(caller), caller, scope))
 
 
 @router.get("/{order_id}", response_model=Row, summary="Get an order")
@@ -170,8 +171,8 @@ async def cancel_order(changes: ChangesDep, order_id: Key) -> Json:
     )
 
 
-async def _newest_first(worker: Worker, query: Select[Any], page: Page) -> Json:
-    return await list_query(worker, query, page, Order.order_id.desc())
+async def _newest_first(worker: Worker, caller: Caller, query: Select[Any], page: Page) -> Json:
+    return await list_query(worker, caller, query, page, Order.order_id.desc())
 
 
 def _of_bot(query: Select[Any], bot_id: int | None) -> Select[Any]:

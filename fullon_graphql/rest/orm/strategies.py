@@ -100,7 +100,7 @@ async def list_my_strategies(worker: WorkerDep, principal: ReaderDep, page: Page
     """The strategies of the caller's own bots, also for administrators, ordered by `str_id`."""
     own: Any = visible(Bot, principal).where(Bot.uid == principal.uid).with_only_columns(Bot.bot_id)
     query = visible(Strategy, principal).where(Strategy.bot_id.in_(own))
-    return await list_query(worker, query, page, extra=EXTRAS)
+    return await list_query(worker, principal, query, page, extra=EXTRAS)
 
 
 LongInteger = Annotated[int, Field(ge=-(2**63), lt=2**63)]

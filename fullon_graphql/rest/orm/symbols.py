@@ -60,7 +60,7 @@ async def search_symbols(
     """Ordered by name."""
     query = visible(Symbol, caller).where(Symbol.symbol.icontains(q, autoescape=True))
     query = query if cat_ex_id is None else query.where(Symbol.cat_ex_id == cat_ex_id)
-    return await list_query(worker, query, page, Symbol.symbol)
+    return await list_query(worker, caller, query, page, Symbol.symbol)
 
 
 @router.get("/decimals", response_model=Decimals, summary="Get the decimals of an instrument")

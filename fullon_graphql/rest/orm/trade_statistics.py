@@ -23,7 +23,7 @@ async def get_trade_statistics(
     worker: WorkerDep, caller: CallerDep, scope: ScopeDep, currency: CurrencyParam = "USD"
 ) -> Json:
     """Without trades, sums are 0, and ratios, averages and extremes are null. `success_rate` is the win rate."""
-    return Json(as_json(await trade_statistics.overall(worker.database, worker.redis, caller, scope, currency)))
+    return Json(as_json(await trade_statistics.overall(worker.reads(caller), worker.redis, caller, scope, currency)))
 
 
 @router.get("/performance", response_model=Performance, summary="Get the performance of trades")
@@ -31,7 +31,7 @@ async def get_trade_performance(
     worker: WorkerDep, caller: CallerDep, scope: ScopeDep, currency: CurrencyParam = "USD"
 ) -> Json:
     """Win rate, profit factor, Sharpe ratio, drawdown, value at risk."""
-    return Json(await performance.of_trades(worker.database, worker.redis, caller, scope, currency))
+    return Json(await performance.of_trades(worker.reads(caller), worker.redis, caller, scope, currency))
 
 
 @router.get(
@@ -41,7 +41,7 @@ async def list_symbol_statistics(
     worker: WorkerDep, caller: CallerDep, scope: ScopeDep, currency: CurrencyParam = "USD"
 ) -> Json:
     """Ordered by symbol."""
-    return Json(await trade_statistics.by_symbol(worker.database, worker.redis, caller, scope, currency))
+    return Json(await trade_statistics.by_symbol(worker.reads(caller), worker.redis, caller, scope, currency))
 
 
 def as_json(statistics: TradeStatistics) -> dict[str, Any]:

@@ -58,7 +58,7 @@ async def list_trades_of_bot(
 ) -> Json:
     """Newest first. A live trade belongs to the bot of its order."""
     await find_row(worker, caller, Bot, bot_id=bot_id)
-    return await _newest_first(worker, _of_bot(_visible(caller, trade_type), caller, bot_id), page)
+    return await _newest_first(worker, caller, _of_bot(_visible(caller, trade_type), caller, bot_id), page)
 
 
 @router.get("/by-symbol", response_model=Row, summary="List the trades of an instrument")
@@ -72,13 +72,13 @@ async def list_trades_of_symbol(
 ) -> Json:
     """Newest first."""
     query = _of_bot(_visible(caller, trade_type), caller, bot_id)
-    return await _newest_first(worker, query.where(_table(query).symbol == symbol), page)
+    return await _newest_first(worker, caller, query.where(_table(query).symbol == symbol), page)
 
 
 @router.get("/live", response_model=list_of(Live), summary="List live trades")
 async def list_live_trades(worker: WorkerDep, caller: CallerDep, page: PageParams, bot_id: OfBot = None) -> Json:
     """Newest first."""
-    return await _newest_first(worker, _of_bot(visible(Trade, caller), caller, bot_id), page)
+    return await _newest_first(worker, caller, _of_bot(visible(Trade, caller), caller, bot_id), page)
 
 
 @router.get("/history", response_model=Row, summary="List the trades of a period")
@@ -105,7 +105,7 @@ async def list_trade_history(
         (le, time, end_date),
     ]
     conditions = [compare(column, value) for compare, column, value in asked if value is not None]
-    return await _newest_first(worker, query.where(*conditions), page)
+    return await _newest_first(worker, caller, query.where(*conditions), page)
 
 
 class NewDryTrade(BaseModel):
@@ -227,8 +227,8 @@ async def _account(write: UnitOfWork, bot_id: int | None) -> int:
     return await bots.account_on(write, bot_id)
 
 
-async def _newest_first(worker: Worker, query: Select[Any], page: Page) -> Json:
-    return await list_query(worker, query, page, _table(query).trade_id.desc())
+async def _newest_first(worker: Worker, caller: Caller, query: Select[Any], page: Page) -> Json:
+    return await list_query(worker, caller, query, page, _table(query).trade_id.desc())
 
 
 def _visible(caller: Caller, kind: TradeKind) -> Select[Any]:

@@ -31,7 +31,7 @@ router = RouteList(prefix="/orm/views", tags=["views"])
 async def get_bot_dashboard(worker: WorkerDep, caller: CallerDep, user_id: Key) -> Json:
     """Numbers of bots, orders and trades."""
     await find_row(worker, caller, User, uid=user_id)
-    return Json(await bot_dashboard.of_owner(worker.database, caller, user_id))
+    return Json(await bot_dashboard.of_owner(worker.reads(caller), caller, user_id))
 
 
 @router.get("/trading-overview", response_model=TradeStatistics, summary="Get the trading overview")
@@ -39,7 +39,7 @@ async def get_trading_overview(
     worker: WorkerDep, caller: CallerDep, scope: ScopeDep, currency: CurrencyParam = "USD"
 ) -> Json:
     """Statistics of trades. `success_rate` is the win rate under the platform's name."""
-    figures = await trade_statistics.overall(worker.database, worker.redis, caller, scope, currency)
+    figures = await trade_statistics.overall(worker.reads(caller), worker.redis, caller, scope, currency)
     return Json(as_json(figures))
 
 
@@ -55,7 +55,7 @@ async def get_performance_metrics(
     ] = None,
 ) -> Json:
     """Win rate, profit factor, Sharpe ratio, drawdown, value at risk."""
-    return Json(await performance.of_trades(worker.database, worker.redis, caller, scope, currency, capital))
+    return Json(await performance.of_trades(worker.reads(caller), worker.redis, caller, scope, currency, capital))
 
 
 @router.get("/user-summary", response_model=UserSummary, summary="Get a user's summary")
@@ -67,7 +67,7 @@ async def get_user_summary(
 ) -> Json:
     """Balances and open positions at current prices."""
     uid = principal.uid if user_id is None else user_id
-    return Json(await user_summary.of_person(worker.database, worker.redis, principal, uid, currency))
+    return Json(await user_summary.of_person(worker.reads(principal), worker.redis, principal, uid, currency))
 
 
 @router.get("/portfolio-stats", response_model=Portfolio, summary="Get a user's portfolio")
@@ -80,4 +80,4 @@ async def get_portfolio(
 ) -> Json:
     """Holdings of the user's accounts, valued at current prices."""
     uid = principal.uid if user_id is None else user_id
-    return Json(await portfolio.of_accounts(worker.database, worker.redis, principal, currency, uid, ex_id))
+    return Json(await portfolio.of_accounts(worker.reads(principal), worker.redis, principal, currency, uid, ex_id))

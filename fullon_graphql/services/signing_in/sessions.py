@@ -33,6 +33,7 @@ from fullon_graphql.database.precompiled import Statement, compiled
 from fullon_graphql.errors import BadUserInput, RateLimited, Unauthenticated
 from fullon_graphql.models import Session, User
 from fullon_graphql.observability.metrics import count_sign_in
+from fullon_graphql.services.own_writes import OwnWrites
 from fullon_graphql.services.signing_in.external_accounts import ExternalAccounts
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.signing_in.sign_in_log import SignIn, SignInLog, accepted, printable
@@ -108,8 +109,16 @@ class SignedIn:
 class Sessions:
     """The sessions of one installation, in `fullon_graphql.sessions`."""
 
-    def __init__(self, database: Database, redis: Redis, settings: Settings, sign_ins: SignInLog | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis,
+        settings: Settings,
+        sign_ins: SignInLog | None = None,
+        own_writes: OwnWrites | None = None,
+    ) -> None:
         self._database = database
+        self._own_writes = own_writes
         self._redis = redis
         self._settings = settings
         self._sign_ins = sign_ins or SignInLog(database, settings)
@@ -179,6 +188,7 @@ class Sessions:
         await self._database.in_transaction(record)
         if attempt:
             count_sign_in("accepted")
+        await self._record_write(uid)
         return self._signed_in(uid, mail, session_id, refresh_token, scopes)
 
     async def refresh(self, refresh_token: str) -> SignedIn:
@@ -202,6 +212,7 @@ class Sessions:
         account = await self._change(statement)
         if account is None:
             raise Unauthenticated(await self._renewal_refusal(session_id, refresh_token))
+        await self._record_write(account.uid)
         return self._signed_in(account.uid, account.mail, session_id, successor)
 
     async def logout(self, principal: Principal) -> None:
@@ -281,6 +292,7 @@ class Sessions:
         statement = update(Session).where(which, alive()).values(revoked_at=func.now(), reason=reason)
         ended = await self._change(statement.returning(Session.uid))
         if ended is not None:
+            await self._record_write(ended.uid)
             await announce(self._redis, ended.uid)
         return ended is not None
 
@@ -291,6 +303,10 @@ class Sessions:
             return (await connection.execute(statement)).first()
 
         return await self._database.in_transaction(execute)
+
+    async def _record_write(self, uid: int) -> None:
+        if self._own_writes:
+            await self._own_writes.record(uid)
 
     def _expiry(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=self._settings.refresh_token_days)

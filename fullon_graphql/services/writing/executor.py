@@ -34,6 +34,7 @@ from fullon_graphql.models.base import is_secret
 from fullon_graphql.services import audit
 from fullon_graphql.services.access import may_change, visible
 from fullon_graphql.services.audit import Event
+from fullon_graphql.services.own_writes import OwnWrites
 from fullon_graphql.services.signing_in.revocation import announce
 from fullon_graphql.services.writing import idempotency
 from fullon_graphql.services.writing.conflicts import explained
@@ -133,8 +134,16 @@ class UnitOfWork:
 class ChangeExecutor:
     """Executes the changes of one installation."""
 
-    def __init__(self, database: Database, redis: Redis, services: ServiceManager, settings: Settings) -> None:
+    def __init__(
+        self,
+        database: Database,
+        redis: Redis,
+        services: ServiceManager,
+        settings: Settings,
+        own_writes: OwnWrites | None = None,
+    ) -> None:
         self._database = database
+        self._own_writes = own_writes
         self._redis = redis
         self._services = services
         self._settings = settings
@@ -161,6 +170,8 @@ class ChangeExecutor:
         claim = _claim(request, principal, digest)
         response, write = await repeated(lambda: self._attempt(request, principal, digest, claim, change, answer))
         if not request.dry_run:
+            if self._own_writes:
+                await self._own_writes.record(principal.uid)
             await self._invalidate_cache(write)
             await self._announce(write)
         return response
