@@ -9,6 +9,7 @@ import typer
 from benchmarks import documents as distinct
 from benchmarks import fanout as delivering
 from benchmarks import feed as feeding
+from benchmarks import feeds as streaming
 from benchmarks import growth as growing
 from benchmarks import installing
 from benchmarks import queries as comparing
@@ -101,6 +102,17 @@ def storm(
     """A rolling restart of two servers under subscribers that resume after their cursors."""
     leave_the_server_its_core()
     restarting.storm(subscribers=subscribers, drain=drain or [10.0, 0.0])
+
+
+@app.command()
+def feeds(
+    symbols: Annotated[int, typer.Option(min=1, help="Symbols of the exchange.")] = 500,
+    rate: Annotated[int, typer.Option(min=1, help="Updates per second of each.")] = 10,
+    seconds: Seconds = 20,
+) -> None:
+    """Processor time, memory and delay of the services process with live data of many symbols."""
+    leave_the_server_its_core()
+    streaming.feeds(count=symbols, rate=rate, seconds=seconds)
 
 
 @app.command()

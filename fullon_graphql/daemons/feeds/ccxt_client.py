@@ -16,6 +16,7 @@ from typing import Any, Final
 from fullon_graphql.config import Settings
 from fullon_graphql.config.exchange_keys import ExchangeKeys
 from fullon_graphql.daemons.feeds.market_feed import Market
+from fullon_graphql.daemons.feeds.socket_reading import read_all_messages
 from fullon_graphql.errors import shortened
 
 _HOST: Final = re.compile(r"^(https?|wss?)://[^/]+")
@@ -66,6 +67,8 @@ async def open_client(
         client.set_sandbox_mode(True)
     if urls := settings.exchange_urls.get(exchange):
         client.urls["api"] = _replaced(client.urls["api"], urls.get("rest", ""), urls.get("ws", ""))
+    if hasattr(client, "client"):  # it has sockets
+        read_all_messages(client)
     return client
 
 

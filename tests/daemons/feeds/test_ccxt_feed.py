@@ -120,6 +120,17 @@ async def test_repeated_and_reordered_trades_are_delivered_once(exchange: Loopba
     assert all(abs(trade.time - deal.time) < 0.002 for trade, deal in zip(trades(found)[-1:], deals[-1:], strict=True))
 
 
+async def test_flood_of_messages_is_read_to_its_end(exchange: LoopbackExchange, feed_for: FeedFor) -> None:
+    """ccxt by itself stops reading a socket after some thousand messages in bursts."""
+    async with collecting(feed_for(exchange).tickers(exchange.id, SYMBOLS)) as found:
+        await until_subscribed(exchange, ("ticker", "BTC/USD"))
+        for number in range(1, 5001):
+            await exchange.tick("BTC/USD", Quote(last=float(number)))
+            if number % 500 == 0:
+                await until_price(found, float(number))
+    assert exchange.connections == 1
+
+
 async def test_every_reconnection_of_trades_is_announced(exchange: LoopbackExchange, feed_for: FeedFor) -> None:
     start = time.time()
     async with collecting(feed_for(exchange).trades(exchange.id, SYMBOLS)) as found:
