@@ -97,12 +97,20 @@ async def write(redis: Redis, tickers: Iterable[Ticker]) -> None:
     encoded = [(ticker, encode(ticker)) for ticker in tickers]
     if not encoded:
         return
-    async with redis.pipeline(transaction=False) as pipeline:
+    hashes: defaultdict[str, dict[Any, Any]] = defaultdict(dict)
+    for ticker, text in encoded:
+        hashes[ticker.exchange][ticker.symbol] = text
+    times = {keys.ticker_time(ticker.exchange, ticker.symbol): str(ticker.time) for ticker, _ in encoded}
+    async with redis.pipeline(transaction=False) as pipeline:  # each command costs more than its values
+        for exchange, texts in hashes.items():
+            pipeline.hset(keys.tickers(exchange), mapping=texts)
+        pipeline.mset(times)
         for ticker, text in encoded:
-            pipeline.hset(keys.tickers(ticker.exchange), ticker.symbol, text)
-            pipeline.set(keys.ticker_time(ticker.exchange, ticker.symbol), str(ticker.time))
             pipeline.publish(keys.ticker_updates(ticker.exchange, ticker.symbol), text)
         await pipeline.execute()
+
+
+_encode: Final = json.JSONEncoder(allow_nan=False).encode
 
 
 def encode(ticker: Ticker) -> str:
@@ -113,7 +121,7 @@ def encode(ticker: Ticker) -> str:
     Raises:
         ValueError: a number is not finite.
     """
-    return json.dumps(
+    return _encode(
         {
             "symbol": ticker.symbol,
             "exchange": ticker.exchange,
@@ -125,8 +133,7 @@ def encode(ticker: Ticker) -> str:
             "last": ticker.last,
             "change": ticker.change,
             "percentage": ticker.percentage,
-        },
-        allow_nan=False,
+        }
     )
 
 
