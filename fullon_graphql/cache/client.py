@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import hiredis
-from redis.asyncio import BlockingConnectionPool, Redis
+import structlog
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis, Sentinel
 from redis.asyncio.connection import (
     AbstractConnection,
     Connection,
@@ -18,15 +20,19 @@ from redis.asyncio.connection import (
     parse_url,
 )
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from fullon_graphql.cache.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.pools import PoolUse
+
+log = structlog.get_logger(__name__)
 
 
 class Client(Redis):
@@ -46,38 +52,49 @@ def pool_use(redis: Redis) -> PoolUse:
 
 
 def connect(url: str, settings: Settings, name: str, breaker: CircuitBreaker | None = None) -> Client:
-    """A client for `url` (`redis://`, `rediss://` or `unix://`); `name` is shown in Redis' client list.
+    """A client for `url` (`redis://`, `rediss://`, `unix://` or `redis+sentinel://`).
+
+    `name` is shown in Redis' client list.
 
     It connects at the first command. If all connections are busy, a command waits for one, up to the command timeout.
     Answers are text; bytes that are not UTF-8 become lone surrogates, which `reading.py` detects. Close the client with
     `await client.aclose()`. With a breaker, commands raise `RedisCircuitOpen` while Redis does not answer.
     """
-    address: dict[str, Any] = dict(parse_url(url))
-    pool = _Pool(
-        breaker or CircuitBreaker.never_opening("redis"),
-        connection_class=_CONNECTION_CLASSES[address.pop("connection_class", Connection)],
-        max_connections=settings.redis_max_connections,
-        timeout=settings.redis_timeout,
-        socket_timeout=settings.redis_timeout,
-        socket_connect_timeout=settings.redis_timeout,
-        # A connection that was closed while idle is reconnected. A timeout is not retried, or the command would take a
-        # multiple of it.
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(RedisConnectionError,)),
-        health_check_interval=15,
-        client_name=f"fullon_graphql:{name}",
-        decode_responses=True,
-        encoding_errors="surrogateescape",
-        # RESP2: hiredis parses its flat replies faster than maps, and it needs no HELLO.
-        protocol=2,
-        **address,
-    )
+    breaker = breaker or CircuitBreaker.never_opening("redis")
+    if is_sentinel_url(url):
+        address = parse_sentinel_url(url)
+        pool: _Pool = _SentinelPool(breaker, address, **_options(settings, name), **address.options)
+    else:
+        parts: dict[str, Any] = dict(parse_url(url))
+        connection_class = _CONNECTION_CLASSES[parts.pop("connection_class", Connection)]
+        pool = _Pool(breaker, connection_class=connection_class, **_options(settings, name), **parts)
     client = cast("Client", Client.from_pool(pool))
     client.ticker_max_ahead = settings.ticker_max_ahead
     return client
 
 
-_HANDSHAKE = {b"AUTH", b"HELLO", b"CLIENT", b"SELECT", b"PING"}
+def _options(settings: Settings, name: str) -> dict[str, Any]:
+    return {
+        "max_connections": settings.redis_max_connections,
+        "timeout": settings.redis_timeout,
+        "socket_timeout": settings.redis_timeout,
+        "socket_connect_timeout": settings.redis_timeout,
+        # A connection that was closed while idle is reconnected. A timeout is not retried, or the command would take a
+        # multiple of it.
+        "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(RedisConnectionError,)),
+        "health_check_interval": 15,
+        "client_name": f"fullon_graphql:{name}",
+        "decode_responses": True,
+        "encoding_errors": "surrogateescape",
+        # RESP2: hiredis parses its flat replies faster than maps, and it needs no HELLO.
+        "protocol": 2,
+    }
+
+
+_HANDSHAKE = {b"AUTH", b"HELLO", b"CLIENT", b"SELECT", b"PING", b"SENTINEL"}
 """Commands that a connection sends by itself; one of them contains the password."""
+SENTINEL_SECONDS: Final = 1.0
+"""Longest wait for one Sentinel; the next one is asked then."""
 
 _recorded: ContextVar[list[str] | None] = ContextVar("recorded_redis_commands", default=None)
 
@@ -207,6 +224,65 @@ class _CancellableTls(_OwnConnection, SSLConnection):
 
 class _CancellableUnix(_OwnConnection, UnixDomainSocketConnection):
     pass
+
+
+class _MasterTcp(_OwnConnection, SentinelManagedConnection):
+    """Asks a Sentinel for the master's address whenever it connects, and connects again to a new master."""
+
+
+class _MasterTls(_OwnConnection, SentinelManagedSSLConnection):
+    pass
+
+
+class _SentinelPool(_Pool):
+    """A pool of connections to the master of a service."""
+
+    is_master = True
+    check_connection = False
+
+    def __init__(self, breaker: CircuitBreaker, address: SentinelUrl, **options: Any) -> None:
+        own = weakref.proxy(self)  # redis-py's connections ask their pool
+        super().__init__(
+            breaker, connection_class=_MasterTls if address.tls else _MasterTcp, connection_pool=own, **options
+        )
+        self._service = address.service
+        self._master: tuple[str, int] | None = None
+        self._sentinel = Sentinel([])  # type: ignore[no-untyped-call]  # as above
+        seconds = min(SENTINEL_SECONDS, options["socket_timeout"])
+        self._sentinel.sentinels = [
+            Redis.from_pool(
+                ConnectionPool(
+                    connection_class=_CancellableTls if address.tls else _CancellableTcp,
+                    host=host,
+                    port=port,
+                    socket_timeout=seconds,
+                    socket_connect_timeout=seconds,
+                    retry=Retry(NoBackoff(), 0),
+                    decode_responses=True,
+                    protocol=2,
+                    **address.sentinel_options,
+                )
+            )
+            for host, port in address.sentinels
+        ]
+
+    async def get_master_address(self) -> tuple[str, int]:
+        """The address that the first Sentinel that answers has; called by connections.
+
+        Raises:
+            MasterNotFoundError: no Sentinel knows a master that is up. It is a connection error.
+        """
+        found: tuple[str, int] = await self._sentinel.discover_master(self._service)
+        if found != self._master:
+            if self._master:
+                log.info("redis.master_changed", service=self._service, master=f"{found[0]}:{found[1]}")
+            self._master = found
+            await self._drop_idle()
+        return found
+
+    async def disconnect(self, inuse_connections: bool = True) -> None:
+        await super().disconnect(inuse_connections)
+        await self._sentinel.aclose()
 
 
 _CONNECTION_CLASSES: dict[type[AbstractConnection], type[AbstractConnection]] = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from redis.asyncio import Redis
 
 from fullon_graphql.auth.principal import ALL_SCOPES
 from fullon_graphql.auth.tokens import refuse_insecure_secret
+from fullon_graphql.cache.client import connect
 from fullon_graphql.cli.connection import with_database
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
@@ -30,9 +30,10 @@ def token(
     async def opened(database: Database, settings: Settings) -> str:
         refuse_insecure_secret(settings)
         account = await active_account(database, mail)
-        sessions = Sessions(database, Redis.from_url(settings.redis_url), settings)
         attempt = SignIn("command line", user_agent="fullon-graphql token")
         scopes = {one_of(each, SCOPES, "scope") for each in scope} if scope else ALL_SCOPES
-        return (await sessions.open(account.uid, account.mail, attempt, scopes)).access_token
+        async with connect(settings.redis_url, settings, "cli") as redis:
+            sessions = Sessions(database, redis, settings)
+            return (await sessions.open(account.uid, account.mail, attempt, scopes)).access_token
 
     typer.echo(with_database(opened))

@@ -191,7 +191,8 @@ class RedisSettings(Section):
 
     redis_url: str = Field(
         default="",
-        description="`redis://`, `rediss://` or `unix://`; by default built from the `REDIS_*` below",
+        description="`redis://`, `rediss://`, `unix://`, or `redis+sentinel://host1:port,host2:port/service/db` with "
+        "[Sentinel](scaling.md#redis-sentinel); by default built from the `REDIS_*` below",
     )
     redis_host: str = Field(default="localhost", description="host")
     redis_port: int = Field(default=6379, description="port")

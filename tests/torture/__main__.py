@@ -18,10 +18,11 @@ def main(
     clients: Annotated[
         int, typer.Option(min=2, help="Number of clients; half of them receive events, half states.")
     ] = 100,
+    sentinel: Annotated[bool, typer.Option("--sentinel", help="Put Redis behind Sentinel; it fails over.")] = False,
     seed: Annotated[int, typer.Option(help="Determines the order of the faults and the written values.")] = 1,
 ) -> None:
     """Inject faults under open streams; exit code 1 if events are lost, doubled or out of order, or a state is not the newest."""
-    outcome = asyncio.run(torture(clients, seed, _rounds(seconds)))
+    outcome = asyncio.run(torture(clients, seed, _rounds(seconds), sentinel=sentinel))
     typer.echo(str(outcome))
     raise typer.Exit(not outcome.good)
 

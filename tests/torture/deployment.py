@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,9 @@ from fullon_graphql.embedded.engines.data_folder import socket_folder
 from fullon_graphql.models.migrate import create_databases, upgrade
 from fullon_graphql.ohlcv.writer import create_candles
 from fullon_graphql.services.signing_in.sessions import Sessions
+from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
+from tests.fixtures.sentinel import SentinelDeployment, sentinel_deployment
 from tests.fixtures.server import Server, running
 from tests.torture.writers import ACCOUNT, CANDLE_SYMBOL
 
@@ -59,13 +61,50 @@ class Engine:
         await self.start()
 
 
+class RedisBehindSentinel:
+    """Redis with a replica and Sentinels, in place of a single server. A restart of the master is a failover."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running = ExitStack()
+        self._servers: SentinelDeployment | None = None
+
+    @property
+    def url(self) -> str:
+        assert self._servers
+        return self._servers.url
+
+    async def start(self) -> None:
+        opened = sentinel_deployment(self._folder, durable=True)
+        self._servers = await asyncio.to_thread(self._running.enter_context, opened)
+        await self._become_complete()
+
+    async def stop(self) -> None:
+        """Stop everything in order."""
+        await asyncio.to_thread(self._running.close)
+
+    async def restart(self, number: signal.Signals) -> None:
+        """End the master by a signal, and start it again once another server is the master."""
+        assert self._servers
+        servers, master = self._servers, self._servers.master
+        await asyncio.to_thread(master.stop, number)
+        await eventually(lambda: servers.master is not master, seconds=60)
+        await asyncio.to_thread(master.start)
+        await self._become_complete()
+
+    async def _become_complete(self) -> None:
+        assert self._servers
+        servers = self._servers
+        await eventually(lambda: servers.is_complete, seconds=60)
+
+
 @dataclass(frozen=True)
 class Deployment:
     """The running stores and server, and a token for each of the three users."""
 
     settings: Settings
     postgres: Engine
-    redis: Engine
+    redis: Engine | RedisBehindSentinel
     server: Server
     tokens: dict[int, str]
 
@@ -77,22 +116,23 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployed(clients: int) -> AsyncIterator[Deployment]:
-    """A deployment that accepts `clients` connections per user."""
+async def deployed(clients: int, *, sentinel: bool = False) -> AsyncIterator[Deployment]:
+    """A deployment that accepts `clients` connections per user; with `sentinel`, its Redis is behind Sentinel."""
     with TemporaryDirectory(prefix="fullon-tests-") as name, socket_folder(Path(name)) as sockets:
         folder = Path(name)
         stores = Engine(lambda: postgres.postgres(folder / "postgres", sockets))
-        live = Engine(lambda: redis.redis(folder / "redis", sockets))
-        settings = Settings(
-            database_url=postgres.address(sockets, "torture"),
-            ohlcv_database_url=postgres.address(sockets, "torture_ohlcv"),
-            redis_url=redis.address(sockets),
-            jwt_secret_key=SECRET,  # type: ignore[arg-type]  # pydantic makes a secret of it
-            db_pool_size=5,
-        )
+        behind_sentinel = RedisBehindSentinel(folder / "sentinel")
+        live = behind_sentinel if sentinel else Engine(lambda: redis.redis(folder / "redis", sockets))
         try:
             await stores.start()
             await live.start()
+            settings = Settings(
+                database_url=postgres.address(sockets, "torture"),
+                ohlcv_database_url=postgres.address(sockets, "torture_ohlcv"),
+                redis_url=behind_sentinel.url if sentinel else redis.address(sockets),
+                jwt_secret_key=SECRET,  # type: ignore[arg-type]  # pydantic makes a secret of it
+                db_pool_size=5,
+            )
             tokens = await _fill(settings)
             limits = {
                 "SOCKETS_PER_USER": str(clients + 10),

