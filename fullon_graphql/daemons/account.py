@@ -70,7 +70,7 @@ class Followed:
         now = datetime.now(UTC)
         self.connected_since = self.connected_since or now
         self.state = AccountState.LIVE if update.streamed else AccountState.POLLED
-        self.error = update.stream_error
+        self.error = update.error
         if update.balances is not None or update.open_orders is not None:
             self.updated_at = now
         if update.open_orders is not None:

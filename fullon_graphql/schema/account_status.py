@@ -40,8 +40,8 @@ class AccountStatus(FromRecord):
     )
     reconnects: int = strawberry.field(description="Number of failures since the start of the service.")
     error: str | None = strawberry.field(
-        description="Reason of the last failure of the account or of its stream, e.g. that the keys are missing or"
-        " refused; null once it works again. It never has parts of keys."
+        description="Reason of the last failure of the account, of a part of it or of its stream, e.g. that the keys"
+        " are missing or refused; null once all work again. It never has parts of keys."
     )
     reported_at: DateTime = strawberry.field(description="Time of this report. It is renewed every few seconds.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from redis.asyncio import Redis
 
@@ -59,3 +60,22 @@ async def test_orders_and_queues_that_are_not_utf8_affect_no_other(redis: Redis,
         assert [order.key for order in (await orders.read(client, [(20, "kraken")]))[0]] == ["C"]
         assert await orders.read_queues(client, ["7", "8"]) == [["A"], []]
         assert await orders.read_queue_sizes(client) == {"7": 2}
+
+
+async def test_write_keeps_the_bot_and_removes_old_finished_orders(redis: Redis) -> None:
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    stored = {
+        "A": {"status": "open", "bot_id": 7, "reason": "grid"},
+        "old": {"status": "Filled", "timestamp": "2026-01-01T10:00:00+00:00"},
+        "new": {"status": "filled", "timestamp": "2026-01-01T11:30:00+00:00"},
+        "stale": {"status": "open", "timestamp": "2026-01-01T10:00:00+00:00"},
+    }
+    await redis.hset(keys.order_status(20), mapping={key: json.dumps(order) for key, order in stored.items()})
+    reports = {"A": {"status": "partially_filled", "final_volume": 0.5, "price": None}}
+    await orders.write(redis, 20, reports, {"filled"}, now)
+    found = {key: json.loads(text) for key, text in (await redis.hgetall(keys.order_status(20))).items()}
+    assert set(found) == {"A", "new", "stale"}
+    assert found["A"] == {
+        "status": "partially_filled", "bot_id": 7, "reason": "grid", "final_volume": 0.5, "order_id": "A",
+        "ex_order_id": "A", "timestamp": now.isoformat(),
+    }  # fmt: skip

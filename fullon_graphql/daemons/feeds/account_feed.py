@@ -75,8 +75,8 @@ class AccountUpdate:
     """Fills in order of time. They may have been delivered before."""
     streamed: bool = False
     """True while the exchange announces changes over a stream; false while the account is polled."""
-    stream_error: str | None = None
-    """Why the stream is interrupted."""
+    error: str | None = None
+    """Why a part of the account is not read, or why the stream is interrupted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
@@ -100,12 +101,14 @@ class AccountReader:
         """The open orders and the fills of the last reading."""
         self._balance_messages = 0
         self._announced_at = 0.0
-        """When the stream announced orders or fills last. This and the next four are by the monotonic clock."""
+        """When the stream announced orders or fills last. These times are by the monotonic clock."""
         self._read_at = dict.fromkeys(Part, -math.inf)
         self._all_read_at = time.monotonic()
         self._asked_at = 0.0
         self._unannounced_since: float | None = None
         """When a reading found a change that the stream had not announced."""
+        self._denied: dict[Part, tuple[str, float]] = {}
+        """The parts that the exchange refuses, e.g. without a permission: the reason, and when to try again."""
         self._stream_error: str | None = None
         self._silence = asyncio.Event()
         """Set to end a stream that is silent although there is news."""
@@ -141,7 +144,28 @@ class AccountReader:
     # ------------------------------------------------------------ reading
 
     async def _read(self, part: Part) -> AccountUpdate:
+        """Read a part. One that the exchange refuses is left out for some time.
+
+        Raises:
+            ccxt's AuthenticationError: the keys do not work. ExchangeError: the exchange refuses every part.
+            NetworkError, OSError and TimeoutError.
+        """
         self._changed.discard(part)
+        try:
+            update = await self._requested_part(part)
+        except errors().ExchangeError as error:
+            if isinstance(error, errors().AuthenticationError) and not isinstance(error, errors().PermissionDenied):
+                raise
+            self._denied[part] = (self._reason(error), time.monotonic() + self._timing.refused)
+            log.warning("account.denied", **self._named(), part=part.name, error=self._reason(error))
+            if self._denied.keys() >= self._parts:
+                raise
+            return self._update()
+        if self._denied.pop(part, None):
+            return replace(update, error=self._error())
+        return update
+
+    async def _requested_part(self, part: Part) -> AccountUpdate:
         previously, self._read_at[part] = self._read_at[part], time.monotonic()
         if part is Part.ORDERS:
             request = await self._ask()
@@ -193,7 +217,7 @@ class AccountReader:
         """An order by the exchange's id, or None if the exchange does not return it."""
         try:
             return ccxt_records.order(self._client, await self._request("fetch_order", key, symbol))
-        except errors().AuthenticationError:
+        except errors().AuthenticationError:  # also without the permission
             raise
         except errors().ExchangeError as error:
             log.info("account.order_unknown", **self._named(), order=key, error=self._reason(error))
@@ -264,7 +288,8 @@ class AccountReader:
     async def _wait(self) -> None:
         """Wait for a message of a stream, but not long: a reading may be due."""
         self._wake.clear()
-        if self._changed:
+        if self._changed - self._denied.keys():
+            await asyncio.sleep(self._timing.settle)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(min(self._timing.fast, self._timing.gap)):
@@ -279,7 +304,12 @@ class AccountReader:
             self._changed |= self._parts
         elif now - self._asked_at >= self._timing.fast and not (await self._ask()).orders.keys() <= self._requested:
             self._changed.add(Part.ORDERS)
-        ready = [part for part in self._changed if now - self._read_at[part] >= self._timing.gap]
+        ready = [
+            part
+            for part in self._changed
+            if now - self._read_at[part] >= self._timing.gap
+            and (part not in self._denied or self._denied[part][1] < now)
+        ]
         return min(ready, key=lambda part: (self._read_at[part], part.value)) if ready else None
 
     def _note_change(self, orders: Sequence[OrderReport], fills: Sequence[Fill], previously_read: float) -> None:
@@ -335,14 +365,15 @@ class AccountReader:
 
     async def _stream(self, streams: Sequence[tuple[str, Callable[[Any], None]]]) -> float | None:
         """Follow the streams until one fails. Returns the pause if the exchange has refused them."""
-        error: BaseException = StreamLostError("The stream ended.")
+        tasks = [asyncio.create_task(self._follow(*stream)) for stream in streams]
+        tasks.append(asyncio.create_task(self._require_news()))
         try:
-            async with asyncio.TaskGroup() as group:
-                for method, on_message in streams:
-                    group.create_task(self._follow(method, on_message))
-                group.create_task(self._require_news())
-        except* Exception as failed:
-            error = failed.exceptions[0]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        error = next(iter(done)).exception() or StreamLostError("The stream ended.")
         self._stream_error = self._reason(error)
         log.warning("account.stream_lost", **self._named(), error=self._stream_error)
         return self._timing.refused if isinstance(error, errors().ExchangeError) else None
@@ -398,7 +429,10 @@ class AccountReader:
                     await socket.close()
 
     def _update(self, **parts: Any) -> AccountUpdate:
-        return AccountUpdate(**parts, streamed=self._is_streamed(), stream_error=self._stream_error)
+        return AccountUpdate(**parts, streamed=self._is_streamed(), error=self._error())
+
+    def _error(self) -> str | None:
+        return self._stream_error or next((error for error, _ in self._denied.values()), None)
 
     def _named(self) -> dict[str, object]:
         return {"exchange": self._account.exchange, "ex_id": self._account.ex_id}

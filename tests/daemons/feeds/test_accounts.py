@@ -275,6 +275,48 @@ async def test_account_is_polled_while_its_stream_is_refused(
         await eventually_equal(lambda: balances(graph), {"ETH": (10.0, 10.0, 0.0), "USD": (1000.0, 700.0, 300.0)})
 
 
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [("secret", "Invalid"), ("passphrase", "PASSPHRASE"), ("clock", "Timestamp request expired")],
+)
+async def test_refusal_is_the_error_of_the_account(
+    resources: Resources, graph: GraphClient, monkeypatch: pytest.MonkeyPatch, fault: str, expected: str
+) -> None:
+    exchange = LoopbackOkx(Instrument("ETH/USD"))
+    async with exchange.running():
+        wallet = await opened(resources, monkeypatch, exchange, 11)
+        exchange.faults.clock_ahead = 3600 if fault == "clock" else 0
+        wallet.secret = "other" if fault == "secret" else wallet.secret
+        wallet.passphrase = "other" if fault == "passphrase" else wallet.passphrase
+
+        async def error() -> Any:
+            return ((await account(graph))["status"] or {}).get("error")
+
+        async with running(resources):
+            await eventually(lambda: _contains(error(), expected))
+            found = await account(graph)
+            assert (found["status"]["state"], found["balances"]) == ("DOWN", [])
+
+
+async def test_other_parts_are_read_without_the_permission_for_one(
+    resources: Resources, graph: GraphClient, trading: Trading
+) -> None:
+    exchange, wallet = trading
+    wallet.denied |= {"BalanceEx", "account/balance"}
+    await exchange.place(wallet, "ETH/USD", "buy", 1.0, 100.0)
+
+    async def found() -> Any:
+        status = (await account(graph))["status"] or {}
+        return status.get("state"), status.get("openOrders"), "ermission" in (status.get("error") or "")
+
+    async with running(resources):
+        await eventually_equal(found, ("LIVE", 1, True))
+        assert (await account(graph))["balances"] == []
+        wallet.denied.clear()
+        await eventually_equal(found, ("LIVE", 1, False))
+        await eventually_equal(lambda: balances(graph), {"ETH": (10.0, 10.0, 0.0), "USD": (1000.0, 900.0, 100.0)})
+
+
 async def test_positions_of_derivatives_are_in_base_currency(
     resources: Resources, graph: GraphClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
