@@ -101,7 +101,7 @@ def storm(
 ) -> None:
     """A rolling restart of two servers under subscribers that resume after their cursors."""
     leave_the_server_its_core()
-    restarting.storm(subscribers=subscribers, drain=drain or [10.0, 0.0])
+    restarting.storm(subscribers=subscribers, drain=drain or [30.0, 0.0])
 
 
 @app.command()

@@ -37,8 +37,11 @@ def init() -> None:
 def upgrade() -> None:
     """Create missing tables, and migrate the tables of the schema fullon_graphql."""
     with _settings() as settings:
-        migrate.upgrade(settings.administration_url)
-    typer.echo("The tables are up to date.")
+        newer = migrate.upgrade(settings.administration_url)
+    if newer:
+        typer.echo(f"The tables are those of a newer version, revision {newer}, and stay as they are.")
+    else:
+        typer.echo("The tables are up to date.")
 
 
 @app.command()

@@ -12,6 +12,8 @@ from functools import partial
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from asyncpg import InvalidCatalogNameError
 from sqlalchemy import URL, Connection, NullPool, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -35,12 +37,13 @@ def create_databases(*urls: str) -> list[str]:
     return asyncio.run(_create_databases(urls))
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str) -> str | None:
     """Upgrade the database at `url` to the newest revision, in one transaction.
 
-    Concurrent calls are serialised; the later ones find nothing to do.
+    Concurrent calls are serialised; the later ones find nothing to do. A database of a newer version of the package is
+    left alone, because a previous version works with it; returns its revision then.
     """
-    asyncio.run(_upgrade(url))
+    return asyncio.run(_upgrade(url))
 
 
 def install_feed(url: str, *, replicated: bool = False) -> list[str]:
@@ -71,9 +74,11 @@ async def connect(url: str | URL) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-async def _upgrade(url: str) -> None:
+async def _upgrade(url: str) -> str | None:
     async with connect(url) as connection, connection.begin():
         await _acquire_lock(connection)
+        if newer := await connection.run_sync(_newer_revision):
+            return newer
         await connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}"))
         there = await connection.run_sync(triggers.tables)
         await connection.run_sync(_run_migrations)
@@ -82,10 +87,12 @@ async def _upgrade(url: str) -> None:
         for table in await connection.run_sync(partial(_to_install, replicated=False)):
             if table not in there or table.startswith(f"{OWN_SCHEMA}."):
                 await connection.run_sync(triggers.watch, table)
+        return None
 
 
 async def _install_feed(url: str, *, replicated: bool) -> list[str]:
-    await _upgrade(url)
+    if await _upgrade(url):
+        return []  # the triggers of the newer version stay
     async with connect(url) as connection:
         async with connection.begin():
             tables = await connection.run_sync(partial(_to_install, replicated=replicated))
@@ -107,10 +114,23 @@ async def _acquire_lock(connection: AsyncConnection) -> None:
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('fullon_graphql migrations'))"))
 
 
+def _newer_revision(connection: Connection) -> str | None:
+    """The revision of the database if it comes after all that this version of the package knows."""
+    current = MigrationContext.configure(connection, opts={"version_table_schema": OWN_SCHEMA}).get_current_revision()
+    newest = ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return current if current and current > newest else None
+
+
 def _run_migrations(connection: Connection) -> None:
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", "fullon_graphql.models:migrations")
+    config = _config()
+    config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "fullon_graphql.models:migrations")
+    return config
 
 
 async def _create_databases(urls: tuple[str, ...]) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fullon_graphql.config import Settings
 from fullon_graphql.models import OWN_SCHEMA, Base
-from fullon_graphql.models.migrate import connect, create_databases, upgrade
+from fullon_graphql.models.migrate import connect, create_databases, install_feed, upgrade
 from tests.fixtures.eventually import eventually
 from tests.fixtures.temporary_databases import absent_database, execute, fetch
 
@@ -48,6 +48,20 @@ def test_migrations_equal_the_models(migrated_database: str) -> None:
 
 def test_constraints_and_indexes_have_the_names_of_the_models(migrated_database: str) -> None:
     assert asyncio.run(_reflected_names(migrated_database)) == _names(Base.metadata)
+
+
+def test_upgrade_leaves_the_tables_of_a_newer_version(migrated_database: str) -> None:
+    execute(
+        migrated_database,
+        "UPDATE fullon_graphql.alembic_version SET version_num = '9000'",
+        "CREATE OR REPLACE FUNCTION fullon_graphql.newer() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "ALTER TABLE fullon_graphql.changes ADD COLUMN newer int",
+    )
+    before = _shape(migrated_database)
+
+    assert upgrade(migrated_database) == "9000"
+    assert install_feed(migrated_database) == []
+    assert _shape(migrated_database) == before
 
 
 def test_second_upgrade_changes_nothing(migrated_database: str) -> None:
