@@ -14,6 +14,7 @@ from benchmarks import growth as growing
 from benchmarks import installing
 from benchmarks import queries as comparing
 from benchmarks import rest as routing
+from benchmarks import scaling as growing_out
 from benchmarks import sockets as opening
 from benchmarks import storm as restarting
 from benchmarks.machine import leave_the_server_its_core
@@ -92,6 +93,12 @@ def feed(
 ) -> None:
     """The cost of the change feed for writers, and the delay from a commit to a socket."""
     feeding.feed(rounds=rounds, seconds=seconds, writers=writers, changes=changes)
+
+
+@app.command()
+def scaling() -> None:
+    """The cost of one more worker to Redis and PostgreSQL."""
+    growing_out.scaling()
 
 
 @app.command()

@@ -244,6 +244,8 @@ async def worker(
             running_replicas("ohlcv", ohlcv_database, settings.candle_replica_urls, settings, background)
         )
         own_writes = OwnWrites(redis, settings.max_replica_lag) if replicas else None
+        if own_writes:
+            stack.push_async_callback(own_writes.close)
         sessions = Sessions(database, redis, settings, sign_ins, own_writes)
         candles = CandleStore(ohlcv_database)
         authenticator = Authenticator(sessions, ApiKeys(database, settings), settings.cache_bytes // 16)
