@@ -41,6 +41,15 @@ daemon-start: $(VENV)/demo.stamp ## start a server in the background, with PID a
 daemon-stop daemon-status daemon-logs: $(VENV)/demo.stamp ## stop it, print its state, print its log
 	@$(BIN)/fullon-graphql daemon $(@:daemon-%=%) $(ARGS)
 
+# PORT is the gateway's; PLANNER=rust and STREAMS=sse are those of deploy/federation/gateway.config.mjs, GATEWAY=apollo.
+federation: $(VENV)/demo.stamp deploy/federation/node_modules/installed ## start three subgraphs and a gateway over a demo (PORT, GATEWAY); Ctrl-C stops them
+	@exec env PORT=$(if $(filter 8000,$(PORT)),4000,$(PORT)) $(BIN)/python deploy/federation/run.py
+
+deploy/federation/node_modules/installed: deploy/federation/package.json deploy/federation/package-lock.json
+	@command -v npm >/dev/null || { echo "make federation needs Node 20 or newer with npm"; exit 1; }
+	@cd deploy/federation && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@cp deploy/federation/package.json $@
+
 examples: $(VENV)/dev.stamp ## run every example against a demo of its own
 	@$(BIN)/python -m examples $(ARGS)
 
@@ -104,7 +113,7 @@ settings: $(VENV)/dev.stamp ## write docs/configuration.md and .env.example
 	@$(BIN)/python .ci/settings_pages.py .
 
 clean: ## remove .venv and the files of the tools; keeps data
-	rm -rf $(VENV) web/node_modules web/.node web/src/gql fullon_graphql/static* tests/e2e/*/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
+	rm -rf $(VENV) web/node_modules web/.node web/src/gql fullon_graphql/static* tests/e2e/*/node_modules deploy/*/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov dist
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:
@@ -134,5 +143,5 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp $(VENV)/exchanges.stamp
 
-.PHONY: help setup install demo run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture fuzz test-cov test-wheel check format lint ruff types type-check imports bench schema
+.PHONY: help setup install demo federation run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture fuzz test-cov test-wheel check format lint ruff types type-check imports bench schema
 .PHONY: lock settings clean
