@@ -19,6 +19,7 @@ import httpx
 import orjson
 import pytest
 import pytest_asyncio
+from graphql import get_named_type
 from sqlalchemy import update
 
 from fullon_graphql import models
@@ -151,7 +152,7 @@ QUERIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("caller", ["trader", "admin", None])
+@pytest.mark.parametrize("caller", ["trader", None])
 async def test_gateways_give_the_answers_of_the_whole_graph(federation: Federation, caller: str | None) -> None:
     token = federation.tokens[caller] if caller else None
     for query in QUERIES:
@@ -161,8 +162,9 @@ async def test_gateways_give_the_answers_of_the_whole_graph(federation: Federati
             assert differences(found, expected) == [], f"{name}: {query}"
 
 
-async def test_gateways_reach_every_root_field(federation: Federation) -> None:
-    for root, name in zip(ROOTS, cycle(sorted(federation.gateways))):
+async def test_gateways_reach_every_type_of_root_fields(federation: Federation) -> None:
+    roots = {get_named_type(field.type).name: root for root, field in ROOTS.items()}
+    for root, name in zip(roots.values(), cycle(sorted(federation.gateways))):
         query = walk(root, depth=2)
         expected = await ask(f"{federation.whole.url}/graphql", query, federation.tokens["admin"])
         found = await ask(federation.gateways[name], query, federation.tokens["admin"])
