@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -20,7 +21,8 @@ from sqlalchemy.sql.visitors import iterate
 
 from fullon_graphql import models
 from fullon_graphql.auth.principal import Anonymous, Caller, Principal, Scope
-from fullon_graphql.cache import accounts, keys
+from fullon_graphql.cache import account_status, accounts, keys
+from fullon_graphql.cache.account_status import AccountState, AccountStatus
 from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
@@ -71,7 +73,7 @@ RULES = {
         "Ticker", "Candle", "CandleColumns", "CandleUpdate", "CandleCoverage", "CandleGap", "MarketFeedStatus",
     ],
     "administrators'": ["Service", "Process", "SystemHealth", "Tally"],
-    "of rows one sees": ["PageInfo", "Balance", "Position", "LiveOrder", "Claim", "BotStatus"],
+    "of rows one sees": ["PageInfo", "AccountStatus", "Balance", "Position", "LiveOrder", "Claim", "BotStatus"],
     "events of rows one sees": ["OrderEvent", "TradeEvent", "DryTradeEvent", "BotLogEvent", "AuditEvent"],
     "numbers over rows one sees": [
         "TradeStatistics", "SymbolStatistics", "OrderStatistics", "StatusCount", "BotDashboard", "TradingOverview",
@@ -168,6 +170,8 @@ def secret(table: Table) -> Any:
 
 async def mark_redis(redis: Redis) -> None:
     await accounts.write(redis, {30: [Balance(30, FOREIGN, 1, 1, 0)]}, {30: [Position(30, FOREIGN, 1, 1, 1)]})
+    status = AccountStatus(30, AccountState.DOWN, None, None, None, 1, FOREIGN, datetime.now(UTC))
+    await account_status.write(redis, [status])
     await redis.hset(keys.BOT_STATUS, "6", orjson.dumps({"0": {"status": FOREIGN}}).decode())
     await redis.hset(keys.BLOCKED_EXCHANGES, f"30:{FOREIGN}", "6")
     await redis.hset(keys.OPENING_POSITIONS, f"30:{FOREIGN}", "6:2026-01-01T12:00:00+00:00")
