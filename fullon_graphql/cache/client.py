@@ -26,9 +26,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from fullon_graphql.cache.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
+from fullon_graphql.config.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.pools import PoolUse
 

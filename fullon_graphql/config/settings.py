@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from fullon_graphql.config.sentinel_url import is_sentinel_url, parse_sentinel_url
 from fullon_graphql.config.sources import Found, environment, resolve, sources
 from fullon_graphql.errors import SettingsError
 
@@ -609,6 +610,12 @@ class Settings(
         self.redis_url = self.redis_url or (
             f"redis://{redis_credentials}{self.redis_host}:{self.redis_port}/{self.redis_db}"
         )
+        return self
+
+    @model_validator(mode="after")
+    def _check_sentinel_url(self) -> Settings:
+        if is_sentinel_url(self.redis_url):
+            parse_sentinel_url(self.redis_url)
         return self
 
     @model_validator(mode="after")

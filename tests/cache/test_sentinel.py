@@ -14,11 +14,11 @@ from redis.exceptions import RedisError
 
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.client import connect
-from fullon_graphql.cache.sentinel_url import parse_sentinel_url
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
+from fullon_graphql.config.sentinel_url import parse_sentinel_url
 from fullon_graphql.database import Database
-from fullon_graphql.errors import CircuitOpen, RedisCircuitOpen, SettingsError
+from fullon_graphql.errors import CircuitOpen, RedisCircuitOpen
 from fullon_graphql.graph import Graph
 from tests.fixtures.eventually import eventually, eventually_blocking
 from tests.fixtures.graph import opened_graph, principal
@@ -94,8 +94,8 @@ def test_url_has_addresses_service_and_credentials(
 
 @pytest.mark.parametrize("rest", ["a:1", "/main", "a/main/x", "a:x/main", "a/main?db=1"])
 def test_url_of_another_form_is_refused(rest: str) -> None:
-    with pytest.raises(SettingsError, match="REDIS_URL"):
-        parse_sentinel_url(f"redis+sentinel://{rest}")
+    with pytest.raises(ValueError, match="REDIS_URL"):
+        Settings(redis_url=f"redis+sentinel://{rest}")
 
 
 async def test_commands_reach_the_new_master_after_a_crash(client: Redis, deployment: SentinelDeployment) -> None:

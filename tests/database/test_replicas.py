@@ -208,6 +208,38 @@ async def test_events_are_read_from_a_replica_that_has_their_change(
         assert REPLICA_READS.counts.get("replica", 0) == before + 1
 
 
+async def test_statement_that_conflicts_with_replay_is_repeated_on_the_primary(
+    open_: Open, on_replica: Database, platform: Database, settings: Settings
+) -> None:
+    """The replica cancels a statement whose rows the primary has removed and vacuumed meanwhile."""
+    await _alter(on_replica, "SET max_standby_streaming_delay = 0")
+    try:
+        async with open_() as client:
+            await probed(client)
+            # on the replica it runs until it is cancelled
+            slow = "SELECT pg_is_in_recovery()::text FROM (SELECT pg_sleep(CASE WHEN pg_is_in_recovery() THEN 60 END))"
+            before = REPLICA_READS.counts.get("failed", 0)
+            reading = asyncio.create_task(client.worker.reads(principal(OTHER)).text(slow))
+            asleep = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            await eventually(lambda: on_replica.text(asleep))
+            async with platform.transaction() as connection:
+                await connection.execute(text("DELETE FROM dry_trades"))
+            async with platform.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                await connection.execute(text("VACUUM dry_trades"))
+            assert await reading == "false"
+            assert REPLICA_READS.counts["failed"] == before + 1
+            assert client.worker.replicas
+            assert client.worker.replicas.choose(), "the replica is in order"
+    finally:
+        await _alter(on_replica, "RESET max_standby_streaming_delay")
+
+
+async def _alter(database: Database, change: str) -> None:
+    async with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        await connection.execute(text(f"ALTER SYSTEM {change}"))
+        await connection.execute(text("SELECT pg_reload_conf()"))
+
+
 async def test_killed_replica_costs_no_request(open_: Open, follower: Server, settings: Settings) -> None:
     async with open_(database_replica_urls=[copied(settings.database_url, follower.sockets)]) as client:
         await probed(client)
