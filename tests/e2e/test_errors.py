@@ -14,7 +14,7 @@ from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import Server, ServerProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.rest.test_health import DOWN, NOWHERE
 
@@ -45,27 +45,27 @@ async def broken(database: Database) -> AsyncIterator[None]:
             await connection.execute(text(rename.format("motive", "decimals")))
 
 
-async def logged(server: Server, request_id: str) -> dict[str, Any]:
+async def logged(server: ServerProcess, request_id: str) -> dict[str, Any]:
     [line] = await eventually(lambda: [line for line in server.log if request_id in line and '"level":"error"' in line])
     found: dict[str, Any] = orjson.loads(line)
     return found
 
 
 async def test_internal_error_is_masked_and_logged_once_with_its_cause(
-    server: Server, sign_in: SignIn, platform: Database
+    server_process: ServerProcess, sign_in: SignIn, platform: Database
 ) -> None:
     token = await sign_in(TRADER)
     async with broken(platform):
-        response = await server.post("{ me { uid } symbols { nodes { symbol } } }", bearer(token))
+        response = await server_process.post("{ me { uid } symbols { nodes { symbol } } }", bearer(token))
     [error] = errors(response)
     request_id = response.headers["x-request-id"]
     assert error["extensions"] == {"code": "INTERNAL", "requestId": request_id}
     assert error["message"] == f"Internal error. Please report it with request id {request_id}."
     assert "decimals" not in response.text
-    line = await logged(server, request_id)
+    line = await logged(server_process, request_id)
     assert (line["event"], line["level"], line["path"]) == ("operation.failed", "error", ["symbols"])
     assert "UndefinedColumn" in line["exception"]
-    assert token not in str(server.log)
+    assert token not in str(server_process.log)
 
 
 async def test_without_redis_the_rest_of_the_graph_answers(start_server: StartServer, sign_in: SignIn) -> None:

@@ -211,7 +211,7 @@ async def over_ws(url: str, query: str, token: str | None) -> AsyncIterator[Asyn
             payload = message["payload"]
             yield payload if message["type"] == "next" else {"errors": payload}
 
-    server = Server(url.removesuffix("/graphql"), None, [])  # type: ignore[arg-type]  # the gateways' process is shared
+    server = Server(url.removesuffix("/graphql"))
     async with socket(server) as opened:
         await opened.sign_in({"authorization": f"Bearer {token}"} if token else None)
         await opened.subscribe("1", query)

@@ -22,7 +22,7 @@ from tests.e2e.test_streams_over_http import gauge, gauges
 from tests.fixtures.eventually import eventually, eventually_equal
 from tests.fixtures.platform_socket import platform_socket
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import Server, ServerProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 
 TIME = "2026-01-01T00:00:00+00:00"
@@ -472,18 +472,20 @@ async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in:
         assert (await first.closed())[0] == 1009
 
 
-async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_disconnected_client_leaves_nothing_behind(
+    server_process: ServerProcess, sign_in: SignIn, redis: Redis
+) -> None:
     token = await sign_in(TRADER)
     for path in ("/ws", f"{CACHE}/tickers/me"):
-        async with platform_socket(server, path, token) as client:
+        async with platform_socket(server_process, path, token) as client:
             await tickers.write(redis, [Ticker("kraken", "GOLD", 1, 1)])
             await client.ask("stream_tickers", exchange="kraken")
             await client.update()
             for price in range(2, 50):
                 await tickers.write(redis, [Ticker("kraken", "GOLD", price, price)])
             client.connection.transport.abort()
-    await eventually_equal(lambda: gauges(server), (0, 0, 0))
-    assert not [line for line in server.log if '"level":"error"' in line]
+    await eventually_equal(lambda: gauges(server_process), (0, 0, 0))
+    assert not [line for line in server_process.log if '"level":"error"' in line]
 
 
 async def test_shutdown_makes_clients_reconnect(start_server: StartServer, sign_in: SignIn) -> None:

@@ -6,16 +6,23 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 from fullon_graphql.database import Database
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import ServerProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import socket
 
 
-def logged(server: Server, event: str = "request", **facts: Any) -> list[dict[str, Any]]:
+@pytest.fixture
+def server(server_process: ServerProcess) -> ServerProcess:
+    """A server in a process of its own, whose log the tests read."""
+    return server_process
+
+
+def logged(server: ServerProcess, event: str = "request", **facts: Any) -> list[dict[str, Any]]:
     lines = [json.loads(line) for line in server.log if line.startswith("{")]
     return [line for line in lines if line["event"] == event and line.items() >= facts.items()]
 

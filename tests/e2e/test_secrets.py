@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import ServerProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import PROTOCOL
 
@@ -47,7 +47,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
 
 
 @pytest.fixture
-async def server(start_server: StartServer, environment: dict[str, str]) -> AsyncIterator[Server]:
+async def server(start_server: StartServer, environment: dict[str, str]) -> AsyncIterator[ServerProcess]:
     """A server with the most detailed log, and with secrets in its settings."""
     secrets = {
         "LOG_LEVEL": "DEBUG",
@@ -62,7 +62,7 @@ async def server(start_server: StartServer, environment: dict[str, str]) -> Asyn
         yield server
 
 
-async def assert_not_logged(server: Server) -> None:
+async def assert_not_logged(server: ServerProcess) -> None:
     """No line of the log has a marker, the last request included."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         last = (await client.get("/health/ready")).headers["x-request-id"]
@@ -70,7 +70,7 @@ async def assert_not_logged(server: Server) -> None:
     assert [line for line in server.log if MARK in line] == []
 
 
-async def test_log_and_errors_contain_no_secret_of_any_request(server: Server, sign_in: SignIn) -> None:
+async def test_log_and_errors_contain_no_secret_of_any_request(server: ServerProcess, sign_in: SignIn) -> None:
     await _send_secrets(server, await sign_in(TRADER))
     await _send_credentials(server)
     await _send_messages(server)
@@ -78,7 +78,7 @@ async def test_log_and_errors_contain_no_secret_of_any_request(server: Server, s
     await assert_not_logged(server)
 
 
-async def _send_secrets(server: Server, token: str) -> None:
+async def _send_secrets(server: ServerProcess, token: str) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         for name, request in REQUESTS.items():
             for headers in ({}, bearer(token)):
@@ -89,7 +89,7 @@ async def _send_secrets(server: Server, token: str) -> None:
                 assert MARK not in by_get.text, name
 
 
-async def _send_credentials(server: Server) -> None:
+async def _send_credentials(server: ServerProcess) -> None:
     credentials = (
         {"authorization": f"Bearer token-{MARK}"},
         {"authorization": f"Basic {MARK}"},
@@ -109,7 +109,7 @@ async def _send_credentials(server: Server) -> None:
             assert MARK not in response.text
 
 
-async def _send_messages(server: Server) -> None:
+async def _send_messages(server: ServerProcess) -> None:
     heard: list[object] = []
     address = server.url.replace("http", "ws", 1)
     for path, first in (
@@ -132,7 +132,7 @@ async def _send_messages(server: Server) -> None:
     assert [text for text in heard if MARK in str(text)] == []
 
 
-async def _create_key(server: Server, token: str) -> None:
+async def _create_key(server: ServerProcess, token: str) -> None:
     create = 'mutation { createApiKey(input: {name: "n", scopes: ["read"]}) { key apiKey { name } } }'
     answer = await server.ask(create, token)
     assert "errors" not in answer, answer
@@ -162,6 +162,6 @@ async def test_log_of_a_server_without_stores_contains_no_secret(start_server: S
             assert MARK not in text
 
 
-async def server_text(server: Server, path: str) -> str:
+async def server_text(server: ServerProcess, path: str) -> str:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         return (await client.get(path)).text

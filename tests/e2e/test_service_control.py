@@ -20,7 +20,7 @@ from tests.cli.test_serve import workers
 from tests.daemons.specimens import PATH, fast_clock
 from tests.fixtures.eventually import eventually, eventually_blocking
 from tests.fixtures.rows import ADMIN, TRADER
-from tests.fixtures.server import Server, StartServer, running
+from tests.fixtures.server import ServerProcess, StartServer, running
 from tests.fixtures.signing_in import SignIn
 
 MARKET = "fullon_graphql.embedded.demo.market.SimulatedMarket"
@@ -38,7 +38,7 @@ def change(verb: str) -> str:
     return f"mutation {{ {verb}Service(name: TICKER) {{ state isRunning holder startedAt error }} }}"
 
 
-async def ask(server: Server, query: str, token: str) -> dict[str, Any]:
+async def ask(server: ServerProcess, query: str, token: str) -> dict[str, Any]:
     answer = await server.ask(query, token)
     assert "errors" not in answer, answer
     [service] = answer["data"].values()
@@ -46,13 +46,13 @@ async def ask(server: Server, query: str, token: str) -> dict[str, Any]:
     return service
 
 
-def runs_in(server: Server, service: dict[str, Any]) -> bool:
+def runs_in(server: ServerProcess, service: dict[str, Any]) -> bool:
     """Whether the services process of this server runs the service."""
     children = psutil.Process(server.process.pid).children() if server.process.returncode is None else []
     return bool(service["isRunning"]) and int(service["holder"].split(":")[1]) in {child.pid for child in children}
 
 
-async def serves(server: Server, admin: str) -> bool:
+async def serves(server: ServerProcess, admin: str) -> bool:
     return runs_in(server, await ask(server, STATE, admin))
 
 
@@ -138,7 +138,7 @@ async def test_service_control_has_dry_run_idempotency_and_audit(
     ]
 
 
-async def _try_repeat_and_stop(server: Server, admin: str) -> None:
+async def _try_repeat_and_stop(server: ServerProcess, admin: str) -> None:
     assert (await ask(server, order("start", "dryRun: true"), admin))["state"] == "STOPPED"
     assert (await ask(server, STATE, admin))["state"] == "STOPPED"
     started = await ask(server, order("start", 'idempotencyKey: "once"'), admin)

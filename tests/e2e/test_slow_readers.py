@@ -20,7 +20,7 @@ from tests.e2e.test_streams_over_http import gauges
 from tests.fixtures.eventually import eventually
 from tests.fixtures.order_changes import newest_cursor
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import ServerProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.slow_clients import BIG, narrow_response, narrow_socket, publish, publish_and_receive
 from tests.fixtures.socket import Socket, socket
@@ -33,7 +33,13 @@ ALLOWED: Final = 60_000_000
 """Bytes by which the memory of the server may grow."""
 
 
-async def check_memory(server: Server, redis: Redis, quick: Socket) -> None:
+@pytest.fixture
+def server(server_process: ServerProcess) -> ServerProcess:
+    """A server in a process of its own, whose memory and log the tests read."""
+    return server_process
+
+
+async def check_memory(server: ServerProcess, redis: Redis, quick: Socket) -> None:
     """While one of its clients does not read, the server sends each price to `quick` at once, and does not grow."""
     await publish_and_receive(redis, quick, range(1, FULL))
     before = server.memory
@@ -46,7 +52,7 @@ def skipped_to_the_newest(prices: Sequence[float]) -> bool:
 
 
 async def test_socket_that_stops_reading_states_costs_bounded_memory_and_resumes_with_the_newest(
-    server: Server, sign_in: SignIn, redis: Redis
+    server: ServerProcess, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
     await publish(redis, 0.5)
@@ -63,7 +69,7 @@ async def test_socket_that_stops_reading_states_costs_bounded_memory_and_resumes
 
 
 async def test_response_that_is_not_read_costs_bounded_memory_and_resumes_with_the_newest(
-    server: Server, sign_in: SignIn, redis: Redis
+    server: ServerProcess, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
     await publish(redis, 0.5)
@@ -82,7 +88,7 @@ async def test_response_that_is_not_read_costs_bounded_memory_and_resumes_with_t
 
 
 async def test_response_that_is_not_read_is_aborted_after_its_token_has_expired(
-    server: Server, sign_in: SignIn, settings: Settings, redis: Redis
+    server: ServerProcess, sign_in: SignIn, settings: Settings, redis: Redis
 ) -> None:
     token = ending(settings, await sign_in(TRADER), 6)
     await publish(redis, 0.5)

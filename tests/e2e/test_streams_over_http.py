@@ -21,7 +21,7 @@ from tests.e2e.test_socket_life import ending
 from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.order_changes import change_orders, newest_cursor
 from tests.fixtures.rows import OTHER, TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import Server, ServerProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.streaming import EVENTS, PARTS, streaming
 
@@ -156,15 +156,17 @@ async def test_stream_ends_with_its_token_or_session(server: Server, sign_in: Si
         assert (await parts.part())["payload"]["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_disconnected_client_leaves_nothing_behind(server: Server, sign_in: SignIn, redis: Redis) -> None:
+async def test_disconnected_client_leaves_nothing_behind(
+    server_process: ServerProcess, sign_in: SignIn, redis: Redis
+) -> None:
     token = bearer(await sign_in(TRADER))
     await gold(redis, 1)
-    async with streaming(server, GOLD, token) as stream, streaming(server, GOLD, token) as other:
+    async with streaming(server_process, GOLD, token) as stream, streaming(server_process, GOLD, token) as other:
         for one in (stream, other):
             await one.data()
-        assert await gauges(server) == (1, 2, 2)
-    await eventually_equal(lambda: gauges(server), (0, 0, 0))
-    assert not [line for line in server.log if '"level":"error"' in line]
+        assert await gauges(server_process) == (1, 2, 2)
+    await eventually_equal(lambda: gauges(server_process), (0, 0, 0))
+    assert not [line for line in server_process.log if '"level":"error"' in line]
 
 
 async def gauges(server: Server) -> tuple[int, ...]:

@@ -23,7 +23,7 @@ from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 from fullon_graphql.services.signing_in.sessions import Sessions
 from tests.fixtures.rows import ADMIN, TRADER, add_platform
-from tests.fixtures.server import Server, bearer
+from tests.fixtures.server import ServerProcess, bearer
 from tests.fixtures.socket import socket
 
 FAULT: Final = re.compile(r"Internal error\. Please report|INTERNAL_ERROR|Traceback|\"level\": ?\"(?:error|critical)\"")
@@ -36,7 +36,7 @@ SHOWN: Final = 600
 class World:
     """The server under test, its stores, and clients for them."""
 
-    server: Server
+    server: ServerProcess
     settings: Settings
     database: Database
     ohlcv: Database
@@ -78,7 +78,7 @@ def complaints_about(status: int, text: str) -> list[str]:
 
 
 @asynccontextmanager
-async def opened(server: Server, settings: Settings) -> AsyncIterator[World]:
+async def opened(server: ServerProcess, settings: Settings) -> AsyncIterator[World]:
     """The world over a server whose stores are empty."""
     database = Database.connect(settings.database_url, "fuzz", settings)
     ohlcv = Database.connect(settings.ohlcv_database_url, "fuzz", settings)

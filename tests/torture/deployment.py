@@ -26,7 +26,7 @@ from fullon_graphql.services.signing_in.sessions import Sessions
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, person
 from tests.fixtures.sentinel import SentinelDeployment, sentinel_deployment
-from tests.fixtures.server import Server, running
+from tests.fixtures.server import ServerProcess, running
 from tests.torture.writers import ACCOUNT, CANDLE_SYMBOL
 
 SECRET = "a secret of the torture, long enough for HS256"
@@ -105,7 +105,7 @@ class Deployment:
     settings: Settings
     postgres: Engine
     redis: Engine | RedisBehindSentinel
-    server: Server
+    server: ServerProcess
     tokens: dict[int, str]
 
     @property
