@@ -13,7 +13,8 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from tests.fixtures.loopback.exchange import Instrument, Quote, until_subscribed
+from tests.fixtures.eventually import eventually
+from tests.fixtures.loopback.exchange import Instrument, Quote
 from tests.fixtures.loopback.kraken import LoopbackKraken
 
 STEP: Final = 0.01
@@ -33,7 +34,7 @@ async def serve(channel: str, count: int, rate: int) -> None:
     kraken = LoopbackKraken(*(Instrument(name, price_decimals=4) for name in names))
     async with kraken.running():
         print(json.dumps(kraken.urls), flush=True)
-        await until_subscribed(kraken, *((channel, name) for name in names))
+        await eventually(lambda: len(kraken.subscriptions) >= count, seconds=600)
         started, sent = time.monotonic(), 0
         while True:
             due = int((time.monotonic() - started) * count * rate)

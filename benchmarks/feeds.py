@@ -29,10 +29,12 @@ from benchmarks.servers import seconds_of
 from fullon_graphql.cache import keys, market_feeds
 from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.config import Settings
+from fullon_graphql.daemons.history import prepare_tables
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.engines.running import running_engines
 from fullon_graphql.models import CatExchange, Symbol
 from fullon_graphql.models.migrate import upgrade
+from fullon_graphql.ohlcv.sources import Market
 from tests.fixtures.eventually import eventually
 
 KINDS: Final = {"tickers": ("ticker", "ticker"), "trades": ("ohlcv", "trade")}
@@ -77,6 +79,15 @@ async def _add_symbols(settings: Settings, count: int) -> None:
     async with database.transaction() as connection:
         await connection.execute(insert(CatExchange), {"cat_ex_id": 1, "name": "kraken", "ohlcv_view": ""})
         await connection.execute(insert(Symbol), rows)
+    await database.close()
+    await _create_tables(settings, count)
+
+
+async def _create_tables(settings: Settings, count: int) -> None:
+    """Create the tables of candles, which is no part of the measurement."""
+    database = Database.connect(settings.ohlcv_database_url, "benchmark", settings)
+    for name in symbols(count):
+        await prepare_tables(database, Market("kraken", name))
     await database.close()
 
 
