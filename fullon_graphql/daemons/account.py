@@ -144,7 +144,7 @@ class AccountDaemon(CollectorDaemon):
         sync = OrderSync(self.resources.database, account) if self.resources.settings.sync_orders else None
         await self._write_status(followed)
         while True:
-            began = time.monotonic()
+            began, secrets = time.monotonic(), await asyncio.to_thread(account_secrets, account.ex_id)
             try:
                 async with aclosing(self._updates(account, sync)) as updates:
                     async for update in updates:
@@ -155,7 +155,8 @@ class AccountDaemon(CollectorDaemon):
                 log.warning("account.not_stored", ex_id=account.ex_id, error=reason(error))
                 followed.note_failure("Orders and trades could not be stored.")
             except Exception as error:
-                followed.note_failure(reason(error, await asyncio.to_thread(account_secrets, account.ex_id)))
+                secrets |= await asyncio.to_thread(account_secrets, account.ex_id)  # they may have been replaced
+                followed.note_failure(reason(error, secrets))
             failures = 1 if time.monotonic() - began > self.timing.healthy else failures + 1
             pause = jittered(backoff(failures, self.timing))
             log.warning("account.failed", exchange=account.exchange, ex_id=account.ex_id, error=followed.error)
