@@ -250,11 +250,11 @@ async def test_stream_is_made_again_after_it_was_cut_and_after_it_was_silent(
         await trading.followed()
         assert exchange.sign_ins > signed_in
         await eventually_equal(lambda: state(graph), "LIVE")
-        signed_in, exchange.faults.silent = exchange.sign_ins, True
+        signed_in, exchange.faults.mute = exchange.sign_ins, True
         await exchange.place(wallet, "ETH/USD", "buy", 1.0, 100.0)
         await eventually(lambda: exchange.sign_ins > signed_in)
         assert (await account(graph))["status"]["openOrders"] == 1
-        exchange.faults.silent = False
+        exchange.faults.mute = False
         await eventually_equal(lambda: state(graph), "LIVE")
 
 
