@@ -28,7 +28,7 @@ from tests.fixtures.rows import TRADER
 
 pytestmark = pytest.mark.skipif(program() is None, reason="pgbouncer is not installed")
 
-ACTIVE: Final = "EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"
+ACTIVE: Final = "EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database())"
 END_OTHERS: Final = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -46,8 +46,10 @@ def mode(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def bouncer(stores: Stores, mode: str) -> Iterator[Path]:
     """PgBouncer in front of this worker's PostgreSQL: the folder of its socket."""
-    home = Path(stores.folder) / f"pgbouncer-{mode}"
-    with socket_folder(home) as folder, pgbouncer(folder, stores.database_url, mode) as sockets:
+    with (
+        socket_folder(stores.own_folder(f"pgbouncer-{mode}")) as folder,
+        pgbouncer(folder, stores.database_url, mode) as sockets,
+    ):
         yield sockets
 
 

@@ -72,7 +72,7 @@ def server(home: Path) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def follower(stores: Stores) -> Iterator[Server]:
     """A replica of this worker's PostgreSQL."""
-    with server(Path(stores.folder) / "replica") as found:
+    with server(stores.own_folder("replica")) as found:
         found.copy(stores.database_url)
         yield found
 
@@ -279,7 +279,7 @@ async def test_promoted_replica_takes_over_and_is_not_read_as_a_replica(
     stores: Stores, settings: Settings, schema: Graph, platform: Database
 ) -> None:
     """The address of the primary is a link to a socket folder, in place of the address that a cluster manager moves."""
-    home = Path(stores.folder) / "failover"
+    home = stores.own_folder("failover")
     home.mkdir(mode=0o711)
     address = home / "primary"
     with server(home / "a") as first, server(home / "b") as second:
