@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fullon_graphql.application import Application
 from fullon_graphql.auth.tokens import refuse_insecure_secret
-from fullon_graphql.background import BackgroundTasks
+from fullon_graphql.background import BackgroundTasks, Work
 from fullon_graphql.cache import keys
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cache.counters import counters
@@ -52,7 +52,9 @@ from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.signing_in.sign_in_log import SignInLog
 from fullon_graphql.services.writing.executor import ChangeExecutor
+from fullon_graphql.streaming import event_publisher
 from fullon_graphql.streaming.connections import ConnectionRegistry
+from fullon_graphql.streaming.event_publisher import EventPublisher
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.streaming.watches import make_watches
 from fullon_graphql.transports.admission import Admission
@@ -194,10 +196,18 @@ async def open_state(
         worker(settings, app_metrics) as opened,
         trusted.running(opened.background, opened.redis) if trusted else nullcontext(),
         connections.watch_credentials(opened),
+        opened.background.running(_published_events(opened)),
         scheduled_collection(),
         measured_loop("worker"),
     ):
         yield State(worker=opened, shutdown=Shutdown())
+
+
+def _published_events(opened: Worker) -> Mapping[str, Work]:
+    """The task that publishes changes for other programs, if NATS_URL is set."""
+    if not opened.settings.nats_url.get_secret_value():
+        return {}
+    return {event_publisher.TASK: EventPublisher(opened.database, opened.settings, opened.metrics).run}
 
 
 @asynccontextmanager

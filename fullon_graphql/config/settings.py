@@ -211,6 +211,25 @@ class RedisSettings(Section):
     )
 
 
+class EventsSettings(Section):
+    title: ClassVar[str] = "Events for other programs"
+    introduction: ClassVar[str] = "[Events for other programs](events.md) describes them."
+
+    nats_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="URL of NATS with JetStream, e.g. `nats://user:password@host:4222` or `tls://…`; each committed "
+        "change of a row then becomes a message. Needs the extra `nats`",
+    )
+    nats_stream: str = Field(
+        default="fullon_changes", pattern=r"^[A-Za-z0-9_-]+$", description="name of the stream, created if absent"
+    )
+    nats_subject: str = Field(
+        default="fullon.changes",
+        pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$",
+        description="subject of the messages, without the last part, which is the type",
+    )
+
+
 class CircuitBreakersSettings(Section):
     title: ClassVar[str] = "Circuit breakers"
     introduction: ClassVar[str] = (
@@ -572,6 +591,7 @@ class Settings(
     ServerSettings,
     PostgreSQLSettings,
     RedisSettings,
+    EventsSettings,
     CircuitBreakersSettings,
     StreamsSettings,
     IdentitySettings,

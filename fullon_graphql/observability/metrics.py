@@ -213,6 +213,9 @@ class Metrics:
             "kind",
             WAITS,
         )
+        self.events_published = self._tally(
+            "events_published", "Row changes for other programs, by result: stored, duplicate or lost.", "result"
+        )
         self.sockets = self._gauge("sockets", "Open WebSockets and streams over HTTP.")
         self.connections = Gauge(
             "fullon_graphql_connections",

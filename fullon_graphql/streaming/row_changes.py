@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from fullon_graphql.context import Context
 from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.model.columns import stored
-from fullon_graphql.engine.model.entities import Key, entity_of
+from fullon_graphql.engine.model.entities import Entity, Key, entity_of
 from fullon_graphql.engine.model.times import read_stored_time
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Bot
@@ -103,10 +103,13 @@ class RowChanges(Generic[Event]):
         return self._event(cursor=change.position.cursor, kind=change.kind, key=self._key(change), at=change.at)
 
     def _key(self, change: Change) -> Key | None:
-        if change.kind is ChangeKind.DELETED:
-            return None
-        parts = [_part(column, change.key.get(column.key)) for column in self._entity.key]
-        return opaque_ids.read(parts, self._entity.key)
+        return None if change.kind is ChangeKind.DELETED else key_of_change(self._entity, change)
+
+
+def key_of_change(entity: Entity, change: Change) -> Key | None:
+    """The key of the changed row; None if it has no valid form."""
+    parts = [_part(column, change.key.get(column.key)) for column in entity.key]
+    return opaque_ids.read(parts, entity.key)
 
 
 def _part(column: InstrumentedAttribute[Any], value: Any) -> Any:

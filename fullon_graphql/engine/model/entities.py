@@ -7,7 +7,7 @@ An entity names its model; the model has the key of a row, `services/access.py` 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar, dataclass_transform
@@ -102,6 +102,11 @@ def entity(
         return graph_type
 
     return declare
+
+
+def entities() -> Iterable[Entity]:
+    """All declared entities whose modules have been imported."""
+    return _entities.values()
 
 
 def entity_named(name: str) -> Entity | None:
