@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from functools import partial
@@ -35,6 +36,7 @@ from fullon_graphql.observability.loop_meter import measured_loop
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.process_snapshots import shared_counts
 from fullon_graphql.observability.request_log import RequestLog
+from fullon_graphql.observability.tracing import open_tracer
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.rest import docs, errors, health, jwks, metrics, routes
 from fullon_graphql.rest.aliases import PlatformPaths
@@ -220,6 +222,9 @@ async def worker(
     """
     app_metrics = app_metrics or Metrics()
     async with AsyncExitStack() as stack:
+        tracer = open_tracer() if serving else None
+        if tracer:
+            stack.push_async_callback(asyncio.to_thread, tracer.close)
         breakers = make_breakers(settings)
         database = Database.connect(settings.database_url, "app", settings, breakers["postgres"])
         stack.push_async_callback(database.close)
@@ -288,6 +293,7 @@ async def worker(
             cost_limits=cost_limits,
             sessions=sessions,
             authenticator=authenticator,
+            tracer=tracer,
             snapshots=snapshots,
             writes=ChangeExecutor(database, redis, services, settings, own_writes),
             replicas=replicas,

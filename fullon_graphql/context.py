@@ -32,6 +32,7 @@ from fullon_graphql.database.replicas import ReplicaReads, Replicas, ReplicaStat
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.process_snapshots import ProcessSnapshots
 from fullon_graphql.observability.queue_meter import QueueMeter
+from fullon_graphql.observability.tracing import Tracer
 from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.services.change_feed import table as change_feed
 from fullon_graphql.services.change_feed.reader import ChangeFeed
@@ -84,6 +85,8 @@ class Worker:
     """Of the queues `new_orders`, as far as requests to this worker have read them."""
     trade_queues: QueueMeter = field(default_factory=QueueMeter)
     """Of the queues `trades`, likewise."""
+    tracer: Tracer | None = None
+    """None without tracing."""
     snapshots: ProcessSnapshots | None = None
     """The counts of all processes of this server; None if they leave none."""
     replicas: Replicas | None = None

@@ -34,6 +34,7 @@ from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
 from fullon_graphql.observability.metrics import Metrics, count_graph_errors, count_limit
+from fullon_graphql.observability.tracing import current_span
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
@@ -78,6 +79,9 @@ def _recorded(trace: Trace) -> Iterator[None]:
         yield
 
 
+SPAN: Final = "GraphQL operation"
+"""Name of the span of an operation over a socket."""
+_LONGEST_NAME: Final = 80
 _NO_VARIABLES: Final[Variables] = {}
 
 
@@ -119,9 +123,19 @@ class OperationExecutor:
         """The response to a request. The steps are added to `trace`, and to the response if `explain` is True."""
         if request.refusal:
             return _error_response([_formatted(request.refusal)])
-        trace = trace or Trace()
+        trace, tracer = trace or Trace(), context.worker.tracer
+        if tracer and (span := current_span()) is None:
+            with tracer.operation(SPAN, trace.steps):
+                return await self._run(request, context, trace, explain=explain)
+        if tracer and span:
+            span.steps = trace.steps
+        return await self._run(request, context, trace, explain=explain)
+
+    async def _run(self, request: Request, context: Context, trace: Trace, *, explain: bool) -> Response:
         document = await self.documents.read(request.query, trace)
         operation = _permitted(document, request)
+        if context.worker.tracer and isinstance(operation, Operation):
+            _describe(operation)
         if isinstance(operation, Response):
             response = operation
         elif explain:
@@ -154,6 +168,8 @@ class OperationExecutor:
             raise GraphQLErrors(document.errors)
         operation = document.operation(request.operation_name)
         assert operation is not None, "checked by is_subscription"
+        if context.worker.tracer:
+            _describe(operation)
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             raise GraphQLErrors(formatted(variables, context.request_id, before_execution=False))
@@ -294,6 +310,14 @@ def _permitted(document: Document, request: Request) -> Operation | Response:
     if request.read_only and operation.kind is not OperationType.QUERY:
         return _bad_request("Only queries may be sent with GET; use POST.")._replace(not_allowed=True)
     return operation
+
+
+def _describe(operation: Operation) -> None:
+    """Add the operation to its span."""
+    if span := current_span():
+        span.attributes["graphql.operation.type"] = operation.kind.value
+        if operation.name:
+            span.attributes["graphql.operation.name"] = operation.name[:_LONGEST_NAME]
 
 
 def _formatted(error: FullonError) -> GraphQLFormattedError:

@@ -18,11 +18,12 @@ Fallback = Kind | Literal["error", "failure"]
 
 
 class Step(NamedTuple):
-    """One step; `seconds` excludes the steps inside it."""
+    """One step; `seconds` excludes the steps inside it. `started` and `ended` are seconds of `perf_counter`."""
 
     stage: Stage
     name: str
     started: float
+    ended: float
     seconds: float
     facts: dict[str, Any]
 
@@ -62,7 +63,8 @@ class Trace:
         if self.sql:
             facts["statements"], self.sql[:] = self.sql.copy(), []
         self.stages.add(stage)
-        self.steps.append(Step(stage, name, started, perf_counter() - started - inside, facts))
+        ended = perf_counter()
+        self.steps.append(Step(stage, name, started, ended, ended - started - inside, facts))
 
     def fall_back(self, fallback: Fallback, reason: str) -> None:
         """Record why the reference has to execute the operation."""

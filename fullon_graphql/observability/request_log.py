@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -19,6 +20,7 @@ from starlette.types import Scope
 from fullon_graphql.observability.logging import json_stream
 from fullon_graphql.observability.redaction import redact
 from fullon_graphql.observability.request_record import RequestRecord
+from fullon_graphql.observability.trace_context import TRACEPARENT, parse_traceparent
 
 LOGGER: Final = "fullon_graphql.requests"
 EVENT: Final = "request"
@@ -77,9 +79,18 @@ def _fields(scope: Scope, record: RequestRecord, seconds: float) -> dict[str, An
         "duration_ms": round(seconds * 1000, 2),
         "uid": record.uid,
         "request_id": scope["request_id"],
+        "trace_id": _trace_id(record, headers),
         "client": _named(record.client, headers.get(CLIENT_NAME)),
         "client_version": _named(record.client_version, headers.get(CLIENT_VERSION)),
     }
+
+
+def _trace_id(record: RequestRecord, headers: Mapping[bytes, bytes]) -> str | None:
+    """The trace of the request: its own, or without tracing the caller's."""
+    trace_id = record.trace_id
+    if trace_id is None and (parent := parse_traceparent(headers.get(TRACEPARENT))):
+        trace_id = parent.trace_id
+    return None if trace_id is None else f"{trace_id:032x}"
 
 
 def _named(by_message: str | None, by_header: bytes | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.types import Scope
 
 from fullon_graphql.observability.http_requests import OTHER
+from fullon_graphql.observability.tracing import ActiveSpan
 
 _KEY: Final = "fullon_graphql.request_record"
 _NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,79}")
@@ -17,7 +18,7 @@ _NAMED_OPERATION: Final = re.compile(r"\s*(?:query|mutation|subscription)\s+([_A
 class RequestRecord:
     """The facts of one request."""
 
-    __slots__ = ("client", "client_version", "is_stream", "operation", "route", "status", "uid")
+    __slots__ = ("client", "client_version", "is_stream", "operation", "route", "span", "status", "trace_id", "uid")
 
     def __init__(self) -> None:
         self.route = OTHER
@@ -30,6 +31,10 @@ class RequestRecord:
         self.operation: str | None = None
         self.uid: int | None = None
         self.status: int | None = None
+        self.span: ActiveSpan | None = None
+        """None without tracing, for a socket, and once it has ended."""
+        self.trace_id: int | None = None
+        """Of a span that has ended."""
 
 
 def begin_record(scope: Scope) -> RequestRecord:

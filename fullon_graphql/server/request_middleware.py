@@ -1,13 +1,13 @@
-"""Gives every request and socket an id, header fields of its response, a line in the request log, and a count.
+"""Gives every request and socket an id, header fields of its response, a line in the request log, a count, and a span.
 
 All of it is one middleware, because the call of a further one takes as long as its work.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from time import perf_counter
-from typing import Final
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
@@ -16,8 +16,11 @@ from fullon_graphql.observability import request_ids
 from fullon_graphql.observability.http_requests import HttpRequests
 from fullon_graphql.observability.request_log import RequestLog
 from fullon_graphql.observability.request_record import RequestRecord, begin_record
+from fullon_graphql.observability.trace_context import TRACEPARENT, TRACERESPONSE, TRACESTATE
+from fullon_graphql.observability.tracing import Tracer
 from fullon_graphql.server.response_headers import completed, response_headers
 
+_NO_STATE: Final[dict[str, Any]] = {}
 FAILED: Final = 500
 CLIENT_GONE: Final = 499
 """Statuses in the metrics of requests without a response: the application raised, or the client has disconnected."""
@@ -26,7 +29,8 @@ CLIENT_GONE: Final = 499
 class RequestMiddleware:
     """ASGI middleware: takes the id over from a proxy or generates one, for logs, errors and the response.
 
-    Each request and socket gets a line in `log` when it ends, and each request is counted in `requests`.
+    Each request and socket gets a line in `log` when it ends, and each request is counted in `requests`. With tracing,
+    each request has a span; the trace of the caller continues.
     """
 
     def __init__(self, app: ASGIApp, log: RequestLog | None = None, requests: HttpRequests | None = None) -> None:
@@ -38,17 +42,23 @@ class RequestMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        id_ = scope["request_id"] = request_ids.request_id(dict(scope["headers"]).get(request_ids.HEADER))
+        headers = dict(scope["headers"])
+        id_ = scope["request_id"] = request_ids.request_id(headers.get(request_ids.HEADER))
         # Never unbound: the server runs every request in a task, hence in a context, of its own.
         bind_contextvars(request_id=id_)
         record = begin_record(scope)
         added = response_headers(scope)
         added.append((request_ids.HEADER, id_.encode()))
+        tracer = _tracer(scope)
+        if tracer:
+            _begin_span(tracer, scope, record, headers)
 
         def send_completed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = completed(message.get("headers", ()), added)
                 record.status = message["status"]
+                if tracer and record.is_stream:
+                    _end_span(tracer, scope, record, record.status)
             return send(message)
 
         started = perf_counter()
@@ -57,11 +67,43 @@ class RequestMiddleware:
             await self._app(scope, receive, send if scope["type"] == "websocket" else send_completed)
             without_response = CLIENT_GONE
         finally:
-            self._end(scope, record, perf_counter() - started, without_response)
+            seconds = perf_counter() - started
+            if scope["type"] == "http":
+                status = record.status or without_response
+                self._requests.add(record.route, scope["method"], status, None if record.is_stream else seconds)
+                if tracer:
+                    _end_span(tracer, scope, record, status)
+            if self._log and self._log.is_on:
+                self._log.add(scope, record, seconds)
 
-    def _end(self, scope: Scope, record: RequestRecord, seconds: float, without_response: int) -> None:
-        if scope["type"] == "http":
-            status = record.status or without_response
-            self._requests.add(record.route, scope["method"], status, None if record.is_stream else seconds)
-        if self._log and self._log.is_on:
-            self._log.add(scope, record, seconds)
+
+def _tracer(scope: Scope) -> Tracer | None:
+    """The tracer of the worker; None without tracing, and under a server that has no worker."""
+    worker = scope.get("state", _NO_STATE).get("worker")
+    tracer: Tracer | None = worker.tracer if worker else None
+    return tracer
+
+
+def _begin_span(tracer: Tracer, scope: Scope, record: RequestRecord, headers: Mapping[bytes, bytes]) -> None:
+    parent = headers.get(TRACEPARENT), headers.get(TRACESTATE)
+    if scope["type"] == "websocket":
+        tracer.begin_socket(*parent)
+        return
+    record.span = span = tracer.begin_request(*parent)
+    bind_contextvars(trace_id=f"{span.trace_id:032x}")
+    response_headers(scope).append((TRACERESPONSE, span.traceparent))
+
+
+def _end_span(tracer: Tracer, scope: Scope, record: RequestRecord, status: int) -> None:
+    """End the span of a request, if it has one that has not ended."""
+    span = record.span
+    if span is None:
+        return
+    record.span, record.trace_id = None, span.trace_id  # the record is kept until its line is written
+    span.name = f"{scope['method']} {record.route}"
+    span.is_error = status >= FAILED
+    span.attributes["http.request.method"] = scope["method"]
+    span.attributes["http.route"] = record.route
+    span.attributes["http.response.status_code"] = status
+    span.attributes["fullon.request_id"] = scope["request_id"]
+    tracer.end(span)

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from time import time
 from typing import Any, Final, Self, TypeAlias, cast
 
@@ -25,6 +25,7 @@ from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
 from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon_error
 from fullon_graphql.observability.metrics import count_limit
+from fullon_graphql.observability.tracing import MOST_LINKS, ActiveSpan, current_span
 from fullon_graphql.streaming.backlog import Backlog, Frame, FrameMemory, Overflow
 from fullon_graphql.streaming.sources import EventSource, Source, Stream
 
@@ -223,7 +224,8 @@ class SharedStream:
         self._context = context
         self._memory = memory
         self._on_close: Callable[[], None] | None = on_close
-        self._subscribers: dict[Subscriber, None] = {}
+        self._subscribers: dict[Subscriber, ActiveSpan | None] = {}
+        """Each with the span of its subscription, if it has one that is exported."""
         self._events_per_execution = EXECUTION_BYTES
         """One event has at least a byte, so the first execution is not limited."""
         self._newest_snapshot: tuple[int, asyncio.Task[list[Frame]]] | None = None
@@ -243,7 +245,7 @@ class SharedStream:
     async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
         """A subscriber for one block. The stream closes with its last subscriber."""
         subscriber = Subscriber(self, self._new_backlog(), try_send, already_seen)
-        self._subscribers[subscriber] = None
+        self._subscribers[subscriber] = span if (span := current_span()) and span.is_sampled else None
         if not self._tasks:
             self._tasks.add(asyncio.create_task(self._run(), name="stream"))
         try:
@@ -330,6 +332,13 @@ class SharedStream:
             self._source = self._open()
 
     async def _execute(self, events: Sequence[Any]) -> list[Frame]:
+        tracer = self._context.worker.tracer
+        if tracer is None or not (links := list(islice(filter(None, self._subscribers.values()), MOST_LINKS))):
+            return await self._answers(events)
+        with tracer.event(f"event {self._subscription.shape.root.name}", links, len(events)):
+            return await self._answers(events)
+
+    async def _answers(self, events: Sequence[Any]) -> list[Frame]:
         limit, cursor = self._context.worker.settings.stream_execution_timeout, self._stream.cursor
         context = self._context
         if context.worker.replicas and cursor and self._stream.order:

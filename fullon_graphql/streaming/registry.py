@@ -20,9 +20,10 @@ from fullon_graphql.auth.principal import Principal, reader
 from fullon_graphql.context import Context
 from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
-from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, Request
+from fullon_graphql.engine.operations import SPAN, GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import Lagged, RateLimited
 from fullon_graphql.observability.metrics import count_limit
+from fullon_graphql.observability.tracing import ActiveSpan
 from fullon_graphql.streaming.backlog import Frame, FrameMemory
 from fullon_graphql.streaming.broadcast import SharedStream, TrySend, never_send
 from fullon_graphql.streaming.budget import CostBudget, cost_per_second
@@ -114,7 +115,11 @@ class StreamRegistry:
             GraphQLErrors: the caller has no access, or the document or its arguments are invalid. Iteration raises it
                 as well, if the stream ends with an error.
         """
+        tracer = context.worker.tracer
+        span = tracer.begin_subscription(SPAN) if tracer else None
         with ExitStack() as stack:
+            if tracer and span:
+                stack.callback(tracer.end, span)
             try:
                 principal = reader(context.caller)
                 subscription = await self._operations.subscription(request, context)
@@ -123,11 +128,15 @@ class StreamRegistry:
                 stack.enter_context(self._reserved(stream_request, context))
                 stream = self._stream_for(stream_request, context)
             except GraphQLErrors:
+                _fail(span)
                 raise
             except Exception as error:
+                _fail(span)
                 located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
                 raise GraphQLErrors(formatted([located], context.request_id, before_execution=False)) from error
             stack.enter_context(self._counted(principal, transport))
+            if tracer and span:
+                tracer.end(span)
             cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
             if cursor is not None and live and order:
                 catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
@@ -189,6 +198,11 @@ class StreamRegistry:
         metrics.streams.set(streams)
         metrics.stream_listeners.set(self._subscriptions)
         metrics.stream_sharing_ratio.set(self._subscriptions / streams if streams else 0)
+
+
+def _fail(span: ActiveSpan | None) -> None:
+    if span:
+        span.is_error = True
 
 
 def _reason(error: BaseException) -> str:

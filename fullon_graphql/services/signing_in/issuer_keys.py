@@ -14,6 +14,7 @@ import structlog
 from fullon_graphql.auth.external_tokens import choose_key, parse_keys
 from fullon_graphql.auth.signing_keys import VerifyingKey
 from fullon_graphql.errors import ServiceUnavailable, Unauthenticated
+from fullon_graphql.observability.tracing import outgoing_headers
 
 LIFETIME: Final = 600.0
 """Seconds for which fetched keys are used without a new fetch."""
@@ -75,7 +76,7 @@ class IssuerKeys:
 
 
 def _read(address: str) -> Any:
-    request = urllib.request.Request(address, headers={"accept": "application/json"})  # noqa: S310  # http or https: checked by the settings
+    request = urllib.request.Request(address, headers={"accept": "application/json", **outgoing_headers()})  # noqa: S310  # http or https: checked by the settings
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310  # as above
         content: bytes = answer.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:

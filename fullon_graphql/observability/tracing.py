@@ -1,0 +1,229 @@
+"""Traces: one span per REST request and per operation of the graph, with a span for each stage inside it.
+
+`span_export.py` sends them in a thread of its own with OpenTelemetry's SDK (the extra `tracing`), if the standard
+variables name a receiver; otherwise there is no `Tracer`. Spans have no variables, no values of rows and no
+credentials.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from random import getrandbits
+from time import perf_counter, time_ns
+from typing import Any, Final, Protocol, TypeAlias
+
+import structlog
+
+from fullon_graphql.observability.trace_context import TraceParent, format_traceparent, parse_traceparent
+
+log = structlog.get_logger(__name__)
+
+MOST_LINKS: Final = 32
+"""Subscriptions that the span of an event links to."""
+
+Attributes: TypeAlias = dict[str, str | int]
+
+
+class Step(Protocol):
+    """A stage of an operation; times are seconds of `perf_counter`."""
+
+    @property
+    def stage(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def started(self) -> float: ...
+    @property
+    def ended(self) -> float: ...
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+
+
+class ActiveSpan:
+    """A span that has begun."""
+
+    __slots__ = (
+        "attributes", "ended", "is_error", "is_sampled", "kind", "links", "name", "parent_id", "span_id", "started",
+        "started_ns", "state", "steps", "trace_id",
+    )  # fmt: skip
+
+    def __init__(self, trace_id: int, parent_id: int, kind: str, *, is_sampled: bool) -> None:
+        self.trace_id = trace_id
+        self.span_id = getrandbits(64) or 1
+        self.parent_id = parent_id
+        """0 for the first span of a trace."""
+        self.kind = kind
+        """`server`, or `consumer` for events."""
+        self.is_sampled = is_sampled
+        """False if it is not exported; its ids are passed on nevertheless."""
+        self.state = b""
+        """The caller's `tracestate`."""
+        self.name = ""
+        self.attributes: Attributes = {}
+        self.steps: Sequence[Step] = ()
+        self.links: Sequence[ActiveSpan] = ()
+        self.is_error = False
+        self.started = perf_counter()
+        self.started_ns = time_ns()
+        self.ended = 0.0
+
+    @property
+    def traceparent(self) -> bytes:
+        """The header that makes another server's span a child of this one."""
+        return format_traceparent(self.trace_id, self.span_id, is_sampled=self.is_sampled)
+
+
+_current: ContextVar[ActiveSpan | None] = ContextVar("current_span", default=None)
+_remote: ContextVar[tuple[TraceParent, bytes] | None] = ContextVar("remote_parent", default=None)
+
+
+def current_span() -> ActiveSpan | None:
+    """The span of the request or operation that is executed; None without tracing."""
+    return _current.get()
+
+
+def outgoing_headers() -> Mapping[str, str]:
+    """The header fields of a request to another server; empty without tracing."""
+    span = _current.get()
+    if span is None:
+        return {}
+    state = {"tracestate": span.state.decode("latin-1")} if span.state else {}
+    return {"traceparent": span.traceparent.decode(), **state}
+
+
+class Sampler:
+    """Decides which traces are exported, by OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG."""
+
+    def __init__(self, name: str = "parentbased_always_on", argument: str = "") -> None:
+        root = name.removeprefix("parentbased_")
+        ratios = {"always_on": 1.0, "always_off": 0.0, "traceidratio": _ratio(argument)}
+        if root not in ratios:
+            log.warning("tracing.unknown_sampler", sampler=name[:80], used="parentbased_always_on")
+        self._follows_parent = name.startswith("parentbased_") or root not in ratios
+        self._bound = round(ratios.get(root, 1.0) * 2**64)
+
+    @classmethod
+    def from_environment(cls) -> Sampler:
+        """The sampler of the standard variables."""
+        name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+        return cls(name or "parentbased_always_on", os.environ.get("OTEL_TRACES_SAMPLER_ARG", ""))
+
+    def is_sampled(self, trace_id: int, parent: TraceParent | None) -> bool:
+        """True if the span of a trace is exported."""
+        if parent is not None and self._follows_parent:
+            return parent.is_sampled
+        return trace_id & (2**64 - 1) < self._bound  # as the SDK's TraceIdRatioBased
+
+
+def _ratio(argument: str) -> float:
+    try:
+        return min(1.0, max(0.0, float(argument)))
+    except ValueError:
+        return 1.0
+
+
+class Tracer:
+    """Begins and ends spans. `emit` takes those that are exported; `close` sends the last ones."""
+
+    def __init__(self, emit: Callable[[ActiveSpan], None], sampler: Sampler, close: Callable[[], None]) -> None:
+        self._emit = emit
+        self._sampler = sampler
+        self.close = close
+
+    def begin_request(self, traceparent: bytes | None, tracestate: bytes | None) -> ActiveSpan:
+        """The span of an HTTP request, in which the rest of the task runs."""
+        parent = parse_traceparent(traceparent)
+        span = self._begin(parent, tracestate if parent else None)
+        _current.set(span)
+        return span
+
+    def begin_socket(self, traceparent: bytes | None, tracestate: bytes | None) -> None:
+        """Make the caller's span the parent of the operations of a socket. A socket has no span of its own."""
+        if parent := parse_traceparent(traceparent):
+            _remote.set((parent, tracestate or b""))
+
+    @contextmanager
+    def operation(self, name: str, steps: Sequence[Step]) -> Iterator[None]:
+        """A span for an operation that has no HTTP request of its own, in which the block runs."""
+        span = self._begin_operation(name)
+        span.steps = steps
+        token = _current.set(span)
+        try:
+            yield
+        except BaseException:
+            span.is_error = True
+            raise
+        finally:
+            _current.reset(token)
+            self.end(span)
+
+    def begin_subscription(self, name: str) -> ActiveSpan | None:
+        """The span of a subscription that is opened in the current task; None if the span of its request is used.
+
+        It stays the current span of the task, so that events can be linked to it.
+        """
+        if _current.get() is not None:
+            return None
+        span = self._begin_operation(name)
+        _current.set(span)
+        return span
+
+    @contextmanager
+    def event(self, name: str, subscriptions: Sequence[ActiveSpan], count: int) -> Iterator[None]:
+        """A trace of its own for the execution of `count` events, linked to their subscriptions."""
+        span = self._begin(None, None)
+        span.name, span.kind, span.links = name, "consumer", subscriptions
+        span.attributes["messaging.batch.message_count"] = count
+        try:
+            yield
+        except BaseException:
+            span.is_error = True
+            raise
+        finally:
+            self.end(span)
+
+    def end(self, span: ActiveSpan) -> None:
+        """End a span."""
+        if not span.ended:
+            span.ended = perf_counter()
+            if span.is_sampled:
+                self._emit(span)
+
+    def _begin_operation(self, name: str) -> ActiveSpan:
+        remote = _remote.get()
+        span = self._begin(*remote) if remote else self._begin(None, None)
+        span.name = name
+        return span
+
+    def _begin(self, parent: TraceParent | None, state: bytes | None) -> ActiveSpan:
+        if parent is None:
+            trace_id, parent_id = getrandbits(128) or 1, 0
+        else:
+            trace_id, parent_id = parent.trace_id, parent.span_id
+        span = ActiveSpan(trace_id, parent_id, "server", is_sampled=self._sampler.is_sampled(trace_id, parent))
+        if state:
+            span.state = state
+        return span
+
+
+def open_tracer() -> Tracer | None:
+    """The tracer that the standard variables ask for; None if they do not, or without the extra `tracing`."""
+    if not _is_configured(os.environ):
+        return None
+    try:
+        from fullon_graphql.observability import span_export
+    except ImportError:
+        log.warning("tracing.not_installed", install="fullon-graphql[tracing]")
+        return None
+    return span_export.otlp_tracer()
+
+
+def _is_configured(variables: Mapping[str, str]) -> bool:
+    exporter = variables.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or exporter not in {"", "otlp"}:
+        return False
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return exporter == "otlp" or any(variables.get(name) for name in endpoints)
