@@ -88,7 +88,7 @@ class FastOtlpExporter(OTLPSpanExporter):
 
 
 class Frame:
-    """What surrounds the spans of this process in an export: the resource and the scope."""
+    """The resource and the scope around the spans of this process in an export."""
 
     def __init__(self, resource: Resource) -> None:
         empty = encode_spans([ReadableSpan("", _Queued._context, resource=resource, instrumentation_scope=scope())])

@@ -18,6 +18,8 @@ from fullon_graphql.observability.request_log import RequestLog
 from fullon_graphql.observability.request_record import operation_name, record_of
 from fullon_graphql.server.request_middleware import RequestMiddleware
 
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 
 @pytest.fixture(autouse=True)
 def _restore_logging() -> Iterator[None]:
@@ -57,7 +59,14 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 async def test_line_has_the_facts_of_the_request(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(Settings(log_format="json"))
     log = RequestLog()
-    await request(ok, log, x_request_id="id-1", apollographql_client_name="desk", apollographql_client_version="1.2")
+    await request(
+        ok,
+        log,
+        x_request_id="id-1",
+        apollographql_client_name="desk",
+        apollographql_client_version="1.2",
+        traceparent=TRACEPARENT,
+    )
     log.flush()
     [line] = lines(capsys)
     assert 0 <= line.pop("duration_ms") < 1000
@@ -65,7 +74,7 @@ async def test_line_has_the_facts_of_the_request(capsys: pytest.CaptureFixture[s
     assert line == {
         "event": "request", "level": "info", "logger": "fullon_graphql.requests", "method": "POST", "path": "/graphql",
         "operation": "Bots", "status": 201, "uid": 7, "request_id": "id-1", "client": "desk",
-        "client_version": "1.2",
+        "client_version": "1.2", "trace_id": "0af7651916cd43dd8448eb211c80319c",
     }  # fmt: skip
 
 
