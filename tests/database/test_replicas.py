@@ -13,6 +13,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+from fullon_graphql.cache import keys
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.embedded.engines import postgres
@@ -131,6 +132,20 @@ async def test_queries_and_candles_are_read_from_the_replica(open_: Open) -> Non
         assert len(data["orders"]["nodes"]) > 0
         store = client.worker.read_candles
         assert await store._database.text("SELECT pg_is_in_recovery()::text") == "true"  # no operation shows it
+
+
+@pytest.mark.parametrize("path", ["orm/bots/1", "orm/orders", "orm/orders/by-bot?bot_id=1"])
+async def test_rest_reads_from_the_replica(open_: Open, settings: Settings, path: str) -> None:
+    async with open_() as client:
+        await probed(client)
+        worker = client.worker
+        token = (await worker.sessions.open(TRADER, "user2@fullon")).access_token
+        await worker.redis.delete(keys.own_write(TRADER))
+        rest = RestClient(served(settings, worker), worker, token)
+        before = dict(REPLICA_READS.counts)
+        assert await rest.get(path)
+        assert REPLICA_READS.counts["replica"] > before.get("replica", 0)
+        assert REPLICA_READS.counts.get("lag", 0) == before.get("lag", 0)
 
 
 async def test_own_change_is_read_from_the_primary_on_every_worker(open_: Open, on_replica: Database) -> None:
