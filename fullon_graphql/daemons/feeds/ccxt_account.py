@@ -109,6 +109,8 @@ class AccountReader:
         """When a reading found a change that the stream had not announced."""
         self._denied: dict[Part, tuple[str, float]] = {}
         """The parts that the exchange refuses, e.g. without a permission: the reason, and when to try again."""
+        self._left_out: set[str] = set()
+        """Streams that the exchange does not have for a whole account, by ccxt's name of the feature."""
         self._stream_error: str | None = None
         self._silence = asyncio.Event()
         """Set to end a stream that is silent although there is news."""
@@ -298,7 +300,7 @@ class AccountReader:
     async def _due(self) -> Part | None:
         """The part to read now. Of several changed ones it is the one that was read least recently."""
         now = time.monotonic()
-        is_busy = bool(self._open) and not self._is_streamed()
+        is_busy = bool(self._open) and not self._announces_orders()
         if now - self._all_read_at >= (self._timing.fast if is_busy else self._timing.slow):
             self._all_read_at = now
             self._changed |= self._parts
@@ -318,7 +320,7 @@ class AccountReader:
         ids = frozenset(fill.ex_trade_id for fill in fills)
         has_changed = self._seen_orders not in (None, seen) or bool(self._seen_fills and ids - self._seen_fills)
         self._seen_orders, self._seen_fills = seen, ids
-        if not has_changed or not self._is_streamed() or not self._follows_orders():
+        if not has_changed or not self._announces_orders():
             return
         if self._announced_at < previously_read:
             self._unannounced_since = time.monotonic()
@@ -335,8 +337,10 @@ class AccountReader:
 
     # ------------------------------------------------------------ streams
 
-    def _follows_orders(self) -> bool:
-        return bool(self._client.has.get("watchOrders") or self._client.has.get("watchMyTrades"))
+    def _announces_orders(self) -> bool:
+        """True while a stream announces changes of orders."""
+        features = {"watchOrders", "watchMyTrades"} - self._left_out
+        return self._is_streamed() and any(self._client.has.get(feature) for feature in features)
 
     def _is_streamed(self) -> bool:
         """True while a stream is connected."""
@@ -351,7 +355,7 @@ class AccountReader:
             "watchBalance": ("watch_balance", self._on_balances),
             "watchPositions": ("watch_positions", self._on_positions),
         }
-        streams = [stream for feature, stream in available.items() if self._client.has.get(feature)]
+        streams = [(feature, *stream) for feature, stream in available.items() if self._client.has.get(feature)]
         failures = 0
         while streams:
             began, self._silence = time.monotonic(), asyncio.Event()
@@ -363,7 +367,7 @@ class AccountReader:
             await asyncio.sleep(jittered(backoff(failures, self._timing) if pause is None else pause))
             self._stream_error = None
 
-    async def _stream(self, streams: Sequence[tuple[str, Callable[[Any], None]]]) -> float | None:
+    async def _stream(self, streams: Sequence[tuple[str, str, Callable[[Any], None]]]) -> float | None:
         """Follow the streams until one fails. Returns the pause if the exchange has refused them."""
         tasks = [asyncio.create_task(self._follow(*stream)) for stream in streams]
         tasks.append(asyncio.create_task(self._require_news()))
@@ -378,7 +382,7 @@ class AccountReader:
         log.warning("account.stream_lost", **self._named(), error=self._stream_error)
         return self._timing.refused if isinstance(error, errors().ExchangeError) else None
 
-    async def _follow(self, method: str, on_message: Callable[[Any], None]) -> None:
+    async def _follow(self, feature: str, method: str, on_message: Callable[[Any], None]) -> None:
         is_first = True
         while True:
             try:
@@ -388,6 +392,10 @@ class AccountReader:
                 if task and task.cancelling():
                     raise
                 raise StreamLostError("The connection was closed.") from None  # ccxt cancels its futures
+            except (errors().ArgumentsRequired, errors().NotSupported) as error:  # e.g. for one symbol only
+                log.info("account.stream_left_out", **self._named(), stream=method, error=self._reason(error))
+                self._left_out.add(feature)
+                await asyncio.Event().wait()
             if is_first:  # changes before the subscription are not announced
                 self._changed |= self._parts
                 is_first = False
