@@ -21,7 +21,7 @@ from fullon_graphql.cache.hub import Hub
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
-from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.candles import Candle, MarketCandle
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
@@ -93,7 +93,7 @@ async def listen(chart: CandleSource, wanted: int) -> list[CandleUpdate]:
 
 
 def closed(received: Sequence[CandleUpdate]) -> list[Candle]:
-    return [cast("Candle", update.candle) for update in received if update.closed]
+    return [Candle(*cast("MarketCandle", update.candle)[:6]) for update in received if update.closed]
 
 
 async def test_closed_bars_equal_the_table_once_and_in_order(
