@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 from fullon_graphql.cache import documents
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cli import app
-from fullon_graphql.config import Settings
+from fullon_graphql.config import Settings, Subgraph
+from fullon_graphql.graph import make_graph
 
 COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 
@@ -21,6 +22,12 @@ def test_committed_schema_equals_the_code() -> None:
     assert COMMITTED.read_text() == printed.stdout, (
         "The schema has changed: run `make schema` and review the difference."
     )
+
+
+def test_schema_of_a_subgraph_is_printed() -> None:
+    printed = CliRunner().invoke(app, ["schema", "--subgraph", "ohlcv"])
+    assert printed.stdout == make_graph(Subgraph.OHLCV).as_str() + "\n"
+    assert CliRunner().invoke(app, ["schema", "--subgraph", "nonsense"]).exit_code == 2
 
 
 OLD = """

@@ -6,7 +6,9 @@ Needs node and npm. One module, so that four servers and the gateways start once
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ import orjson
 import pytest
 import pytest_asyncio
 from graphql import get_named_type
-from sqlalchemy import update
+from sqlalchemy import select, update
+from websockets.asyncio.client import connect as connect_socket
+from websockets.exceptions import InvalidStatus
 
 from fullon_graphql import models
 from fullon_graphql.cache import tickers
@@ -30,7 +34,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.embedded.demo.catalogue import PASSWORD
 from tests.fixtures.demo import demo_environment  # noqa: F401  # a fixture
 from tests.fixtures.eventually import eventually_equal
-from tests.fixtures.node import answer, install
+from tests.fixtures.node import install
 from tests.fixtures.node import running as running_script
 from tests.fixtures.server import Server, bearer, running
 from tests.fixtures.socket import socket
@@ -56,24 +60,30 @@ class Federation:
     database: Database
     redis: Any
     tokens: Mapping[str, str]
+    order: Any
+    """An order of the trader."""
 
     async def requests(self) -> list[int]:
         """The numbers of operations that the subgraphs have executed."""
         return [await gauge(server, "documents_total") for server in self.subgraphs.values()]
 
     async def change_order(self, status: str) -> None:
-        """Change the status of an order of the trader."""
+        """Change the status of the order."""
         async with self.database.transaction() as connection:
-            await connection.execute(update(models.Order).where(models.Order.order_id == 5).values(status=status))
+            await connection.execute(
+                update(models.Order).where(models.Order.order_id == self.order.order_id).values(status=status)
+            )
 
     async def price(self, price: float) -> None:
-        """Publish a price of bitcoin."""
-        await tickers.write(self.redis, [tickers.Ticker("kraken", "BTC/USD", price, price)])
+        """Publish a price of the order's instrument."""
+        await tickers.write(self.redis, [tickers.Ticker(self.order.exchange, self.order.symbol, price, time.time())])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def federation(demo_environment: dict[str, str]) -> AsyncIterator[Federation]:  # noqa: F811  # the fixture
-    install(HERE)
+async def federation(
+    demo_environment: dict[str, str],  # noqa: F811  # the fixture
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Federation]:
     install(GATEWAYS)
     environment = {name: value for name, value in demo_environment.items() if name != "MARKET_FEED"}
     environment |= {"LOG_FORMAT": "json", "SERVICES_TO_AUTO_START": "[]"}
@@ -83,30 +93,32 @@ async def federation(demo_environment: dict[str, str]) -> AsyncIterator[Federati
         redis_url=environment["REDIS_URL"],
     )
     async with AsyncExitStack() as stack:
-        starting = [running(environment | {"SUBGRAPH": part}, "/health/ready", "--no-services") for part in Subgraph]
+        starting = [running(environment, "/health/ready", "--no-services", "--subgraph", part) for part in Subgraph]
         starting.append(running(environment, "/health/ready", "--no-services"))
         *parts, whole = await asyncio.gather(*map(stack.enter_async_context, starting))
         subgraphs = dict(zip(Subgraph, parts, strict=True))
-        composed = await answer(HERE / "compose.mjs", await _composition(subgraphs))
-        gateways = await stack.enter_async_context(
-            running_script(HERE / "gateways.mjs", {"supergraph": composed["supergraph"]})
-        )
+        supergraph = await _composed(subgraphs, tmp_path_factory.mktemp("gateways"))
+        gateways = await stack.enter_async_context(running_script(HERE / "gateways.mjs", {"supergraph": supergraph}))
         database = Database.connect(settings.database_url, "tests", settings)
         stack.push_async_callback(database.close)
         redis = await stack.enter_async_context(connect(settings.redis_url, settings, "tests"))
         tokens = {name: await whole.token(f"{name}@fullon", PASSWORD) for name in ("trader", "other", "admin")}
-        made = Federation(whole, subgraphs, await gateways.receive(), database, redis, tokens)
+        columns = (models.Order.order_id, models.Order.exchange, models.Order.symbol)
+        order = await database.row(select(*columns).where(models.Order.uid == 2).limit(1))
+        made = Federation(whole, subgraphs, await gateways.receive(), database, redis, tokens, order)
         await made.price(100)
         yield made
 
 
-async def _composition(subgraphs: Mapping[Subgraph, Server]) -> dict[str, Any]:
-    sdl = {
-        part: (await server.ask("{ _service { sdl } }"))["data"]["_service"]["sdl"]
-        for part, server in subgraphs.items()
-    }
-    urls = {part: f"{server.url}/graphql" for part, server in subgraphs.items()}
-    return {"library": "@theguild/federation-composition", "subgraphs": sdl, "urls": urls}
+async def _composed(subgraphs: Mapping[Subgraph, Server], folder: Path) -> str:
+    """The supergraph, as deploy/federation/compose.mjs makes it of running subgraphs."""
+    urls = {part.name: f"{server.url}/graphql" for part, server in subgraphs.items()}
+    written = folder / "supergraph.graphql"
+    environment = os.environ | urls | {"SUPERGRAPH": str(written)}
+    process = await asyncio.create_subprocess_exec("node", "compose.mjs", cwd=GATEWAYS, env=environment)
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0
+    return written.read_text()
 
 
 async def ask(url: str, query: str, token: str | None) -> Any:
@@ -183,7 +195,7 @@ async def test_entities_of_a_list_are_one_request(federation: Federation, gatewa
 
 
 ORDERS = "subscription { orders { cursor order { orderId status bot { name } ticker { price } } } }"
-PRICES = 'subscription { ticker(exchange: "kraken", symbol: "BTC/USD") { price instrument { base } } }'
+PRICES = 'subscription {{ ticker(exchange: "{0.exchange}", symbol: "{0.symbol}") {{ price instrument {{ symbol }} }} }}'
 
 Open: TypeAlias = Callable[[str, str, str | None], Any]
 """Opens a subscription at an address; its events are responses."""
@@ -233,11 +245,12 @@ async def test_events_come_in_the_order_of_the_whole_graph(federation: Federatio
     statuses = ["open", "partially_filled", "filled", "canceled", "filled"]
     async with (
         open_(url, ORDERS, token) as through,
-        open_(url, PRICES, token) as prices,
+        open_(url, PRICES.format(federation.order), token) as prices,
         over_ws(f"{federation.whole.url}/graphql", ORDERS, token) as whole,
         open_(url, ORDERS, federation.tokens["other"]) as foreign,
     ):
-        assert await following(prices) == {"data": {"ticker": {"price": 100, "instrument": {"base": "BTC"}}}}
+        instrument = {"symbol": federation.order.symbol}
+        assert await following(prices) == {"data": {"ticker": {"price": 100, "instrument": instrument}}}
         waiting = asyncio.ensure_future(following(foreign))
         await listening(federation, 3)
         for status in statuses:
@@ -289,3 +302,10 @@ async def gauge(server: Server, name: str) -> int:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         text = (await client.get("/metrics")).text
     return int(sum(map(float, re.findall(rf"(?m)^fullon_graphql_{name}(?:{{.*}})? (\S+)$", text))))
+
+
+async def test_subgraph_refuses_platform_sockets(federation: Federation) -> None:
+    url = federation.subgraphs[Subgraph.CACHE].url.replace("http", "ws", 1) + "/ws/tickers"
+    with pytest.raises(InvalidStatus) as refused:
+        await connect_socket(url, proxy=None)
+    assert refused.value.response.status_code == 404
