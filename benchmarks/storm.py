@@ -39,7 +39,7 @@ INSERT: Final = ORDER.format(bot=1, uid=TRADER.uid) + " RETURNING order_id"
 CURSOR: Final = re.compile(rb'"cursor" ?: ?"([^"]+)"')
 ORDER_ID: Final = re.compile(rb'"orderId" ?: ?(\d+)')
 HINT: Final = re.compile(rb"in (\d+) s")
-RATE: Final = 2.0
+RATE: Final = 1.0
 """Orders per second. Each goes to every subscriber."""
 AT_ONCE: Final = 50
 """Subscribers that connect together before the restart."""
@@ -81,6 +81,8 @@ class Follower:
 
     def __init__(self, balancer: Balancer, cursor: str) -> None:
         self.cursor = cursor
+        self.first_order = 0
+        """The order at `cursor` when the subscriber began."""
         self.orders: list[int] = []
         self.absences: list[float] = []
         """Seconds without the stream, of each reconnection."""
@@ -240,13 +242,14 @@ async def _measure(data: Stores, subscribers: int, drain: float) -> Outcome:
         async with balancer.probing(servers):
             await _until(lambda: len(balancer.ready) == len(servers))
             written: list[int] = []
-            written.append(await writer.fetchval(INSERT))  # the event by which each shows that it is subscribed
+            writing = asyncio.create_task(_write(data, written))
+            first = followers[0]
             for opened in range(0, subscribers, AT_ONCE):
                 part = followers[opened : opened + AT_ONCE]
                 for follower in part:
+                    follower.cursor, follower.first_order = first.cursor, max(first.orders, default=0)
                     follower.connect()
                 await _until(lambda: all(follower.orders for follower in part))  # noqa: B023  # awaited at once
-            writing = asyncio.create_task(_write(data, written))
             before = sum(follower.attempts for follower in followers)
             started = time.monotonic()
             for old in tuple(servers):
@@ -271,7 +274,9 @@ async def _measure(data: Stores, subscribers: int, drain: float) -> Outcome:
         absences=[absence for follower in followers for absence in follower.absences],
         resumptions=[resumption for follower in followers for resumption in follower.resumptions],
         attempts=sum(follower.attempts for follower in followers) - before,
-        lost=sum(len(set(written) - set(follower.orders)) for follower in followers),
+        lost=sum(
+            sum(order > follower.first_order for order in written) - len(set(follower.orders)) for follower in followers
+        ),
         doubled=sum(len(follower.orders) - len(set(follower.orders)) for follower in followers),
         seconds=ended - started,
     )
