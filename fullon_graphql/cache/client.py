@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final, cast
 
@@ -23,7 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
@@ -94,7 +94,7 @@ def _options(settings: Settings, name: str) -> dict[str, Any]:
 _HANDSHAKE = {b"AUTH", b"HELLO", b"CLIENT", b"SELECT", b"PING", b"SENTINEL"}
 """Commands that a connection sends by itself; one of them contains the password."""
 SENTINEL_SECONDS: Final = 1.0
-"""Longest wait for one Sentinel; the next one is asked then."""
+"""Longest wait for one Sentinel; the next one is asked then. Also the pause between two questions for the master."""
 
 _recorded: ContextVar[list[str] | None] = ContextVar("recorded_redis_commands", default=None)
 
@@ -235,7 +235,11 @@ class _MasterTls(_OwnConnection, SentinelManagedSSLConnection):
 
 
 class _SentinelPool(_Pool):
-    """A pool of connections to the master of a service."""
+    """A pool of connections to the master of a service.
+
+    A master that was replaced while it runs accepts writes for ten seconds more, until a Sentinel demotes it, and loses
+    them. So the pool asks for the address all the time while it is in use, and leaves a former master at once.
+    """
 
     is_master = True
     check_connection = False
@@ -247,6 +251,7 @@ class _SentinelPool(_Pool):
         )
         self._service = address.service
         self._master: tuple[str, int] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._sentinel = Sentinel([])  # type: ignore[no-untyped-call]  # as above
         seconds = min(SENTINEL_SECONDS, options["socket_timeout"])
         self._sentinel.sentinels = [
@@ -277,10 +282,30 @@ class _SentinelPool(_Pool):
             if self._master:
                 log.info("redis.master_changed", service=self._service, master=f"{found[0]}:{found[1]}")
             self._master = found
-            await self._drop_idle()
+            await self._leave_former_master()
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="master of Redis")
         return found
 
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(SENTINEL_SECONDS)
+            with suppress(RedisError, OSError):  # asked again in a second, and by every new connection
+                await self.get_master_address()
+
+    async def _leave_former_master(self) -> None:
+        """Close the connections to any other server; commands on their way are repeated on the new master."""
+        await self._drop_idle()
+        for connection in list(self._in_use_connections):
+            assert isinstance(connection, SentinelManagedConnection), "the pool opens no others"
+            if connection.is_connected and (connection.host, connection.port) != self._master:
+                await connection.disconnect(nowait=True)
+
     async def disconnect(self, inuse_connections: bool = True) -> None:
+        if self._watching:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+            self._watching = None
         await super().disconnect(inuse_connections)
         await self._sentinel.aclose()
 

@@ -98,6 +98,19 @@ def test_url_of_another_form_is_refused(rest: str) -> None:
         Settings(redis_url=f"redis+sentinel://{rest}")
 
 
+async def test_connections_leave_a_master_that_becomes_a_replica(client: Redis, deployment: SentinelDeployment) -> None:
+    old = deployment.master
+    await client.set("tests:key", 1)
+    await eventually(lambda: fails_over(deployment), seconds=60)
+    await eventually(lambda: deployment.master is not old, seconds=60)
+
+    async def is_stored() -> bool:  # until it is left, the old master accepts writes and loses them
+        return await is_accepted(client, 2) and deployment.master.client().get("tests:key") == "2"
+
+    await eventually(is_stored, seconds=60)
+    assert old.client().info("replication")["role"] == "master", "it was left before it was demoted"
+
+
 async def test_commands_reach_the_new_master_after_a_crash(client: Redis, deployment: SentinelDeployment) -> None:
     old = deployment.master
     await client.set("tests:key", 1)
@@ -107,18 +120,6 @@ async def test_commands_reach_the_new_master_after_a_crash(client: Redis, deploy
     new = deployment.master
     assert new is not old
     assert new.client().get("tests:key") == "2"
-
-
-async def test_connections_leave_a_master_that_becomes_a_replica(client: Redis, deployment: SentinelDeployment) -> None:
-    old = deployment.master
-    await client.set("tests:key", 1)
-    await eventually(lambda: fails_over(deployment), seconds=60)
-    await eventually(lambda: deployment.master is not old, seconds=60)
-
-    async def is_stored() -> bool:  # until it is demoted, the old master accepts writes and loses them
-        return await is_accepted(client, 2) and deployment.master.client().get("tests:key") == "2"
-
-    await eventually(is_stored, seconds=60)
 
 
 async def test_a_dead_sentinel_is_passed_over(behind_sentinel: Settings, deployment: SentinelDeployment) -> None:
