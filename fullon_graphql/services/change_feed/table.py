@@ -175,10 +175,10 @@ async def read_batch(connection: asyncpg.Connection, after: Position) -> Batch:
     Raises:
         CursorExpired: changes after the position were pruned, or it is of another database.
     """
-    records = await connection.fetch(_READ_ALL, *after)
-    changes = _changes(records)
-    upto = changes[-1].position if len(changes) == BATCH else Position(records[0]["running"], 0)
-    return Batch(after, max(after, upto), changes)
+    changes = _changes(await connection.fetch(_READ_ALL, *after))
+    # Not up to the oldest running transaction: after a crash or a failover the numbers of transactions that were rolled
+    # back may be used again.
+    return Batch(after, changes[-1].position if changes else after, changes)
 
 
 async def stored(database: Database, interest: Interest, after: Position) -> list[Change]:

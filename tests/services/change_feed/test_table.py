@@ -3,16 +3,18 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import BotLog
 from fullon_graphql.services.change_feed import relay
-from fullon_graphql.services.change_feed.table import EDGE, Batch, Interest, Position, stored
+from fullon_graphql.services.change_feed.table import EDGE, Batch, Interest, Position, read_batch, stored
 from tests.fixtures.eventually import eventually
 
 numbers = st.integers(0, 2**63 - 1)
@@ -51,3 +53,18 @@ async def test_change_of_a_row_with_an_extreme_number_in_its_key_reaches_every_w
     assert str(Decimal(position)) in {str(Decimal(change.key["position"]).normalize()) for change in changes}
     batch = Batch(start, changes[-1].position, changes)
     assert relay._decode(relay._encode(batch)) == batch
+
+
+async def test_batch_ends_at_a_committed_change(platform: Database, settings: Settings) -> None:
+    """After a crash or a failover PostgreSQL may use the numbers of rolled-back transactions again."""
+    connection = await asyncpg.connect(settings.database_url)
+    try:
+        start = Position(await connection.fetchval(EDGE), 0)
+        await connection.execute("UPDATE bot_log SET position = 1 WHERE message = 'foreign'")
+        await eventually(lambda: stored(platform, Interest(BotLog), start))
+        batch = await read_batch(connection, start)
+        assert batch.upto == batch.changes[-1].position
+        await connection.execute("BEGIN; SELECT pg_current_xact_id(); ROLLBACK")
+        assert await read_batch(connection, batch.upto) == Batch(batch.upto, batch.upto, [])
+    finally:
+        await connection.close()
