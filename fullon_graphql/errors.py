@@ -288,9 +288,12 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return known
         case sqlalchemy.exc.OperationalError() | sqlalchemy.exc.InterfaceError() | asyncpg.InterfaceError():
             return ServiceUnavailable(_database(exception))
-        case asyncpg.InternalClientError():  # the connection ended between two messages, and the driver lost its state
-            return ServiceUnavailable(_database(exception))
         case sqlalchemy.exc.DBAPIError() if exception.connection_invalidated:
+            return ServiceUnavailable(_database(exception))
+        # The connection ended between two messages, and the driver lost its state; or no host accepts writes.
+        case asyncpg.InternalClientError():
+            return ServiceUnavailable(_database(exception))
+        case sqlalchemy.exc.DBAPIError() if isinstance(exception.driver_exception, asyncpg.InternalClientError):
             return ServiceUnavailable(_database(exception))
         case ConnectionError() | OSError():
             return ServiceUnavailable(_database(exception))

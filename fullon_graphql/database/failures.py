@@ -49,8 +49,8 @@ def fail(breaker: CircuitBreaker, error: BaseException) -> None:
 
 def is_failure(error: BaseException) -> bool:
     """True if `error`, of the driver or of SQLAlchemy's adapter, means that PostgreSQL does not answer."""
-    if isinstance(error, OSError):  # refused, unreachable, reset; `TimeoutError` is one too
-        return True
+    if isinstance(error, OSError | asyncpg.TargetServerAttributeNotMatched):
+        return True  # refused, unreachable, reset, or no primary among several hosts; `TimeoutError` is an OSError
     state = _sqlstate(error)
     return state.startswith((_CONNECTION_CLASS, _SHUTDOWN)) or state == _TOO_MANY_CONNECTIONS
 

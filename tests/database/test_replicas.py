@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, aclosing, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
-import psutil
 import pytest
 from sqlalchemy import text
 
 from fullon_graphql.cache import keys
+from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.embedded.engines import postgres
-from fullon_graphql.embedded.engines.data_folder import socket_folder
+from fullon_graphql.errors import ServiceUnavailable, as_fullon_error
 from fullon_graphql.graph import Graph
 from fullon_graphql.observability.metrics import REPLICA_READS
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import GraphClient, opened_graph, principal
 from tests.fixtures.harness import Stores
 from tests.fixtures.order_changes import change_orders, newest_cursor
-from tests.fixtures.replica import copied, replica
+from tests.fixtures.replica import PostgresServer, copied, postgres_server, primary_of
 from tests.fixtures.rest import RestClient, served
 from tests.fixtures.rows import OTHER, TRADER
 
@@ -34,52 +31,16 @@ LONG = 60.0
 Open = Callable[..., AbstractAsyncContextManager[GraphClient]]
 
 
-class Server:
-    """A PostgreSQL that a test stops and starts."""
-
-    def __init__(self, folder: Path, sockets: Path) -> None:
-        self.folder, self.sockets = folder, sockets
-        self.process: psutil.Process | None = None
-        self._running = ExitStack()
-
-    def copy(self, primary_url: str) -> None:
-        """Become a replica of this primary."""
-        self.process = self._running.enter_context(replica(self.folder, self.sockets, primary_url))
-
-    def start(self) -> None:
-        self.process = self._running.enter_context(postgres.postgres(self.folder, self.sockets, durable=False))
-
-    def kill(self) -> None:
-        """End it at once, as in a crash."""
-        assert self.process
-        self.process.send_signal(signal.SIGQUIT)
-        self.stop()
-
-    def stop(self) -> None:
-        self._running.close()
-
-
-@contextmanager
-def server(home: Path) -> Iterator[Server]:
-    """A server with its data in `home`, which is not started."""
-    with socket_folder(home) as sockets:
-        found = Server(home / "postgres", sockets)
-        try:
-            yield found
-        finally:
-            found.stop()
-
-
 @pytest.fixture(scope="module")
-def follower(stores: Stores) -> Iterator[Server]:
+def follower(stores: Stores) -> Iterator[PostgresServer]:
     """A replica of this worker's PostgreSQL."""
-    with server(stores.own_folder("replica")) as found:
+    with postgres_server(stores.own_folder("replica")) as found:
         found.copy(stores.database_url)
         yield found
 
 
 @pytest.fixture
-async def on_replica(follower: Server, settings: Settings) -> AsyncIterator[Database]:
+async def on_replica(follower: PostgresServer, settings: Settings) -> AsyncIterator[Database]:
     """The database on the replica, for its control functions. Replay continues after the test."""
     database = Database.connect(copied(settings.database_url, follower.sockets), "tests", settings)
     yield database
@@ -88,7 +49,7 @@ async def on_replica(follower: Server, settings: Settings) -> AsyncIterator[Data
 
 
 @pytest.fixture
-def open_(settings: Settings, schema: Graph, follower: Server, platform: Database) -> Open:
+def open_(settings: Settings, schema: Graph, follower: PostgresServer, platform: Database) -> Open:
     """Opens workers with the replica."""
     url = copied(settings.database_url, follower.sockets)
 
@@ -97,6 +58,11 @@ def open_(settings: Settings, schema: Graph, follower: Server, platform: Databas
         return opened_graph(settings.model_copy(update=changed), schema, principal(TRADER))
 
     return opened
+
+
+async def transact(database: Database, sql: str) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(text(sql))
 
 
 async def probed(client: GraphClient, state: str = "up") -> None:
@@ -255,7 +221,7 @@ async def _alter(database: Database, change: str) -> None:
         await connection.execute(text("SELECT pg_reload_conf()"))
 
 
-async def test_killed_replica_costs_no_request(open_: Open, follower: Server, settings: Settings) -> None:
+async def test_killed_replica_costs_no_request(open_: Open, follower: PostgresServer, settings: Settings) -> None:
     async with open_(database_replica_urls=[copied(settings.database_url, follower.sockets)]) as client:
         await probed(client)
         assert (await reads(client, "{ me { mail } }"))[1] == {"replica"}
@@ -269,7 +235,7 @@ async def test_killed_replica_costs_no_request(open_: Open, follower: Server, se
         assert (await reads(client, "{ me { mail } }"))[1] == {"replica"}
 
 
-async def test_health_and_metrics_show_replicas(settings: Settings, schema: Graph, follower: Server) -> None:
+async def test_health_and_metrics_show_replicas(settings: Settings, schema: Graph, follower: PostgresServer) -> None:
     urls = [copied(settings.database_url, follower.sockets), "postgresql://postgres@127.0.0.1:1/absent"]
     changed = settings.model_copy(update={"database_replica_urls": urls, "max_replica_lag": LONG})
     async with opened_graph(changed, schema) as client:
@@ -293,20 +259,18 @@ async def test_health_and_metrics_show_replicas(settings: Settings, schema: Grap
 async def test_promoted_replica_takes_over_and_is_not_read_as_a_replica(
     stores: Stores, settings: Settings, schema: Graph, platform: Database
 ) -> None:
-    """The address of the primary is a link to a socket folder, in place of the address that a cluster manager moves."""
     home = stores.own_folder("failover")
     home.mkdir(mode=0o711)
-    address = home / "primary"
-    with server(home / "a") as first, server(home / "b") as second:
+    with postgres_server(home / "a") as first, postgres_server(home / "b") as second:
         await asyncio.to_thread(first.copy, settings.database_url)
         await _promote(copied(settings.database_url, first.sockets), settings)
-        address.symlink_to(first.sockets)
         await asyncio.to_thread(second.copy, copied(settings.database_url, first.sockets))
         on_second = copied(settings.database_url, second.sockets)
+        sockets = [second.sockets, first.sockets]
         changed = settings.model_copy(
             update={
-                "database_url": copied(settings.database_url, address),
-                "ohlcv_database_url": copied(settings.ohlcv_database_url, address),
+                "database_url": primary_of(settings.database_url, *sockets),
+                "ohlcv_database_url": primary_of(settings.ohlcv_database_url, *sockets),
                 "database_replica_urls": [on_second],
                 "max_replica_lag": LONG,
                 "circuit_breaker_timeout": 0.1,
@@ -317,13 +281,25 @@ async def test_promoted_replica_takes_over_and_is_not_read_as_a_replica(
             assert (await reads(client, "{ me { mail } }"))[1] == {"replica"}
             await asyncio.to_thread(first.kill)
             await _promote(on_second, settings)
-            address.unlink()
-            address.symlink_to(second.sockets)
             await probed(client, "down")
             change = 'mutation { updateProfile(input: {name: "After"}) { name } }'
             await eventually(lambda: _succeeds(client, change))
             other = client.as_(principal(OTHER))
             assert (await reads(other, "{ me { mail } }"))[1] == {"lag"}
+
+
+@pytest.mark.parametrize("run", [Database.text, transact])
+async def test_replica_in_place_of_the_primary_counts_as_unavailable(
+    follower: PostgresServer, settings: Settings, run: Callable[..., Awaitable[Any]]
+) -> None:
+    breaker = CircuitBreaker("postgres", threshold=1, seconds=60)
+    url = primary_of(settings.database_url, follower.sockets, follower.sockets)
+    database = Database.connect(url, "tests", settings, breaker)
+    with pytest.raises(Exception) as refusal:  # noqa: PT011  # the drivers raise different ones
+        await run(database, "SELECT 1")
+    assert isinstance(as_fullon_error(refusal.value, ""), ServiceUnavailable)
+    assert breaker.state == "open"
+    await database.close()
 
 
 async def _promote(url: str, settings: Settings) -> None:
