@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import ipaddress
 import os
 import re
@@ -48,6 +49,12 @@ class Proxy:
         answer = (await reader.read()).decode()
         writer.close()
         return answer
+
+    async def states(self) -> list[str]:
+        """HAProxy's states of the servers that get clients: `UP`, `DOWN`, or on the way to either."""
+        table = (await self.command("show stat")).removeprefix("# ").splitlines()
+        rows = [row for row in csv.DictReader(table) if row["pxname"] == "fullon"]
+        return [row["status"] for row in rows if row["svname"] not in {"FRONTEND", "BACKEND"}]
 
 
 def program(name: str) -> str | None:

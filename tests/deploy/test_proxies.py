@@ -154,6 +154,19 @@ async def test_server_that_drains_gets_no_new_clients_and_no_request_fails(
 
 
 @pytest.mark.skipif(program("haproxy") is None, reason="haproxy is not installed")
+async def test_servers_answer_behind_haproxy_while_a_store_is_down(settings: Settings, sign_in: SignIn) -> None:
+    changed = settings.model_copy(update={"ohlcv_database_url": "postgresql://postgres@127.0.0.1:1/absent"})
+    async with deployed(haproxy, changed, await sign_in(TRADER)) as deployment:
+
+        async def none_is_ready() -> bool:
+            return await deployment.proxy.states() == ["DOWN", "DOWN"]
+
+        await eventually(none_is_ready)
+        answer = await deployment.client.post("/graphql", json=ME)
+        assert (answer.status_code, answer.json()) == (200, {"data": {"me": {"uid": TRADER}}})
+
+
+@pytest.mark.skipif(program("haproxy") is None, reason="haproxy is not installed")
 async def test_operator_takes_a_server_out_of_haproxy(settings: Settings, sign_in: SignIn) -> None:
     async with deployed(haproxy, settings, await sign_in(TRADER)) as deployment:
         first, second = deployment.servers
