@@ -65,6 +65,9 @@ differential: $(VENV)/dev.stamp ## compare plans with the reference on 10 000 ge
 torture: $(VENV)/dev.stamp ## inject faults into stores and workers under open streams (ARGS="--seconds 600 --clients 200")
 	@$(BIN)/python -m tests.torture $(ARGS)
 
+scale: $(VENV)/dev.stamp ## the same with two servers behind HAProxy; servers, Redis and PostgreSQL fail over (ARGS="--seconds 600")
+	@$(BIN)/python -m tests.torture --scaled $(ARGS)
+
 fuzz: $(VENV)/dev.stamp ## send hostile input of every kind for five minutes (ARGS="--seconds 600 --seed 1")
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
@@ -143,5 +146,5 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp $(VENV)/exchanges.stamp
 
-.PHONY: help setup install demo federation run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture fuzz test-cov test-wheel check format lint ruff types type-check imports bench schema
+.PHONY: help setup install demo federation run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture scale fuzz test-cov test-wheel check format lint ruff types type-check imports bench schema
 .PHONY: lock settings clean

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import typer
 
-from tests.torture.torture import torture
+from tests.deploy.proxies import program
+from tests.torture.torture import ONE_SERVER, SCALED, SENTINEL, torture
 
 
 def main(
@@ -19,10 +20,26 @@ def main(
         int, typer.Option(min=2, help="Number of clients; half of them receive events, half states.")
     ] = 100,
     sentinel: Annotated[bool, typer.Option("--sentinel", help="Put Redis behind Sentinel; it fails over.")] = False,
+    scaled: Annotated[
+        bool,
+        typer.Option(
+            "--scaled", help="Two servers behind HAProxy, PostgreSQL with a replica, Sentinel; every engine fails over."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Determines the order of the faults and the written values.")] = 1,
 ) -> None:
-    """Inject faults under open streams; exit code 1 if events are lost, doubled or out of order, or a state is not the newest."""
-    outcome = asyncio.run(torture(clients, seed, _rounds(seconds), sentinel=sentinel))
+    """Inject faults under open streams.
+
+    Exit code 1 if events are lost, doubled or out of order, a state is not the newest, a committed change is lost, or
+    with `--scaled` a request fails outside of the window that is stated for a fault.
+    """
+    if scaled and program("haproxy") is None:
+        raise typer.BadParameter("--scaled needs HAProxy: apt-get install haproxy")
+    rounds = _rounds(seconds)
+    if scaled:
+        outcome = asyncio.run(torture(SCALED, clients, seed, rounds))
+    else:
+        outcome = asyncio.run(torture(SENTINEL if sentinel else ONE_SERVER, clients, seed, rounds))
     typer.echo(str(outcome))
     raise typer.Exit(not outcome.good)
 

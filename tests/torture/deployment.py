@@ -1,4 +1,4 @@
-"""The deployment under test: engines of its own, which are restarted, and a server of two workers."""
+"""The deployments under test: engines of their own, which are restarted, and a server of two workers."""
 
 from __future__ import annotations
 
@@ -100,13 +100,20 @@ class RedisBehindSentinel:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The running stores and server, and a token for each of the three users."""
+    """The running stores, the address for clients, and a token for each of the three users."""
 
     settings: Settings
-    postgres: Engine
+    url: str
     redis: Engine | RedisBehindSentinel
-    server: ServerProcess
     tokens: dict[int, str]
+
+
+@dataclass(frozen=True)
+class OneServer(Deployment):
+    """One server, and one PostgreSQL."""
+
+    postgres: Engine
+    server: ServerProcess
 
     @property
     def workers(self) -> list[psutil.Process]:
@@ -116,7 +123,7 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployed(clients: int, *, sentinel: bool = False) -> AsyncIterator[Deployment]:
+async def one_server(clients: int, *, sentinel: bool = False) -> AsyncIterator[OneServer]:
     """A deployment that accepts `clients` connections per user; with `sentinel`, its Redis is behind Sentinel."""
     with TemporaryDirectory(prefix="fullon-tests-") as name, socket_folder(Path(name)) as sockets:
         folder = Path(name)
@@ -133,14 +140,9 @@ async def deployed(clients: int, *, sentinel: bool = False) -> AsyncIterator[Dep
                 jwt_secret_key=SECRET,  # type: ignore[arg-type]  # pydantic makes a secret of it
                 db_pool_size=5,
             )
-            tokens = await _fill(settings)
-            limits = {
-                "SOCKETS_PER_USER": str(clients + 10),
-                "STREAM_BACKLOG": str(BACKLOG),
-                "CIRCUIT_BREAKER_TIMEOUT": "0.5",  # stores return within seconds
-            }
-            async with running(_environment(settings) | limits, "/health/ready", "--workers", "2") as server:
-                yield Deployment(settings, stores, live, server, tokens)
+            tokens = await fill(settings)
+            async with running(environment(settings, clients), "/health/ready", "--workers", "2") as server:
+                yield OneServer(settings, server.url, live, tokens, stores, server)
         finally:
             await live.stop()
             await stores.stop()
@@ -163,16 +165,21 @@ async def candle_store(settings: Settings) -> AsyncIterator[Database]:
         await database.close()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings, clients: int) -> dict[str, str]:
+    """The environment of a server that accepts `clients` connections per user."""
     return os.environ | {
         "DATABASE_URL": settings.database_url,
         "OHLCV_DATABASE_URL": settings.ohlcv_database_url,
         "REDIS_URL": settings.redis_url,
         "JWT_SECRET_KEY": SECRET,
+        "SOCKETS_PER_USER": str(clients + 10),
+        "STREAM_BACKLOG": str(BACKLOG),
+        "CIRCUIT_BREAKER_TIMEOUT": "0.5",  # stores return within seconds
     }
 
 
-async def _fill(settings: Settings) -> dict[int, str]:
+async def fill(settings: Settings) -> dict[int, str]:
+    """Create the databases and their rows; returns a token for each user."""
     await asyncio.to_thread(create_databases, settings.database_url, settings.ohlcv_database_url)
     await asyncio.to_thread(upgrade, settings.database_url)
     database = Database.connect(settings.database_url, "torture", settings)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 
 from fullon_graphql.cache import keys
 from tests.torture.clients import StreamClient
-from tests.torture.deployment import Deployment, redis_client
+from tests.torture.deployment import Deployment, OneServer, redis_client
 
-Fault = Callable[[Deployment, Sequence[StreamClient], Random], Awaitable[None]]
+D = TypeVar("D", bound=Deployment)
+Fault = Callable[[D, Sequence[StreamClient], Random], Awaitable[None]]
 
 
 async def disconnect_clients(deployment: Deployment, clients: Sequence[StreamClient], random: Random) -> None:
@@ -22,13 +23,13 @@ async def disconnect_clients(deployment: Deployment, clients: Sequence[StreamCli
         client.disconnect()
 
 
-async def kill_a_worker(deployment: Deployment, clients: Sequence[StreamClient], random: Random) -> None:
+async def kill_a_worker(deployment: OneServer, clients: Sequence[StreamClient], random: Random) -> None:
     """One worker is killed, with all its sockets."""
     if workers := deployment.workers:
         random.choice(workers).kill()
 
 
-async def kill_all_workers(deployment: Deployment, clients: Sequence[StreamClient], random: Random) -> None:
+async def kill_all_workers(deployment: OneServer, clients: Sequence[StreamClient], random: Random) -> None:
     """All workers are killed, and replaced by the supervisor."""
     for worker in deployment.workers:
         worker.kill()
@@ -39,7 +40,7 @@ async def restart_redis(deployment: Deployment, clients: Sequence[StreamClient],
     await deployment.redis.restart(random.choice([signal.SIGTERM, signal.SIGKILL]))
 
 
-async def restart_postgresql(deployment: Deployment, clients: Sequence[StreamClient], random: Random) -> None:
+async def restart_postgresql(deployment: OneServer, clients: Sequence[StreamClient], random: Random) -> None:
     """PostgreSQL is stopped in order or as in a crash, and restarted with its data."""
     await deployment.postgres.restart(random.choice([signal.SIGINT, signal.SIGQUIT]))
 
@@ -61,7 +62,7 @@ async def force_an_election(deployment: Deployment, clients: Sequence[StreamClie
         await redis.delete(*deleted[: random.choice([1, 2])])
 
 
-FAULTS: Final[Sequence[Fault]] = (
+FAULTS: Final[Sequence[Fault[OneServer]]] = (
     disconnect_clients,
     kill_a_worker,
     restart_redis,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.torture.clients import Event, StreamClient
+from tests.torture.probe import Window
 
 
 @dataclass
@@ -23,12 +24,17 @@ class Outcome:
     doubled: int = 0
     unordered: int = 0
     """Clients that received every event once, in another order."""
+    missing_orders: int = 0
+    """Orders of committed transactions that are not in the database."""
+    windows: dict[tuple[str, str], Window] = field(default_factory=dict)
+    """The requests of the probe, by fault and kind."""
     failures: list[str] = field(default_factory=list)
+    """Broken promises to clients, also requests that failed outside of the stated windows."""
 
     @property
     def good(self) -> bool:
-        """True if no event was lost, doubled or out of order, and no client reports a failure."""
-        return not (self.lost or self.doubled or self.unordered or self.failures)
+        """True if nothing was lost, doubled or out of order, and no client and no request reports a failure."""
+        return not (self.lost or self.doubled or self.unordered or self.missing_orders or self.failures)
 
     def count(self, client: StreamClient) -> None:
         """Add the counts and failures of a client."""
@@ -53,10 +59,12 @@ class Outcome:
         summary = (
             f"{self.faults} faults, {self.transactions} transactions, {self.connections.total()} connections,"
             f" {self.events} events and {self.responses.total() - self.events} states received;"
-            f" {self.lost} lost, {self.doubled} doubled, {self.unordered} out of order"
+            f" {self.lost} lost, {self.doubled} doubled, {self.unordered} out of order,"
+            f" {self.missing_orders} committed orders missing"
         )
         transports = [
             f"{name}: {clients} clients, {self.connections[name]} connections, {self.responses[name]} responses"
             for name, clients in self.clients.items()
         ]
-        return "\n".join([summary, *transports, *self.failures])
+        windows = [f"{fault}, {kind}: {window}" for (fault, kind), window in self.windows.items()]
+        return "\n".join([summary, *transports, *windows, *self.failures])

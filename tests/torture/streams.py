@@ -132,7 +132,7 @@ def event_clients(deployment: Deployment, count: int, after: str) -> list[tuple[
                 stream.name,
                 transport,
                 graph_transports(stream.query)[transport],
-                deployment.server.url,
+                deployment.url,
                 deployment.tokens[stream.uid],
                 {"after": after},
             ),
@@ -147,7 +147,7 @@ def state_clients(deployment: Deployment, count: int) -> list[tuple[StateStream,
         (stream, transport, open_stream) for stream in STATES for transport, open_stream in stream.transports.items()
     )
     return [
-        (stream, StateClient(stream.name, transport, open_stream, deployment.server.url, deployment.tokens[TRADER]))
+        (stream, StateClient(stream.name, transport, open_stream, deployment.url, deployment.tokens[TRADER]))
         for stream, transport, open_stream in islice(cycle(transports), count)
     ]
 

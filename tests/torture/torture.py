@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 import asyncpg
 
 from fullon_graphql.services.change_feed.table import Position
 from tests.fixtures.eventually import eventually
+from tests.fixtures.rows import TRADER
 from tests.torture.clients import StreamClient
-from tests.torture.deployment import Deployment, candle_store, deployed, redis_client
-from tests.torture.faults import FAULTS
+from tests.torture.deployment import Deployment, OneServer, candle_store, one_server, redis_client
+from tests.torture.faults import FAULTS, D, Fault
 from tests.torture.outcome import Outcome
+from tests.torture.probe import Probe
+from tests.torture.scaled import ScaledDeployment, scaled
+from tests.torture.scaled_faults import WINDOWS
 from tests.torture.streams import event_clients, newest_states, recorded_events, state_clients
 from tests.torture.writers import Writer, correct_candles, move_positions, move_prices
 
@@ -26,28 +32,41 @@ BETWEEN_FAULTS: Final = 30
 """Transactions that writers begin between two faults."""
 
 
+@dataclass(frozen=True)
+class Scenario(Generic[D]):
+    """A deployment and the faults of one round."""
+
+    deployed: Callable[[int], AbstractAsyncContextManager[D]]
+    """Starts a deployment that accepts this number of connections per user."""
+    faults: Sequence[Fault[D]]
+    windows: Mapping[Fault[D], Mapping[str, float]] = field(default_factory=dict)
+    """Seconds after each fault in which requests of a kind may fail. Without it no requests are sent."""
+
+
+ONE_SERVER: Final = Scenario[OneServer](one_server, FAULTS)
+SENTINEL: Final = Scenario[OneServer](partial(one_server, sentinel=True), FAULTS)
+"""Redis is behind Sentinel, and its restarts are failovers."""
+SCALED: Final = Scenario[ScaledDeployment](scaled, tuple(WINDOWS), WINDOWS)
+
+
 async def torture(
-    count: int,
-    seed: int,
-    rounds: Iterable[object],
-    report: Callable[[str], None] = print,
-    *,
-    sentinel: bool = False,
+    scenario: Scenario[D], count: int, seed: int, rounds: Iterable[object], report: Callable[[str], None] = print
 ) -> Outcome:
     """Run `count` clients over all transports, half of them on events and half on states, and inject faults.
 
     Each round injects every fault once. The seed determines their order, their targets and the written values. In the end
-    the events of each client are compared with the feed's table, and the states with the stores. With `sentinel`, Redis
-    is behind Sentinel, and its restarts are failovers.
+    the events of each client are compared with the feed's table, the states with the stores, and the orders of the
+    writers with their table.
     """
     random, outcome = Random(seed), Outcome()
-    async with deployed(count, sentinel=sentinel) as deployment:
+    async with scenario.deployed(count) as deployment:
         events = event_clients(deployment, (count + 1) // 2, await _newest_cursor(deployment))
         states = state_clients(deployment, count // 2)
         clients: list[StreamClient] = [client for _, client in (*events, *states)]
+        probe = Probe(deployment.url, deployment.tokens[TRADER]) if scenario.windows else None
         async with running(*(client.run() for client in clients)):
-            async with running_writers(deployment, random, outcome) as permits:
-                await _inject_faults(deployment, clients, permits, random, rounds, outcome, report)
+            async with running_writers(deployment, random, outcome) as permits, probing(probe, outcome):
+                await _inject_faults(scenario, deployment, clients, probe, permits, random, rounds, outcome, report)
             report("writers have ended; waiting until every client has received everything")
             table = await recorded_events(deployment)
 
@@ -73,31 +92,41 @@ async def torture(
 
 
 async def _inject_faults(
-    deployment: Deployment,
+    scenario: Scenario[D],
+    deployment: D,
     clients: Sequence[StreamClient],
+    probe: Probe | None,
     permits: asyncio.Semaphore,
     random: Random,
     rounds: Iterable[object],
     outcome: Outcome,
     report: Callable[[str], None],
 ) -> None:
-    """Inject each fault once writers and most clients have made progress since the last one."""
+    """Inject each fault once writers, most clients and the probe have made progress since the last one."""
+
+    async def has_recovered() -> bool:
+        return probe is None or probe.has_recovered
+
     for _ in rounds:
-        for fault in random.sample(FAULTS, len(FAULTS)):
+        for fault in random.sample(scenario.faults, len(scenario.faults)):
             before = [client.responses for client in clients]
             for _ in range(BETWEEN_FAULTS):
                 permits.release()
 
             async def progressed(before: Sequence[int] = before) -> bool:
                 receiving = sum(client.responses > count for client, count in zip(clients, before, strict=True))
-                return permits.locked() and receiving > len(clients) // 2
+                return permits.locked() and receiving > len(clients) // 2 and await has_recovered()
 
             if not await _becomes_true(progressed):
                 outcome.failures.append(f"no progress for {TIMEOUT} s before {fault.__name__}")
                 return
             report(f"{sum(client.responses for client in clients):9} responses: {fault.__doc__}")
+            if probe:
+                probe.begin(fault.__name__, scenario.windows[fault])
             await fault(deployment, clients, random)
             outcome.faults += 1
+    if not await _becomes_true(has_recovered):
+        outcome.failures.append(f"requests are not answered {TIMEOUT} s after the last fault")
 
 
 @asynccontextmanager
@@ -118,6 +147,19 @@ async def running_writers(deployment: Deployment, random: Random, outcome: Outco
             writer.stopping = True
             permits.release()
     outcome.transactions = sum(writer.transactions for writer in writers)
+    outcome.missing_orders = len(await _missing_orders(deployment, writers))
+
+
+@asynccontextmanager
+async def probing(probe: Probe | None, outcome: Outcome) -> AsyncIterator[None]:
+    """The probe, if there is one, for one block."""
+    if probe is None:
+        yield
+        return
+    async with running(probe.run()):
+        yield
+    outcome.windows = probe.windows
+    outcome.failures += probe.failures
 
 
 @asynccontextmanager
@@ -128,6 +170,14 @@ async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         yield
         for task in tasks:
             task.cancel()
+
+
+async def _missing_orders(deployment: Deployment, writers: Sequence[Writer]) -> set[int]:
+    """Orders of committed transactions that are not in their table."""
+    connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
+    found = await connection.fetch("SELECT order_id FROM orders")
+    await connection.close()
+    return {order for writer in writers for order in writer.orders} - {row["order_id"] for row in found}
 
 
 async def _newest_cursor(deployment: Deployment) -> str:

@@ -83,6 +83,8 @@ async def _blocks(
         ) as response,
     ):
         if response.is_error:
+            if "json" not in response.headers["content-type"]:  # of a proxy
+                response.raise_for_status()
             raise Refused(orjson.loads(await response.aread())["errors"])
         rest = b""
         async for chunk in response.aiter_raw():

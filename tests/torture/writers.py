@@ -70,7 +70,8 @@ class Writer:
     """Number of transactions that were committed or rolled back."""
     stopping: bool = field(default=False, init=False)
     """True if the writer must begin no further transaction."""
-    _orders: list[int] = field(default_factory=list, init=False)
+    orders: list[int] = field(default_factory=list, init=False)
+    """Its orders, as of its committed transactions."""
 
     async def run(self) -> None:
         """Write until `stopping`; reconnect while the database is unavailable."""
@@ -91,7 +92,7 @@ class Writer:
                 connection.terminate()
 
     async def _transaction(self, connection: asyncpg.Connection) -> None:
-        orders = self._orders.copy()
+        orders = self.orders.copy()
         try:
             async with connection.transaction():
                 for _ in range(self.random.randint(1, 4)):
@@ -101,7 +102,10 @@ class Writer:
                     raise RolledBack
         except RolledBack:
             return
-        self._orders = orders
+        except DISCONNECTED:  # perhaps in its commit, whose outcome is unknown then
+            self.orders = [order for order in self.orders if order in orders]
+            raise
+        self.orders = orders
 
     async def _savepoint(self, connection: asyncpg.Connection, orders: list[int]) -> None:
         tried = orders.copy()
