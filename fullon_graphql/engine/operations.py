@@ -315,9 +315,9 @@ def _permitted(document: Document, request: Request) -> Operation | Response:
 def _describe(operation: Operation) -> None:
     """Add the operation to its span."""
     if span := current_span():
-        span.attributes["graphql.operation.type"] = operation.kind.value
+        span.attributes = (("graphql.operation.type", operation.kind.value),)
         if operation.name:
-            span.attributes["graphql.operation.name"] = operation.name[:_LONGEST_NAME]
+            span.attributes += (("graphql.operation.name", operation.name[:_LONGEST_NAME]),)
 
 
 def _formatted(error: FullonError) -> GraphQLFormattedError:

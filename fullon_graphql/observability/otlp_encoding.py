@@ -9,11 +9,9 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final
 
-from fullon_graphql.observability.tracing import ActiveSpan, Step
+from fullon_graphql.observability.tracing import REQUEST_ID, ActiveSpan, Attributes, Step
 
-_SERVER: Final = b"\x30\x02"
-_CONSUMER: Final = b"\x30\x05"
-_INTERNAL: Final = b"\x30\x01"
+_KINDS: Final = {"internal": b"\x30\x01", "server": b"\x30\x02", "consumer": b"\x30\x05"}
 """Values of the field `kind`."""
 _OK: Final = b"\x7a\x00"
 _ERROR: Final = b"\x7a\x02\x18\x02"
@@ -21,27 +19,36 @@ _ERROR: Final = b"\x7a\x02\x18\x02"
 _LOCAL_PARENT: Final = b"\x85\x01\x00\x01\x00\x00"
 _REMOTE_PARENT: Final = b"\x85\x01\x00\x03\x00\x00"
 """Values of the field `flags`."""
+_STEP_END: Final = _OK + _LOCAL_PARENT
 _times: Final = Struct("<BQBQ").pack
 _LONGEST_SHORT: Final = 0x7F
 """The largest length that takes one byte."""
 
 
-def span_fields(span: ActiveSpan) -> list[bytes]:
-    """The spans of a request, event or operation and of its stages, each as a field of `ScopeSpans`."""
+def span_bytes(span: ActiveSpan) -> bytes:
+    """The spans of a request, event or operation and of its stages, as fields of `ScopeSpans`."""
+    started, ns = span.started, span.started_ns
     trace_id, span_id = b"\x0a\x10" + span.trace_id.to_bytes(16, "big"), span.span_id.to_bytes(8, "big")
-    parts = [trace_id, b"\x12\x08", span_id]
+    head = trace_id + b"\x12\x08" + span_id
     if span.parent_id:
-        parts += (b"\x22\x08", span.parent_id.to_bytes(8, "big"))
-    parts += (_text(0x2A, span.name), _SERVER if span.kind == "server" else _CONSUMER)
-    parts.append(_times(0x39, span.started_ns, 0x41, moment(span, span.ended)))
-    parts += [_attribute(key, value) for key, value in span.attributes.items()]
-    parts += [_link(linked) for linked in span.links]
-    parts += (_ERROR if span.is_error else _OK, _REMOTE_PARENT if span.parent_id else _LOCAL_PARENT)
-    fields = [field_bytes(0x12, b"".join(parts))]
+        head += b"\x22\x08" + span.parent_id.to_bytes(8, "big")
+    end = (_ERROR if span.is_error else _OK) + (_REMOTE_PARENT if span.parent_id else _LOCAL_PARENT)
+    times = _times(0x39, ns, 0x41, ns + int((span.ended - started) * 1e9))
+    own = head + _name_and_kind(span.name, span.kind) + times + _attributes(span.attributes)
+    if span.request_id:
+        own += _uncached_attribute(REQUEST_ID, span.request_id)
+    if span.links:
+        own += b"".join(map(_link, span.links))
+    encoded = field_bytes(0x12, own + end)
     parent = b"\x22\x08" + span_id
     for number, step in enumerate(span.steps):
-        fields.append(field_bytes(0x12, b"".join((trace_id, *_step(span, number, step, parent)))))
-    return fields
+        times = _times(0x39, ns + int((step.started - started) * 1e9), 0x41, ns + int((step.ended - started) * 1e9))
+        head = trace_id + b"\x12\x08" + step_id(span, number).to_bytes(8, "big") + parent
+        head += _step_name_and_kind(step.stage, step.name) + times
+        if step.facts:
+            head += _attributes(step_attributes(step))
+        encoded += field_bytes(0x12, head + _STEP_END)
+    return encoded
 
 
 def moment(span: ActiveSpan, seconds: float) -> int:
@@ -54,45 +61,14 @@ def step_id(span: ActiveSpan, number: int) -> int:
     return (span.span_id + (number + 1) * 0x9E3779B97F4A7C15) % 2**64 or 1
 
 
-def step_name(step: Step) -> str:
+def step_name(stage: str, name: str) -> str:
     """The name of the span of a stage."""
-    return f"{step.stage} {step.name}" if step.name else step.stage
+    return f"{stage} {name}" if name else stage
 
 
-def step_attributes(step: Step) -> dict[str, int]:
+def step_attributes(step: Step) -> Attributes:
     """The numbers that are known about a stage. Its texts, such as SQL, are for `explain`."""
-    return {f"fullon.{name}": value for name, value in step.facts.items() if isinstance(value, int)}
-
-
-def _step(span: ActiveSpan, number: int, step: Step, parent: bytes) -> list[bytes]:
-    start, end = moment(span, step.started), moment(span, step.ended)
-    return [
-        b"\x12\x08",
-        step_id(span, number).to_bytes(8, "big"),
-        parent,
-        _text(0x2A, step_name(step)),
-        _INTERNAL,
-        _times(0x39, start, 0x41, end),
-        *[_attribute(key, value) for key, value in step_attributes(step).items()],
-        _OK,
-        _LOCAL_PARENT,
-    ]
-
-
-def _link(span: ActiveSpan) -> bytes:
-    ids = b"\x0a\x10%b\x12\x08%b" % (span.trace_id.to_bytes(16, "big"), span.span_id.to_bytes(8, "big"))
-    return field_bytes(0x6A, ids + b"\x35\x00\x01\x00\x00")
-
-
-@lru_cache(maxsize=2_000)
-def _attribute(key: str, value: str | int) -> bytes:
-    encoded = b"\x18" + _varint(value) if isinstance(value, int) else _text(0x0A, value)
-    return field_bytes(0x4A, _text(0x0A, key) + field_bytes(0x12, encoded))
-
-
-@lru_cache(maxsize=2_000)
-def _text(tag: int, text: str) -> bytes:
-    return field_bytes(tag, text.encode(errors="replace"))
+    return tuple([(f"fullon.{name}", value) for name, value in step.facts.items() if isinstance(value, int)])
 
 
 def field_bytes(tag: int, content: bytes) -> bytes:
@@ -101,6 +77,35 @@ def field_bytes(tag: int, content: bytes) -> bytes:
     if size <= _LONGEST_SHORT:
         return b"%c%c%b" % (tag, size, content)
     return b"%c%b%b" % (tag, _varint(size), content)
+
+
+def _link(span: ActiveSpan) -> bytes:
+    ids = b"\x0a\x10%b\x12\x08%b" % (span.trace_id.to_bytes(16, "big"), span.span_id.to_bytes(8, "big"))
+    return field_bytes(0x6A, ids + b"\x35\x00\x01\x00\x00")
+
+
+@lru_cache(maxsize=1_000)
+def _name_and_kind(name: str, kind: str) -> bytes:
+    return _text(0x2A, name) + _KINDS[kind]
+
+
+@lru_cache(maxsize=1_000)
+def _step_name_and_kind(stage: str, name: str) -> bytes:
+    return _name_and_kind(step_name(stage, name), "internal")
+
+
+@lru_cache(maxsize=1_000)
+def _attributes(attributes: Attributes) -> bytes:
+    return b"".join([_uncached_attribute(key, value) for key, value in attributes])
+
+
+def _uncached_attribute(key: str, value: str | int) -> bytes:
+    encoded = b"\x18" + _varint(value) if isinstance(value, int) else _text(0x0A, value)
+    return field_bytes(0x4A, _text(0x0A, key) + field_bytes(0x12, encoded))
+
+
+def _text(tag: int, text: str) -> bytes:
+    return field_bytes(tag, text.encode(errors="replace"))
 
 
 def _varint(value: int) -> bytes:

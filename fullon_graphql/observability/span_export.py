@@ -23,12 +23,12 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 from fullon_graphql.observability.otlp_encoding import (
     field_bytes,
     moment,
-    span_fields,
+    span_bytes,
     step_attributes,
     step_id,
     step_name,
 )
-from fullon_graphql.observability.tracing import ActiveSpan, Sampler, Tracer
+from fullon_graphql.observability.tracing import REQUEST_ID, ActiveSpan, Sampler, Tracer
 
 DEFAULT_SERVICE: Final = "fullon-graphql"
 """Name of the service unless OTEL_SERVICE_NAME gives one."""
@@ -53,7 +53,7 @@ class _Encoded(_Queued):
     """A span as bytes: nothing of its request is kept until it is sent, and no thread competes for the interpreter."""
 
     def __init__(self, span: ActiveSpan) -> None:
-        self.fields = b"".join(span_fields(span))
+        self.fields = span_bytes(span)
 
 
 class ReadableExporter(SpanExporter):
@@ -140,7 +140,7 @@ def readable(ended: ReadableSpan, resource: Resource, scope_: InstrumentationSco
         context,
         parent,
         resource,
-        span.attributes,
+        dict(span.attributes) | ({REQUEST_ID: span.request_id} if span.request_id else {}),
         links=[Link(SpanContext(one.trace_id, one.span_id, is_remote=False)) for one in span.links],
         kind=_KINDS[span.kind],
         status=Status(StatusCode.ERROR if span.is_error else StatusCode.UNSET),
@@ -150,11 +150,11 @@ def readable(ended: ReadableSpan, resource: Resource, scope_: InstrumentationSco
     )
     for number, step in enumerate(span.steps):
         yield ReadableSpan(
-            step_name(step),
+            step_name(step.stage, step.name),
             SpanContext(span.trace_id, step_id(span, number), is_remote=False, trace_flags=_SAMPLED),
             context,
             resource,
-            step_attributes(step),
+            dict(step_attributes(step)),
             start_time=moment(span, step.started),
             end_time=moment(span, step.ended),
             instrumentation_scope=scope_,

@@ -24,7 +24,11 @@ log = structlog.get_logger(__name__)
 MOST_LINKS: Final = 32
 """Subscriptions that the span of an event links to."""
 
-Attributes: TypeAlias = dict[str, str | int]
+REQUEST_ID: Final = "fullon.request_id"
+"""Name of the attribute."""
+
+Attributes: TypeAlias = tuple[tuple[str, str | int], ...]
+"""Names and values. Few different ones, because their encoding is remembered."""
 
 
 class Step(Protocol):
@@ -46,8 +50,8 @@ class ActiveSpan:
     """A span that has begun."""
 
     __slots__ = (
-        "attributes", "ended", "is_error", "is_sampled", "kind", "links", "name", "parent_id", "span_id", "started",
-        "started_ns", "state", "steps", "trace_id",
+        "attributes", "ended", "is_error", "is_sampled", "kind", "links", "name", "parent_id", "request_id", "span_id",
+        "started", "started_ns", "state", "steps", "trace_id",
     )  # fmt: skip
 
     def __init__(self, trace_id: int, parent_id: int, kind: str, *, is_sampled: bool) -> None:
@@ -62,7 +66,9 @@ class ActiveSpan:
         self.state = b""
         """The caller's `tracestate`."""
         self.name = ""
-        self.attributes: Attributes = {}
+        self.attributes: Attributes = ()
+        self.request_id = ""
+        """An attribute too, of which every value is different."""
         self.steps: Sequence[Step] = ()
         self.links: Sequence[ActiveSpan] = ()
         self.is_error = False
@@ -176,7 +182,7 @@ class Tracer:
         """A trace of its own for the execution of `count` events, linked to their subscriptions."""
         span = self._begin(None, None)
         span.name, span.kind, span.links = name, "consumer", subscriptions
-        span.attributes["messaging.batch.message_count"] = count
+        span.attributes = (("messaging.batch.message_count", count),)
         try:
             yield
         except BaseException:

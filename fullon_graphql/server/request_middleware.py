@@ -102,8 +102,10 @@ def _end_span(tracer: Tracer, scope: Scope, record: RequestRecord, status: int) 
     record.span, record.trace_id = None, span.trace_id  # the record is kept until its line is written
     span.name = f"{scope['method']} {record.route}"
     span.is_error = status >= FAILED
-    span.attributes["http.request.method"] = scope["method"]
-    span.attributes["http.route"] = record.route
-    span.attributes["http.response.status_code"] = status
-    span.attributes["fullon.request_id"] = scope["request_id"]
+    span.request_id = scope["request_id"]
+    span.attributes += (
+        ("http.request.method", scope["method"]),
+        ("http.route", record.route),
+        ("http.response.status_code", status),
+    )
     tracer.end(span)

@@ -29,7 +29,7 @@ from fullon_graphql import app as composition
 from fullon_graphql.app import create_app
 from fullon_graphql.config import Settings
 from fullon_graphql.engine.trace import Step
-from fullon_graphql.observability.otlp_encoding import span_fields
+from fullon_graphql.observability.otlp_encoding import span_bytes
 from fullon_graphql.observability.span_export import Frame, ended, make_resource, readable, readable_tracer, scope
 from fullon_graphql.observability.tracing import ActiveSpan, Sampler, Tracer, open_tracer, outgoing_headers
 from tests.fixtures.eventually import eventually
@@ -218,6 +218,7 @@ PARTS = st.fixed_dictionaries(
     {
         "kind": st.sampled_from(["server", "consumer"]),
         "name": TEXTS,
+        "request_id": TEXTS,
         "is_error": st.booleans(),
         "attributes": st.dictionaries(TEXTS, st.one_of(NUMBERS, TEXTS), max_size=3),
         "steps": st.lists(STEPS, max_size=3),
@@ -232,7 +233,7 @@ PARTS = st.fixed_dictionaries(
 def make_span(parts: dict[str, Any], links: int) -> ActiveSpan:
     span = ActiveSpan(2**127 + links, 0, "server", is_sampled=True)
     for name, value in parts.items():
-        setattr(span, name, value)
+        setattr(span, name, tuple(value.items()) if name == "attributes" else value)
     span.links = [ActiveSpan(number + 1, 0, "server", is_sampled=True) for number in range(links)]
     return span
 
@@ -241,7 +242,7 @@ def make_span(parts: dict[str, Any], links: int) -> ActiveSpan:
 @given(st.lists(PARTS, min_size=1, max_size=3))
 def test_encoding_is_that_of_the_sdk(parts: list[dict[str, Any]]) -> None:
     drawn, resource = [make_span(one, links) for links, one in enumerate(parts)], make_resource()
-    encoded = [field for span in drawn for field in span_fields(span)]
+    encoded = list(map(span_bytes, drawn))
     theirs = encode_spans([one for span in drawn for one in readable(ended(span), resource, scope())])
     assert ExportTraceServiceRequest.FromString(Frame(resource).enclose(encoded)) == theirs
 
