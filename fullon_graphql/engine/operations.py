@@ -81,7 +81,6 @@ def _recorded(trace: Trace) -> Iterator[None]:
 
 SPAN: Final = "GraphQL operation"
 """Name of the span of an operation over a socket."""
-_LONGEST_NAME: Final = 80
 _NO_VARIABLES: Final[Variables] = {}
 
 
@@ -315,9 +314,7 @@ def _permitted(document: Document, request: Request) -> Operation | Response:
 def _describe(operation: Operation) -> None:
     """Add the operation to its span."""
     if span := current_span():
-        span.attributes = (("graphql.operation.type", operation.kind.value),)
-        if operation.name:
-            span.attributes += (("graphql.operation.name", operation.name[:_LONGEST_NAME]),)
+        span.operation = operation
 
 
 def _formatted(error: FullonError) -> GraphQLFormattedError:

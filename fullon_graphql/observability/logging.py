@@ -14,10 +14,11 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
-from structlog.typing import EventDict, Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.redaction import known_secrets, redact_event
+from fullon_graphql.observability.tracing import current_span
 
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
@@ -30,6 +31,7 @@ def configure_logging(settings: Settings) -> None:
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -61,6 +63,14 @@ def configure_logging(settings: Settings) -> None:
         logger = logging.getLogger(name)
         logger.propagate = logger.propagate or bool(logger.handlers)  # without both it was disabled, and stays disabled
         logger.handlers = []
+
+
+def _add_trace_id(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """A structlog processor: the trace of the request, if it has one."""
+    del logger, method
+    if span := current_span():
+        event.setdefault("trace_id", f"{span.trace_id:032x}")
+    return event
 
 
 def json_stream() -> TextIO | None:

@@ -28,7 +28,7 @@ _SECRET_WORDS: Final = frozenset(
         "signature",
     }
 )  # fmt: skip
-_OWN_FIELDS: Final = frozenset({"level", "logger", "timestamp", "request_id"})
+_OWN_FIELDS: Final = frozenset({"level", "logger", "timestamp", "request_id", "trace_id"})
 """Fields that the logging itself sets, in which a short secret may occur as a part of a word."""
 ADMINISTRATOR: Final = "administrator"
 """The field with the mail of an administrator who controls a service, which the log shows on purpose."""

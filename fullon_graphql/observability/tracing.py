@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from random import getrandbits
 from time import perf_counter, time_ns
 from typing import Any, Final, Protocol, TypeAlias
@@ -21,6 +22,8 @@ from fullon_graphql.observability.trace_context import TraceParent, format_trace
 
 log = structlog.get_logger(__name__)
 
+_FAILED: Final = 500
+_LONGEST_NAME: Final = 80
 MOST_LINKS: Final = 32
 """Subscriptions that the span of an event links to."""
 
@@ -46,35 +49,59 @@ class Step(Protocol):
     def facts(self) -> Mapping[str, Any]: ...
 
 
+class Operation(Protocol):
+    """An operation of the graph. `kind` is an enum of `query`, `mutation` and `subscription`."""
+
+    @property
+    def kind(self) -> Enum: ...
+    @property
+    def name(self) -> str | None: ...
+
+
 class ActiveSpan:
-    """A span that has begun."""
+    """A span that has begun. What follows from other fields is added by `complete`, when many spans are encoded."""
 
-    __slots__ = (
-        "attributes", "ended", "is_error", "is_sampled", "kind", "links", "name", "parent_id", "request_id", "span_id",
-        "started", "started_ns", "state", "steps", "trace_id",
-    )  # fmt: skip
+    kind = "server"
+    """Or `consumer` for events."""
+    name = ""
+    attributes: Attributes = ()
+    state = b""
+    """The caller's `tracestate`."""
+    request_id = ""
+    """An attribute too, of which every value is different."""
+    http: tuple[str, str, int] | None = None
+    """Method, route and status of an HTTP request."""
+    operation: Operation | None = None
+    """That of the request."""
+    steps: Sequence[Step] = ()
+    links: Sequence[ActiveSpan] = ()
+    is_error = False
+    ended = 0.0
 
-    def __init__(self, trace_id: int, parent_id: int, kind: str, *, is_sampled: bool) -> None:
+    def __init__(self, trace_id: int, parent_id: int, *, is_sampled: bool) -> None:
         self.trace_id = trace_id
         self.span_id = getrandbits(64) or 1
         self.parent_id = parent_id
         """0 for the first span of a trace."""
-        self.kind = kind
-        """`server`, or `consumer` for events."""
         self.is_sampled = is_sampled
         """False if it is not exported; its ids are passed on nevertheless."""
-        self.state = b""
-        """The caller's `tracestate`."""
-        self.name = ""
-        self.attributes: Attributes = ()
-        self.request_id = ""
-        """An attribute too, of which every value is different."""
-        self.steps: Sequence[Step] = ()
-        self.links: Sequence[ActiveSpan] = ()
-        self.is_error = False
         self.started = perf_counter()
         self.started_ns = time_ns()
-        self.ended = 0.0
+
+    def complete(self) -> None:
+        """Add the name and the attributes of an HTTP request and of its operation."""
+        if self.operation:
+            self.attributes += (("graphql.operation.type", self.operation.kind.value),)
+            if self.operation.name:
+                self.attributes += (("graphql.operation.name", self.operation.name[:_LONGEST_NAME]),)
+        if self.http:
+            method, route, status = self.http
+            self.name, self.is_error = f"{method} {route}", status >= _FAILED
+            self.attributes += (
+                ("http.request.method", method),
+                ("http.route", route),
+                ("http.response.status_code", status),
+            )
 
     @property
     def traceparent(self) -> bytes:
@@ -141,8 +168,8 @@ class Tracer:
 
     def begin_request(self, traceparent: bytes | None, tracestate: bytes | None) -> ActiveSpan:
         """The span of an HTTP request, in which the rest of the task runs."""
-        parent = parse_traceparent(traceparent)
-        span = self._begin(parent, tracestate if parent else None)
+        parent = parse_traceparent(traceparent) if traceparent else None
+        span = self._begin(parent, tracestate)
         _current.set(span)
         return span
 
@@ -206,10 +233,10 @@ class Tracer:
 
     def _begin(self, parent: TraceParent | None, state: bytes | None) -> ActiveSpan:
         if parent is None:
-            trace_id, parent_id = getrandbits(128) or 1, 0
-        else:
-            trace_id, parent_id = parent.trace_id, parent.span_id
-        span = ActiveSpan(trace_id, parent_id, "server", is_sampled=self._sampler.is_sampled(trace_id, parent))
+            trace_id = getrandbits(128) or 1
+            return ActiveSpan(trace_id, 0, is_sampled=self._sampler.is_sampled(trace_id, None))
+        trace_id = parent.trace_id
+        span = ActiveSpan(trace_id, parent.span_id, is_sampled=self._sampler.is_sampled(trace_id, parent))
         if state:
             span.state = state
         return span

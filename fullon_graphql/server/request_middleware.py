@@ -44,11 +44,11 @@ class RequestMiddleware:
             return
         headers = dict(scope["headers"])
         id_ = scope["request_id"] = request_ids.request_id(headers.get(request_ids.HEADER))
-        # Never unbound: the server runs every request in a task, hence in a context, of its own.
-        bind_contextvars(request_id=id_)
         record = begin_record(scope)
         added = response_headers(scope)
         added.append((request_ids.HEADER, id_.encode()))
+        # Never unbound: the server runs every request in a task, hence in a context, of its own.
+        bind_contextvars(request_id=id_)
         tracer = _tracer(scope)
         if tracer:
             _begin_span(tracer, scope, record, headers)
@@ -90,7 +90,6 @@ def _begin_span(tracer: Tracer, scope: Scope, record: RequestRecord, headers: Ma
         tracer.begin_socket(*parent)
         return
     record.span = span = tracer.begin_request(*parent)
-    bind_contextvars(trace_id=f"{span.trace_id:032x}")
     response_headers(scope).append((TRACERESPONSE, span.traceparent))
 
 
@@ -100,12 +99,5 @@ def _end_span(tracer: Tracer, scope: Scope, record: RequestRecord, status: int) 
     if span is None:
         return
     record.span, record.trace_id = None, span.trace_id  # the record is kept until its line is written
-    span.name = f"{scope['method']} {record.route}"
-    span.is_error = status >= FAILED
-    span.request_id = scope["request_id"]
-    span.attributes += (
-        ("http.request.method", scope["method"]),
-        ("http.route", record.route),
-        ("http.response.status_code", status),
-    )
+    span.http, span.request_id = (scope["method"], record.route, status), scope["request_id"]
     tracer.end(span)

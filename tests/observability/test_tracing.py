@@ -231,10 +231,10 @@ PARTS = st.fixed_dictionaries(
 
 
 def make_span(parts: dict[str, Any], links: int) -> ActiveSpan:
-    span = ActiveSpan(2**127 + links, 0, "server", is_sampled=True)
+    span = ActiveSpan(2**127 + links, 0, is_sampled=True)
     for name, value in parts.items():
         setattr(span, name, tuple(value.items()) if name == "attributes" else value)
-    span.links = [ActiveSpan(number + 1, 0, "server", is_sampled=True) for number in range(links)]
+    span.links = [ActiveSpan(number + 1, 0, is_sampled=True) for number in range(links)]
     return span
 
 
