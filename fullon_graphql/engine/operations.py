@@ -34,7 +34,7 @@ from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
 from fullon_graphql.observability.metrics import Metrics, count_graph_errors, count_limit
-from fullon_graphql.observability.tracing import current_span
+from fullon_graphql.observability.tracing import current_span, has_request_span
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
@@ -123,10 +123,10 @@ class OperationExecutor:
         if request.refusal:
             return _error_response([_formatted(request.refusal)])
         trace, tracer = trace or Trace(), context.worker.tracer
-        if tracer and (span := current_span()) is None:
+        if tracer and not has_request_span():
             with tracer.operation(SPAN, trace.steps):
                 return await self._run(request, context, trace, explain=explain)
-        if tracer and span:
+        if tracer and (span := current_span()):
             span.steps = trace.steps
         return await self._run(request, context, trace, explain=explain)
 

@@ -113,14 +113,24 @@ _current: ContextVar[ActiveSpan | None] = ContextVar("current_span", default=Non
 _remote: ContextVar[tuple[TraceParent, bytes] | None] = ContextVar("remote_parent", default=None)
 
 
+_UNTRACED: Final = ActiveSpan(0, 0, is_sampled=False)
+"""The current span of a request whose trace begins here and is not exported."""
+
+
 def current_span() -> ActiveSpan | None:
-    """The span of the request or operation that is executed; None without tracing."""
-    return _current.get()
+    """The span of the request or operation that is executed; None if it has none."""
+    span = _current.get()
+    return None if span is _UNTRACED else span
+
+
+def has_request_span() -> bool:
+    """True if the current task serves a request whose span, or the absence of one, is decided."""
+    return _current.get() is not None
 
 
 def outgoing_headers() -> Mapping[str, str]:
     """The header fields of a request to another server; empty without tracing."""
-    span = _current.get()
+    span = current_span()
     if span is None:
         return {}
     state = {"tracestate": span.state.decode("latin-1")} if span.state else {}
@@ -166,10 +176,20 @@ class Tracer:
         self._sampler = sampler
         self.close = close
 
-    def begin_request(self, traceparent: bytes | None, tracestate: bytes | None) -> ActiveSpan:
-        """The span of an HTTP request, in which the rest of the task runs."""
+    def begin_request(self, traceparent: bytes | None, tracestate: bytes | None) -> ActiveSpan | None:
+        """The span of an HTTP request, in which the rest of the task runs.
+
+        None, at next to no cost, if its trace begins here and is not exported.
+        """
         parent = parse_traceparent(traceparent) if traceparent else None
-        span = self._begin(parent, tracestate)
+        if parent:
+            span = self._begin(parent, tracestate)
+        else:
+            trace_id = getrandbits(128) or 1
+            if not self._sampler.is_sampled(trace_id, None):
+                _current.set(_UNTRACED)
+                return None
+            span = ActiveSpan(trace_id, 0, is_sampled=True)
         _current.set(span)
         return span
 
@@ -198,7 +218,7 @@ class Tracer:
 
         It stays the current span of the task, so that events can be linked to it.
         """
-        if _current.get() is not None:
+        if has_request_span():
             return None
         span = self._begin_operation(name)
         _current.set(span)

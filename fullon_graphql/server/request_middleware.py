@@ -89,8 +89,9 @@ def _begin_span(tracer: Tracer, scope: Scope, record: RequestRecord, headers: Ma
     if scope["type"] == "websocket":
         tracer.begin_socket(*parent)
         return
-    record.span = span = tracer.begin_request(*parent)
-    response_headers(scope).append((TRACERESPONSE, span.traceparent))
+    record.span = tracer.begin_request(*parent)
+    if record.span:
+        response_headers(scope).append((TRACERESPONSE, record.span.traceparent))
 
 
 def _end_span(tracer: Tracer, scope: Scope, record: RequestRecord, status: int) -> None:

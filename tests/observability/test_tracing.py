@@ -31,7 +31,14 @@ from fullon_graphql.config import Settings
 from fullon_graphql.engine.trace import Step
 from fullon_graphql.observability.otlp_encoding import span_bytes
 from fullon_graphql.observability.span_export import Frame, ended, make_resource, readable, readable_tracer, scope
-from fullon_graphql.observability.tracing import ActiveSpan, Sampler, Tracer, open_tracer, outgoing_headers
+from fullon_graphql.observability.tracing import (
+    ActiveSpan,
+    Sampler,
+    Tracer,
+    current_span,
+    open_tracer,
+    outgoing_headers,
+)
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
@@ -253,9 +260,10 @@ def traces(sampler: Sampler, header: str | None = None) -> list[bool]:
     tracer = Tracer(emitted.append, sampler, lambda: None)
     begun = [tracer.begin_request(header.encode() if header else None, None) for _ in range(1_000)]
     for span in begun:
-        tracer.end(span)
-    assert [span for span in begun if span.is_sampled] == emitted
-    return [span.is_sampled for span in begun]
+        if span:
+            tracer.end(span)
+    assert [span for span in begun if span and span.is_sampled] == emitted
+    return [span is not None and span.is_sampled for span in begun]
 
 
 NOT_SAMPLED = PARENT[:-1] + "0"
@@ -304,6 +312,7 @@ def test_context_is_passed_on_to_other_servers() -> None:
 
     def ask() -> tuple[ActiveSpan, dict[str, str]]:
         span = Tracer(lambda _: None, Sampler(), lambda: None).begin_request(PARENT.encode(), b"vendor=1")
+        assert span is not None
         return span, dict(outgoing_headers())
 
     span, headers = copied(ask)
@@ -313,6 +322,17 @@ def test_context_is_passed_on_to_other_servers() -> None:
 def copied(function: Callable[[], Any]) -> Any:
     """The result in a context of its own, as in the task of a request."""
     return copy_context().run(function)
+
+
+async def test_operation_of_a_request_that_is_not_exported_has_no_span(graph: GraphClient) -> None:
+    emitted: list[ActiveSpan] = []
+    tracer = Tracer(emitted.append, Sampler("traceidratio", "0"), lambda: None)
+    assert tracer.begin_request(None, None) is None
+    assert current_span() is None
+    assert outgoing_headers() == {}
+    always = Tracer(emitted.append, Sampler(), lambda: None)
+    await replace(graph, worker=replace(graph.worker, tracer=always)).ask("{ __typename }")
+    assert emitted == []
 
 
 @pytest.mark.parametrize(
