@@ -204,6 +204,11 @@ class _OwnConnection(AbstractConnection):
         self.outcome = True
         return response
 
+    def abort(self) -> None:
+        """Break the connection as the server may, while it is in use: its user gets a connection error."""
+        if self._writer:
+            self._writer.transport.abort()
+
     def _note(self, error: BaseException) -> None:
         match error:
             case RedisConnectionError() | RedisTimeoutError():
@@ -297,9 +302,9 @@ class _SentinelPool(_Pool):
         """Close the connections to any other server; commands on their way are repeated on the new master."""
         await self._drop_idle()
         for connection in list(self._in_use_connections):
-            assert isinstance(connection, SentinelManagedConnection), "the pool opens no others"
-            if connection.is_connected and (connection.host, connection.port) != self._master:
-                await connection.disconnect(nowait=True)
+            assert isinstance(connection, _MasterTcp | _MasterTls), "the pool opens no others"
+            if (connection.host, connection.port) != self._master:
+                connection.abort()
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         if self._watching:

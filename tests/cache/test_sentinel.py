@@ -100,14 +100,23 @@ def test_url_of_another_form_is_refused(rest: str) -> None:
 
 async def test_connections_leave_a_master_that_becomes_a_replica(client: Redis, deployment: SentinelDeployment) -> None:
     old = deployment.master
-    await client.set("tests:key", 1)
-    await eventually(lambda: fails_over(deployment), seconds=60)
-    await eventually(lambda: deployment.master is not old, seconds=60)
+    is_left = asyncio.Event()
 
     async def is_stored() -> bool:  # until it is left, the old master accepts writes and loses them
         return await is_accepted(client, 2) and deployment.master.client().get("tests:key") == "2"
 
-    await eventually(is_stored, seconds=60)
+    async def be_busy() -> None:  # with commands on their way while the connections are closed
+        while not is_left.is_set():
+            with suppress(RedisError):
+                await client.brpop(["tests:list"], timeout=0.3)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(10):
+            group.create_task(be_busy())
+        await eventually(lambda: fails_over(deployment), seconds=60)
+        await eventually(lambda: deployment.master is not old, seconds=60)
+        await eventually(is_stored, seconds=60)
+        is_left.set()
     assert old.client().info("replication")["role"] == "master", "it was left before it was demoted"
 
 
