@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
 import fullon_graphql
 from tests.fixtures.eventually import eventually
-from tests.fixtures.rows import TRADER
-from tests.fixtures.server import bearer, running
-from tests.fixtures.signing_in import SignIn
-from tests.fixtures.socket import socket
+from tests.fixtures.server import running
 
 
 async def run(environment: dict[str, str], *options: str) -> tuple[int | None, str]:
@@ -65,26 +60,6 @@ async def test_killed_worker_is_replaced_even_while_it_starts(
         server.process.terminate()
         await server.process.wait()
         assert not psutil.wait_procs(after, timeout=10)[1]
-
-
-async def test_hangup_replaces_workers_without_a_moment_of_unreadiness(
-    environment: dict[str, str], sign_in: SignIn
-) -> None:
-    token = bearer(await sign_in(TRADER))
-    options = ("/health/ready", "--no-services", "--workers", "2")
-    async with running(environment | {"DRAIN_SECONDS": "0.5"}, *options) as server, socket(server, token) as client:
-        await client.sign_in()
-        before = workers(psutil.Process(server.process.pid))
-        server.process.send_signal(signal.SIGHUP)
-        closing, seen = asyncio.create_task(client.closed()), set[int]()
-        async with asyncio.timeout(60), httpx.AsyncClient(base_url=server.url, timeout=30) as requests:
-            while not closing.done() or any(map(psutil.Process.is_running, before)):
-                seen.add((await requests.get("/health/ready", headers={"connection": "close"})).status_code)
-                await asyncio.sleep(0.02)
-        assert await closing == 1012
-        assert seen == {200}
-        async with socket(server, token) as again:
-            await again.sign_in()
 
 
 async def other_than(known: Sequence[psutil.Process], parent: psutil.Process) -> psutil.Process:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from contextlib import AsyncExitStack
 
 import httpx
+import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
@@ -17,7 +19,7 @@ from fullon_graphql.server.shutdown import QUIET_SHARE, Shutdown
 from tests.fixtures.eventually import eventually
 from tests.fixtures.in_process import InProcess, in_process
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import bearer
+from tests.fixtures.server import bearer, running
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import PROTOCOL, Socket
 
@@ -108,6 +110,24 @@ async def test_interrupt_skips_the_drain(settings: Settings, sign_in: SignIn) ->
         async with asyncio.timeout(30):
             assert (await _closed(socket))[1] == 1012
             await server.ended
+
+
+async def test_hangup_replaces_workers_without_a_moment_of_unreadiness() -> None:
+    environment = os.environ | {"DRAIN_SECONDS": "0.3"}
+    async with running(environment, "/", module="tests.server.workers") as server:
+        before = [
+            child for child in psutil.Process(server.process.pid).children() if "spawn_main" in str(child.cmdline())
+        ]
+        assert len(before) == 2
+        sockets = [await connect(server.url.replace("http", "ws", 1), proxy=None) for _ in range(4)]
+        server.process.send_signal(signal.SIGHUP)
+        closing, seen = asyncio.gather(*(_closed(socket) for socket in sockets)), set[int]()
+        async with asyncio.timeout(60), httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+            while not closing.done() or any(map(psutil.Process.is_running, before)):
+                seen.add((await client.get("/", headers={"connection": "close"})).status_code)
+                await asyncio.sleep(0.01)
+        assert {code for _, code, _ in await closing} == {1012}
+        assert seen == {200}
 
 
 async def _read(client: httpx.AsyncClient, url: str, accept: str) -> bytes:
