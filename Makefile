@@ -9,6 +9,7 @@ PORT    ?= 8000
 WORKERS ?= 1
 ARGS    ?=
 TESTS   ?=
+IMAGE   ?= fullon-graphql
 DIFFERENTIAL_EXAMPLES ?= 10000
 # At least two processes, so that tests cannot depend on running alone.
 JOBS    ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))' 2>/dev/null || echo 2)
@@ -97,19 +98,28 @@ imports: $(VENV)/dev.stamp ## check the import contract
 bench: $(VENV)/dev.stamp ## compare this server with other GraphQL servers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+docker-build: ## build the image of the server (needs Docker; IMAGE)
+	@docker build -f deploy/Dockerfile -t $(IMAGE) .
+
+docker-run: ## serve the stores that .env names from the image, on PORT
+	@exec docker run --rm --init --read-only --tmpfs /tmp --env-file .env -e HOST=0.0.0.0 -e PORT=8000 -p 127.0.0.1:$(PORT):8000 $(IMAGE) serve $(ARGS)
+
 schema: $(VENV)/dev.stamp ## write schema.graphql
 	@$(BIN)/fullon-graphql schema > schema.graphql.new && mv schema.graphql.new schema.graphql
 
-# demo.txt first; dev.txt is constrained by it and exchanges.txt by dev.txt, so that all pin the same versions.
+# demo.txt first; dev.txt is constrained by it, and exchanges.txt and server.txt by dev.txt, so that all pin the same versions.
 LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 PROJECT := --extra embedded --group build pyproject.toml
+# What an installation runs: all extras but the engines.
+SERVER := --extra exchanges --extra nats --extra tracing --group build pyproject.toml
 
 lock: ## renew the pinned versions in requirements/ (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/ (or UV=/path/to/uv)"; exit 1; }
 	$(UV) $(LOCK) $(PROJECT) --output-file requirements/demo.txt
 	$(UV) $(LOCK) $(PROJECT) --group dev --constraints requirements/demo.txt --output-file requirements/dev.txt
 	$(UV) $(LOCK) $(PROJECT) --extra exchanges --constraints requirements/dev.txt --output-file requirements/exchanges.txt
+	$(UV) $(LOCK) $(SERVER) --constraints requirements/dev.txt --output-file requirements/server.txt
 	$(UV) $(LOCK) --group web --output-file requirements/web.txt
 
 settings: $(VENV)/dev.stamp ## write docs/configuration.md and .env.example
@@ -146,5 +156,5 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml | $(VENV)/made.stamp
 	$(call install,$<)
 	@touch $(VENV)/demo.stamp $(VENV)/exchanges.stamp
 
-.PHONY: help setup install demo federation run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture scale fuzz test-cov test-wheel check format lint ruff types type-check imports bench schema
+.PHONY: help setup install demo federation run dev run-prod prod daemon-start daemon-stop daemon-status daemon-logs examples web test differential torture scale fuzz test-cov test-wheel check format lint ruff types type-check imports bench docker-build docker-run schema
 .PHONY: lock settings clean
