@@ -111,7 +111,7 @@ schema: $(VENV)/dev.stamp ## write schema.graphql
 LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 PROJECT := --extra embedded --group build pyproject.toml
-# What an installation runs: all extras but the engines.
+# The dependencies of an installation: all extras without the engines.
 SERVER := --extra exchanges --extra nats --extra tracing --group build pyproject.toml
 
 lock: ## renew the pinned versions in requirements/ (needs uv)
