@@ -29,7 +29,7 @@ class Outcome:
     windows: dict[tuple[str, str], Window] = field(default_factory=dict)
     """The requests of the probe, by fault and kind."""
     failures: list[str] = field(default_factory=list)
-    """Broken promises to clients, also requests that failed outside of the stated windows."""
+    """Broken promises to clients, also the first request that failed outside of a stated window."""
 
     @property
     def good(self) -> bool:
@@ -66,5 +66,8 @@ class Outcome:
             f"{name}: {clients} clients, {self.connections[name]} connections, {self.responses[name]} responses"
             for name, clients in self.clients.items()
         ]
-        windows = [f"{fault}, {kind}: {window}" for (fault, kind), window in self.windows.items()]
+        windows = [f"{fault}, {kind}: {window}" for (fault, kind), window in sorted(self.windows.items())]
+        if windows:
+            outside = sum(window.outside for window in self.windows.values())
+            windows.append(f"{outside} requests failed outside of the stated windows")
         return "\n".join([summary, *transports, *windows, *self.failures])

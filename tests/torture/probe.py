@@ -35,6 +35,8 @@ class Window:
     """Seconds after the fault in which requests may fail."""
     requests: int = 0
     failed: int = 0
+    outside: int = 0
+    """Requests that failed later than stated."""
     seconds: float = 0.0
     """From the fault until the last request has failed."""
     slowest: float = 0.0
@@ -46,7 +48,7 @@ class Window:
 
 
 class Probe:
-    """Sends each request of `REQUESTS` repeatedly, one at a time. `failures` has those outside of the stated windows."""
+    """Sends each request of `REQUESTS` repeatedly, one at a time. `failures` has the first that failed outside of each window."""
 
     def __init__(self, url: str, token: str) -> None:
         self.windows: dict[tuple[str, str], Window] = {}
@@ -97,7 +99,10 @@ class Probe:
         window.failed += 1
         after = ended - self._since
         window.seconds = max(window.seconds, after)
-        if after > stated:
+        if after <= stated:
+            return
+        window.outside += 1
+        if window.outside == 1:
             self.failures.append(f"{kind} failed {after:.2f} s after {self._fault}, not within {stated:g} s: {error}")
 
 
