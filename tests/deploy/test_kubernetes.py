@@ -20,7 +20,8 @@ VERSION = "1.34"
 [KUSTOMIZATION] = documents(FOLDER / "kustomization.yaml")
 OBJECTS = [document for name in KUSTOMIZATION["resources"] for document in documents(FOLDER / name)]
 DEPLOYMENTS = [each for each in OBJECTS if each["kind"] == "Deployment"]
-PROBES = {"/health/live", "/health/ready"}
+PROBES = {"startupProbe": "/health/ready", "readinessProbe": "/health/live", "livenessProbe": "/health/live"}
+"""Only a new pod waits for all stores: one that is down later must not take every pod out."""
 
 
 def of_kind(kind: str) -> list[dict[str, Any]]:
@@ -126,9 +127,8 @@ def test_probes_and_ports_are_those_of_the_server() -> None:
     [container] = deployment("server")["spec"]["template"]["spec"]["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert ports == {"http": Settings().port, "metrics": int(variables()["METRICS_PORT"])}
-    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
-        assert container[name]["httpGet"]["port"] == "http"
-        assert container[name]["httpGet"]["path"] in PROBES
+    for name, path in PROBES.items():
+        assert container[name]["httpGet"] == {"path": path, "port": "http"}
     [service] = of_kind("Service")
     assert {port["targetPort"] for port in service["spec"]["ports"]} == ports.keys()
     allowed = {

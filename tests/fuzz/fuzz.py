@@ -75,4 +75,6 @@ def _environment(settings: Settings) -> dict[str, str]:
         "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),
         "LOG_FORMAT": "json",
         "RATE_LIMIT_REQUESTS": "100000000",
+        "COST_LIMIT_PER_MINUTE": "1000000000000",  # all cases have one account
+        "LOGIN_LIMIT": "1000 per minute",
     }
