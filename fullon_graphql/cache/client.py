@@ -26,8 +26,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from fullon_graphql.cache.cluster import Address, RoutedConnection, Slots
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
+from fullon_graphql.config.cluster_url import ClusterUrl, is_cluster_url, parse_cluster_url
 from fullon_graphql.config.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.pools import PoolUse
@@ -52,7 +54,7 @@ def pool_use(redis: Redis) -> PoolUse:
 
 
 def connect(url: str, settings: Settings, name: str, breaker: CircuitBreaker | None = None) -> Client:
-    """A client for `url` (`redis://`, `rediss://`, `unix://` or `redis+sentinel://`).
+    """A client for `url` (`redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`).
 
     `name` is shown in Redis' client list.
 
@@ -64,6 +66,8 @@ def connect(url: str, settings: Settings, name: str, breaker: CircuitBreaker | N
     if is_sentinel_url(url):
         address = parse_sentinel_url(url)
         pool: _Pool = _SentinelPool(breaker, address, **_options(settings, name), **address.options)
+    elif is_cluster_url(url):
+        pool = _ClusterPool(breaker, parse_cluster_url(url), **_options(settings, name))
     else:
         parts: dict[str, Any] = dict(parse_url(url))
         connection_class = _CONNECTION_CLASSES[parts.pop("connection_class", Connection)]
@@ -313,6 +317,26 @@ class _SentinelPool(_Pool):
             self._watching = None
         await super().disconnect(inuse_connections)
         await self._sentinel.aclose()
+
+
+class _ClusterConnection(_OwnConnection, RoutedConnection):
+    """Connections to all nodes of a cluster that one command or pipeline needs."""
+
+
+class _ClusterPool(_Pool):
+    """A pool of connections to a cluster. Each may connect to every node."""
+
+    def __init__(self, breaker: CircuitBreaker, address: ClusterUrl, **options: Any) -> None:
+        of_nodes = {name: value for name, value in options.items() if name not in ("max_connections", "timeout")}
+        of_nodes |= {"retry": Retry(NoBackoff(), 0), **address.options}
+
+        def connection(node: Address) -> AbstractConnection:
+            host, port = node
+            return (SSLConnection if address.tls else Connection)(host=host, port=port, **of_nodes)
+
+        slots = Slots(address.nodes, connection)
+        options |= {"health_check_interval": 0}  # the connections to the nodes are checked
+        super().__init__(breaker, connection_class=_ClusterConnection, slots=slots, **options)
 
 
 _CONNECTION_CLASSES: dict[type[AbstractConnection], type[AbstractConnection]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from typing import Final
 
 # ---------------------------------------------------------------- tickers
 
@@ -316,6 +317,27 @@ HEALTH = f"{PREFIX}health"
 
 HUB = f"{PREFIX}hub"
 """CHANNEL: never published on. It keeps the hub's connection open without subscribers."""
+
+
+# ---------------------------------------------------------------- in a cluster
+
+_TOGETHER: Final = re.compile(f"^{PREFIX}(service:[^:]+|change_feed)(?=:|$)")
+"""Our keys and channels that scripts use together: those of a service, and those of the change feed."""
+
+_SHARDED: Final = f"{PREFIX}candles:"
+
+
+def in_cluster(key: str) -> str:
+    """The name of a key or channel of ours in a cluster: with a hash tag if scripts use it together with others.
+
+    A single server keeps the plain name: during an upgrade, workers with different names would hold different leases.
+    """
+    return _TOGETHER.sub(rf"{PREFIX}{{\1}}", key)
+
+
+def is_sharded(channel: str) -> bool:
+    """True for a channel that a cluster keeps on one node: in no pattern, in no script, and of our programs only."""
+    return channel.startswith(_SHARDED)
 
 
 def _literal(text: str) -> str:

@@ -50,7 +50,7 @@ def parse_sentinel_url(url: str) -> SentinelUrl:
     user, _, password = credentials.partition(":")
     named = {"username": unquote(user), "password": unquote(password)}
     return SentinelUrl(
-        tuple(_address(host) for host in hosts.split(",")),
+        tuple(parse_address(host, PORT) for host in hosts.split(",")),
         unquote(service),
         {"db": int(db or 0)} | {name: value for name, value in named.items() if value},
         {_OF_SENTINELS[name]: value for name, value in query.items()},
@@ -58,10 +58,15 @@ def parse_sentinel_url(url: str) -> SentinelUrl:
     )
 
 
-def _address(host: str) -> tuple[str, int]:
+def parse_address(host: str, default_port: int) -> tuple[str, int]:
+    """The host and the port of `host`, `host:port` or `[address]:port`.
+
+    Raises:
+        SettingsError: the port is not a number.
+    """
     name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if not name:
         name, port = host, ""
     if port and not port.isdecimal():
         raise SettingsError(f"REDIS_URL has the address {shortened(host)} without a port of digits.")
-    return name.strip("[]"), int(port or PORT)
+    return name.strip("[]"), int(port or default_port)

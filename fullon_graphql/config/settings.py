@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from fullon_graphql.config.cluster_url import is_cluster_url, parse_cluster_url
 from fullon_graphql.config.sentinel_url import is_sentinel_url, parse_sentinel_url
 from fullon_graphql.config.sources import Found, environment, resolve, sources
 from fullon_graphql.errors import SettingsError
@@ -192,8 +193,9 @@ class RedisSettings(Section):
 
     redis_url: str = Field(
         default="",
-        description="`redis://`, `rediss://`, `unix://`, or `redis+sentinel://host1:port,host2:port/service/db` with "
-        "[Sentinel](scaling.md#redis-sentinel); by default built from the `REDIS_*` below",
+        description="`redis://`, `rediss://`, `unix://`, `redis+sentinel://host1:port,host2:port/service/db` with "
+        "[Sentinel](scaling.md#redis-sentinel), or `redis+cluster://host1:port,host2:port` for a "
+        "[cluster](scaling.md#redis-cluster); by default built from the `REDIS_*` below",
     )
     redis_host: str = Field(default="localhost", description="host")
     redis_port: int = Field(default=6379, description="port")
@@ -633,9 +635,11 @@ class Settings(
         return self
 
     @model_validator(mode="after")
-    def _check_sentinel_url(self) -> Settings:
+    def _check_redis_url(self) -> Settings:
         if is_sentinel_url(self.redis_url):
             parse_sentinel_url(self.redis_url)
+        elif is_cluster_url(self.redis_url):
+            parse_cluster_url(self.redis_url)
         return self
 
     @model_validator(mode="after")
