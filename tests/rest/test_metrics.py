@@ -17,7 +17,7 @@ from tests.cli.test_serve import workers
 from tests.fixtures.eventually import eventually, eventually_equal
 from tests.fixtures.rest import Rest
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import Server, bearer, running
+from tests.fixtures.server import Server, ServerProcess, bearer, running
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import socket
 
@@ -40,12 +40,12 @@ def samples(text: str) -> Samples:
     }
 
 
-async def test_executions_fallbacks_and_cache_hits_are_counted(server: Server, sign_in: SignIn) -> None:
+async def test_executions_fallbacks_and_cache_hits_are_counted(server_process: ServerProcess, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     for query in ("{ bots { nodes { name } } }",) * 3 + ("{ bot(botId: 6) { name } }", "{", "{ nothing }"):
-        await server.post(query, trader)
-    await server.post("{ me { uid } }")
-    found = await read(server)
+        await server_process.post(query, trader)
+    await server_process.post("{ me { uid } }")
+    found = await read(server_process)
     assert found["operations_total", "plan"] == 4
     assert found["operations_total", "reference"] == 1
     assert found["fallbacks_total", "caller"] == 1
