@@ -1,4 +1,4 @@
-"""Garbage collection: hardly any full collection while requests are served, and none of frozen objects."""
+"""Garbage collection: short full collections while requests are served, and none of frozen objects."""
 
 from __future__ import annotations
 
@@ -14,25 +14,33 @@ THRESHOLDS: Final = (10_000, 5, 1_000_000)
 """Allocations before a collection of the youngest objects, such collections before one of the next generation, and so
 on; the last one keeps Python from starting a full collection."""
 
-INTERVAL: Final = 10.0
+INTERVAL: Final = 1.0
 """Seconds between checks whether a full collection is due."""
-GROWTH: Final = 2
-"""The allocated memory blocks multiply by this between two full collections."""
+STEP: Final = 50_000
+"""Further memory blocks after which a full collection is due: as many garbage objects are freed in about 50 ms."""
 
 
 class FullCollections:
-    """Collects everything once the worker has grown by the factor `GROWTH` since the last time."""
+    """Collects everything after each `STEP` of further blocks, as long as much of that is garbage.
+
+    A collection that frees less than half of the growth has met objects that stay, e.g. those of sockets: the next one
+    is due after twice as many blocks.
+    """
 
     def __init__(self, allocated_blocks: Callable[[], int] = sys.getallocatedblocks) -> None:
         self._allocated_blocks = allocated_blocks
         self._last = allocated_blocks()
+        self._step = STEP
 
     def collect_if_due(self) -> bool:
         """Collect, and return True, if the worker has grown enough."""
-        if self._allocated_blocks() < GROWTH * self._last:
+        before = self._allocated_blocks()
+        if before < self._last + self._step:
             return False
         gc.collect()
-        self._last = self._allocated_blocks()
+        after = self._allocated_blocks()
+        self._step = STEP if 2 * (before - after) >= before - self._last else 2 * self._step
+        self._last = after
         return True
 
 

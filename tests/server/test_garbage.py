@@ -5,7 +5,7 @@ import subprocess
 import sys
 import weakref
 
-from fullon_graphql.server.garbage import GROWTH, FullCollections
+from fullon_graphql.server.garbage import STEP, FullCollections
 
 
 class Cyclic:
@@ -15,21 +15,34 @@ class Cyclic:
         self.itself = self
 
 
+class Blocks:
+    """Numbers of allocated blocks, in the order in which they are asked for."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers = list(numbers)
+
+    def __call__(self) -> int:
+        return self.numbers.pop(0)
+
+
 def test_full_collection_runs_once_the_worker_has_grown() -> None:
-    blocks = 1_000
-    collections = FullCollections(lambda: blocks)
+    collections = FullCollections(Blocks(1_000, 1_000 + STEP - 1, 1_000 + STEP, 1_000))
     gone = weakref.ref(Cyclic())
     gc.disable()
     try:
-        blocks = GROWTH * 1_000 - 1
         assert not collections.collect_if_due()
         assert gone() is not None
-        blocks = GROWTH * 1_000
         assert collections.collect_if_due()
         assert gone() is None
-        assert not collections.collect_if_due()
     finally:
         gc.enable()
+
+
+def test_collections_become_rare_while_objects_stay_and_frequent_again_with_garbage() -> None:
+    first, second, third = STEP, 3 * STEP, 7 * STEP
+    numbers = (0, first, first, second - 1, second, second, third, second, second + STEP - 1, second + STEP, second)
+    collections = FullCollections(Blocks(*numbers))
+    assert [collections.collect_if_due() for _ in range(6)] == [True, False, True, True, False, True]
 
 
 def test_process_ends_without_a_collection() -> None:
