@@ -16,8 +16,8 @@ on; the last one keeps Python from starting a full collection."""
 
 INTERVAL: Final = 1.0
 """Seconds between checks whether a full collection is due."""
-STEP: Final = 50_000
-"""Further memory blocks after which a full collection is due: as many garbage objects are freed in about 50 ms."""
+STEP: Final = 10_000
+"""Further memory blocks after which a full collection is due. Larger steps make longer pauses."""
 
 
 class FullCollections:
