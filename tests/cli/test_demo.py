@@ -29,6 +29,9 @@ from tests.fixtures.shared import shared
 TIMEOUT = 90
 """Seconds after which a step counts as hanging. Not a measure of speed: the first start loads data."""
 
+POLL = 0.5
+"""Seconds between two requests of a poll: a demo has the limits of production, on requests and on their cost."""
+
 ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+(?=/desk)")
 
 
@@ -208,7 +211,11 @@ async def test_demo_shows_the_market_of_a_real_exchange(tmp_path: Path) -> None:
         at = now - 1_570_755_600 + int(row["time_ms"]) / 1000
         kraken.record("XRP/ETH", float(row["price"]), float(row["volume"]), row["side"], at)
     bars = [{name: float(row[name]) for name in ("open", "high", "low", "close", "volume")} for row in rows]
-    candles = '{ candles(exchange: "kraken", symbol: "XRP/ETH", timeframe: M1) { open high low close volume } }'
+    last = len(bars) + 1  # one more than there must be, at a fraction of the cost of all
+    candles = (
+        f'{{ candles(exchange: "kraken", symbol: "XRP/ETH", timeframe: M1, last: {last})'
+        " { open high low close volume } }"
+    )
     market = (
         '{ ticker(exchange: "kraken", symbol: "ADA/BTC") { price bid ask } catExchanges { name }'
         ' symbol(exchange: "kraken", symbol: "ADA/BTC") { priceStep minNotional } orders(first: 1) { nodes { symbol } } }'
@@ -225,9 +232,9 @@ async def test_demo_shows_the_market_of_a_real_exchange(tmp_path: Path) -> None:
         async with demo(tmp_path, *words, EXCHANGE_URLS=json.dumps(urls)) as running:
             assert "okx cannot be reached: ExchangeNotAvailable" in "".join(running.output)
             token = await admin(tmp_path)
-            await eventually_equal(lambda: running.ask(candles, token), {"candles": bars}, seconds=TIMEOUT)
+            await eventually_equal(lambda: running.ask(candles, token), {"candles": bars}, TIMEOUT, interval=POLL)
             await kraken.tick("ADA/BTC", Quote(last=2.178e-05, bid=2.175e-05, ask=2.179e-05))
-            await eventually_equal(lambda: running.ask(market, token), expected, seconds=TIMEOUT)
+            await eventually_equal(lambda: running.ask(market, token), expected, TIMEOUT, interval=POLL)
 
 
 async def test_demo_shows_the_simulated_market_if_no_exchange_answers(home: Path) -> None:
