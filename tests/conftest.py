@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +19,7 @@ from fullon_graphql.database import Database
 from tests.fixtures import counters
 from tests.fixtures.empty_stores import empty
 from tests.fixtures.harness import Harness, Stores
+from tests.fixtures.store_connections import StoreConnections
 
 pytest_plugins = [
     "tests.fixtures.clients",
@@ -62,10 +63,18 @@ def stores(pytestconfig: pytest.Config) -> Stores:
     return pytestconfig.stash[HARNESS].stores("main")
 
 
+@pytest.fixture(scope="session")
+def store_connections() -> Iterator[StoreConnections]:
+    """The connections that empty the stores."""
+    connections = StoreConnections()
+    yield connections
+    connections.close()
+
+
 @pytest.fixture
-async def settings(stores: Stores) -> Settings:
+async def settings(stores: Stores, store_connections: StoreConnections) -> Settings:
     """Settings for this worker's stores, which are empty."""
-    await empty(stores)
+    await empty(stores, store_connections)
     return Settings(
         database_url=stores.database_url,
         ohlcv_database_url=stores.ohlcv_database_url,

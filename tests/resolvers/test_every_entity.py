@@ -23,6 +23,7 @@ from tests.fixtures.empty_stores import empty
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.harness import Stores
 from tests.fixtures.rows import ADMIN, TRADER, add
+from tests.fixtures.store_connections import StoreConnections
 
 SCHEMA = make_graph().core
 EXECUTIONS = [OperationExecutor(SCHEMA), OperationExecutor(SCHEMA, planning=False)]
@@ -104,7 +105,12 @@ async def test_entities_return_the_same_row_as_node(both: list[Asking], ids: lis
 
 
 async def test_foreign_entities_are_null_like_absent_ones(
-    both: list[Asking], type_: type[Any], ids: list[str], platform: Database, stores: Stores
+    both: list[Asking],
+    type_: type[Any],
+    ids: list[str],
+    platform: Database,
+    stores: Stores,
+    store_connections: StoreConnections,
 ) -> None:
     own = await ids_of(platform, type_, STRANGER)
     foreign = [one for one in ids if one not in own]
@@ -113,7 +119,7 @@ async def test_foreign_entities_are_null_like_absent_ones(
         return [await ask(STRANGER, foreign) for asking in both for ask in (asking.entities, asking.nodes)]
 
     there = await answers()
-    await empty(stores)
+    await empty(stores, store_connections)
     assert await answers() == there
     for answer in there:
         assert [row for rows in answer["data"].values() for row in rows] == [None] * len(foreign)
