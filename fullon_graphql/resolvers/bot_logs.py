@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import strawberry
 
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import StreamedConnection
 from fullon_graphql.engine.fields.root import root_connection
 from fullon_graphql.schema.bot_logs import BotLog
 
 
 @strawberry.type
 class BotLogQueries:
-    bot_logs: Connection[BotLog] = root_connection(
+    bot_logs: StreamedConnection[BotLog] = root_connection(
         "Log lines of the bots you may see, by bot and time: your own bots, or all for administrators.", BotLog
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import StreamedConnection
 from fullon_graphql.engine.fields.mutations import change, given
 from fullon_graphql.engine.fields.root import root_connection, root_row
 from fullon_graphql.schema.dry_trades import CreateDryTradeInput, DryTrade
@@ -16,7 +16,7 @@ from fullon_graphql.services.writing.executor import UnitOfWork
 
 @strawberry.type
 class DryTradeQueries:
-    dry_trades: Connection[DryTrade] = root_connection(
+    dry_trades: StreamedConnection[DryTrade] = root_connection(
         "The simulated trades you may see, by key: your own, or all for administrators.", DryTrade
     )
 

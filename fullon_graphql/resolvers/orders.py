@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import StreamedConnection
 from fullon_graphql.engine.fields.mutations import change, given
 from fullon_graphql.engine.fields.root import root_connection, root_row
 from fullon_graphql.schema.orders import CreateOrderInput, Order
@@ -28,7 +28,7 @@ ExpectedTimestamp = Annotated[DateTime | None, strawberry.argument(description=E
 
 @strawberry.type
 class OrderQueries:
-    orders: Connection[Order] = root_connection(
+    orders: StreamedConnection[Order] = root_connection(
         "The orders you may see, by key: your own, or all for administrators.", Order
     )
 

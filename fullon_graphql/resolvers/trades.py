@@ -6,7 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import StreamedConnection
 from fullon_graphql.engine.fields.mutations import change, given
 from fullon_graphql.engine.fields.root import root_connection, root_row
 from fullon_graphql.schema.support.arguments import WhichTrade
@@ -17,7 +17,7 @@ from fullon_graphql.services.writing.executor import UnitOfWork
 
 @strawberry.type
 class TradeQueries:
-    trades: Connection[Trade] = root_connection(
+    trades: StreamedConnection[Trade] = root_connection(
         "The live trades you may see, by key: your own, or all for administrators.", Trade
     )
 

@@ -6,7 +6,7 @@ import strawberry
 from sqlalchemy import func
 
 from fullon_graphql import models
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import StreamedConnection
 from fullon_graphql.engine.fields.relation import connection, to_many, to_one
 from fullon_graphql.engine.model.batches import batched
 from fullon_graphql.engine.model.columns import column
@@ -61,13 +61,13 @@ class Bot(Node):
     simulations: list[SimulationRef] = to_many(
         "The simulated runs of the bot, by key.", relation("Simulation", "bot_id", models.Simulation.bot_id)
     )
-    orders: Connection[OrderRef] = connection(
+    orders: StreamedConnection[OrderRef] = connection(
         "The bot's orders, by key.", relation("Order", "bot_id", models.Order.bot_id)
     )
-    dry_trades: Connection[DryTradeRef] = connection(
+    dry_trades: StreamedConnection[DryTradeRef] = connection(
         "The bot's simulated trades, by key.", relation("DryTrade", "bot_id", models.DryTrade.bot_id)
     )
-    logs: Connection[BotLogRef] = connection(
+    logs: StreamedConnection[BotLogRef] = connection(
         "The bot's log lines, oldest first; use `last` for the newest.",
         relation("BotLog", "bot_id", models.BotLog.bot_id),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql import models
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import Connection, StreamedConnection
 from fullon_graphql.engine.fields.relation import connection, to_many, to_one
 from fullon_graphql.engine.model.batches import batched
 from fullon_graphql.engine.model.columns import column
@@ -55,15 +55,15 @@ class Exchange(Node):
         relation("Bot", "ex_id", models.BotExchange.ex_id, _ON_ACCOUNT),
     )
     # The owner is compared too: `uid` is the first column of the index of each of these tables.
-    orders: Connection[OrderRef] = connection(
+    orders: StreamedConnection[OrderRef] = connection(
         "Orders placed on this account, by key.",
         relation("Order", ("uid", "ex_id"), (models.Order.uid, models.Order.ex_id)),
     )
-    trades: Connection[TradeRef] = connection(
+    trades: StreamedConnection[TradeRef] = connection(
         "Live trades on this account, by key.",
         relation("Trade", ("uid", "ex_id"), (models.Trade.uid, models.Trade.ex_id)),
     )
-    dry_trades: Connection[DryTradeRef] = connection(
+    dry_trades: StreamedConnection[DryTradeRef] = connection(
         "Simulated trades on this account, by key.",
         relation("DryTrade", ("uid", "ex_id"), (models.DryTrade.uid, models.DryTrade.ex_id)),
     )

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import aliased
 
 from fullon_graphql import models
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import Connection, StreamedConnection
 from fullon_graphql.engine.fields.relation import connection, to_one
 from fullon_graphql.engine.model.batches import batched
 from fullon_graphql.engine.model.columns import column
@@ -66,7 +66,7 @@ class Symbol(Node):
     )
 
     exchange: CatExchange = to_one("The exchange.", relation("CatExchange", "cat_ex_id", models.CatExchange.cat_ex_id))
-    orders: Connection[OrderRef] = connection(
+    orders: StreamedConnection[OrderRef] = connection(
         "Orders for this instrument that you may see, by key.",
         relation("Order", ("symbol", "cat_ex_id"), (models.Order.symbol, models.Order.cat_ex_id)),
     )

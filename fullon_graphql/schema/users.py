@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from fullon_graphql import models
-from fullon_graphql.engine.fields.connection import Connection
+from fullon_graphql.engine.fields.connection import Connection, StreamedConnection
 from fullon_graphql.engine.fields.relation import connection, to_many
 from fullon_graphql.engine.model.batches import Batch, batched
 from fullon_graphql.engine.model.columns import column, upper
@@ -61,11 +61,13 @@ class User(Node):
         "The user's API keys, by number.",
         relation("ApiKey", "uid", models.ApiKey.uid),
     )
-    orders: Connection[OrderRef] = connection("The user's orders, by key.", relation("Order", "uid", models.Order.uid))
-    trades: Connection[TradeRef] = connection(
+    orders: StreamedConnection[OrderRef] = connection(
+        "The user's orders, by key.", relation("Order", "uid", models.Order.uid)
+    )
+    trades: StreamedConnection[TradeRef] = connection(
         "The user's live trades, by key.", relation("Trade", "uid", models.Trade.uid)
     )
-    dry_trades: Connection[DryTradeRef] = connection(
+    dry_trades: StreamedConnection[DryTradeRef] = connection(
         "The simulated trades of the user's bots, by key.", relation("DryTrade", "uid", models.DryTrade.uid)
     )
 

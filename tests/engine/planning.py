@@ -15,6 +15,8 @@ from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.planned.selections import Selection, select
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import Graph
+from fullon_graphql.services.change_feed.table import CURSOR
+from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import GraphClient
 from tests.fixtures.rows import OTHER, TRADER, add, order, trade
 
@@ -38,6 +40,16 @@ async def add_strangers(database: Database) -> None:
     await add(database, models.Order, order(70, 1, OTHER, ex_id=20), order(71, 6, TRADER, ex_id=30), order(72, 2, 99))
     await add(database, models.BotExchange, {"bot_id": 6, "ex_id": 20}, {"bot_id": 2, "ex_id": 30})
     await add(database, models.Exchange, {"ex_id": 31, "uid": OTHER, "cat_ex_id": 2, "name": "more"})
+
+
+async def changes_settled(database: Database) -> None:
+    """Wait until no transaction of another test keeps the cursor of the change feed below the newest change."""
+    newest = "SELECT to_hex(xid) || '-' || to_hex(seq) FROM fullon_graphql.changes ORDER BY xid DESC, seq DESC LIMIT 1"
+
+    async def settled() -> bool:
+        return await database.text(newest) == await database.text(CURSOR)
+
+    await eventually(settled)
 
 
 async def add_invalid(database: Database) -> None:

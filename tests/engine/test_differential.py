@@ -29,7 +29,7 @@ from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.writer import StoredTrade, create_candles, create_trades, insert_trades, upsert_candles
 from tests.engine.operations import Operation, in_order, operations
-from tests.engine.planning import add_invalid, add_strangers
+from tests.engine.planning import add_invalid, add_strangers, changes_settled
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
 
@@ -54,6 +54,7 @@ async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> N
     await add(platform, models.Order, order(61, 6, OTHER, volume=float("nan"), ex_order_id='"\\u0001\n'))
     await add_strangers(platform)
     await add_invalid(platform)
+    await changes_settled(platform)
     await tickers.write(
         redis, [Ticker("kraken", "BTC/USD", 101, 10.25, bid=100.5, ask=101), Ticker("kraken", "GOLD", 7, 1)]
     )

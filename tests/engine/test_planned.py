@@ -20,7 +20,7 @@ from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from tests.engine.operations import in_order
-from tests.engine.planning import add_strangers
+from tests.engine.planning import add_strangers, changes_settled
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
 
@@ -50,6 +50,8 @@ CASES = {
     " pageInfo { hasNextPage endCursor } } }",
     "a page of which nothing is asked": "{ bots { pageInfo { __typename } } orders { pageInfo { hasPreviousPage } } }",
     "only a count": "{ orders { totalCount } bots { nodes { orders { totalCount } } } }",
+    "cursors of the change feed": "{ orders(first: 1) { c: cursor } trades { cursor nodes { tradeId } } bots { nodes {"
+    " orders(first: 1) { cursor totalCount edges { cursor } } logs { __typename cursor } } } }",
     "aliases": "{ a: bots(first: 1) { nodes { x: name y: name } } b: bots(last: 1) { n: nodes { z: botId } } }",
     "fragments": "{ bots { ...page } } fragment page on BotConnection { nodes { ...bot ... on Node { id } } }"
     " fragment bot on Bot { name ... { botId } orders(first: 1) { nodes { orderId } } orders(first: 1) { nodes { side } } }",
@@ -157,6 +159,7 @@ def comparable(body: Any) -> Any:
 async def live(platform: Database, redis: Redis) -> None:
     """Live data in Redis, and rows that reference rows of other users."""
     await add_strangers(platform)
+    await changes_settled(platform)
     await tickers.write(
         redis, [Ticker("kraken", "BTC/USD", 101, 10, bid=100.5, ask=101.25), Ticker("kraken", "GOLD", 7, 1)]
     )

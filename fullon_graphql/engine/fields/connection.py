@@ -7,12 +7,14 @@ from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
 from strawberry.federation.schema_directives import Cost
+from strawberry.types.nodes import SelectedField, Selection
 
 from fullon_graphql.context import Context, Info
 from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.fields.filter_inputs import searching
 from fullon_graphql.engine.lists.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Page, Slice, cursor_of
 from fullon_graphql.engine.model.entities import entity_of, required_entity
+from fullon_graphql.engine.reference.loaders import load_feed_cursor
 
 T = TypeVar("T")
 
@@ -82,10 +84,29 @@ class Connection(Generic[T]):
         return cursor_of(entity_of(type(row)), self.slice.order, row)
 
 
+@strawberry.type(
+    name="Connection", description="One page of a list, with the cursors to request the next one and to stream changes."
+)
+class StreamedConnection(Connection[T], Generic[T]):
+    """A connection over an entity that has a stream of changes."""
+
+    feed_cursor: strawberry.Private[str | None]
+
+    @strawberry.field(
+        description="Position of the change feed, taken before the rows were read. Pass it as `after` to the"
+        " subscription of these rows: every change that is not in the rows yet follows, and none is missed. A change"
+        " that is in the rows already may come again."
+    )
+    def cursor(self) -> str:
+        assert self.feed_cursor is not None, "taken because it is selected"
+        return self.feed_cursor
+
+
 _PAGE_SIZE: Final = list_size(DEFAULT_PAGE_SIZE, ["first", "last"], ["edges", "nodes"])
 
-Rows = Callable[[Context, Any, Page], Awaitable[Sequence[Any]]]
-"""Reads the rows of a page below a parent (None for a root field), as `Page.cut` finds them."""
+Rows = Callable[[Context, Any, Page, str | None], Awaitable[Sequence[Any]]]
+"""Reads the rows of a page below a parent (None for a root field), as `Page.cut` finds them. With a cursor of the
+change feed they are read after it was taken."""
 Count = Callable[[Context, Any, Page], Awaitable[int]]
 """Counts the rows below a parent that the page's filter accepts."""
 
@@ -111,7 +132,21 @@ def paged(description: str, target: str, rows: Rows, count: Count, metadata: dic
         async def total() -> int:
             return await count(info.context, root, page)
 
-        return Connection(slice=page.arrange(await rows(info.context, root, page)), count=total)
+        cursor = await load_feed_cursor(info.context) if _selects(info.selected_fields, "cursor", 1) else None
+        found = await rows(info.context, root, page, cursor)
+        return StreamedConnection(slice=page.arrange(found), count=total, feed_cursor=cursor)
 
     resolve.__annotations__ |= searching(target)
     return strawberry.field(resolver=resolve, description=description, metadata=metadata, directives=[_PAGE_SIZE])
+
+
+def _selects(selections: Sequence[Selection], name: str, depth: int = 0) -> bool:
+    """True if the field `name` may be selected `depth` levels below; conditions are not evaluated."""
+    for selection in selections:
+        if isinstance(selection, SelectedField):
+            found = _selects(selection.selections, name, depth - 1) if depth else selection.name == name
+        else:
+            found = _selects(selection.selections, name, depth)
+        if found:
+            return True
+    return False

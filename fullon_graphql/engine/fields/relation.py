@@ -39,9 +39,9 @@ def to_many(description: str, relation: Relation) -> Any:
 def connection(description: str, relation: Relation) -> Any:
     """A field that is a Relay connection over the target's rows; each parent has its own page."""
 
-    async def rows(context: Context, root: Any, page: Page) -> Sequence[Any]:
+    async def rows(context: Context, root: Any, page: Page, feed_cursor: str | None) -> Sequence[Any]:
         key = relation.key_from(root)
-        return [] if key is None else await load_many(context, relation, key, page)
+        return [] if key is None else await load_many(context, relation, key, page, feed_cursor)
 
     async def count(context: Context, root: Any, page: Page) -> int:
         key = relation.key_from(root)

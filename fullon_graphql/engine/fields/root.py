@@ -37,7 +37,7 @@ def root_connection(description: str, type_: type[Any]) -> Any:
     """A root field that is a Relay connection over every row of `type_` the caller may see."""
     entity = entity_of(type_)
 
-    async def rows(context: Context, _root: None, page: Page) -> Sequence[Any]:
+    async def rows(context: Context, _root: None, page: Page, _feed_cursor: str | None) -> Sequence[Any]:
         statement = page.cut(entity.rows(context.caller), entity)
         return [entity.build(row) for row in await context.database.rows(statement)]
 

@@ -52,6 +52,7 @@ from fullon_graphql.engine.model.entities import Entity
 from fullon_graphql.engine.model.relations import Relation
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.rows import ConnectionMember, Id, Many, One, Paged, Placeholder, Row, TypeName, Value
+from fullon_graphql.services.change_feed.table import CURSOR
 
 NONCE: Final = token_hex(8)
 ERROR_MARKER: Final = rf"\u0001{NONCE}!".encode()
@@ -269,6 +270,8 @@ class StatementBuilder:
                 return _named(member.keys, _page_info(view)), joined
             case "totalCount":
                 return view.total(), joined
+            case "cursor":  # of the snapshot from which this statement reads the rows
+                return literal_column(f"({CURSOR})", Text), joined
             case _:
                 return _text(f"{entity.name}Connection"), joined
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from strawberry.dataloader import DataLoader
 
@@ -19,9 +19,13 @@ from fullon_graphql.engine.lists.filters import Filter
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import Entity, Key
 from fullon_graphql.engine.model.relations import Relation, children, counts
+from fullon_graphql.services.change_feed.table import CURSOR
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+FEED_CURSOR: Final = "feed cursor"
+"""Name of the loader of the change feed's cursor."""
 
 
 async def load_one(context: Context, relation: Relation, key: Key) -> Any | None:
@@ -30,8 +34,13 @@ async def load_one(context: Context, relation: Relation, key: Key) -> Any | None
     return found[0] if found else None
 
 
-async def load_many(context: Context, relation: Relation, key: Key, page: Page | None = None) -> list[Any]:
-    """The rows of the relation for `key` in key order or, with a page, the rows that `Page.cut` selects."""
+async def load_many(
+    context: Context, relation: Relation, key: Key, page: Page | None = None, feed_cursor: str | None = None
+) -> list[Any]:
+    """The rows of the relation for `key` in key order or, with a page, the rows that `Page.cut` selects.
+
+    With a cursor of the change feed, rows that were loaded before it was taken are not used.
+    """
 
     async def fetch(asked: list[Key]) -> list[list[Any]]:
         rows = await context.database.rows(children(relation, context.caller, asked, page))
@@ -40,7 +49,7 @@ async def load_many(context: Context, relation: Relation, key: Key, page: Page |
             found[row.parent_place - 1].append(relation.target.build(row))
         return found
 
-    return await loader(context, ("rows", relation, page), fetch).load(key)
+    return await loader(context, ("rows", relation, page, feed_cursor), fetch).load(key)
 
 
 async def load_count(context: Context, relation: Relation, key: Key, filter_: Filter | None = None) -> int:
@@ -56,6 +65,17 @@ async def load_count(context: Context, relation: Relation, key: Key, filter_: Fi
 async def load_entity(context: Context, entity: Entity, key: Key) -> Any | None:
     """The row of `entity` with `key`, or None if it does not exist or the caller may not see it."""
     return await load_one(context, identity(entity), key)
+
+
+async def load_feed_cursor(context: Context) -> str:
+    """The cursor of the change feed, read once for all lists that ask for it in the same turn of the event loop."""
+
+    async def fetch(asked: list[None]) -> list[str]:
+        context.loaders.pop(FEED_CURSOR, None)  # a list that is read later asks again
+        [[cursor]] = await context.database.records(CURSOR)
+        return [cursor] * len(asked)
+
+    return await loader(context, FEED_CURSOR, fetch).load(None)
 
 
 @cache

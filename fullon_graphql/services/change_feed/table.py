@@ -148,6 +148,16 @@ _READ = f"""
 EDGE: Final = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 """The oldest running transaction: the position from which only later changes follow."""
 
+CURSOR: Final = f"""
+    SELECT coalesce(
+        (SELECT to_hex(xid) || '-' || to_hex(seq) FROM {OWN_SCHEMA}.changes
+         WHERE xid < ({EDGE}) ORDER BY xid DESC, seq DESC LIMIT 1),
+        (SELECT to_hex(xid) || '-' || to_hex(seq) FROM {OWN_SCHEMA}.changes_floor),
+        '0-0')
+"""  # noqa: S608  # the schema's name is a constant of ours
+"""The cursor of the newest change below the oldest running transaction: rows of the same snapshot, or of a later one,
+have all changes up to it. A change that was committed keeps its number after a crash, the edge itself may not."""
+
 _READ_ALL: Final = _READ.format(condition="")
 _READ_SOME: Final = _READ.format(
     condition="""
