@@ -64,7 +64,10 @@ class CandleColumns:
 
 
 class MarketCandle(NamedTuple):
-    """One bar, with what identifies it. `time` is the start of its bucket (aware, UTC)."""
+    """One bar, with what identifies it. `time` is the start of its bucket (aware, UTC).
+
+    `as_of` is the time at which it was known, None for the present.
+    """
 
     time: datetime
     open: float
@@ -74,6 +77,7 @@ class MarketCandle(NamedTuple):
     volume: float
     market: Market
     timeframe: Timeframe
+    as_of: datetime | None = None
 
 
 class Series(Sequence[MarketCandle]):
@@ -82,7 +86,10 @@ class Series(Sequence[MarketCandle]):
     JSON is written from the columns, without a `MarketCandle` per bar.
     """
 
-    def __init__(self, market: Market, timeframe: Timeframe, columns: CandleColumns) -> None:
+    def __init__(
+        self, market: Market, timeframe: Timeframe, columns: CandleColumns, as_of: datetime | None = None
+    ) -> None:
+        self.as_of = as_of
         self.market = market
         self.timeframe = timeframe
         self.columns = columns
@@ -104,7 +111,7 @@ class Series(Sequence[MarketCandle]):
         return list(self)[index]
 
     def __iter__(self) -> Iterator[MarketCandle]:
-        return (MarketCandle(*candle, self.market, self.timeframe) for candle in self.columns.rows())
+        return (MarketCandle(*candle, self.market, self.timeframe, self.as_of) for candle in self.columns.rows())
 
     def json_column(self, name: str) -> Sequence[Any]:
         """The JSON values of one field of every bar; times as ISO 8601 text.

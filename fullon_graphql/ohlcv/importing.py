@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput
+from fullon_graphql.ohlcv.corrections import record_replaced
 from fullon_graphql.ohlcv.csvfile import CsvFile, OnProgress
 from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name, trades_table
 from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
@@ -144,9 +145,11 @@ async def import_candles(
             await create_candles(connection, exchange, symbol, timeframe)
         [(new, corrected)] = await driver.fetch(
             f"""
-            WITH written AS (
+            WITH given AS (
+                SELECT {_TIME} AS time, open, high, low, close, volume, line FROM recording
+            ), replaced AS ({record_replaced(table, "vol")}), written AS (
                 INSERT INTO {table} AS stored ("timestamp", open, high, low, close, vol)
-                SELECT {_TIME}, open, high, low, close, volume FROM recording ORDER BY line
+                SELECT time, open, high, low, close, volume FROM given ORDER BY line
                 {replace_candle()}
                 RETURNING xmax = 0 AS new
             )

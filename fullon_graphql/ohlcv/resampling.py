@@ -1,8 +1,8 @@
 """SQL that computes bars of a timeframe from the rows of a source.
 
 The statements take the parameters start, end, now (times or null) and count (an integer), so that their text depends
-only on the source, the timeframe and the kind of window. Inside them every time is a `timestamp` in UTC; a bar belongs
-to [start, end) if its bucket start does.
+only on the source, the timeframe and the kind of window; with a source as it was known at a time also as_of. Inside
+them every time is a `timestamp` in UTC; a bar belongs to [start, end) if its bucket start does.
 """
 
 # ruff: noqa: S608  # names come quoted from naming.py, values are bound
@@ -17,7 +17,7 @@ from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
 
 def newest_row(source: Source, key: int) -> str:
     """The key and the time of the newest row; null without rows."""
-    return f"""SELECT {key} AS key, {_utc(source, 'max("timestamp")')} AS time FROM {source.rows}"""
+    return f"""SELECT {key} AS key, {_utc(source, 'max("timestamp")')} AS time FROM {source.times}"""
 
 
 def edges(source: Source) -> tuple[str, str]:
@@ -25,7 +25,7 @@ def edges(source: Source) -> tuple[str, str]:
     if not source.indexed:
         return "NULL", "NULL"
     oldest, newest = (_utc(source, f'{edge}("timestamp")') for edge in ("min", "max"))
-    return tuple(f"(SELECT date_part('epoch', {time}) * 1000 FROM {source.rows})" for time in (oldest, newest))  # type: ignore[return-value]  # of two
+    return tuple(f"(SELECT date_part('epoch', {time}) * 1000 FROM {source.times})" for time in (oldest, newest))  # type: ignore[return-value]  # of two
 
 
 def in_gaps(bars: str, key: int) -> str:
@@ -50,11 +50,11 @@ def newest_bars(source: Source, timeframe: Timeframe) -> str:
     bucket = _bucket(timeframe, _utc(source))
     return f"""
         WITH RECURSIVE newest (time, position) AS (
-            (SELECT {bucket}, 1 FROM {source.rows} WHERE {_range(source, timeframe)}
+            (SELECT {bucket}, 1 FROM {source.times} WHERE {_range(source, timeframe)}
                 ORDER BY "timestamp" DESC LIMIT 1)
             UNION ALL
             SELECT older.time, position + 1 FROM newest CROSS JOIN LATERAL (
-                SELECT {bucket} AS time FROM {source.rows}
+                SELECT {bucket} AS time FROM {source.times}
                 WHERE {_from(source, timeframe)} AND "timestamp" < {_stored(source, "newest.time")}
                 ORDER BY "timestamp" DESC LIMIT 1
             ) AS older
@@ -83,9 +83,9 @@ def filled_bars(source: Source, timeframe: Timeframe, *, newest: bool) -> str:
     return f"""
         WITH series AS (
             SELECT {_bucket(timeframe, _utc(source, 'min("timestamp")'))} AS first,
-                (SELECT {_bucket(timeframe, _utc(source, 'max("timestamp")'))} FROM {source.rows}
+                (SELECT {_bucket(timeframe, _utc(source, 'max("timestamp")'))} FROM {source.times}
                     WHERE {_before(source, timeframe)}) AS newest
-            FROM {source.rows}
+            FROM {source.times}
         ), bounds AS (
             SELECT greatest(first, {_ceiling(timeframe, "start")}) AS lo,
                 greatest(newest, CASE WHEN CAST(:end AS timestamptz) IS NOT NULL THEN {last_wanted} END) AS hi

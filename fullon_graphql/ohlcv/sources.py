@@ -13,6 +13,7 @@ from sqlalchemy import Row, text
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.lru import ENTRY_BYTES, LRUCache
+from fullon_graphql.ohlcv.corrections import first_correction
 from fullon_graphql.ohlcv.naming import candles_table, candles_view, quoted, schema_name, trades_table
 from fullon_graphql.ohlcv.timeframes import Timeframe
 
@@ -45,7 +46,8 @@ class Source(NamedTuple):
     `timeframe` is that of its candles, None for trades. `aware`: its times carry a zone (else they are UTC).
     `indexed`: an index finds the newest row before a time. `computed`: its newest candle is computed from trades and
     may still change. `order`: the columns that sort its rows in order of time.
-    `has_sides`: its trades have a side.
+    `has_sides`: its trades have a side. `as_of`: only rows of the time before the parameter as_of. `stored_volume`: the
+    stored volume if later corrections are undone (`as_known`), else None.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Source(NamedTuple):
     volume: str
     order: tuple[str, ...]
     has_sides: bool = False
+    as_of: bool = False
+    stored_volume: str | None = None
 
     @property
     def rows(self) -> str:
@@ -64,11 +68,47 @@ class Source(NamedTuple):
         A row without them, e.g. of a gap-filling view, is no bar and no trade. `coalesce` makes PostgreSQL expect half
         of the rows. Of `abs(x) < y` it expects a third, of four columns a hundredth, and then reads whole tables.
         """
+        if self.stored_volume is None:
+            return self.times
+        return f"""(
+            SELECT "timestamp", coalesce(was_open, open) AS open, coalesce(was_high, high) AS high,
+                coalesce(was_low, low) AS low, coalesce(was_close, close) AS close,
+                coalesce(was_volume, {self.stored_volume}) AS volume
+            FROM {self.name} AS stored LEFT JOIN LATERAL ({first_correction(self.name)}) AS was ON true
+            WHERE {self._conditions}
+        ) AS priced"""
+
+    @property
+    def times(self) -> str:
+        """The same rows with the prices that are stored now: enough for statements that read only times."""
+        place = ", ctid" if "ctid" in self.order else ""
+        return f"(SELECT *{place} FROM {self.name} WHERE {self._conditions}) AS priced"
+
+    @property
+    def _conditions(self) -> str:
         columns = ("open", "high", "low", "close") if self.timeframe else ("price",)
         finite = " AND ".join(f"abs({column}) < 'infinity'" for column in columns)
         dated = f"""\"timestamp\" BETWEEN '{_FIRST}' AND '{_LAST}'"""
-        place = ", ctid" if "ctid" in self.order else ""
-        return f"(SELECT *{place} FROM {self.name} WHERE {dated} AND coalesce({finite}, false)) AS priced"
+        return f"{dated} AND coalesce({finite}, false){self._known}"
+
+    @property
+    def _known(self) -> str:
+        """With `as_of`, the condition that a trade has been made, or the period of a candle has ended, by that time."""
+        if not self.as_of:
+            return ""
+        end = "CAST(:as_of AS timestamptz)"
+        if self.timeframe and self.timeframe.width:
+            end = f"({end} - interval '{self.timeframe.width.total_seconds():.0f} seconds')"
+        return f""" AND "timestamp" <= {end if self.aware else f"({end} AT TIME ZONE 'UTC')"}"""
+
+    def as_known(self, *, corrections: bool) -> Source:
+        """The source with the rows and values of the time in the parameter as_of.
+
+        `corrections`: the table of corrections exists.
+        """
+        if not corrections or self.timeframe is None or self.computed:
+            return self._replace(as_of=True)
+        return self._replace(as_of=True, volume="volume", stored_volume=self.volume)
 
     @property
     def trade_number(self) -> str | None:

@@ -7,18 +7,19 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice, repeat
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import asyncpg
+from sqlalchemy import Executable
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
 from fullon_graphql.lru import remembered
-from fullon_graphql.ohlcv import coverage, resampling, stored, trade_figures
+from fullon_graphql.ohlcv import corrections, coverage, resampling, stored, trade_figures
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.combining import Bar, Buckets, Gap, Span, combined, filled, gaps, overlapping, uncovered
 from fullon_graphql.ohlcv.coverage import Coverage
@@ -43,6 +44,9 @@ Kind = tuple[bool, bool]
 class Window:
     """A selection of bars: those that start in [start, end), of these the newest `last`, with gaps filled or not.
 
+    With `as_of`, the bars as they were known at that time: of trades until then and of candles that had ended, before
+    later corrections.
+
     Times without a zone are UTC.
 
     Raises:
@@ -55,6 +59,7 @@ class Window:
     fill: bool = False
     first: int | None = None
     """Only the oldest so many bars; for internal use."""
+    as_of: datetime | None = None
 
     def __post_init__(self) -> None:
         start, end = _aware(self.start), _aware(self.end)
@@ -67,7 +72,14 @@ class Window:
     def parameters(self) -> dict[str, Any]:
         """Parameters of the statements of resampling.py. One bar more than allowed is read to detect an excess."""
         count = self.last or self.first or MAX_BARS + 1
-        return {"start": _aware(self.start), "end": _aware(self.end), "now": datetime.now(UTC), "count": count}
+        bounds = {"start": _aware(self.start), "end": _aware(self.end), "now": self.present}
+        return {**bounds, "as_of": _aware(self.as_of), "count": count}
+
+    @property
+    def present(self) -> datetime:
+        """The time after which there are no bars."""
+        now = datetime.now(UTC)
+        return min(now, _aware(self.as_of) or now)
 
     @property
     def kind(self) -> Kind:
@@ -83,6 +95,7 @@ class CandleStore:
         self._catalogue = Catalogue(database)
         self.known_sources = self._catalogue.known
         self._has_coverage = False
+        self._has_corrections = False
 
     async def candles(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window
@@ -148,9 +161,7 @@ class CandleStore:
 
     async def _coverage(self, market: Market, start: datetime | None, end: datetime) -> Coverage:
         sources = await self._sources(market)
-        if not self._has_coverage:
-            row = await self._database.row(coverage.RECORDED)
-            self._has_coverage = bool(row and row.exists)
+        self._has_coverage = self._has_coverage or await self._exists(coverage.RECORDED)
         statement = coverage.statement(sources, recorded=self._has_coverage)
         [record] = await self._database.named_records(statement, coverage.parameters(market, start, end))
         return coverage.from_record(record)
@@ -165,8 +176,12 @@ class CandleStore:
             return await read()
         except asyncpg.UndefinedTableError:
             self._catalogue.forget()
-            self._has_coverage = False
+            self._has_coverage = self._has_corrections = False
             return await read()
+
+    async def _exists(self, table: Executable) -> bool:
+        row = await self._database.row(table)
+        return bool(row and row.exists)
 
     async def _sources(self, market: Market) -> tuple[Source, ...]:
         found = await self._catalogue.find([market])
@@ -185,7 +200,7 @@ class CandleStore:
     async def _figures(self, stretches: Sequence[Stretch]) -> list[FiguresByTime]:
         found = await self._catalogue.find([one.market for one in stretches])
         wanted = {
-            place: found[one.market]
+            place: _as_known(found[one.market], corrections=False) if one.as_of else found[one.market]
             for place, one in enumerate(stretches)
             if any(source.timeframe is None for source in found.get(one.market, ()))
         }
@@ -197,6 +212,7 @@ class CandleStore:
             one = stretches[place]
             parameters[f"lo{key}"] = one.timeframe.bucket_start(one.first)
             parameters[f"hi{key}"] = one.timeframe.next_bucket(one.timeframe.bucket_start(one.last))
+            parameters[f"as_of{key}"] = one.as_of
         rows = sorted(await self._database.named_records(statement, parameters), key=itemgetter("key"))
         answers: list[FiguresByTime] = [{} for _ in stretches]
         for place, row in zip(wanted, rows, strict=True):
@@ -245,6 +261,9 @@ class CandleStore:
     ) -> list[CandleColumns | FullonError]:
         found = await self._catalogue.find(markets)
         layers = {market: usable for market, sources in found.items() if (usable := _usable(sources, timeframe))}
+        if window.as_of and layers:
+            self._has_corrections = self._has_corrections or await self._exists(corrections.RECORDED)
+            layers = {market: _as_known(one, corrections=self._has_corrections) for market, one in layers.items()}
         bars = await self._bars(list(layers.values()), timeframe, window)
         nothing: dict[Market, CandleColumns | FullonError] = dict.fromkeys(found, CandleColumns.empty())
         answers = nothing | dict(zip(layers, bars, strict=True))
@@ -307,11 +326,11 @@ class CandleStore:
 
     async def _filled(self, sources: Layers, timeframe: Timeframe, window: Window) -> CandleColumns | FullonError:
         """The bars of several sources without gaps, as `resampling.filled_bars` computes them for one source."""
-        now = datetime.now(UTC)
+        now = window.present
         start, end = _aware(window.start), _aware(window.end)
 
         async def read(one: Window) -> list[Candle]:
-            [bars] = await self._read([sources], timeframe, one)
+            [bars] = await self._read([sources], timeframe, replace(one, as_of=window.as_of))
             if isinstance(bars, FullonError):
                 raise bars
             return bars.rows()
@@ -319,7 +338,7 @@ class CandleStore:
         newest = await read(Window(end=end, last=1))
         if not newest:
             return CandleColumns.empty()
-        [oldest] = await self._read([sources], timeframe, Window(end=end, first=1))
+        [oldest] = await self._read([sources], timeframe, Window(end=end, first=1, as_of=window.as_of))
         assert isinstance(oldest, CandleColumns), "one bar is not too many"
         buckets = Buckets(timeframe)
         lo, hi = buckets.start(oldest.time[0]), timeframe.bucket_start(newest[-1].time)
@@ -404,6 +423,10 @@ def _selected(bars: list[Bar], window: Window) -> CandleColumns | FullonError:
 
 def _usable(sources: Sequence[Source], timeframe: Timeframe) -> Layers:
     return tuple(source for source in sources if source.makes(timeframe))
+
+
+def _as_known(sources: Layers, *, corrections: bool) -> Layers:
+    return tuple(source.as_known(corrections=corrections) for source in sources)
 
 
 def _complete(newest: Sequence[tuple[Source, datetime]]) -> datetime | None:
@@ -494,9 +517,8 @@ def _statement_of_figures(wanted: tuple[tuple[Timeframe, Layers], ...]) -> str:
         figures = (
             resampling.trade_figures(source, timeframe).replace(":start", f":lo{key}").replace(":end", f":hi{key}")
         )
-        parts.append(
-            f"SELECT figures.*, {_all_edges(sources)} AS edges FROM ({_packed(figures, key, numbers)}) AS figures"
-        )
+        part = f"SELECT figures.*, {_all_edges(sources)} AS edges FROM ({_packed(figures, key, numbers)}) AS figures"
+        parts.append(part.replace(":as_of", f":as_of{key}"))
     return " UNION ALL ".join(parts)
 
 

@@ -28,12 +28,16 @@ class TradeFigures(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """The bars of a market from the one that contains `first` until the one that contains `last`."""
+    """The bars of a market from the one that contains `first` until the one that contains `last`.
+
+    With `as_of`, their trades until that time.
+    """
 
     market: Market
     timeframe: Timeframe
     first: datetime
     last: datetime
+    as_of: datetime | None = None
 
 
 FiguresByTime = Mapping[float, TradeFigures]

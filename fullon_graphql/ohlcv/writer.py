@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.errors import Conflict, shortened
 from fullon_graphql.ohlcv.candles import Candle
+from fullon_graphql.ohlcv.corrections import create_corrections, record_replaced
 from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name, trades_table
 from fullon_graphql.ohlcv.timeframes import Timeframe
 
@@ -48,7 +49,11 @@ async def create_trades(connection: AsyncConnection, exchange: str, symbol: str)
 async def create_candles(
     connection: AsyncConnection, exchange: str, symbol: str, timeframe: Timeframe = Timeframe.M1
 ) -> str:
-    """Create the candle table of `symbol` if it is missing; returns its quoted name. Months have no table."""
+    """Create the candle table of `symbol` if it is missing; returns its quoted name. Months have no table.
+
+    The table of corrections, which writing candles requires, is created as well.
+    """
+    await create_corrections(connection)
     return await _create(connection, schema_name(exchange), candles_table(symbol, timeframe), _CANDLES, symbol)
 
 
@@ -86,7 +91,7 @@ async def upsert_candles(
     timeframe: Timeframe = Timeframe.M1,
     volume: str = "vol",
 ) -> int:
-    """Store `candles`, replacing stored ones; returns the number of rows written.
+    """Store `candles`, replacing stored ones; returns the number of rows written. Replaced bars become corrections.
 
     The table must exist. Of two bars with the same time the later in `candles` wins; a bar equal to the stored one is
     not written. `volume` is the name of the table's column.
@@ -97,10 +102,14 @@ async def upsert_candles(
     table = quoted(schema_name(exchange), candles_table(symbol, timeframe))
     result = await connection.execute(
         text(f"""
+            WITH given AS (
+                SELECT * FROM unnest(
+                    CAST(:time AS timestamptz[]), CAST(:open AS float8[]), CAST(:high AS float8[]),
+                    CAST(:low AS float8[]), CAST(:close AS float8[]), CAST(:volume AS float8[])
+                ) AS given (time, open, high, low, close, volume)
+            ), replaced AS ({record_replaced(table, volume)})
             INSERT INTO {table} AS stored ("timestamp", open, high, low, close, {volume})
-            SELECT * FROM unnest(
-                CAST(:time AS timestamptz[]), CAST(:open AS float8[]), CAST(:high AS float8[]),
-                CAST(:low AS float8[]), CAST(:close AS float8[]), CAST(:volume AS float8[]))
+            SELECT * FROM given
             {replace_candle(volume)}
         """),
         arrays,

@@ -16,6 +16,7 @@ from fullon_graphql.schema.candles import (
     BARS,
     COLUMNS,
     FREE,
+    AsOf,
     BarLength,
     Candle,
     CandleColumns,
@@ -50,8 +51,9 @@ class CandleQueries:
         to: To = None,
         last: LastBars = None,
         fill: Fill = False,
+        as_of: AsOf = None,
     ) -> list[Candle]:
-        market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill))
+        market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill), as_of=as_of)
         return cast("list[Candle]", await _series(info.context, market, timeframe, window))
 
     @strawberry.field(
@@ -69,8 +71,9 @@ class CandleQueries:
         to: To = None,
         last: LastBars = None,
         fill: Fill = False,
+        as_of: AsOf = None,
     ) -> CandleColumns:
-        market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill))
+        market, window = Market(exchange, symbol), Window(from_, to, last, bool(fill), as_of=as_of)
         return cast("CandleColumns", await _series(info.context, market, timeframe, window))
 
     @strawberry.field(
@@ -89,4 +92,4 @@ def _data(context: Context) -> MarketData:
 
 
 async def _series(context: Context, market: Market, timeframe: Timeframe, window: Window) -> Series:
-    return Series(market, timeframe, await _data(context).candles(market, timeframe, window))
+    return Series(market, timeframe, await _data(context).candles(market, timeframe, window), window.as_of)

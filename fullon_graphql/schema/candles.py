@@ -51,6 +51,15 @@ Fill = Annotated[
     ),
 ]
 
+AsOf = Annotated[
+    DateTime | None,
+    strawberry.argument(
+        description="Return the bars as they were known at this time: before later corrections by this program, and"
+        " without later trades. A candle counts if its period had ended. Rows that were added later, like those of a"
+        " backfill, count like rows stored at once."
+    ),
+]
+
 CoveredFrom = Annotated[
     DateTime | None,
     strawberry.argument(
@@ -87,7 +96,7 @@ def estimated_bars(arguments: Mapping[str, Any]) -> int:
 
 def _figure(name: str) -> Batch:
     """A figure of the trades of one bar."""
-    local = ("market", "timeframe", "time")
+    local = ("market", "timeframe", "time", "as_of")
     return Batch(local, candles.figures_of_bars, build=_part(name), shared=True, for_everybody=True)
 
 
@@ -206,9 +215,14 @@ class CandleCoverage(FromRecord):
 
 
 def _parse(
-    timeframe: BarLength, from_: From = None, to: To = None, last: LastBars = None, fill: Fill = False
+    timeframe: BarLength,
+    from_: From = None,
+    to: To = None,
+    last: LastBars = None,
+    fill: Fill = False,
+    as_of: AsOf = None,
 ) -> dict[str, Any]:
-    return {"timeframe": timeframe, "window": Window(from_, to, last, bool(fill))}
+    return {"timeframe": timeframe, "window": Window(from_, to, last, bool(fill), as_of=as_of)}
 
 
 # Bars are passed on as they are stored: an object per bar would cost more than everything else.

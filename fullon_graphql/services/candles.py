@@ -45,29 +45,36 @@ async def series_of_instruments(
     markets = [Market(exchange, symbol) for exchange, symbol in keys]
     found = await of_markets(sources.candles, sources.caller, markets, timeframe, window)
     return [
-        bars if isinstance(bars, FullonError) and not isinstance(bars, NotFound) else _series(market, timeframe, bars)
+        bars
+        if isinstance(bars, FullonError) and not isinstance(bars, NotFound)
+        else _series(market, timeframe, bars, window.as_of)
         for market, bars in zip(markets, found, strict=True)
     ]
 
 
-def _series(market: Market, timeframe: Timeframe, bars: CandleColumns | NotFound) -> Series:
-    return Series(market, timeframe, CandleColumns.empty() if isinstance(bars, NotFound) else bars)
+def _series(market: Market, timeframe: Timeframe, bars: CandleColumns | NotFound, as_of: datetime | None) -> Series:
+    return Series(market, timeframe, CandleColumns.empty() if isinstance(bars, NotFound) else bars, as_of)
 
 
 async def figures_of_bars(
-    sources: Sources, keys: Sequence[tuple[Market, Timeframe, datetime]]
+    sources: Sources, keys: Sequence[tuple[Market, Timeframe, datetime, datetime | None]]
 ) -> list[TradeFigures | None]:
-    """Figures of the stored trades of each bar, in one statement; None without stored trades."""
+    """Figures of the stored trades of each bar, in one statement; None without stored trades.
+
+    A key has the market, the timeframe and the time of a bar, and the time at which it was known.
+    """
     signed_in(sources.caller, CANDLES)
-    times: dict[tuple[Market, Timeframe], list[datetime]] = {}
-    for market, timeframe, time in keys:
-        times.setdefault((market, timeframe), []).append(time)
-    stretches = [Stretch(*series, min(found), max(found)) for series, found in times.items()]
+    times: dict[tuple[Market, Timeframe, datetime | None], list[datetime]] = {}
+    for market, timeframe, time, as_of in keys:
+        times.setdefault((market, timeframe, as_of), []).append(time)
+    stretches = [
+        Stretch(market, timeframe, min(found), max(found), as_of) for (market, timeframe, as_of), found in times.items()
+    ]
     figures = dict(zip(times, await sources.candles.trade_figures(stretches), strict=True))
-    buckets = {timeframe: Buckets(timeframe) for _, timeframe in times}
+    buckets = {timeframe: Buckets(timeframe) for _, timeframe, _ in times}
     return [
-        figures[market, timeframe].get(buckets[timeframe].start(time.timestamp() * 1000))
-        for market, timeframe, time in keys
+        figures[market, timeframe, as_of].get(buckets[timeframe].start(time.timestamp() * 1000))
+        for market, timeframe, time, as_of in keys
     ]
 
 
@@ -75,7 +82,9 @@ async def figures_of_series(sources: Sources, keys: Sequence[tuple[Series]]) -> 
     """The same for all bars of each series."""
     signed_in(sources.caller, CANDLES)
     filled = [series for (series,) in keys if series.length]
-    stretches = [Stretch(one.market, one.timeframe, *map(_instant, (one.time[0], one.time[-1]))) for one in filled]
+    stretches = [
+        Stretch(one.market, one.timeframe, _instant(one.time[0]), _instant(one.time[-1]), one.as_of) for one in filled
+    ]
     figures = dict(zip(filled, await sources.candles.trade_figures(stretches), strict=True)) if filled else {}
     return [
         list(map(figures[series].get, map(Buckets(series.timeframe).start, series.time))) if series.length else []

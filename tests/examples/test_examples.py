@@ -227,6 +227,14 @@ async def test_candles_over_rest_are_printed(demo: Server) -> None:
     assert ranged == "in the range of the first three: 3 bars"
 
 
+async def test_candles_as_known_are_printed_beside_those_of_now(demo: Server) -> None:
+    title, *bars = await run(demo, "23_candles_as_known.py", "20", "bitmex", "BTC/USD:BTC")
+    assert title.startswith("BTC/USD:BTC on bitmex")
+    assert len(bars) == 8
+    assert "not known" in bars[-1]
+    assert "*" not in "".join(bars[:5])
+
+
 async def test_platform_sockets_print_answers_and_updates(demo: Server) -> None:
     await run(demo, "04_streaming_tickers.py", "2", "kraken")  # wait for live prices
     gateway, started, update, confirmed, bar = await run(demo, "20_platform_sockets.py")

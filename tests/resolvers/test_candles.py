@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from fullon_graphql.database import Database
+from fullon_graphql.engine.operations import OperationExecutor
+from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.importing import import_candles
 from fullon_graphql.ohlcv.store import MAX_BARS
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.writer import upsert_candles
 from tests.conftest import Count
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
@@ -79,6 +82,29 @@ async def test_symbol_candles_equal_root_candles(trader: GraphClient, gold: list
     query = f"""{{ symbol(exchange: "kraken", symbol: "GOLD") {{
         candles(timeframe: M5) {{ {BAR} }} candleColumns(timeframe: M5) {{ length {BAR} }} }} }}"""
     assert (await trader.data(query))["symbol"] == await trader.data(ROOT, timeframe="M5")
+
+
+async def test_candles_as_of_a_time_undo_corrections_in_every_form(
+    trader: GraphClient, gold: list[str], ohlcv_database: Database
+) -> None:
+    query = f"""query ($asOf: DateTime) {{
+      candles(exchange: "kraken", symbol: "GOLD", timeframe: H1, asOf: $asOf) {{ {BAR} }}
+      candleColumns(exchange: "kraken", symbol: "GOLD", timeframe: H1, asOf: $asOf) {{ length {BAR} }}
+      symbol(exchange: "kraken", symbol: "GOLD") {{
+        candles(timeframe: H1, asOf: $asOf) {{ {BAR} }} candleColumns(timeframe: H1, asOf: $asOf) {{ length {BAR} }} }} }}"""
+    before, moment = await trader.data(query), datetime.now(UTC).isoformat()
+    async with ohlcv_database.transaction() as connection:
+        await upsert_candles(connection, "kraken", "GOLD", [Candle(START, 90, 99, 80, 90, 7)])
+    after = await trader.data(query)
+    assert [bar["high"] for bar in after["candles"]] == [99, *(bar["high"] for bar in before["candles"][1:])]
+    assert before["candles"][0]["high"] != 99
+    reference = OperationExecutor(trader.graph.core, planning=False)
+    for executor in (trader.operations, reference):
+        client = GraphClient(trader.graph, trader.worker, executor, trader.streams, trader.caller)
+        assert await client.data(query, asOf=moment) == before
+        assert await client.data(query, asOf=datetime.now(UTC).isoformat()) == after
+        assert before["symbol"] == {name: before[name] for name in ("candles", "candleColumns")}
+        assert (await client.data(query, asOf=gold[0]))["candles"] == []
 
 
 async def test_candles_of_many_instruments_take_one_statement(

@@ -28,9 +28,10 @@ from tests.ohlcv.filling import run
 START = datetime(2024, 2, 28, 22, 17, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 FIGURES = "trades vwap buyVolume sellVolume"
-BOTH = f"""query ($symbol: String! = "GOLD", $timeframe: Timeframe! = M1, $fill: Boolean) {{
-  candles(exchange: "kraken", symbol: $symbol, timeframe: $timeframe, fill: $fill) {{ time {FIGURES} }}
-  candleColumns(exchange: "kraken", symbol: $symbol, timeframe: $timeframe, fill: $fill) {{ time {FIGURES} }} }}"""
+BOTH = f"""query ($symbol: String! = "GOLD", $timeframe: Timeframe! = M1, $fill: Boolean, $asOf: DateTime) {{
+  candles(exchange: "kraken", symbol: $symbol, timeframe: $timeframe, fill: $fill, asOf: $asOf) {{ time {FIGURES} }}
+  candleColumns(exchange: "kraken", symbol: $symbol, timeframe: $timeframe, fill: $fill, asOf: $asOf) {{
+    time {FIGURES} }} }}"""
 
 
 @pytest.fixture
@@ -121,6 +122,13 @@ async def test_bars_without_complete_trades_have_no_figures(trader: GraphClient,
     )
     await put_candles(ohlcv_database, "BTC/USD", minutes[::2])
     assert set(map(str, (await by_both(trader, symbol="BTC/USD", fill=True)).values())) == {str(none)}
+
+
+async def test_figures_as_of_a_time_are_of_the_trades_until_then(trader: GraphClient, ohlcv_database: Database) -> None:
+    await put_candles(ohlcv_database, "GOLD", [START, START + MINUTE])
+    await put_trades(ohlcv_database, "GOLD", [trade(START + n * MINUTE / 2) for n in range(4)])
+    figures = await by_both(trader, timeframe="D1", asOf=(START + MINUTE).isoformat())
+    assert [found["trades"] for found in figures.values()] == [3]
 
 
 async def test_trades_without_volume_or_side_have_no_figures_of_them(
