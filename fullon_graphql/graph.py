@@ -38,6 +38,7 @@ from fullon_graphql.resolvers.orders import OrderMutations, OrderQueries
 from fullon_graphql.resolvers.performance import PerformanceQueries
 from fullon_graphql.resolvers.portfolio import PortfolioQueries
 from fullon_graphql.resolvers.processes import ProcessQueries
+from fullon_graphql.resolvers.results import ResultQueries
 from fullon_graphql.resolvers.services import ServiceMutations, ServiceQueries
 from fullon_graphql.resolvers.sessions import SessionMutations, SessionQueries
 from fullon_graphql.resolvers.simulations import SimulationQueries
@@ -132,6 +133,7 @@ class Query(
     ProcessQueries,
     TradeStatisticsQueries,
     PerformanceQueries,
+    ResultQueries,
     OrderStatisticsQueries,
     BotDashboardQueries,
     PortfolioQueries,

@@ -78,6 +78,7 @@ RULES = {
     "numbers over rows one sees": [
         "TradeStatistics", "SymbolStatistics", "OrderStatistics", "StatusCount", "BotDashboard", "TradingOverview",
         "PerformanceMetrics", "RiskMetrics", "PortfolioStats", "AssetAllocation", "UserSummary",
+        "Results", "ResultGroup",
     ],
     "of who makes it, and once": ["AuthPayload", "CreatedApiKey", "TotpEnrolment"],
 }  # fmt: skip
@@ -258,7 +259,7 @@ async def test_no_drawn_operation_returns_a_foreign_row_or_a_secret(graph: Graph
 ARGUMENTS = {
     "first": "3", "botId": "6", "orderId": "41", "uid": "3", "tradeId": "101", "strId": "61", "catStrId": "1",
     "feedId": "61", "num": "61", "exId": "30", "catExId": "1", "apiKeyId": "31", "exchange": '"kraken"',
-    "kind": "LIVE", "currency": '"USD"', "capital": "1000", "symbol": '"BTC/USD"', "timeframe": "H1", "last": "3", "id": '"?"', "ids": "[]", "name": "TICKER",
+    "kind": "LIVE", "currency": '"USD"', "capital": "1000", "symbol": '"BTC/USD"', "timeframe": "H1", "period": "DAY", "resolution": "D1", "last": "3", "id": '"?"', "ids": "[]", "name": "TICKER",
 }  # fmt: skip
 """Arguments that refer to rows of the other trader."""
 

@@ -23,7 +23,8 @@ def live(day: float, roi: float | None = None, **values: Any) -> dict[str, Any]:
     defaults = {
         "trade_id": number, "ex_trade_id": str(number), "ex_order_id": str(number), "uid": TRADER, "ex_id": 20,
         "symbol": "BTC/USD", "order_type": "limit", "side": "Buy" if roi is None else "SELL", "volume": 1.0,
-        "price": 100.0, "cost": 100.0, "fee": 0.5, "roi": roi, "roi_pct": roi, "time": DAY_ONE + timedelta(days=day),
+        "price": 100.0, "cost": 100.0, "fee": 0.5, "roi": roi, "roi_pct": roi, "cur_volume": None, "cur_avg_price": None,
+        "time": DAY_ONE + timedelta(days=day),
     }  # fmt: skip
     return defaults | values
 
@@ -33,7 +34,7 @@ def dry(day: float, roi: float | None = None, **values: Any) -> dict[str, Any]:
     defaults = {
         "bot_id": 1, "uid": TRADER, "ex_id": 20, "symbol": "BTC/USD", "side": "buy" if roi is None else "Sell",
         "volume": 1.0, "price": 100.0, "cost": 100.0, "fee": 0.5, "roi": roi, "roi_pct": roi,
-        "closingtrade": roi is not None, "timestamp": DAY_ONE + timedelta(days=day),
+        "closingtrade": roi is not None, "reason": None, "timestamp": DAY_ONE + timedelta(days=day),
     }  # fmt: skip
     return defaults | values
 

@@ -18,7 +18,9 @@ from sqlalchemy import (
     ColumnElement,
     Double,
     FromClause,
+    FunctionElement,
     Integer,
+    Numeric,
     Select,
     Subquery,
     TableValuedAlias,
@@ -73,6 +75,15 @@ class Period:
         end = self.end or now or datetime.now(UTC)
         return _earlier(end, self.days), self.end
 
+    def until(self, as_of: datetime | None) -> Period:
+        """The part of the period before `as_of`; without an end, `days` count back from it.
+
+        Raises:
+            BadUserInput: as `bounds` does.
+        """
+        start, end = self.bounds(as_of)
+        return Period(start, end if as_of is None else min(end or as_of, as_of))
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -95,7 +106,9 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
     Columns: trade_id, uid, ex_id, symbol, side (lower case), cost, fee, roi and roi_pct (null unless the trade
     closes), left_out (how many of these four are NaN, infinite or beyond 1e100, and null here), time (UTC), currency
     (of cost, fee and roi; the symbol itself if it has no slash, because then the currency is unknown), exchange (its
-    name; null if the account is deleted), and bot_id if `scope.bot_ids` is given.
+    name; null if the account is deleted), volume (null if it is not finite), and bot_id if `scope.bot_ids` is given. Of
+    live trades also ex_order_id, position and entry_price (the recorded position after the trade, null if it is not
+    recorded or not finite); of simulated trades also bot_id and reason.
 
     Raises:
         Unauthenticated: the caller is not signed in.
@@ -128,7 +141,7 @@ def is_dated(entries: FromClause) -> ColumnElement[bool]:
     return entries.c.time.between(*_DATED)
 
 
-def _is_figure(figure: ColumnElement[float]) -> ColumnElement[bool]:
+def _is_figure(figure: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     """Null for null. Sums and squares of figures stay finite; NaN is greater than every number."""
     return func.abs(figure) <= literal_column("1e100")
 
@@ -153,6 +166,14 @@ def _table(alias: str, rates: Iterable[Rate], /, **keys: Iterable[str]) -> Table
     values = literal([rate.value for rate in rates], ARRAY(Double))
     columns = [*(column(key, Text) for key in keys), column("value", Double)]
     return func.unnest(*arrays, values).table_valued(*columns).render_derived(alias)
+
+
+def exact_sum(figure: ColumnElement[Any]) -> FunctionElement[Any]:
+    """The sum of a figure as a decimal number without rounding.
+
+    Through its shortest text, because the direct cast to `numeric` keeps 15 digits only.
+    """
+    return func.sum(cast(cast(figure, Text), Numeric))
 
 
 def only_priced(money: ColumnElement[Any], unpriced: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -206,6 +227,10 @@ def _live(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:
         Trade.roi,
         case((Trade.roi.is_not(None), Trade.roi_pct)).label("roi_pct"),
         Trade.time.label("time"),
+        Trade.ex_order_id,
+        case((_is_figure(Trade.volume), Trade.volume)).label("volume"),
+        case((_is_figure(Trade.cur_volume), Trade.cur_volume)).label("position"),
+        case((_is_figure(Trade.cur_avg_price), Trade.cur_avg_price)).label("entry_price"),
     )
     if bot_ids is None:
         return trades
@@ -232,10 +257,11 @@ def _dry(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:
         case((DryTrade.closingtrade, DryTrade.roi)).label("roi"),
         case((and_(DryTrade.closingtrade, DryTrade.roi.is_not(None)), DryTrade.roi_pct)).label("roi_pct"),
         DryTrade.timestamp.label("time"),
+        case((_is_figure(DryTrade.volume), DryTrade.volume)).label("volume"),
+        DryTrade.bot_id,
+        DryTrade.reason,
     )
-    if bot_ids is None:
-        return trades
-    return trades.add_columns(DryTrade.bot_id).where(DryTrade.bot_id == func.any(_integers(bot_ids)))
+    return trades if bot_ids is None else trades.where(DryTrade.bot_id == func.any(_integers(bot_ids)))
 
 
 def _currency(symbol: ColumnElement[str]) -> ColumnElement[str]:

@@ -105,14 +105,23 @@ async def of_trades(
         Unauthenticated: the caller is not signed in.
         BadUserInput: the scope is invalid, or the capital is not above zero.
     """
-    if capital is not None and not 0 < capital < math.inf:
-        raise BadUserInput(f"`capital`, the capital before the first trade, must be above zero; got {capital}.",
-                           field="capital")  # fmt: skip
+    require_capital(capital)
     entries = ledger_entries(caller, scope)
     rates = await (await prices.read(database, redis, caller)).rates_of_accounts(currency)
     [row] = await database.rows(_statement(entries, rates, capital))
     figures = dict(row._mapping) | {"unpriced": row.unpriced or ()}
     return Performance(kind=scope.kind, currency=currency, capital=capital, **figures)
+
+
+def require_capital(capital: float | None) -> None:
+    """Require that a given capital is above zero and finite.
+
+    Raises:
+        BadUserInput: it is not.
+    """
+    if capital is not None and not 0 < capital < math.inf:
+        raise BadUserInput(f"`capital`, the capital before the first trade, must be above zero; got {capital}.",
+                           field="capital")  # fmt: skip
 
 
 def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select[Any]:
