@@ -146,7 +146,7 @@ def bucket_of(time: ColumnElement[Any], timeframe: Timeframe) -> ColumnElement[A
     """The start of the bar of `timeframe` that contains a UTC time, as candles have it."""
     if timeframe.width is None:
         return func.date_trunc("month", time)
-    step = literal_column(f"interval '{timeframe.width.total_seconds():.0f} seconds'")
+    step: ColumnElement[Any] = literal_column(f"interval '{timeframe.width.total_seconds():.0f} seconds'")
     return func.date_bin(step, time, literal_column(f"timestamp '{ORIGIN:%Y-%m-%d}'"))
 
 
