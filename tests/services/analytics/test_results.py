@@ -42,9 +42,9 @@ async def of(
     return await results.by_period(database, redis, caller, scope, "USD", period, grouping, as_of)
 
 
-def at(*date: int) -> float:
+def at(month: int, day: int) -> float:
     """Midnight of a day of 2026 in Unix milliseconds."""
-    return datetime(2026, *date, tzinfo=UTC).timestamp() * 1000
+    return datetime(2026, month, day, tzinfo=UTC).timestamp() * 1000
 
 
 def profits(found: Results) -> dict[str | None, list[float | None]]:
