@@ -48,6 +48,7 @@ from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.audit_retention import AuditRetention
 from fullon_graphql.services.change_feed.pruning import Pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.halt_blocks import BlockKeeper
 from fullon_graphql.services.own_writes import OwnWrites
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
@@ -247,7 +248,12 @@ async def worker(
         if serving:
             pruning = Pruning(database, settings.change_retention_hours)
             retention = AuditRetention(database, settings.audit_retention_days)
-            pruned = {"pruning of changes": pruning.run, "retention of the audit log": retention.run}
+            blocks = BlockKeeper(database, redis)
+            pruned = {
+                "pruning of changes": pruning.run,
+                "retention of the audit log": retention.run,
+                "blocks of halts": blocks.run,
+            }
             await stack.enter_async_context(background.running(pruned))
         sign_ins = SignInLog(database, settings)
         await stack.enter_async_context(background.running({"log of sign-ins": sign_ins.run}))

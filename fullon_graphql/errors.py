@@ -7,6 +7,7 @@
     │   └── InvalidRoute     no route has this path
     ├── BadUserInput         a value of the request is invalid
     ├── Conflict             the request contradicts the current state
+    ├── TradingHalted        trading of the bot or account is halted; `halt_id` names the halt
     ├── CursorExpired        a stream cannot resume after this cursor
     ├── RateLimited          too many requests; `retry_after` in seconds
     ├── DocumentNotFound     no document is known by this id; send the document with it
@@ -107,6 +108,21 @@ class Conflict(FullonError):
 
     code = "CONFLICT"
     status = 409
+
+
+class TradingHalted(FullonError):
+    """Trading of the bot or account is halted by the halt `halt_id`."""
+
+    code = "TRADING_HALTED"
+    status = 409
+
+    def __init__(self, message: str, *, halt_id: int) -> None:
+        super().__init__(message)
+        self.halt_id = halt_id
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return super().extensions | {"haltId": self.halt_id}
 
 
 class CursorExpired(FullonError):

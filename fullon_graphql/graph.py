@@ -31,6 +31,7 @@ from fullon_graphql.resolvers.cat_strategies import CatStrategyMutations, CatStr
 from fullon_graphql.resolvers.dry_trades import DryTradeMutations, DryTradeQueries
 from fullon_graphql.resolvers.exchanges import ExchangeMutations, ExchangeQueries
 from fullon_graphql.resolvers.feeds import FeedMutations, FeedQueries
+from fullon_graphql.resolvers.halts import HaltMutations, HaltQueries
 from fullon_graphql.resolvers.market_feeds import MarketFeedQueries
 from fullon_graphql.resolvers.nodes import NodeQueries
 from fullon_graphql.resolvers.order_statistics import OrderStatisticsQueries
@@ -118,6 +119,7 @@ class Query(
     FeedQueries,
     SimulationQueries,
     BotLogQueries,
+    HaltQueries,
     OrderQueries,
     TradeQueries,
     DryTradeQueries,
@@ -159,6 +161,7 @@ class Mutation(
     CatExchangeMutations,
     CatStrategyMutations,
     ServiceMutations,
+    HaltMutations,
 ):
     pass
 

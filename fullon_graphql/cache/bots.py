@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,6 +73,26 @@ async def read_claims(redis: Redis) -> Claims:
         pipeline.hgetall(keys.OPENING_POSITIONS)
         blocks, openings = await execute(pipeline, "bots")
     return Claims(_claims(blocks), _claims(openings))
+
+
+# Blocks of bots are left alone: they exclude all other bots already.
+_BLOCK_FOR_HALTS = """
+local wanted = {}
+for place = 2, #ARGV do
+    wanted[ARGV[place]] = true
+    redis.call('HSETNX', KEYS[1], ARGV[place], ARGV[1])
+end
+local stored = redis.call('HGETALL', KEYS[1])
+for place = 1, #stored, 2 do
+    if stored[place + 1] == ARGV[1] and not wanted[stored[place]] then redis.call('HDEL', KEYS[1], stored[place]) end
+end
+"""
+
+
+async def block_for_halts(redis: Redis, instruments: Iterable[tuple[int, str]]) -> None:
+    """Let halts block exactly these instruments, each an account and a symbol. Blocks of bots stay as they are."""
+    fields = [f"{ex_id}:{symbol}" for ex_id, symbol in instruments]
+    await redis.eval(_BLOCK_FOR_HALTS, 1, keys.BLOCKED_EXCHANGES, keys.NO_BOT, *fields)
 
 
 def _statuses(bot_id: int, text: str | None) -> list[FeedStatus]:

@@ -96,7 +96,10 @@ def trades_status(exchange: str) -> str:
 # ---------------------------------------------------------------- bots
 
 BLOCKED_EXCHANGES = "block_exchange"
-"""HASH: `{ex_id}:{symbol}` → id of the bot that blocks it."""
+"""HASH: `{ex_id}:{symbol}` → id of the bot that blocks it, or `NO_BOT`."""
+
+NO_BOT: Final = "0"
+"""The id in a block that a halt of trading has set. No bot has it, so the instrument is blocked for every bot."""
 
 OPENING_POSITIONS = "opening_position"
 """HASH: `{ex_id}:{symbol}` → `{bot_id}:{ISO time}`."""

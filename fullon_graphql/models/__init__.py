@@ -6,6 +6,7 @@ from fullon_graphql.models.base import OWN_SCHEMA, Base, UtcDateTime
 from fullon_graphql.models.bots import Bot, BotExchange, BotLog, Simulation
 from fullon_graphql.models.changes import Change, ChangesFloor
 from fullon_graphql.models.exchanges import CatExchange, CatExchangeParam, Exchange, ExchangeHistory
+from fullon_graphql.models.halts import HaltScope, HaltSwitch, SwitchState, TradingHalt
 from fullon_graphql.models.idempotency import IdempotencyRecord
 from fullon_graphql.models.orders import Order
 from fullon_graphql.models.sessions import Session
@@ -32,6 +33,8 @@ __all__ = [
     "Exchange",
     "ExchangeHistory",
     "Feed",
+    "HaltScope",
+    "HaltSwitch",
     "IdempotencyRecord",
     "Order",
     "Role",
@@ -39,9 +42,11 @@ __all__ = [
     "Simulation",
     "Strategy",
     "StrategyParam",
+    "SwitchState",
     "Symbol",
     "SymbolStep",
     "Trade",
+    "TradingHalt",
     "User",
     "UtcDateTime",
 ]

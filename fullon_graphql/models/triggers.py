@@ -21,11 +21,12 @@ from fullon_graphql.models.api_keys import ApiKey
 from fullon_graphql.models.audit import AuditEntry
 from fullon_graphql.models.base import OWN_SCHEMA, Base
 from fullon_graphql.models.bots import Bot, BotLog
+from fullon_graphql.models.halts import TradingHalt
 from fullon_graphql.models.orders import Order
 from fullon_graphql.models.trades import DryTrade, Trade
 from fullon_graphql.models.users import User
 
-WATCHED: Final[tuple[type[Base], ...]] = (Order, Trade, DryTrade, BotLog, Bot, AuditEntry)
+WATCHED: Final[tuple[type[Base], ...]] = (Order, Trade, DryTrade, BotLog, Bot, AuditEntry, TradingHalt)
 """The tables whose changes are recorded in the feed."""
 
 CREDENTIALS: Final[tuple[type[Base], ...]] = (User, ApiKey)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Final, TypeAlias
 
-from sqlalchemy import ColumnElement, Select, Table, UniqueConstraint, exists, inspect, literal_column, select
+from sqlalchemy import ColumnElement, Select, Table, UniqueConstraint, exists, inspect, literal_column, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from fullon_graphql.auth.principal import Caller, Principal, Scope, administrator, reader, signed_in
@@ -34,6 +34,7 @@ from fullon_graphql.models import (
     Exchange,
     ExchangeHistory,
     Feed,
+    HaltSwitch,
     IdempotencyRecord,
     Order,
     Session,
@@ -43,6 +44,7 @@ from fullon_graphql.models import (
     Symbol,
     SymbolStep,
     Trade,
+    TradingHalt,
     User,
 )
 
@@ -104,9 +106,12 @@ class OwnedBy(_PerOwner):
     """The rows whose `column` is the caller's uid; all rows for administrators."""
 
     column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
+    null_is_for_everybody: bool = False
+    """True if every user may read the rows without an owner."""
 
     def condition(self, owner: Owner) -> ColumnElement[bool]:
-        return self.column == owner
+        own = self.column == owner
+        return or_(own, self.column.is_(None)) if self.null_is_for_everybody else own
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,8 @@ RULES: Final[Mapping[type[Base], Rule]] = {
     Order: OwnedBy(Order.uid),
     Trade: OwnedBy(Trade.uid),
     DryTrade: OwnedBy(DryTrade.uid),
+    TradingHalt: OwnedBy(TradingHalt.uid, null_is_for_everybody=True),
+    HaltSwitch: OwnedBy(HaltSwitch.uid),
     # The catalogue
     CatExchange: Everybody(),
     CatExchangeParam: Everybody(),
@@ -176,6 +183,8 @@ ENTITIES: Final[Mapping[type[Base], str]] = {
     Order: "orders",
     Trade: "trades",
     DryTrade: "trades",
+    TradingHalt: "bots",
+    HaltSwitch: "bots",
     CatExchange: "catalogue",
     CatExchangeParam: "catalogue",
     CatStrategy: "catalogue",
@@ -210,7 +219,9 @@ _CHANGES: Final[Mapping[str, Sequence[str]]] = {
     "sessions": ("endSession", "endOtherSessions"),
     "api_keys": ("createApiKey", "deactivateApiKey"),
     "exchanges": ("createExchange", "updateExchange", "deleteExchange"),
-    "bots": ("createBot", "updateBot", "deleteBot", "attachExchange", "detachExchange"),
+    "bots": (
+        "createBot", "updateBot", "deleteBot", "attachExchange", "detachExchange", "haltTrading", "resumeTrading",
+    ),
     "strategies": (
         "createStrategy", "updateStrategy", "setStrategyParams", "deleteStrategy", "createFeed", "updateFeed",
         "deleteFeed",
@@ -289,6 +300,26 @@ def service_controller(caller: Caller) -> Principal:
     """The same with the scope `services:control`, or `write` and `admin`. Raises as `service_reader` does."""
     signed_in(caller, CONTROL)
     return service_reader(caller)
+
+
+def may_halt(principal: Principal, uid: int | None) -> None:
+    """Check that a caller may halt trading of a user, or of all users with None.
+
+    Raises:
+        Forbidden: it is another user, and the credential does not have all rights of an administrator.
+    """
+    if uid != principal.uid and not principal.admin:
+        raise Forbidden("Only an administrator may halt trading of other users.")
+
+
+def may_resume(principal: Principal, uid: int | None, halted_by: int) -> None:
+    """Check that a caller may end a halt: of the caller's own trading and making, or any as an administrator.
+
+    Raises:
+        Forbidden: an administrator has halted trading of the caller, or of all users.
+    """
+    if not principal.admin and not uid == halted_by == principal.uid:
+        raise Forbidden("An administrator has halted trading; only an administrator may end this halt.")
 
 
 def depends_on_caller(model: type[Base]) -> bool:

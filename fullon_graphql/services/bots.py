@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 
 from fullon_graphql.errors import BadUserInput
 from fullon_graphql.models import Bot, BotExchange, Exchange
+from fullon_graphql.services import halts
 from fullon_graphql.services.writing.checks import not_blank, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
 
@@ -19,8 +20,12 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
 
     Raises:
         BadUserInput: the name is blank or too long.
+        TradingHalted: it would be active, and all trading of the caller is halted.
     """
     not_blank(values, "name")
+    if values.get("active"):
+        await halts.lock_out_halts(write)
+        await halts.require_no_halt(write, write.principal.uid)
     bot = await write.insert(Bot, storable(Bot, values) | {"uid": write.principal.uid})
     return int(bot.bot_id)
 
@@ -32,10 +37,15 @@ async def change(write: UnitOfWork, bot_id: int, values: Mapping[str, Any], expe
         NotFound: there is no such bot that the caller may see.
         BadUserInput: the name is blank or too long.
         Conflict: its timestamp is not the `expected` one.
+        TradingHalted: it would become active, and its trading is halted.
     """
+    if values.get("active"):
+        await halts.lock_out_halts(write)
     bot = await write.find(Bot, bot_id)
     unchanged_since(expected, bot.timestamp)
     not_blank(values, "name")
+    if values.get("active"):
+        await halts.require_no_halt(write, bot.uid, bot_id)
     await write.update(Bot, bot, storable(Bot, values))
     return bot_id
 
@@ -58,9 +68,13 @@ async def attach(write: UnitOfWork, bot_id: int, ex_id: int) -> int:
         NotFound: there is no such bot or account that the caller may see.
         BadUserInput: they belong to different users.
         Conflict: the account is attached already.
+        TradingHalted: the bot is active, and trading on the account is halted.
     """
+    await halts.lock_out_halts(write)
     bot = await write.find(Bot, bot_id)
     await account_of(write, bot, ex_id)
+    if bot.active:
+        await halts.require_no_halt(write, bot.uid, bot_id, ex_id)
     await write.insert(BotExchange, {"bot_id": bot_id, "ex_id": ex_id})
     return bot_id
 

@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, select
 from fullon_graphql.errors import BadUserInput, Conflict, shortened
 from fullon_graphql.models import Bot, CatExchange, Order, Symbol, SymbolStep
 from fullon_graphql.models.order_status import CANCELED, NEW
-from fullon_graphql.services import bots
+from fullon_graphql.services import bots, halts
 from fullon_graphql.services.order_status import next_status
 from fullon_graphql.services.order_steps import check_steps
 from fullon_graphql.services.writing.checks import LARGEST, one_of, positive, storable, unchanged_since
@@ -38,11 +38,14 @@ async def create(write: UnitOfWork, values: Mapping[str, Any]) -> int:
         BadUserInput: a value is invalid, a price is missing or not allowed for the order type, or the exchange would
             refuse a price or the volume.
         Conflict: the account is not active.
+        TradingHalted: trading of the bot or on the account is halted.
     """
+    await halts.lock_out_halts(write)
     bot = await write.find(Bot, values["bot_id"], lock=False)
     account = await bots.account_of(write, bot, values["ex_id"])
     if not account.active:
         raise Conflict("The account is not active; activate it first.")
+    await halts.require_no_halt(write, bot.uid, bot.bot_id, account.ex_id)
     order = storable(Order, _normalised(values))
     positive(order, "volume", "price", "plimit")
     _check_prices(order)

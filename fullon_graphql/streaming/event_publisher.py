@@ -143,8 +143,10 @@ class EventPublisher:
         return max(stored, self.position or stored)
 
     async def _publish(self, stream: JetStreamContext, change: Change) -> None:
-        """Publish one change, and wait until NATS has acknowledged it."""
-        entity = self._entities[change.entity]
+        """Publish one change, and wait until NATS has acknowledged it. Rows without a global id are left out."""
+        entity = self._entities.get(change.entity)
+        if entity is None:
+            return
         cursor = change.position.cursor
         message = orjson.dumps({"__typename": entity.name, "id": _global_id(entity, change), "cursor": cursor})
         acknowledged = await stream.publish(

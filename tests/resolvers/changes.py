@@ -47,6 +47,11 @@ CHANGES = {
     ),
     "updateOrderStatus": Change('orderId: 1, status: "filled"', "{ orderId status bot { botId } }"),
     "cancelOrder": Change("orderId: 1", "{ orderId status }"),
+    "haltTrading": Change(
+        'scope: BOT, botId: 1, reason: "test", cancelOpen: true',
+        "{ scope uid botId reason by botIds canceledOrderIds blocked { symbol } endedAt }",
+    ),
+    "resumeTrading": Change("haltId: 1", "{ haltId botIds endedBy resumedBotIds }"),
     "createExchange": Change(
         'input: {catExId: 2, name: "second"}', "{ exId name test active catalog { name } user { uid } }"
     ),

@@ -12,7 +12,7 @@ from sqlalchemy import text, update
 from fullon_graphql.auth.principal import Anonymous, Scope
 from fullon_graphql.database import Database
 from fullon_graphql.graph import Graph
-from fullon_graphql.models import CatStrategy, Exchange, Session, User
+from fullon_graphql.models import CatStrategy, Exchange, Session, TradingHalt, User
 from tests.fixtures.graph import GraphClient
 from tests.fixtures.rows import TRADER, add, person, session
 from tests.resolvers.changes import CHANGES, UNTRIED
@@ -27,13 +27,15 @@ pytestmark = pytest.mark.usefixtures("rows_to_change")
 
 @pytest.fixture
 async def rows_to_change(platform: Database) -> None:
-    """Rows that the calls need in addition to the small platform: a password, sessions, an inactive account, an unused template."""
+    """Rows that the calls need in addition to the small platform: a password, sessions, an inactive account, an unused template and a halt."""
     async with platform.transaction() as connection:
         await connection.execute(update(User).where(User.uid == TRADER).values(password=OLD_PASSWORD))
     await add(platform, User, person(4, active=False))
     await add(platform, Exchange, {"ex_id": 22, "uid": TRADER, "cat_ex_id": 1, "name": "unused"})
     await add(platform, Session, session(21, TRADER), session(22, TRADER))
     await add(platform, CatStrategy, {"cat_str_id": 3, "name": "unused"})
+    halted = {"halt_id": 1, "uid": TRADER, "scope": "BOT", "bot_id": 2, "reason": "news", "by": TRADER, "bots": [2]}
+    await add(platform, TradingHalt, halted)
 
 
 every_change = pytest.mark.parametrize("name", CHANGES)

@@ -29,9 +29,9 @@ from fullon_graphql.auth.principal import Caller, Principal
 from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database, repeated
-from fullon_graphql.errors import NotFound, shortened
+from fullon_graphql.errors import NotFound, ServiceUnavailable, Timeout, as_fullon_error, shortened
 from fullon_graphql.models.base import is_secret
-from fullon_graphql.services import audit
+from fullon_graphql.services import audit, halt_blocks
 from fullon_graphql.services.access import may_change, visible
 from fullon_graphql.services.audit import Event
 from fullon_graphql.services.own_writes import OwnWrites
@@ -84,6 +84,8 @@ class UnitOfWork:
     """Keys of the platform's own cache that this change invalidates."""
     stale_patterns: set[str] = field(default_factory=set)
     """Patterns of such keys, for keys that cannot be derived from the row."""
+    halts_changed: bool = False
+    """True if a halt of trading begins or ends with this change."""
     images: list[tuple[str, str, Mapping[str, Any] | None, Mapping[str, Any] | None]] = field(default_factory=list)
     """Every changed row: entity, key, before and after."""
 
@@ -174,6 +176,8 @@ class ChangeExecutor:
                 await self._own_writes.record(principal.uid)
             await self._invalidate_cache(write)
             await self._announce(write)
+            if write.halts_changed:
+                await self._write_blocks()
         return response
 
     async def _attempt(
@@ -229,6 +233,15 @@ class ChangeExecutor:
             _log.warning(
                 "cache.not_invalidated", keys=sorted(write.stale | write.stale_patterns), error=type(error).__name__
             )
+
+    async def _write_blocks(self) -> None:
+        """Let the blocks in Redis follow the halts. On failure a background task does it later."""
+        try:
+            await halt_blocks.write_blocks(self._database, self._redis)
+        except Exception as error:
+            if not isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout):
+                raise
+            _log.warning("halts.blocks_not_written", error=repr(error))
 
     async def _announce(self, write: UnitOfWork) -> None:
         """Ask for a check of open connections if the change may affect what their credentials may do."""
