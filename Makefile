@@ -112,7 +112,7 @@ LOCK := pip compile --quiet --upgrade --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 PROJECT := --extra embedded --group build pyproject.toml
 # The dependencies of an installation: all extras without the engines.
-SERVER := --extra exchanges --extra nats --extra tracing --group build pyproject.toml
+SERVER := --extra exchanges --extra mcp --extra nats --extra tracing --group build pyproject.toml
 
 lock: ## renew the pinned versions in requirements/ (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/ (or UV=/path/to/uv)"; exit 1; }

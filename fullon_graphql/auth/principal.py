@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -61,6 +62,11 @@ class Principal:
         return False
 
 
+def is_allowed(scope: str, scopes: Collection[str]) -> bool:
+    """True if `scopes` has `scope`, or broader ones that include it."""
+    return any(set(each).issubset(scopes) for each in sufficient_scopes(scope))
+
+
 def sufficient_scopes(scope: str) -> list[list[str]]:
     """The sets of scopes of which a credential needs one to be allowed `scope`, as `Principal.allows` decides."""
     match action := scope.rpartition(":")[2]:
@@ -82,6 +88,17 @@ Caller = Principal | Anonymous
 """The caller of a service, which calls one of the functions below first."""
 
 
+def authenticated(caller: Caller) -> Principal:
+    """The principal of `caller`, whatever its scopes.
+
+    Raises:
+        Unauthenticated: the caller is not signed in.
+    """
+    if isinstance(caller, Anonymous):
+        raise Unauthenticated(caller.reason) if caller.reason else Unauthenticated()
+    return caller
+
+
 def signed_in(caller: Caller, scope: str = Scope.READ) -> Principal:
     """The principal of `caller`, whose credential must have `scope`, or a broader one that includes it.
 
@@ -89,11 +106,10 @@ def signed_in(caller: Caller, scope: str = Scope.READ) -> Principal:
         Unauthenticated: the caller is not signed in.
         Forbidden: the credential lacks the scope.
     """
-    if isinstance(caller, Anonymous):
-        raise Unauthenticated(caller.reason) if caller.reason else Unauthenticated()
-    if not caller.allows(scope):
+    principal = authenticated(caller)
+    if not principal.allows(scope):
         raise Forbidden(f"This credential lacks the scope '{scope}'.")
-    return caller
+    return principal
 
 
 def reader(caller: Caller) -> Principal:

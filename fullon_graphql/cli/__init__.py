@@ -16,7 +16,7 @@ from fullon_graphql.server.garbage import leave_memory_to_the_system, paused_col
 
 COMMANDS: Final = (
     "demo", "serve", "services", "config", "explain", "token",
-    "schema", "daemon", "documents", "user", "db", "audit", "cache", "ohlcv", "exchanges",
+    "schema", "daemon", "documents", "mcp", "user", "db", "audit", "cache", "ohlcv", "exchanges",
 )  # fmt: skip
 """The commands in the order of `--help`. Each is a module: a function of the same name, or `app`, a group."""
 

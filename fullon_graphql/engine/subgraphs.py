@@ -69,6 +69,11 @@ def subgraph_of(field: GraphQLField) -> Subgraph:
     return _part(field).subgraph
 
 
+def root_scope(kind: OperationType, name: str, field: GraphQLField) -> str | None:
+    """The scope that a field of a root requires; None if that depends on more than its type."""
+    return CHANGES.get(name) if kind is OperationType.MUTATION else _scope(field)
+
+
 def restrict(schema: GraphQLSchema, subgraph: Subgraph) -> tuple[GraphQLSchema, Link]:
     """The schema of one subgraph, and the directive that links what its fields declare for gateways.
 
@@ -124,7 +129,7 @@ def _scope(field: GraphQLField) -> str | None:
 def _root_access(kind: OperationType, name: str, field: GraphQLField) -> FederationDirective | None:
     if name in _FEDERATED or name in PUBLIC_CHANGES:
         return None
-    scope = CHANGES.get(name) if kind is OperationType.MUTATION else _scope(field)
+    scope = root_scope(kind, name, field)
     return _requires(scope) if scope else Authenticated()
 
 

@@ -6,16 +6,17 @@ from typing import Annotated, Any
 
 import strawberry
 
-from fullon_graphql.auth.principal import reader
+from fullon_graphql.auth.principal import authenticated, reader
 from fullon_graphql.context import Context, Info
 from fullon_graphql.engine.fields.connection import Connection
 from fullon_graphql.engine.fields.mutations import change
 from fullon_graphql.engine.fields.root import one_row, root_connection
 from fullon_graphql.engine.model.global_ids import parse_global_id
 from fullon_graphql.errors import NotFound
-from fullon_graphql.schema.sessions import AuthPayload, Session
+from fullon_graphql.schema.sessions import AuthPayload, Credential, Session
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.schema.users import User
+from fullon_graphql.services.access import effective_scopes
 from fullon_graphql.services.signing_in import sessions
 from fullon_graphql.services.signing_in.sessions import SignedIn
 from fullon_graphql.services.writing.executor import Key, UnitOfWork
@@ -37,6 +38,13 @@ class SessionQueries:
         " Current ones are `active`.",
         Session,
     )
+
+    @strawberry.field(description="The credential of this request. Requires no scope.")
+    async def credential(self, info: Info) -> Credential:
+        caller = info.context.caller
+        principal = authenticated(caller)
+        end = principal.expires_at
+        return Credential(uid=principal.uid, scopes=effective_scopes(caller), expires_at=DateTime(end) if end else None)
 
 
 async def _how_many(_write: UnitOfWork, ended: Key) -> Any:

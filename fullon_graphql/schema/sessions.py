@@ -44,6 +44,16 @@ class Session(Node):
     user: UserRef = to_one("The user.", relation("User", "uid", models.User.uid))
 
 
+@strawberry.type(description="The credential of a request: an access token or an API key.")
+class Credential:
+    uid: int = strawberry.field(description="`uid` of the user whom it signs in.")
+    scopes: list[str] = strawberry.field(
+        description="Permissions: `read`, `write`, `admin`, or finer scopes such as `orders:read`. Scopes that the"
+        " account cannot use are left out."
+    )
+    expires_at: DateTime | None = strawberry.field(description="Time of expiry; null for an API key without one.")
+
+
 @strawberry.type(description="The tokens of a session.")
 class AuthPayload:
     access_token: str = strawberry.field(description="Send it as `Authorization: Bearer <token>`.")

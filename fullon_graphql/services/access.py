@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from sqlalchemy import ColumnElement, Select, Table, UniqueConstraint, exists, inspect, literal_column, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from fullon_graphql.auth.principal import Caller, Principal, Scope, administrator, reader, signed_in
+from fullon_graphql.auth.principal import Caller, Principal, Scope, administrator, authenticated, reader, signed_in
 from fullon_graphql.errors import Forbidden
 from fullon_graphql.models import (
     ApiKey,
@@ -282,6 +282,17 @@ def may_change(caller: Caller, operation: str) -> Principal:
         Forbidden: the credential lacks the scope.
     """
     return signed_in(caller, CHANGES.get(operation, Scope.WRITE))
+
+
+def effective_scopes(caller: Caller) -> list[str]:
+    """The scopes of the caller's credential, without those that its account cannot use, in the order of `SCOPES`.
+
+    Raises:
+        Unauthenticated: the caller is not signed in.
+    """
+    principal = authenticated(caller)
+    unusable = set() if principal.is_admin else {Scope.ADMIN, CONTROL}
+    return [str(scope) for scope in SCOPES if scope in principal.scopes - unusable]
 
 
 def service_reader(caller: Caller) -> Principal:

@@ -116,3 +116,13 @@ async def test_end_other_sessions_by_api_key_ends_all(trader: GraphClient, datab
     program = Principal(TRADER, "user2@fullon", False, "api_key:1", None, frozenset({Scope.READ, Scope.WRITE}))
     assert await trader.as_(program).data("mutation { endOtherSessions }") == {"endOtherSessions": 2}
     assert await alive(database) == {OVER, FOREIGN}
+
+
+async def test_credential_has_the_scopes_that_its_account_can_use(graph: GraphClient, platform: Database) -> None:
+    end = datetime(2030, 1, 1, tzinfo=UTC)
+    scopes = frozenset({"orders:read", "services:control", "admin"})
+    for is_admin, expected in ((False, ["orders:read"]), (True, ["admin", "orders:read", "services:control"])):
+        caller = graph.as_(Principal(TRADER, "user2@fullon", is_admin, "api_key:1", end, scopes))
+        data = await caller.data("{ credential { uid scopes expiresAt } }")
+        assert data["credential"] == {"uid": TRADER, "scopes": expected, "expiresAt": "2030-01-01T00:00:00+00:00"}
+    assert (await graph.ask("{ credential { uid } }")).codes == ["UNAUTHENTICATED"]

@@ -81,6 +81,7 @@ RULES = {
         "Results", "ResultGroup",
     ],
     "of who makes it, and once": ["AuthPayload", "CreatedApiKey", "TotpEnrolment"],
+    "of who makes it": ["Credential"],
 }  # fmt: skip
 """Access rules of the types that are not entities."""
 
