@@ -50,6 +50,7 @@ from fullon_graphql.resolvers.trade_statistics import TradeStatisticsQueries
 from fullon_graphql.resolvers.trades import TradeMutations, TradeQueries
 from fullon_graphql.resolvers.user_summary import UserSummaryQueries
 from fullon_graphql.resolvers.users import UserMutations, UserQueries
+from fullon_graphql.resolvers.webhooks import WebhookMutations, WebhookQueries
 from fullon_graphql.schema.api_keys import ApiKey
 from fullon_graphql.schema.audit import AuditEntry
 from fullon_graphql.schema.bot_logs import BotLog
@@ -68,6 +69,7 @@ from fullon_graphql.schema.support.scalars import SCALARS
 from fullon_graphql.schema.symbols import Symbol
 from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User
+from fullon_graphql.schema.webhooks import Webhook, WebhookDelivery
 from fullon_graphql.subscriptions.accounts import AccountSubscriptions
 from fullon_graphql.subscriptions.audit import AuditSubscriptions
 from fullon_graphql.subscriptions.bot_logs import BotLogSubscriptions
@@ -102,6 +104,8 @@ ENTITIES = [
     CatStrategyParam,
     Symbol,
     AuditEntry,
+    Webhook,
+    WebhookDelivery,
 ]
 """The types that a federated gateway may request by key."""
 
@@ -140,6 +144,7 @@ class Query(
     BotDashboardQueries,
     PortfolioQueries,
     UserSummaryQueries,
+    WebhookQueries,
     NodeQueries,
 ):
     pass
@@ -162,6 +167,7 @@ class Mutation(
     CatStrategyMutations,
     ServiceMutations,
     HaltMutations,
+    WebhookMutations,
 ):
     pass
 

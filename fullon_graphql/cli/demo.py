@@ -123,6 +123,7 @@ def _settings(found: Engines, live: list[LiveExchange], host: str, port: int, *,
     own: dict[str, Any] = {
         "log_level": "WARNING",
         "drain_seconds": 1.0,
+        "webhook_private_networks": True,
         "jwt_secret_key": SecretStr(_own_secret(home() / "jwt-secret")),
     }
     for name in resolve(own, sources()):

@@ -232,6 +232,27 @@ class EventsSettings(Section):
     )
 
 
+class WebhooksSettings(Section):
+    title: ClassVar[str] = "Webhooks"
+    introduction: ClassVar[str] = "[Alerts and webhooks](alerts.md) describes them."
+
+    webhooks_per_user: int = Field(default=20, ge=0, description="webhooks of one account")
+    webhook_timeout: Annotated[float, InSeconds] = Field(
+        default=10.0, gt=0, description="seconds that an endpoint has to answer a request"
+    )
+    webhook_requests_per_host: int = Field(
+        default=4, ge=1, description="requests to one host at the same time, over all webhooks"
+    )
+    webhook_log_entries: int = Field(
+        default=1_000, ge=1, description="newest entries of the log of deliveries that are kept of each webhook"
+    )
+    webhook_private_networks: bool = Field(
+        default=False,
+        description="allow webhooks to hosts in private networks, and `http`; any user could then send requests to "
+        "programs that only your network reaches. The demo allows it",
+    )
+
+
 class CircuitBreakersSettings(Section):
     title: ClassVar[str] = "Circuit breakers"
     introduction: ClassVar[str] = (
@@ -594,6 +615,7 @@ class Settings(
     PostgreSQLSettings,
     RedisSettings,
     EventsSettings,
+    WebhooksSettings,
     CircuitBreakersSettings,
     StreamsSettings,
     IdentitySettings,

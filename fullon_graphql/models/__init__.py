@@ -14,6 +14,7 @@ from fullon_graphql.models.strategies import CatStrategy, CatStrategyParam, Feed
 from fullon_graphql.models.symbols import Symbol, SymbolStep
 from fullon_graphql.models.trades import DryTrade, Trade
 from fullon_graphql.models.users import Role, User
+from fullon_graphql.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "OWN_SCHEMA",
@@ -49,4 +50,6 @@ __all__ = [
     "TradingHalt",
     "User",
     "UtcDateTime",
+    "Webhook",
+    "WebhookDelivery",
 ]

@@ -216,6 +216,13 @@ class Metrics:
         self.events_published = self._tally(
             "events_published", "Row changes for other programs, by result: stored, duplicate or lost.", "result"
         )
+        self.webhook_deliveries = self._tally(
+            "webhook_deliveries", "Attempts to deliver an event to a webhook, by outcome.", "outcome"
+        )
+        self.webhooks = self._gauge("webhooks", "Webhooks to which this process delivers events.")
+        self.webhook_oldest_undelivered = self._gauge(
+            "webhook_oldest_undelivered_seconds", "Age of the oldest event that waits for its webhook; 0 without any."
+        )
         self.sockets = self._gauge("sockets", "Open WebSockets and streams over HTTP.")
         self.connections = Gauge(
             "fullon_graphql_connections",

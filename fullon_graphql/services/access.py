@@ -46,6 +46,8 @@ from fullon_graphql.models import (
     Trade,
     TradingHalt,
     User,
+    Webhook,
+    WebhookDelivery,
 )
 
 Owner: TypeAlias = int | ColumnElement[int]
@@ -136,6 +138,9 @@ RULES: Final[Mapping[type[Base], Rule]] = {
     User: OwnedBy(User.uid),
     Session: OwnedBy(Session.uid),
     ApiKey: OwnedBy(ApiKey.uid),
+    # Deliveries to other programs
+    Webhook: OwnedBy(Webhook.uid),
+    WebhookDelivery: Through(WebhookDelivery.webhook_id, Webhook),
     # Accounts on exchanges
     Exchange: OwnedBy(Exchange.uid),
     ExchangeHistory: OwnedBy(ExchangeHistory.user_id),
@@ -171,6 +176,8 @@ ENTITIES: Final[Mapping[type[Base], str]] = {
     User: "users",
     Session: "sessions",
     ApiKey: "api_keys",
+    Webhook: "webhooks",
+    WebhookDelivery: "webhooks",
     Exchange: "exchanges",  # with live balances, positions and orders
     ExchangeHistory: "exchanges",
     Bot: "bots",  # with live states
@@ -218,6 +225,7 @@ _CHANGES: Final[Mapping[str, Sequence[str]]] = {
     ),
     "sessions": ("endSession", "endOtherSessions"),
     "api_keys": ("createApiKey", "deactivateApiKey"),
+    "webhooks": ("createWebhook", "updateWebhook", "deleteWebhook", "rotateWebhookSecret", "testWebhook"),
     "exchanges": ("createExchange", "updateExchange", "deleteExchange"),
     "bots": (
         "createBot", "updateBot", "deleteBot", "attachExchange", "detachExchange", "haltTrading", "resumeTrading",

@@ -1,4 +1,4 @@
-"""The JavaScript and TypeScript in the documentation are from files that the tests run."""
+"""The code to copy, the JavaScript and the TypeScript in the documentation are from files that the tests run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import pytest
 
 from tests.docs.documents import ROOT, Block, blocks
 
-COPIED = [block for block in blocks(ROOT / "docs/clients.md") if block.language == "js"]
+COPIED = [
+    *(block for block in blocks(ROOT / "docs/clients.md") if block.language == "js"),
+    *(block for block in blocks(ROOT / "docs/alerts.md") if block.language in {"js", "python"}),
+]
 
 
 @pytest.mark.parametrize("block", COPIED, ids=lambda block: block.place)

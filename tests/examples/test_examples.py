@@ -254,6 +254,13 @@ async def test_rest_families_are_counted(demo: Server) -> None:
     assert re.fullmatch(r"trading overview: \d+ figures", lines[8])
 
 
+async def test_webhook_receives_genuine_events(demo: Server) -> None:
+    created, deleted, total = await run(demo, "23_webhook.py")
+    assert re.fullmatch(r"bots\.created   bot \d+: (for a moment|deleted)", created)
+    assert re.fullmatch(r"bots\.deleted   bot \d+: deleted", deleted)
+    assert total == "2 events, each genuine"
+
+
 async def test_runner_prints_a_table_and_fails_if_an_example_does(demo: Server, tmp_path: Path) -> None:
     broken = tmp_path / "99_broken.py"
     broken.write_text("raise SystemExit('no luck')\n")

@@ -88,6 +88,17 @@ CHANGES = {
         "{ key apiKey { apiKeyId name scopes isActive user { uid } } }",
     ),
     "deactivateApiKey": Change("apiKeyId: 1", "{ apiKeyId isActive }"),
+    "createWebhook": Change(
+        'input: {name: "bus", url: "https://1.1.1.1/hook", streams: [ORDERS, BOTS], kinds: [CREATED], botId: 1}',
+        "{ secret webhook { webhookId name streams kinds state user { uid } bot { name } } }",
+    ),
+    "updateWebhook": Change(
+        'input: {webhookId: 1, name: "renamed", streams: [TRADES], botId: null, active: true}',
+        "{ webhookId name streams state botId deliveries { totalCount } }",
+    ),
+    "deleteWebhook": Change("webhookId: 1"),
+    "rotateWebhookSecret": Change("webhookId: 1", "{ secret webhook { webhookId } }"),
+    "testWebhook": Change("webhookId: 1", "{ deliveryId webhookId eventType outcome }"),
     "endSession": Change(f'id: "{SESSION}"', "{ sessionId active reason current user { uid } }"),
     "endOtherSessions": Change(""),
     "updateProfile": Change('input: {name: "Tom", phone: "123"}', "{ uid name phone }"),

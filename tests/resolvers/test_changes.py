@@ -157,6 +157,8 @@ NUMBERED = {
     "symbolId",
     "catExId",
     "catStrId",
+    "webhookId",
+    "deliveryId",
 }
 """Keys from a sequence: a dry run consumes a number."""
 ONCE = {"key", "secret", "uri"}

@@ -66,6 +66,8 @@ OWNED = {
     "DryTrade": models.DryTrade.uid == OTHER,
     "Exchange": models.Exchange.uid == OTHER,
     "ExchangeHistory": models.ExchangeHistory.user_id == OTHER,
+    "Webhook": models.Webhook.uid == OTHER,
+    "WebhookDelivery": models.WebhookDelivery.webhook_id == 31,
 }
 """Entities whose rows are visible to their owner; the condition selects the other trader's rows without using the rule."""
 RULES = {
@@ -80,7 +82,7 @@ RULES = {
         "PerformanceMetrics", "RiskMetrics", "PortfolioStats", "AssetAllocation", "UserSummary",
         "Results", "ResultGroup",
     ],
-    "of who makes it, and once": ["AuthPayload", "CreatedApiKey", "TotpEnrolment"],
+    "of who makes it, and once": ["AuthPayload", "CreatedApiKey", "TotpEnrolment", "WebhookWithSecret"],
     "of who makes it": ["Credential"],
 }  # fmt: skip
 """Access rules of the types that are not entities."""
@@ -135,7 +137,7 @@ FOREIGN, SECRET, SETTING = "Ωf", "Ωs", "Ωv"
 """A marker in every text of the other trader's rows, in every secret and in the settings of exchanges."""
 FOREIGN_NUMBER = 98765.4375
 
-SPELLED = {"side", "role", "scopes"}
+SPELLED = {"side", "role", "scopes", "state", "outcome"}
 """Text columns with a closed set of values."""
 
 
@@ -232,7 +234,7 @@ async def test_no_path_through_the_graph_reaches_a_foreign_row_or_a_secret(graph
 async def test_owner_and_administrators_reach_the_same_rows_and_no_secret(graph: GraphClient) -> None:
     """Checks that the marked rows are reachable at all."""
     for root in ("bots", "exchanges", "trades", "dryTrades", "strategies", "feeds", "botLogs", "exchangeHistory",
-                 "simulations", "sessions", "apiKeys", "users", "orders"):  # fmt: skip
+                 "simulations", "sessions", "apiKeys", "users", "orders", "webhooks"):  # fmt: skip
         text = walk(root, depth=1)
         for caller in (principal(OTHER), ADMINISTRATOR):
             body = await answer(graph, text.replace("first: 3", "last: 3"), caller)
@@ -259,7 +261,7 @@ async def test_no_drawn_operation_returns_a_foreign_row_or_a_secret(graph: Graph
 
 ARGUMENTS = {
     "first": "3", "botId": "6", "orderId": "41", "uid": "3", "tradeId": "101", "strId": "61", "catStrId": "1",
-    "feedId": "61", "num": "61", "exId": "30", "catExId": "1", "apiKeyId": "31", "exchange": '"kraken"',
+    "feedId": "61", "num": "61", "exId": "30", "catExId": "1", "apiKeyId": "31", "webhookId": "31", "exchange": '"kraken"',
     "kind": "LIVE", "currency": '"USD"', "capital": "1000", "symbol": '"BTC/USD"', "timeframe": "H1", "period": "DAY", "resolution": "D1", "last": "3", "id": '"?"', "ids": "[]", "name": "TICKER",
 }  # fmt: skip
 """Arguments that refer to rows of the other trader."""

@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from time import monotonic
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -37,8 +37,12 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds until a services process that died is restarted: the first pause, doubled up to the longest."""
 
 
-async def run_services(settings: Settings) -> None:
-    """Run services until SIGTERM or SIGINT, or until the owner has ended."""
+Companions: TypeAlias = Callable[[Resources, BackgroundTasks, Metrics], AbstractAsyncContextManager[None]]
+"""Opens what runs beside the services, in the same process."""
+
+
+async def run_services(settings: Settings, companions: Companions) -> None:
+    """Run services and their companions until SIGTERM or SIGINT, or until the owner has ended."""
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
@@ -56,6 +60,7 @@ async def run_services(settings: Settings) -> None:
         metrics.watch_process("services", tasks, {}, hub)
         await stack.enter_async_context(shared_counts(settings, metrics, tasks))
         resources = Resources(settings, database, ohlcv_database, redis)
+        await stack.enter_async_context(companions(resources, tasks, metrics))
         await stack.enter_async_context(ServiceRunner(settings, resources, hub, tasks, new_runner_id()))
         await _wait_for_end(ended)
 

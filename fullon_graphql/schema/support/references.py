@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fullon_graphql.schema.tickers import Ticker
     from fullon_graphql.schema.trades import Trade
     from fullon_graphql.schema.users import User
+    from fullon_graphql.schema.webhooks import WebhookDelivery
 
 ApiKeyRef = Annotated["ApiKey", lazy("fullon_graphql.schema.api_keys")]
 BotLogRef = Annotated["BotLog", lazy("fullon_graphql.schema.bot_logs")]
@@ -42,3 +43,4 @@ SymbolRef = Annotated["Symbol", lazy("fullon_graphql.schema.symbols")]
 TickerRef = Annotated["Ticker", lazy("fullon_graphql.schema.tickers")]
 TradeRef = Annotated["Trade", lazy("fullon_graphql.schema.trades")]
 UserRef = Annotated["User", lazy("fullon_graphql.schema.users")]
+WebhookDeliveryRef = Annotated["WebhookDelivery", lazy("fullon_graphql.schema.webhooks")]

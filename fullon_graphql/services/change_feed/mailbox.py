@@ -65,19 +65,21 @@ class Mailboxes:
         self._by_owner: dict[tuple[str, int | None], set[Mailbox]] = defaultdict(set)
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_owner.values()))
+        return len(set().union(*self._by_owner.values()))
 
     @contextmanager
     def opened(self, interest: Interest, start: Position) -> Iterator[Mailbox]:
         """A mailbox for all changes of interest after `start`."""
-        mailbox, key = Mailbox(interest, start), (interest.table.__tablename__, interest.uid)
-        self._by_owner[key].add(mailbox)
+        mailbox, keys = Mailbox(interest, start), [(name, interest.uid) for name in interest.names]
+        for key in keys:
+            self._by_owner[key].add(mailbox)
         try:
             yield mailbox
         finally:
-            self._by_owner[key].discard(mailbox)
-            if not self._by_owner[key]:
-                del self._by_owner[key]
+            for key in keys:
+                self._by_owner[key].discard(mailbox)
+                if not self._by_owner[key]:
+                    del self._by_owner[key]
 
     def deliver(self, changes: Sequence[Change], after: Position, upto: Position) -> None:
         """Deliver all changes between two positions. The work grows with the deliveries, not with the mailboxes."""

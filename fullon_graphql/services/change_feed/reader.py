@@ -75,7 +75,8 @@ class ChangeFeed:
             CursorExpired: changes after the position were pruned.
             ServiceUnavailable: the database does not answer, or the table has no trigger.
         """
-        await self._require_trigger(triggers.qualified(interest.table))
+        for table in (interest.table, *interest.further):
+            await self._require_trigger(triggers.qualified(table))
         with self._follower():
             start = await self._current_position()
             position = after or start

@@ -110,11 +110,18 @@ class Interest:
     """The owner of the rows; None for all rows."""
     bot_id: int | None = None
     """The bot of the rows; None for all rows."""
+    further: tuple[type[Base], ...] = ()
+    """Further tables, whose changes come in one order with those of `table`."""
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all its tables."""
+        return [table.__tablename__ for table in (self.table, *self.further)]
 
     def covers(self, change: Change) -> bool:
         """True if the subscriber receives the change."""
-        return (
-            change.entity == self.table.__tablename__
+        return bool(
+            (change.entity == self.table.__tablename__ or (self.further and change.entity in self.names))
             and self.uid in {None, change.uid}
             and self.bot_id in {None, change.bot_id}
         )
@@ -161,7 +168,7 @@ have all changes up to it. A change that was committed keeps its number after a 
 _READ_ALL: Final = _READ.format(condition="")
 _READ_SOME: Final = _READ.format(
     condition="""
-        AND entity = $3 AND ($4::bigint IS NULL OR uid = $4) AND ($5::bigint IS NULL OR bot_id = $5)"""
+        AND entity = ANY($3::text[]) AND ($4::bigint IS NULL OR uid = $4) AND ($5::bigint IS NULL OR bot_id = $5)"""
 )
 
 
@@ -197,7 +204,7 @@ async def stored(database: Database, interest: Interest, after: Position) -> lis
     Raises:
         CursorExpired: changes after the position were pruned, or it is of another database.
     """
-    values = (*after, interest.table.__tablename__, interest.uid, interest.bot_id)
+    values = (*after, interest.names, interest.uid, interest.bot_id)
     return _changes(await database.records(_READ_SOME, *values))
 
 

@@ -1,0 +1,1 @@
+"""Webhooks: their rules, signatures and requests, and the delivery of events."""
