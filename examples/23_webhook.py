@@ -36,6 +36,9 @@ DELETE = "mutation ($id: Int!) { deleteWebhook(webhookId: $id) }"
 CREATE_BOT = """mutation { createBot(input: {name: "for a moment", dryRun: true}) { botId } }"""
 DELETE_BOT = "mutation ($id: Int!) { deleteBot(botId: $id) }"
 
+LONGEST_AGE = 300
+"""Seconds after which a recorded request is refused."""
+
 received: queue.Queue[tuple[str, bytes]] = queue.Queue()
 
 
@@ -57,7 +60,7 @@ def is_genuine(secret: str, signature: str, body: bytes) -> bool:
     parts = dict(part.split("=", 1) for part in signature.split(","))
     signed = parts["t"].encode() + b"." + body
     expected = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected, parts["v1"]) and abs(time.time() - int(parts["t"])) < 300
+    return hmac.compare_digest(expected, parts["v1"]) and abs(time.time() - int(parts["t"])) < LONGEST_AGE
 
 
 def ask(client: httpx.Client, query: str, **variables: object) -> Any:

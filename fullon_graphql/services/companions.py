@@ -1,6 +1,6 @@
-"""What runs in the services process beside the services: the delivery of webhooks.
+"""Tasks of the services process beside the services: the delivery of webhooks.
 
-An administrator cannot stop it, unlike a service. Of several processes one works, and the others wait for its end.
+An administrator cannot stop them, unlike a service. Of several processes one works, and the others wait for its end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fullon_graphql.services.webhooks.deliverer import WebhookDeliverer
 
 @asynccontextmanager
 async def companions(resources: Resources, tasks: BackgroundTasks, metrics: Metrics) -> AsyncIterator[None]:
-    """Run it for the duration of the block."""
+    """Run them for the duration of the block."""
     settings, database = resources.settings, resources.database
     async with ChangeFeed(database, resources.redis, settings.db_timeout, tasks) as changes:
         webhooks = WebhookDeliverer(database, settings, metrics, changes)

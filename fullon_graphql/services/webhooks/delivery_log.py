@@ -1,4 +1,4 @@
-"""What the delivery of webhooks reads and writes in the database."""
+"""The statements of the delivery of webhooks."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Target:
 
     @property
     def course(self) -> tuple[object, ...]:
-        """What decides which events are delivered and when; a change of it starts the delivery again."""
+        """The values that select the events and their recipient; the delivery starts again when one changes."""
         return self.is_admin, self.url, self.streams, self.kinds, self.bot_id
 
     def seconds_to_wait(self) -> float:
@@ -121,7 +121,7 @@ _TARGETS = select(*Webhook.__table__.columns, User.mail, User.role).join(
 
 
 class DeliveryLog:
-    """Reads the webhooks to deliver to, and records what was delivered."""
+    """Reads the webhooks to deliver to, and records deliveries."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database

@@ -36,7 +36,7 @@ class WebhookState(StrEnum):
 
 
 class DeliveryOutcome(StrEnum):
-    """What became of an attempt."""
+    """Outcome of an attempt."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
