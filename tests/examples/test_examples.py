@@ -255,7 +255,7 @@ async def test_rest_families_are_counted(demo: Server) -> None:
 
 
 async def test_webhook_receives_genuine_events(demo: Server) -> None:
-    created, deleted, total = await run(demo, "23_webhook.py")
+    created, deleted, total = await run(demo, "26_webhook.py")
     assert re.fullmatch(r"bots\.created   bot \d+: (for a moment|deleted)", created)
     assert re.fullmatch(r"bots\.deleted   bot \d+: deleted", deleted)
     assert total == "2 events, each genuine"

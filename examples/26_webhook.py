@@ -2,7 +2,7 @@
 
 Start `make demo`, then in another terminal:
 
-    .venv/bin/python examples/23_webhook.py
+    .venv/bin/python examples/26_webhook.py
 
 It listens on a free port, creates a webhook for events of bots, creates a bot and deletes it, and prints what arrives.
 The demo allows addresses in private networks; a server does with WEBHOOK_PRIVATE_NETWORKS=true. FULLON_URL names
