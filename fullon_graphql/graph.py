@@ -79,6 +79,7 @@ from fullon_graphql.subscriptions.dry_trades import DryTradeSubscriptions
 from fullon_graphql.subscriptions.market_feeds import MarketFeedSubscriptions
 from fullon_graphql.subscriptions.orders import OrderSubscriptions
 from fullon_graphql.subscriptions.processes import ProcessSubscriptions
+from fullon_graphql.subscriptions.replay import ReplaySubscriptions
 from fullon_graphql.subscriptions.services import ServiceSubscriptions
 from fullon_graphql.subscriptions.tickers import TickerSubscriptions
 from fullon_graphql.subscriptions.trades import TradeSubscriptions
@@ -176,6 +177,7 @@ class Mutation(
 class Subscription(
     TickerSubscriptions,
     CandleSubscriptions,
+    ReplaySubscriptions,
     OrderSubscriptions,
     TradeSubscriptions,
     DryTradeSubscriptions,

@@ -1,4 +1,4 @@
-"""Corrections: the bars that this program has replaced by others, so that a query can read what was known at a time.
+"""Corrections: the bars that this program has replaced by others, so that a query can read bars as of a time.
 
 A correction is recorded in the transaction that replaces a stored bar by a different one. Changes by other programs,
 and the times at which rows were added, are not recorded.

@@ -85,10 +85,10 @@ class LiveBars:
         self._live_time = time
         minute = Timeframe.M1.bucket_start(time)
         bar = Candle(minute, price, price, price, price, volume=0.0)
-        self._live[minute] = _joined(self._live[minute], bar) if minute in self._live else bar
+        self._live[minute] = joined(self._live[minute], bar) if minute in self._live else bar
         if len(self._live) > LIVE_MINUTES:
             oldest, second, *_ = self._live
-            self._live[second] = _joined(self._live.pop(oldest), self._live[second])
+            self._live[second] = joined(self._live.pop(oldest), self._live[second])
 
     def forming(self) -> list[Update]:
         """The forming bar, if it differs from the last delivered one."""
@@ -112,13 +112,13 @@ class LiveBars:
             return live
         if live.time < stored.time:
             return stored
-        return _joined(stored, live)
+        return joined(stored, live)
 
     def _live_bar(self) -> Candle | None:
         """The prices that the store does not have yet, as a bar."""
         if not self._live:
             return None
-        bar = reduce(_joined, self._live.values())
+        bar = reduce(joined, self._live.values())
         return bar._replace(time=self._timeframe.bucket_start(bar.time))
 
     def _is_closed(self, bar: Candle) -> bool:
@@ -147,7 +147,7 @@ def most_watched(timeframe: Timeframe) -> int:
     return int(min(WATCHED, max(2, WATCHED_MINUTES // minutes)))
 
 
-def _joined(earlier: Candle, later: Candle) -> Candle:
+def joined(earlier: Candle, later: Candle) -> Candle:
     """The bar of two consecutive bars, with the time of the earlier one."""
     high, low = max(earlier.high, later.high), min(earlier.low, later.low)
     return Candle(earlier.time, earlier.open, high, low, later.close, earlier.volume + later.volume)

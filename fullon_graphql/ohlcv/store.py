@@ -24,7 +24,7 @@ from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.combining import Bar, Buckets, Gap, Span, combined, filled, gaps, overlapping, uncovered
 from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
-from fullon_graphql.ohlcv.stored import Extent, Trade
+from fullon_graphql.ohlcv.stored import Extent, PricedTrade, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.trade_figures import Edges, FiguresByTime, Stretch
 
@@ -116,7 +116,7 @@ class CandleStore:
         Raises:
             NotFound: the symbol has no table.
         """
-        return await self._retried(lambda: self._trades(market, stored.newest_trades, {"count": limit}))
+        return await self._retried(lambda: self._trades(market, stored.newest_trades, {"count": limit}, Trade))
 
     async def trades(self, market: Market, start: datetime, end: datetime, limit: int) -> list[Trade]:
         """The first `limit` trades in [start, end], oldest first. Raises as `newest_trades` does.
@@ -127,7 +127,14 @@ class CandleStore:
         if start > end:
             raise BadUserInput(f"start must not be after end; got {start:%FT%TZ} and {end:%FT%TZ}.", field="start")
         bounds = {"start": start, "end": end, "count": limit}
-        return await self._retried(lambda: self._trades(market, stored.trades_between, bounds))
+        return await self._retried(lambda: self._trades(market, stored.trades_between, bounds, Trade))
+
+    async def trades_page(
+        self, market: Market, start: datetime, end: datetime, limit: int, skip: int
+    ) -> list[PricedTrade]:
+        """The first `limit` trades in [start, end) after `skip` others, in order. Raises as `newest_trades` does."""
+        bounds = {"start": start, "end": end, "count": limit, "skip": skip}
+        return await self._retried(lambda: self._trades(market, stored.trades_page, bounds, PricedTrade))
 
     async def trade_figures(self, stretches: Sequence[Stretch]) -> list[FiguresByTime]:
         """Figures of the stored trades of bars, in the order of `stretches`, in one statement.
@@ -190,12 +197,12 @@ class CandleStore:
         return found[market]
 
     async def _trades(
-        self, market: Market, statement: Callable[[Source], str], parameters: dict[str, Any]
-    ) -> list[Trade]:
+        self, market: Market, statement: Callable[[Source], str], parameters: dict[str, Any], kind: Callable[..., T]
+    ) -> list[T]:
         source = next((source for source in await self._sources(market) if source.timeframe is None), None)
         if source is None:
             return []
-        return [Trade(*row) for row in await self._database.named_records(statement(source), parameters)]
+        return [kind(*row) for row in await self._database.named_records(statement(source), parameters)]
 
     async def _figures(self, stretches: Sequence[Stretch]) -> list[FiguresByTime]:
         found = await self._catalogue.find([one.market for one in stretches])

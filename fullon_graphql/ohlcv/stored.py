@@ -21,6 +21,14 @@ class Trade(NamedTuple):
     type: str | None
 
 
+class PricedTrade(NamedTuple):
+    """The price and the volume of a public trade; `time` is UTC, `volume` in base currency."""
+
+    time: datetime
+    price: float
+    volume: float
+
+
 class Extent(NamedTuple):
     """Period of a source's rows (UTC). `timeframe` is that of its candles, None for trades."""
 
@@ -45,6 +53,15 @@ def trades_between(source: Source) -> str:
         SELECT {_columns(source)} FROM {source.rows}
         WHERE "timestamp" BETWEEN {_parameter(source, "start")} AND {_parameter(source, "end")}
         {_order(source, "ASC")} LIMIT CAST(:count AS integer)
+    """
+
+
+def trades_page(source: Source) -> str:
+    """Times, prices and volumes of `count` trades in [start, end), without the first `skip`."""
+    return f"""
+        SELECT {time_of(source)} AS time, price, {source.volume} AS volume FROM {source.rows}
+        WHERE "timestamp" >= {_parameter(source, "start")} AND "timestamp" < {_parameter(source, "end")}
+        {_order(source, "ASC")} LIMIT CAST(:count AS integer) OFFSET CAST(:skip AS integer)
     """
 
 

@@ -15,7 +15,7 @@ from fullon_graphql.ohlcv.combining import Buckets
 from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Market
 from fullon_graphql.ohlcv.store import CandleStore, Window
-from fullon_graphql.ohlcv.stored import Extent, Trade
+from fullon_graphql.ohlcv.stored import Extent, PricedTrade, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.trade_figures import Stretch, TradeFigures
 from fullon_graphql.services import symbols
@@ -131,6 +131,12 @@ class MarketData:
     async def trades(self, market: Market, start: datetime, end: datetime, limit: int) -> list[Trade]:
         """The first `limit` trades in [start, end], oldest first."""
         return await self._or_empty(market, self._store.trades(market, start, end, limit))
+
+    async def trades_page(
+        self, market: Market, start: datetime, end: datetime, limit: int, skip: int
+    ) -> list[PricedTrade]:
+        """The first `limit` trades in [start, end) after `skip` others, oldest first."""
+        return await self._or_empty(market, self._store.trades_page(market, start, end, limit, skip))
 
     async def extents(self, market: Market) -> list[Extent]:
         """The period of each source, the best source first."""

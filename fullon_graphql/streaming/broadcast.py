@@ -2,8 +2,8 @@
 
 A subscriber never waits for another, and its backlog is bounded. While it is idle, a frame is written to its socket at
 once, without waking a task. A slow subscriber of a state stream gets the newest state; a slow subscriber of an event
-stream gets its backlog, then LAGGED with the cursor to resume after. Only past events are delivered at the
-subscriber's pace, because a stream that catches up has a single subscriber.
+stream gets its backlog, then LAGGED with the cursor to resume after. Only past events, and those of a paced stream,
+are delivered at the subscriber's pace, because such a stream has a single subscriber.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.tracing import MOST_LINKS, ActiveSpan, current_span
 from fullon_graphql.streaming.backlog import Backlog, Frame, FrameMemory, Overflow
-from fullon_graphql.streaming.sources import EventSource, Source, Stream
+from fullon_graphql.streaming.sources import EventSource, PacedSource, Source, Stream
 
 log = structlog.get_logger(__name__)
 
@@ -187,7 +187,7 @@ class Subscriber:
         self._snapshot_task = self._stream.snapshot()
 
     def _overflow(self, overflow: Overflow, key: Hashable, frame: Frame) -> None:
-        if not self._stream.resumable:
+        if not self._stream.lossless:
             self._stream.count_skipped("overflow", len(self._backlog) + 1)
             self._backlog.clear()
             self._outdated = True
@@ -210,7 +210,7 @@ class SharedStream:
         self,
         subscription: Subscription,
         stream: Stream,
-        open_: Callable[[], Source[Any]],
+        open_: Callable[[], Source[Any] | PacedSource[Any]],
         context: Context,
         memory: FrameMemory,
         on_close: Callable[[], None],
@@ -235,6 +235,11 @@ class SharedStream:
     def resumable(self) -> bool:
         """True for an event stream, False for a state stream."""
         return self._stream.resumable
+
+    @property
+    def lossless(self) -> bool:
+        """True if no event may be dropped or merged."""
+        return self._stream.lossless
 
     @property
     def caught_up(self) -> bool:
@@ -318,14 +323,14 @@ class SharedStream:
         pauses = iter(RETRY_PAUSES)
         while True:
             try:
-                async with aclosing(_source_batches(self._source, resumable=self.resumable)) as batches:
+                async with aclosing(_source_batches(self._source, in_batches=self.lossless)) as batches:
                     async for events in batches:
                         pauses = iter(RETRY_PAUSES)
                         yield events
                 return  # noqa: TRY300  # an `else` would read as if it had something to do
             except Exception as error:
                 pause = next(pauses, None)
-                if pause is None or self.resumable or not self.number or not _is_transient(error):
+                if pause is None or self.lossless or not self.number or not _is_transient(error):
                     raise
                 log.warning("stream.interrupted", error=repr(error), retry_in=pause)
             await asyncio.sleep(pause)
@@ -354,7 +359,7 @@ class SharedStream:
         return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
 
     async def _wait_for_capacity(self, key: Hashable, frame: Frame) -> None:
-        if self.resumable and not self.caught_up:
+        if self._stream.paced or (self.resumable and not self.caught_up):
             for subscriber in list(self._subscribers):
                 await subscriber.wait_for_capacity(key, frame)
 
@@ -368,7 +373,7 @@ class SharedStream:
 
     def _new_backlog(self) -> Backlog:
         settings = self._context.worker.settings
-        frames = settings.stream_backlog if self.resumable or self._stream.key else 1
+        frames = settings.stream_backlog if self.lossless or self._stream.key else 1
         return Backlog(self._memory, frames, settings.stream_backlog_bytes)
 
     def _retire(self) -> None:
@@ -384,8 +389,10 @@ class SharedStream:
         await asyncio.wait(tasks)
 
 
-def _source_batches(source: Source[Any], *, resumable: bool) -> AsyncGenerator[Sequence[Any], None]:
-    return cast("EventSource[Any]", source).batches() if resumable else _one_by_one(source)
+def _source_batches(source: Source[Any] | PacedSource[Any], *, in_batches: bool) -> AsyncGenerator[Sequence[Any], None]:
+    if in_batches:
+        return cast("EventSource[Any]", source).batches()
+    return _one_by_one(cast("Source[Any]", source))
 
 
 async def _one_by_one(source: Source[Any]) -> AsyncGenerator[Sequence[Any], None]:

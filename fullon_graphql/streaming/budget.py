@@ -16,10 +16,16 @@ ASSUMED_RATE: Final = 10.0
 """Events per second of a subscription without `maxRate`."""
 
 
-def cost_per_second(event: int, max_rate: Any) -> int:
+PACED_RATE: Final = 500.0
+"""The same of a stream that is as fast as its subscriber."""
+
+
+def cost_per_second(event: int, max_rate: Any, *, paced: bool = False) -> int:
     """The cost of a subscription whose events cost `event`; an invalid rate is reported by the stream."""
     valid = isinstance(max_rate, int | float) and max_rate > 0
-    return math.ceil(event * min(max_rate, 1e9)) if valid else math.ceil(event * ASSUMED_RATE)
+    return (
+        math.ceil(event * min(max_rate, 1e9)) if valid else math.ceil(event * (PACED_RATE if paced else ASSUMED_RATE))
+    )
 
 
 class CostBudget:

@@ -2,7 +2,8 @@
 
 Subscriptions are equal if they have the same document, operation and variables and the same audience: all callers if
 nothing selected depends on the caller, else one account with the same rights. A stream opens with its first subscriber
-and closes with its last. A subscriber that resumes after a cursor catches up on its own, and shares from then on.
+and closes with its last. A subscriber that resumes after a cursor catches up on its own, and shares from then on. A
+subscriber of a paced stream never shares it.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ class StreamRequest:
 
     def identity(self) -> Hashable:
         """Equal for requests that share a stream."""
-        if self.after is not None:
-            return object()  # catches up on its own
+        if self.after is not None or self.stream.paced:
+            return object()  # catches up on its own, or has its own pace
         subscription, shape = self.subscription, self.subscription.shape
         principal = self.principal
         shared = shape.for_everybody and principal.reads_everything
@@ -149,7 +150,9 @@ class StreamRegistry:
     def _reserved(self, request: StreamRequest, context: Context) -> AbstractContextManager[None]:
         """Reserve the cost per second. Operations of one connection have its request id."""
         subscription = request.subscription
-        cost = cost_per_second(subscription.cost.charge.estimated, subscription.arguments.get("max_rate"))
+        cost = cost_per_second(
+            subscription.cost.charge.estimated, subscription.arguments.get("max_rate"), paced=request.stream.paced
+        )
         return self._budget.reserved(request.principal.uid, context.request_id, cost, context.worker.settings)
 
     def _stream_for(self, request: StreamRequest, context: Context) -> SharedStream:

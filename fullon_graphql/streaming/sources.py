@@ -50,11 +50,23 @@ class EventSource(Source[T_co], Protocol):
         ...
 
 
+class PacedSource(Protocol[T_co]):
+    """A source with a single subscriber, which waits for it: no event is dropped or merged."""
+
+    def batches(self) -> AsyncGenerator[Sequence[T_co], None]:
+        """Values of the field, in groups that are executed together. Called once. The stream ends with it."""
+        ...
+
+    def snapshot(self) -> Sequence[T_co]:
+        """No values: every subscriber starts with the first event."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Stream:
     """How a subscription field is streamed."""
 
-    open: Callable[..., Source[Any]]
+    open: Callable[..., Source[Any] | PacedSource[Any]]
     """`open(context, **arguments)`, with arguments by Python name; arguments without a value are left out. It checks
     them, and does not wait."""
     cursor: Callable[[Any], str] | None = None
@@ -66,26 +78,34 @@ class Stream:
     """The key of the state in an event: a backlog keeps only the newest event of each key."""
     time: Callable[[Any], float | None] | None = None
     """Unix seconds at which an event happened, for the metric of delivery lag; None if it is unknown."""
+    paced: bool = False
+    """True if it opens a `PacedSource`, one for each subscription."""
 
     @property
     def kind(self) -> str:
         """The value of the metrics' label `kind`."""
-        return "events" if self.resumable else "states"
+        return "events" if self.lossless else "states"
 
     @property
     def resumable(self) -> bool:
         """True for an event stream, False for a state stream."""
         return self.cursor is not None
 
+    @property
+    def lossless(self) -> bool:
+        """True if no event may be dropped or merged."""
+        return self.resumable or self.paced
+
 
 def streamed(
     description: str,
-    open_: Callable[..., Source[Any]],
+    open_: Callable[..., Source[Any] | PacedSource[Any]],
     *,
     cursor: Callable[[Any], str] | None = None,
     order: Callable[[str], Any] | None = None,
     key: Callable[[Any], Hashable] | None = None,
     time: Callable[[Any], float | None] | None = None,
+    paced: bool = False,
 ) -> Any:
     """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for authenticated callers.
 
@@ -93,8 +113,9 @@ def streamed(
     are the field's arguments, annotated like those of a resolver. An `EventSource` needs the `cursor` of an event and
     the `order` of cursors; its argument `after` is the cursor to resume after. A source of states of several things,
     like the bars of a chart, needs the `key` of a value. `time` is when an event happened, in unix seconds.
+    `paced` declares that `open_` returns a `PacedSource`.
     """
-    stream = Stream(open_, cursor, order, key, time)
+    stream = Stream(open_, cursor, order, key, time, paced)
 
     def declared() -> None:
         """Carries the field's arguments to Strawberry; never called, because the stream registry opens the source."""

@@ -235,6 +235,13 @@ async def test_candles_as_known_are_printed_beside_those_of_now(demo: Server) ->
     assert "*" not in "".join(bars[:5])
 
 
+async def test_replay_prints_the_trades_of_a_strategy(demo: Server) -> None:
+    lines = await run(demo, "24_replay.py", "12", "bitmex", "BTC/USD:BTC")
+    assert re.fullmatch(r"BTC/USD:BTC on bitmex: 1[2-4]\d bars in \d+\.\d s", lines[0]), lines[0]
+    assert all(re.fullmatch(r"\d\d:\d\d  (buys|sells) at +\d+\.\d\d", line) for line in lines[1:-1])
+    assert lines[-1].startswith("result: ")
+
+
 async def test_platform_sockets_print_answers_and_updates(demo: Server) -> None:
     await run(demo, "04_streaming_tickers.py", "2", "kraken")  # wait for live prices
     gateway, started, update, confirmed, bar = await run(demo, "20_platform_sockets.py")

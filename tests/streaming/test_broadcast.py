@@ -24,6 +24,11 @@ class StreamStub:
     resumable: bool
     number: int = 0
 
+    @property
+    def lossless(self) -> bool:
+        """True for an event stream."""
+        return self.resumable
+
     def snapshot(self) -> None:
         """Does nothing."""
 
