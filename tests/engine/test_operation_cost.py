@@ -56,6 +56,10 @@ def estimated(schema: GraphQLSchema, query: str, variables: dict[str, Any] | Non
         ('{ candleColumns(exchange: "kraken", symbol: "A", timeframe: H1, from: "2026-01-01T00:00:00Z", to: "2026-01-02T00:00:00Z")'
          " { length close volume } }", {}, OBJECT + 48),
         ('{ candles(exchange: "kraken", symbol: "A", timeframe: M1) { close } }', {}, 50_000),
+        ("{ equityCurve { currency time equity } }", {}, OBJECT + 2 * 366),
+        ('{ equityCurve(resolution: H1, from: "2026-01-01T00:00:00Z", asOf: "2026-01-02T00:00:00Z") { fees } }', {}, OBJECT + 24),
+        ("{ equityCurve(days: 36500) { unpriced drawdown } }", {}, OBJECT + 5_000),
+        ("{ dailyResults(groupBy: BOT) { groups { key netProfit } } }", {}, OBJECT + 20 * OBJECT),
         ("{ symbols(first: 2) { nodes { candles(timeframe: D1, last: 30) { open } } } }", {}, OBJECT + 2 * (OBJECT + 30)),
     ],
 )  # fmt: skip

@@ -118,6 +118,21 @@ async def test_dashboard_views_are_printed(demo: Server) -> None:
     assert figures["winRate"].startswith("0.")
 
 
+async def test_results_over_time_are_printed(demo: Server) -> None:
+    lines = await run(demo, "25_results_over_time.py", "90", "1")
+    assert lines[0] == "results by week, in USD"
+    curve = lines.index("equity of bot 1")
+    weeks = [line for line in lines[1:curve] if line.startswith("    ")]
+    assert weeks
+    assert all(re.fullmatch(r"    \d{4}-\d\d-\d\d +\d+ closed +(-?\d+\.\d\d|-)", line) for line in weeks), weeks
+    figure = r"(-?\d+\.\d\d|-)"
+    point = re.compile(rf"  \S{{10}} +{figure} \+ +{figure} = +{figure}  drawdown +{figure}  coin +([+-]\d+\.\d%|-)")
+    points = lines[curve + 1 :]
+    assert len(points) >= 10
+    assert all(point.fullmatch(line) for line in points), points
+    assert any("coin" in line and "%" in line for line in points)
+
+
 async def test_bot_is_created_and_deleted(demo: Server) -> None:
     lines = await run(demo, "08_life_of_a_bot.py")
     assert [line.split(":")[0] for line in lines] == [

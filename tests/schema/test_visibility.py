@@ -80,7 +80,7 @@ RULES = {
     "numbers over rows one sees": [
         "TradeStatistics", "SymbolStatistics", "OrderStatistics", "StatusCount", "BotDashboard", "TradingOverview",
         "PerformanceMetrics", "RiskMetrics", "PortfolioStats", "AssetAllocation", "UserSummary",
-        "Results", "ResultGroup",
+        "Results", "ResultGroup", "EquityCurve",
     ],
     "of who makes it, and once": ["AuthPayload", "CreatedApiKey", "TotpEnrolment", "WebhookWithSecret"],
     "of who makes it": ["Credential"],

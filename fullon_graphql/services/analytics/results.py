@@ -60,7 +60,7 @@ _TIMEFRAMES: Final = {
 
 
 class ResultGrouping(Enum):
-    """What results are grouped by."""
+    """The property by which results are grouped."""
 
     BOT = "bot"
     SYMBOL = "symbol"
@@ -189,7 +189,7 @@ def _statement(
 def _grouped(
     entries: Subquery, caller: Caller, scope: Scope, grouping: ResultGrouping | None
 ) -> tuple[Any, ColumnElement[Any]]:
-    """The entries with what their group is read from, and the group; a strategy's is its bot at first."""
+    """The entries joined with the source of their group, and the group; for a strategy, at first its bot."""
     match grouping:
         case None:
             return entries, null()
