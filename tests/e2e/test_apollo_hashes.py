@@ -8,7 +8,7 @@ from pathlib import Path
 from fullon_graphql.engine.trusted.extraction import extract
 from tests.fixtures.clients import StartClient
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import Server, StartServer
+from tests.fixtures.server import Server, StartInProcess
 from tests.fixtures.signing_in import SignIn
 
 ME = "query Me { me { ...Z ...A } } fragment Z on User { uid } fragment A on User { mail }"
@@ -28,13 +28,13 @@ async def test_client_registers_a_document_once(start_client: StartClient, serve
 
 
 async def test_client_names_extracted_documents(
-    start_client: StartClient, start_server: StartServer, sign_in: SignIn, tmp_path: Path
+    start_client: StartClient, start_in_process: StartInProcess, sign_in: SignIn, tmp_path: Path
 ) -> None:
     source, manifest = tmp_path / "documents.js", tmp_path / "manifest.json"
     source.write_text(f"export const Me = gql`{ME}`;")
     manifest.write_text(json.dumps({one.id: one.body for one in extract([source], typename=True)}))
     queries = [ME, "query Other { me { uid } }"]
-    async with start_server(TRUSTED_DOCUMENTS="only", TRUSTED_DOCUMENTS_PATH=str(manifest)) as server:
+    async with start_in_process(TRUSTED_DOCUMENTS="only", TRUSTED_DOCUMENTS_PATH=str(manifest)) as server:
         given = {"url": f"{server.url}/graphql", "token": await sign_in(TRADER), "queries": queries}
         async with start_client("apollo-hashes.mjs", **given) as client:
             received = [await client.receive() for _ in range(4)]

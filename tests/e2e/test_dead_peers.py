@@ -12,7 +12,7 @@ from tests.e2e.test_slow_readers import ALLOWED, FULL
 from tests.e2e.test_streams_over_http import GOLD, gauges, gold
 from tests.fixtures.peer import Peer, peer
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import Server, StartServer
+from tests.fixtures.server import Server, StartInProcess, StartServer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.slow_clients import BIG, narrow_socket, publish, publish_and_receive
 from tests.fixtures.socket import socket
@@ -39,12 +39,12 @@ async def rest(client: Peer) -> list[Opcode]:
 
 
 async def test_client_is_dropped_without_a_pong_and_kept_with_one(
-    start_server: StartServer, sign_in: SignIn, redis: Redis
+    start_in_process: StartInProcess, sign_in: SignIn, redis: Redis
 ) -> None:
     token = await sign_in(TRADER)
     await gold(redis, 1)
     async with (
-        start_server(SOCKET_PING_INTERVAL="1") as server,
+        start_in_process(SOCKET_PING_INTERVAL="1") as server,
         peer(server, token) as dead,
         peer(server, token) as quiet,
     ):

@@ -14,7 +14,7 @@ from fullon_graphql.cache import keys
 from fullon_graphql.database import Database
 from tests.fixtures.eventually import eventually
 from tests.fixtures.rows import ADMIN, TRADER
-from tests.fixtures.server import Server, ServerProcess, StartServer, bearer
+from tests.fixtures.server import Server, ServerProcess, StartInProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.rest.test_health import DOWN, NOWHERE
 
@@ -68,9 +68,9 @@ async def test_internal_error_is_masked_and_logged_once_with_its_cause(
     assert token not in str(server_process.log)
 
 
-async def test_without_redis_the_rest_of_the_graph_answers(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_without_redis_the_rest_of_the_graph_answers(start_in_process: StartInProcess, sign_in: SignIn) -> None:
     trader, admin = bearer(await sign_in(TRADER)), bearer(await sign_in(ADMIN))
-    async with start_server("/health/live", **DOWN["redis"]) as server:
+    async with start_in_process(**DOWN["redis"]) as server:
         response = await server.post("{ me { uid } bot(botId: 1) { name } }", trader)
         assert response.json() == {"data": {"me": {"uid": TRADER}, "bot": {"name": "bot 1"}}}
         response = await server.post('{ me { uid } ticker(exchange: "kraken", symbol: "GOLD") { price } }', trader)
@@ -105,11 +105,11 @@ async def test_without_postgres_callers_are_not_unauthenticated(start_server: St
     assert not [line for line in server.log if "Traceback" in line]  # an unavailable store is not logged as a bug
 
 
-async def test_without_the_candle_store_only_candles_fail(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_without_the_candle_store_only_candles_fail(start_in_process: StartInProcess, sign_in: SignIn) -> None:
     trader = bearer(await sign_in(TRADER))
     query = """{ me { uid } symbols(first: 1) { nodes { symbol } }
         candleColumns(exchange: "kraken", symbol: "GOLD", timeframe: H1, last: 1) { length } }"""
-    async with start_server("/health/live", **DOWN["ohlcv"]) as server:
+    async with start_in_process(**DOWN["ohlcv"]) as server:
         response = await server.post(query, trader)
         assert extensions(response) == [{"code": "SERVICE_UNAVAILABLE", "service": "ohlcv"}]
         nested = "{ symbols(first: 1) { nodes { symbol candles(timeframe: H1, last: 1) { open } } } }"

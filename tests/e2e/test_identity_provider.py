@@ -18,7 +18,7 @@ from fullon_graphql.services.signing_in.sessions import Sessions
 from tests.fixtures.eventually import eventually
 from tests.fixtures.issuer import Issuer, new_key, write_private, write_public
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import StartServer, bearer
+from tests.fixtures.server import StartInProcess, bearer
 from tests.fixtures.socket import socket
 
 GOLD = 'subscription { ticker(exchange: "kraken", symbol: "GOLD") { price } }'
@@ -29,12 +29,12 @@ async def publish(redis: Redis, price: float) -> None:
 
 
 async def test_issuer_rotates_its_key_while_sockets_are_open(
-    start_server: StartServer, platform: Database, redis: Redis, issuer: Issuer
+    start_in_process: StartInProcess, platform: Database, redis: Redis, issuer: Issuer
 ) -> None:
     issuer.add_key("before")
     await publish(redis, 1.0)
     first = issuer.token("before", "user2@fullon")
-    async with start_server(**issuer.environment) as server, socket(server) as client:
+    async with start_in_process(**issuer.environment) as server, socket(server) as client:
         await client.sign_in({"authorization": first})
         await client.subscribe("1", GOLD)
         assert await client.next("1") == {"ticker": {"price": 1.0}}
@@ -56,11 +56,11 @@ async def test_issuer_rotates_its_key_while_sockets_are_open(
 
 
 async def test_server_publishes_its_keys_and_accepts_tokens_of_the_previous_one(
-    start_server: StartServer, platform: Database, redis: Redis, settings: Settings, tmp_path: Path
+    start_in_process: StartInProcess, platform: Database, redis: Redis, settings: Settings, tmp_path: Path
 ) -> None:
     old, new = new_key("RS256"), new_key("EdDSA")
     before = {"JWT_ALGORITHM": "RS256", "JWT_PRIVATE_KEY_FILE": str(write_private(old, tmp_path / "old.pem"))}
-    async with start_server(**before) as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with start_in_process(**before) as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         answer = await client.get("/.well-known/jwks.json")
         [key] = answer.json()["keys"]
         assert (key["kty"], key["alg"], "d" in key) == ("RSA", "RS256", False)
@@ -73,7 +73,7 @@ async def test_server_publishes_its_keys_and_accepts_tokens_of_the_previous_one(
         "JWT_PRIVATE_KEY_FILE": str(write_private(new, tmp_path / "new.pem")),
         "JWT_PUBLIC_KEYS": str(public),
     }
-    async with start_server(**after) as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with start_in_process(**after) as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         keys = jwt.PyJWKSet.from_dict((await client.get("/.well-known/jwks.json")).json())
         assert {each.algorithm_name for each in keys.keys} == {"RS256", "EdDSA"}
         verified = await client.get("/api/v1/auth/verify", headers=bearer(signed.access_token))

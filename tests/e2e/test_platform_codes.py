@@ -9,17 +9,17 @@ from tests.fixtures.eventually import eventually
 from tests.fixtures.harness import Stores
 from tests.fixtures.platform_socket import PlatformSocket, platform_socket
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import StartServer, bearer
+from tests.fixtures.server import StartInProcess, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.silent import silent_proxy
 
 TICKER = {"exchange": "kraken", "symbol": "GOLD"}
 
 
-async def test_errors_have_the_words_of_the_platform(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_errors_have_the_words_of_the_platform(start_in_process: StartInProcess, sign_in: SignIn) -> None:
     token = await sign_in(TRADER)
     async with (
-        start_server(RATE_LIMIT_REQUESTS="8") as server,
+        start_in_process(RATE_LIMIT_REQUESTS="8") as server,
         httpx.AsyncClient(base_url=server.url, timeout=30) as client,
     ):
 
@@ -41,12 +41,12 @@ async def test_errors_have_the_words_of_the_platform(start_server: StartServer, 
 
 
 async def test_open_circuit_has_the_word_of_the_platform(
-    start_server: StartServer, sign_in: SignIn, stores: Stores
+    start_in_process: StartInProcess, sign_in: SignIn, stores: Stores
 ) -> None:
     token = await sign_in(TRADER)
     async with (
         silent_proxy(stores, "redis") as (proxy, address),
-        start_server(**address, **HASTY) as server,
+        start_in_process(**address, **HASTY) as server,
         platform_socket(server, "/ws", token) as socket,
         httpx.AsyncClient(base_url=server.url, headers=bearer(token), timeout=30) as client,
     ):

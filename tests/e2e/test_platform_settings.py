@@ -8,7 +8,7 @@ from fullon_graphql import models
 from fullon_graphql.auth.api_keys import generate_key, stored_form
 from fullon_graphql.database import Database
 from tests.fixtures.rows import TRADER, add
-from tests.fixtures.server import StartServer
+from tests.fixtures.server import StartInProcess
 from tests.fixtures.signing_in import SignIn
 
 ME = "{ me { uid } }"
@@ -16,12 +16,12 @@ PREFLIGHT = {"origin": "https://app.example", "access-control-request-method": "
 
 
 async def test_settings_of_the_public_parts_take_effect(
-    start_server: StartServer, platform: Database, sign_in: SignIn
+    start_in_process: StartInProcess, platform: Database, sign_in: SignIn
 ) -> None:
     await sign_in(TRADER)
     key = generate_key()
     await add(platform, models.ApiKey, {"uid": TRADER, "key": stored_form(key), "name": "", "scopes": "read"})
-    async with start_server(
+    async with start_in_process(
         API_TITLE="Mine", API_VERSION="3.2.1", METRICS_ENABLED="false", API_KEY_HEADER_NAME="X-My-Key",
         CORS_ORIGINS="https://app.example", CORS_ALLOW_CREDENTIALS="true", CORS_ALLOW_METHODS="GET,POST",
         CORS_ALLOW_HEADERS="x-my-key",

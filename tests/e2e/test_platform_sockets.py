@@ -22,7 +22,7 @@ from tests.e2e.test_streams_over_http import gauge, gauges
 from tests.fixtures.eventually import eventually, eventually_equal
 from tests.fixtures.platform_socket import platform_socket
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
-from tests.fixtures.server import Server, ServerProcess, StartServer, bearer
+from tests.fixtures.server import Server, ServerProcess, StartInProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 
 TIME = "2026-01-01T00:00:00+00:00"
@@ -60,7 +60,9 @@ async def test_token_is_read_from_address_header_or_first_message(server: Server
         assert (await client.receive())["request_id"] == "1"
 
 
-async def test_unauthenticated_connection_is_closed_with_a_reason(server: Server, start_server: StartServer) -> None:
+async def test_unauthenticated_connection_is_closed_with_a_reason(
+    server: Server, start_in_process: StartInProcess
+) -> None:
     for path in ("/ws", f"{CACHE}/tickers/a", BARS):
         async with platform_socket(server, path) as client:
             await client.send(operation="ping", action="get_ticker")
@@ -76,7 +78,7 @@ async def test_unauthenticated_connection_is_closed_with_a_reason(server: Server
                 pass
         assert refusal.value.response.status_code == 404
     async with (
-        start_server(SOCKET_INIT_TIMEOUT="0.5") as server_with_timeout,
+        start_in_process(SOCKET_INIT_TIMEOUT="0.5") as server_with_timeout,
         platform_socket(server_with_timeout, "/ws") as client,
     ):
         assert await client.closed() == (1008, "Missing authentication token")
@@ -440,14 +442,14 @@ async def test_processes_require_admin(server: Server, sign_in: SignIn, redis: R
 # ---------------------------------------------------------------- end of connections
 
 
-async def test_each_limit_has_its_own_answer(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_each_limit_has_its_own_answer(start_in_process: StartInProcess, sign_in: SignIn) -> None:
     token, other = await sign_in(TRADER), await sign_in(OTHER)
     limits = {
         "SOCKET_LIMIT": "3", "SOCKETS_PER_USER": "2", "SUBSCRIPTIONS_PER_SOCKET": "2", "SOCKET_MESSAGE_BYTES": "2048",
         "SOCKET_MESSAGES_PER_SECOND": "20",
     }  # fmt: skip
     async with (
-        start_server(**limits) as server,
+        start_in_process(**limits) as server,
         platform_socket(server, "/ws", token) as first,
         platform_socket(server, BARS, token) as second,
     ):

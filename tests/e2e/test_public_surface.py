@@ -8,15 +8,15 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import StartServer, bearer
+from tests.fixtures.server import StartInProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 
 BROWSER = {"accept": "text/html"}
 
 
-async def test_everything_can_be_switched_off(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_everything_can_be_switched_off(start_in_process: StartInProcess, sign_in: SignIn) -> None:
     off = {"DOCS_ENABLED": "false", "GRAPHIQL_ENABLED": "false", "INTROSPECTION": "false", "METRICS_TOKEN": "secret"}
-    async with start_server(**off) as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+    async with start_in_process(**off) as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         for path in ("/docs", "/redoc", "/openapi.json"):
             assert (await client.get(path)).status_code == 404
         assert "html" not in (await client.get("/graphql", headers=BROWSER)).headers["content-type"]
@@ -32,8 +32,8 @@ async def test_everything_can_be_switched_off(start_server: StartServer, sign_in
         assert (await client.get("/metrics", headers=bearer("secret"))).status_code == 200
 
 
-async def test_documentation_pages_have_a_policy_for_their_scripts(start_server: StartServer) -> None:
-    async with start_server() as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
+async def test_documentation_pages_have_a_policy_for_their_scripts(start_in_process: StartInProcess) -> None:
+    async with start_in_process() as server, httpx.AsyncClient(base_url=server.url, timeout=30) as client:
         for path in ("/docs", "/redoc"):
             page = await client.get(path)
             assert page.status_code == 200

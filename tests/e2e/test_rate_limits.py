@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from tests.fixtures.rows import OTHER, TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import Server, StartInProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import socket
 
@@ -22,8 +22,8 @@ STREAM = {"query": "subscription { botStatus { status } }"}
 
 
 @pytest.fixture
-async def server(start_server: StartServer) -> AsyncIterator[Server]:
-    async with start_server(RATE_LIMIT_REQUESTS=str(LIMIT), RATE_LIMIT_WINDOW="3600") as server:
+async def server(start_in_process: StartInProcess) -> AsyncIterator[Server]:
+    async with start_in_process(RATE_LIMIT_REQUESTS=str(LIMIT), RATE_LIMIT_WINDOW="3600") as server:
         yield server
 
 
@@ -69,8 +69,8 @@ async def test_login_counts_for_the_address(server: Server) -> None:
         assert (await client.post("/api/v1/auth/login", data={"username": "x"})).status_code == 429
 
 
-async def test_other_origins_may_read_the_headers(start_server: StartServer) -> None:
-    async with start_server(CORS_ORIGINS='["https://app.example"]') as server:
+async def test_other_origins_may_read_the_headers(start_in_process: StartInProcess) -> None:
+    async with start_in_process(CORS_ORIGINS='["https://app.example"]') as server:
         response = await server.post(ME["query"], {"origin": "https://app.example"})
     exposed = response.headers["access-control-expose-headers"].lower()
     assert {"x-request-id", "retry-after", "ratelimit", "ratelimit-policy"} == set(exposed.split(", "))
@@ -101,12 +101,12 @@ async def test_cost_per_minute_is_limited_over_http_and_sockets(start_server: St
 
 
 async def test_every_transport_reports_the_cost_if_asked_for(
-    start_server: StartServer, sign_in: SignIn, redis: Redis
+    start_in_process: StartInProcess, sign_in: SignIn, redis: Redis
 ) -> None:
     asked = {"extensions": {"cost": True}}
     await tickers.write(redis, [Ticker("kraken", "BTC/USD", 7, 1)])
     stream = {"query": 'subscription { ticker(exchange: "kraken", symbol: "BTC/USD") { price } }'}
-    async with start_server() as server:
+    async with start_in_process() as server:
         headers = bearer(await sign_in(TRADER))
         async with (
             socket(server, headers) as client,

@@ -13,7 +13,7 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import ServerProcess, bearer
+from tests.fixtures.server import Server, ServerProcess, bearer
 from tests.fixtures.signing_in import SignIn
 
 # Deterministic: the drawn requests depend on the OpenAPI document only.
@@ -21,12 +21,6 @@ ALWAYS_ALIKE = settings(
     derandomize=True, database=None, deadline=None, max_examples=6, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
-
-
-@pytest.fixture
-def server(server_process: ServerProcess) -> ServerProcess:
-    """A server in a process of its own, whose log the tests read."""
-    return server_process
 
 
 def ask(operation: Any, headers: dict[str, str]) -> None:
@@ -43,18 +37,18 @@ def ask(operation: Any, headers: dict[str, str]) -> None:
     whatever_is_allowed()
 
 
-async def test_every_route_conforms_to_openapi(server: ServerProcess, sign_in: SignIn) -> None:
+async def test_every_route_conforms_to_openapi(server_process: ServerProcess, sign_in: SignIn) -> None:
     headers = bearer(await sign_in(TRADER))
-    schema = await asyncio.to_thread(openapi.from_url, f"{server.url}/openapi.json")
+    schema = await asyncio.to_thread(openapi.from_url, f"{server_process.url}/openapi.json")
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) > 60
     for operation in operations:
         await asyncio.to_thread(ask, operation, headers)
-    broken = [line for line in server.log if "request.failed" in line]
+    broken = [line for line in server_process.log if "request.failed" in line]
     assert broken == []
 
 
-async def test_everything_in_openapi_has_a_description(server: ServerProcess) -> None:
+async def test_everything_in_openapi_has_a_description(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         paths = (await client.get("/openapi.json")).json()["paths"]
         assert (await client.get("/docs")).status_code == 200
@@ -75,6 +69,6 @@ def undescribed(operation: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/orm/bots", "/api/v1/ohlcv/exchanges", "/api/v1/cache/tickers/kraken"])
-async def test_market_data_requires_authentication(server: ServerProcess, path: str) -> None:
+async def test_market_data_requires_authentication(server: Server, path: str) -> None:
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         assert (await client.get(path)).status_code == 401

@@ -12,7 +12,7 @@ import pytest
 from tests.fixtures.eventually import eventually, eventually_equal
 from tests.fixtures.harness import Stores
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import Server, StartInProcess, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.silent import silent_proxy
 
@@ -48,11 +48,11 @@ async def errors(server: Server, question: str, headers: Mapping[str, str]) -> l
 
 @pytest.mark.parametrize("store", QUESTIONS)
 async def test_silent_store_is_refused_at_once_and_recovers(
-    start_server: StartServer, sign_in: SignIn, stores: Stores, store: str
+    start_in_process: StartInProcess, sign_in: SignIn, stores: Stores, store: str
 ) -> None:
     trader, question = bearer(await sign_in(TRADER)), QUESTIONS[store]
     others = [name for name in QUESTIONS if name != store]
-    async with silent_proxy(stores, store) as (proxy, address), start_server(**address, **HASTY) as server:
+    async with silent_proxy(stores, store) as (proxy, address), start_in_process(**address, **HASTY) as server:
         assert await errors(server, question, trader) == []
         proxy.is_silent = True
 

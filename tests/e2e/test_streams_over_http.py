@@ -21,7 +21,7 @@ from tests.e2e.test_socket_life import ending
 from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.order_changes import change_orders, newest_cursor
 from tests.fixtures.rows import OTHER, TRADER
-from tests.fixtures.server import Server, ServerProcess, StartServer, bearer
+from tests.fixtures.server import Server, ServerProcess, StartInProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.streaming import EVENTS, PARTS, streaming
 
@@ -129,9 +129,9 @@ async def test_multipart_stream_has_the_specified_bytes(server: Server, sign_in:
         assert orjson.loads(await stream.response.aread()) == {"data": {"me": {"uid": TRADER}}}
 
 
-async def test_silent_stream_sends_heartbeats(start_server: StartServer, sign_in: SignIn, redis: Redis) -> None:
+async def test_silent_stream_sends_heartbeats(start_in_process: StartInProcess, sign_in: SignIn, redis: Redis) -> None:
     token = bearer(await sign_in(TRADER))
-    async with start_server(STREAM_HEARTBEAT="0.05") as server:
+    async with start_in_process(STREAM_HEARTBEAT="0.05") as server:
         async with streaming(server, GOLD, token) as stream:
             assert [await stream.until(b"\n\n") for _ in range(3)] == [b":"] * 3
             await gold(redis, 1)
@@ -184,9 +184,9 @@ async def gauge(server: Server, position: int) -> int:
     return (await gauges(server))[position]
 
 
-async def test_http_streams_count_as_connections(start_server: StartServer, sign_in: SignIn) -> None:
+async def test_http_streams_count_as_connections(start_in_process: StartInProcess, sign_in: SignIn) -> None:
     trader, other = bearer(await sign_in(TRADER)), bearer(await sign_in(OTHER))
-    async with start_server(SOCKET_LIMIT="3", SOCKETS_PER_USER="2") as server, AsyncExitStack() as stack:
+    async with start_in_process(SOCKET_LIMIT="3", SOCKETS_PER_USER="2") as server, AsyncExitStack() as stack:
         for headers in (trader, trader):
             await stack.enter_async_context(streaming(server, GOLD, headers))
         async with streaming(server, GOLD, trader, status=429):

@@ -24,7 +24,7 @@ from fullon_graphql.engine.trusted.registered import LONGEST_DOCUMENT
 from tests.fixtures.eventually import eventually, eventually_equal
 from tests.fixtures.platform_socket import platform_socket
 from tests.fixtures.rows import TRADER
-from tests.fixtures.server import Server, StartServer, bearer
+from tests.fixtures.server import Server, StartInProcess, StartServer, bearer
 from tests.fixtures.signing_in import SignIn
 from tests.fixtures.socket import socket
 from tests.fixtures.streaming import EVENTS, PARTS
@@ -125,8 +125,8 @@ def write(file: Path, entries: dict[str, str]) -> None:
 
 
 @pytest.fixture
-async def strict(start_server: StartServer, manifest: Path) -> AsyncIterator[Server]:
-    async with start_server(TRUSTED_DOCUMENTS="only", TRUSTED_DOCUMENTS_PATH=str(manifest)) as server:
+async def strict(start_in_process: StartInProcess, manifest: Path) -> AsyncIterator[Server]:
+    async with start_in_process(TRUSTED_DOCUMENTS="only", TRUSTED_DOCUMENTS_PATH=str(manifest)) as server:
         yield server
 
 
@@ -141,14 +141,14 @@ async def test_registered_document_is_found_by_its_hash(server: Server, sign_in:
 
 
 async def test_registered_documents_are_shared_by_workers_for_a_day(
-    server: Server, start_server: StartServer, sign_in: SignIn, redis: Redis
+    server: Server, start_in_process: StartInProcess, sign_in: SignIn, redis: Redis
 ) -> None:
     token, hash_ = await sign_in(TRADER), hash_of(ME)
     assert await post(server, token, {"query": ME, **persisted(hash_)}) == ANSWERS[ME]
     key = keys.registered_document(hash_)
     await eventually_equal(lambda: redis.get(key), ME)
     assert 0 < await redis.ttl(key) <= documents.REGISTERED_SECONDS
-    async with start_server() as other:
+    async with start_in_process() as other:
         assert await post(other, token, persisted(hash_)) == ANSWERS[ME]
         await redis.set(keys.registered_document(hash_of("{ other }")), ME)
         assert await post(other, token, persisted(hash_of("{ other }"))) == "PERSISTED_QUERY_NOT_FOUND"

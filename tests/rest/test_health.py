@@ -17,7 +17,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
 from tests.fixtures.eventually import eventually_equal
 from tests.fixtures.rest import Rest
-from tests.fixtures.server import Server, StartServer
+from tests.fixtures.server import Server, StartInProcess
 
 NOWHERE = "/nonexistent/of/the/tests"
 DOWN = {
@@ -109,8 +109,10 @@ async def test_monitor_reports_that_no_periodic_monitor_runs(server: Server) -> 
 
 
 @pytest.mark.parametrize("part", DOWN)
-async def test_health_names_the_store_that_is_down(start_server: StartServer, settings: Settings, part: str) -> None:
-    async with start_server("/health/live", **DOWN[part]) as server:
+async def test_health_names_the_store_that_is_down(
+    start_in_process: StartInProcess, settings: Settings, part: str
+) -> None:
+    async with start_in_process(**DOWN[part]) as server:
         ready = await get(server, "/health/ready")
         assert ready.status_code == 503
         assert {name: one["status"] for name, one in ready.json().items()} == {
