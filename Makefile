@@ -13,6 +13,8 @@ IMAGE   ?= fullon-graphql
 DIFFERENTIAL_EXAMPLES ?= 10000
 # At least two processes, so that tests cannot depend on running alone.
 JOBS    ?= $(shell $(PYTHON) -c 'import os; print(max(2, os.cpu_count() or 2))' 2>/dev/null || echo 2)
+# Each process begins with tests that follow one another, so that most modules, and their servers, are in one of them.
+PARALLEL = -n $(JOBS) --dist worksteal
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -58,7 +60,7 @@ web: $(VENV)/demo.stamp ## build the pages for browsers (GraphiQL and the desk);
 	@$(BIN)/python web/build.py
 
 test: $(VENV)/dev.stamp ## run the tests on engines that they start (ARGS="-k candles")
-	@$(BIN)/pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) $(ARGS)
 
 differential: $(VENV)/dev.stamp ## compare plans with the reference on 10 000 generated operations
 	@DIFFERENTIAL_EXAMPLES=$(DIFFERENTIAL_EXAMPLES) $(BIN)/pytest tests/engine/test_differential.py $(ARGS)
@@ -73,7 +75,7 @@ fuzz: $(VENV)/dev.stamp ## send hostile input of every kind for five minutes (AR
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 test-cov: $(VENV)/dev.stamp ## run the tests, report uncovered lines, and fail below the threshold of coverage
-	@$(BIN)/pytest -n $(JOBS) --cov --cov-report=term --cov-report=html $(ARGS)
+	@$(BIN)/pytest $(PARALLEL) --cov --cov-report=term --cov-report=html $(ARGS)
 
 test-wheel: $(VENV)/dev.stamp ## build the wheel and run tests against it, installed (TESTS="tests/rest" for others)
 	@.ci/test-wheel "$(BIN)/python" $(TESTS)
