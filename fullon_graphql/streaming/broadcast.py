@@ -346,8 +346,8 @@ class SharedStream:
     async def _answers(self, events: Sequence[Any]) -> list[Frame]:
         limit, cursor = self._context.worker.settings.stream_execution_timeout, self._stream.cursor
         context = self._context
-        if context.worker.replicas and cursor and self._stream.order:
-            context = replace(context, position=self._stream.order(cursor(events[-1])))
+        if context.worker.replicas and self._stream.position:
+            context = replace(context, position=self._stream.position(events[-1]))
         try:
             async with asyncio.timeout(limit) as deadline:
                 answers = await self._subscription.answers(context, events)

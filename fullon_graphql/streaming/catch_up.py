@@ -1,5 +1,7 @@
 """Resuming after a cursor: past events come from a stream of the subscriber's own, live events from the shared stream.
 
+The same holds for the rows of a snapshot, which are past events without a cursor to resume after.
+
 After a restart every client resumes with its own cursor. If each kept its own source, nothing would be shared.
 """
 
@@ -17,7 +19,7 @@ CursorOrder: TypeAlias = Callable[[str], Any]
 
 
 class CatchUpStream:
-    """The frames after a cursor: `async for frame in stream`, as with a `Subscriber`.
+    """The frames after a cursor, or with a snapshot: `async for frame in stream`, as with a `Subscriber`.
 
     Once its own stream has caught up, the shared stream is joined as well. Both deliver the same events in the same
     order. As soon as the shared stream delivers an event that the client has, everything that follows comes from it,
@@ -29,7 +31,7 @@ class CatchUpStream:
         own: SharedStream,
         shared: Callable[[], SharedStream],
         order: CursorOrder,
-        after: str,
+        after: str | None,
         try_send: TrySend,
     ) -> None:
         self._own = own
@@ -39,8 +41,9 @@ class CatchUpStream:
         self._own_exit, self._shared_exit = AsyncExitStack(), AsyncExitStack()
         self._past: Subscriber | None = None
         self._live: Subscriber | None = None
-        self._seen: Any = order(after)
-        """The position of the client's newest event, as long as the shared stream may deliver older ones."""
+        self._seen: Any = None if after is None else order(after)
+        """The position of the client's newest event, as long as the shared stream may deliver older ones; None before
+        the first one."""
 
     @asynccontextmanager
     async def subscribe(self) -> AsyncIterator[Self]:

@@ -34,20 +34,29 @@ from fullon_graphql.streaming.sources import SOURCE, Stream
 ENDED_BY_SERVER: Final = "ended by the server"
 """The message of a cancellation that ends a subscription although its client is there: shutdown, or revocation."""
 
+_PAST: Final = ("after", "snapshot")
+"""The arguments of an event stream that determine how it begins."""
+
 
 @dataclass(frozen=True)
 class StreamRequest:
-    """A subscription of a caller. `after` is the cursor to resume after; None for live events only."""
+    """A subscription of a caller. `after` is the cursor to resume after; None for live events only.
+
+    With `snapshot` the rows come first. It is False with a cursor, which says whether rows are missing.
+    """
 
     subscription: Subscription
     principal: Principal
     after: str | None
+    snapshot: bool = False
 
     @classmethod
     def create(cls, subscription: Subscription, principal: Principal, after: str | None) -> StreamRequest:
         """Resume after the cursor `after` of the transport, else after the one in the subscription's arguments."""
-        argument = subscription.arguments.get("after")
-        return cls(subscription, principal, (after or argument) if _stream(subscription).resumable else None)
+        if not _stream(subscription).resumable:
+            return cls(subscription, principal, None)
+        after = after or subscription.arguments.get("after")
+        return cls(subscription, principal, after, after is None and bool(subscription.arguments.get("snapshot")))
 
     @property
     def stream(self) -> Stream:
@@ -59,31 +68,41 @@ class StreamRequest:
         """The arguments the source is opened with."""
         arguments = dict(self.subscription.arguments)
         if self.stream.resumable:
-            arguments.pop("after", None)
+            for name in _PAST:
+                arguments.pop(name, None)
+        if self.snapshot:
+            return arguments | {"snapshot": True}
         return arguments if self.after is None else arguments | {"after": self.after}
 
     def identity(self) -> Hashable:
         """Equal for requests that share a stream."""
-        if self.after is not None or self.stream.paced:
+        if self.has_past or self.stream.paced:
             return object()  # catches up on its own, or has its own pace
         subscription, shape = self.subscription, self.subscription.shape
         principal = self.principal
         shared = shape.for_everybody and principal.reads_everything
         audience = () if shared else (principal.uid, principal.is_admin, principal.scopes)
         name = subscription.operation.name
-        variables = {key: value for key, value in subscription.variables.items() if key != self._after_variable}
+        variables = {key: value for key, value in subscription.variables.items() if key not in self._past_variables}
         return subscription.document.text, name, _freeze(variables), audience, subscription.cost.is_shown
+
+    @property
+    def has_past(self) -> bool:
+        """True if rows or earlier events come before live ones."""
+        return self.after is not None or self.snapshot
 
     @property
     def live(self) -> StreamRequest | None:
         """The same request without a past; None if the cursor is a literal in the document."""
-        has_after = "after" in self.subscription.shape.root.argument_names
-        return None if has_after and not self._after_variable else replace(self, after=None)
+        shape = self.subscription.shape
+        is_literal = "after" in shape.root.argument_names and "after" not in shape.root_variables
+        return None if is_literal else replace(self, after=None, snapshot=False)
 
     @property
-    def _after_variable(self) -> str | None:
-        """The variable that is used only for the cursor."""
-        return self.subscription.shape.root_variables.get("after") if self.stream.resumable else None
+    def _past_variables(self) -> set[str]:
+        """The variables that are used only for the past, on which live events do not depend."""
+        used = self.subscription.shape.root_variables
+        return {used[name] for name in _PAST if name in used} if self.stream.resumable else set()
 
 
 class StreamRegistry:
@@ -139,7 +158,7 @@ class StreamRegistry:
             if tracer and span:
                 tracer.end(span)
             cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
-            if cursor is not None and live and order:
+            if stream_request.has_past and live and order:
                 catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
                 async with catch_up.subscribe() as frames:
                     yield frames

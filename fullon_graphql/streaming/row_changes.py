@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from decimal import Decimal
+from time import time
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
@@ -20,6 +21,14 @@ from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Bot
 from fullon_graphql.services.access import visible, visible_owner
 from fullon_graphql.services.change_feed.table import Change, ChangeKind, Interest, Position
+from fullon_graphql.streaming.row_snapshots import (
+    LARGEST,
+    SnapshotCursor,
+    current_position,
+    order_of,
+    position_of,
+    visible_keys,
+)
 from fullon_graphql.streaming.sources import Source, streamed
 
 Event = TypeVar("Event")
@@ -32,22 +41,37 @@ BotKey = Annotated[int | None, strawberry.argument(description="Only events of t
 AfterEvent = Annotated[
     str | None,
     strawberry.argument(
-        description="Resume after this event: the `cursor` of one. All later events come first. CURSOR_EXPIRED if they"
-        " are no longer stored."
+        description="Resume after this event, or continue from this list: the `cursor` of either. All later events come"
+        " first. CURSOR_EXPIRED if they are no longer stored."
+    ),
+]
+WithSnapshot = Annotated[
+    bool,
+    strawberry.argument(
+        description=f"Begin with the rows: each as a SNAPSHOT event, by key, {LARGEST} at most (BAD_USER_INPUT beyond),"
+        " then SNAPSHOT_END, then all changes since the start. Ignored with `after`: the cursor of a SNAPSHOT event"
+        " continues with the next row, any other one with changes."
     ),
 ]
 
 
 def row_stream(rows: str, open_: Callable[..., Source[Any]]) -> Any:
     """A field of `Subscription` that streams row changes; `rows` begins its description."""
-    description = f"{rows}: each committed change once. With `after`, all changes since that event come first."
     return streamed(
-        description, open_, cursor=lambda event: event.cursor, order=Position.parse, time=lambda event: event.at
+        f"{rows}: each committed change once. With `after`, all changes since that event come first; with `snapshot`,"
+        " the rows themselves.",
+        open_,
+        cursor=lambda event: event.cursor,
+        order=order_of,
+        position=lambda event: position_of(event.cursor),
+        time=lambda event: event.at,
     )
 
 
 class RowChanges(Generic[Event]):
     """A source of the changes of one type's rows: of the caller's own, or of all for administrators.
+
+    With `snapshot` they begin with the rows, unless `after` says that these have been received.
 
     Raises:
         BadUserInput: `after` is not a cursor.
@@ -59,17 +83,23 @@ class RowChanges(Generic[Event]):
         row: type[Any],
         event: Callable[..., Event],
         after: str | None,
+        snapshot: bool = False,
         bot_id: int | None = None,
     ) -> None:
         self._context = context
         self._entity = entity_of(row)
         self._event = event
-        self._after = None if after is None else Position.parse(after)
+        self._after = None if after is None else position_of(after)
+        self._snapshot = snapshot and after is None
+        self._last_row: Key | None = None
+        """The last row that the client has of an unfinished snapshot."""
+        if after is not None and "." in after:
+            self._snapshot, self._last_row = True, SnapshotCursor.parse(after, self._entity).key
         self._bot_id = bot_id
         self.caught_up = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """All changes since `after`, if it is given, then each change as it happens."""
+        """The rows, or all changes since `after`, if they are asked for; then each change as it happens."""
         async with aclosing(self.batches()) as batches:
             async for batch in batches:
                 for event in batch:
@@ -78,6 +108,10 @@ class RowChanges(Generic[Event]):
     async def batches(self) -> AsyncGenerator[Sequence[Event], None]:
         """The same in batches of at most `EVENTS_PER_EXECUTION`."""
         interest = await self._interest()
+        if self._snapshot:
+            async with aclosing(self._rows()) as rows:
+                async for events in rows:
+                    yield events
         async with aclosing(self._context.worker.changes.follow(interest, self._after)) as batches:
             async for batch in batches:
                 self.caught_up = self.caught_up or not batch
@@ -88,6 +122,19 @@ class RowChanges(Generic[Event]):
     def snapshot(self) -> Sequence[Event]:
         """Empty: an event is delivered once."""
         return ()
+
+    async def _rows(self) -> AsyncGenerator[Sequence[Event], None]:
+        """The rows of the snapshot and its end. Changes are delivered after the position at which it was begun."""
+        position = self._after = self._after or await current_position(self._context)
+        bot = [] if self._bot_id is None else [self._entity.table.bot_id == self._bot_id]
+        keys = await visible_keys(self._context, self._entity, bot, self._last_row)
+        for start in range(0, len(keys), EVENTS_PER_EXECUTION):
+            yield [self._row(position, key) for key in keys[start : start + EVENTS_PER_EXECUTION]]
+        yield [self._event(cursor=position.cursor, kind=ChangeKind.SNAPSHOT_END, key=None, at=time())]
+
+    def _row(self, position: Position, key: Key) -> Event:
+        cursor = SnapshotCursor(position, key).text
+        return self._event(cursor=cursor, kind=ChangeKind.SNAPSHOT, row_id=self._row_id(key), key=key, at=time())
 
     async def _interest(self) -> Interest:
         if self._bot_id is not None:
@@ -100,10 +147,17 @@ class RowChanges(Generic[Event]):
             raise NotFound(f"You have no bot {bot_id}.")
 
     def _to_event(self, change: Change) -> Event:
-        return self._event(cursor=change.position.cursor, kind=change.kind, key=self._key(change), at=change.at)
+        key = key_of_change(self._entity, change)
+        return self._event(
+            cursor=change.position.cursor,
+            kind=change.kind,
+            row_id=None if key is None else self._row_id(key),
+            key=None if change.kind is ChangeKind.DELETED else key,
+            at=change.at,
+        )
 
-    def _key(self, change: Change) -> Key | None:
-        return None if change.kind is ChangeKind.DELETED else key_of_change(self._entity, change)
+    def _row_id(self, key: Key) -> str:
+        return opaque_ids.encode(self._entity.name, *key)
 
 
 def key_of_change(entity: Entity, change: Change) -> Key | None:

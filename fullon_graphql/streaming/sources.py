@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Protocol, TypeVar
 import strawberry
 
 from fullon_graphql.errors import BadUserInput
+from fullon_graphql.services.change_feed.table import Position
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -76,6 +77,8 @@ class Stream:
     """The sort key of a cursor, for event streams."""
     key: Callable[[Any], Hashable] | None = None
     """The key of the state in an event: a backlog keeps only the newest event of each key."""
+    position: Callable[[Any], Position] | None = None
+    """The newest change that the rows of an event must include, for event streams that read rows."""
     time: Callable[[Any], float | None] | None = None
     """Unix seconds at which an event happened, for the metric of delivery lag; None if it is unknown."""
     paced: bool = False
@@ -104,6 +107,7 @@ def streamed(
     cursor: Callable[[Any], str] | None = None,
     order: Callable[[str], Any] | None = None,
     key: Callable[[Any], Hashable] | None = None,
+    position: Callable[[Any], Position] | None = None,
     time: Callable[[Any], float | None] | None = None,
     paced: bool = False,
 ) -> Any:
@@ -112,10 +116,10 @@ def streamed(
     The class declares its type: `ticker: Ticker = streamed("…", _ticker)`. The parameters of `open_` after the context
     are the field's arguments, annotated like those of a resolver. An `EventSource` needs the `cursor` of an event and
     the `order` of cursors; its argument `after` is the cursor to resume after. A source of states of several things,
-    like the bars of a chart, needs the `key` of a value. `time` is when an event happened, in unix seconds.
-    `paced` declares that `open_` returns a `PacedSource`.
+    like the bars of a chart, needs the `key` of a value. `position` is the change that reads from a replica must
+    include, `time` is when an event happened, in unix seconds. `paced` declares that `open_` returns a `PacedSource`.
     """
-    stream = Stream(open_, cursor, order, key, time, paced)
+    stream = Stream(open_, cursor, order, key, position, time, paced)
 
     def declared() -> None:
         """Carries the field's arguments to Strawberry; never called, because the stream registry opens the source."""

@@ -121,6 +121,30 @@ class EventClient(StreamClient):
         self.variables["after"] = event["cursor"]
 
 
+class RowClient(StreamClient):
+    """Keeps rows by their id. Every other connection begins with a new snapshot, the others resume."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.rows: dict[str, str] = {}
+
+    def on_connect(self) -> None:
+        if self.connections % 2:
+            self.rows.clear()
+            self.variables.pop("after", None)
+
+    def record(self, response: Mapping[str, Any]) -> None:
+        if not response.get("data"):
+            self.failures.append(f"{self.name}: no data in {response}")
+            return
+        [event] = response["data"].values()
+        self.variables["after"] = event["cursor"]
+        if event["order"]:
+            self.rows[event["rowId"]] = event["order"]["status"]
+        else:
+            self.rows.pop(event["rowId"], None)
+
+
 class StateClient(StreamClient):
     """Keeps the newest step of each symbol, which must not decrease within a connection.
 

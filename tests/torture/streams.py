@@ -10,11 +10,12 @@ from typing import Final
 import asyncpg
 
 from fullon_graphql.cache import accounts, tickers
+from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.ohlcv.naming import candles_table, quoted, schema_name
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services.change_feed.table import Position
 from tests.fixtures.rows import ADMIN, OTHER, TRADER
-from tests.torture.clients import Event, EventClient, StateClient
+from tests.torture.clients import Event, EventClient, RowClient, StateClient
 from tests.torture.deployment import Deployment, redis_client
 from tests.torture.platform_sockets import BARS, GATEWAY, PlatformSocket, domain
 from tests.torture.transports import TRANSPORTS, OpenStream, graph_transports
@@ -62,6 +63,30 @@ EVENTS: Final = (
         "subscription ($after: String) { botLogs(after: $after) { cursor kind botLog { message } } }",
         f"entity = 'bot_log' AND uid = {TRADER}",
     ),
+)
+
+
+@dataclass(frozen=True)
+class RowStream:
+    """A stream of orders that begins with its rows, and the condition that selects them in the table."""
+
+    name: str
+    uid: int
+    arguments: str
+    rows: str
+
+    @property
+    def query(self) -> str:
+        """The subscription."""
+        return (
+            "subscription ($after: String) {"
+            f" orders(after: $after, snapshot: true{self.arguments}) {{ cursor kind rowId order {{ status }} }} }}"
+        )
+
+
+ROWS: Final = (
+    RowStream("rows of a trader", TRADER, "", f"uid = {TRADER}"),
+    RowStream("all rows of a bot", ADMIN, ", botId: 6", "bot_id = 6"),
 )
 
 
@@ -139,6 +164,30 @@ def event_clients(deployment: Deployment, count: int, after: str) -> list[tuple[
         )
         for transport, stream in islice(cycle(product(TRANSPORTS, EVENTS)), count)
     ]
+
+
+def row_clients(deployment: Deployment) -> list[tuple[RowStream, RowClient]]:
+    """One client of each stream of rows on each transport."""
+    return [
+        (stream, RowClient(stream.name, transport, open_stream, deployment.url, deployment.tokens[stream.uid]))
+        for stream in ROWS
+        for transport, open_stream in graph_transports(stream.query).items()
+    ]
+
+
+async def stored_rows(deployment: Deployment) -> dict[RowStream, dict[str, str]]:
+    """The status of each order by its id, as each stream of rows should have it."""
+    connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
+    try:
+        return {
+            stream: {
+                opaque_ids.encode("Order", row["order_id"]): row["status"]
+                for row in await connection.fetch(f"SELECT order_id, status FROM orders WHERE {stream.rows}")
+            }
+            for stream in ROWS
+        }
+    finally:
+        await connection.close()
 
 
 def state_clients(deployment: Deployment, count: int) -> list[tuple[StateStream, StateClient]]:

@@ -22,7 +22,16 @@ from tests.torture.outcome import Outcome
 from tests.torture.probe import Probe
 from tests.torture.scaled import ScaledDeployment, scaled
 from tests.torture.scaled_faults import WINDOWS
-from tests.torture.streams import event_clients, newest_states, recorded_events, state_clients
+from tests.torture.streams import (
+    ROWS,
+    event_clients,
+    newest_states,
+    recorded_events,
+    row_clients,
+    state_clients,
+    stored_rows,
+)
+from tests.torture.transports import TRANSPORTS
 from tests.torture.writers import Writer, correct_candles, move_positions, move_prices
 
 TIMEOUT: Final = 180
@@ -54,15 +63,18 @@ async def torture(
 ) -> Outcome:
     """Run `count` clients over all transports, half of them on events and half on states, and inject faults.
 
+    A few more clients keep the rows of streams that begin with a snapshot.
+
     Each round injects every fault once. The seed determines their order, their targets and the written values. In the end
-    the events of each client are compared with the feed's table, the states with the stores, and the orders of the
+    the events of each client are compared with the feed's table, states and rows with the stores, and the orders of the
     writers with their table.
     """
     random, outcome = Random(seed), Outcome()
-    async with scenario.deployed(count) as deployment:
+    async with scenario.deployed(count + len(ROWS) * len(TRANSPORTS)) as deployment:
         events = event_clients(deployment, (count + 1) // 2, await _newest_cursor(deployment))
         states = state_clients(deployment, count // 2)
-        clients: list[StreamClient] = [client for _, client in (*events, *states)]
+        rows = row_clients(deployment)
+        clients: list[StreamClient] = [client for _, client in (*events, *states, *rows)]
         probe = Probe(deployment.url, deployment.tokens[TRADER]) if scenario.windows else None
         async with running(*(client.run() for client in clients)):
             async with running_writers(deployment, random, outcome) as permits, probing(probe, outcome):
@@ -71,9 +83,11 @@ async def torture(
             table = await recorded_events(deployment)
 
             async def all_received() -> bool:
-                newest = await newest_states(deployment)
-                return all(client.events[-1:] == table[stream][-1:] for stream, client in events) and all(
-                    client.steps == newest[stream] for stream, client in states
+                newest, stored = await newest_states(deployment), await stored_rows(deployment)
+                return (
+                    all(client.events[-1:] == table[stream][-1:] for stream, client in events)
+                    and all(client.steps == newest[stream] for stream, client in states)
+                    and all(client.rows == stored[stream] for stream, client in rows)
                 )
 
             if not await _becomes_true(all_received):
@@ -83,6 +97,12 @@ async def torture(
                     f"{client.name}: ends with {client.steps}, not {newest[stream]}"
                     for stream, client in states
                     if client.steps != newest[stream]
+                ]
+                stored = await stored_rows(deployment)
+                outcome.failures += [
+                    f"{client.name}: differs in {list(dict(client.rows.items() ^ stored[stream].items()))[:5]}"
+                    for stream, client in rows
+                    if client.rows != stored[stream]
                 ]
         for stream, client in events:
             outcome.compare(client.name, client.events, table[stream])

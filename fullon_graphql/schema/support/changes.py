@@ -20,6 +20,8 @@ described(
         ChangeKind.CREATED: "The row was created, or its ownership moved to you.",
         ChangeKind.UPDATED: "The row was updated.",
         ChangeKind.DELETED: "The row was deleted, or its ownership moved away from you.",
+        ChangeKind.SNAPSHOT: "Not a change: a row as it is at the start of a stream with `snapshot: true`.",
+        ChangeKind.SNAPSHOT_END: "All rows have been sent; changes since the start follow. It has no row.",
     },
 )
 
@@ -32,6 +34,11 @@ class RowEvent:
         description="Position of the event. Pass the newest one as `after` to resume the stream after it."
     )
     kind: ChangeKind = strawberry.field(description="Kind of the change.")
+    row_id: strawberry.ID | None = strawberry.field(
+        description="Global id of the row, also of a deleted one: the key under which a client stores it. Null for"
+        " SNAPSHOT_END.",
+        default=None,
+    )
     key: strawberry.Private[Key | None]
     """The key of the row; None if it is deleted."""
     at: strawberry.Private[float]

@@ -35,6 +35,9 @@ class ChangeKind(StrEnum):
     CREATED = "CREATED"
     UPDATED = "UPDATED"
     DELETED = "DELETED"
+    SNAPSHOT = "SNAPSHOT"
+    """Not a change: a row of the list with which a stream begins. The feed has no such entry."""
+    SNAPSHOT_END = "SNAPSHOT_END"
 
 
 class Position(NamedTuple):
