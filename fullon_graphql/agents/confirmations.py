@@ -40,6 +40,8 @@ class PendingChanges:
     def add(self, tool: DocumentTool, variables: Mapping[str, Any], key: str) -> str:
         """Keep a change for `SECONDS`; returns its token."""
         self._drop_expired()
+        if len(self._changes) >= MOST_PENDING:
+            del self._changes[next(iter(self._changes))]
         token = secrets.token_urlsafe(16)
         end = self._now() + SECONDS
         self._changes[token] = PendingChange(tool, dict(variables), _hash(key), end, str(uuid4()))
@@ -61,8 +63,6 @@ class PendingChanges:
         now = self._now()
         for token in [token for token, change in self._changes.items() if change.end <= now]:
             del self._changes[token]
-        while len(self._changes) >= MOST_PENDING:
-            del self._changes[next(iter(self._changes))]
 
 
 def _hash(key: str) -> bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.engine.trusted.manifests import ManifestError, read_manifest
 
 if TYPE_CHECKING:
@@ -30,17 +31,34 @@ def mcp(
     allow_writes: Annotated[
         bool, typer.Option("--allow-writes", help="Offer mutations too, each with a preview and a confirmation.")
     ] = False,
+    http: Annotated[
+        bool, typer.Option("--http", help="Serve over HTTP at /mcp; clients send their API key as bearer token.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on, with --http.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on, with --http.")] = 8765,
 ) -> None:
-    """Serve tools for agents over MCP: each operation of trusted documents is a tool. Needs the extra `mcp`."""
+    """Serve tools for agents over MCP: each operation of trusted documents is a tool. Needs the extra `mcp`.
+
+    Without --http it reads requests from standard input, and acts with one API key.
+    """
     try:
         from fullon_graphql.agents.stdio import serve_stdio
+        from fullon_graphql.agents.streamable_http import PATH, serve_http
     except ModuleNotFoundError as error:
         if error.name not in {"mcp", "mcp_types", "httpx2"}:
             raise
         _give_up("This needs the extra `mcp`: pip install 'fullon-graphql[mcp]'.")
-    key = _key(key_file)
-    tools, search = _tools(documents, allow_writes=allow_writes)
-    asyncio.run(serve_stdio(tools, search, url, key, key_header))
+    if http:
+        if key_file:
+            _give_up("With --http each client sends its own API key; leave --key-file out.")
+        with listening_socket(host, port) as listening:
+            tools, search = _tools(documents, allow_writes=allow_writes)
+            typer.echo(f"Listening on http://{host}:{listening.getsockname()[1]}{PATH}", err=True)
+            asyncio.run(serve_http(tools, search, url, key_header, listening))
+    else:
+        key = _key(key_file)
+        tools, search = _tools(documents, allow_writes=allow_writes)
+        asyncio.run(serve_stdio(tools, search, url, key, key_header))
 
 
 def _key(file: Path | None) -> str:

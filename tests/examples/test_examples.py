@@ -314,3 +314,12 @@ async def test_list_and_stream_end_with_the_rows_of_the_server(demo: Server) -> 
     assert all(re.fullmatch(r"(CREATED|UPDATED) +\d+ \S+ +\S+", line) for line in changes)
     kept, stored = map(int, re.findall(r"\d+", last))
     assert abs(kept - stored) <= 2  # the bots trade while the example counts
+
+
+async def test_agent_lists_tools_and_confirms_a_change(demo: Server) -> None:
+    tools, bots, preview, confirmed = await run(demo, "28_tools_for_agents.py")
+    assert {"StartBot", "StopBot", "confirm", "search_schema"} <= set(re.split(r": |, ", tools))
+    assert "CancelOrder" not in tools
+    assert bots.startswith("7 bots, the last is ")
+    assert preview.startswith("preview: active would become ")
+    assert confirmed.rpartition(" ")[2] == preview.rpartition(" ")[2]
