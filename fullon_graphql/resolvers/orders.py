@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import strawberry
 
+from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.fields.connection import StreamedConnection
-from fullon_graphql.engine.fields.mutations import change, given
+from fullon_graphql.engine.fields.filter_inputs import filter_of
+from fullon_graphql.engine.fields.mutations import change, given, rows_of
 from fullon_graphql.engine.fields.root import root_connection, root_row
+from fullon_graphql.engine.lists.filters import Filter
+from fullon_graphql.engine.model.entities import entity_of
+from fullon_graphql.errors import BadUserInput
 from fullon_graphql.schema.orders import CreateOrderInput, Order
 from fullon_graphql.schema.support.arguments import EXPECTED_TIMESTAMP, WhichOrder
 from fullon_graphql.schema.support.scalars import DateTime
 from fullon_graphql.services import orders
+from fullon_graphql.services.orders import MOST_CANCELED
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 NewOrder = Annotated[CreateOrderInput, strawberry.argument(name="input", description="The order.")]
@@ -24,6 +31,13 @@ Status = Annotated[
     ),
 ]
 ExpectedTimestamp = Annotated[DateTime | None, strawberry.argument(description=EXPECTED_TIMESTAMP)]
+
+if TYPE_CHECKING:
+    Which: TypeAlias = Mapping[str, Any]
+else:  # the type is generated with the schema
+    Which = Annotated[
+        filter_of("Order"), strawberry.argument(name="filter", description="Conditions of the orders to cancel.")
+    ]
 
 
 @strawberry.type
@@ -57,3 +71,17 @@ class OrderMutations:
     @change(Order, "Mark an order as canceled. CONFLICT if it is filled or rejected.")
     async def cancel_order(self, write: UnitOfWork, order_id: WhichOrder) -> int:
         return await orders.cancel(write, order_id)
+
+    @change(
+        list[Order],
+        f"Mark the open orders that match a filter as canceled, as `cancelOrder` does: the {MOST_CANCELED} oldest that"
+        " you may see. Returns them, by key; repeat the call until it returns none. A dry run returns those that it"
+        " would cancel. An empty filter is BAD_USER_INPUT.",
+        rows_of(Order),
+        directives=[list_size(MOST_CANCELED)],
+    )
+    async def cancel_orders(self, write: UnitOfWork, filter_: Which) -> list[int]:
+        if not filter_:
+            raise BadUserInput("`filter` is empty; give a condition, for example `botId`.", field="filter")
+        entity = entity_of(Order)
+        return await orders.cancel_matching(write, Filter.read(entity, filter_).condition(entity))

@@ -234,7 +234,7 @@ _CHANGES: Final[Mapping[str, Sequence[str]]] = {
         "createStrategy", "updateStrategy", "setStrategyParams", "deleteStrategy", "createFeed", "updateFeed",
         "deleteFeed",
     ),
-    "orders": ("createOrder", "updateOrderStatus", "cancelOrder"),
+    "orders": ("createOrder", "updateOrderStatus", "cancelOrder", "cancelOrders"),
     "trades": ("createTrade", "updateTrade", "deleteTrade", "createDryTrade"),
     "symbols": ("createSymbol", "updateSymbol", "deleteSymbol"),
     "catalogue": (

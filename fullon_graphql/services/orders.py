@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import ColumnElement, Row, Select, select, update
 
 from fullon_graphql.errors import BadUserInput, Conflict, shortened
 from fullon_graphql.models import Bot, CatExchange, Order, Symbol, SymbolStep
-from fullon_graphql.models.order_status import CANCELED, NEW
+from fullon_graphql.models.order_status import CANCELED, NEW, is_open
 from fullon_graphql.services import bots, halts
+from fullon_graphql.services.access import visible
 from fullon_graphql.services.order_status import next_status
 from fullon_graphql.services.order_steps import check_steps
 from fullon_graphql.services.writing.checks import LARGEST, one_of, positive, storable, unchanged_since
 from fullon_graphql.services.writing.executor import UnitOfWork
+
+MOST_CANCELED: Final = 500
+"""Orders that one change cancels at most."""
 
 SIDES = ("buy", "sell")
 
@@ -82,6 +86,20 @@ async def cancel(write: UnitOfWork, order_id: int) -> int:
         Conflict: it is filled or rejected.
     """
     return await set_status(write, order_id, CANCELED)
+
+
+async def cancel_matching(write: UnitOfWork, condition: ColumnElement[bool]) -> list[int]:
+    """Set the status of the oldest `MOST_CANCELED` open orders for which `condition` holds to `canceled`.
+
+    Only orders that the caller may see are changed. Returns their keys.
+    """
+    wanted = visible(Order, write.principal).where(is_open(), condition).order_by(Order.order_id).limit(MOST_CANCELED)
+    found = (await write.connection.execute(wanted.with_for_update())).all()
+    keys = [row.order_id for row in found]
+    await write.connection.execute(update(Order).where(Order.order_id.in_(keys)).values(status=CANCELED))
+    before = {"status": {str(row.order_id): row.status for row in found}}
+    write.record("Order", ", ".join(map(str, keys)), before, {"status": dict.fromkeys(before["status"], CANCELED)})
+    return keys
 
 
 async def require_symbol(

@@ -47,6 +47,7 @@ CHANGES = {
     ),
     "updateOrderStatus": Change('orderId: 1, status: "filled"', "{ orderId status bot { botId } }"),
     "cancelOrder": Change("orderId: 1", "{ orderId status }"),
+    "cancelOrders": Change("filter: {botId: {eq: 1}}", "{ orderId status bot { botId } }"),
     "haltTrading": Change(
         'scope: BOT, botId: 1, reason: "test", cancelOpen: true',
         "{ scope uid botId reason by botIds canceledOrderIds blocked { symbol } endedAt }",

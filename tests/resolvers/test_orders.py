@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from fullon_graphql.database import Database
-from fullon_graphql.models import Exchange, Order, SymbolStep
+from fullon_graphql.models import AuditEntry, Exchange, Order, SymbolStep
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER, add
 
@@ -165,3 +165,40 @@ async def test_changes_of_a_foreign_order_are_not_found(graph: GraphClient) -> N
     trader = graph.as_(principal(TRADER))
     for change in ('updateOrderStatus(orderId: 41, status: "open")', "cancelOrder(orderId: 41)"):
         assert (await trader.ask(f"mutation {{ {change} {{ orderId }} }}")).codes == ["NOT_FOUND"]
+
+
+CANCEL = """mutation ($filter: OrderFilter!, $dryRun: Boolean) {
+  cancelOrders(filter: $filter, dryRun: $dryRun) { orderId status bot { botId } } }"""
+
+
+async def test_matching_open_orders_are_canceled_with_one_audit_row(graph: GraphClient, database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(update(Order).values(status="open"))
+        await connection.execute(update(Order).where(Order.order_id == 5).values(status="filled"))
+    trader, filter_ = graph.as_(principal(TRADER)), {"botId": {"eq": 1}}
+    expected = [{"orderId": key, "status": "canceled", "bot": {"botId": 1}} for key in range(10, 41, 5)]
+    tried = await trader.data(CANCEL, filter=filter_, dryRun=True)
+    assert tried["cancelOrders"] == expected
+    assert await statuses(database) == {"open": 44, "filled": 1}
+    assert (await trader.data(CANCEL, filter=filter_))["cancelOrders"] == expected
+    assert await statuses(database) == {"open": 37, "filled": 1, "canceled": 7}
+    [entry] = await database.rows(select(AuditEntry))
+    assert entry.before == {"status": {str(key): "open" for key in range(10, 41, 5)}}
+    assert (await trader.data(CANCEL, filter=filter_))["cancelOrders"] == []
+
+
+async def test_foreign_orders_are_not_canceled(graph: GraphClient, database: Database) -> None:
+    before = await statuses(database)
+    answer = await graph.as_(principal(TRADER)).data(CANCEL, filter={"botId": {"eq": 6}})
+    assert answer["cancelOrders"] == []
+    assert await statuses(database) == before
+
+
+async def test_empty_filter_of_orders_to_cancel_is_refused(graph: GraphClient) -> None:
+    assert (await graph.as_(principal(TRADER)).ask(CANCEL, filter={})).codes == ["BAD_USER_INPUT"]
+
+
+async def statuses(database: Database) -> dict[str, int]:
+    """The number of orders of each status."""
+    rows = await database.rows(select(Order.status, func.count().label("orders")).group_by(Order.status))
+    return {row.status: row.orders for row in rows}

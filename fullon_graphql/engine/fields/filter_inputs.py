@@ -70,6 +70,11 @@ def searching(target: str) -> dict[str, Any]:
     }
 
 
+def filter_of(target: str) -> Any:
+    """The type of a filter for rows of the entity called `target`."""
+    return _Generated(target, "filter")
+
+
 class _Generated(LazyType[Any, Any]):
     """An input of an entity, generated with the schema, when all entities are declared."""
 

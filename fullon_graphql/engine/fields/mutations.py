@@ -7,7 +7,7 @@ rollback.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -47,14 +47,18 @@ _COMMON: Final = (
 
 
 def change(
-    type_: Any, description: str, answer: Answer | None = None
+    type_: Any, description: str, answer: Answer | None = None, *, directives: Sequence[object] = ()
 ) -> Callable[[Callable[..., Awaitable[Key]]], Any]:
     """Declare a resolver as a mutation that returns `type_`: an entity's row, `bool`, or what `answer` returns."""
     performed = Performed(answer or (_true if type_ is bool else row_of(type_)))
 
     def declare(resolver: Callable[..., Awaitable[Key]]) -> Any:
         return strawberry.mutation(
-            _ChangeResolver(resolver), graphql_type=type_, description=description, extensions=[performed]
+            _ChangeResolver(resolver),
+            graphql_type=type_,
+            description=description,
+            directives=directives,
+            extensions=[performed],
         )
 
     return declare
@@ -76,6 +80,19 @@ def row_of(type_: type[Any]) -> Answer:
         if row is None:
             raise NotFound(f"No {entity.name} with key {', '.join(map(shortened, values))}.")
         return entity.build(row)
+
+    return read
+
+
+def rows_of(type_: type[Any]) -> Answer:
+    """An answer that reads the rows of `type_` with the returned keys, in the order of the keys, as `row_of` does."""
+    entity = entity_of(type_)
+    [column] = entity.key
+
+    async def read(write: UnitOfWork, keys: Key) -> Any:
+        assert isinstance(keys, list), "the resolver returns a list"
+        found = entity.rows(write.principal).where(column.in_(keys)).order_by(column)
+        return [entity.build(row) for row in await write.connection.execute(found)]
 
     return read
 
