@@ -7,9 +7,11 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import pytest
+from httpx._transports import default as httpx_transports
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -41,6 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in (name for field in Settings.model_fields for name in names(field)):
         os.environ.pop(name, None)
     os.environ["FULLON_ENV_FILE"] = os.environ["FULLON_CONFIG"] = os.devnull
+    # A client of httpx reads all certificate authorities, which takes longer than most requests of the tests.
+    httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)  # type: ignore[attr-defined,assignment]  # an import of httpx
     if hasattr(config, "workerinput"):
         return
     os.environ["FULLON_HOME"] = os.devnull  # so that no running demo is found
