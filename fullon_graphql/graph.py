@@ -20,6 +20,7 @@ from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.model.global_ids import Reference
 from fullon_graphql.engine.subgraphs import REPRESENTATIONS, restrict
 from fullon_graphql.errors import BadUserInput
+from fullon_graphql.resolvers.alerts import AlertMutations, AlertQueries
 from fullon_graphql.resolvers.api_keys import ApiKeyMutations, ApiKeyQueries
 from fullon_graphql.resolvers.audit import AuditQueries
 from fullon_graphql.resolvers.bot_dashboard import BotDashboardQueries
@@ -51,6 +52,7 @@ from fullon_graphql.resolvers.trades import TradeMutations, TradeQueries
 from fullon_graphql.resolvers.user_summary import UserSummaryQueries
 from fullon_graphql.resolvers.users import UserMutations, UserQueries
 from fullon_graphql.resolvers.webhooks import WebhookMutations, WebhookQueries
+from fullon_graphql.schema.alerts import AlertEvent, AlertRule
 from fullon_graphql.schema.api_keys import ApiKey
 from fullon_graphql.schema.audit import AuditEntry
 from fullon_graphql.schema.bot_logs import BotLog
@@ -71,6 +73,7 @@ from fullon_graphql.schema.trades import Trade
 from fullon_graphql.schema.users import User
 from fullon_graphql.schema.webhooks import Webhook, WebhookDelivery
 from fullon_graphql.subscriptions.accounts import AccountSubscriptions
+from fullon_graphql.subscriptions.alerts import AlertSubscriptions
 from fullon_graphql.subscriptions.audit import AuditSubscriptions
 from fullon_graphql.subscriptions.bot_logs import BotLogSubscriptions
 from fullon_graphql.subscriptions.bots import BotSubscriptions
@@ -105,6 +108,8 @@ ENTITIES = [
     CatStrategyParam,
     Symbol,
     AuditEntry,
+    AlertRule,
+    AlertEvent,
     Webhook,
     WebhookDelivery,
 ]
@@ -145,6 +150,7 @@ class Query(
     BotDashboardQueries,
     PortfolioQueries,
     UserSummaryQueries,
+    AlertQueries,
     WebhookQueries,
     NodeQueries,
 ):
@@ -168,6 +174,7 @@ class Mutation(
     CatStrategyMutations,
     ServiceMutations,
     HaltMutations,
+    AlertMutations,
     WebhookMutations,
 ):
     pass
@@ -188,6 +195,7 @@ class Subscription(
     ServiceSubscriptions,
     MarketFeedSubscriptions,
     AuditSubscriptions,
+    AlertSubscriptions,
 ):
     pass
 

@@ -233,9 +233,11 @@ class EventsSettings(Section):
 
 
 class WebhooksSettings(Section):
-    title: ClassVar[str] = "Webhooks"
+    title: ClassVar[str] = "Alerts and webhooks"
     introduction: ClassVar[str] = "[Alerts and webhooks](alerts.md) describes them."
 
+    alert_rules_per_user: int = Field(default=100, ge=0, description="rules of alerts of one account")
+    alert_retention_days: int = Field(default=90, ge=1, description="days for which raised alerts are kept")
     webhooks_per_user: int = Field(default=20, ge=0, description="webhooks of one account")
     webhook_timeout: Annotated[float, InSeconds] = Field(
         default=10.0, gt=0, description="seconds that an endpoint has to answer a request"

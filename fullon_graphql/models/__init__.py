@@ -1,5 +1,6 @@
 """The tables: the platform's, unaltered, and our own."""
 
+from fullon_graphql.models.alerts import AlertCursor, AlertEvent, AlertRule
 from fullon_graphql.models.api_keys import ApiKey
 from fullon_graphql.models.audit import AuditEntry
 from fullon_graphql.models.base import OWN_SCHEMA, Base, UtcDateTime
@@ -18,6 +19,9 @@ from fullon_graphql.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "OWN_SCHEMA",
+    "AlertCursor",
+    "AlertEvent",
+    "AlertRule",
     "ApiKey",
     "AuditEntry",
     "Base",

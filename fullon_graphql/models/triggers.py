@@ -17,6 +17,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Connection, Integer, Table, inspect
 
 from fullon_graphql.database import APPLICATION
+from fullon_graphql.models.alerts import AlertEvent
 from fullon_graphql.models.api_keys import ApiKey
 from fullon_graphql.models.audit import AuditEntry
 from fullon_graphql.models.base import OWN_SCHEMA, Base
@@ -26,7 +27,7 @@ from fullon_graphql.models.orders import Order
 from fullon_graphql.models.trades import DryTrade, Trade
 from fullon_graphql.models.users import User
 
-WATCHED: Final[tuple[type[Base], ...]] = (Order, Trade, DryTrade, BotLog, Bot, AuditEntry, TradingHalt)
+WATCHED: Final[tuple[type[Base], ...]] = (Order, Trade, DryTrade, BotLog, Bot, AuditEntry, TradingHalt, AlertEvent)
 """The tables whose changes are recorded in the feed."""
 
 CREDENTIALS: Final[tuple[type[Base], ...]] = (User, ApiKey)

@@ -216,8 +216,9 @@ class Metrics:
         self.events_published = self._tally(
             "events_published", "Row changes for other programs, by result: stored, duplicate or lost.", "result"
         )
-        self.webhook_deliveries = self._tally(
-            "webhook_deliveries", "Attempts to deliver an event to a webhook, by outcome.", "outcome"
+        self.alerts, self.webhook_deliveries = (
+            self._tally("alerts", "Alerts that rules have raised, by condition.", "condition"),
+            self._tally("webhook_deliveries", "Attempts to deliver an event to a webhook, by outcome.", "outcome"),
         )
         self.webhooks = self._gauge("webhooks", "Webhooks to which this process delivers events.")
         self.webhook_oldest_undelivered = self._gauge(

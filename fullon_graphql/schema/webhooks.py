@@ -28,6 +28,7 @@ described(
         WebhookStream.DRY_TRADES: "Changes of simulated trades.",
         WebhookStream.BOT_LOGS: "Log lines of bots.",
         WebhookStream.BOTS: "Changes of bots: created, changed, started, stopped and deleted.",
+        WebhookStream.ALERTS: "Alerts that your rules raise.",
         WebhookStream.AUDIT_LOG: "The audit log, for administrators. They have no bot.",
     },
 )

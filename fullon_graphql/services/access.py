@@ -18,6 +18,9 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from fullon_graphql.auth.principal import Caller, Principal, Scope, administrator, authenticated, reader, signed_in
 from fullon_graphql.errors import Forbidden
 from fullon_graphql.models import (
+    AlertCursor,
+    AlertEvent,
+    AlertRule,
     ApiKey,
     AuditEntry,
     Base,
@@ -138,7 +141,10 @@ RULES: Final[Mapping[type[Base], Rule]] = {
     User: OwnedBy(User.uid),
     Session: OwnedBy(Session.uid),
     ApiKey: OwnedBy(ApiKey.uid),
-    # Deliveries to other programs
+    # Alerts, and deliveries to other programs
+    AlertRule: OwnedBy(AlertRule.uid),
+    AlertEvent: OwnedBy(AlertEvent.uid),
+    AlertCursor: Internal(),
     Webhook: OwnedBy(Webhook.uid),
     WebhookDelivery: Through(WebhookDelivery.webhook_id, Webhook),
     # Accounts on exchanges
@@ -176,6 +182,8 @@ ENTITIES: Final[Mapping[type[Base], str]] = {
     User: "users",
     Session: "sessions",
     ApiKey: "api_keys",
+    AlertRule: "alerts",
+    AlertEvent: "alerts",
     Webhook: "webhooks",
     WebhookDelivery: "webhooks",
     Exchange: "exchanges",  # with live balances, positions and orders
@@ -225,6 +233,7 @@ _CHANGES: Final[Mapping[str, Sequence[str]]] = {
     ),
     "sessions": ("endSession", "endOtherSessions"),
     "api_keys": ("createApiKey", "deactivateApiKey"),
+    "alerts": ("createAlert", "updateAlert", "deleteAlert"),
     "webhooks": ("createWebhook", "updateWebhook", "deleteWebhook", "rotateWebhookSecret", "testWebhook"),
     "exchanges": ("createExchange", "updateExchange", "deleteExchange"),
     "bots": (

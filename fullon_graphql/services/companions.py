@@ -1,4 +1,4 @@
-"""Tasks of the services process beside the services: the delivery of webhooks.
+"""Tasks of the services process beside the services: the evaluation of alerts and the delivery of webhooks.
 
 An administrator cannot stop them, unlike a service. Of several processes one works, and the others wait for its end.
 """
@@ -9,18 +9,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fullon_graphql.background import BackgroundTasks
+from fullon_graphql.cache.hub import Hub
 from fullon_graphql.daemons.daemon import Resources
 from fullon_graphql.observability.metrics import Metrics
+from fullon_graphql.services.alerts import evaluator
+from fullon_graphql.services.alerts.evaluator import AlertEvaluator
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.webhooks import deliverer
 from fullon_graphql.services.webhooks.deliverer import WebhookDeliverer
 
 
 @asynccontextmanager
-async def companions(resources: Resources, tasks: BackgroundTasks, metrics: Metrics) -> AsyncIterator[None]:
+async def companions(resources: Resources, hub: Hub, tasks: BackgroundTasks, metrics: Metrics) -> AsyncIterator[None]:
     """Run them for the duration of the block."""
     settings, database = resources.settings, resources.database
     async with ChangeFeed(database, resources.redis, settings.db_timeout, tasks) as changes:
         webhooks = WebhookDeliverer(database, settings, metrics, changes)
-        async with tasks.running({deliverer.TASK: webhooks.run}):
+        alerts = AlertEvaluator(database, resources.redis, settings, metrics, hub, changes)
+        async with tasks.running({evaluator.TASK: alerts.run, deliverer.TASK: webhooks.run}):
             yield

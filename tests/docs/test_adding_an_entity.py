@@ -8,9 +8,9 @@ import pytest
 
 from tests.docs.documents import Block, all_blocks
 
-NEW = "alerts"
+NEW = "notices"
 """The module that the checklist invents."""
-TABLE = "Alert"
+TABLE = "Notice"
 """Its invented table."""
 
 

@@ -71,6 +71,7 @@ VALUES: dict[str, list[Any]] = {
     "component": ["ticker_daemon", "none"],
     "sinceMinutes": [1, 60, 0],
     "apiKeyId": [1, 1, 2, 31, 99],
+    "ruleId": [1, 1, 31, 99],
     "webhookId": [1, 1, 31, 99],
     "exchange": ["kraken"] * 6 + ["bitmex", "bitmex", "nowhere", "k%"],
     "symbol": ["BTC/USD"] * 6 + ["BTC/USD:BTC", "GOLD", "none", ""],

@@ -19,6 +19,7 @@ from fullon_graphql.engine.errors import body
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.model.entities import entity_of
 from fullon_graphql.engine.operations import OperationExecutor, Request
+from fullon_graphql.schema.alerts import AlertEvent, AlertStreamEvent
 from fullon_graphql.schema.audit import AuditEntry, AuditEvent
 from fullon_graphql.schema.bot_logs import BotLog, BotLogEvent
 from fullon_graphql.schema.dry_trades import DryTrade, DryTradeEvent
@@ -52,6 +53,7 @@ STREAMS: dict[str, tuple[type[Any], type[RowEvent], str]] = {
         "subscription { dryTrades { dryTrade { id volume bot { botId orders(last: 2) { nodes { status } } } } } }",
     ),
     "logs": (BotLog, BotLogEvent, "subscription { botLogs { kind botLog { id message position timestamp bot { name } } } }"),
+    "alerts": (AlertEvent, AlertStreamEvent, "subscription { alerts { kind alertEvent { id message rule { name } } } }"),
     "audit log": (AuditEntry, AuditEvent, "subscription { auditLog { auditEntry { id seq operation entity time } } }"),
 }  # fmt: skip
 

@@ -89,6 +89,16 @@ CHANGES = {
         "{ key apiKey { apiKeyId name scopes isActive user { uid } } }",
     ),
     "deactivateApiKey": Change("apiKeyId: 1", "{ apiKeyId isActive }"),
+    "createAlert": Change(
+        'input: {name: "high", condition: PRICE_CROSSES, exchange: "kraken", symbol: "BTC/USD", threshold: 60000,'
+        " direction: ABOVE, once: true}",
+        "{ ruleId name condition direction threshold once active user { uid } bot { name } }",
+    ),
+    "updateAlert": Change(
+        'input: {ruleId: 1, name: "renamed", statuses: ["Canceled"], active: true, botId: null}',
+        "{ ruleId name statuses active botId }",
+    ),
+    "deleteAlert": Change("ruleId: 1"),
     "createWebhook": Change(
         'input: {name: "bus", url: "https://1.1.1.1/hook", streams: [ORDERS, BOTS], kinds: [CREATED], botId: 1}',
         "{ secret webhook { webhookId name streams kinds state user { uid } bot { name } } }",

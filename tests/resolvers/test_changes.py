@@ -157,6 +157,7 @@ NUMBERED = {
     "symbolId",
     "catExId",
     "catStrId",
+    "ruleId",
     "webhookId",
     "deliveryId",
 }

@@ -66,6 +66,8 @@ OWNED = {
     "DryTrade": models.DryTrade.uid == OTHER,
     "Exchange": models.Exchange.uid == OTHER,
     "ExchangeHistory": models.ExchangeHistory.user_id == OTHER,
+    "AlertRule": models.AlertRule.uid == OTHER,
+    "AlertEvent": models.AlertEvent.uid == OTHER,
     "Webhook": models.Webhook.uid == OTHER,
     "WebhookDelivery": models.WebhookDelivery.webhook_id == 31,
 }
@@ -76,7 +78,7 @@ RULES = {
     ],
     "administrators'": ["Service", "Process", "SystemHealth", "Tally"],
     "of rows one sees": ["TradingState", "TradingHalt", "BlockedInstrument", "PageInfo", "AccountStatus", "Balance", "Position", "LiveOrder", "Claim", "BotStatus"],
-    "events of rows one sees": ["OrderEvent", "TradeEvent", "DryTradeEvent", "BotLogEvent", "AuditEvent"],
+    "events of rows one sees": ["OrderEvent", "TradeEvent", "DryTradeEvent", "BotLogEvent", "AuditEvent", "AlertStreamEvent"],
     "numbers over rows one sees": [
         "TradeStatistics", "SymbolStatistics", "OrderStatistics", "StatusCount", "BotDashboard", "TradingOverview",
         "PerformanceMetrics", "RiskMetrics", "PortfolioStats", "AssetAllocation", "UserSummary",
@@ -137,7 +139,7 @@ FOREIGN, SECRET, SETTING = "Ωf", "Ωs", "Ωv"
 """A marker in every text of the other trader's rows, in every secret and in the settings of exchanges."""
 FOREIGN_NUMBER = 98765.4375
 
-SPELLED = {"side", "role", "scopes", "state", "outcome"}
+SPELLED = {"side", "role", "scopes", "state", "outcome", "condition", "direction"}
 """Text columns with a closed set of values."""
 
 
@@ -234,7 +236,7 @@ async def test_no_path_through_the_graph_reaches_a_foreign_row_or_a_secret(graph
 async def test_owner_and_administrators_reach_the_same_rows_and_no_secret(graph: GraphClient) -> None:
     """Checks that the marked rows are reachable at all."""
     for root in ("bots", "exchanges", "trades", "dryTrades", "strategies", "feeds", "botLogs", "exchangeHistory",
-                 "simulations", "sessions", "apiKeys", "users", "orders", "webhooks"):  # fmt: skip
+                 "simulations", "sessions", "apiKeys", "users", "orders", "webhooks", "alertRules", "alertEvents"):  # fmt: skip
         text = walk(root, depth=1)
         for caller in (principal(OTHER), ADMINISTRATOR):
             body = await answer(graph, text.replace("first: 3", "last: 3"), caller)
@@ -261,7 +263,7 @@ async def test_no_drawn_operation_returns_a_foreign_row_or_a_secret(graph: Graph
 
 ARGUMENTS = {
     "first": "3", "botId": "6", "orderId": "41", "uid": "3", "tradeId": "101", "strId": "61", "catStrId": "1",
-    "feedId": "61", "num": "61", "exId": "30", "catExId": "1", "apiKeyId": "31", "webhookId": "31", "exchange": '"kraken"',
+    "feedId": "61", "num": "61", "exId": "30", "catExId": "1", "apiKeyId": "31", "ruleId": "31", "webhookId": "31", "exchange": '"kraken"',
     "kind": "LIVE", "currency": '"USD"', "capital": "1000", "symbol": '"BTC/USD"', "timeframe": "H1", "period": "DAY", "resolution": "D1", "last": "3", "id": '"?"', "ids": "[]", "name": "TICKER",
 }  # fmt: skip
 """Arguments that refer to rows of the other trader."""

@@ -37,7 +37,7 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds until a services process that died is restarted: the first pause, doubled up to the longest."""
 
 
-Companions: TypeAlias = Callable[[Resources, BackgroundTasks, Metrics], AbstractAsyncContextManager[None]]
+Companions: TypeAlias = Callable[[Resources, Hub, BackgroundTasks, Metrics], AbstractAsyncContextManager[None]]
 """Opens what runs beside the services, in the same process."""
 
 
@@ -60,7 +60,7 @@ async def run_services(settings: Settings, companions: Companions) -> None:
         metrics.watch_process("services", tasks, {}, hub)
         await stack.enter_async_context(shared_counts(settings, metrics, tasks))
         resources = Resources(settings, database, ohlcv_database, redis)
-        await stack.enter_async_context(companions(resources, tasks, metrics))
+        await stack.enter_async_context(companions(resources, hub, tasks, metrics))
         await stack.enter_async_context(ServiceRunner(settings, resources, hub, tasks, new_runner_id()))
         await _wait_for_end(ended)
 

@@ -27,6 +27,7 @@ WhichTrade = Annotated[int, strawberry.argument(description="Key of the trade.")
 WhichStrategy = Annotated[int, strawberry.argument(description="Key of the strategy.")]
 WhichFeed = Annotated[int, strawberry.argument(description="Key of the feed.")]
 WhichApiKey = Annotated[int, strawberry.argument(description="Number of the API key.")]
+WhichAlertRule = Annotated[int, strawberry.argument(description="Key of the rule.")]
 WhichWebhook = Annotated[int, strawberry.argument(description="Key of the webhook.")]
 WhichUser = Annotated[int, strawberry.argument(description="Key of the user.")]
 WhichSymbol = Annotated[int, strawberry.argument(description="Key of the instrument.")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from strawberry import lazy
 
 if TYPE_CHECKING:
+    from fullon_graphql.schema.alerts import AlertRule
     from fullon_graphql.schema.api_keys import ApiKey
     from fullon_graphql.schema.bot_logs import BotLog
     from fullon_graphql.schema.bots import Bot
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fullon_graphql.schema.users import User
     from fullon_graphql.schema.webhooks import WebhookDelivery
 
+AlertRuleRef = Annotated["AlertRule", lazy("fullon_graphql.schema.alerts")]
 ApiKeyRef = Annotated["ApiKey", lazy("fullon_graphql.schema.api_keys")]
 BotLogRef = Annotated["BotLog", lazy("fullon_graphql.schema.bot_logs")]
 BotRef = Annotated["Bot", lazy("fullon_graphql.schema.bots")]

@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
 from fullon_graphql.database import Database
-from fullon_graphql.models import AuditEntry, Base, Bot, BotLog, DryTrade, Order, Trade
+from fullon_graphql.models import AlertEvent, AuditEntry, Base, Bot, BotLog, DryTrade, Order, Trade
 from fullon_graphql.models.base import is_secret
 from fullon_graphql.services.access import RULES, Administrators, rows_of
 from fullon_graphql.services.change_feed.table import Change, ChangeKind, Interest
@@ -28,6 +28,7 @@ class WebhookStream(StrEnum):
     DRY_TRADES = "DRY_TRADES"
     BOT_LOGS = "BOT_LOGS"
     BOTS = "BOTS"
+    ALERTS = "ALERTS"
     AUDIT_LOG = "AUDIT_LOG"
 
 
@@ -37,6 +38,7 @@ TABLES: Final[dict[WebhookStream, type[Base]]] = {
     WebhookStream.DRY_TRADES: DryTrade,
     WebhookStream.BOT_LOGS: BotLog,
     WebhookStream.BOTS: Bot,
+    WebhookStream.ALERTS: AlertEvent,
     WebhookStream.AUDIT_LOG: AuditEntry,
 }
 WITHOUT_BOT: Final = frozenset({WebhookStream.TRADES, WebhookStream.AUDIT_LOG})

@@ -1,0 +1,1 @@
+"""Alerts: their rules, and the evaluation of them."""
