@@ -13,7 +13,7 @@ _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _PATH = re.compile(r"(?:fullon_graphql|tests|docs|examples|requirements)/[\w./-]+")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
-NEW = ("alerts", "test_bots")
+NEW = ("notices", "test_bots")
 """Names in files that the checklists invent."""
 
 

@@ -137,7 +137,7 @@ class AlertEvaluator:
     # ------------------------------------------------------------ rules
 
     async def _refresh(self) -> None:
-        """Read the active rules of active users. A rule that has not changed keeps what is known of it."""
+        """Read the active rules of active users. A rule that has not changed keeps its last value."""
         query = select(AlertRule, User.mail, User.role).join(User, and_(User.uid == AlertRule.uid, User.active))
         rows = await self._database.rows(query.where(AlertRule.active))
         self._rules = {row.rule_id: self._watched(row) for row in rows}
