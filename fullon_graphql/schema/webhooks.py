@@ -108,7 +108,9 @@ class CreateWebhookInput:
     name: str = required("Name of the webhook in lists.")
     url: str = required("Address that receives the events: https, and not in a private network.")
     streams: list[WebhookStream] = required("Streams of events to deliver.")
-    kinds: list[ChangeKind] | None = optional("Kinds of changes to deliver; by default all kinds.", None)
+    kinds: list[ChangeKind] | None = optional(
+        "Kinds of changes to deliver: CREATED, UPDATED, DELETED; by default all of them.", None
+    )
     bot_id: int | None = optional("Deliver only events of this bot; by default all events.", None)
 
 

@@ -6,12 +6,14 @@ import strawberry
 
 from fullon_graphql.context import Context
 from fullon_graphql.schema.alerts import AlertEvent, AlertStreamEvent
-from fullon_graphql.streaming.row_changes import AfterEvent, BotKey, RowChanges, row_stream
+from fullon_graphql.streaming.row_changes import AfterEvent, BotKey, RowChanges, WithSnapshot, row_stream
 from fullon_graphql.streaming.sources import Source
 
 
-def _alerts(context: Context, bot_id: BotKey = None, after: AfterEvent = None) -> Source[AlertStreamEvent]:
-    return RowChanges(context, AlertEvent, AlertStreamEvent, after, bot_id)
+def _alerts(
+    context: Context, bot_id: BotKey = None, after: AfterEvent = None, snapshot: WithSnapshot = False
+) -> Source[AlertStreamEvent]:
+    return RowChanges(context, AlertEvent, AlertStreamEvent, after, snapshot, bot_id)
 
 
 @strawberry.type

@@ -21,6 +21,7 @@ from fullon_graphql.services.writing.checks import not_blank, storable
 from fullon_graphql.services.writing.executor import UnitOfWork
 
 LONGEST_NAME: Final = 100
+KINDS: Final = (ChangeKind.CREATED, ChangeKind.UPDATED, ChangeKind.DELETED)
 TEST_EVENT: Final = "webhook.test"
 
 _COUNT_TURN = text("SELECT pg_advisory_xact_lock(hashtext('fullon_graphql webhooks'), :uid)")
@@ -141,7 +142,7 @@ async def _checked(write: UnitOfWork, values: Mapping[str, Any]) -> dict[str, An
     if "streams" in row:
         row["streams"] = _streams(write, row["streams"])
     if "kinds" in row:
-        row["kinds"] = [kind.value for kind in ChangeKind if kind in row["kinds"]]
+        row["kinds"] = _kinds(row["kinds"])
     if row.get("bot_id") is not None:
         await write.find(Bot, row["bot_id"], lock=False)
     if "url" in row:
@@ -156,6 +157,13 @@ def _streams(write: UnitOfWork, streams: list[str]) -> list[str]:
     for name in streams:
         visible_owner(TABLES[WebhookStream(name)], write.principal)
     return [stream.value for stream in WebhookStream if stream in streams]
+
+
+def _kinds(kinds: list[str]) -> list[str]:
+    """The kinds of changes in the order of the enum, each once."""
+    if not set(kinds) <= set(KINDS):
+        raise BadUserInput(f"`kinds` are {', '.join(KINDS)}; a webhook has no snapshot.", field="kinds")
+    return [kind.value for kind in KINDS if kind in kinds]
 
 
 def _check_filter(streams: list[str], bot_id: int | None) -> None:
