@@ -172,7 +172,7 @@ async def test_failed_service_raises_an_alert_for_administrators(
     async with evaluate():
         await redis.hset(keys.service_desired(ServiceName.TICKER), mapping={"running": "1", "generation": "1"})
         await redis.set(keys.service_lease(ServiceName.TICKER), "1:host:1:a")
-        report = {
+        report: dict[Any, Any] = {
             "fence": "1",
             "state": "failed",
             "generation": "1",
