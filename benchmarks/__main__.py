@@ -14,6 +14,7 @@ from benchmarks import growth as growing
 from benchmarks import installing
 from benchmarks import queries as comparing
 from benchmarks import rest as routing
+from benchmarks import results as summing
 from benchmarks import scaling as growing_out
 from benchmarks import sockets as opening
 from benchmarks import storm as restarting
@@ -129,6 +130,14 @@ def documents(
     """Memory and pauses of a worker that receives distinct documents of every size."""
     leave_the_server_its_core()
     distinct.measure_documents(count=count, clients=clients)
+
+
+@app.command()
+def results(
+    rounds: Rounds = 5, trades: Annotated[int, typer.Option(min=1, help="Trades of the year.")] = 100_000
+) -> None:
+    """Statistics and results over time of a year with many trades."""
+    summing.results(trades=trades, rounds=rounds)
 
 
 app()

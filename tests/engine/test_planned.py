@@ -38,7 +38,7 @@ CASES = {
     " fillRate } tradeStatistics { expectancy } }",
     "results over time": "{ dailyResults(kind: DRY, groupBy: BOT, period: MONTH) { kind period currency unpriced groups { key"
     " name length time totalTrades netProfit } } curve: equityCurve(resolution: W1, from: \"2026-01-01T00:00:00Z\", to:"
-    " \"2026-03-01T00:00:00Z\", capital: 5) { resolution length time closedTrades equity fees drawdownFraction } }",
+    " \"2026-03-01T00:00:00Z\", capital: 5) { resolution length time closedTrades equity fees benchmarkReturn } }",
     "columns": "{ bots { nodes { botId name active dryRun timestamp uid } } }",
     "ids and type names": "{ __typename orders(first: 3) { __typename nodes { __typename id } } }",
     "to one": "{ orders(first: 50) { nodes { orderId side bot { name user { mail } } } } }",

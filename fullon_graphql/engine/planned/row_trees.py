@@ -424,7 +424,9 @@ def _value_writer(type_: GraphQLOutputType, children: tuple[Selection, ...] = ()
     inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
     if isinstance(inner, GraphQLList):
         item = inner.of_type
-        return _floats if get_named_type(item).name == "Float" else _list_writer(_value_writer(item, children))
+        if get_named_type(item).name == "Float":
+            return _floats if isinstance(item, GraphQLNonNull) else _floats_or_nulls
+        return _list_writer(_value_writer(item, children))
     write_value = _part_writer(inner, children) if isinstance(inner, GraphQLObjectType) else _leaf(inner)
 
     def write(value: Any) -> Any:
@@ -453,6 +455,13 @@ def _list_writer(write_item: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def _floats(values: list[float]) -> list[float]:
     """A column of numbers; their sum is finite only if every number is."""
     if not math.isfinite(sum(values)):
+        raise Fallback("a number that JSON cannot represent", "value")
+    return values
+
+
+def _floats_or_nulls(values: list[float | None]) -> list[float | None]:
+    """The same for a column that may have nulls."""
+    if not math.isfinite(sum(filter(None, values))):
         raise Fallback("a number that JSON cannot represent", "value")
     return values
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    collate,
     func,
     literal_column,
     or_,
@@ -254,35 +256,29 @@ def _with_recorded(entries: Subquery, resolution: Timeframe, start: datetime | N
 def _with_computed(entries: Subquery, resolution: Timeframe, start: datetime | None) -> Select[Any]:
     """The parts with the change of the position, and the volume and cost of the trades after their last closing one.
 
-    `one_sided` is true if the latter only bought or only sold.
+    `one_sided` is true if the latter only bought or only sold; null if there is none.
     """
-    key, figures = _key_and_figures(entries, resolution, start)
-    closing = func.max(entries.c.time).filter(entries.c.roi.is_not(None), is_dated(entries)).label("closing")
-    change = _signed_sum(entries, entries.c.volume).label("change")
-    parts = select(*key, *figures, closing, change).group_by(*_places(key)).cte("parts")
-    after = entries.alias("after")
-    place = [
-        parts.c[part.name] == part for part in _key_and_figures(after, resolution, start)[0] if part.name in _PLACE
-    ]
-    later = or_(parts.c.closing.is_(None), after.c.time > parts.c.closing)
-    names = [parts.c[name] for name in _PLACE]
-    tails = (
-        select(
-            *names,
-            _signed_sum(after, after.c.volume).label("tail_volume"),
-            _signed_sum(after, after.c.cost).label("tail_cost"),
-            (func.min(after.c.side) == func.max(after.c.side)).label("one_sided"),
-        )
-        .select_from(parts.join(after, and_(*place, later, is_dated(after))))
-        .group_by(*names)
-        .cte("tails")
-    )
-    same = [tails.c[name] == parts.c[name] for name in _PLACE]
-    columns = parts, tails.c.tail_volume, tails.c.tail_cost, tails.c.one_sided
-    return select(*columns).select_from(parts.outerjoin(tails, and_(*same)))
+    key, _ = _key_and_figures(entries, resolution, start)
+    dated = is_dated(entries)
+    place = [collate(part, "C") if part.name == "symbol" else part for part in key if part.name not in _IMPLIED]
+    closing = func.max(entries.c.time).filter(entries.c.roi.is_not(None), dated).over(partition_by=place)
+    trades = select(*entries.c, closing.label("closing")).subquery("trades")
+    key, figures = _key_and_figures(trades, resolution, start)
+    tail = or_(trades.c.closing.is_(None), trades.c.time > trades.c.closing), is_dated(trades)
+    sides = (edge(trades.c.side).filter(*tail) for edge in (func.min, func.max))
+    return select(
+        *key,
+        *figures,
+        func.bool_or(trades.c.closing.is_not(None)).label("closed_any"),
+        _signed_sum(trades, trades.c.volume, is_dated(trades)).label("change"),
+        _signed_sum(trades, trades.c.volume, *tail).label("tail_volume"),
+        _signed_sum(trades, trades.c.cost, *tail).label("tail_cost"),
+        operator.eq(*sides).label("one_sided"),
+    ).group_by(*_places(key))
 
 
-_PLACE: Final = ("bucket", "ex_id", "bot_id", "symbol")
+_IMPLIED: Final = ("exchange", "currency")
+"""Parts of the key that the account and the symbol imply."""
 
 
 def _places(key: Sequence[Any]) -> list[ColumnElement[Any]]:
@@ -290,12 +286,11 @@ def _places(key: Sequence[Any]) -> list[ColumnElement[Any]]:
     return [literal_column(str(place + 1)) for place in range(len(key))]
 
 
-def _signed_sum(entries: Any, figure: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The exact sum over dated trades, negative for sales, as text; null if a figure is unknown."""
-    signed = case((entries.c.side == "buy", figure), (entries.c.side == "sell", -figure))
-    dated = is_dated(entries)
-    is_known = func.coalesce(func.bool_and(signed.is_not(None)).filter(dated), true())
-    return cast(case((is_known, func.coalesce(exact_sum(signed).filter(dated), 0))), Text)
+def _signed_sum(trades: Any, figure: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ColumnElement[Any]:
+    """The exact sum over trades with these conditions, negative for sales, as text; null if a figure is unknown."""
+    signed = case((trades.c.side == "buy", figure), (trades.c.side == "sell", -figure))
+    is_known = func.coalesce(func.bool_and(signed.is_not(None)).filter(*conditions), true())
+    return cast(case((is_known, func.coalesce(exact_sum(signed).filter(*conditions), 0))), Text)
 
 
 @dataclass(slots=True)
@@ -359,7 +354,7 @@ def _computed(position: _Running, row: Row[Any]) -> None:
         opened, cost = Decimal(row.tail_volume), Decimal(row.tail_cost)
         if opened == volume:
             position.holding = Holding(volume, cost)
-        elif row.closing is None and before is not None and before.volume * opened > 0:
+        elif not row.closed_any and before is not None and before.volume * opened > 0:
             position.holding = Holding(volume, before.cost + cost)
 
 
