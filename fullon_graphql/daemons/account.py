@@ -21,12 +21,19 @@ from fullon_graphql.config.exchange_keys import account_secrets
 from fullon_graphql.daemons.collector import CollectorDaemon
 from fullon_graphql.daemons.control.lease import LeaseLostError
 from fullon_graphql.daemons.control.state import backoff
-from fullon_graphql.daemons.feeds.account_feed import Account, AccountFeed, AccountUpdate, OrderReport, ReadingRequest
-from fullon_graphql.daemons.feeds.market_feed import MarketFeed
+from fullon_graphql.daemons.feeds.account_feed import (
+    Account,
+    AccountFeed,
+    AccountUpdate,
+    OrderReport,
+    PolledAccountFeed,
+    ReadingRequest,
+)
 from fullon_graphql.daemons.feeds.requests import jittered
 from fullon_graphql.daemons.feeds.timing import AccountTiming
 from fullon_graphql.daemons.order_sync import OrderSync
 from fullon_graphql.database import Database
+from fullon_graphql.errors import SettingsError, shortened
 from fullon_graphql.models import CatExchange, Exchange
 from fullon_graphql.models.order_status import CLOSED
 from fullon_graphql.observability.redaction import reason
@@ -167,7 +174,10 @@ class AccountDaemon(CollectorDaemon):
         symbols = self.symbols.get(account.exchange, [])
         if isinstance(self.feed, AccountFeed):
             return self.feed.account(account, symbols, sync.next_reading if sync else _nothing_more)
-        return polled(self.feed, account, symbols)
+        if isinstance(self.feed, PolledAccountFeed):
+            return polled(self.feed, account, symbols)
+        name = shortened(self.resources.settings.market_feed)
+        raise SettingsError(f"MARKET_FEED {name} has neither account() nor balances() and positions().")
 
     async def _store(self, followed: Followed, sync: OrderSync | None, update: AccountUpdate) -> None:
         """Write an update, first to PostgreSQL."""
@@ -199,7 +209,7 @@ class AccountDaemon(CollectorDaemon):
             await account_status.write(self.resources.redis, [one.status() for one in followed.values()])
 
 
-async def polled(feed: MarketFeed, account: Account, symbols: Sequence[str]) -> AsyncGenerator[AccountUpdate]:
+async def polled(feed: PolledAccountFeed, account: Account, symbols: Sequence[str]) -> AsyncGenerator[AccountUpdate]:
     """The balances and positions of an account at short intervals, from a feed that does not follow accounts."""
     while True:
         async with asyncio.timeout(FEED_TIMEOUT):

@@ -151,6 +151,13 @@ class FastCandles(OhlcvDaemon):
         super().__init__(resources, fast_clock)
 
 
+class WithoutAccounts:
+    """A market feed that knows no accounts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+
 class Script:
     """A market feed that returns the values of a test, and then waits."""
 

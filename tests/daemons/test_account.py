@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import update
 
-from fullon_graphql.cache import accounts
+from fullon_graphql.cache import account_status, accounts
 from fullon_graphql.daemons import account
 from fullon_graphql.daemons.account import AccountDaemon
 from fullon_graphql.daemons.daemon import Resources
@@ -38,6 +38,25 @@ async def test_account_daemon_writes_active_accounts_and_includes_new_ones(
     positions = await accounts.read_positions(redis, [11, 12])
     assert [taken.symbol for taken in positions[11]] == ["BTC/USD", "GOLD"]
     assert [(taken.symbol, taken.side) for taken in positions[12]] == [("BTC/USD:BTC", "short")]
+
+
+async def test_accounts_are_down_if_the_feed_has_no_methods_for_them(resources: Resources, redis: Redis) -> None:
+    resources.settings.market_feed = "tests.daemons.specimens.WithoutAccounts"
+    daemon = AccountDaemon(resources)
+    await daemon.start()
+
+    async def error() -> str | None:
+        return next(
+            (status.error for status in await account_status.read(redis, [11]) if status and status.error), None
+        )
+
+    reason = await eventually(error)
+    await daemon.stop()
+    assert reason is not None
+    assert (
+        "MARKET_FEED 'tests.daemons.specimens.WithoutAccounts' has neither account() nor balances() and positions()"
+        in reason
+    )
 
 
 async def test_account_daemon_registers_itself_and_its_exchanges(resources: Resources, redis: Redis) -> None:

@@ -94,7 +94,7 @@ NextReading: TypeAlias = Callable[[], Awaitable[ReadingRequest]]
 
 @runtime_checkable
 class AccountFeed(Protocol):
-    """A market feed that follows accounts by itself. Accounts of other feeds are polled."""
+    """A market feed that follows accounts by itself."""
 
     def account(
         self, account: Account, symbols: Sequence[str], next_reading: NextReading
@@ -103,3 +103,14 @@ class AccountFeed(Protocol):
 
         `symbols` are those in the catalogue. `next_reading` is called before each reading. Errors may contain secrets.
         """
+
+
+@runtime_checkable
+class PolledAccountFeed(Protocol):
+    """A market feed whose accounts are polled."""
+
+    async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
+        """The current balances of the account `ex_id`. `symbols` are those known on its exchange."""
+
+    async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
+        """The open positions of the account `ex_id`."""

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
@@ -178,14 +177,6 @@ class CcxtFeed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSING):
                     await client.close()
-
-    async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
-        """Not supported: `account` delivers the balances."""
-        raise NotImplementedError
-
-    async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
-        """Not supported: `account` delivers the positions."""
-        raise NotImplementedError
 
     def _link(self, exchange: str) -> ExchangeLink:
         """The connections to an exchange, shared by all streams and requests."""

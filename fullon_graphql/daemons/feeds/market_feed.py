@@ -9,7 +9,6 @@ from enum import StrEnum
 from pkgutil import resolve_name
 from typing import Protocol, cast, runtime_checkable
 
-from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.market_feeds import FeedState
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.config import Settings
@@ -112,12 +111,6 @@ class MarketFeed(Protocol):
 
     async def markets(self, exchange: str) -> list[Market]:
         """All symbols that can be traded on an exchange."""
-
-    async def balances(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Balance]:
-        """The current balances of the account `ex_id`. `symbols` are those known on its exchange."""
-
-    async def positions(self, ex_id: int, exchange: str, symbols: Sequence[str]) -> list[Position]:
-        """The open positions of the account `ex_id`."""
 
 
 class StreamKind(StrEnum):
