@@ -48,7 +48,7 @@ from fullon_graphql.services.api_keys import ApiKeys
 from fullon_graphql.services.audit_retention import AuditRetention
 from fullon_graphql.services.change_feed.pruning import Pruning
 from fullon_graphql.services.change_feed.reader import ChangeFeed
-from fullon_graphql.services.halt_blocks import BlockKeeper
+from fullon_graphql.services.halt_switches import halting_tasks
 from fullon_graphql.services.own_writes import OwnWrites
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
@@ -248,12 +248,7 @@ async def worker(
         if serving:
             pruning = Pruning(database, settings.change_retention_hours)
             retention = AuditRetention(database, settings.audit_retention_days)
-            blocks = BlockKeeper(database, redis)
-            pruned = {
-                "pruning of changes": pruning.run,
-                "retention of the audit log": retention.run,
-                "blocks of halts": blocks.run,
-            }
+            pruned = {"pruning of changes": pruning.run, "retention of the audit log": retention.run}
             await stack.enter_async_context(background.running(pruned))
         sign_ins = SignInLog(database, settings)
         await stack.enter_async_context(background.running({"log of sign-ins": sign_ins.run}))
@@ -280,7 +275,9 @@ async def worker(
         app_metrics.watch_process("worker", background, breakers, hub)
         app_metrics.replicas.groups = [group for group in (replicas, candle_replicas) if group]
         snapshots = None
+        writes = ChangeExecutor(database, redis, services, settings, own_writes)
         if serving:
+            await stack.enter_async_context(background.running(halting_tasks(database, redis, writes)))
             snapshots = await stack.enter_async_context(shared_counts(settings, app_metrics, background))
         yield Worker(
             settings=settings,
@@ -301,7 +298,7 @@ async def worker(
             authenticator=authenticator,
             tracer=tracer,
             snapshots=snapshots,
-            writes=ChangeExecutor(database, redis, services, settings, own_writes),
+            writes=writes,
             replicas=replicas,
             candle_replicas=candle_replicas,
             replica_candles=CandleStore(ReplicaReads(candle_replicas, each_read=True)) if candle_replicas else None,

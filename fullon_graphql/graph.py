@@ -79,6 +79,7 @@ from fullon_graphql.subscriptions.bot_logs import BotLogSubscriptions
 from fullon_graphql.subscriptions.bots import BotSubscriptions
 from fullon_graphql.subscriptions.candles import CandleSubscriptions
 from fullon_graphql.subscriptions.dry_trades import DryTradeSubscriptions
+from fullon_graphql.subscriptions.halts import HaltSubscriptions
 from fullon_graphql.subscriptions.market_feeds import MarketFeedSubscriptions
 from fullon_graphql.subscriptions.orders import OrderSubscriptions
 from fullon_graphql.subscriptions.processes import ProcessSubscriptions
@@ -196,6 +197,7 @@ class Subscription(
     MarketFeedSubscriptions,
     AuditSubscriptions,
     AlertSubscriptions,
+    HaltSubscriptions,
 ):
     pass
 

@@ -455,6 +455,9 @@ class SocketsAndStreamsSettings(Section):
         ge=1,
         description="subscriptions of one account per worker, over all transports",
     )
+    halt_switches_per_user: int = Field(
+        default=20, ge=1, description="armed switches of `haltOnDisconnect` of one account, over all workers"
+    )
     subscription_cost_per_socket: int = Field(
         default=200_000,
         ge=0,

@@ -23,7 +23,8 @@ class AuditEntry(Base):
     uid: Mapped[int] = mapped_column(index=True)
     """0 if no account acted: an unknown account, or the server itself."""
     credential: Mapped[str]
-    """`session:<uuid>`, `api_key:<id>`, `oidc:<digest>`, `system`, or `none` for a refused sign-in."""
+    """`session:<uuid>`, `api_key:<id>`, `oidc:<digest>`, `switch:<uuid>`, `system`, or `none` for a refused
+    sign-in."""
     operation: Mapped[str]
     """Name of the mutation, e.g. `createBot`."""
     entity: Mapped[str]

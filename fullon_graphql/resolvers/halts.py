@@ -9,16 +9,21 @@ import strawberry
 from fullon_graphql.context import Info
 from fullon_graphql.engine.fields.mutations import change
 from fullon_graphql.models import HaltScope
-from fullon_graphql.schema.halts import TradingHalt, TradingState
-from fullon_graphql.services import halts
+from fullon_graphql.schema.halts import (
+    CancelOpen,
+    HaltedBot,
+    HaltedExchange,
+    HaltSwitch,
+    TradingHalt,
+    TradingState,
+    WhoseState,
+    parse_switch_id,
+)
+from fullon_graphql.services import halt_switches, halts
 from fullon_graphql.services.writing.executor import Key, UnitOfWork
 
 WhichHalt = Annotated[int, strawberry.argument(description="Key of the halt.")]
 WhatIsHalted = Annotated[HaltScope, strawberry.argument(description="Scope of the halt.")]
-HaltedExchange = Annotated[
-    int | None, strawberry.argument(description="Key of the exchange account, with the scope EXCHANGE.")
-]
-HaltedBot = Annotated[int | None, strawberry.argument(description="Key of the bot, with the scope BOT.")]
 HaltedUser = Annotated[
     int | None,
     strawberry.argument(
@@ -35,24 +40,15 @@ Everyone = Annotated[
 Reason = Annotated[
     str, strawberry.argument(description=f"Reason, at most {halts.LONGEST_REASON} characters; every error quotes it.")
 ]
-CancelOpen = Annotated[
-    bool | None,
-    strawberry.argument(
-        description="If true, all open orders of the halted bots or account are marked as canceled too, as"
-        " `cancelOrder` does."
-    ),
-]
-WhoseState = Annotated[
-    int | None,
-    strawberry.argument(
-        description="`uid` of a user: only the halts that cover this user's bots. NOT_FOUND if you may not see the"
-        " user. By default all halts that you may see, for administrators those of all users."
-    ),
-]
+WhichSwitch = Annotated[strawberry.ID, strawberry.argument(description="The `switchId` of the switch.")]
 
 
 async def _halt(write: UnitOfWork, halt_id: Key) -> TradingHalt:
-    return TradingHalt.from_record(await halts.read_halt(write, int(str(halt_id))))
+    return TradingHalt.from_record(await halts.read_halt_by_key(write, halt_id))
+
+
+async def _switch(write: UnitOfWork, switch_id: Key) -> HaltSwitch:
+    return HaltSwitch.from_record(await halt_switches.read_switch(write, switch_id))
 
 
 @strawberry.type
@@ -60,6 +56,14 @@ class HaltQueries:
     @strawberry.field(description="The halts of trading that are in force now.")
     async def trading_state(self, info: Info, uid: WhoseState = None) -> TradingState:
         return TradingState.from_record(await halts.state(info.context.database, info.context.caller, uid))
+
+    @strawberry.field(
+        description="The armed switches of `haltOnDisconnect`, the one that is due first at the beginning: your own, or"
+        " all for administrators."
+    )
+    async def halt_switches(self, info: Info) -> list[HaltSwitch]:
+        found = await halt_switches.armed(info.context.database, info.context.caller)
+        return list(map(HaltSwitch.from_record, found))
 
 
 @strawberry.type
@@ -94,3 +98,11 @@ class HaltMutations:
     )
     async def resume_trading(self, write: UnitOfWork, halt_id: WhichHalt) -> int:
         return await halts.resume(write, halt_id)
+
+    @change(
+        HaltSwitch,
+        "Disarm a switch of `haltOnDisconnect`: it will not halt trading. TRADING_HALTED if it has fired already.",
+        _switch,
+    )
+    async def disarm_halt_switch(self, write: UnitOfWork, switch_id: WhichSwitch) -> str:
+        return await halt_switches.disarm(write, parse_switch_id(switch_id))

@@ -238,6 +238,7 @@ _CHANGES: Final[Mapping[str, Sequence[str]]] = {
     "exchanges": ("createExchange", "updateExchange", "deleteExchange"),
     "bots": (
         "createBot", "updateBot", "deleteBot", "attachExchange", "detachExchange", "haltTrading", "resumeTrading",
+        "disarmHaltSwitch",
     ),
     "strategies": (
         "createStrategy", "updateStrategy", "setStrategyParams", "deleteStrategy", "createFeed", "updateFeed",
@@ -255,6 +256,9 @@ CHANGES: Final[Mapping[str, str]] = {
     operation: f"{entity}:write" for entity, operations in _CHANGES.items() for operation in operations
 } | dict.fromkeys(("startService", "stopService", "restartService"), CONTROL)
 """The scope of each change, by the name of its mutation; REST uses the same names."""
+
+STREAMED_CHANGES: Final = {"haltOnDisconnect": CHANGES["haltTrading"]}
+"""The scope of each change that a subscription makes, by the name of the subscription."""
 
 PUBLIC_CHANGES: Final = frozenset({"login", "refreshToken"})
 """The mutations that need no credential."""
@@ -298,7 +302,7 @@ def may_change(caller: Caller, operation: str) -> Principal:
         Unauthenticated: the caller is not signed in.
         Forbidden: the credential lacks the scope.
     """
-    return signed_in(caller, CHANGES.get(operation, Scope.WRITE))
+    return signed_in(caller, CHANGES.get(operation) or STREAMED_CHANGES.get(operation, Scope.WRITE))
 
 
 def effective_scopes(caller: Caller) -> list[str]:

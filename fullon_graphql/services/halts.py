@@ -26,7 +26,7 @@ from fullon_graphql.models.order_status import CANCELED, is_open
 from fullon_graphql.services.access import may_halt, may_resume, read_scope, visible, visible_owner
 from fullon_graphql.services.halt_blocks import blocked_instruments
 from fullon_graphql.services.writing.checks import has_only_storable, not_blank
-from fullon_graphql.services.writing.executor import UnitOfWork, image
+from fullon_graphql.services.writing.executor import Key, UnitOfWork, image
 
 LONGEST_REASON: Final = 200
 
@@ -210,6 +210,11 @@ async def read_halt(write: UnitOfWork, halt_id: int) -> Halt:
     row = await _stored(write.connection, halt_id)
     blocked = (await write.connection.execute(blocked_instruments(TradingHalt.halt_id == halt_id))).all()
     return _halt(row, blocked)
+
+
+async def read_halt_by_key(write: UnitOfWork, key: Key) -> Halt:
+    """The halt with the key that a change has returned."""
+    return await read_halt(write, int(str(key)))
 
 
 async def state(database: Database, caller: Caller, uid: int | None = None) -> State:

@@ -27,7 +27,7 @@ from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.tracing import MOST_LINKS, ActiveSpan, current_span
 from fullon_graphql.streaming.backlog import Backlog, Frame, FrameMemory, Overflow
-from fullon_graphql.streaming.sources import EventSource, PacedSource, Source, Stream
+from fullon_graphql.streaming.sources import EventSource, PacedSource, SessionSource, Source, Stream
 
 log = structlog.get_logger(__name__)
 
@@ -261,6 +261,13 @@ class SharedStream:
             if not self._subscribers:
                 await self._close()
 
+    async def complete(self) -> None:
+        """Let the source of an exclusive stream know that the client has completed the subscription."""
+        try:
+            await cast("SessionSource[Any]", self._source).complete()
+        except Exception as error:
+            log.warning("stream.not_completed", field=self._subscription.shape.root.name, error=repr(error))
+
     def snapshot(self) -> asyncio.Task[list[Frame]] | None:
         """The frames a new subscriber starts with, executed once for all of them; None if there are none."""
         if self._newest_snapshot is None or self._newest_snapshot[0] != self.number:
@@ -330,7 +337,8 @@ class SharedStream:
                 return  # noqa: TRY300  # an `else` would read as if it had something to do
             except Exception as error:
                 pause = next(pauses, None)
-                if pause is None or self.lossless or not self.number or not _is_transient(error):
+                is_final = self.lossless or self._stream.exclusive or not self.number
+                if pause is None or is_final or not _is_transient(error):
                     raise
                 log.warning("stream.interrupted", error=repr(error), retry_in=pause)
             await asyncio.sleep(pause)

@@ -38,6 +38,10 @@ _PAST: Final = ("after", "snapshot")
 """The arguments of an event stream that determine how it begins."""
 
 
+COMPLETED_BY_CLIENT: Final = "completed by the client"
+"""The message of a cancellation that ends a subscription because its client has completed it."""
+
+
 @dataclass(frozen=True)
 class StreamRequest:
     """A subscription of a caller. `after` is the cursor to resume after; None for live events only.
@@ -76,8 +80,8 @@ class StreamRequest:
 
     def identity(self) -> Hashable:
         """Equal for requests that share a stream."""
-        if self.has_past or self.stream.paced:
-            return object()  # catches up on its own, or has its own pace
+        if self.has_past or self.stream.paced or self.stream.exclusive:
+            return object()  # catches up on its own, has its own pace, or belongs to one connection
         subscription, shape = self.subscription, self.subscription.shape
         principal = self.principal
         shared = shape.for_everybody and principal.reads_everything
@@ -115,6 +119,7 @@ class StreamRegistry:
         self._subscriptions_by_uid: Counter[int] = Counter()
         self._subscriptions = 0
         self._budget = CostBudget(operations.metrics)
+        self._completions: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def subscribe(
@@ -163,8 +168,23 @@ class StreamRegistry:
                 async with catch_up.subscribe() as frames:
                     yield frames
             else:
-                async with stream.subscribe(try_send) as subscriber:
+                completion = self._reported_completion(stream, stream_request)
+                async with completion, stream.subscribe(try_send) as subscriber:
                     yield subscriber
+
+    @asynccontextmanager
+    async def _reported_completion(self, stream: SharedStream, request: StreamRequest) -> AsyncIterator[None]:
+        """Let an exclusive stream know, after its end, that the client has completed the subscription in the block."""
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            if request.stream.exclusive and error.args == (COMPLETED_BY_CLIENT,):
+                # A client closes its socket right after the message, which cancels this task again.
+                task = asyncio.create_task(stream.complete(), name="completion of a stream")
+                self._completions.add(task)
+                task.add_done_callback(self._completions.discard)
+                await asyncio.shield(task)
+            raise
 
     def _reserved(self, request: StreamRequest, context: Context) -> AbstractContextManager[None]:
         """Reserve the cost per second. Operations of one connection have its request id."""

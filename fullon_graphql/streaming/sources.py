@@ -63,6 +63,17 @@ class PacedSource(Protocol[T_co]):
         ...
 
 
+class SessionSource(Source[T_co], Protocol):
+    """The source of one subscription, which learns whether the client has completed it."""
+
+    async def complete(self) -> None:
+        """Called after `events` was closed because the client has completed the subscription.
+
+        Not called if the connection is lost, or the server ends it.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Stream:
     """How a subscription field is streamed."""
@@ -83,6 +94,8 @@ class Stream:
     """Unix seconds at which an event happened, for the metric of delivery lag; None if it is unknown."""
     paced: bool = False
     """True if it opens a `PacedSource`, one for each subscription."""
+    exclusive: bool = False
+    """True if it opens a `SessionSource`, one for each subscription, which is not reopened after a failure."""
 
     @property
     def kind(self) -> str:
@@ -110,6 +123,7 @@ def streamed(
     position: Callable[[Any], Position] | None = None,
     time: Callable[[Any], float | None] | None = None,
     paced: bool = False,
+    exclusive: bool = False,
 ) -> Any:
     """A field of `Subscription` that streams what `open_(context, **arguments)` opens, for authenticated callers.
 
@@ -117,9 +131,10 @@ def streamed(
     are the field's arguments, annotated like those of a resolver. An `EventSource` needs the `cursor` of an event and
     the `order` of cursors; its argument `after` is the cursor to resume after. A source of states of several things,
     like the bars of a chart, needs the `key` of a value. `position` is the change that reads from a replica must
-    include, `time` is when an event happened, in unix seconds. `paced` declares that `open_` returns a `PacedSource`.
+    include, `time` is when an event happened, in unix seconds. `paced` declares that `open_` returns a `PacedSource`,
+    and `exclusive` that it returns a `SessionSource`.
     """
-    stream = Stream(open_, cursor, order, key, position, time, paced)
+    stream = Stream(open_, cursor, order, key, position, time, paced, exclusive)
 
     def declared() -> None:
         """Carries the field's arguments to Strawberry; never called, because the stream registry opens the source."""

@@ -300,6 +300,16 @@ async def test_runner_prints_a_table_and_fails_if_an_example_does(demo: Server, 
     assert total == "2 examples, 1 failed"
 
 
+async def test_trading_is_halted_and_resumed(demo: Server) -> None:
+    assert await run(demo, "27_halt_trading.py") == [
+        "dry run:  would switch off 1 bot",
+        "halted:   switching it on is TRADING_HALTED",
+        "resumed:  1 bot",
+        "lost:     the switch is ARMED",
+        "back:     taken over in time, and completed",
+    ]
+
+
 async def test_generated_client_reads_bots(demo: Server, tmp_path: Path) -> None:
     title, *bots = await run(demo, "22_client_from_openapi.py", str(tmp_path / "client.py"))
     found = re.fullmatch(r"client\.py: (\d+) functions", title)

@@ -53,6 +53,7 @@ CHANGES = {
         "{ scope uid botId reason by botIds canceledOrderIds blocked { symbol } endedAt }",
     ),
     "resumeTrading": Change("haltId: 1", "{ haltId botIds endedBy resumedBotIds }"),
+    "disarmHaltSwitch": Change(f'switchId: "{UUID(int=7)}"', "{ switchId state }"),
     "createExchange": Change(
         'input: {catExId: 2, name: "second"}', "{ exId name test active catalog { name } user { uid } }"
     ),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text, update
@@ -12,7 +14,7 @@ from sqlalchemy import text, update
 from fullon_graphql.auth.principal import Anonymous, Scope
 from fullon_graphql.database import Database
 from fullon_graphql.graph import Graph
-from fullon_graphql.models import CatStrategy, Exchange, Session, TradingHalt, User
+from fullon_graphql.models import CatStrategy, Exchange, HaltSwitch, Session, TradingHalt, User
 from tests.fixtures.graph import GraphClient
 from tests.fixtures.rows import TRADER, add, person, session
 from tests.resolvers.changes import CHANGES, UNTRIED
@@ -27,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("rows_to_change")
 
 @pytest.fixture
 async def rows_to_change(platform: Database) -> None:
-    """Rows that the calls need in addition to the small platform: a password, sessions, an inactive account, an unused template and a halt."""
+    """Rows that the calls need in addition to the small platform: a password, sessions, an inactive account, an unused template, a halt and a switch."""
     async with platform.transaction() as connection:
         await connection.execute(update(User).where(User.uid == TRADER).values(password=OLD_PASSWORD))
     await add(platform, User, person(4, active=False))
@@ -36,6 +38,14 @@ async def rows_to_change(platform: Database) -> None:
     await add(platform, CatStrategy, {"cat_str_id": 3, "name": "unused"})
     halted = {"halt_id": 1, "uid": TRADER, "scope": "BOT", "bot_id": 2, "reason": "news", "by": TRADER, "bots": [2]}
     await add(platform, TradingHalt, halted)
+    await add(
+        platform,
+        HaltSwitch,
+        {
+            "switch_id": UUID(int=7), "uid": TRADER, "scope": "ALL", "reason": "lost", "cancel_open": False,
+            "after_seconds": 60, "state": "ARMED", "subscription": UUID(int=8), "expires_at": datetime(2100, 1, 1, tzinfo=UTC),
+        },
+    )  # fmt: skip
 
 
 every_change = pytest.mark.parametrize("name", CHANGES)

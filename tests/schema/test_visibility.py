@@ -77,7 +77,7 @@ RULES = {
         "Ticker", "Candle", "CandleColumns", "CandleUpdate", "CandleCoverage", "CandleGap", "MarketFeedStatus",
     ],
     "administrators'": ["Service", "Process", "SystemHealth", "Tally"],
-    "of rows one sees": ["TradingState", "TradingHalt", "BlockedInstrument", "PageInfo", "AccountStatus", "Balance", "Position", "LiveOrder", "Claim", "BotStatus"],
+    "of rows one sees": ["TradingState", "TradingHalt", "HaltSwitch", "BlockedInstrument", "PageInfo", "AccountStatus", "Balance", "Position", "LiveOrder", "Claim", "BotStatus"],
     "events of rows one sees": ["OrderEvent", "TradeEvent", "DryTradeEvent", "BotLogEvent", "AuditEvent", "AlertStreamEvent"],
     "numbers over rows one sees": [
         "TradeStatistics", "SymbolStatistics", "OrderStatistics", "StatusCount", "BotDashboard", "TradingOverview",

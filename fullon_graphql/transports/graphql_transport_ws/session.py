@@ -19,7 +19,7 @@ from fullon_graphql.observability.metrics import count_graph_errors, count_limit
 from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
-from fullon_graphql.streaming.registry import StreamRegistry
+from fullon_graphql.streaming.registry import COMPLETED_BY_CLIENT, StreamRegistry
 from fullon_graphql.transports.admission import (
     Admission,
     connection_context,
@@ -118,7 +118,7 @@ class GraphQLSession(WebSocketSession):
                 await self._subscribe(id_, request)
             case Complete(id_):
                 if task := self._running.pop(id_, None):
-                    task.cancel()
+                    task.cancel(COMPLETED_BY_CLIENT)
             case Ping(payload):
                 await self._on_ping(payload)
             case Pong():
