@@ -6,21 +6,28 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import Select
 
 from fullon_graphql.auth.credentials import ApiKeyValue
-from fullon_graphql.auth.principal import ALL_SCOPES, Principal
+from fullon_graphql.auth.principal import ALL_SCOPES, Caller, Principal
 from fullon_graphql.database import database
+from fullon_graphql.engine.lists.pages import Page
+from fullon_graphql.engine.model.entities import Entity, entity_of
+from fullon_graphql.engine.reference import statements
 from fullon_graphql.lru import PROCESS_CACHES, LRUCache, remembered
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.ohlcv import store
 from fullon_graphql.ohlcv.candles import _iso_time
 from fullon_graphql.ohlcv.sources import CATALOGUE_BYTES, Catalogue, Market, Source
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.schema.orders import Order
 from fullon_graphql.services.rate_limits import WINDOWS_BYTES, Windows
 from fullon_graphql.services.signing_in.authenticator import Authenticator
+from tests.fixtures.graph import principal
 
 
 @contextmanager
@@ -107,6 +114,24 @@ def test_statements_stay_within_their_bytes(name: str, call: Callable[[int], obj
             call(number)
     assert cache.evictions > 0
     assert 0 < cache.size <= cache._limit
+
+
+async def test_statements_of_the_reference_stay_within_their_bytes() -> None:
+    caller = principal(1)
+    entity = entity_of(Order)
+    statements._statements.clear()
+    await statements._prepared(caller, "first", entity.rows)
+    with at_most(statements._statements._limit + 400_000):
+        for number in range(30):
+            ids = [f"{number}-{place}" for place in range(1_000)]
+            page = Page.read(entity, filter_={"exOrderId": {"in": ids}})
+            build = partial(_page_of, entity, page)
+            await statements._prepared(caller, ("page", entity, page), build)
+    assert statements._statements.evictions > 0
+
+
+def _page_of(entity: Entity, page: Page, caller: Caller) -> Select[Any]:
+    return page.cut(entity.rows(caller), entity)
 
 
 def test_times_of_bars_stay_within_their_number() -> None:

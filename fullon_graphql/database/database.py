@@ -144,7 +144,7 @@ class Database:
 
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         """All rows of one read statement, in autocommit mode."""
-        _record(statement)
+        record_statement(statement)
         try:
             return await self._read(statement, parameters)
         except DBAPIError as error:
@@ -191,7 +191,7 @@ class Database:
     async def named_records(self, sql: str, parameters: dict[str, Any]) -> list[asyncpg.Record]:
         """All rows of a read statement with `:named` parameters."""
         numbered, names = _numbered(sql)
-        _record(numbered)
+        record_statement(numbered)
         return await self.records(numbered, *map(parameters.__getitem__, names))
 
     @asynccontextmanager
@@ -280,7 +280,8 @@ def recorded_statements(statements: list[str]) -> Iterator[None]:
         _recorded.reset(token)
 
 
-def _record(statement: Executable | str) -> None:
+def record_statement(statement: Executable | str) -> None:
+    """Append a statement to those of the enclosing `recorded_statements`, if there is one."""
     if (recorded := _recorded.get()) is not None:
         compiled = statement if isinstance(statement, str) else str(_compiled(statement))
         recorded.append(compiled.strip())

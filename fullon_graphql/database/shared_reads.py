@@ -1,16 +1,17 @@
 """Rows by key for concurrent requests, answered together.
 
-While a statement is on its way, further requests with the same statement text wait for it and are then asked as one:
-the parameters of each are one row of `unnest`. A statement of sixteen requests takes hardly more processor time than
-that of one. A request waits at most `MOST_SECONDS`, and not at all if no equal statement is on its way; what it
-reads is read after it came.
+Requests that arrive in one turn of the event loop are asked as one statement: the parameters of each are one row of
+`unnest`. While a statement is on its way, further requests with the same text wait for it and are then asked together.
+A statement of sixteen requests takes hardly more processor time than that of one. A request waits at most
+`MOST_SECONDS`, and only for the rest of its turn if no equal statement is on its way; what it reads is read after it
+came.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -79,11 +80,15 @@ class SharedReads:
         if group.running:
             return await self._wait(sql, group, values)
         group.running = 1
-        ROW_READS.add("alone")
         try:
-            return Found(await self._pool.run(asyncpg.Connection.fetchrow, sql, values), 1)
+            await _NEXT_TURN
+            if not group.waiting:
+                ROW_READS.add("alone")
+                return Found(await self._pool.run(asyncpg.Connection.fetchrow, sql, values), 1)
+            waiting = self._join(group, values)
         finally:
             self._ended(sql, group)
+        return await waiting.found
 
     async def close(self) -> None:
         """Wait for the statements that are on their way."""
@@ -91,15 +96,18 @@ class SharedReads:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _wait(self, sql: str, group: _Group, values: Sequence[Any]) -> Found:
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(values, loop.create_future())
-        group.waiting.append(waiting)
+        waiting = self._join(group, values)
         if len(group.waiting) >= MOST_REQUESTS:
             self._start(sql, group)
         elif group.expire is None:
             group.expire = lambda: self._start(sql, group)
-            self._timer.add(group.expire, loop)
+            self._timer.add(group.expire, asyncio.get_running_loop())
         return await waiting.found
+
+    def _join(self, group: _Group, values: Sequence[Any]) -> _Waiting:
+        waiting = _Waiting(values, asyncio.get_running_loop().create_future())
+        group.waiting.append(waiting)
+        return waiting
 
     def _ended(self, sql: str, group: _Group) -> None:
         """A statement has ended: the next one begins, or the group is forgotten."""
@@ -177,6 +185,16 @@ def _shared(sql: str, types: Sequence[asyncpg.Type]) -> str:
     single = _PARAMETER.sub(r"asked.v\1", sql)
     asked = f"unnest({arrays}) WITH ORDINALITY AS asked ({names}, place)"
     return f'SELECT answer.*, asked.place AS "{PLACE}" FROM {asked} CROSS JOIN LATERAL ({single}) AS answer'  # noqa: S608  # the texts are our own statements
+
+
+class _NextTurn:
+    """Awaiting it lets everything run that is ready in this turn of the event loop."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+_NEXT_TURN: Final = _NextTurn()
 
 
 def _answer(request: _Waiting, found: Found) -> None:

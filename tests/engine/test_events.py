@@ -84,7 +84,7 @@ async def events_of(database: Database, row: type[Any], event: type[RowEvent]) -
     """An event for each row of any owner, one for a deleted row, and a repeated one."""
     entity = entity_of(row)
     rows = await database.rows(entity.rows(ADMINISTRATOR).order_by(*entity.key))
-    keys = [entity.key_of(entity.build(each)) for each in rows]
+    keys = [entity.key_of(entity.build(each._asdict())) for each in rows]
     assert keys, f"no {entity.name} in the database"
     return [
         event(cursor=f"1-{number:x}", kind=ChangeKind.UPDATED, key=key, at=1.0)

@@ -87,7 +87,7 @@ async def ids_of(database: Database, type_: type[Any], caller: Caller) -> list[s
         rows = entity.rows(caller).order_by(*entity.key)
     except Forbidden:
         return []
-    return [str(entity.build(row).id()) for row in await database.rows(rows)]
+    return [str(entity.build(row._asdict()).id()) for row in await database.rows(rows)]
 
 
 def audited(seq: int) -> dict[str, Any]:

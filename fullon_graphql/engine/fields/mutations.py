@@ -79,7 +79,7 @@ def row_of(type_: type[Any]) -> Answer:
         row = (await write.connection.execute(entity.rows(write.principal).where(*same))).first()
         if row is None:
             raise NotFound(f"No {entity.name} with key {', '.join(map(shortened, values))}.")
-        return entity.build(row)
+        return entity.build(row._asdict())
 
     return read
 

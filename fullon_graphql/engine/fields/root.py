@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 
 import strawberry
-from sqlalchemy import func
+from sqlalchemy import Select, func
 
-from fullon_graphql.auth.principal import reader
+from fullon_graphql.auth.principal import Caller, reader
 from fullon_graphql.context import Context, Info
 from fullon_graphql.engine.fields.connection import paged
 from fullon_graphql.engine.fields.relation import find_one
@@ -17,6 +17,7 @@ from fullon_graphql.engine.lists.filters import narrowed
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import entity_of
 from fullon_graphql.engine.reference.loaders import identity, load_one
+from fullon_graphql.engine.reference.statements import read_rows
 from fullon_graphql.errors import NotFound, shortened
 
 T = TypeVar("T")
@@ -38,14 +39,16 @@ def root_connection(description: str, type_: type[Any]) -> Any:
     entity = entity_of(type_)
 
     async def rows(context: Context, _root: None, page: Page, _feed_cursor: str | None) -> Sequence[Any]:
-        statement = page.cut(entity.rows(context.caller), entity)
-        return [entity.build(row) for row in await context.database.rows(statement)]
+        rows = await read_rows(context, ("page", entity, page), lambda caller: page.cut(entity.rows(caller), entity))
+        return [entity.build(row) for row in rows]
 
     async def count(context: Context, _root: None, page: Page) -> int:
-        found = narrowed(entity.visible(context.caller), entity, page.filter)
-        total = func.count().label("total")
-        row = await context.database.row(found.with_only_columns(total, maintain_column_froms=True))
-        return int(row.total) if row else 0
+        def build(caller: Caller) -> Select[Any]:
+            found = narrowed(entity.visible(caller), entity, page.filter)
+            return found.with_only_columns(func.count().label("total"), maintain_column_froms=True)
+
+        [row] = await read_rows(context, ("total", entity, page.filter), build)
+        return int(row["total"])
 
     return paged(description, entity.name, rows, count, {ROOT: type_})
 
@@ -55,8 +58,8 @@ def root_list(description: str, type_: type[Any]) -> Any:
     entity = entity_of(type_)
 
     async def resolve(info: Info) -> Any:
-        statement = entity.rows(info.context.caller).order_by(*entity.key)
-        return [entity.build(row) for row in await info.context.database.rows(statement)]
+        rows = await read_rows(info.context, ("all", entity), lambda caller: entity.rows(caller).order_by(*entity.key))
+        return [entity.build(row) for row in rows]
 
     return strawberry.field(resolver=resolve, description=description, metadata={ALL: type_})
 

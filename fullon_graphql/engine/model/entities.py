@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar, dataclass_transform
 
 import strawberry
-from sqlalchemy import ColumnElement, Row, Select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy import inspect as inspect_model
 from sqlalchemy.orm import InstrumentedAttribute
 from strawberry.utils.str_converters import to_camel_case
@@ -75,10 +75,9 @@ class Entity:
         labelled = [expression.label(name) for name, expression in self.columns.items()]
         return self.visible(caller).with_only_columns(*labelled)
 
-    def build(self, row: Row[Any]) -> Any:
-        """The GraphQL object of one row of `rows` (further columns of the row are ignored)."""
-        values = row._mapping  # a documented attribute of SQLAlchemy
-        return self.graph_type(**{name: values[name] for name in self.columns})
+    def build(self, row: Mapping[str, Any]) -> Any:
+        """The GraphQL object of one row of `rows` by column name; further columns are ignored."""
+        return self.graph_type(**{name: row[name] for name in self.columns})
 
     def key_of(self, instance: object) -> Key:
         """The key of one built object."""

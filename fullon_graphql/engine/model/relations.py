@@ -88,21 +88,21 @@ PARENT = "parent_{}"
 """Name of one of the parent's values, by its position in the key."""
 
 
-def children(relation: Relation, caller: Caller, keys: Sequence[Key], page: Page | None) -> Select[Any]:
+def children(relation: Relation, caller: Caller, page: Page | None) -> Select[Any]:
     """The target's rows for all parent keys in one statement, each parent with its own page.
 
-    The statement's text does not depend on the number of keys: they are passed as one array per column.
+    The keys are the parameters `key_arrays`.
     """
-    parents = _parents(relation, keys)
+    parents = _parents(relation)
     matches = _of_parent(relation, caller)
     rows = page.cut(matches, relation.target, one_parent=True) if page else matches.order_by(*relation.target.key)
     child = rows.lateral("child")
     return select(parents.c[PLACE], *child.c).select_from(parents.join(child, true()))
 
 
-def counts(relation: Relation, caller: Caller, keys: Sequence[Key], filter_: Filter | None = None) -> Select[Any]:
-    """The number of matching rows of the relation for all parent keys in one statement."""
-    parents = _parents(relation, keys)
+def counts(relation: Relation, caller: Caller, filter_: Filter | None = None) -> Select[Any]:
+    """The number of matching rows of the relation for all parent keys, the parameters `key_arrays`."""
+    parents = _parents(relation)
     counted = (
         narrowed(_of_parent(relation, caller), relation.target, filter_)
         .with_only_columns(func.count().label("total"), maintain_column_froms=True)
@@ -111,11 +111,16 @@ def counts(relation: Relation, caller: Caller, keys: Sequence[Key], filter_: Fil
     return select(parents.c[PLACE], counted.c.total).select_from(parents.join(counted, true()))
 
 
-def _parents(relation: Relation, keys: Sequence[Key]) -> FromClause:
+def key_arrays(relation: Relation, keys: Sequence[Key]) -> dict[str, list[Any]]:
+    """The keys as one array per column, by the name of its parameter."""
+    return {PARENT.format(i): [key[i] for key in keys] for i in range(len(relation.remote))}
+
+
+def _parents(relation: Relation) -> FromClause:
     names = [PARENT.format(i) for i in range(len(relation.remote))]
     arrays = [
-        bindparam(name, [key[i] for key in keys], type_=ARRAY(parameter_type(column)), unique=True)
-        for i, (name, column) in enumerate(zip(names, relation.remote, strict=True))
+        bindparam(name, type_=ARRAY(parameter_type(column)))
+        for name, column in zip(names, relation.remote, strict=True)
     ]
     return func.unnest(*arrays).table_valued(*names, with_ordinality=PLACE).render_derived("parent")
 

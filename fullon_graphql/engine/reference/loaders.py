@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeVar
 
 from strawberry.dataloader import DataLoader
@@ -18,7 +18,8 @@ from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.filters import Filter
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import Entity, Key
-from fullon_graphql.engine.model.relations import Relation, children, counts
+from fullon_graphql.engine.model.relations import PLACE, Relation, children, counts, key_arrays
+from fullon_graphql.engine.reference.statements import read_rows
 from fullon_graphql.services.change_feed.table import CURSOR
 
 K = TypeVar("K", bound=Hashable)
@@ -41,25 +42,28 @@ async def load_many(
 
     With a cursor of the change feed, rows that were loaded before it was taken are not used.
     """
+    name = ("rows", relation, page)
 
     async def fetch(asked: list[Key]) -> list[list[Any]]:
-        rows = await context.database.rows(children(relation, context.caller, asked, page))
+        build = partial(children, relation, page=page)
         found: list[list[Any]] = [[] for _ in asked]
-        for row in rows:
-            found[row.parent_place - 1].append(relation.target.build(row))
+        for row in await read_rows(context, name, build, **key_arrays(relation, asked)):
+            found[row[PLACE] - 1].append(relation.target.build(row))
         return found
 
-    return await loader(context, ("rows", relation, page, feed_cursor), fetch).load(key)
+    return await loader(context, (*name, feed_cursor), fetch).load(key)
 
 
 async def load_count(context: Context, relation: Relation, key: Key, filter_: Filter | None = None) -> int:
     """The number of rows of the relation for `key` that match the filter."""
+    name = ("count", relation, filter_)
 
     async def fetch(asked: list[Key]) -> list[int]:
-        rows = await context.database.rows(counts(relation, context.caller, asked, filter_))
-        return [row.total for row in sorted(rows, key=lambda row: row.parent_place)]
+        build = partial(counts, relation, filter_=filter_)
+        rows = await read_rows(context, name, build, **key_arrays(relation, asked))
+        return [row["total"] for row in sorted(rows, key=lambda row: int(row[PLACE]))]
 
-    return await loader(context, ("count", relation, filter_), fetch).load(key)
+    return await loader(context, name, fetch).load(key)
 
 
 async def load_entity(context: Context, entity: Entity, key: Key) -> Any | None:

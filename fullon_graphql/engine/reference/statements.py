@@ -1,0 +1,61 @@
+"""Statements of the reference execution: compiled in the planner's thread, and remembered.
+
+SQLAlchemy takes milliseconds for a statement and leaves thousands of objects in reference cycles. The planner's thread
+collects them while they are young; on the event loop they would outlive the request, until a full collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import Integer, Select, bindparam
+
+from fullon_graphql.auth.principal import Caller, Principal
+from fullon_graphql.context import Context
+from fullon_graphql.database import record_statement
+from fullon_graphql.database.precompiled import Statement, compiled
+from fullon_graphql.engine.background import in_background
+from fullon_graphql.lru import ENTRY_BYTES, PROCESS_CACHES, LRUCache
+
+Build = Callable[[Caller], Select[Any]]
+"""Builds a statement for a class of callers; the `uid` of the given one is a parameter."""
+
+CALLER: Final = "caller_uid"
+_statements: LRUCache[Hashable, Statement] = LRUCache(4 * 2**20)
+PROCESS_CACHES["reference_statements"] = _statements
+
+
+async def read_rows(context: Context, name: Hashable, build: Build, **parameters: Any) -> list[dict[str, Any]]:
+    """The rows of a statement by column name.
+
+    `name` stands for everything that the statement's text and fixed values depend on, except the caller. The parameters
+    are those that it leaves open.
+
+    Raises:
+        ServiceUnavailable: too many new documents and statements are waiting.
+    """
+    statement = await _prepared(context.caller, name, build)
+    record_statement(statement.text)
+    if isinstance(context.caller, Principal):
+        parameters[CALLER] = context.caller.uid
+    return await context.database.objects(statement, **parameters)
+
+
+async def _prepared(caller: Caller, name: Hashable, build: Build) -> Statement:
+    if not isinstance(caller, Principal):
+        return await in_background(lambda: compiled(build(caller)))
+    key = (name, caller.admin, caller.scopes)
+    found = _statements.get(key)
+    if found is None:
+        any_caller = replace(caller, uid=bindparam(CALLER, type_=Integer()))  # type: ignore[arg-type]  # in place of a number
+        found = await in_background(lambda: compiled(build(any_caller)))
+        _statements.put(key, found, ENTRY_BYTES + _size(found))
+    return found
+
+
+def _size(statement: Statement) -> int:
+    """The estimated bytes of a statement and its name, which has the fixed values too."""
+    values = sum(len(value) if isinstance(value, list | str) else 1 for value in statement.fixed.values())
+    return 4_000 + 2 * len(statement.text) + 200 * (len(statement.parameters) + values)
