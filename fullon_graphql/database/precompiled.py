@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg
-from sqlalchemy import JSON, Float, SelectBase
+from sqlalchemy import JSON, Float, Numeric, SelectBase
 from sqlalchemy.dialects.postgresql import asyncpg as driver
 from sqlalchemy.types import TypeEngine
 
@@ -76,6 +76,8 @@ def _conversion(type_: TypeEngine[Any]) -> Convert | None:
         return _json
     if isinstance(type_, Float):
         return _float
+    if isinstance(type_, Numeric):
+        return _decimal if type_.asdecimal else _float
     convert: Convert | None = type_.dialect_impl(_dialect).result_processor(_dialect, None)
     return convert
 
@@ -83,6 +85,11 @@ def _conversion(type_: TypeEngine[Any]) -> Convert | None:
 def _float(value: Any) -> Any:
     """An installation may store `numeric` in place of `double precision`."""
     return float(value) if isinstance(value, Decimal) else value
+
+
+def _decimal(value: Any) -> Any:
+    """An installation may store `double precision` in place of `numeric`."""
+    return Decimal(repr(value)) if isinstance(value, float) else value
 
 
 def _json(text: str | None) -> Any:
