@@ -92,7 +92,7 @@ def rows_of(type_: type[Any]) -> Answer:
     async def read(write: UnitOfWork, keys: Key) -> Any:
         assert isinstance(keys, list), "the resolver returns a list"
         found = entity.rows(write.principal).where(column.in_(keys)).order_by(column)
-        return [entity.build(row) for row in await write.connection.execute(found)]
+        return [entity.build(row._asdict()) for row in await write.connection.execute(found)]
 
     return read
 
