@@ -15,7 +15,7 @@ from typing import Final
 import psutil
 from sqlalchemy import text
 
-from benchmarks.machine import description, quiet
+from benchmarks.machine import CORES, quiet
 from benchmarks.report import number, table
 from fullon_graphql.app import worker
 from fullon_graphql.auth.principal import ALL_SCOPES, Principal
@@ -72,7 +72,7 @@ async def _report(settings: Settings, trades: int, rounds: int) -> None:
         await _fill(parts.database, parts.ohlcv_database, trades)
         operations = OperationExecutor(make_graph().core)
         rows = [await _measured(parts, operations, name, document, rounds) for name, document in OPERATIONS.items()]
-    print(f"{description()}; {trades} trades, medians of {rounds}; {quiet()}.\n")
+    print(f"{len(CORES)} cores; {trades} trades, medians of {rounds}; {quiet()}.\n")
     print(table(["", "ms", "PostgreSQL CPU ms", "server CPU ms", "kB"], rows))
 
 

@@ -328,7 +328,7 @@ TRADES = st.lists(st.tuples(st.integers(0, 20 * 24), st.none() | CENTS, st.integ
 
 
 @budget(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     trades=TRADES,

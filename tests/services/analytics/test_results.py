@@ -213,7 +213,7 @@ TRADES = st.lists(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(trades=TRADES, period=st.sampled_from(ResultPeriod))
 async def test_groups_add_up_to_the_exact_total(
