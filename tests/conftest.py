@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     os.environ["FULLON_ENV_FILE"] = os.environ["FULLON_CONFIG"] = os.devnull
     # A client of httpx reads all certificate authorities, which takes longer than most requests of the tests.
-    httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)  # type: ignore[attr-defined,assignment]  # an import of httpx
+    httpx_transports.create_ssl_context = cache(httpx_transports.create_ssl_context)  # type: ignore[attr-defined]  # an import of httpx
     if hasattr(config, "workerinput"):
         return
     os.environ["FULLON_HOME"] = os.devnull  # so that no running demo is found
