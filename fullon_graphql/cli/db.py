@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -14,10 +14,12 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from fullon_graphql.config import Settings, load_settings
+from fullon_graphql.engine.model.access_paths import access_paths
 from fullon_graphql.errors import SettingsError
 from fullon_graphql.models import doctor as examination
-from fullon_graphql.models import migrate
-from fullon_graphql.models.doctor import Severity
+from fullon_graphql.models import index_advice, migrate
+from fullon_graphql.models.doctor import Difference, Severity
+from fullon_graphql.models.index_advice import AccessPath
 
 app = typer.Typer(help="Create, upgrade and check the databases.", no_args_is_help=True)
 
@@ -49,16 +51,52 @@ def doctor() -> None:
     """Compare the database with the expected one. Exits with 1 if a difference breaks something."""
     with _settings() as settings:
         differences = examination.inspect(settings.administration_url)
-    if not differences:
+        proposals = index_advice.advise(settings.administration_url, _access_paths(), measure=False)
+    if differences:
+        _print(differences)
+    else:
         typer.echo("The database is as expected.")
-        return
+    for proposal in proposals:
+        typer.echo(f"Hint: {proposal.statement};")
+    if proposals:
+        typer.echo("`fullon-graphql db advise` measures the gain of these indexes.")
+    if differences and differences[0].severity is Severity.BREAKS:
+        raise typer.Exit(1)
+
+
+@app.command()
+def advise(
+    create: Annotated[bool, typer.Option("--apply", help="Create the indexes, without blocking writers.")] = False,
+) -> None:
+    """Propose indexes for the lists of the graph, with the measured gain. Nothing is changed without --apply.
+
+    For a table of at most 64 MiB the index is built and rolled back, for which its writers wait; the gain of a larger
+    one is estimated. Tables of fewer than 1000 rows need no index.
+    """
+    with _settings() as settings:
+        proposals = index_advice.advise(settings.administration_url, _access_paths())
+        for proposal in proposals:
+            typer.echo(f"{proposal.statement};\n  -- {proposal.gain}")
+        if create:
+            index_advice.apply(settings.administration_url, proposals)
+    if not proposals:
+        typer.echo("No index is missing.")
+    elif create:
+        typer.echo(f"Created: {len(proposals)}.")
+
+
+def _access_paths() -> list[AccessPath]:
+    import fullon_graphql.graph  # noqa: F401  # declares the relations; takes a second
+
+    return access_paths()
+
+
+def _print(differences: Sequence[Difference]) -> None:
     table = Table("severity", "object", "difference", "consequence")
     for found in differences:
         cells = (found.severity.name.lower(), found.where, found.what, found.consequence)
         table.add_row(*map(escape, cells), style=COLOURS[found.severity])
     Console().print(table)
-    if differences[0].severity is Severity.BREAKS:
-        raise typer.Exit(1)
 
 
 @app.command("install-feed")

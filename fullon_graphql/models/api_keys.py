@@ -7,13 +7,14 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import SECRET, UTC_NOW, Base
+from fullon_graphql.models.base import SECRET, UTC_NOW, Base, list_indexes
 
 
 class ApiKey(Base):
     """An API key of a user. `key` is a secret even if it is a hash."""
 
     __tablename__ = "api_keys"
+    __table_args__ = list_indexes(("uid",), order="api_key_id")
 
     api_key_id: Mapped[int] = mapped_column(primary_key=True)
     uid: Mapped[int] = mapped_column(ForeignKey("users.uid", ondelete="CASCADE"))

@@ -12,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Double,
+    Index,
     MetaData,
     Text,
     Uuid,
@@ -53,6 +54,15 @@ def within_years(time: ColumnElement[Any], *, timezone: bool = False) -> ColumnE
 
 
 _EDGES: Final = ("0001-01-01 00:00:00", "9999-12-31 23:59:59.999999")
+
+
+FOR_LISTS: Final = "for_lists"
+"""The key in the `info` of indexes that only our own databases have; `db advise` proposes them for others."""
+
+
+def list_indexes(*equal: tuple[str, ...], order: str | None = None) -> tuple[Index, ...]:
+    """An index for each list below a parent: the columns that name the parent, then the one that orders the list."""
+    return tuple(Index(None, *columns, *filter(None, [order]), info={FOR_LISTS: True}) for columns in equal)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

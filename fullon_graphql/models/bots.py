@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import UTC_NOW, Base, Instant
+from fullon_graphql.models.base import UTC_NOW, Base, Instant, list_indexes
 
 
 class Bot(Base):
@@ -28,6 +28,7 @@ class Bot(Base):
     __table_args__ = (
         PrimaryKeyConstraint("bot_id", name="bot_pk"),
         UniqueConstraint("bot_id", "name", name="bot_id_name_unique"),
+        *list_indexes(("uid",), order="bot_id"),
     )
 
     bot_id: Mapped[int]
@@ -56,6 +57,7 @@ class BotLog(Base):
     """One log line of a bot about one of its feeds."""
 
     __tablename__ = "bot_log"
+    __table_args__ = list_indexes(("bot_id",))
 
     bot_id: Mapped[int] = mapped_column(ForeignKey("bots.bot_id", ondelete="CASCADE"))
     feed_num: Mapped[int] = mapped_column(SmallInteger)
@@ -77,6 +79,7 @@ class Simulation(Base):
     __table_args__ = (
         PrimaryKeyConstraint("num", name="serial_primary"),
         UniqueConstraint("bot_id", "name", name="bot_name"),
+        *list_indexes(("bot_id",), order="num"),
     )
 
     num: Mapped[int]

@@ -38,6 +38,7 @@ from sqlalchemy.types import Enum, NullType, TypeEngine
 
 from fullon_graphql.errors import shortened
 from fullon_graphql.models import OWN_SCHEMA, Base, triggers
+from fullon_graphql.models.base import FOR_LISTS
 from fullon_graphql.models.migrate import connect
 
 DIALECT: Dialect = make_url("postgresql://").get_dialect()()
@@ -301,7 +302,7 @@ def _default_text(column: Column[Any]) -> str | None:
             sql = str(literal)
         case _:
             return "generated"
-    without_casts = re.sub(r"::[a-z ]+(\(\d+\))?", "", sql.lower())
+    without_casts = re.sub(r"::[a-z ]+(\(\d+\))?(\[\])?", "", sql.lower())
     return re.sub(r"[\s'()]", "", without_casts).replace("current_timestamp", "now")
 
 
@@ -321,6 +322,8 @@ def _unique_keys(expected: Table, actual: Table) -> Iterator[Difference]:
 def _indexes(expected: Table, actual: Table) -> Iterator[Difference]:
     there = _unique_columns(actual) + [index.columns.keys() for index in _plain_indexes(actual)]
     for index in expected.indexes:
+        if FOR_LISTS in index.info:
+            continue  # `db advise` proposes it if it is faster
         columns = index.columns.keys()
         if not any(longer[: len(columns)] == columns for longer in there):
             what = f"no index on ({', '.join(columns)})"

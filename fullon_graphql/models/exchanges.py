@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, PrimaryKeyConstraint, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import SECRET, UTC_NOW, Base
+from fullon_graphql.models.base import SECRET, UTC_NOW, Base, list_indexes
 
 
 class CatExchange(Base):
@@ -46,6 +46,7 @@ class Exchange(Base):
     __table_args__ = (
         PrimaryKeyConstraint("ex_id", name="exchange_pk"),
         UniqueConstraint("uid", "cat_ex_id", "name", name="unique_user_exchange"),
+        *list_indexes(("uid",), ("cat_ex_id",), order="ex_id"),
     )
 
     ex_id: Mapped[int]
@@ -64,6 +65,7 @@ class ExchangeHistory(Base):
     """The balance of one currency in an account at one time."""
 
     __tablename__ = "exchange_history"
+    __table_args__ = list_indexes(("ex_id",))
 
     ex_id: Mapped[int] = mapped_column(ForeignKey("exchanges.ex_id"))
     user_id: Mapped[int] = mapped_column(ForeignKey("users.uid"))

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, PrimaryKeyConstraint, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import UTC_NOW, Base
+from fullon_graphql.models.base import UTC_NOW, Base, list_indexes
 
 
 class Order(Base):
@@ -18,6 +18,14 @@ class Order(Base):
         PrimaryKeyConstraint("order_id", name="orders_pk"),
         Index("uid_ex_id", "uid", "ex_id", "status"),
         Index("bot_symbol_index", "bot_id", "status", "symbol"),
+        *list_indexes(
+            ("bot_id",),
+            ("uid",),
+            ("uid", "ex_id"),
+            ("symbol", "cat_ex_id"),
+            ("ex_order_id", "ex_id", "uid"),
+            order="order_id",
+        ),
     )
 
     order_id: Mapped[int]

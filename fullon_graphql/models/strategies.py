@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, PrimaryKeyConstraint, SmallInteger, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import Base
+from fullon_graphql.models.base import Base, list_indexes
 
 
 class CatStrategy(Base):
@@ -44,6 +44,7 @@ class Strategy(Base):
     """A template used by a bot. Deleting the template deletes it."""
 
     __tablename__ = "strategies"
+    __table_args__ = list_indexes(("bot_id",), ("cat_str_id",), order="str_id")
 
     str_id: Mapped[int] = mapped_column(primary_key=True)
     bot_id: Mapped[int | None] = mapped_column(ForeignKey("bots.bot_id", ondelete="CASCADE"))
@@ -80,7 +81,10 @@ class Feed(Base):
     """A stream of bars or ticks into a strategy, e.g. 60 `Minutes` of one symbol; `order` is its number."""
 
     __tablename__ = "feeds"
-    __table_args__ = (PrimaryKeyConstraint("feed_id", name="feed_pk"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("feed_id", name="feed_pk"),
+        *list_indexes(("str_id",), ("symbol_id",), order="feed_id"),
+    )
 
     feed_id: Mapped[int]
     str_id: Mapped[int] = mapped_column(ForeignKey("strategies.str_id", ondelete="CASCADE"))

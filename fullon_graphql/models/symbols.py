@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, PrimaryKeyConstraint, SmallInteger, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import OWN_SCHEMA, Base
+from fullon_graphql.models.base import OWN_SCHEMA, Base, list_indexes
 
 
 class Symbol(Base):
@@ -15,6 +15,7 @@ class Symbol(Base):
     __table_args__ = (
         PrimaryKeyConstraint("symbol_id", name="symbol_pk"),
         UniqueConstraint("symbol", "cat_ex_id", name="symbol_Exchange"),
+        *list_indexes(("cat_ex_id",), order="symbol_id"),
     )
 
     symbol_id: Mapped[int]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Index, PrimaryKeyConstraint, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from fullon_graphql.models.base import UTC_NOW, Base
+from fullon_graphql.models.base import UTC_NOW, Base, list_indexes
 
 
 class Trade(Base):
@@ -18,6 +18,7 @@ class Trade(Base):
         PrimaryKeyConstraint("trade_id", name="trades_pk"),
         UniqueConstraint("ex_trade_id", "ex_order_id", name="unique_order_id"),
         Index(None, "uid", "ex_id"),
+        *list_indexes(("uid",), ("uid", "ex_id"), ("ex_order_id", "ex_id", "uid"), order="trade_id"),
     )
 
     trade_id: Mapped[int]
@@ -49,7 +50,11 @@ class DryTrade(Base):
     """A simulated trade of a bot."""
 
     __tablename__ = "dry_trades"
-    __table_args__ = (PrimaryKeyConstraint("trade_id", name="trades_simul_pk"), Index(None, "uid", "ex_id"))
+    __table_args__ = (
+        PrimaryKeyConstraint("trade_id", name="trades_simul_pk"),
+        Index(None, "uid", "ex_id"),
+        *list_indexes(("bot_id",), ("uid",), ("uid", "ex_id"), order="trade_id"),
+    )
 
     trade_id: Mapped[int]
     bot_id: Mapped[int]

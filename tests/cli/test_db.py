@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import asyncpg
 import pytest
 from sqlalchemy import make_url
 from typer.testing import CliRunner, Result
 
+import fullon_graphql.graph  # noqa: F401  # declares the relations
 from fullon_graphql.cli.db import app
 from fullon_graphql.config import Settings
-from fullon_graphql.models import doctor
+from fullon_graphql.engine.model.access_paths import access_paths
+from fullon_graphql.models import doctor, index_advice
 from fullon_graphql.models.migrate import create_databases, upgrade
 from tests.fixtures.temporary_databases import absent_database, execute, fetch
 
@@ -73,6 +76,63 @@ def test_doctor_fails_only_on_breaking_differences(
     assert words in " ".join(done.stdout.replace("│", " ").split())
 
 
+BUSY = """INSERT INTO orders (bot_id, uid, ex_id, cat_ex_id, exchange, symbol, order_type, side, volume, status, reason)
+    SELECT least(n / 600, 13), n, n, n, 'kraken', 'S' || n, 'limit', 'buy', 1, 'Open', ''
+    FROM generate_series(1, 9000) AS n"""
+"""9000 orders; the last bot has 1201 of them, each other bot half as many."""
+
+
+def test_advise_measures_a_missing_index_and_creates_it_on_request(
+    settings: Settings, environment: Environment
+) -> None:
+    with absent_database(settings) as url:
+        create_databases(url)
+        upgrade(url)
+        execute(url, "DROP INDEX orders_bot_id_order_id_idx", BUSY, "ANALYZE orders")
+        before = fetch(url, "SELECT indexdef FROM pg_indexes ORDER BY 1")
+
+        hint = _db("doctor", environment | {"DATABASE_URL": url})
+        advice = _db("advise", environment | {"DATABASE_URL": url})
+        assert fetch(url, "SELECT indexdef FROM pg_indexes ORDER BY 1") == before
+        created = _db("advise --apply", environment | {"DATABASE_URL": url})
+        again = _db("advise", environment | {"DATABASE_URL": url})
+
+    statement = (
+        'CREATE INDEX CONCURRENTLY IF NOT EXISTS "orders_bot_id_order_id_idx" ON "orders" ("bot_id", "order_id");'
+    )
+    assert (hint.exit_code, hint.stdout.splitlines()[1]) == (0, f"Hint: {statement}")
+    proposed, gain = advice.stdout.splitlines()
+    assert proposed == statement, advice.stderr
+    found = re.fullmatch(
+        r"  -- a page of 50 of 1201 rows of Bot\.orders takes ([\d.]+) ms, and ([\d.]+) ms with the index \(measured\)",
+        gain,
+    )
+    assert found, gain
+    assert float(found[1]) > float(found[2])
+    assert created.stdout.splitlines()[-1] == "Created: 1.", created.stderr
+    assert (again.exit_code, again.stdout) == (0, "No index is missing.\n")
+
+
+def test_our_own_databases_lack_no_index(settings: Settings) -> None:
+    with absent_database(settings) as url:
+        create_databases(url)
+        upgrade(url)
+        paths = access_paths()
+        assert "Bot.orders" in {path.field for path in paths}
+        assert index_advice.advise(url, paths, measure=False, fewest_rows=0) == []
+
+
+def test_gain_is_estimated_if_the_table_is_large(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_advice, "MOST_BYTES", 1000)
+    with absent_database(settings) as url:
+        create_databases(url)
+        upgrade(url)
+        execute(url, "DROP INDEX orders_bot_id_order_id_idx", BUSY, "ANALYZE orders")
+        [proposal] = index_advice.advise(url, access_paths())
+    assert proposal.is_estimated
+    assert proposal.gain.endswith("(estimated)")
+
+
 def test_install_feed_reports_the_installed_triggers(settings: Settings, environment: Environment) -> None:
     with absent_database(settings) as url:
         create_databases(url)
@@ -116,7 +176,7 @@ def test_url_is_accepted_by_other_programs(environment: Environment) -> None:
     assert _db("url --ohlcv", environment | addresses).stdout == "postgresql://me@db/two\n"
 
 
-@pytest.mark.parametrize("command", ["init", "upgrade", "doctor", "install-feed"])
+@pytest.mark.parametrize("command", ["init", "upgrade", "doctor", "advise", "install-feed"])
 @pytest.mark.parametrize(
     ("url", "reason"),
     [

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.types import TypeDecorator
 
-from fullon_graphql.models.base import within_years
+from fullon_graphql.models.base import FOR_LISTS, within_years
 
 COLUMN = "column"
 """The key of a field's `Column` in its Strawberry metadata."""
@@ -62,11 +62,11 @@ def upper(attribute: InstrumentedAttribute[str]) -> ColumnElement[str]:
 
 
 def is_indexed(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> bool:
-    """True for a column that is part of a key, a constraint or an index of its table."""
+    """True for a column that is part of a key, a constraint or an index that every database has."""
     if not isinstance(expression, InstrumentedAttribute):
         return False
     [column] = expression.property.columns
-    groups = [*column.table.constraints, *column.table.indexes]
+    groups = [group for group in (*column.table.constraints, *column.table.indexes) if FOR_LISTS not in group.info]
     keyed = (PrimaryKeyConstraint, UniqueConstraint, ForeignKeyConstraint, Index)
     return any(isinstance(group, keyed) and column.name in group.columns for group in groups)
 

@@ -250,9 +250,42 @@ INDEXES = {
     "orders": (
         "CREATE INDEX uid_ex_id ON orders (uid, ex_id, status)",
         "CREATE INDEX bot_symbol_index ON orders (bot_id, status, symbol)",
+        "CREATE INDEX ON orders (bot_id, order_id)",
+        "CREATE INDEX ON orders (uid, order_id)",
+        "CREATE INDEX ON orders (uid, ex_id, order_id)",
+        "CREATE INDEX ON orders (symbol, cat_ex_id, order_id)",
+        "CREATE INDEX ON orders (ex_order_id, ex_id, uid, order_id)",
     ),
-    "trades": ("CREATE INDEX ON trades (uid, ex_id)",),
-    "dry_trades": ("CREATE INDEX ON dry_trades (uid, ex_id)",),
+    "trades": (
+        "CREATE INDEX ON trades (uid, ex_id)",
+        "CREATE INDEX ON trades (uid, trade_id)",
+        "CREATE INDEX ON trades (uid, ex_id, trade_id)",
+        "CREATE INDEX ON trades (ex_order_id, ex_id, uid, trade_id)",
+    ),
+    "dry_trades": (
+        "CREATE INDEX ON dry_trades (uid, ex_id)",
+        "CREATE INDEX ON dry_trades (bot_id, trade_id)",
+        "CREATE INDEX ON dry_trades (uid, trade_id)",
+        "CREATE INDEX ON dry_trades (uid, ex_id, trade_id)",
+    ),
+    "bot_log": ("CREATE INDEX ON bot_log (bot_id)",),
+    "exchange_history": ("CREATE INDEX ON exchange_history (ex_id)",),
+    "exchanges": (
+        "CREATE INDEX ON exchanges (uid, ex_id)",
+        "CREATE INDEX ON exchanges (cat_ex_id, ex_id)",
+    ),
+    "symbols": ("CREATE INDEX ON symbols (cat_ex_id, symbol_id)",),
+    "bots": ("CREATE INDEX ON bots (uid, bot_id)",),
+    "simulations": ("CREATE INDEX ON simulations (bot_id, num)",),
+    "strategies": (
+        "CREATE INDEX ON strategies (bot_id, str_id)",
+        "CREATE INDEX ON strategies (cat_str_id, str_id)",
+    ),
+    "feeds": (
+        "CREATE INDEX ON feeds (str_id, feed_id)",
+        "CREATE INDEX ON feeds (symbol_id, feed_id)",
+    ),
+    "api_keys": ("CREATE INDEX ON api_keys (uid, api_key_id)",),
 }
 
 
