@@ -1,7 +1,7 @@
 """Build the pages into `fullon_graphql/static`: `make web`, and the demo in the background.
 
 Node and npm come from the machine where node is new enough, else from the wheel that `requirements/web.txt` pins.
-Nothing is done if the pages were built from the same files before.
+Nothing is done if the pages were built from the same files before. With `--packages` only the packages are installed.
 """
 
 from __future__ import annotations
@@ -40,9 +40,12 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second build waits, and then finds nothing to do
         wanted = digest([*sources()])
         done = STATIC / "built-from"
-        if done.exists() and done.read_text() == wanted:
-            return 0
         try:
+            if "--packages" in sys.argv:
+                install(node_environment())
+                return 0
+            if done.exists() and done.read_text() == wanted:
+                return 0
             build(wanted)
         except BuildError as error:
             print(f"The pages are not built: {error}")
@@ -72,11 +75,7 @@ def build(wanted: str) -> None:
     """Build into a folder beside the one that is served, and then put it in its place."""
     LOG.write_bytes(b"")
     environment = node_environment()
-    packages = digest([WEB / "package.json", WEB / "package-lock.json"])
-    installed = WEB / "node_modules" / "installed-from"
-    if not (installed.exists() and installed.read_text() == packages):
-        run(["npm", "ci", "--fetch-retries=1", "--fetch-timeout=60000"], environment)
-        installed.write_text(packages)
+    install(environment)
     fresh = STATIC.with_name("static.new")
     run(["npm", "run", "build"], environment | {"PAGES_OUTPUT": str(fresh)})
     (fresh / "built-from").write_text(wanted)
@@ -86,6 +85,15 @@ def build(wanted: str) -> None:
         STATIC.rename(old)
     fresh.rename(STATIC)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def install(environment: dict[str, str]) -> None:
+    """Install the packages of the lock file, unless they are installed."""
+    packages = digest([WEB / "package.json", WEB / "package-lock.json"])
+    installed = WEB / "node_modules" / "installed-from"
+    if not (installed.exists() and installed.read_text() == packages):
+        run(["npm", "ci", "--fetch-retries=1", "--fetch-timeout=60000"], environment)
+        installed.write_text(packages)
 
 
 def node_environment() -> dict[str, str]:

@@ -1,0 +1,2 @@
+import "./websocket.mjs";
+await import("./main.js");
