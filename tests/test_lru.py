@@ -17,7 +17,7 @@ from fullon_graphql.auth.principal import ALL_SCOPES, Caller, Principal
 from fullon_graphql.database import database
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import Entity, entity_of
-from fullon_graphql.engine.reference import statements
+from fullon_graphql.engine.reference import row_reads
 from fullon_graphql.lru import PROCESS_CACHES, LRUCache, remembered
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.ohlcv import store
@@ -119,15 +119,15 @@ def test_statements_stay_within_their_bytes(name: str, call: Callable[[int], obj
 async def test_statements_of_the_reference_stay_within_their_bytes() -> None:
     caller = principal(1)
     entity = entity_of(Order)
-    statements._statements.clear()
-    await statements._prepared(caller, "first", entity.rows)
-    with at_most(statements._statements._limit + 400_000):
+    row_reads._statements.clear()
+    await row_reads._prepared(caller, "first", entity.rows)
+    with at_most(row_reads._statements._limit + 400_000):
         for number in range(30):
             ids = [f"{number}-{place}" for place in range(1_000)]
             page = Page.read(entity, filter_={"exOrderId": {"in": ids}})
             build = partial(_page_of, entity, page)
-            await statements._prepared(caller, ("page", entity, page), build)
-    assert statements._statements.evictions > 0
+            await row_reads._prepared(caller, ("page", entity, page), build)
+    assert row_reads._statements.evictions > 0
 
 
 def _page_of(entity: Entity, page: Page, caller: Caller) -> Select[Any]:

@@ -17,7 +17,7 @@ from fullon_graphql.engine.lists.filters import narrowed
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import entity_of
 from fullon_graphql.engine.reference.loaders import identity, load_one
-from fullon_graphql.engine.reference.statements import read_rows
+from fullon_graphql.engine.reference.row_reads import read_rows
 from fullon_graphql.errors import NotFound, shortened
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from fullon_graphql.engine.lists.filters import Filter
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import Entity, Key
 from fullon_graphql.engine.model.relations import PLACE, Relation, children, counts, key_arrays
-from fullon_graphql.engine.reference.statements import read_rows
+from fullon_graphql.engine.reference.row_reads import read_rows
 from fullon_graphql.services.change_feed.table import CURSOR
 
 K = TypeVar("K", bound=Hashable)

@@ -30,7 +30,7 @@ PROCESS_CACHES["reference_statements"] = _statements
 async def read_rows(context: Context, name: Hashable, build: Build, **parameters: Any) -> list[dict[str, Any]]:
     """The rows of a statement by column name.
 
-    `name` stands for everything that the statement's text and fixed values depend on, except the caller. The parameters
+    `name` has everything that the statement's text and fixed values depend on, except the caller. The parameters
     are those that it leaves open.
 
     Raises:
