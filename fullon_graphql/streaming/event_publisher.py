@@ -25,7 +25,7 @@ from fullon_graphql.errors import CursorExpired, SettingsError
 from fullon_graphql.models.triggers import WATCHED
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.services.change_feed.table import EDGE, Change, Position, read_batch
-from fullon_graphql.streaming.row_changes import key_of_change
+from fullon_graphql.streaming.change_keys import key_of_change
 
 if TYPE_CHECKING:
     from nats.js import JetStreamContext

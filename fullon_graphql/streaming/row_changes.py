@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+import inspect
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime
-from decimal import Decimal
+from enum import Enum
 from time import time
 from typing import Annotated, Any, Final, Generic, TypeVar
 
 import strawberry
-from sqlalchemy.orm import InstrumentedAttribute
 
+from fullon_graphql.auth.principal import Caller
 from fullon_graphql.context import Context
+from fullon_graphql.engine.fields.filter_inputs import columns_of, searching
 from fullon_graphql.engine.lists import opaque_ids
-from fullon_graphql.engine.model.columns import stored
-from fullon_graphql.engine.model.entities import Entity, Key, entity_of
-from fullon_graphql.engine.model.times import read_stored_time
+from fullon_graphql.engine.lists.filters import Filter
+from fullon_graphql.engine.model.entities import Key, entity_of
 from fullon_graphql.errors import NotFound
 from fullon_graphql.models import Bot
 from fullon_graphql.services.access import visible, visible_owner
 from fullon_graphql.services.change_feed.table import Change, ChangeKind, Interest, Position
+from fullon_graphql.streaming.change_keys import key_of_change
+from fullon_graphql.streaming.filtered_changes import Screen, filtered_feed
 from fullon_graphql.streaming.row_snapshots import (
     LARGEST,
     SnapshotCursor,
@@ -55,8 +57,40 @@ WithSnapshot = Annotated[
 ]
 
 
-def row_stream(rows: str, open_: Callable[..., Source[Any]]) -> Any:
-    """A field of `Subscription` that streams row changes; `rows` begins its description."""
+def row_stream(
+    rows: str, row: type[Any], event: type[Any], *, bots: bool = True, check: Callable[[Caller], object] | None = None
+) -> Any:
+    """A field of `Subscription` that streams changes of `row` as `event`; `rows` begins its description.
+
+    Without `bots` it has no argument `botId`. `check` raises if the caller may not subscribe.
+    """
+    arguments = searching(row.__name__)
+    annotations: dict[str, Any] = {
+        **({"bot_id": BotKey} if bots else {}),
+        "after": AfterEvent,
+        "snapshot": WithSnapshot,
+        "filter_": arguments["filter_"],
+        "changed": Annotated[
+            columns_of(row.__name__),
+            strawberry.argument(
+                description="Leave out updates in which none of these columns differs from the row as this server has"
+                " read it before. If it has not read the row yet, the update is delivered."
+            ),
+        ],
+    }
+
+    def open_(context: Context, **given: Any) -> Source[Any]:
+        if check:
+            check(context.caller)
+        return RowChanges(context, row, event, **given)
+
+    defaults = {"snapshot": False}
+    parameters = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=each, default=defaults.get(name))
+        for name, each in annotations.items()
+    ]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    open_.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]  # `inspect` reads it
     return streamed(
         f"{rows}: each committed change once. With `after`, all changes since that event come first; with `snapshot`,"
         " the rows themselves.",
@@ -74,7 +108,7 @@ class RowChanges(Generic[Event]):
     With `snapshot` they begin with the rows, unless `after` says that these have been received.
 
     Raises:
-        BadUserInput: `after` is not a cursor.
+        BadUserInput: `after` is not a cursor, or the filter is invalid.
     """
 
     def __init__(
@@ -82,9 +116,11 @@ class RowChanges(Generic[Event]):
         context: Context,
         row: type[Any],
         event: Callable[..., Event],
-        after: str | None,
+        after: str | None = None,
         snapshot: bool = False,
         bot_id: int | None = None,
+        filter_: Mapping[str, Any] | None = None,
+        changed: Sequence[Enum] | None = None,
     ) -> None:
         self._context = context
         self._entity = entity_of(row)
@@ -96,6 +132,9 @@ class RowChanges(Generic[Event]):
         if after is not None and "." in after:
             self._snapshot, self._last_row = True, SnapshotCursor.parse(after, self._entity).key
         self._bot_id = bot_id
+        self._filter = None if filter_ is None else Filter.read(self._entity, filter_)
+        columns = frozenset(str(column.value) for column in changed or ())
+        self._screen = Screen(self._entity, self._filter, columns) if self._filter or columns else None
         self.caught_up = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
@@ -112,12 +151,18 @@ class RowChanges(Generic[Event]):
             async with aclosing(self._rows()) as rows:
                 async for events in rows:
                     yield events
-        async with aclosing(self._context.worker.changes.follow(interest, self._after)) as batches:
+        async with aclosing(self._follow(interest)) as batches:
             async for batch in batches:
                 self.caught_up = self.caught_up or not batch
                 for start in range(0, len(batch), EVENTS_PER_EXECUTION):
                     changes = batch[start : start + EVENTS_PER_EXECUTION]
                     yield [self._to_event(change) for change in changes]
+
+    def _follow(self, interest: Interest) -> AsyncGenerator[Sequence[Change], None]:
+        worker = self._context.worker
+        if self._screen is None:
+            return worker.changes.follow(interest, self._after)
+        return filtered_feed(worker, self._entity).follow(interest, self._screen, self._after)
 
     def snapshot(self) -> Sequence[Event]:
         """Empty: an event is delivered once."""
@@ -126,8 +171,10 @@ class RowChanges(Generic[Event]):
     async def _rows(self) -> AsyncGenerator[Sequence[Event], None]:
         """The rows of the snapshot and its end. Changes are delivered after the position at which it was begun."""
         position = self._after = self._after or await current_position(self._context)
-        bot = [] if self._bot_id is None else [self._entity.table.bot_id == self._bot_id]
-        keys = await visible_keys(self._context, self._entity, bot, self._last_row)
+        conditions = [] if self._bot_id is None else [self._entity.table.bot_id == self._bot_id]
+        if self._filter:
+            conditions.append(self._filter.condition(self._entity))
+        keys = await visible_keys(self._context, self._entity, conditions, self._last_row)
         for start in range(0, len(keys), EVENTS_PER_EXECUTION):
             yield [self._row(position, key) for key in keys[start : start + EVENTS_PER_EXECUTION]]
         yield [self._event(cursor=position.cursor, kind=ChangeKind.SNAPSHOT_END, key=None, at=time())]
@@ -158,17 +205,3 @@ class RowChanges(Generic[Event]):
 
     def _row_id(self, key: Key) -> str:
         return opaque_ids.encode(self._entity.name, *key)
-
-
-def key_of_change(entity: Entity, change: Change) -> Key | None:
-    """The key of the changed row; None if it has no valid form."""
-    parts = [_part(column, change.key.get(column.key)) for column in entity.key]
-    return opaque_ids.read(parts, entity.key)
-
-
-def _part(column: InstrumentedAttribute[Any], value: Any) -> Any:
-    """A value of a key as an identifier has it."""
-    kind = stored(column).python_type
-    if kind is datetime:
-        return read_stored_time(value)
-    return str(value) if kind is Decimal else value  # a numeric without a fraction is an integer in JSON

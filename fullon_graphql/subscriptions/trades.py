@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import strawberry
 
-from fullon_graphql.context import Context
 from fullon_graphql.schema.trades import Trade, TradeEvent
-from fullon_graphql.streaming.row_changes import AfterEvent, RowChanges, WithSnapshot, row_stream
-from fullon_graphql.streaming.sources import Source
-
-
-def _trades(context: Context, after: AfterEvent = None, snapshot: WithSnapshot = False) -> Source[TradeEvent]:
-    return RowChanges(context, Trade, TradeEvent, after, snapshot)
+from fullon_graphql.streaming.row_changes import row_stream
 
 
 @strawberry.type
 class TradeSubscriptions:
-    trades: TradeEvent = row_stream("Your trades (administrators: all)", _trades)
+    trades: TradeEvent = row_stream("Your trades (administrators: all)", Trade, TradeEvent, bots=False)

@@ -87,6 +87,7 @@ class RowStream:
 ROWS: Final = (
     RowStream("rows of a trader", TRADER, "", f"uid = {TRADER}"),
     RowStream("all rows of a bot", ADMIN, ", botId: 6", "bot_id = 6"),
+    RowStream("rows that match a filter", ADMIN, ', filter: {status: {like: "%n%"}}', "status LIKE '%n%'"),
 )
 
 

@@ -75,13 +75,18 @@ def filter_of(target: str) -> Any:
     return _Generated(target, "filter")
 
 
+def columns_of(target: str) -> Any:
+    """The type of an argument that lists columns of the entity called `target`; each value is a Python name."""
+    return _optional(list[_Generated(target, "columns")])  # type: ignore[misc]  # a type that is made later
+
+
 class _Generated(LazyType[Any, Any]):
     """An input of an entity, generated with the schema, when all entities are declared."""
 
     def resolve_type(self) -> type[Any]:
         """The input type; always the same object."""
         entity = required_entity(self.type_name)
-        return _filter_of(entity) if self.module == "filter" else _order_of(entity)
+        return {"filter": _filter_of, "order": _order_of, "columns": _columns_of}[self.module](entity)
 
 
 @cache
@@ -105,21 +110,32 @@ def _filter_of(entity: Entity) -> type[Any]:
 
 @cache
 def _order_of(entity: Entity) -> type[Any]:
-    columns = _searchable(entity)
-    field = Enum(f"{entity.name}OrderField", {name.upper(): name for name in columns})  # type: ignore[misc]  # by columns
-    strawberry.enum(field, description=f"Columns by which rows of {entity.name} can be ordered.")
-    for value, (_, description) in zip(
-        field.__strawberry_definition__.values,  # type: ignore[attr-defined]  # put there by the call above
-        columns.values(),
-        strict=True,
-    ):
-        value.description = description
+    field = _enum(entity, f"{entity.name}OrderField", f"Columns by which rows of {entity.name} can be ordered.")
     return _input(
         f"{entity.name}Order",
         f"A column by which rows of {entity.name} are ordered.",
         {"field": _Field(field, "The column."), "direction": _Field(SortDirection, "The direction.")},
         required={"field": ..., "direction": SortDirection.ASC},
     )
+
+
+@cache
+def _columns_of(entity: Entity) -> type[Any]:
+    return _enum(entity, f"{entity.name}Column", f"Columns of {entity.name} whose changes can be streamed.")
+
+
+def _enum(entity: Entity, name: str, description: str) -> Any:
+    """The searchable columns as an enum, whose values are their Python names."""
+    columns = _searchable(entity)
+    field = Enum(name, {name.upper(): name for name in columns})  # type: ignore[misc]  # by columns
+    strawberry.enum(field, description=description)
+    for value, (_, meaning) in zip(
+        field.__strawberry_definition__.values,  # type: ignore[attr-defined]  # put there by the call above
+        columns.values(),
+        strict=True,
+    ):
+        value.description = meaning
+    return field
 
 
 def _searchable(entity: Entity) -> dict[str, tuple[Any, str]]:

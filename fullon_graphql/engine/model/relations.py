@@ -11,7 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, func, literal_column, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -84,6 +95,8 @@ def relation(
 
 PLACE = "parent_place"
 """Label of the column with the parent's position among the keys, from 1."""
+WRITER = "written_by"
+"""Label of the column with the transaction that wrote a row."""
 PARENT = "parent_{}"
 """Name of one of the parent's values, by its position in the key."""
 
@@ -98,6 +111,27 @@ def children(relation: Relation, caller: Caller, page: Page | None) -> Select[An
     rows = page.cut(matches, relation.target, one_parent=True) if page else matches.order_by(*relation.target.key)
     child = rows.lateral("child")
     return select(parents.c[PLACE], *child.c).select_from(parents.join(child, true()))
+
+
+def versions(entity: Entity, keys: Sequence[Key], names: Sequence[str]) -> Select[Any]:
+    """The rows with these keys, whoever owns them: columns by name, and the transaction that wrote the row last.
+
+    It is for programs that decide by themselves who receives a row. `WRITER` has the lowest 32 bits of a transaction.
+    """
+    labels = [PARENT.format(i) for i in range(len(entity.key))]
+    arrays = [
+        bindparam(label, [key[i] for key in keys], type_=ARRAY(parameter_type(column)), unique=True)
+        for i, (label, column) in enumerate(zip(labels, entity.key, strict=True))
+    ]
+    parents = func.unnest(*arrays).table_valued(*labels, with_ordinality=PLACE).render_derived("parent")
+    conditions = (
+        comparable(column) == comparable(literal_column(f'parent."{label}"', parameter_type(column)))
+        for label, column in zip(labels, entity.key, strict=True)
+    )
+    columns = (comparable(entity.columns[name]).label(name) for name in names)
+    table = entity.table.__tablename__
+    writer = literal_column(f"CAST(CAST({table}.xmin AS text) AS bigint)", BigInteger).label(WRITER)
+    return select(parents.c[PLACE], writer, *columns).select_from(parents.join(entity.table, and_(*conditions)))
 
 
 def counts(relation: Relation, caller: Caller, filter_: Filter | None = None) -> Select[Any]:
