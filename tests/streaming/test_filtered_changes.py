@@ -54,7 +54,7 @@ async def test_filter_delivers_matching_rows_and_rows_that_leave_it(graph: Graph
         await add(platform, models.Order, order(101, 1, TRADER, status="open"))
         await write(platform, delete(models.Order).where(models.Order.order_id == 101))
         await add(platform, models.Order, order(102, 1, TRADER, status="open"))
-        received = []
+        received: list[tuple[str, str]] = []
         while not received or received[-1] != ("CREATED", row(102)):
             received += await kinds(events, 1)
     state: dict[str, str] = {}
