@@ -38,7 +38,7 @@ def filters(draw: Any) -> tuple[str, dict[str, Any]]:
 async def rows_of(database: Database, entity: Entity) -> dict[Any, dict[str, Any]]:
     """The rows as streams with a filter read them, by key."""
     found = await database.rows(entity.rows(principal(ADMIN, admin=True)))
-    keys = list(dict.fromkeys(entity.key_of(entity.build(row._mapping)) for row in found))
+    keys = list(dict.fromkeys(entity.key_of(entity.build(dict(row._mapping))) for row in found))
     rows = await database.rows(versions(entity, keys, entity.searchable))
     return {keys[row.parent_place - 1]: {name: row._mapping[name] for name in entity.searchable} for row in rows}
 
@@ -66,7 +66,7 @@ async def test_python_matches_the_rows_that_postgresql_matches(world: Database, 
         return
     rows = await rows_of(world, entity)
     statement = entity.rows(principal(ADMIN, admin=True)).where(filter_.condition(entity))
-    expected = {entity.key_of(entity.build(row._mapping)) for row in await world.rows(statement)}
+    expected = {entity.key_of(entity.build(dict(row._mapping))) for row in await world.rows(statement)}
     assert {key for key, row in rows.items() if matches(row)} == expected
     term = equality(entity, filter_, frozenset())
     if term:
