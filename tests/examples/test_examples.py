@@ -319,7 +319,7 @@ async def test_generated_client_reads_bots(demo: Server, tmp_path: Path) -> None
 
 
 async def test_list_and_stream_end_with_the_rows_of_the_server(demo: Server) -> None:
-    first, *changes, last = await run(demo, "27_list_and_stream.py", "2")
+    first, *changes, last = await run(demo, "29_list_and_stream.py", "2")
     assert re.fullmatch(r"\d+ orders", first)
     assert all(re.fullmatch(r"(CREATED|UPDATED) +\d+ \S+ +\S+", line) for line in changes)
     kept, stored = map(int, re.findall(r"\d+", last))

@@ -2,7 +2,7 @@
 
 Start `make demo`, whose bots trade all day, then in another terminal:
 
-    .venv/bin/python examples/27_list_and_stream.py [CHANGES]
+    .venv/bin/python examples/29_list_and_stream.py [CHANGES]
 
 with CHANGES (3), the number of changes to wait for. After them the list is compared with the server's. FULLON_URL names
 another server than http://127.0.0.1:8000.
