@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from fullon_graphql.config.sentinel_url import parse_address
+from fullon_graphql.config.url_parts import parse_addresses, parse_authority
 from fullon_graphql.errors import SettingsError
 
 SCHEMES: Final = ("redis+cluster", "rediss+cluster")
@@ -38,14 +38,8 @@ def parse_cluster_url(url: str) -> ClusterUrl:
         SettingsError: a part is missing, or is not of this form.
     """
     parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    credentials, hosts = parse_authority(parts.netloc)
     if not all(hosts.split(",")) or parts.path.strip("/") not in ("", "0") or parts.query:
         reason = "names a database or an option" if hosts else "is incomplete"
         raise SettingsError(f"REDIS_URL {reason}. For a cluster it has the form {_EXAMPLE}.")
-    user, _, password = credentials.partition(":")
-    named = {"username": unquote(user), "password": unquote(password)}
-    return ClusterUrl(
-        tuple(parse_address(host, PORT) for host in hosts.split(",")),
-        {name: value for name, value in named.items() if value},
-        parts.scheme == "rediss+cluster",
-    )
+    return ClusterUrl(parse_addresses(hosts, PORT), credentials, parts.scheme == "rediss+cluster")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from fullon_graphql.config.url_parts import parse_addresses, parse_authority
 from fullon_graphql.errors import SettingsError, shortened
 
 SCHEMES: Final = ("redis+sentinel", "rediss+sentinel")
@@ -40,33 +41,17 @@ def parse_sentinel_url(url: str) -> SentinelUrl:
         SettingsError: a part is missing, or is not of this form.
     """
     parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    credentials, hosts = parse_authority(parts.netloc)
     service, _, db = parts.path.strip("/").partition("/")
     query = dict(parse_qsl(parts.query))
     unknown = query.keys() - _OF_SENTINELS.keys()
     if not hosts or not service or not (db or "0").isdecimal() or unknown:
         reason = f"has the unknown option {shortened(min(unknown))}" if unknown else "is incomplete"
         raise SettingsError(f"REDIS_URL {reason}. With Sentinel it has the form {_EXAMPLE}.")
-    user, _, password = credentials.partition(":")
-    named = {"username": unquote(user), "password": unquote(password)}
     return SentinelUrl(
-        tuple(parse_address(host, PORT) for host in hosts.split(",")),
+        parse_addresses(hosts, PORT),
         unquote(service),
-        {"db": int(db or 0)} | {name: value for name, value in named.items() if value},
+        {"db": int(db or 0)} | credentials,
         {_OF_SENTINELS[name]: value for name, value in query.items()},
         parts.scheme == "rediss+sentinel",
     )
-
-
-def parse_address(host: str, default_port: int) -> tuple[str, int]:
-    """The host and the port of `host`, `host:port` or `[address]:port`.
-
-    Raises:
-        SettingsError: the port is not a number.
-    """
-    name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    if not name:
-        name, port = host, ""
-    if port and not port.isdecimal():
-        raise SettingsError(f"REDIS_URL has the address {shortened(host)} without a port of digits.")
-    return name.strip("[]"), int(port or default_port)
