@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import atexit
 import gc
+import resource
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Final
 
 THRESHOLDS: Final = (10_000, 5, 1_000_000)
@@ -16,31 +18,43 @@ on; the last one keeps Python from starting a full collection."""
 
 INTERVAL: Final = 1.0
 """Seconds between checks whether a full collection is due."""
-STEP: Final = 10_000
-"""Further memory blocks after which a full collection is due. Larger steps make longer pauses."""
+STEP: Final = 16 * 2**20
+"""Further bytes of resident memory after which a full collection is due. Larger steps make longer pauses."""
+OBJECT_BYTES: Final = 100
+"""The estimated size of a collected object."""
+
+
+def resident_bytes() -> int:
+    """The resident memory of this process; where there is no /proc, the most that it has been."""
+    try:
+        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return pages * resource.getpagesize()
 
 
 class FullCollections:
-    """Collects everything after each `STEP` of further blocks, as long as much of that is garbage.
+    """Collects everything after each `STEP` of further memory, as long as much of that is garbage.
 
     A collection that frees less than half of the growth has met objects that stay, e.g. those of sockets: the next one
-    is due after twice as many blocks.
+    is due after twice as much growth.
     """
 
-    def __init__(self, allocated_blocks: Callable[[], int] = sys.getallocatedblocks) -> None:
-        self._allocated_blocks = allocated_blocks
-        self._last = allocated_blocks()
+    def __init__(self, resident: Callable[[], int] = resident_bytes, collect: Callable[[], int] = gc.collect) -> None:
+        self._resident = resident
+        self._collect = collect
+        self._last = resident()
         self._step = STEP
 
     def collect_if_due(self) -> bool:
         """Collect, and return True, if the worker has grown enough."""
-        before = self._allocated_blocks()
-        if before < self._last + self._step:
+        growth = self._resident() - self._last
+        if growth < self._step:
             return False
-        gc.collect()
-        after = self._allocated_blocks()
-        self._step = STEP if 2 * (before - after) >= before - self._last else 2 * self._step
-        self._last = after
+        freed = self._collect() * OBJECT_BYTES
+        self._step = STEP if 2 * freed >= growth else 2 * self._step
+        self._last = self._resident()
         return True
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import weakref
 
-from fullon_graphql.server.garbage import STEP, FullCollections
+from fullon_graphql.server.garbage import OBJECT_BYTES, STEP, FullCollections, resident_bytes
 
 
 class Cyclic:
@@ -15,8 +15,8 @@ class Cyclic:
         self.itself = self
 
 
-class Blocks:
-    """Numbers of allocated blocks, in the order in which they are asked for."""
+class Numbers:
+    """Numbers in the order in which they are asked for."""
 
     def __init__(self, *numbers: int) -> None:
         self.numbers = list(numbers)
@@ -26,7 +26,7 @@ class Blocks:
 
 
 def test_full_collection_runs_once_the_worker_has_grown() -> None:
-    collections = FullCollections(Blocks(1_000, 1_000 + STEP - 1, 1_000 + STEP, 1_000))
+    collections = FullCollections(Numbers(1_000, 1_000 + STEP - 1, 1_000 + STEP, 1_000))
     gone = weakref.ref(Cyclic())
     gc.disable()
     try:
@@ -39,10 +39,16 @@ def test_full_collection_runs_once_the_worker_has_grown() -> None:
 
 
 def test_collections_become_rare_while_objects_stay_and_frequent_again_with_garbage() -> None:
-    first, second, third = STEP, 3 * STEP, 7 * STEP
-    numbers = (0, first, first, second - 1, second, second, third, second, second + STEP - 1, second + STEP, second)
-    collections = FullCollections(Blocks(*numbers))
-    assert [collections.collect_if_due() for _ in range(6)] == [True, False, True, True, False, True]
+    memory = Numbers(0, STEP, STEP, 3 * STEP - 1, 3 * STEP, 3 * STEP, 4 * STEP, 4 * STEP)
+    collections = FullCollections(memory, Numbers(0, STEP // OBJECT_BYTES + 1, 0))
+    assert [collections.collect_if_due() for _ in range(4)] == [True, False, True, True]
+
+
+def test_resident_memory_grows_with_what_is_kept() -> None:
+    before = resident_bytes()
+    kept = bytes(range(256)) * (128 * 1024)
+    assert before > 1_000_000
+    assert resident_bytes() - before > len(kept) / 2
 
 
 def test_process_ends_without_a_collection() -> None:
