@@ -25,7 +25,7 @@ OBJECT_BYTES: Final = 100
 
 
 def resident_bytes() -> int:
-    """The resident memory of this process; where there is no /proc, the most that it has been."""
+    """The resident memory of this process; without /proc, the most that it has been."""
     try:
         pages = int(Path("/proc/self/statm").read_bytes().split()[1])
     except OSError:

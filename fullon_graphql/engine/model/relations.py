@@ -114,7 +114,7 @@ def children(relation: Relation, caller: Caller, page: Page | None) -> Select[An
 
 
 def versions(entity: Entity, keys: Sequence[Key], names: Sequence[str]) -> Select[Any]:
-    """The rows with these keys, whoever owns them: columns by name, and the transaction that wrote the row last.
+    """The rows with these keys, of any owner: columns by name, and the transaction that wrote the row last.
 
     It is for programs that decide by themselves who receives a row. `WRITER` has the lowest 32 bits of a transaction.
     """
