@@ -169,7 +169,9 @@ async def test_events_are_read_from_a_replica_that_has_their_change(
             waiting = asyncio.ensure_future(anext(events))
             await eventually(lambda: client.worker.changes.listeners)
             await change_orders(platform, [1], "filled")
-            event = (await waiting).data["orders"]
+            answer = await waiting
+        assert answer.errors == []
+        event = answer.data["orders"]
         assert event["order"] == {"status": "filled"}
         assert REPLICA_READS.counts.get("cursor", 0) == before + 1
 
