@@ -38,8 +38,8 @@ FAULTS: Final[dict[str, tuple[Any, str]]] = {
     "credentials": (ConnectionRegistry, "_check"),
 }
 """The attribute of a class or module that is broken for each task."""
-UNBROKEN: Final = {"retention of the audit log", "log of sign-ins"}
-"""Tasks that wait for a minute or longer between two steps."""
+UNBROKEN: Final = {"retention of the audit log", "log of sign-ins", "switches that halt trading", "blocks of halts"}
+"""Tasks that wait for several seconds or longer between two steps."""
 
 
 @asynccontextmanager
