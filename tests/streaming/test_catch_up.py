@@ -109,6 +109,7 @@ class FakeStream:
     limit: int = 1000
     caught_up: bool = False
     resumable: bool = True
+    lossless: bool = True
     subscribers: list[Subscriber] = field(default_factory=list)
 
     def snapshot(self) -> None:

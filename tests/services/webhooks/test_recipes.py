@@ -15,20 +15,24 @@ from fullon_graphql.services.webhooks.signing import sign
 from tests.services.webhooks.recipe import is_genuine
 
 BODY = '{"id":"wh1-1-1","data":{"row":{"name":"ä"}}}'
-NOW = int(time.time())
-GENUINE = sign("whsec_x", NOW, BODY.encode())
-CASES: Sequence[tuple[str, str, str, bool]] = [
-    ("whsec_x", GENUINE, BODY, True),
-    ("whsec_y", GENUINE, BODY, False),
-    ("whsec_x", GENUINE, BODY + " ", False),
-    ("whsec_x", GENUINE.replace(f"t={NOW}", f"t={NOW + 1}"), BODY, False),
-    ("whsec_x", sign("whsec_x", NOW - 3600, BODY.encode()), BODY, False),
-    ("whsec_x", f"t={NOW},v1=00", BODY, False),
-]
+
+
+def cases() -> Sequence[tuple[str, str, str, bool]]:
+    """Secret, signature and body of requests received now, and whether they are genuine."""
+    now = int(time.time())
+    genuine = sign("whsec_x", now, BODY.encode())
+    return [
+        ("whsec_x", genuine, BODY, True),
+        ("whsec_y", genuine, BODY, False),
+        ("whsec_x", genuine, BODY + " ", False),
+        ("whsec_x", genuine.replace(f"t={now}", f"t={now + 1}"), BODY, False),
+        ("whsec_x", sign("whsec_x", now - 3600, BODY.encode()), BODY, False),
+        ("whsec_x", f"t={now},v1=00", BODY, False),
+    ]
 
 
 def test_recipe_in_python_accepts_genuine_requests_only() -> None:
-    for secret, signature, body, genuine in CASES:
+    for secret, signature, body, genuine in cases():
         assert is_genuine(secret, signature, body.encode()) is genuine
 
 
@@ -39,9 +43,10 @@ async def test_recipe_in_javascript_accepts_genuine_requests_only() -> None:
         'import { isGenuine } from "./recipe.mjs"; const cases = JSON.parse(process.argv[1]);'
         "console.log(JSON.stringify(cases.map(([secret, signature, body]) => isGenuine(secret, signature, body))));"
     )
+    received = cases()
     process = await asyncio.create_subprocess_exec(
-        "node", "--input-type=module", "-e", script, json.dumps(CASES),
+        "node", "--input-type=module", "-e", script, json.dumps(received),
         cwd=Path(__file__).parent, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     output, _ = await process.communicate()
-    assert json.loads(output) == [genuine for *_, genuine in CASES]
+    assert json.loads(output) == [genuine for *_, genuine in received]
