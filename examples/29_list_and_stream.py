@@ -64,8 +64,12 @@ async def main(count: str = "3") -> None:
             await open_stream(connection, token, None)
             async for text in connection:
                 message = json.loads(text)
+                if message["type"] == "error":
+                    sys.exit(f"The subscription was refused: {json.dumps(message['payload'])}")
                 if message["type"] != "next":
                     continue
+                if "errors" in message["payload"]:
+                    sys.exit(f"The stream has failed: {json.dumps(message['payload'])}")
                 event = message["payload"]["data"]["orders"]
                 apply(rows, event)
                 if event["kind"] == "SNAPSHOT_END":

@@ -39,6 +39,14 @@ async def run(server: Server, name: str, *arguments: str, environment: Mapping[s
     return text.splitlines()
 
 
+async def test_list_and_stream_end_with_the_rows_of_the_server(demo: Server) -> None:
+    first, *changes, last = await run(demo, "29_list_and_stream.py", "2")
+    assert re.fullmatch(r"\d+ orders", first)
+    assert all(re.fullmatch(r"(CREATED|UPDATED) +\d+ \S+ +\S+", line) for line in changes)
+    kept, stored = map(int, re.findall(r"\d+", last))
+    assert abs(kept - stored) <= 2  # the bots trade while the example counts
+
+
 async def test_who_am_i_prints_the_account(demo: Server) -> None:
     lines = await run(demo, "01_who_am_i.py")
     assert lines[0] == "Tomas Trader <trader@fullon>, user 2"
@@ -316,14 +324,6 @@ async def test_generated_client_reads_bots(demo: Server, tmp_path: Path) -> None
     assert found
     assert int(found[1]) == (tmp_path / "client.py").read_text().count("\ndef ") > 100
     assert len(bots) == 3
-
-
-async def test_list_and_stream_end_with_the_rows_of_the_server(demo: Server) -> None:
-    first, *changes, last = await run(demo, "29_list_and_stream.py", "2")
-    assert re.fullmatch(r"\d+ orders", first)
-    assert all(re.fullmatch(r"(CREATED|UPDATED) +\d+ \S+ +\S+", line) for line in changes)
-    kept, stored = map(int, re.findall(r"\d+", last))
-    assert abs(kept - stored) <= 2  # the bots trade while the example counts
 
 
 async def test_agent_lists_tools_and_confirms_a_change(demo: Server) -> None:
