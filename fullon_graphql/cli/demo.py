@@ -223,6 +223,8 @@ def _services_environment(settings: Settings) -> dict[str, str]:
         "METRICS_FOLDER": settings.metrics_folder,
         "SERVICES_TO_AUTO_START": json.dumps(settings.services_to_auto_start),
         "LOG_LEVEL": settings.log_level,
+        "JWT_SECRET_KEY": settings.jwt_secret_key.get_secret_value(),  # it encrypts the secrets of webhooks
+        "WEBHOOK_PRIVATE_NETWORKS": json.dumps(settings.webhook_private_networks),
     }
 
 
