@@ -19,6 +19,7 @@ import structlog
 from fullon_graphql.background import Ready
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
+from fullon_graphql.database.sole_process import sole_process
 from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.model.entities import Entity, entities
 from fullon_graphql.errors import CursorExpired, SettingsError
@@ -38,8 +39,6 @@ LOCK: Final = 0x66756C6C6F6E  # "fullon"
 """The advisory lock of the publisher."""
 TIMEOUT_SECONDS: Final = 5.0
 """Limit of each exchange with NATS."""
-STANDBY_SECONDS: Final = 1.0
-"""Pause between two attempts to become the publisher."""
 POLL_SECONDS: Final = 0.05
 """Pause after a batch that was not full."""
 DUPLICATE_WINDOW_SECONDS: Final = 600.0
@@ -69,13 +68,16 @@ class EventPublisher:
 
     async def run(self, ready: Ready) -> None:
         """Publish until an error or cancellation. Afterwards it may run again."""
-        async with self._database.dedicated_connection("events") as connection:
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-                self.position = None  # another process publishes now
-                ready()
-                await asyncio.sleep(STANDBY_SECONDS)
-            async with self._connected() as stream:
-                await self._publish_all(connection, stream, ready)
+
+        def stand_by() -> None:
+            self.position = None  # another process publishes now
+            ready()
+
+        async with (
+            sole_process(self._database, "events", LOCK, stand_by) as connection,
+            self._connected() as stream,
+        ):
+            await self._publish_all(connection, stream, ready)
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[JetStreamContext]:

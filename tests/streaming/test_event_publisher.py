@@ -18,11 +18,10 @@ from fullon_graphql import models
 from fullon_graphql.app import open_state
 from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.config import Settings
-from fullon_graphql.database import Database
+from fullon_graphql.database import Database, sole_process
 from fullon_graphql.errors import SettingsError
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.services.change_feed.table import Position
-from fullon_graphql.streaming import event_publisher
 from fullon_graphql.streaming.connections import ConnectionRegistry
 from fullon_graphql.streaming.event_publisher import TASK, EventPublisher
 from tests.fixtures.eventually import eventually, eventually_equal
@@ -170,7 +169,7 @@ async def test_one_of_two_processes_publishes_and_the_other_takes_over(
     platform: Database, nats: NatsServer, events_settings: Settings
 ) -> None:
     standby = Publishing(platform, events_settings)
-    with patch.object(event_publisher, "STANDBY_SECONDS", 0.05):
+    with patch.object(sole_process, "STANDBY_SECONDS", 0.05):
         async with Publishing(platform, events_settings).running() as first, standby.running():
             await change_orders(platform, [1, 2])
             await eventually_equal(lambda: stored(first), 2)

@@ -30,6 +30,7 @@ from fullon_graphql.config import Settings
 from fullon_graphql.daemons.control.desired_state import StateStore
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState
 from fullon_graphql.database import Database
+from fullon_graphql.database.sole_process import sole_process
 from fullon_graphql.errors import CursorExpired, FullonError
 from fullon_graphql.models import AlertCursor, AlertEvent, AlertRule, Bot, Order, User
 from fullon_graphql.observability.metrics import Metrics
@@ -53,7 +54,6 @@ TASK: Final = "alerts"
 """Name of the task."""
 LOCK: Final = 0x616C65727473  # "alerts"
 """The advisory lock of the evaluator."""
-STANDBY_SECONDS: Final = 1.0
 REFRESH_SECONDS: Final = 1.0
 """Pause between two reads of the rules and of states that are read periodically."""
 DRAWDOWN_SECONDS: Final = 60.0
@@ -123,10 +123,7 @@ class AlertEvaluator:
 
     async def run(self, ready: Ready) -> None:
         """Evaluate until an error or cancellation. Afterwards it may run again."""
-        async with self._database.dedicated_connection("alerts") as connection:
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-                ready()
-                await asyncio.sleep(STANDBY_SECONDS)
+        async with sole_process(self._database, "alerts", LOCK, ready) as connection:
             self._rules = {}
             await self._refresh()
             async with asyncio.TaskGroup() as group:

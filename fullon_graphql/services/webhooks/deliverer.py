@@ -25,6 +25,7 @@ from sqlalchemy import Row
 from fullon_graphql.background import Ready
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
+from fullon_graphql.database.sole_process import sole_process
 from fullon_graphql.errors import BadUserInput, CursorExpired
 from fullon_graphql.models import OWN_SCHEMA
 from fullon_graphql.observability.metrics import Metrics
@@ -42,8 +43,6 @@ TASK: Final = "webhooks"
 """Name of the task."""
 LOCK: Final = 0x776562686F6F6B  # "webhook"
 """The advisory lock of the deliverer."""
-STANDBY_SECONDS: Final = 1.0
-"""Pause between two attempts to become the deliverer."""
 REFRESH_SECONDS: Final = 1.0
 """Pause between two reads of the webhooks."""
 HOUSEKEEPING_SECONDS: Final = 60.0
@@ -90,10 +89,7 @@ class WebhookDeliverer:
 
     async def run(self, ready: Ready) -> None:
         """Deliver until an error or cancellation. Afterwards it may run again."""
-        async with self._database.dedicated_connection("webhooks") as connection:
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
-                ready()
-                await asyncio.sleep(STANDBY_SECONDS)
+        async with sole_process(self._database, "webhooks", LOCK, ready) as connection:
             try:
                 await self._deliver_all(connection, ready)
             finally:

@@ -139,11 +139,12 @@ class DeliveryLog:
     async def tests(self) -> list[tuple[Row[Any], Target]]:
         """The tests that wait to be sent, each with its webhook, also an inactive one."""
         pending = select(WebhookDelivery).where(WebhookDelivery.outcome == DeliveryOutcome.PENDING).limit(100)
-        found = []
-        for row in await self._database.rows(pending):
-            for target in await self._targets(Webhook.webhook_id == row.webhook_id):
-                found.append((row, target))
-        return found
+        rows = await self._database.rows(pending)
+        if not rows:
+            return []
+        targets = await self._targets(Webhook.webhook_id.in_({row.webhook_id for row in rows}))
+        by_id = {target.webhook_id: target for target in targets}
+        return [(row, by_id[row.webhook_id]) for row in rows if row.webhook_id in by_id]
 
     async def _targets(self, condition: ColumnElement[bool]) -> list[Target]:
         rows = await self._database.rows(_TARGETS.where(condition))
