@@ -317,6 +317,11 @@ def as_fullon_error(exception: BaseException, request_id: str) -> FullonError:
             return Internal(request_id)
 
 
+def is_transient(exception: BaseException) -> bool:
+    """True if a store did not answer, or not in time, so that the same may succeed later."""
+    return isinstance(as_fullon_error(exception, ""), ServiceUnavailable | Timeout)
+
+
 def _by_sqlstate(exception: BaseException) -> FullonError | None:
     sqlstate, database = _sqlstate(exception), _database(exception)
     if sqlstate == _QUERY_CANCELED:

@@ -36,7 +36,7 @@ from fullon_graphql.engine.planned.row_trees import Project, Run, projection
 from fullon_graphql.engine.planned.selections import Selection, select, size
 from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
-from fullon_graphql.errors import BadUserInput
+from fullon_graphql.errors import BadUserInput, is_transient
 from fullon_graphql.observability.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -94,21 +94,28 @@ class Subscription:
                 f"An argument of `{self.shape.root.name}` is missing or null. Give it a value."
             ) from None
 
-    async def answers(self, context: Context, events: Sequence[object]) -> list[bytes]:
+    async def answers(self, context: Context, events: Sequence[object], *, complete: bool = False) -> list[bytes]:
         """The JSON response to each of the events.
 
         Rows and values of all events are loaded together; nothing is remembered between calls.
-        """
-        return [self._with_cost(answer) for answer in await self._executed(context, events)]
 
-    async def _executed(self, context: Context, events: Sequence[object]) -> list[bytes]:
+        Raises:
+            Exception: `complete` responses are asked for, and a store does not answer. Otherwise the response has null
+                for what could not be read, and errors.
+        """
+        return [self._with_cost(answer) for answer in await self._executed(context, events, complete)]
+
+    async def _executed(self, context: Context, events: Sequence[object], complete: bool) -> list[bytes]:  # as given
         planned = await self._planned(context.fork(), events)
         if planned is None and len(events) > 1:  # a single event may be the cause
-            return [answer for event in events for answer in await self._executed(context, [event])]
+            return [answer for event in events for answer in await self._executed(context, [event], complete)]
         self.metrics.events.add("reference" if planned is None else "plan", len(events))
         if planned is not None:
             return planned
-        return [body(await self._reference(context.fork(), event), context.request_id) for event in events]
+        results = [await self._reference(context.fork(), event) for event in events]
+        if complete and (failure := _outage(results)):
+            raise failure
+        return [body(result, context.request_id) for result in results]
 
     def _with_cost(self, answer: bytes) -> bytes:
         """The response to an event, with `extensions.cost` if the client asks for it."""
@@ -150,6 +157,12 @@ async def shape(
         document.plans.put(("events", key), found)
         documents.grow(document, PLAN_BYTES + SELECTION_BYTES * size(found.root))
     return found
+
+
+def _outage(results: Sequence[ExecutionResult]) -> Exception | None:
+    """The first error of a store that did not answer."""
+    causes = (error.original_error for result in results for error in result.errors or ())
+    return next((cause for cause in causes if cause is not None and is_transient(cause)), None)
 
 
 def _make(schema: GraphQLSchema, document: Document, operation: Operation, truth: dict[str, Any]) -> Shape:

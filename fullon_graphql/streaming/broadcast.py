@@ -23,7 +23,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine.errors import formatted
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
-from fullon_graphql.errors import Lagged, ServiceUnavailable, Timeout, as_fullon_error
+from fullon_graphql.errors import Lagged, Timeout, is_transient
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.tracing import MOST_LINKS, ActiveSpan, current_span
 from fullon_graphql.streaming.backlog import Backlog, Frame, FrameMemory, Overflow
@@ -338,7 +338,7 @@ class SharedStream:
             except Exception as error:
                 pause = next(pauses, None)
                 is_final = self.lossless or self._stream.exclusive or not self.number
-                if pause is None or is_final or not _is_transient(error):
+                if pause is None or is_final or not is_transient(error):
                     raise
                 log.warning("stream.interrupted", error=repr(error), retry_in=pause)
             await asyncio.sleep(pause)
@@ -358,7 +358,7 @@ class SharedStream:
             context = replace(context, position=self._stream.position(events[-1]))
         try:
             async with asyncio.timeout(limit) as deadline:
-                answers = await self._subscription.answers(context, events)
+                answers = await self._subscription.answers(context, events, complete=self.lossless)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
@@ -407,7 +407,3 @@ async def _one_by_one(source: Source[Any]) -> AsyncGenerator[Sequence[Any], None
     async with aclosing(source.events()) as events:
         async for event in events:
             yield [event]
-
-
-def _is_transient(error: Exception) -> bool:
-    return isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout)

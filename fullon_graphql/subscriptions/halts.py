@@ -13,7 +13,7 @@ import strawberry
 
 from fullon_graphql.auth.principal import signed_in
 from fullon_graphql.context import Context
-from fullon_graphql.errors import Conflict, NotFound, ServiceUnavailable, Timeout, TradingHalted, as_fullon_error
+from fullon_graphql.errors import Conflict, NotFound, TradingHalted, is_transient
 from fullon_graphql.models import HaltScope, SwitchState
 from fullon_graphql.models import TradingHalt as HaltRow
 from fullon_graphql.schema.halts import (
@@ -142,8 +142,7 @@ class SwitchSource:
             try:
                 return await halt_switches.renew(self.context.worker.database, self._switch_id, self._subscription)
             except Exception as error:
-                is_transient = isinstance(as_fullon_error(error, ""), ServiceUnavailable | Timeout)
-                if not is_transient or loop.time() > deadline:
+                if not is_transient(error) or loop.time() > deadline:
                     raise
             await asyncio.sleep(RETRY_PAUSE)
 

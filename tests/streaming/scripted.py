@@ -33,6 +33,8 @@ class Ticker:
 
 gates: list[asyncio.Event] = []
 """Events that the field `slowly` waits for."""
+outages: list[Exception] = []
+"""The errors of the store that the field `stored` reads; the first is raised."""
 
 
 @strawberry.type
@@ -42,6 +44,12 @@ class Private:
     @strawberry.field
     async def slowly(self) -> bool:
         return all([await gate.wait() for gate in gates])
+
+    @strawberry.field
+    def stored(self) -> int | None:
+        for outage in outages:
+            raise outage
+        return self.number
 
     @strawberry.field
     def caller(self, info: Info) -> str:

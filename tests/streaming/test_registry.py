@@ -16,7 +16,7 @@ from fullon_graphql.auth.principal import ALL_SCOPES, Principal, Scope
 from fullon_graphql.context import Context
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import GraphQLErrors
-from fullon_graphql.errors import Forbidden, ServiceUnavailable
+from fullon_graphql.errors import Forbidden, FullonError, NotFound, ServiceUnavailable
 from fullon_graphql.streaming import broadcast
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.registry import ENDED_BY_SERVER, StreamRegistry
@@ -24,6 +24,7 @@ from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.limits import refusals
 from tests.fixtures.rows import OTHER, TRADER
+from tests.streaming import scripted
 from tests.streaming.scripted import Driver, Private, Ticker, deliver, gates, number, numbered, opened
 
 SHARED = "subscription { shared { number } }"
@@ -255,6 +256,42 @@ async def test_outage_at_the_start_or_beyond_all_retries_ends_the_stream(
 
 
 @pytest.mark.parametrize(
+    ("outage", "code"),
+    [(ServiceUnavailable("postgres"), "SERVICE_UNAVAILABLE"), (TimeoutError(), "TIMEOUT")],
+)
+async def test_event_that_a_store_does_not_complete_is_not_delivered(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, outage: Exception, code: str
+) -> None:
+    """The client would take its cursor for the last one, and never read what is missing."""
+    async with driver.subscribe(ONE, "subscription { happened { number stored } }") as events:
+        await deliver(opened[-1], Private(number=1))
+        assert orjson.loads((await anext(events)).body)["data"] == {"happened": {"number": 1, "stored": 1}}
+        monkeypatch.setattr(scripted, "outages", [outage])
+        await deliver(opened[-1], [Private(number=2), Private(number=3)])
+        with pytest.raises(GraphQLErrors) as ended:
+            await anext(events)
+    assert codes(ended.value) == [code]
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("subscription { own { number stored } }", ServiceUnavailable("postgres")),
+        ("subscription { happened { number stored } }", NotFound("It is gone.")),
+    ],
+)
+async def test_state_and_event_with_a_lasting_error_are_delivered_with_it(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, query: str, error: FullonError
+) -> None:
+    monkeypatch.setattr(scripted, "outages", [error])
+    async with driver.subscribe(ONE, query) as events:
+        await deliver(opened[-1], Private(number=1))
+        answer = orjson.loads((await anext(events)).body)
+    assert [*answer["data"].values()] == [{"number": 1, "stored": None}]
+    assert [each["extensions"]["code"] for each in answer["errors"]] == [error.code]
+
+
+@pytest.mark.parametrize(
     ("caller", "query", "variables", "code"),
     [
         (ANONYMOUS, SHARED, {}, "UNAUTHENTICATED"),
@@ -420,10 +457,10 @@ async def test_failing_audience_ends_alone_and_delays_no_other(
     before = refusals("STREAM_EXECUTION_TIMEOUT")
     answers = Subscription.answers
 
-    async def faulty(self: Subscription, context: Context, events: Sequence[Any]) -> list[bytes]:
+    async def faulty(self: Subscription, context: Context, events: Sequence[Any], *, complete: bool) -> list[bytes]:
         if context.caller == ONE:
             await (asyncio.Event().wait() if fault == "hang" else _raise())
-        return await answers(self, context, events)
+        return await answers(self, context, events, complete=complete)
 
     monkeypatch.setattr(Subscription, "answers", faulty)
     async with driver.subscribe(ONE, OWN) as failing, driver.subscribe(TWO, OWN) as other:

@@ -113,8 +113,8 @@ class EventClient(StreamClient):
         self.events: list[Event] = []
 
     def record(self, response: Mapping[str, Any]) -> None:
-        if not response.get("data"):
-            self.failures.append(f"{self.name}: no data in {response}")
+        if not response.get("data") or "errors" in response:
+            self.failures.append(f"{self.name}: no complete event in {response}")
             return
         [event] = response["data"].values()
         self.events.append(Event(event["cursor"], event["kind"]))
@@ -134,8 +134,8 @@ class RowClient(StreamClient):
             self.variables.pop("after", None)
 
     def record(self, response: Mapping[str, Any]) -> None:
-        if not response.get("data"):
-            self.failures.append(f"{self.name}: no data in {response}")
+        if not response.get("data") or "errors" in response:
+            self.failures.append(f"{self.name}: no complete event in {response}")
             return
         [event] = response["data"].values()
         self.variables["after"] = event["cursor"]
