@@ -121,6 +121,12 @@ class OneServer(Deployment):
         children = psutil.Process(self.server.process.pid).children()
         return [child for child in children if "spawn_main" in " ".join(_command(child))]
 
+    @property
+    def services(self) -> list[psutil.Process]:
+        """The services process; none while it is restarted."""
+        children = psutil.Process(self.server.process.pid).children()
+        return [child for child in children if _command(child)[-1:] == ["services"]]
+
 
 @asynccontextmanager
 async def one_server(clients: int, *, sentinel: bool = False) -> AsyncIterator[OneServer]:
@@ -174,6 +180,7 @@ def environment(settings: Settings, clients: int) -> dict[str, str]:
         "JWT_SECRET_KEY": SECRET,
         "SOCKETS_PER_USER": str(clients + 10),
         "STREAM_BACKLOG": str(BACKLOG),
+        "WEBHOOK_PRIVATE_NETWORKS": "true",
         "CIRCUIT_BREAKER_TIMEOUT": "0.5",  # stores return within seconds
     }
 

@@ -35,6 +35,12 @@ async def kill_all_workers(deployment: OneServer, clients: Sequence[StreamClient
         worker.kill()
 
 
+async def kill_the_services(deployment: OneServer, clients: Sequence[StreamClient], random: Random) -> None:
+    """The process that delivers webhooks is killed, and restarted by the server."""
+    for process in deployment.services:
+        process.kill()
+
+
 async def restart_redis(deployment: Deployment, clients: Sequence[StreamClient], random: Random) -> None:
     """Redis is terminated or killed, and restarted with its data."""
     await deployment.redis.restart(random.choice([signal.SIGTERM, signal.SIGKILL]))
@@ -69,6 +75,7 @@ FAULTS: Final[Sequence[Fault[OneServer]]] = (
     disconnect_clients,
     restart_postgresql,
     kill_all_workers,
+    kill_the_services,
     break_database_connections,
     force_an_election,
 )

@@ -22,6 +22,8 @@ class Outcome:
     events: int = 0
     lost: int = 0
     doubled: int = 0
+    repeated: int = 0
+    """Events that the webhook has received again with the same id, which is allowed."""
     unordered: int = 0
     """Clients that received every event once, in another order."""
     missing_orders: int = 0
@@ -60,7 +62,7 @@ class Outcome:
             f"{self.faults} faults, {self.transactions} transactions, {self.connections.total()} connections,"
             f" {self.events} events and {self.responses.total() - self.events} states received;"
             f" {self.lost} lost, {self.doubled} doubled, {self.unordered} out of order,"
-            f" {self.missing_orders} committed orders missing"
+            f" {self.missing_orders} committed orders missing; {self.repeated} repeated to a webhook with the same id"
         )
         transports = [
             f"{name}: {clients} clients, {self.connections[name]} connections, {self.responses[name]} responses"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -32,6 +32,7 @@ from tests.torture.streams import (
     stored_rows,
 )
 from tests.torture.transports import TRANSPORTS
+from tests.torture.webhooks import STREAM, receiving
 from tests.torture.writers import Writer, correct_candles, move_positions, move_prices
 
 TIMEOUT: Final = 180
@@ -50,12 +51,14 @@ class Scenario(Generic[D]):
     faults: Sequence[Fault[D]]
     windows: Mapping[Fault[D], Mapping[str, float]] = field(default_factory=dict)
     """Seconds after each fault in which requests of a kind may fail. Without it no requests are sent."""
+    has_services: bool = True
+    """True if a services process runs, which delivers webhooks."""
 
 
 ONE_SERVER: Final = Scenario[OneServer](one_server, FAULTS)
 SENTINEL: Final = Scenario[OneServer](partial(one_server, sentinel=True), FAULTS)
 """Redis is behind Sentinel, and its restarts are failovers."""
-SCALED: Final = Scenario[ScaledDeployment](scaled, tuple(WINDOWS), WINDOWS)
+SCALED: Final = Scenario[ScaledDeployment](scaled, tuple(WINDOWS), WINDOWS, has_services=False)
 
 
 async def torture(
@@ -70,17 +73,22 @@ async def torture(
     writers with their table.
     """
     random, outcome = Random(seed), Outcome()
-    async with scenario.deployed(count + len(ROWS) * len(TRANSPORTS)) as deployment:
+    async with (
+        scenario.deployed(count + len(ROWS) * len(TRANSPORTS)) as deployment,
+        AsyncExitStack() as stack,
+    ):
         events = event_clients(deployment, (count + 1) // 2, await _newest_cursor(deployment))
         states = state_clients(deployment, count // 2)
         rows = row_clients(deployment)
         clients: list[StreamClient] = [client for _, client in (*events, *states, *rows)]
         probe = Probe(deployment.url, deployment.tokens[TRADER]) if scenario.windows else None
+        webhook = await stack.enter_async_context(receiving(deployment, random)) if scenario.has_services else None
         async with running(*(client.run() for client in clients)):
             async with running_writers(deployment, random, outcome) as permits, probing(probe, outcome):
                 await _inject_faults(scenario, deployment, clients, probe, permits, random, rounds, outcome, report)
             report("writers have ended; waiting until every client has received everything")
             table = await recorded_events(deployment)
+            [delivered] = [recorded for stream, recorded in table.items() if stream.name == STREAM]
 
             async def all_received() -> bool:
                 newest, stored = await newest_states(deployment), await stored_rows(deployment)
@@ -88,6 +96,7 @@ async def torture(
                     all(client.events[-1:] == table[stream][-1:] for stream, client in events)
                     and all(client.steps == newest[stream] for stream, client in states)
                     and all(client.rows == stored[stream] for stream, client in rows)
+                    and (webhook is None or webhook.events[-1:] == delivered[-1:])
                 )
 
             if not await _becomes_true(all_received):
@@ -106,6 +115,8 @@ async def torture(
                 ]
         for stream, client in events:
             outcome.compare(client.name, client.events, table[stream])
+        if webhook:
+            webhook.count(outcome, delivered)
     for each in clients:
         outcome.count(each)
     return outcome
