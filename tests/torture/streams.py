@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, product
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import asyncpg
 
@@ -202,7 +202,17 @@ def state_clients(deployment: Deployment, count: int) -> list[tuple[StateStream,
     ]
 
 
-async def recorded_events(deployment: Deployment) -> dict[EventStream, list[Event]]:
+class RecordedStream(Protocol):
+    """Events whose condition in the feed's table is known."""
+
+    @property
+    def changes(self) -> str: ...
+
+
+R = TypeVar("R", bound=RecordedStream)
+
+
+async def recorded_events(deployment: Deployment, streams: Sequence[R]) -> dict[R, list[Event]]:
     """The events of each stream in the feed's table, in order."""
     connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
     try:
@@ -213,7 +223,7 @@ async def recorded_events(deployment: Deployment) -> dict[EventStream, list[Even
                     f"SELECT xid, seq, operation FROM fullon_graphql.changes WHERE {stream.changes} ORDER BY xid, seq"
                 )
             ]
-            for stream in EVENTS
+            for stream in streams
         }
     finally:
         await connection.close()

@@ -23,6 +23,7 @@ from tests.torture.probe import Probe
 from tests.torture.scaled import ScaledDeployment, scaled
 from tests.torture.scaled_faults import WINDOWS
 from tests.torture.streams import (
+    EVENTS,
     ROWS,
     event_clients,
     newest_states,
@@ -32,7 +33,7 @@ from tests.torture.streams import (
     stored_rows,
 )
 from tests.torture.transports import TRANSPORTS
-from tests.torture.webhooks import STREAM, receiving
+from tests.torture.webhooks import WEBHOOKS, receiving
 from tests.torture.writers import Writer, correct_candles, move_positions, move_prices
 
 TIMEOUT: Final = 180
@@ -82,13 +83,12 @@ async def torture(
         rows = row_clients(deployment)
         clients: list[StreamClient] = [client for _, client in (*events, *states, *rows)]
         probe = Probe(deployment.url, deployment.tokens[TRADER]) if scenario.windows else None
-        webhook = await stack.enter_async_context(receiving(deployment, random)) if scenario.has_services else None
+        webhooks = await stack.enter_async_context(receiving(deployment, random)) if scenario.has_services else []
         async with running(*(client.run() for client in clients)):
             async with running_writers(deployment, random, outcome) as permits, probing(probe, outcome):
                 await _inject_faults(scenario, deployment, clients, probe, permits, random, rounds, outcome, report)
             report("writers have ended; waiting until every client has received everything")
-            table = await recorded_events(deployment)
-            [delivered] = [recorded for stream, recorded in table.items() if stream.name == STREAM]
+            table = await recorded_events(deployment, (*EVENTS, *WEBHOOKS))
 
             async def all_received() -> bool:
                 newest, stored = await newest_states(deployment), await stored_rows(deployment)
@@ -96,7 +96,7 @@ async def torture(
                     all(client.events[-1:] == table[stream][-1:] for stream, client in events)
                     and all(client.steps == newest[stream] for stream, client in states)
                     and all(client.rows == stored[stream] for stream, client in rows)
-                    and (webhook is None or webhook.events[-1:] == delivered[-1:])
+                    and all(receiver.events[-1:] == table[receiver.webhook][-1:] for receiver in webhooks)
                 )
 
             if not await _becomes_true(all_received):
@@ -115,8 +115,8 @@ async def torture(
                 ]
         for stream, client in events:
             outcome.compare(client.name, client.events, table[stream])
-        if webhook:
-            webhook.count(outcome, delivered)
+        for receiver in webhooks:
+            receiver.count(outcome, table[receiver.webhook])
     for each in clients:
         outcome.count(each)
     return outcome
