@@ -77,6 +77,7 @@ class State(TypedDict):
 
     worker: Worker
     shutdown: Shutdown
+    health_checks: health.HealthChecks
 
 
 def create_app(settings: Settings) -> Application:
@@ -203,7 +204,7 @@ async def open_state(
         scheduled_collection(),
         measured_loop("worker"),
     ):
-        yield State(worker=opened, shutdown=Shutdown())
+        yield State(worker=opened, shutdown=Shutdown(), health_checks=health.HealthChecks(opened))
 
 
 def _published_events(opened: Worker) -> Mapping[str, Work]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from time import perf_counter
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from fastapi import Request, Response
+from fastapi import Depends, Request
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 
@@ -21,11 +22,13 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus, Timing
 from fullon_graphql.errors import ServiceUnavailable
+from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.services import ServiceReports, reports_by_name
 from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.services import processes
+from fullon_graphql.services.joined_calls import JoinedCalls
 
 TIMEOUT_SECONDS = 2.0
 """Seconds a store may take to answer before it counts as down."""
@@ -170,27 +173,47 @@ class Index(BaseModel):
     api: str
 
 
-@router.get("/live", summary="Liveness")
-async def live() -> dict[str, str]:
+class HealthChecks:
+    """The checks of a worker. Requests that wait at the same time share them: health is read without a credential."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.stores = JoinedCalls(partial(_stores, worker))
+        self.health = JoinedCalls(partial(health, worker))
+
+
+async def _checks_of(request: Request) -> HealthChecks:
+    checks: HealthChecks = request.state.health_checks
+    return checks
+
+
+ChecksDep = Annotated[HealthChecks, Depends(_checks_of)]
+
+
+@router.get("/live", response_model=dict[str, str], summary="Liveness")
+async def live() -> Json:
     """Always 200 while the process runs. Checks no store."""
-    return {"status": "alive"}
+    return Json({"status": "alive"})
 
 
-@router.get("/ready", summary="Readiness", responses={503: {"description": "A store is down, or the server ends."}})
-async def ready(worker: WorkerDep, request: Request, response: Response) -> dict[str, StoreStatus]:
+@router.get(
+    "/ready",
+    response_model=dict[str, StoreStatus],
+    summary="Readiness",
+    responses={503: {"description": "A store is down, or the server ends."}},
+)
+async def ready(checks: ChecksDep, request: Request) -> Json:
     """200 if every store answers, else 503; the body names those that are down. 503 from SIGTERM on."""
     if shutdown_of(request.scope).has_begun:
         raise ServiceUnavailable("server", "The server shuts down.")
-    stores = await _stores(worker)
-    if any(store.status == "down" for store in stores.values()):
-        response.status_code = 503
-    return stores
+    stores = await checks.stores()
+    is_down = any(store.status == "down" for store in stores.values())
+    return Json({name: store.model_dump() for name, store in stores.items()}, 503 if is_down else 200)
 
 
 @router.get("/deep", summary="State of stores, services and connections")
-async def deep_health(worker: WorkerDep) -> DeepHealth:
+async def deep_health(worker: WorkerDep, checks: ChecksDep) -> DeepHealth:
     """Always 200. The figures of connections are those of the worker that answers."""
-    seen = await health(worker)
+    seen = await checks.health()
     pools = {
         "postgres": worker.database.use,
         "ohlcv": worker.ohlcv_database.use,
@@ -226,9 +249,14 @@ async def ohlcv_health(worker: WorkerDep) -> PartHealth:
     return await _part(worker, "ohlcv_api")
 
 
-@router.get("", summary="State of stores and services")
-async def health(worker: WorkerDep) -> Health:
+@router.get("", response_model=Health, summary="State of stores and services")
+async def get_health(checks: ChecksDep) -> Json:
     """Always 200, as the platform's monitors expect; `status` is `degraded` if anything is down."""
+    return Json((await checks.health()).model_dump(mode="json"))
+
+
+async def health(worker: Worker) -> Health:
+    """The state of every store and service now."""
     stores = await _stores(worker)
     services: list[ServiceStatus] = []
     feeds: list[MarketFeedStatus] = []
@@ -277,9 +305,9 @@ async def list_services(worker: WorkerDep) -> ServiceReports:
 
 
 @router.get("/monitor", summary="State in the form of the platform's monitor")
-async def monitor(worker: WorkerDep) -> MonitorStatus:
+async def monitor(checks: ChecksDep) -> MonitorStatus:
     """The answer of `/health` in the form of the platform's monitor."""
-    seen = await health(worker)
+    seen = await checks.health()
     return MonitorStatus(
         status=seen.status,
         monitoring=Monitoring(
@@ -298,9 +326,9 @@ async def monitor(worker: WorkerDep) -> MonitorStatus:
 
 
 @router.post("/check", summary="Check everything now")
-async def check(worker: WorkerDep) -> CheckResponse:
+async def check(checks: ChecksDep) -> CheckResponse:
     """The check of `/health` in the form of the platform's monitor."""
-    seen = await health(worker)
+    seen = await checks.health()
     result = CheckResult(
         timestamp=datetime.now(UTC),
         checks_performed=[*seen.parts, *(name for name in ServiceName if name in seen.services)],

@@ -13,6 +13,7 @@ from fullon_graphql.app import framework_application, rest_application
 from fullon_graphql.config import Settings
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.rest.aliases import aliases
+from fullon_graphql.rest.health import HealthChecks
 from fullon_graphql.rest.routes import api_routes
 from fullon_graphql.streaming.connections import ConnectionRegistry
 from tests.fixtures.rest import Rest, RestClient
@@ -72,7 +73,7 @@ async def test_api_prefix_replaces_the_prefix_everywhere(rest: Rest, settings: S
     inner = rest_application(moved, Metrics(), ConnectionRegistry(moved))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        state = {"worker": trader.worker}
+        state = {"worker": trader.worker, "health_checks": HealthChecks(trader.worker)}
         await inner(dict(scope) | {"state": state, "request_id": "tests"}, receive, send)
 
     client = RestClient(app, trader.worker, trader.token)

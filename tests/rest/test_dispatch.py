@@ -13,6 +13,7 @@ from fullon_graphql.context import Worker
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.rest.aliases import PlatformPaths
 from fullon_graphql.rest.dispatch import ReadDispatcher
+from fullon_graphql.rest.health import HealthChecks
 from fullon_graphql.server.request_middleware import RequestMiddleware
 from fullon_graphql.streaming.connections import ConnectionRegistry
 from tests.fixtures.rest import Rest, RestClient
@@ -70,9 +71,10 @@ def test_no_operation_lists_a_parameter_twice(settings: Settings) -> None:
 def _fastapi_only(settings: Settings, worker: Worker) -> ASGIApp:
     rest = framework_application(settings, Metrics(), ConnectionRegistry(settings))
     inner = RequestMiddleware(PlatformPaths(rest, settings.api_prefix))
+    checks = HealthChecks(worker)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await inner(dict(scope) | {"state": {"worker": worker}}, receive, send)
+        await inner(dict(scope) | {"state": {"worker": worker, "health_checks": checks}}, receive, send)
 
     return app
 

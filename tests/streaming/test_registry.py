@@ -262,7 +262,7 @@ async def test_outage_at_the_start_or_beyond_all_retries_ends_the_stream(
 async def test_event_that_a_store_does_not_complete_is_not_delivered(
     driver: Driver, monkeypatch: pytest.MonkeyPatch, outage: Exception, code: str
 ) -> None:
-    """The client would take its cursor for the last one, and never read what is missing."""
+    """The client would take its cursor for the last one, and never read the missing rows."""
     async with driver.subscribe(ONE, "subscription { happened { number stored } }") as events:
         await deliver(opened[-1], Private(number=1))
         assert orjson.loads((await anext(events)).body)["data"] == {"happened": {"number": 1, "stored": 1}}
