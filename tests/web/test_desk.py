@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from fullon_graphql.embedded.demo.catalogue import PASSWORD
 from tests.fixtures.eventually import eventually
@@ -23,6 +23,10 @@ ORDER = """mutation {
     orderId
   }
 }"""
+
+
+EXPIRED = "ffffffffffff-1"
+"""A cursor of another database."""
 
 
 async def serious_faults(page: Page) -> list[str]:
@@ -103,6 +107,32 @@ async def test_broken_connection_is_reported_and_resumed(browser: Browser, demo:
     await browser.context.set_offline(False)
     await expect(page.locator(f'tr[data-order="{order}"]')).to_have_count(1)
     await expect(page.get_by_text("Connection lost.")).to_have_count(0)
+
+
+async def test_order_between_list_and_stream_appears_also_after_expired_cursor(browser: Browser, demo: Server) -> None:
+    token = await demo.token("trader@fullon", PASSWORD)
+    page = browser.page
+    orders: list[int] = []
+
+    async def order_after_list(route: Route) -> None:
+        """Create an order after the server has read the list, and before the page has it and subscribes."""
+        if '"SymbolOrders"' not in (route.request.post_data or ""):
+            return await route.continue_()
+        answer = await route.fetch()
+        orders.append((await demo.ask(ORDER, token))["data"]["createOrder"]["orderId"])
+        text = await answer.text()
+        if len(orders) == 1:
+            text = re.sub(r'"cursor":"[0-9a-f]+-[0-9a-f]+"', f'"cursor":"{EXPIRED}"', text, count=1)
+        return await route.fulfill(response=answer, body=text)
+
+    await page.route("**/graphql", order_after_list)
+    await browser.sign_in("trader@fullon", "/desk/bots/1")
+
+    async def has_both() -> bool:
+        shown = await page.locator("tr[data-order]").evaluate_all("rows => rows.map(row => Number(row.dataset.order))")
+        return len(orders) > 1 and shown[: len(orders)] == orders[::-1]
+
+    await eventually(has_both, seconds=60)
 
 
 async def test_one_time_code_is_required_once_enrolled(browser: Browser, demo: Server) -> None:

@@ -1,9 +1,22 @@
 /** The normalised cache: the identity of objects, and how pages of a list are merged. */
-import { InMemoryCache } from "@apollo/client";
+import { type FieldMergeFunction, type FieldPolicy, InMemoryCache } from "@apollo/client";
 import { relayStylePagination } from "@apollo/client/utilities";
 
-/** `filter` and `orderBy` identify a list; `first` and `after` only select its pages. */
-const pages = () => relayStylePagination(["filter", "orderBy"]);
+/**
+ * `filter` and `orderBy` identify a list; `first` and `after` only select its pages. The list keeps the `cursor` of its
+ * first page: the stream after it has every change that is not in one of the pages.
+ */
+const pages = (): FieldPolicy => {
+  const policy = relayStylePagination(["filter", "orderBy"]) as FieldPolicy;
+  const merge = policy.merge as FieldMergeFunction;
+  return {
+    ...policy,
+    merge: (before, page, options) => {
+      const merged = merge(before, page, options);
+      return options.args?.after && before?.cursor ? { ...merged, cursor: before.cursor } : merged;
+    },
+  };
+};
 
 /** A list without pages: a new one replaces the old one. */
 const whole = { merge: false } as const;

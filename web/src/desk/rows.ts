@@ -1,13 +1,14 @@
 /**
  * A list of rows, the newest first, that grows at both ends: at the top by events, at the bottom by pages.
  *
- * Its query calls the connection `rows`, its subscription calls the event `event` and the event's row `row`. A row that
- * changes is one object in the cache, so all views show it. Only a new row must be added at the top.
+ * The list and the stream of its changes join without a gap: the query selects `cursor`, the position of the feed before
+ * the rows were read, and the subscription begins after it. Both have the same filter. The query calls the connection
+ * `rows`, the subscription calls the event `event` and the event's row `row`.
  */
 import type { OperationVariables, TypedDocumentNode } from "@apollo/client";
 import { NetworkStatus } from "@apollo/client";
 import { useQuery, useSubscription } from "@apollo/client/react";
-import { useCallback, useEffect, useRef } from "react";
+import { useCallback, useRef } from "react";
 
 interface Row {
   id: string;
@@ -15,33 +16,33 @@ interface Row {
 
 export interface RowsData<R extends Row> {
   rows: {
+    cursor: string;
     edges: { cursor: string; node: R }[];
     pageInfo: { hasNextPage: boolean; endCursor: string | null };
   };
 }
 
 export interface EventData<R extends Row> {
-  event: { cursor: string; kind: string; row: R | null };
+  event: { cursor: string; rowId: string | null; row: R | null };
 }
 
 interface Options<R extends Row, V extends OperationVariables, W extends OperationVariables> {
   query: TypedDocumentNode<RowsData<R>, V>;
-  variables: V;
   events: TypedDocumentNode<EventData<R>, W>;
-  eventVariables: W;
-  /** Whether a new row belongs to this list; by default every row does. */
-  belongs?: (row: R) => boolean;
+  /** The variables of both; `after` is added. */
+  variables: V & W;
+  /** The column by which the query orders the list, descending, as a number. */
+  position: (row: R) => number;
 }
 
-/** Milliseconds after which the list is read again, to include rows committed while the stream started. */
-const SETTLED = 1500;
+/** The states in which what the cache has may be old: the stream begins after the list of the server. */
+const READING = new Set([NetworkStatus.loading, NetworkStatus.setVariables]);
 
 export function useRows<R extends Row, V extends OperationVariables, W extends OperationVariables>({
   query,
-  variables,
   events,
-  eventVariables,
-  belongs = () => true,
+  variables,
+  position,
 }: Options<R, V, W>) {
   const result = useQuery(query as TypedDocumentNode<RowsData<R>, OperationVariables>, {
     variables,
@@ -49,31 +50,31 @@ export function useRows<R extends Row, V extends OperationVariables, W extends O
     nextFetchPolicy: "cache-first",
     notifyOnNetworkStatusChange: true,
   });
-  const { client, data, fetchMore, refetch } = result;
-  const key = JSON.stringify(variables);
+  const { client, data, fetchMore, networkStatus, refetch } = result;
   const readAgain = useCallback(() => void refetch().catch(() => undefined), [refetch]);
 
-  useEffect(() => {
-    const timer = setTimeout(readAgain, SETTLED);
-    return () => clearTimeout(timer);
-  }, [key, readAgain]);
-
+  // A list that is read again has another cursor, and the stream begins again after it.
+  const cursor = data?.rows?.cursor;
   useSubscription(events as TypedDocumentNode<EventData<R>, OperationVariables>, {
-    variables: eventVariables,
+    variables: { ...variables, after: cursor },
+    skip: !cursor || READING.has(networkStatus),
     ignoreResults: true,
     context: { onGap: readAgain },
-    onData: ({ data: { data } }) => {
-      const event = data?.event as EventData<R>["event"] | undefined;
-      if (event?.kind === "DELETED") readAgain();
-      if (event?.kind === "CREATED" && event.row && belongs(event.row)) prepend(event.row);
-    },
+    onData: ({ data: { data } }) => data && keep((data as EventData<R>).event),
   });
 
-  function prepend(row: R) {
+  /** The rule for events of all kinds: an event with a row stores it, an event without a row removes it. */
+  function keep({ rowId, row }: EventData<R>["event"]) {
     client.cache.updateQuery<RowsData<R>>({ query: query as never, variables: variables as never }, (before) => {
-      if (!before || before.rows.edges.some(({ node }) => node.id === row.id)) return undefined;
+      if (!before) return undefined;
+      const { edges, pageInfo } = before.rows;
+      const place = edges.findIndex(({ node }) => node.id === rowId);
+      if (!row) return place < 0 ? undefined : withEdges(before, edges.toSpliced(place, 1));
+      if (place >= 0) return undefined; // the cache has stored the row, which is one object in all lists
+      const older = edges.findIndex(({ node }) => position(node) <= position(row));
+      if (older < 0 && pageInfo.hasNextPage) return undefined; // it is on a page that has not been read yet
       const edge = { __typename: `${(row as { __typename?: string }).__typename}Edge`, cursor: row.id, node: row };
-      return { ...before, rows: { ...before.rows, edges: [edge, ...before.rows.edges] } } as RowsData<R>;
+      return withEdges(before, edges.toSpliced(older < 0 ? edges.length : older, 0, edge));
     });
   }
 
@@ -90,10 +91,15 @@ export function useRows<R extends Row, V extends OperationVariables, W extends O
   return {
     rows: (data?.rows?.edges.map(({ node }) => node) ?? []) as R[],
     loading: !data && result.loading,
-    loadingMore: result.networkStatus === NetworkStatus.fetchMore,
+    loadingMore: networkStatus === NetworkStatus.fetchMore,
     error: data ? undefined : result.error,
     hasMore: pageInfo?.hasNextPage ?? false,
     more,
     readAgain,
   };
 }
+
+const withEdges = <R extends Row>(data: RowsData<R>, edges: RowsData<R>["rows"]["edges"]): RowsData<R> => ({
+  ...data,
+  rows: { ...data.rows, edges },
+});

@@ -111,7 +111,7 @@ function BotOrders({ botId }: { botId: number }) {
     query: SymbolOrders,
     variables: { filter: { botId: { eq: botId } } },
     events: OrderEvents,
-    eventVariables: { botId },
+    position: ({ orderId }) => orderId,
   });
   return <Orders list={list} bots={false} symbols />;
 }
@@ -121,7 +121,7 @@ function DryTrades({ botId }: { botId: number }) {
     query: BotTrades,
     variables: { filter: { botId: { eq: botId } } },
     events: DryTradeEvents,
-    eventVariables: { botId },
+    position: ({ tradeId }) => tradeId,
   });
   return <Fills list={list} />;
 }
@@ -145,7 +145,7 @@ function Logs({ botId }: { botId: number }) {
     query: BotLogs,
     variables: { filter: { botId: { eq: botId } } },
     events: LogEvents,
-    eventVariables: { botId },
+    position: ({ timestamp }) => Date.parse(timestamp),
   });
   if (list.error) return <Problem error={list.error} retry={list.readAgain} />;
   if (list.loading) return <Loading />;

@@ -141,6 +141,7 @@ export const UpdateStrategy = graphql(`
 export const BotTrades = graphql(`
   query BotTrades($filter: DryTradeFilter!, $after: String) {
     rows: dryTrades(first: 30, after: $after, filter: $filter, orderBy: [{ field: TRADE_ID, direction: DESC }]) {
+      cursor
       edges {
         cursor
         node {
@@ -155,6 +156,7 @@ export const BotTrades = graphql(`
   }
   fragment DryTradeRow on DryTrade {
     id
+    tradeId
     symbol
     side
     volume
@@ -167,10 +169,10 @@ export const BotTrades = graphql(`
 `);
 
 export const DryTradeEvents = graphql(`
-  subscription DryTradeEvents($botId: Int, $after: String) {
-    event: dryTrades(botId: $botId, after: $after) {
+  subscription DryTradeEvents($filter: DryTradeFilter!, $after: String) {
+    event: dryTrades(filter: $filter, after: $after) {
       cursor
-      kind
+      rowId
       row: dryTrade {
         ...DryTradeRow
       }
@@ -207,6 +209,7 @@ export const FilledOrders = graphql(`
 export const BotLogs = graphql(`
   query BotLogs($filter: BotLogFilter!, $after: String) {
     rows: botLogs(first: 50, after: $after, filter: $filter, orderBy: [{ field: TIMESTAMP, direction: DESC }]) {
+      cursor
       edges {
         cursor
         node {
@@ -230,10 +233,10 @@ export const BotLogs = graphql(`
 `);
 
 export const LogEvents = graphql(`
-  subscription LogEvents($botId: Int, $after: String) {
-    event: botLogs(botId: $botId, after: $after) {
+  subscription LogEvents($filter: BotLogFilter!, $after: String) {
+    event: botLogs(filter: $filter, after: $after) {
       cursor
-      kind
+      rowId
       row: botLog {
         ...LogRow
       }

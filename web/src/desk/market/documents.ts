@@ -78,6 +78,7 @@ export const CandleUpdates = graphql(`
 export const SymbolOrders = graphql(`
   query SymbolOrders($filter: OrderFilter!, $after: String) {
     rows: orders(first: 30, after: $after, filter: $filter, orderBy: [{ field: ORDER_ID, direction: DESC }]) {
+      cursor
       edges {
         cursor
         node {
@@ -93,10 +94,10 @@ export const SymbolOrders = graphql(`
 `);
 
 export const OrderEvents = graphql(`
-  subscription OrderEvents($botId: Int, $after: String) {
-    event: orders(botId: $botId, after: $after) {
+  subscription OrderEvents($filter: OrderFilter!, $after: String) {
+    event: orders(filter: $filter, after: $after) {
       cursor
-      kind
+      rowId
       row: order {
         ...OrderRow
       }
@@ -107,6 +108,7 @@ export const OrderEvents = graphql(`
 export const SymbolTrades = graphql(`
   query SymbolTrades($filter: TradeFilter!, $after: String) {
     rows: trades(first: 50, after: $after, filter: $filter, orderBy: [{ field: TRADE_ID, direction: DESC }]) {
+      cursor
       edges {
         cursor
         node {
@@ -135,10 +137,10 @@ export const SymbolTrades = graphql(`
 `);
 
 export const TradeEvents = graphql(`
-  subscription TradeEvents($after: String) {
-    event: trades(after: $after) {
+  subscription TradeEvents($filter: TradeFilter!, $after: String) {
+    event: trades(filter: $filter, after: $after) {
       cursor
-      kind
+      rowId
       row: trade {
         ...TradeRow
       }

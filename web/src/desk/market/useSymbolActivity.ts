@@ -9,9 +9,8 @@ const WAITING = new Set(["New", "pending", "open", "partially_filled"]);
 /** Orders and fills of one instrument that the account may see, live. */
 export function useSymbolActivity(exchange: string, symbol: string) {
   const filter = { exchange: { eq: exchange }, symbol: { eq: symbol } };
-  const belongs = (row: { exchange?: string | null; symbol: string }) => row.exchange === exchange && row.symbol === symbol;
-  const orders = useRows({ query: SymbolOrders, variables: { filter }, events: OrderEvents, eventVariables: {}, belongs });
-  const trades = useRows({ query: SymbolTrades, variables: { filter }, events: TradeEvents, eventVariables: {}, belongs });
+  const orders = useRows({ query: SymbolOrders, variables: { filter }, events: OrderEvents, position: ({ orderId }) => orderId });
+  const trades = useRows({ query: SymbolTrades, variables: { filter }, events: TradeEvents, position: ({ tradeId }) => tradeId });
 
   const fills = useMemo<Fill[]>(
     () => trades.rows.map(({ time, side, volume, price }) => ({ time: Date.parse(time) / 1000, side, volume, price })),

@@ -5,7 +5,7 @@ import { AuditEvents, AuditLog } from "./documents";
 
 /** Every change made through the server, newest first, live. */
 export function Audit() {
-  const list = useRows({ query: AuditLog, variables: {}, events: AuditEvents, eventVariables: {} });
+  const list = useRows({ query: AuditLog, variables: {}, events: AuditEvents, position: ({ seq }) => seq });
   return (
     <Panel title="Audit log" extra={<Badge kind="good">live</Badge>}>
       {list.error ? (

@@ -124,6 +124,7 @@ export const EndSession = graphql(`
 export const AuditLog = graphql(`
   query AuditLog($after: String) {
     rows: auditLog(first: 40, after: $after, orderBy: [{ field: SEQ, direction: DESC }]) {
+      cursor
       edges {
         cursor
         node {
@@ -154,7 +155,7 @@ export const AuditEvents = graphql(`
   subscription AuditEvents($after: String) {
     event: auditLog(after: $after) {
       cursor
-      kind
+      rowId
       row: auditEntry {
         ...AuditRow
       }
