@@ -32,6 +32,7 @@ from tests.torture.streams import (
     state_clients,
     stored_rows,
 )
+from tests.torture.switches import are_settled, lose_sessions, read_switches, staying_sessions, switch_failures
 from tests.torture.transports import TRANSPORTS
 from tests.torture.webhooks import WEBHOOKS, receiving
 from tests.torture.writers import Writer, correct_candles, move_positions, move_prices
@@ -67,21 +68,23 @@ async def torture(
 ) -> Outcome:
     """Run `count` clients over all transports, half of them on events and half on states, and inject faults.
 
-    A few more clients keep the rows of streams that begin with a snapshot.
+    A few more clients keep the rows of streams that begin with a snapshot, have armed a dead-man's switch, or are the
+    endpoints of webhooks.
 
     Each round injects every fault once. The seed determines their order, their targets and the written values. In the end
-    the events of each client are compared with the feed's table, states and rows with the stores, and the orders of the
-    writers with their table.
+    the events of each client and webhook are compared with the feed's table, states and rows with the stores, the orders
+    of the writers with their table, and each switch with what became of its session.
     """
     random, outcome = Random(seed), Outcome()
     async with (
-        scenario.deployed(count + len(ROWS) * len(TRANSPORTS)) as deployment,
+        scenario.deployed(count + (len(ROWS) + 1) * len(TRANSPORTS)) as deployment,
         AsyncExitStack() as stack,
     ):
         events = event_clients(deployment, (count + 1) // 2, await _newest_cursor(deployment))
         states = state_clients(deployment, count // 2)
         rows = row_clients(deployment)
-        clients: list[StreamClient] = [client for _, client in (*events, *states, *rows)]
+        sessions = staying_sessions(deployment)
+        clients: list[StreamClient] = [*sessions, *(client for _, client in (*events, *states, *rows))]
         probe = Probe(deployment.url, deployment.tokens[TRADER]) if scenario.windows else None
         webhooks = await stack.enter_async_context(receiving(deployment, random)) if scenario.has_services else []
         async with running(*(client.run() for client in clients)):
@@ -97,6 +100,7 @@ async def torture(
                     and all(client.steps == newest[stream] for stream, client in states)
                     and all(client.rows == stored[stream] for stream, client in rows)
                     and all(receiver.events[-1:] == table[receiver.webhook][-1:] for receiver in webhooks)
+                    and are_settled(await read_switches(deployment), sessions)
                 )
 
             if not await _becomes_true(all_received):
@@ -113,6 +117,7 @@ async def torture(
                     for stream, client in rows
                     if client.rows != stored[stream]
                 ]
+            outcome.failures += switch_failures(await read_switches(deployment), sessions)
         for stream, client in events:
             outcome.compare(client.name, client.events, table[stream])
         for receiver in webhooks:
@@ -139,6 +144,7 @@ async def _inject_faults(
         return probe is None or probe.has_recovered
 
     for _ in rounds:
+        await lose_sessions(deployment)
         for fault in random.sample(scenario.faults, len(scenario.faults)):
             before = [client.responses for client in clients]
             for _ in range(BETWEEN_FAULTS):
