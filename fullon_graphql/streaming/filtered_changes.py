@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from sys import getsizeof
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -25,14 +26,16 @@ from fullon_graphql.engine.lists.filters import Filter
 from fullon_graphql.engine.lists.row_matching import Match, equality, matcher
 from fullon_graphql.engine.model.entities import Entity, Key
 from fullon_graphql.engine.model.relations import PLACE, WRITER, versions
-from fullon_graphql.lru import LRUCache
+from fullon_graphql.lru import ENTRY_BYTES, LRUCache
 from fullon_graphql.services.change_feed.mailbox import Mailbox
 from fullon_graphql.services.change_feed.reader import ChangeFeed
 from fullon_graphql.services.change_feed.table import CURSOR, Change, ChangeKind, Interest, Position, stored
 from fullon_graphql.streaming.change_keys import key_of_change
 
-KNOWN_ROWS: Final = 10_000
-"""Rows of one table whose last version a worker keeps, only as long as a stream of it has a filter."""
+KNOWN_BYTES: Final = 8 << 20
+"""Bytes of the rows of one table whose last version a worker keeps, only as long as a stream of it has a filter."""
+ROWS_PER_READ: Final = 100
+"""Rows that are read together, and are in memory at the same time."""
 EVALUATIONS_PER_TURN: Final = 2_000
 """Filters that are evaluated before the event loop runs other tasks; they take about 10 ms."""
 _XID_BITS: Final = 0xFFFF_FFFF
@@ -97,7 +100,7 @@ class RowReader:
         self._database = database
         self._entity = entity
         self._fixed = preferred_columns(entity)
-        self._known: LRUCache[Key, Row] = LRUCache(KNOWN_ROWS)
+        self._known: LRUCache[Key, Row] = LRUCache(KNOWN_BYTES)
 
     def known(self, key: Key) -> Row | None:
         """The exact version of a row after its newest change; None if it is not known."""
@@ -131,7 +134,7 @@ class RowReader:
         writer, after = found
         is_exact = writer == change.position.xid & _XID_BITS
         if is_exact:
-            self._known.put(key, after)
+            self._known.put(key, after, ENTRY_BYTES + sum(map(getsizeof, after.values())))
         return SeenChange(change, before, after, is_exact)
 
     def _identity(self, change: Change, key: Key) -> Row:
@@ -263,8 +266,9 @@ class FilteredFeed:
         """The stored changes after a position that pass, and the position up to which they have been read."""
         reader = RowReader(self._database, self._entity)
         while found := await stored(self._database, interest, position):
-            position = found[-1].position
-            yield _passed(await reader.read(found), screen), position
+            for part in _parts(found):
+                position = part[-1].position
+                yield _passed(await reader.read(part), screen), position
 
     @asynccontextmanager
     async def _joined(self, interest: Interest, screen: Screen) -> AsyncGenerator[Mailbox, None]:
@@ -295,8 +299,8 @@ class FilteredFeed:
         try:
             async with aclosing(self._feed.follow(Interest(self._entity.table), after)) as batches:
                 async for batch in batches:
-                    if batch:
-                        await self._deliver(await reader.read(batch), batch[-1].position)
+                    for part in _parts(batch):
+                        await self._deliver(await reader.read(part), part[-1].position)
         except Exception as error:
             for group in self._groups:
                 group.mailbox.fail(error)
@@ -319,6 +323,10 @@ class FilteredFeed:
         after, self._position = self._position, upto
         for group, changes in wanted.items():
             group.mailbox.deliver(changes, after, upto)
+
+
+def _parts(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    return (changes[start : start + ROWS_PER_READ] for start in range(0, len(changes), ROWS_PER_READ))
 
 
 def _passed(seen: Sequence[SeenChange], screen: Screen) -> list[Change]:

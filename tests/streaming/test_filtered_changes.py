@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, update
 
 from fullon_graphql import models
@@ -13,6 +14,7 @@ from fullon_graphql.engine.lists.filters import Filter
 from fullon_graphql.engine.model.entities import required_entity
 from fullon_graphql.services.change_feed.mailbox import Mailbox
 from fullon_graphql.services.change_feed.table import Change, ChangeKind, Interest, Position
+from fullon_graphql.streaming import filtered_changes
 from fullon_graphql.streaming.filtered_changes import FilterIndex, Screen, SeenChange, _Group, filtered_feed
 from tests.fixtures.eventually import eventually
 from tests.fixtures.graph import GraphClient, principal
@@ -135,6 +137,23 @@ async def test_changed_leaves_out_updates_of_other_columns(graph: GraphClient, p
         assert await kinds(events, 1) == [("UPDATED", row(1))]
         await write(platform, delete(models.Order).where(models.Order.order_id == 1))
         assert await kinds(events, 1) == [("DELETED", row(1))]
+
+
+async def test_remembered_rows_are_bounded_in_bytes_and_read_in_parts(
+    graph: GraphClient, platform: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filtered_changes, "KNOWN_BYTES", 5_000)
+    monkeypatch.setattr(filtered_changes, "ROWS_PER_READ", 2)
+    orders = [*range(100, 110)]
+    async with listening(graph.as_(principal(TRADER)), filter=OPEN) as events:
+        for number in orders:
+            await add(platform, models.Order, order(number, 1, TRADER, status="open"))
+        received = await take(events, len(orders))
+        reader = filtered_feed(graph.worker, required_entity("Order")).reader
+        assert reader is not None
+        assert [reader.known((number,)) is not None for number in (orders[0], orders[-1])] == [False, True]
+    async with listening(graph.as_(principal(TRADER)), filter=OPEN, after=received[0]["cursor"]) as events:
+        assert await take(events, len(orders) - 1) == received[1:]
 
 
 async def test_order_of_texts_is_refused(graph: GraphClient, platform: Database) -> None:
