@@ -18,6 +18,7 @@ from sqlalchemy import Executable
 
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
+from fullon_graphql.joined_calls import KeyedCalls
 from fullon_graphql.lru import remembered
 from fullon_graphql.ohlcv import corrections, coverage, resampling, stored, trade_figures
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
@@ -96,6 +97,8 @@ class CandleStore:
         self.known_sources = self._catalogue.known
         self._has_coverage = False
         self._has_corrections = False
+        self._joined = KeyedCalls(self._candles)
+        """Charts of one market read the same bars at the same time, when a bar has ended."""
 
     async def candles(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window
@@ -107,8 +110,9 @@ class CandleStore:
         are empty or have only bars too coarse for `timeframe` has no bars.
 
         A symbol without tables, or with more than MAX_BARS bars, has its error in its place, as data loaders expect.
+        Equal calls that wait at the same time share a statement, and the bars.
         """
-        return await self._retried(lambda: self._answer(markets, timeframe, window))
+        return [*await self._joined((tuple(markets), timeframe, window))]
 
     async def newest_trades(self, market: Market, limit: int) -> list[Trade]:
         """The newest `limit` trades, oldest first; empty if only candles are stored.
@@ -262,6 +266,11 @@ class CandleStore:
             if row["time"] is not None
         ]
         return _complete(newest)
+
+    async def _candles(
+        self, asked: tuple[tuple[Market, ...], Timeframe, Window]
+    ) -> Sequence[CandleColumns | FullonError]:
+        return await self._retried(lambda: self._answer(*asked))
 
     async def _answer(
         self, markets: Sequence[Market], timeframe: Timeframe, window: Window

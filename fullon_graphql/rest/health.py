@@ -22,13 +22,13 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.state import ServiceName, ServiceState, ServiceStatus, Timing
 from fullon_graphql.errors import ServiceUnavailable
+from fullon_graphql.joined_calls import JoinedCalls
 from fullon_graphql.rest.answers import Json
 from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.route_list import RouteList
 from fullon_graphql.rest.services import ServiceReports, reports_by_name
 from fullon_graphql.server.shutdown import shutdown_of
 from fullon_graphql.services import processes
-from fullon_graphql.services.joined_calls import JoinedCalls
 
 TIMEOUT_SECONDS = 2.0
 """Seconds a store may take to answer before it counts as down."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -207,6 +208,19 @@ async def test_many_symbols_are_read_in_one_statement(
         [],
         [flat(at(3), 7, 2)],
     ]
+
+
+async def test_equal_reads_at_the_same_time_share_a_statement(
+    ohlcv_database: Database, store: CandleStore, statements: Count
+) -> None:
+    await put_candles(ohlcv_database, "GOLD", minutes(0, 1, 2))
+    market = Market("kraken", "GOLD")
+    [alone] = await store.candles([market], M1, Window(last=5))
+    with statements() as seen:
+        windows = [Window(last=5), Window(last=6)]
+        found = await asyncio.gather(*(store.candles([market], M1, window) for window in windows * 20))
+    assert found == [[alone]] * 40
+    assert len(seen) == 4  # the first of each window, and one for all who waited meanwhile
 
 
 async def test_complete_until_is_the_end_of_the_newest_candle(ohlcv_database: Database, store: CandleStore) -> None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fullon_graphql.services.joined_calls import JoinedCalls
+from fullon_graphql.joined_calls import JoinedCalls, KeyedCalls
 
 
 class Runs:
@@ -55,16 +55,48 @@ async def test_later_call_gets_a_newer_result() -> None:
         assert await call == number
 
 
-async def test_cancelled_or_failed_run_does_not_affect_the_next_caller() -> None:
+async def test_canceled_run_is_not_shared() -> None:
     runs = Runs()
     joined = JoinedCalls(runs)
-    cancelled, failing, waiting = (asyncio.create_task(joined()) for _ in range(3))
+    first, second = (asyncio.create_task(joined()) for _ in range(2))
     await turns()
-    cancelled.cancel()
+    first.cancel()
     await turns()
-    runs.ends[1].set_exception(OSError("no answer"))
-    with pytest.raises(OSError, match="no answer"):
-        await failing
+    runs.ends[1].set_result(None)
+    assert await second == 2
+
+
+async def test_error_is_shared_by_those_who_waited_for_it_only() -> None:
+    runs = Runs()
+    joined = JoinedCalls(runs)
+    first, *others = (asyncio.create_task(joined()) for _ in range(3))
+    await turns()
+    runs.ends[0].set_exception(OSError("no answer"))
+    await turns()
+    later = asyncio.create_task(joined())
+    await turns()
+    runs.ends[1].set_exception(OSError("no answer either"))
     await turns()
     runs.ends[2].set_result(None)
-    assert await waiting == 3
+    assert await later == 3
+    with pytest.raises(OSError, match="no answer"):
+        await first
+    for other in others:
+        with pytest.raises(OSError, match="no answer either"):
+            await other
+    assert runs.begun == 3
+
+
+async def test_calls_are_joined_by_key_and_nothing_is_kept() -> None:
+    asked: list[str] = []
+
+    async def run(key: str) -> str:
+        asked.append(key)
+        await asyncio.sleep(0)
+        return key.upper()
+
+    keyed = KeyedCalls(run)
+    answers = await asyncio.gather(*(keyed(key) for key in ["a", "b"] * 10))
+    assert answers == ["A", "B"] * 10
+    assert sorted(asked) == ["a", "a", "b", "b"]
+    assert not keyed._calls
