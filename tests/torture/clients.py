@@ -127,6 +127,8 @@ class RowClient(StreamClient):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.rows: dict[str, str] = {}
+        self.removed: set[str] = set()
+        """The ids of the rows that the client has had, and that were reported as deleted."""
 
     def on_connect(self) -> None:
         if self.connections % 2:
@@ -141,8 +143,8 @@ class RowClient(StreamClient):
         self.variables["after"] = event["cursor"]
         if event["order"]:
             self.rows[event["rowId"]] = event["order"]["status"]
-        else:
-            self.rows.pop(event["rowId"], None)
+        elif self.rows.pop(event["rowId"], None):
+            self.removed.add(event["rowId"])
 
 
 class StateClient(StreamClient):

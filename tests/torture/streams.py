@@ -86,9 +86,10 @@ class RowStream:
 
 ROWS: Final = (
     RowStream("rows of a trader", TRADER, "", f"uid = {TRADER}"),
-    RowStream("all rows of a bot", ADMIN, ", botId: 6", "bot_id = 6"),
+    RowStream("statuses of all rows of a bot", ADMIN, ", botId: 6, changed: [STATUS]", "bot_id = 6"),
     RowStream("rows that match a filter", ADMIN, ', filter: {status: {like: "%n%"}}', "status LIKE '%n%'"),
 )
+*_, FILTERED = ROWS
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +175,16 @@ def row_clients(deployment: Deployment) -> list[tuple[RowStream, RowClient]]:
         for stream in ROWS
         for transport, open_stream in graph_transports(stream.query).items()
     ]
+
+
+async def rows_outside_the_filter(deployment: Deployment) -> set[str]:
+    """The ids of the orders that the stream with a filter does not have."""
+    connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
+    try:
+        found = await connection.fetch(f"SELECT order_id FROM orders WHERE NOT {FILTERED.rows}")
+    finally:
+        await connection.close()
+    return {opaque_ids.encode("Order", row["order_id"]) for row in found}
 
 
 async def stored_rows(deployment: Deployment) -> dict[RowStream, dict[str, str]]:

@@ -20,7 +20,7 @@ LOST_SECONDS: Final = (5, 8, 11)
 """The times of lost sessions, which pass while faults are injected."""
 STAYING_SECONDS: Final = 30
 """The time of sessions that stay: longer than any fault keeps them away."""
-SLACK: Final = PERIOD + 10
+SLACK: Final = PERIOD + 20
 """Seconds by which a switch may fire late: a process has just started, and PostgreSQL was away."""
 
 _ARM: Final = """subscription ($seconds: Int!, $switchId: ID) {

@@ -24,11 +24,13 @@ from tests.torture.scaled import ScaledDeployment, scaled
 from tests.torture.scaled_faults import WINDOWS
 from tests.torture.streams import (
     EVENTS,
+    FILTERED,
     ROWS,
     event_clients,
     newest_states,
     recorded_events,
     row_clients,
+    rows_outside_the_filter,
     state_clients,
     stored_rows,
 )
@@ -117,6 +119,9 @@ async def torture(
                     for stream, client in rows
                     if client.rows != stored[stream]
                 ]
+            left = {row_id for stream, client in rows if stream is FILTERED for row_id in client.removed}
+            if not left & await rows_outside_the_filter(deployment):
+                outcome.failures.append("no row that still exists has left the filter")
             outcome.failures += switch_failures(await read_switches(deployment), sessions)
         for stream, client in events:
             outcome.compare(client.name, client.events, table[stream])

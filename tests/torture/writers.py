@@ -27,6 +27,8 @@ from tests.fixtures.rows import OTHER, TRADER
 OWNERS: Final = {1: TRADER, 2: TRADER, 6: OTHER}
 """The owner of each bot that has orders."""
 SYMBOLS: Final = ("BTC/USD", "ETH/USD", "GOLD")
+STATUSES: Final = ("open", "Filled")
+"""The statuses of changed orders; only the first one has an `n`."""
 ACCOUNT: Final = 20
 CANDLE_SYMBOL: Final = "EUR/USD"
 """A symbol with candles and without a price, so it has no forming candle."""
@@ -125,13 +127,16 @@ class Writer:
         orders.append(await connection.fetchval(_INSERT, bot, OWNERS[bot]))
 
     async def _change(self, connection: asyncpg.Connection, orders: list[int]) -> None:
-        """Change the status or the owner of one of the newest orders, or delete it."""
+        """Change the status, the volume or the owner of one of the newest orders, or delete it."""
         if not orders:
             return
         order = self.random.choice(orders[-10:])
         change = self.random.random()
-        if change < 0.6:
-            await connection.execute("UPDATE orders SET status = 'open' WHERE order_id = $1", order)
+        if change < 0.5:
+            status = self.random.choice(STATUSES)
+            await connection.execute("UPDATE orders SET status = $2 WHERE order_id = $1", order, status)
+        elif change < 0.6:
+            await connection.execute("UPDATE orders SET volume = volume + 1 WHERE order_id = $1", order)
         elif change < 0.8:
             bot = self.random.choice(list(OWNERS))
             await connection.execute(
