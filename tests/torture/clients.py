@@ -122,16 +122,16 @@ class EventClient(StreamClient):
 
 
 class RowClient(StreamClient):
-    """Keeps rows by their id. Every other connection begins with a new snapshot, the others resume."""
+    """Keeps rows by their id. Every third connection begins with a new snapshot, the others resume."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.rows: dict[str, str] = {}
-        self.removed: set[str] = set()
-        """The ids of the rows that the client has had, and that were reported as deleted."""
+        self.removals: set[str] = set()
+        """The cursors of the events that have removed a row."""
 
     def on_connect(self) -> None:
-        if self.connections % 2:
+        if self.connections % 3 == 1:
             self.rows.clear()
             self.variables.pop("after", None)
 
@@ -144,7 +144,7 @@ class RowClient(StreamClient):
         if event["order"]:
             self.rows[event["rowId"]] = event["order"]["status"]
         elif self.rows.pop(event["rowId"], None):
-            self.removed.add(event["rowId"])
+            self.removals.add(event["cursor"])
 
 
 class StateClient(StreamClient):

@@ -32,6 +32,12 @@ class EventStream:
     changes: str
 
 
+ALL_ORDERS: Final = EventStream(
+    "all orders",
+    ADMIN,
+    "subscription ($after: String) { orders(after: $after) { cursor kind order { status bot { user { mail } } } } }",
+    "entity = 'orders'",
+)
 EVENTS: Final = (
     EventStream(
         "orders of a trader",
@@ -39,12 +45,7 @@ EVENTS: Final = (
         "subscription ($after: String) { orders(after: $after) { cursor kind order { orderId bot { botId } } } }",
         f"entity = 'orders' AND uid = {TRADER}",
     ),
-    EventStream(
-        "all orders",
-        ADMIN,
-        "subscription ($after: String) { orders(after: $after) { cursor kind order { status bot { user { mail } } } } }",
-        "entity = 'orders'",
-    ),
+    ALL_ORDERS,
     EventStream(
         "orders of a bot",
         TRADER,
@@ -90,6 +91,7 @@ ROWS: Final = (
     RowStream("rows that match a filter", ADMIN, ', filter: {status: {like: "%n%"}}', "status LIKE '%n%'"),
 )
 *_, FILTERED = ROWS
+"""A status is `New`, then alternately `open`, which matches the filter, and `Filled`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,16 +177,6 @@ def row_clients(deployment: Deployment) -> list[tuple[RowStream, RowClient]]:
         for stream in ROWS
         for transport, open_stream in graph_transports(stream.query).items()
     ]
-
-
-async def rows_outside_the_filter(deployment: Deployment) -> set[str]:
-    """The ids of the orders that the stream with a filter does not have."""
-    connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
-    try:
-        found = await connection.fetch(f"SELECT order_id FROM orders WHERE NOT {FILTERED.rows}")
-    finally:
-        await connection.close()
-    return {opaque_ids.encode("Order", row["order_id"]) for row in found}
 
 
 async def stored_rows(deployment: Deployment) -> dict[RowStream, dict[str, str]]:

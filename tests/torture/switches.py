@@ -73,14 +73,13 @@ async def lose_sessions(deployment: Deployment) -> None:
                 await anext(responses)
 
 
-async def read_switches(deployment: Deployment) -> list[Mapping[str, Any]]:
+async def read_switches(deployment: Deployment) -> list[dict[str, Any]]:
     """All switches: `late` is their end and `overdue` the present, in seconds after the deadline; `halts` is counted."""
     connection = await asyncpg.connect(deployment.settings.database_url, timeout=60)
     try:
-        found: list[Mapping[str, Any]] = await connection.fetch(_SWITCHES)
+        return [dict(switch) for switch in await connection.fetch(_SWITCHES)]
     finally:
         await connection.close()
-    return found
 
 
 def are_settled(switches: Sequence[Mapping[str, Any]], staying: Sequence[StayingSession]) -> bool:
@@ -97,9 +96,9 @@ def switch_failures(switches: Sequence[Mapping[str, Any]], staying: Sequence[Sta
     for switch in switches:
         if switch["id"] in kept:
             if switch["state"] != "ARMED" or switch["halts"]:
-                failures.append(f"a session that stays has halted trading: {dict(switch)}")
+                failures.append(f"a session that stays has halted trading: {switch}")
         elif switch["state"] != "FIRED" or switch["halts"] != 1:
-            failures.append(f"a lost session has not halted trading once: {dict(switch)}")
+            failures.append(f"a lost session has not halted trading once: {switch}")
         elif not 0 <= switch["late"] <= SLACK:
             failures.append(f"trading was halted {switch['late']:.1f} s after the deadline, not within {SLACK:g} s")
     return failures

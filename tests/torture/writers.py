@@ -27,8 +27,6 @@ from tests.fixtures.rows import OTHER, TRADER
 OWNERS: Final = {1: TRADER, 2: TRADER, 6: OTHER}
 """The owner of each bot that has orders."""
 SYMBOLS: Final = ("BTC/USD", "ETH/USD", "GOLD")
-STATUSES: Final = ("open", "Filled")
-"""The statuses of changed orders; only the first one has an `n`."""
 ACCOUNT: Final = 20
 CANDLE_SYMBOL: Final = "EUR/USD"
 """A symbol with candles and without a price, so it has no forming candle."""
@@ -46,6 +44,7 @@ _INSERT = (
     "INSERT INTO orders (bot_id, uid, ex_id, cat_ex_id, exchange, symbol, order_type, side, volume, status, reason)"
     " VALUES ($1, $2, 20, 1, 'kraken', 'BTC/USD', 'limit', 'buy', 1, 'New', '') RETURNING order_id"
 )
+_TOGGLE = "UPDATE orders SET status = CASE status WHEN 'open' THEN 'Filled' ELSE 'open' END WHERE order_id = $1"
 _TRADE = (
     "INSERT INTO trades (ex_trade_id, ex_order_id, uid, ex_id, symbol, order_type, side, volume, price, cost, fee)"
     " VALUES (gen_random_uuid(), '', $1, 20, 'BTC/USD', 'limit', 'Buy', 1, 1, 1, 0)"
@@ -133,8 +132,7 @@ class Writer:
         order = self.random.choice(orders[-10:])
         change = self.random.random()
         if change < 0.5:
-            status = self.random.choice(STATUSES)
-            await connection.execute("UPDATE orders SET status = $2 WHERE order_id = $1", order, status)
+            await connection.execute(_TOGGLE, order)
         elif change < 0.6:
             await connection.execute("UPDATE orders SET volume = volume + 1 WHERE order_id = $1", order)
         elif change < 0.8:
