@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
@@ -41,6 +41,7 @@ from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services import candles
 from fullon_graphql.services.analytics import prices
+from fullon_graphql.services.analytics.columns import bucket_of
 from fullon_graphql.services.analytics.ledger import (
     Period,
     Scope,
@@ -51,7 +52,6 @@ from fullon_graphql.services.analytics.ledger import (
 )
 from fullon_graphql.services.analytics.performance import require_capital
 from fullon_graphql.services.analytics.prices import Rates
-from fullon_graphql.services.analytics.results import DIGITS, ExactRates, Money, bucket_of, milliseconds
 from fullon_graphql.services.sources import Sources
 
 MAX_POINTS: Final = 5_000
@@ -109,6 +109,49 @@ class EquityCurve:
     def length(self) -> int:
         """Number of bars."""
         return len(self.time)
+
+
+DIGITS: Final = Context(prec=1000)
+"""Sums of decimals with these digits are exact: figures are from 1e-324 to 1e100."""
+
+
+def milliseconds(bucket: datetime) -> float:
+    """The start of a bucket, as PostgreSQL has it (UTC without a zone), in Unix milliseconds."""
+    return bucket.replace(tzinfo=UTC).timestamp() * 1000
+
+
+class Money:
+    """An exact sum of amounts in several currencies; None once an amount has no price."""
+
+    def __init__(self) -> None:
+        self.total: Decimal | None = Decimal(0)
+
+    def add(self, amount: str, rate: Decimal | None) -> None:
+        """Add an amount at the rate of its currency."""
+        if self.total is not None:
+            self.total = None if rate is None else self.total + Decimal(amount) * rate
+
+
+class ExactRates:
+    """The rates of currencies as decimals, and the currencies that were asked for in vain."""
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self._known: dict[tuple[str | None, str], Decimal | None] = {}
+
+    def of(self, exchange: str | None, currency: str) -> Decimal | None:
+        """The rate for an account on `exchange`; None without a price."""
+        key = (exchange, currency)
+        if key not in self._known:
+            own = None if exchange is None else self._rates.by_exchange.get((exchange, currency))
+            rate = own or self._rates.by_currency.get(currency)
+            self._known[key] = None if rate is None else Decimal(repr(rate.value))
+        return self._known[key]
+
+    @property
+    def unpriced(self) -> list[str]:
+        """The currencies without a price, in order."""
+        return sorted({currency for (_, currency), rate in self._known.items() if rate is None})
 
 
 class Holding(NamedTuple):

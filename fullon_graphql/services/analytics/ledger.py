@@ -20,6 +20,7 @@ from sqlalchemy import (
     FromClause,
     FunctionElement,
     Integer,
+    Join,
     Numeric,
     Select,
     Subquery,
@@ -125,11 +126,14 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
         _currency(rows.c.symbol).label("currency"),
         CatExchange.name.label("exchange"),
     ]
-    accounts = rows.outerjoin(Exchange, Exchange.ex_id == rows.c.ex_id).outerjoin(
-        CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id
-    )
     conditions = scope_conditions(scope, rows.c.uid, rows.c.ex_id, rows.c.symbol, rows.c.time)
-    return select(*columns).select_from(accounts).where(*conditions).subquery("ledger")
+    return select(*columns).select_from(with_exchanges(rows)).where(*conditions).subquery("ledger")
+
+
+def with_exchanges(rows: Subquery) -> Join:
+    """The rows joined with the exchange of their account, `CatExchange`; its columns are null for a deleted account."""
+    accounts = rows.outerjoin(Exchange, Exchange.ex_id == rows.c.ex_id)
+    return accounts.outerjoin(CatExchange, CatExchange.cat_ex_id == Exchange.cat_ex_id)
 
 
 _FIGURES: Final = ("cost", "fee", "roi", "roi_pct")
@@ -168,12 +172,14 @@ def _table(alias: str, rates: Iterable[Rate], /, **keys: Iterable[str]) -> Table
     return func.unnest(*arrays, values).table_valued(*columns).render_derived(alias)
 
 
-def exact_sum(figure: ColumnElement[Any]) -> FunctionElement[Any]:
-    """The sum of a figure as a decimal number without rounding.
+def exact(figure: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A figure as a decimal number without rounding: its shortest text, because a cast to `numeric` keeps 15 digits."""
+    return cast(cast(figure, Text), Numeric)
 
-    Through its shortest text, because the direct cast to `numeric` keeps 15 digits only.
-    """
-    return func.sum(cast(cast(figure, Text), Numeric))
+
+def exact_sum(figure: ColumnElement[Any]) -> FunctionElement[Any]:
+    """The sum of a figure as a decimal number without rounding."""
+    return func.sum(exact(figure))
 
 
 def only_priced(money: ColumnElement[Any], unpriced: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from decimal import Context, Decimal, localcontext
+from datetime import datetime
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Row,
     Select,
@@ -28,15 +28,33 @@ from sqlalchemy import (
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.database import Database
-from fullon_graphql.models import Bot, CatStrategy, Order, Strategy
-from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
+from fullon_graphql.errors import BadUserInput
+from fullon_graphql.models import Bot, CatExchange, CatStrategy, Order, Strategy
+from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services.access import visible
 from fullon_graphql.services.analytics import prices
-from fullon_graphql.services.analytics.ledger import Scope, TradeKind, exact_sum, is_dated, ledger_entries
+from fullon_graphql.services.analytics.columns import (
+    apart,
+    bucket_of,
+    doubles,
+    integers,
+    unix_milliseconds,
+    written,
+)
+from fullon_graphql.services.analytics.ledger import (
+    Scope,
+    TradeKind,
+    exact,
+    exact_sum,
+    in_currency,
+    is_dated,
+    ledger_entries,
+    with_exchanges,
+)
 from fullon_graphql.services.analytics.prices import Rates
 
-DIGITS: Final = Context(prec=1000)
-"""Sums of decimals with these digits are exact: figures are from 1e-324 to 1e100."""
+MAX_ENTRIES: Final = 50_000
+"""Maximum number of periods of all groups together."""
 
 
 class ResultPeriod(Enum):
@@ -133,57 +151,89 @@ async def by_period(
     Raises:
         Unauthenticated: the caller is not signed in.
         Forbidden: the credential may not read.
-        BadUserInput: the scope is invalid.
+        BadUserInput: the scope is invalid, or there would be too many entries.
     """
     entries = ledger_entries(caller, replace(scope, period=scope.period.until(as_of)))
     rates = await (await prices.read(database, redis, caller)).rates_of_accounts(currency)
-    rows = await database.rows(_statement(entries, caller, scope, period.timeframe, grouping))
-    with localcontext(DIGITS):
-        return _results(rows, scope.kind, rates, period)
-
-
-def bucket_of(time: ColumnElement[Any], timeframe: Timeframe) -> ColumnElement[Any]:
-    """The start of the bar of `timeframe` that contains a UTC time, as candles have it."""
-    if timeframe.width is None:
-        return func.date_trunc("month", time)
-    step: ColumnElement[Any] = literal_column(f"interval '{timeframe.width.total_seconds():.0f} seconds'")
-    return func.date_bin(step, time, literal_column(f"timestamp '{ORIGIN:%Y-%m-%d}'"))
-
-
-def milliseconds(bucket: datetime) -> float:
-    """The start of a bucket, as PostgreSQL has it (UTC without a zone), in Unix milliseconds."""
-    return bucket.replace(tzinfo=UTC).timestamp() * 1000
+    rows = await database.rows(_statement(entries, caller, scope, rates, period.timeframe, grouping))
+    return await asyncio.to_thread(_results, rows, scope.kind, currency, period)
 
 
 def _statement(
-    entries: Subquery, caller: Caller, scope: Scope, timeframe: Timeframe, grouping: ResultGrouping | None
+    entries: Subquery, caller: Caller, scope: Scope, rates: Rates, timeframe: Timeframe, grouping: ResultGrouping | None
 ) -> Select[Any]:
-    """One row for each period, group, exchange and currency with a trade; the period is null for undated trades."""
-    joined, key = _grouped(entries, caller, scope, grouping)
-    dated = is_dated(entries)
+    """One row for each group, with its columns as text; those of its undated trades are empty."""
+    sums = _sums(entries, caller, scope, timeframe, grouping)
+    named, key, name = _named(sums, caller, grouping)
+    groups = select(*sums.c, cast(key, Text).label("group_key"), cast(name, Text).label("group_name"))
+    amounts = _amounts(groups.select_from(named).subquery("groups"), rates)
+    periods = _periods(amounts)
+    bucket = periods.c.bucket
+    return select(
+        periods.c.group_key,
+        periods.c.group_name,
+        func.sum(periods.c.left_out).label("left_out"),
+        select(func.array_agg(amounts.c.currency.distinct()))
+        .where(amounts.c.no_profit | amounts.c.no_fees)
+        .scalar_subquery()
+        .label("unpriced"),
+        func.bool_or(periods.c.no_profit).label("no_profit"),
+        func.bool_or(periods.c.no_fees).label("no_fees"),
+        written(unix_milliseconds(bucket), bucket).label("time"),
+        *(written(periods.c[name], bucket).label(name) for name in _FIGURES),
+    ).group_by(periods.c.group_key, periods.c.group_name)
+
+
+_COUNTS: Final = ("trades", "closed", "won")
+_MONEY: Final = ("profit", "fees")
+_FIGURES: Final = (*_COUNTS, *_MONEY)
+
+
+def _sums(
+    entries: Subquery, caller: Caller, scope: Scope, timeframe: Timeframe, grouping: ResultGrouping | None
+) -> Subquery:
+    """The sums of each period, key, account and currency with a trade; the period is null for undated trades."""
+    source, key = _grouped(entries, caller, scope, grouping)
+    bucket = case((is_dated(entries), bucket_of(entries.c.time, timeframe))).label("bucket")
+    parts = bucket, key.label("key"), entries.c.ex_id, entries.c.currency
+    trades = apart(
+        select(*parts, entries.c.roi, entries.c.fee, entries.c.left_out).select_from(source), "trades_of_key"
+    )
+    parts = trades.c.bucket, trades.c.key, trades.c.ex_id, trades.c.currency
     sums = (
         select(
-            case((dated, bucket_of(entries.c.time, timeframe))).label("bucket"),
-            key.label("key"),
-            entries.c.exchange,
-            entries.c.currency,
+            *parts,
             func.count().label("trades"),
-            func.count(entries.c.roi).label("closed"),
-            func.count().filter(entries.c.roi > 0).label("won"),
-            exact_sum(entries.c.roi).label("profit"),
-            exact_sum(func.nullif(entries.c.fee, 0)).label("fees"),
-            func.sum(entries.c.left_out).label("left_out"),
+            func.count(trades.c.roi).label("closed"),
+            func.count().filter(trades.c.roi > 0).label("won"),
+            exact_sum(trades.c.roi).label("profit"),
+            exact_sum(func.nullif(trades.c.fee, 0)).label("fees"),
+            func.sum(trades.c.left_out).label("left_out"),
         )
-        .select_from(joined)
-        .group_by(literal_column("1"), literal_column("2"), entries.c.exchange, entries.c.currency)
-        .cte("sums")
+        .group_by(*parts)
+        .subquery("sums_of_accounts")
     )
-    named, group, name = _named(sums, caller, grouping)
-    figures = sums.c.trades, sums.c.closed, sums.c.won, sums.c.exchange, sums.c.currency, sums.c.left_out
-    texts = (cast(sums.c[sum_], Text).label(sum_) for sum_ in ("profit", "fees"))
-    return select(sums.c.bucket, cast(group, Text).label("key"), name.label("name"), *figures, *texts).select_from(
-        named
-    )
+    return select(*sums.c, CatExchange.name.label("exchange")).select_from(with_exchanges(sums)).subquery("sums")
+
+
+def _amounts(sums: Subquery, rates: Rates) -> CTE:
+    """The sums in the requested currency: exact products; `no_profit` and `no_fees` mark those without a price."""
+    joined, rate = in_currency(sums, rates)
+    dated = sums.c.bucket.is_not(None)
+    lacking = ((dated & sums.c[name].is_not(None) & rate.is_(None)).label(f"no_{name}") for name in _MONEY)
+    same = (sums.c[name] for name in ("group_key", "group_name", "bucket", "currency", *_COUNTS))
+    left_out = sums.c.left_out + case((dated, 0), else_=sums.c.closed)
+    money = ((sums.c[name] * exact(rate)).label(name) for name in _MONEY)
+    return select(*same, *money, *lacking, left_out.label("left_out")).select_from(joined).cte("amounts")
+
+
+def _periods(amounts: CTE) -> Subquery:
+    """The sums of each group and period: one more than allowed, if there are too many."""
+    key = amounts.c.group_key, amounts.c.group_name, amounts.c.bucket
+    sums = (func.coalesce(func.sum(amounts.c[name]), 0).label(name) for name in (*_FIGURES, "left_out"))
+    lacking = (func.bool_or(amounts.c[name]).label(name) for name in ("no_profit", "no_fees"))
+    most = literal_column(str(MAX_ENTRIES + 1))
+    return select(*key, *sums, *lacking).group_by(*key).limit(most).subquery("periods")
 
 
 def _grouped(
@@ -251,94 +301,39 @@ def _named(sums: Any, caller: Caller, grouping: ResultGrouping | None) -> tuple[
     return sums, sums.c.key, null()
 
 
-class Money:
-    """An exact sum of amounts in several currencies; None once an amount has no price."""
+def _results(rows: Sequence[Row[Any]], kind: TradeKind, currency: str, period: ResultPeriod) -> Results:
+    """Parse the columns.
 
-    def __init__(self) -> None:
-        self.total: Decimal | None = Decimal(0)
-
-    def add(self, amount: str, rate: Decimal | None) -> None:
-        """Add an amount at the rate of its currency."""
-        if self.total is not None:
-            self.total = None if rate is None else self.total + Decimal(amount) * rate
-
-
-class ExactRates:
-    """The rates of currencies as decimals, and the currencies that were asked for in vain."""
-
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
-        self._known: dict[tuple[str | None, str], Decimal | None] = {}
-
-    def of(self, exchange: str | None, currency: str) -> Decimal | None:
-        """The rate for an account on `exchange`; None without a price."""
-        key = (exchange, currency)
-        if key not in self._known:
-            own = None if exchange is None else self._rates.by_exchange.get((exchange, currency))
-            rate = own or self._rates.by_currency.get(currency)
-            self._known[key] = None if rate is None else Decimal(repr(rate.value))
-        return self._known[key]
-
-    @property
-    def unpriced(self) -> list[str]:
-        """The currencies without a price, in order."""
-        return sorted({currency for (_, currency), rate in self._known.items() if rate is None})
+    Raises:
+        BadUserInput: they have too many entries.
+    """
+    groups = sorted((_group(row) for row in rows if row.time), key=_order)
+    if sum(group.length for group in groups) > MAX_ENTRIES:
+        raise BadUserInput(
+            f"The results would have more than {MAX_ENTRIES} entries. Request a shorter range, longer periods, or a"
+            " narrower selection.",
+            field="period",
+        )
+    unpriced = next((row.unpriced for row in rows), None) or []
+    return Results(kind, currency, sorted(unpriced), int(sum(row.left_out for row in rows)), period, groups)
 
 
-@dataclass(slots=True)
-class _Sum:
-    """The sums of one group in one period."""
-
-    trades: int = 0
-    closed: int = 0
-    won: int = 0
-    profit: Money = field(default_factory=Money)
-    fees: Money = field(default_factory=Money)
-
-
-class _Group(NamedTuple):
-    key: str | None
-    name: str | None
-
-
-def _results(rows: Iterable[Row[Any]], kind: TradeKind, rates: Rates, period: ResultPeriod) -> Results:
-    exact, left_out = ExactRates(rates), 0
-    sums: dict[_Group, dict[float, _Sum]] = defaultdict(lambda: defaultdict(_Sum))
-    for row in rows:
-        left_out += row.left_out
-        if row.bucket is None:
-            left_out += row.closed
-            continue
-        one = sums[_Group(row.key, row.name)][milliseconds(row.bucket)]
-        one.trades += row.trades
-        one.closed += row.closed
-        one.won += row.won
-        for money, amount in ((one.profit, row.profit), (one.fees, row.fees)):
-            if amount is not None:
-                money.add(amount, exact.of(row.exchange, row.currency))
-    groups = [_columns(group, sums[group]) for group in sorted(sums, key=_order)]
-    return Results(kind, rates.currency, exact.unpriced, left_out, period, groups)
+def _group(row: Row[Any]) -> ResultGroup:
+    time = doubles(row.time)
+    nulls: list[float | None] = [None] * len(time)
+    return ResultGroup(
+        row.group_key,
+        row.group_name,
+        time,
+        integers(row.trades),
+        integers(row.closed),
+        integers(row.won),
+        nulls if row.no_profit else [*doubles(row.profit)],
+        nulls if row.no_fees else [*doubles(row.fees)],
+    )
 
 
-def _order(group: _Group) -> tuple[bool, int, str]:
+def _order(group: ResultGroup) -> tuple[bool, int, str]:
     """Numbers by value, other keys by text, and the group without a key last."""
     key = group.key or ""
     return group.key is None, int(key) if key.isdecimal() else 0, key
-
-
-def _columns(group: _Group, sums: Mapping[float, _Sum]) -> ResultGroup:
-    found = ResultGroup(*group)
-    found.time = sorted(sums)
-    ordered = [sums[time] for time in found.time]
-    found.total_trades = [one.trades for one in ordered]
-    found.closed_trades = [one.closed for one in ordered]
-    found.winning_trades = [one.won for one in ordered]
-    found.net_profit = as_column([one.profit.total for one in ordered])
-    found.total_fees = as_column([one.fees.total for one in ordered])
-    return found
-
-
-def as_column(amounts: Sequence[Decimal | None]) -> list[float | None]:
-    """The amounts as doubles; all None if one of them has no price."""
-    known = [float(amount) for amount in amounts if amount is not None]
-    return [*known] if len(known) == len(amounts) else [None] * len(amounts)
