@@ -64,7 +64,10 @@ class ResultQueries:
         found = await equity.curve(info.context, scope, currency, resolution, capital, as_of)
         return EquityCurve.from_record(found)
 
-    @strawberry.field(description="Results by day, week or month of the trades you may see, as columns.")
+    @strawberry.field(
+        description="Results by day, week or month of the trades you may see, as columns. The groups together have at"
+        f" most {results.MAX_ENTRIES} periods."
+    )
     async def daily_results(
         self,
         info: Info,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.services.analytics import results
 from tests.fixtures.graph import ANONYMOUS, GraphClient, principal
 from tests.fixtures.rows import OTHER, TRADER
 from tests.ohlcv.filling import put_candles
@@ -73,3 +75,17 @@ async def test_foreign_bot_gives_nothing(world: GraphClient) -> None:
     assert (await trader.data(RESULTS, botId=6))["dailyResults"]["groups"] == []
     assert (await world.as_(principal(OTHER)).data(RESULTS, botId=6))["dailyResults"]["groups"][0]["netProfit"] == [9]
     assert (await world.as_(ANONYMOUS).ask(CURVE)).codes == ["UNAUTHENTICATED"]
+
+
+async def test_number_beyond_int_is_an_error(world: GraphClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns of integers are checked as a whole, and other values by the GraphQL library."""
+    by_period = results.by_period
+
+    async def overflowing(*arguments: Any) -> results.Results:
+        found = await by_period(*arguments)
+        found.groups[0].total_trades[:] = [2**31]
+        return found
+
+    monkeypatch.setattr(results, "by_period", overflowing)
+    [error] = (await world.as_(principal(TRADER)).ask(RESULTS)).errors
+    assert error["path"] == ["dailyResults", "groups"]

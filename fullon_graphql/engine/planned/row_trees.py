@@ -21,7 +21,10 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkabl
 import asyncpg
 import orjson
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     GraphQLEnumType,
+    GraphQLInt,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -426,6 +429,8 @@ def _value_writer(type_: GraphQLOutputType, children: tuple[Selection, ...] = ()
         item = inner.of_type
         if get_named_type(item).name == "Float":
             return _floats if isinstance(item, GraphQLNonNull) else _floats_or_nulls
+        if isinstance(item, GraphQLNonNull) and item.of_type is GraphQLInt:
+            return _integers
         return _list_writer(_value_writer(item, children))
     write_value = _part_writer(inner, children) if isinstance(inner, GraphQLObjectType) else _leaf(inner)
 
@@ -463,6 +468,15 @@ def _floats_or_nulls(values: list[float | None]) -> list[float | None]:
     """The same for a column that may have nulls."""
     if not math.isfinite(sum(filter(None, values))):
         raise Fallback("a number that JSON cannot represent", "value")
+    return values
+
+
+def _integers(values: list[int]) -> list[int]:
+    """A column of integers of 32 bits."""
+    if values and not (
+        set(map(type, values)) == {int} and GRAPHQL_MIN_INT <= min(values) <= max(values) <= GRAPHQL_MAX_INT
+    ):
+        raise Fallback("a value that is no Int", "value")
     return values
 
 

@@ -193,12 +193,11 @@ def _sums(
     entries: Subquery, caller: Caller, scope: Scope, timeframe: Timeframe, grouping: ResultGrouping | None
 ) -> Subquery:
     """The sums of each period, key, account and currency with a trade; the period is null for undated trades."""
-    source, key = _grouped(entries, caller, scope, grouping)
-    bucket = case((is_dated(entries), bucket_of(entries.c.time, timeframe))).label("bucket")
-    parts = bucket, key.label("key"), entries.c.ex_id, entries.c.currency
-    trades = apart(
-        select(*parts, entries.c.roi, entries.c.fee, entries.c.left_out).select_from(source), "trades_of_key"
-    )
+    bucket = case((is_dated(entries), bucket_of(entries.c.time, timeframe)))
+    dated = apart(select(*entries.c, bucket.label("bucket")), "dated")
+    source, key = _grouped(dated, caller, scope, grouping)
+    parts = dated.c.bucket, key.label("key"), dated.c.ex_id, dated.c.currency
+    trades = apart(select(*parts, dated.c.roi, dated.c.fee, dated.c.left_out).select_from(source), "keyed")
     parts = trades.c.bucket, trades.c.key, trades.c.ex_id, trades.c.currency
     sums = (
         select(

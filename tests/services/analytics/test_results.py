@@ -182,6 +182,29 @@ async def test_as_of_leaves_out_later_trades_and_counts_days_back_from_it(databa
     assert profits(await of(database, redis, before, as_of=as_of)) == {None: [1]}
 
 
+async def test_too_many_entries_are_bad_user_input(
+    database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two groups have two entries on the first day and one on the second."""
+    await fill(database, live(0, 1.0), live(0, 2.0, symbol="ETH/USD"), live(1, 4.0))
+    monkeypatch.setattr(results, "MAX_ENTRIES", 3)
+    assert profits(await of(database, redis, grouping=ResultGrouping.SYMBOL)) == {"BTC/USD": [1, 4], "ETH/USD": [2]}
+    monkeypatch.setattr(results, "MAX_ENTRIES", 2)
+    with pytest.raises(BadUserInput, match="more than 2 entries"):
+        await of(database, redis, grouping=ResultGrouping.SYMBOL)
+    assert profits(await of(database, redis)) == {None: [3, 4]}
+
+
+async def test_tiny_and_huge_figures_are_summed_exactly_and_converted(platform: Database, redis: Redis) -> None:
+    """The product of the smallest double and a small rate rounds to 0; one of the two huge figures does not cancel."""
+    await tickers.write(redis, [Ticker("kraken", "EUR/USD", 1e-9, 1)])
+    await fill(
+        platform, live(0, 5e-324, symbol="BTC/EUR", fee=1e-300), live(1, 1e100), live(1, 1e-100), live(1, -1e100),
+    )  # fmt: skip
+    [group] = (await of(platform, redis)).groups
+    assert (group.net_profit, group.total_fees) == ([0, 1e-100], [1e-309, 1.5])
+
+
 async def test_invalid_scope_is_bad_user_input(database: Database, redis: Redis) -> None:
     with pytest.raises(BadUserInput, match="days"):
         await of(database, redis, Scope(period=Period(days=0)))
