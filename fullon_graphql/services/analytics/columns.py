@@ -34,7 +34,7 @@ def apart(rows: Select[Any], name: str) -> Subquery:
 
 def written(figure: ColumnElement[Any], bucket: ColumnElement[Any]) -> ColumnElement[Any]:
     """The values of a figure in order of the bars, as text; those without a bar are left out, as are nulls."""
-    ordered = aggregate_order_by(literal_column(f"'{_SEPARATOR}'"), bucket)
+    ordered: aggregate_order_by[Any] = aggregate_order_by(literal_column(f"'{_SEPARATOR}'"), bucket)
     return func.string_agg(cast(figure, Text), ordered).filter(bucket.is_not(None))
 
 

@@ -196,8 +196,8 @@ def _sums(
     bucket = case((is_dated(entries), bucket_of(entries.c.time, timeframe)))
     dated = apart(select(*entries.c, bucket.label("bucket")), "dated")
     source, key = _grouped(dated, caller, scope, grouping)
-    parts = dated.c.bucket, key.label("key"), dated.c.ex_id, dated.c.currency
-    trades = apart(select(*parts, dated.c.roi, dated.c.fee, dated.c.left_out).select_from(source), "keyed")
+    same = (dated.c[name] for name in ("bucket", "ex_id", "currency", "roi", "fee", "left_out"))
+    trades = apart(select(*same, key.label("key")).select_from(source), "keyed")
     parts = trades.c.bucket, trades.c.key, trades.c.ex_id, trades.c.currency
     sums = (
         select(
@@ -231,7 +231,7 @@ def _periods(amounts: CTE) -> Subquery:
     key = amounts.c.group_key, amounts.c.group_name, amounts.c.bucket
     sums = (func.coalesce(func.sum(amounts.c[name]), 0).label(name) for name in (*_FIGURES, "left_out"))
     lacking = (func.bool_or(amounts.c[name]).label(name) for name in ("no_profit", "no_fees"))
-    most = literal_column(str(MAX_ENTRIES + 1))
+    most: ColumnElement[Any] = literal_column(str(MAX_ENTRIES + 1))
     return select(*key, *sums, *lacking).group_by(*key).limit(most).subquery("periods")
 
 
