@@ -25,6 +25,8 @@ ORDER = """mutation {
 }"""
 
 
+MONTHS = "{ dailyResults(botId: 1, period: MONTH, days: 730) { groups { netProfit } } }"
+
 EXPIRED = "ffffffffffff-1"
 """A cursor of another database."""
 
@@ -235,13 +237,21 @@ async def test_orders_of_bot_are_loaded_page_by_page_and_logs_shown(browser: Bro
     assert_clean(browser)
 
 
-async def test_portfolio_shows_what_accounts_hold(browser: Browser) -> None:
+async def test_portfolio_shows_what_accounts_hold_and_results_of_bot(browser: Browser, demo: Server) -> None:
     await browser.sign_in("trader@fullon", "/desk/portfolio")
     page = browser.page
     await expect(page.get_by_role("region", name="Positions").locator("tbody tr").first).to_be_visible()
     await expect(page.get_by_role("region", name="Balances")).to_contain_text("kraken main")
     await expect(page.get_by_role("img", name=re.compile("^Balance: from"))).to_be_visible()
     await expect(page.get_by_role("img", name=re.compile("^Results: from"))).to_be_visible()
+    await page.get_by_label("Trades of").select_option("bitcoin hayden")
+    await expect(page.get_by_role("img", name=re.compile("^Realised: from .*; Held the coin: from"))).to_be_visible()
+    await expect(page.get_by_role("img", name=re.compile("^Drawdown: from"))).to_be_visible()
+    await page.get_by_role("button", name="Month", exact=True).click()
+    token = await demo.token("trader@fullon", PASSWORD)
+    profits = (await demo.ask(MONTHS, token))["data"]["dailyResults"]["groups"][0]["netProfit"]
+    results = page.get_by_role("region", name="Results").locator("tbody td:last-child")
+    await expect(results).to_have_text([f"{profit:+,.2f}" for profit in reversed(profits)])
     assert await serious_faults(page) == []
     assert_clean(browser)
 

@@ -48,6 +48,12 @@ export function moment(time: string | null | undefined): string {
   return today ? clock.format(date) : `${day.format(date)} ${clock.format(date)}`;
 }
 
+/** The date in UTC, without the year. */
+export const date = (time: number): string => day.format(time);
+
+const monthFormat = new Intl.DateTimeFormat("en-GB", { month: "short", year: "numeric", timeZone: "UTC" });
+export const month = (time: number): string => monthFormat.format(time);
+
 /** The age in one unit. */
 export function age(seconds: number): string {
   if (seconds < 1) return "now";

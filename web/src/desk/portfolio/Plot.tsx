@@ -1,68 +1,141 @@
-import { useId } from "react";
-import { compact, money, signed } from "../format";
-import type { Point } from "./results";
+import { type PointerEvent, useId } from "react";
+import { compact, date, money, signed } from "../format";
 
 const WIDTH = 600;
 const HEIGHT = 200;
-const LEFT = 62;
 const BOTTOM = 22;
-const day = new Intl.DateTimeFormat("en-GB", { day: "2-digit", month: "short", timeZone: "UTC" });
 
-interface Props {
-  title: string;
-  points: Point[];
-  kind: "line" | "bars";
+export interface Series {
+  name: string;
+  /** Null is unknown: a line has a gap there. */
+  values: (number | null)[];
+  kind: "area" | "line" | "dashed" | "fall" | "bars";
 }
 
-/** A curve or a row of bars, drawn as SVG. Screen readers get a description. */
-export function Plot({ title, points, kind }: Props) {
+interface Props {
+  times: number[];
+  series: Series[];
+  /** How a time is shown below the plot and beside a bar. */
+  label?: (time: number) => string;
+  /** Whether it has the full width of the page. */
+  wide?: boolean;
+  low?: boolean;
+  /** The place of the time that the pointer is at, marked by a line. */
+  at?: number | null;
+  onAt?: (place: number | null) => void;
+}
+
+/** Curves or bars over time, drawn as SVG. Screen readers get a description. */
+export function Plot({ times, series, label = date, wide = false, low: flat = false, at, onAt }: Props) {
   const id = useId();
-  const values = points.map(({ value }) => value);
-  const low = Math.min(...values, kind === "bars" ? 0 : Infinity);
-  const high = Math.max(...values, kind === "bars" ? 0 : -Infinity);
+  const left = wide ? 30 : 62;
+  const known = series.flatMap(({ values }) => values.filter((value) => value !== null));
+  const fromZero = series.some(({ kind }) => kind !== "area");
+  const low = Math.min(...known, fromZero ? 0 : Infinity);
+  const high = Math.max(...known, fromZero ? 0 : -Infinity);
   const room = (high - low || Math.abs(high) || 1) * 0.08;
   const y = (value: number) => 8 + ((high + room - value) / (high - low + 2 * room)) * (HEIGHT - BOTTOM - 8);
-  const step = (WIDTH - LEFT) / Math.max(points.length - (kind === "line" ? 1 : 0), 1);
-  const x = (place: number) => LEFT + place * step + (kind === "bars" ? step / 2 : 0);
+  const bars = series.some(({ kind }) => kind === "bars");
+  const step = (WIDTH - left) / Math.max(times.length - (bars ? 0 : 1), 1);
+  const x = (place: number) => left + place * step + (bars ? step / 2 : 0);
   const ticks = roundTicks(low, high);
-  const line = points.map(({ value }, place) => `${place ? "L" : "M"}${x(place).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-  const summary = `${title}: from ${money(values[0])} to ${money(values.at(-1))}, lowest ${money(low)}, highest ${money(high)}`;
+
+  function point(event: PointerEvent<SVGSVGElement>) {
+    const box = event.currentTarget.getBoundingClientRect();
+    const place = Math.round((((event.clientX - box.left) / box.width) * WIDTH - x(0)) / step);
+    onAt?.(Math.min(Math.max(place, 0), times.length - 1));
+  }
+
   return (
-    <div className="plot">
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-labelledby={id}>
-        <title id={id}>{summary}</title>
+    <div className={`plot ${wide ? "wide" : ""} ${flat ? "low" : ""}`}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-labelledby={id}
+        onPointerMove={onAt && point}
+        onPointerLeave={() => onAt?.(null)}
+      >
+        <title id={id}>{series.map(summary).join("; ")}</title>
         {ticks.map((value) => (
-          <line key={value} x1={LEFT} x2={WIDTH} y1={y(value)} y2={y(value)} className="plot-grid" />
+          <line key={value} x1={left} x2={WIDTH} y1={y(value)} y2={y(value)} className={value === 0 && fromZero ? "plot-zero" : "plot-grid"} />
         ))}
-        {kind === "line" ? (
-          <>
-            <path d={`${line}L${x(points.length - 1)} ${HEIGHT - BOTTOM}L${LEFT} ${HEIGHT - BOTTOM}Z`} className="plot-area" />
-            <path d={line} className="plot-line" />
-          </>
-        ) : (
-          points.map(({ time, value }, place) => (
-            <rect
-              key={time}
-              x={x(place) - step * 0.36}
-              width={step * 0.72}
-              y={Math.min(y(value), y(0))}
-              height={Math.max(Math.abs(y(value) - y(0)), value ? 1 : 0)}
-              className={value < 0 ? "plot-loss" : "plot-gain"}
-            >
-              <title>{`${day.format(time)}: ${signed(value)}`}</title>
-            </rect>
-          ))
+        {series.map(({ name, values, kind }) =>
+          kind === "bars" ? (
+            values.map((value, place) => (
+              <rect
+                key={times[place]}
+                x={x(place) - step * 0.36}
+                width={step * 0.72}
+                y={Math.min(y(value ?? 0), y(0))}
+                height={Math.max(Math.abs(y(value ?? 0) - y(0)), value ? 1 : 0)}
+                className={(value ?? 0) < 0 ? "plot-loss" : "plot-gain"}
+              >
+                <title>{`${label(times[place]!)}: ${signed(value)}`}</title>
+              </rect>
+            ))
+          ) : (
+            <g key={name} className={`plot-${kind}`}>
+              {(kind === "area" || kind === "fall") && (
+                <path className="plot-wash" d={areas(values, x, y, fromZero ? y(0) : HEIGHT - BOTTOM)} />
+              )}
+              <path className="plot-line" d={lines(values, x, y)} />
+            </g>
+          ),
         )}
+        {at != null && <line x1={x(at)} x2={x(at)} y1={8} y2={HEIGHT - BOTTOM} className="plot-at" />}
       </svg>
       {ticks.map((value) => (
         <span key={value} className="plot-value" style={{ top: `${(y(value) / HEIGHT) * 100}%` }}>
           {compact(value)}
         </span>
       ))}
-      <span className="plot-day">{points[0] && day.format(points[0].time)}</span>
-      <span className="plot-day end">{points.at(-1) && day.format(points.at(-1)!.time)}</span>
+      <span className="plot-day">{times.length > 0 && label(times[0]!)}</span>
+      <span className="plot-day end">{times.length > 1 && label(times.at(-1)!)}</span>
     </div>
   );
+}
+
+type Scale = (value: number) => number;
+
+/** The known values that follow each other, with their places. */
+function* runs(values: (number | null)[]): Generator<{ place: number; value: number }[]> {
+  let run: { place: number; value: number }[] = [];
+  for (const [place, value] of values.entries()) {
+    if (value !== null) run.push({ place, value });
+    else if (run.length) {
+      yield run;
+      run = [];
+    }
+  }
+  if (run.length) yield run;
+}
+
+/** A path through the values. One value between gaps is a dot. */
+function lines(values: (number | null)[], x: Scale, y: Scale): string {
+  return [...runs(values)]
+    .map((run) => {
+      const points = run.map(({ place, value }) => `${x(place).toFixed(1)} ${y(value).toFixed(1)}`);
+      return points.length > 1 ? `M${points.join("L")}` : `M${points[0]}h0`;
+    })
+    .join("");
+}
+
+/** The areas between the values and the height `base`. */
+function areas(values: (number | null)[], x: Scale, y: Scale, base: number): string {
+  return [...runs(values)]
+    .map((run) => {
+      const points = run.map(({ place, value }) => `${x(place).toFixed(1)} ${y(value).toFixed(1)}`);
+      return `M${x(run[0]!.place).toFixed(1)} ${base}L${points.join("L")}L${x(run.at(-1)!.place).toFixed(1)} ${base}Z`;
+    })
+    .join("");
+}
+
+function summary({ name, values }: Series): string {
+  const known = values.filter((value) => value !== null);
+  if (!known.length) return `${name}: unknown`;
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  return `${name}: from ${money(known[0])} to ${money(known.at(-1))}, lowest ${money(low)}, highest ${money(high)}`;
 }
 
 /** Two to five values between `low` and `high`, all multiples of 1, 2 or 5 times a power of ten. */

@@ -1,13 +1,14 @@
-import { useApolloClient, useQuery, useSubscription } from "@apollo/client/react";
-import { useEffect, useMemo, useState } from "react";
+import { useQuery, useSubscription } from "@apollo/client/react";
+import { useMemo } from "react";
 import { Link } from "wouter";
 import { graphql } from "../../gql";
-import type { AccountsQuery, ClosedTradesQuery, WorthQuery } from "../../gql/graphql";
+import type { AccountsQuery, WorthQuery } from "../../gql/graphql";
 import { fixed, money, price, signed, tone, volume } from "../format";
 import { Badge, Empty, Live, Loading, Panel, Problem } from "../parts";
-import { Accounts, BalanceHistory, BalanceUpdates, ClosedTrades, PositionUpdates, Worth } from "./documents";
+import { Accounts, BalanceHistory, BalanceUpdates, PositionUpdates, Worth } from "./documents";
+import { Performance } from "./Performance";
 import { Plot } from "./Plot";
-import { daily, equity } from "./results";
+import { equity } from "./results";
 
 type Account = NonNullable<AccountsQuery["exchanges"]["nodes"]>[number];
 
@@ -28,13 +29,16 @@ export default function PortfolioView({ uid }: { uid: number }) {
         <span className="muted">in {CURRENCY}</span>
       </div>
       <Summary accounts={list} worth={worth.data} />
-      <div className="columns">
-        <Equity uid={uid} />
-        <Daily uid={uid} />
+      <Performance uid={uid} currency={CURRENCY} />
+      <div className="page-title">
+        <h2>Accounts</h2>
       </div>
       <div className="columns">
         <Positions accounts={list} />
-        <Allocation worth={worth.data} error={worth.data ? undefined : worth.error} />
+        <div className="stack">
+          <Allocation worth={worth.data} error={worth.data ? undefined : worth.error} />
+          <BalanceCurve uid={uid} />
+        </div>
       </div>
       <Balances accounts={list} />
       {list
@@ -102,7 +106,7 @@ function Summary({ accounts, worth }: { accounts: Account[]; worth: WorthQuery |
         <dd>
           <Live value={stats?.totalValue ?? stats?.pricedValue}>{money(stats?.totalValue ?? stats?.pricedValue)}</Live>{" "}
           {stats && stats.unpriced.length > 0 && (
-            <small title={`Without a price: ${stats.unpriced.join(", ")}`}>without {stats.unpriced.length} assets</small>
+            <small title={`Without a price: ${stats.unpriced.join(", ")}`}>+ {stats.unpriced.length} unpriced</small>
           )}
         </dd>
       </div>
@@ -136,7 +140,7 @@ function Summary({ accounts, worth }: { accounts: Account[]; worth: WorthQuery |
   );
 }
 
-function Equity({ uid }: { uid: number }) {
+function BalanceCurve({ uid }: { uid: number }) {
   const { data, error, loading, refetch } = useQuery(BalanceHistory, { variables: { uid } });
   const points = useMemo(() => equity(data?.exchangeHistory.nodes ?? [], CURRENCY), [data]);
   return (
@@ -146,42 +150,13 @@ function Equity({ uid }: { uid: number }) {
       ) : loading ? (
         <Loading rows={6} />
       ) : points.length > 1 ? (
-        <Plot title="Balance" points={points} kind="line" />
+        <Plot
+          times={points.map(({ time }) => time)}
+          series={[{ name: "Balance", values: points.map(({ value }) => value), kind: "area" }]}
+        />
       ) : (
         <Empty>No balances have been noted yet.</Empty>
       )}
-    </Panel>
-  );
-}
-
-function Daily({ uid }: { uid: number }) {
-  const client = useApolloClient();
-  const [since] = useState(() => Date.now() - DAYS * 86_400_000);
-  const [trades, setTrades] = useState<ClosedTradesQuery["trades"]["nodes"] | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  useEffect(() => {
-    let ended = false;
-    async function readAll() {
-      const all: ClosedTradesQuery["trades"]["nodes"] = [];
-      let after: string | null = null;
-      do {
-        const variables: { uid: number; since: string; after: string | null } = { uid, since: new Date(since).toISOString(), after };
-        const { data } = await client.query({ query: ClosedTrades, variables, fetchPolicy: "no-cache" });
-        if (!data || ended) return;
-        all.push(...data.trades.nodes);
-        after = data.trades.pageInfo.hasNextPage ? data.trades.pageInfo.endCursor : null;
-      } while (after);
-      setTrades(all);
-    }
-    readAll().catch(setError);
-    return () => {
-      ended = true;
-    };
-  }, [client, uid, since]);
-  const points = useMemo(() => (trades ? daily(trades, CURRENCY, since) : []), [trades, since]);
-  return (
-    <Panel title={`Result of each day, ${DAYS} days`} extra={<span className="muted">closed trades in dollars</span>}>
-      {error ? <Problem error={error} /> : trades ? <Plot title="Results" points={points} kind="bars" /> : <Loading rows={6} />}
     </Panel>
   );
 }

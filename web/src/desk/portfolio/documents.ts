@@ -99,24 +99,60 @@ export const BalanceHistory = graphql(`
   }
 `);
 
-/** The closing trades, for the result of each day. A page has at most 1000. */
-export const ClosedTrades = graphql(`
-  query ClosedTrades($uid: Int!, $since: DateTime!, $after: String) {
-    trades(
-      first: 1000
-      after: $after
-      filter: { uid: { eq: $uid }, roi: { isNull: false }, time: { gte: $since } }
-      orderBy: [{ field: TIME }]
-    ) {
+/** The bots whose results can be shown. */
+export const OwnBots = graphql(`
+  query OwnBots($uid: Int!) {
+    bots(first: 200, filter: { uid: { eq: $uid } }, orderBy: [{ field: NAME }]) {
       nodes {
         id
-        time
-        roi
-        symbol
+        botId
+        name
+        dryRun
       }
-      pageInfo {
-        hasNextPage
-        endCursor
+    }
+  }
+`);
+
+export const EquityCurve = graphql(`
+  query EquityCurve(
+    $uid: Int!
+    $botId: Int
+    $kind: TradeKind!
+    $days: Int!
+    $resolution: Timeframe!
+    $currency: String!
+    $capital: Float
+  ) {
+    equityCurve(
+      uid: $uid
+      botId: $botId
+      kind: $kind
+      days: $days
+      resolution: $resolution
+      currency: $currency
+      capital: $capital
+    ) {
+      unpriced
+      time
+      realizedProfit
+      equity
+      drawdown
+      drawdownFraction
+      benchmarkProfit
+    }
+  }
+`);
+
+export const PeriodResults = graphql(`
+  query PeriodResults($uid: Int!, $botId: Int, $kind: TradeKind!, $period: ResultPeriod!, $days: Int!, $currency: String!) {
+    dailyResults(uid: $uid, botId: $botId, kind: $kind, period: $period, days: $days, currency: $currency) {
+      unpriced
+      groups {
+        time
+        closedTrades
+        winningTrades
+        netProfit
+        totalFees
       }
     }
   }

@@ -1,4 +1,5 @@
-/** Curves from rows: the balances of accounts, and the results of each day. */
+/** Curves from rows and columns: the balances of accounts, and the results of periods. */
+import type { ResultPeriod } from "../../gql/graphql";
 
 export interface Point {
   time: number;
@@ -27,22 +28,48 @@ export function equity(rows: { exId: number; currency: string; balance: number; 
   return points;
 }
 
-/** The currency that a symbol is priced in: `USD` of `BTC/USD` and of `BTC/USD:BTC`. */
-const quoteOf = (symbol: string): string => symbol.split(":")[0]!.split("/")[1] ?? "";
+/** The result of one period. */
+export interface Result {
+  time: number;
+  closedTrades: number;
+  winningTrades: number;
+  netProfit: number | null;
+  totalFees: number | null;
+}
+
+type Columns = { [Name in keyof Result]: Result[Name][] };
 
 const DAY = 86_400_000;
 
-/** The result of each UTC day, days without trades included. */
-export function daily(trades: { time: string; roi: number | null; symbol: string }[], currency: string, since: number): Point[] {
-  const days = new Map<number, number>();
-  for (let day = Math.ceil(since / DAY) * DAY; day <= Date.now(); day += DAY) days.set(day, 0);
-  for (const { time, roi, symbol } of trades) {
-    const day = Math.floor(Date.parse(time) / DAY) * DAY;
-    if (days.has(day) && sameMoney(quoteOf(symbol), currency)) days.set(day, days.get(day)! + (roi ?? 0));
-  }
-  return [...days].map(([time, value]) => ({ time, value }));
+/** The start of the period after the one that starts at `time`. */
+export function following(period: ResultPeriod, time: number): number {
+  const start = new Date(time);
+  if (period === "MONTH") return Date.UTC(start.getUTCFullYear(), start.getUTCMonth() + 1, 1);
+  return time + (period === "WEEK" ? 7 : 1) * DAY;
 }
 
-/** Stablecoins of the dollar count as dollars. */
-const DOLLARS = new Set(["USD", "USDT", "USDC"]);
-const sameMoney = (one: string, other: string): boolean => one === other || (DOLLARS.has(one) && DOLLARS.has(other));
+/** A result for every period from the first one with a trade to the one of `now`, the oldest first. */
+export function everyPeriod(period: ResultPeriod, columns: Columns | undefined, now: number): Result[] {
+  const results: Result[] = [];
+  for (const [place, time] of (columns?.time ?? []).entries()) {
+    fill(time);
+    results.push({
+      time,
+      closedTrades: columns!.closedTrades[place]!,
+      winningTrades: columns!.winningTrades[place]!,
+      netProfit: columns!.netProfit[place]!,
+      totalFees: columns!.totalFees[place]!,
+    });
+  }
+  if (results.length) fill(now);
+  return results;
+
+  /** Add periods without a trade up to the one that contains or starts at `end`. */
+  function fill(end: number) {
+    for (let last = results.at(-1); last; last = results.at(-1)) {
+      const time = following(period, last.time);
+      if (time >= end) return;
+      results.push({ time, closedTrades: 0, winningTrades: 0, netProfit: 0, totalFees: 0 });
+    }
+  }
+}
