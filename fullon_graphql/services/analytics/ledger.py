@@ -187,9 +187,21 @@ def only_priced(money: ColumnElement[Any], unpriced: ColumnElement[Any]) -> Colu
     return case((unpriced.is_(None), money))
 
 
+_TINY: Final[ColumnElement[Any]] = literal_column("1e-150")
+"""PostgreSQL refuses a quotient that is not 0 and below the smallest double, or above the greatest. Figures above this
+have no such quotients, because figures are up to 1e100 and rates from 1e-40 to 1e40."""
+_CONVERTIBLE: Final[ColumnElement[Any]] = literal_column("1e-260")
+"""Figures above this have products with rates that are doubles."""
+
+
+def converted(figure: ColumnElement[Any], rate: ColumnElement[float]) -> ColumnElement[Any]:
+    """The figure in the currency of the rate. A tiny figure is 0 if its product may be too small for a double."""
+    return case((and_(func.abs(figure) < _CONVERTIBLE, rate < 1), 0), else_=figure * rate)
+
+
 def divided(part: ColumnElement[Any], by: ColumnElement[Any]) -> ColumnElement[Any]:
-    """`part / by`, null for a division by zero."""
-    return part / func.nullif(by, 0, type_=Double)
+    """`part / by`, null for a division by zero or by a tiny figure, and 0 for a tiny part."""
+    return case((func.abs(part) < _TINY, 0), else_=part) / case((func.abs(by) >= _TINY, cast(by, Double)))
 
 
 def unpriced(entries: FromClause, rate: ColumnElement[float]) -> ColumnElement[Any]:

@@ -31,6 +31,7 @@ from fullon_graphql.services.analytics import prices
 from fullon_graphql.services.analytics.ledger import (
     Scope,
     TradeKind,
+    converted,
     divided,
     in_currency,
     is_dated,
@@ -45,6 +46,7 @@ YEARLY = math.sqrt(365)
 
 CONFIDENCE = 0.95
 
+MAX_CAPITAL = 1e100
 MIN_DAYS = 20
 """Fewest days for the value at risk: 5 % of fewer days are less than one day."""
 
@@ -68,6 +70,7 @@ class Performance:
     - `risk_score`: the platform's own formula is unknown; ours is 100 * D / (D + max(0, N)) with the maximum
       drawdown D and the net profit N: 0 without a drawdown, 50 if the drawdown equals the profit, 100 without a
       profit. None if both are 0.
+    - Quotients by a figure below 1e-150 are None, and those of a part below it 0: a double may not hold them.
     - `left_out`: the number of stored figures that are not finite, and of closing trades with a time outside of the
       years 1970 to 2199; they are in no figure here.
     - `win_rate`, `profit_factor`, `expectancy`: as in the statistics of trades.
@@ -103,7 +106,7 @@ async def of_trades(
 
     Raises:
         Unauthenticated: the caller is not signed in.
-        BadUserInput: the scope is invalid, or the capital is not above zero.
+        BadUserInput: the scope is invalid, or the capital (see `require_capital`).
     """
     require_capital(capital)
     entries = ledger_entries(caller, scope)
@@ -114,14 +117,17 @@ async def of_trades(
 
 
 def require_capital(capital: float | None) -> None:
-    """Require that a given capital is above zero and finite.
+    """Require that a given capital is above zero, and of a size that fractions of it are doubles.
 
     Raises:
         BadUserInput: it is not.
     """
-    if capital is not None and not 0 < capital < math.inf:
-        raise BadUserInput(f"`capital`, the capital before the first trade, must be above zero; got {capital}.",
-                           field="capital")  # fmt: skip
+    if capital is not None and not 1 / MAX_CAPITAL <= capital <= MAX_CAPITAL:
+        raise BadUserInput(
+            "`capital`, the capital before the first trade, must be above zero and from 1e-100 to 1e100; got"
+            f" {capital}.",
+            field="capital",
+        )
 
 
 def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select[Any]:
@@ -133,16 +139,16 @@ def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select
     money = {
         "net_profit": net,
         "profit_factor": divided(results.c.gross_profit, results.c.gross_loss),
-        "expectancy": divided(net, results.c.closed_trades),
+        "expectancy": results.c.mean,
         # If all days are equal, rounding may leave a small deviation above zero.
-        "sharpe_ratio": case((days.c.best_day > days.c.worst_day, days.c.average / days.c.deviation * YEARLY)),
+        "sharpe_ratio": case((days.c.best_day > days.c.worst_day, divided(days.c.average, days.c.deviation) * YEARLY)),
         "average_day": days.c.average,
         "best_day": days.c.best_day,
         "worst_day": days.c.worst_day,
         "max_drawdown": fall,
         "max_drawdown_fraction": drawdowns.c.fraction,
         "value_at_risk": value_at_risk,
-        "value_at_risk_fraction": value_at_risk / _capital(capital),
+        "value_at_risk_fraction": divided(value_at_risk, _capital(capital)),
         "recovery_factor": divided(net, fall),
         "risk_score": 100 * divided(fall, fall + func.greatest(net, 0.0)),
     }
@@ -159,7 +165,7 @@ def _statement(entries: Subquery, rates: Rates, capital: float | None) -> Select
 def _stored_results(entries: Subquery, rates: Rates) -> CTE:
     """The closing trades with their profit or loss, and the trades with figures that are left out."""
     joined, rate = in_currency(entries, rates)
-    columns = entries.c.trade_id, entries.c.time, entries.c.roi, (entries.c.roi * rate).label("profit")
+    columns = entries.c.trade_id, entries.c.time, entries.c.roi, converted(entries.c.roi, rate).label("profit")
     dated = is_dated(entries).label("dated")
     return (
         select(*columns, entries.c.currency, rate.label("rate"), entries.c.left_out, dated)
@@ -181,6 +187,7 @@ def _results(closed: CTE) -> Subquery:
         func.count().label("closed_trades"),
         divided(func.count().filter(won), func.count()).label("win_rate"),
         func.coalesce(func.sum(closed.c.profit), 0.0).label("net_profit"),
+        func.avg(closed.c.profit).label("mean"),
         func.coalesce(func.sum(closed.c.profit).filter(won), 0.0).label("gross_profit"),
         func.coalesce(-func.sum(closed.c.profit).filter(lost), 0.0).label("gross_loss"),
     ).subquery("results")
@@ -216,7 +223,7 @@ def _drawdowns(closed: CTE, capital: float | None) -> Subquery:
     tops = select(points.c.total, top.label("top")).subquery("tops")
     fall = tops.c.top - tops.c.total
     return select(
-        func.max(fall).label("fall"), func.max(fall / (_capital(capital) + tops.c.top)).label("fraction")
+        func.max(fall).label("fall"), func.max(divided(fall, _capital(capital) + tops.c.top)).label("fraction")
     ).subquery("drawdowns")
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -20,6 +20,9 @@ from fullon_graphql.services.access import visible
 
 MAX_STEPS = 2
 """Tickers between a currency and the target: a direct one, or two through one other currency."""
+
+
+_MAX_PRICE: Final = 1e20
 
 
 class Rate(NamedTuple):
@@ -125,9 +128,12 @@ def currencies(symbol: str) -> tuple[str, str, str] | None:
 
 
 def _both_directions(ticker: Ticker, exchange: str | None) -> Iterator[_Step]:
-    """Both directions of a spot ticker; prices of derivatives may deviate from the rate and are left out."""
+    """Both directions of a spot ticker; prices of derivatives may deviate from the rate and are left out.
+
+    A price of an absurd size is left out too, so that the products of rates and figures are doubles.
+    """
     names = currencies(ticker.symbol)
-    if names and not names[2] and ticker.price > 0:
+    if names and not names[2] and 1 / _MAX_PRICE <= ticker.price <= _MAX_PRICE:
         own = ticker.exchange == exchange
         yield _Step(names[0], names[1], ticker.price, ticker.time, own)
         yield _Step(names[1], names[0], 1 / ticker.price, ticker.time, own)

@@ -18,6 +18,7 @@ from fullon_graphql.services.analytics.ledger import (
     Period,
     Scope,
     TradeKind,
+    converted,
     divided,
     in_currency,
     ledger_entries,
@@ -132,20 +133,20 @@ async def of_bots(
 def _statement(entries: Subquery, rates: Rates, *by: ColumnElement[Any]) -> Select[Any]:
     """One row of figures, or one for each value of the column `by`."""
     joined, rate = in_currency(entries, rates)
-    roi, profit = entries.c.roi, entries.c.roi * rate
+    roi, profit = entries.c.roi, converted(entries.c.roi, rate)
     without_price = unpriced(entries, rate)
     closed, won, lost = func.count(roi), roi > 0, roi < 0
     gross_profit = func.coalesce(func.sum(profit).filter(won), 0.0)
     gross_loss = func.coalesce(-func.sum(profit).filter(lost), 0.0)
     net_profit = func.coalesce(func.sum(profit), 0.0)
     money = {
-        "total_volume": func.coalesce(func.sum(entries.c.cost * rate), 0.0),
-        "total_fees": func.coalesce(func.sum(entries.c.fee * rate), 0.0),
+        "total_volume": func.coalesce(func.sum(converted(entries.c.cost, rate)), 0.0),
+        "total_fees": func.coalesce(func.sum(converted(entries.c.fee, rate)), 0.0),
         "gross_profit": gross_profit,
         "gross_loss": gross_loss,
         "net_profit": net_profit,
         "profit_factor": divided(gross_profit, gross_loss),
-        "expectancy": divided(net_profit, closed),
+        "expectancy": func.avg(profit),
         "average_win": func.avg(profit).filter(won),
         "average_loss": -func.avg(profit).filter(lost),
         "best_trade": func.max(profit),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,9 +17,11 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from fullon_graphql.auth.principal import Anonymous
+from fullon_graphql.cache import tickers
+from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, Unauthenticated
-from fullon_graphql.services.analytics import performance
+from fullon_graphql.services.analytics import performance, trade_statistics
 from fullon_graphql.services.analytics.ledger import Scope, TradeKind
 from fullon_graphql.services.analytics.performance import Performance
 from tests.conftest import Count
@@ -125,7 +128,41 @@ async def test_only_administrators_count_rows_of_other_users(database: Database,
         await performance.of_trades(database, redis, Anonymous(), Scope(), "USD")
 
 
-@pytest.mark.parametrize("capital", [0.0, -1.0, math.inf, math.nan])
+EXTREMES = st.sampled_from([0.0, 5e-324, 1e-300, 1e-160, 1e-155, 1e-100, 1e-9, 1.0, 1e100]).flatmap(
+    lambda figure: st.sampled_from([figure, -figure])
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    results=st.lists(EXTREMES, min_size=1, max_size=5),
+    capital=st.sampled_from([1e-100, 1.0, 1e100]),
+    price=st.sampled_from([1e-20, 1e-9, 1e20]),
+)
+async def test_extreme_results_have_finite_figures_or_null(
+    platform: Database, redis: Redis, results: list[float], capital: float, price: float
+) -> None:
+    """PostgreSQL refuses products and quotients of doubles that are too small or too large for a double."""
+    await tickers.write(redis, [Ticker("kraken", "EUR/USD", price, 1)])
+    await fill(platform, *(live(day, roi, symbol="BTC/EUR", fee=roi) for day, roi in enumerate([*results] * 5)))
+    found = await of_trades(platform, redis, capital=capital)
+    figures = [value for value in dataclasses.asdict(found).values() if isinstance(value, float)]
+    assert all(map(math.isfinite, figures))
+    assert found.net_profit == pytest.approx(sum(result * price for result in results * 5), rel=1e-12, abs=1e-280)
+    await trade_statistics.overall(platform, redis, ME, ALL, "USD")
+
+
+async def test_tiny_results_have_their_sum_and_mean_and_no_ratios(database: Database, redis: Redis) -> None:
+    await fill(database, live(0, 1e-300), live(1, -3e-300), live(2, 5e-300))
+    found = await of_trades(database, redis, capital=1)
+    assert (found.net_profit, found.expectancy, found.max_drawdown) == pytest.approx((3e-300, 1e-300, 3e-300))
+    assert (found.sharpe_ratio, found.profit_factor, found.recovery_factor, found.risk_score) == (None,) * 4
+    assert found.max_drawdown_fraction == 0
+
+
+@pytest.mark.parametrize("capital", [0.0, -1.0, math.inf, math.nan, 1e-101, 1e101])
 async def test_invalid_capital_is_bad_user_input(database: Database, redis: Redis, capital: float) -> None:
     with pytest.raises(BadUserInput, match="capital"):
         await of_trades(database, redis, capital=capital)
