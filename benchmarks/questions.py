@@ -24,7 +24,10 @@ class Question:
     def documents(self, instead: str | None = None) -> list[str]:
         """The documents to send in rotation; `instead` is the peer's own document."""
         template = Template(instead or self.document)
-        return [template.safe_substitute(number=number, bot=1 + number % 7) for number in range(self.count)]
+        return [
+            template.safe_substitute(number=number, bot=1 + number % 7, last=401 + number)
+            for number in range(self.count)
+        ]
 
 
 _CANDLE = "time open high low close volume"
@@ -48,6 +51,12 @@ QUESTIONS = {
             "500 candles as columns",
             f"{{ candleColumns({_MARKET}, last: 500) {{ {_CANDLE} }} }}",
             budget=(("mercurius", 4.0), ("strawberry", 10.0)),
+        ),
+        Question(
+            "lengths",
+            "401 to 500 candles as columns in rotation",
+            f"{{ candleColumns({_MARKET}, last: $last) {{ {_CANDLE} }} }}",
+            count=100,
         ),
         Question(
             "orders",

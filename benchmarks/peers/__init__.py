@@ -52,7 +52,10 @@ def _ourselves() -> list[str]:
     return [str(Path(sys.executable).with_name("fullon-graphql")), "serve", "--no-services", "--port", "{port}"]
 
 
-_BY_NAME: dict[str, str | None] = {name: name for name in [*QUESTIONS, REPLY.name]} | {"documents": None}
+_BY_NAME: dict[str, str | None] = {name: name for name in [*QUESTIONS, REPLY.name]} | {
+    "lengths": None,
+    "documents": None,
+}
 """The floors implement no GraphQL: they receive the name of the question."""
 
 PEERS_BY_NAME = {

@@ -10,6 +10,7 @@ POSTGRAPHILE: Final[dict[str, str | None]] = {
     "candles": "{ candles: allOhlcvBtcUsdCandles1Ms(last: 500)"
     " { nodes { time: timestamp open high low close volume: vol } } }",
     "columns": None,
+    "lengths": None,
     "orders": f"{{ orders: allOrders(first: 50, {_OWN}) {{ nodes {{ orderId symbol side volume price status timestamp"
     " bot: botByBotId { botId name user: userByUid { uid mail } } } } }",
     "bots": f"{{ bots: allBots(first: 20, {_OWN}) {{ nodes {{ botId name orders: ordersByBotId(first: 10)"
@@ -25,6 +26,7 @@ STRAWCHEMY: Final[dict[str, str | None]] = {
     "candles": "{ candles(limit: 500, orderBy: [{timestamp: DESC}])"
     " { time: timestamp open high low close volume: vol } }",
     "columns": None,
+    "lengths": None,
     "orders": "{ orders(limit: 50, orderBy: [{orderId: ASC}]) { orderId symbol side volume price status timestamp"
     " bot { botId name user { uid mail } } } }",
     "bots": "{ bots(limit: 20, orderBy: [{botId: ASC}]) { botId name orders(limit: 10, orderBy: [{orderId: ASC}])"

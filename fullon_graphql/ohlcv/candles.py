@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, overload
@@ -34,6 +34,8 @@ class CandleColumns:
     low: list[float]
     close: list[float]
     volume: list[float]
+    encodings: dict[Any, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """JSON of these bars by what has written it, for all answers that share them."""
 
     @classmethod
     def empty(cls) -> CandleColumns:
@@ -95,6 +97,7 @@ class Series(Sequence[MarketCandle]):
         self.columns = columns
         self.series = self
         self.length = columns.length
+        self.encodings = columns.encodings
         self.time, self.open, self.high = columns.time, columns.open, columns.high
         self.low, self.close, self.volume = columns.low, columns.close, columns.volume
 

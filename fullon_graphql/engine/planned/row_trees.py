@@ -277,6 +277,9 @@ Project: TypeAlias = Callable[[Run, Sequence[Any]], Awaitable[list[Any]]]
 class Columnar(Protocol):
     """A list of objects that is stored by column, so that JSON can be written without creating the objects."""
 
+    encodings: dict[Any, Any]
+    """JSON of the objects by the function that has written it: answers at the same time may share the list."""
+
     def json_column(self, name: str) -> Sequence[Any]:
         """The JSON values of the field `name` of every object."""
 
@@ -309,7 +312,12 @@ def _object(type_: GraphQLObjectType, selections: tuple[Selection, ...]) -> Proj
     later = [_later(selection) for selection in selections if not _is_plain(selection)]
     write = _generated(type_.name, selections)
 
+    def write_one(value: Any) -> dict[str, Any]:
+        return write([value])[0]
+
     async def project(run: Run, values: Sequence[Any]) -> list[Any]:
+        if len(values) == 1 and not later and hasattr(values[0], "encodings"):
+            return [_encoded(values[0], write_one)]
         written = write(values)
         for fill in later:
             await fill(run, values, written)
@@ -397,12 +405,20 @@ def _list(type_: GraphQLOutputType, selections: tuple[Selection, ...]) -> Projec
 
     async def project(run: Run, values: Sequence[Any]) -> list[Any]:
         if write_columns and all(isinstance(value, Columnar) for value in values):
-            return [write_columns(value) for value in values]
+            return [_encoded(value, write_columns) for value in values]
         flat = await inner(run, list(chain.from_iterable(value or () for value in values)))
         rest = iter(flat)
         return [None if value is None else [next(rest) for _ in value] for value in values]
 
     return project
+
+
+def _encoded(value: Any, write: Callable[[Any], Any]) -> orjson.Fragment:
+    """The JSON that `write` makes of a value with `encodings`, made once for all answers that share the value."""
+    found: orjson.Fragment | None = value.encodings.get(write)
+    if found is None:
+        found = value.encodings[write] = orjson.Fragment(orjson.dumps(write(value)))
+    return found
 
 
 def _columnar(
