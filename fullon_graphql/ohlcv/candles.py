@@ -35,7 +35,7 @@ class CandleColumns:
     close: list[float]
     volume: list[float]
     encodings: dict[Any, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
-    """JSON of these bars by what has written it, for all answers that share them."""
+    """JSON of these bars by the function that has written it, for all answers that share them."""
 
     @classmethod
     def empty(cls) -> CandleColumns:
