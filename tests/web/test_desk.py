@@ -192,6 +192,37 @@ async def test_search_and_keyboard_lead_from_price_to_orders(browser: Browser) -
     )
 
 
+async def test_trading_of_bot_is_halted_with_preview_and_resumed(browser: Browser, demo: Server) -> None:
+    await browser.sign_in("trader@fullon", "/desk/bots")
+    page = browser.page
+    bot = page.locator('tr[data-bot="5"]')
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="Halt trading").click()
+    await dialog.get_by_label("What").select_option("ether hayden")
+    await dialog.get_by_label("Reason").fill("maintenance")
+    await expect(dialog).to_contain_text("bots switched off: ether hayden")
+    assert await serious_faults(page) == []
+    await expect(bot).to_contain_text("running")  # the preview has changed nothing
+    await dialog.get_by_role("button", name="Halt", exact=True).click()
+    await expect(bot).to_contain_text("halted")
+    await page.get_by_role("button", name="Resume trading of ether hayden").click()
+    await expect(dialog).to_contain_text("bots switched on: ether hayden")
+    await dialog.get_by_role("button", name="Resume", exact=True).click()
+    await expect(bot).to_contain_text("running")
+
+    admin = await demo.token("admin@fullon", PASSWORD)
+    halt = 'mutation { haltTrading(scope: BOT, botId: 5, reason: "review") { haltId } }'
+    halt_id = (await demo.ask(halt, admin))["data"]["haltTrading"]["haltId"]
+    await expect(bot).to_contain_text("halted")
+    row = page.locator(f'tr[data-halt="{halt_id}"]')
+    await expect(row).to_contain_text("an administrator resumes it")
+    await expect(row.get_by_role("button")).to_have_count(0)
+    await demo.ask(f"mutation {{ resumeTrading(haltId: {halt_id}) {{ haltId }} }}", admin)
+    await expect(bot).to_contain_text("running")
+    await expect(row).to_have_count(0)
+    assert_clean(browser)
+
+
 async def test_bot_is_stopped_and_edited_with_preview(browser: Browser, demo: Server) -> None:
     await browser.sign_in("trader@fullon", "/desk/bots")
     page = browser.page

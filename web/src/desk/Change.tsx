@@ -17,20 +17,23 @@ interface Props<Data, Input> {
   mutation: TypedDocumentNode<Data, any>;
   /** The variables without `dryRun` and `idempotencyKey`. */
   input: Input;
+  /** The values before the change. A value that is only in `after` is an effect, and shown without a former one. */
   before: Shown;
   after(data: Data): Shown;
   onClose(): void;
+  /** True if the change stops something. */
+  danger?: boolean;
   children?: ReactNode;
 }
 
 /** Milliseconds without a keystroke after which the preview is requested. */
 const SETTLED = 350;
 
-export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, children }: Props<Data, Input>) {
+export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, danger, children }: Props<Data, Input>) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [preview, { error: refusal }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>, { fetchPolicy: "no-cache" });
   const [make, { loading, error }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>);
-  const [shown, show] = useState<Shown | null>(null);
+  const [checked, setChecked] = useState<Data | null>(null);
   const asked = JSON.stringify(input);
   const key = useRef({ asked, value: newKey() });
   if (key.current.asked !== asked) key.current = { asked, value: newKey() }; // another change has another key
@@ -40,13 +43,12 @@ export function Change<Data, Input extends OperationVariables>({ title, confirm,
     let outdated = false;
     const timer = setTimeout(async () => {
       const { data } = await preview({ variables: { ...JSON.parse(asked), dryRun: true } }).catch(() => ({ data: undefined }));
-      if (!outdated) show(data ? after(data) : null);
+      if (!outdated) setChecked((data as Data | undefined) ?? null);
     }, SETTLED);
     return () => {
       outdated = true;
       clearTimeout(timer);
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [asked, preview]);
 
   async function submit() {
@@ -55,6 +57,7 @@ export function Change<Data, Input extends OperationVariables>({ title, confirm,
   }
 
   const problem = error ?? refusal;
+  const shown = checked && after(checked);
   const differences = shown ? Object.entries(shown).filter(([name, value]) => value !== before[name]) : [];
   return (
     <dialog ref={dialog} className="change" aria-label={title} onClose={onClose}>
@@ -76,7 +79,13 @@ export function Change<Data, Input extends OperationVariables>({ title, confirm,
             <ul>
               {differences.map(([name, value]) => (
                 <li key={name}>
-                  {name}: <del>{text(before[name])}</del> → <ins>{text(value)}</ins>
+                  {name}:{" "}
+                  {name in before && (
+                    <>
+                      <del>{text(before[name])}</del> →{" "}
+                    </>
+                  )}
+                  <ins>{text(value)}</ins>
                 </li>
               ))}
             </ul>
@@ -88,7 +97,7 @@ export function Change<Data, Input extends OperationVariables>({ title, confirm,
           <button type="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" className="primary" disabled={loading || !shown || Boolean(refusal) || !differences.length}>
+          <button type="submit" className={danger ? "danger" : "primary"} disabled={loading || !shown || Boolean(refusal) || !differences.length}>
             {loading ? "Working …" : confirm}
           </button>
         </div>

@@ -12,6 +12,7 @@ import { BotDetail, BotLogs, BotTrades, DryTradeEvents, FilledOrders, LogEvents 
 import { EditBot, EditStrategy } from "./edit";
 import { Activity, Doing, Performance } from "./Status";
 import { useStatus } from "./useStatus";
+import { useTradingState } from "./useTradingState";
 
 type Bot = NonNullable<BotDetailQuery["bot"]>;
 
@@ -23,6 +24,7 @@ export default function BotView({ botId }: { botId: number }) {
   const [tab, setTab] = useState<(typeof TABS)[number]>("Orders");
   const [changing, setChanging] = useState<"switch" | "edit" | null>(null);
   useStatus(bot?.id, botId);
+  const trading = useTradingState();
   if (loading && !data) return <Loading />;
   if (error && !bot) return <Problem error={error} retry={() => void refetch()} />;
   if (!bot) return <Empty>There is no such bot, or it belongs to another user.</Empty>;
@@ -32,7 +34,7 @@ export default function BotView({ botId }: { botId: number }) {
         <Link href="/bots">Bots</Link>
         <h1>{bot.name}</h1>
         <span>
-          <Activity active={bot.active} dryRun={bot.dryRun} />
+          <Activity active={bot.active} dryRun={bot.dryRun} halted={trading.hasHalted(botId)} />
         </span>
         <span className="actions">
           <button type="button" onClick={() => setChanging("edit")}>

@@ -7,8 +7,10 @@ import { money, percent, tone } from "../format";
 import { Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
 import { BotSwitch } from "./BotSwitch";
 import { Bots } from "./documents";
+import { Halts } from "./Halts";
 import { Activity, Doing, Performance } from "./Status";
 import { useStatus } from "./useStatus";
+import { useTradingState } from "./useTradingState";
 
 type Bot = BotsQuery["bots"]["edges"][number]["node"];
 
@@ -20,6 +22,7 @@ export default function BotsView() {
     fetchPolicy: "cache-and-network",
     nextFetchPolicy: "cache-first",
   });
+  const trading = useTradingState();
   const admin = useSession()?.admin ?? false;
   const bots = data?.bots.edges.map(({ node }) => node) ?? [];
   const [switching, setSwitching] = useState<Bot | null>(null);
@@ -28,6 +31,7 @@ export default function BotsView() {
       <div className="page-title">
         <h1>Bots</h1>
       </div>
+      <Halts state={trading} />
       <Panel title={`${bots.length} bots`} extra={<span className="muted">results of the last 30 days</span>}>
         {error && !data ? (
           <Problem error={error} retry={() => void refetch()} />
@@ -57,7 +61,7 @@ export default function BotsView() {
               </thead>
               <tbody>
                 {bots.map((bot) => (
-                  <BotRow key={bot.id} bot={bot} admin={admin} onSwitch={() => setSwitching(bot)} />
+                  <BotRow key={bot.id} bot={bot} admin={admin} halted={trading.hasHalted(bot.botId)} onSwitch={() => setSwitching(bot)} />
                 ))}
               </tbody>
             </table>
@@ -73,7 +77,7 @@ export default function BotsView() {
   );
 }
 
-function BotRow({ bot, admin, onSwitch }: { bot: Bot; admin: boolean; onSwitch(): void }) {
+function BotRow({ bot, admin, halted, onSwitch }: { bot: Bot; admin: boolean; halted: boolean; onSwitch(): void }) {
   useStatus(bot.id, bot.botId);
   return (
     <tr data-bot={bot.botId}>
@@ -82,7 +86,7 @@ function BotRow({ bot, admin, onSwitch }: { bot: Bot; admin: boolean; onSwitch()
       </th>
       {admin && <td className="muted optional">{bot.user.mail}</td>}
       <td>
-        <Activity active={bot.active} dryRun={bot.dryRun} />
+        <Activity active={bot.active} dryRun={bot.dryRun} halted={halted} />
       </td>
       <td>
         <Doing statuses={bot.status} />

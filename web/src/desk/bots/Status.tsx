@@ -23,9 +23,9 @@ export function Performance({ statuses }: { statuses: StatusFieldsFragment[] }) 
   );
 }
 
-export const Activity = ({ active, dryRun }: { active: boolean; dryRun: boolean }) => (
+export const Activity = ({ active, dryRun, halted }: { active: boolean; dryRun: boolean; halted: boolean }) => (
   <>
-    <Badge kind={active ? "good" : "calm"}>{active ? "running" : "stopped"}</Badge>{" "}
+    <Badge kind={active ? "good" : halted ? "bad" : "calm"}>{active ? "running" : halted ? "halted" : "stopped"}</Badge>{" "}
     {dryRun && <Badge kind="warn">dry run</Badge>}
   </>
 );

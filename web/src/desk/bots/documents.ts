@@ -243,3 +243,110 @@ export const LogEvents = graphql(`
     }
   }
 `);
+
+/** The halts in force: the current ones first, then all whenever one begins or ends. */
+export const TradingStateUpdates = graphql(`
+  subscription TradingStateUpdates {
+    tradingState {
+      halted
+      halts {
+        ...HaltFields
+      }
+    }
+  }
+  fragment HaltFields on TradingHalt {
+    haltId
+    scope
+    uid
+    exId
+    botId
+    reason
+    since
+    by
+    switchId
+    botIds
+  }
+`);
+
+/** Which bots are on. The cache shows it in all views. */
+export const BotStates = graphql(`
+  query BotStates {
+    bots(first: 1000) {
+      nodes {
+        id
+        active
+      }
+    }
+  }
+`);
+
+/** What can be halted, with names. */
+export const HaltTargets = graphql(`
+  query HaltTargets {
+    bots(first: 200, orderBy: [{ field: NAME }]) {
+      nodes {
+        id
+        botId
+        name
+        user {
+          id
+          mail
+        }
+      }
+    }
+    exchanges(first: 200, orderBy: [{ field: EX_ID }]) {
+      nodes {
+        id
+        exId
+        name
+        exchangeName
+        user {
+          id
+          mail
+        }
+      }
+    }
+  }
+`);
+
+export const HaltTrading = graphql(`
+  mutation HaltTrading(
+    $scope: HaltScope!
+    $exId: Int
+    $botId: Int
+    $everyone: Boolean
+    $reason: String!
+    $cancelOpen: Boolean!
+    $dryRun: Boolean
+    $idempotencyKey: String
+  ) {
+    haltTrading(
+      scope: $scope
+      exId: $exId
+      botId: $botId
+      everyone: $everyone
+      reason: $reason
+      cancelOpen: $cancelOpen
+      dryRun: $dryRun
+      idempotencyKey: $idempotencyKey
+    ) {
+      haltId
+      botIds
+      canceledOrderIds
+      blocked {
+        exId
+        symbol
+      }
+    }
+  }
+`);
+
+export const ResumeTrading = graphql(`
+  mutation ResumeTrading($haltId: Int!, $dryRun: Boolean, $idempotencyKey: String) {
+    resumeTrading(haltId: $haltId, dryRun: $dryRun, idempotencyKey: $idempotencyKey) {
+      haltId
+      botIds
+      resumedBotIds
+    }
+  }
+`);
