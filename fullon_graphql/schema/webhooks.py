@@ -38,7 +38,8 @@ described(
     {
         WebhookState.ACTIVE: "Events are delivered.",
         WebhookState.PAUSED: "The owner has paused it. Events are kept for as long as streams can be resumed.",
-        WebhookState.FAILED: "An event could not be delivered for as long as events are kept. See `reason`.",
+        WebhookState.FAILED: "An event could not be delivered for as long as events are kept, or because of an error of"
+        " the server. See `reason`.",
         WebhookState.DISABLED: "The endpoint has answered 410 (Gone).",
     },
 )

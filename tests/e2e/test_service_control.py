@@ -246,3 +246,10 @@ def test_services_process_has_one_deadline(environment: dict[str, str], monkeypa
         begin = time.monotonic()
     assert time.monotonic() < begin + 15  # it has been killed without another wait
     assert not process.is_running()
+
+
+def test_pause_before_a_restart_doubles_unless_the_process_has_lived_for_long() -> None:
+    pauses = [0.0]
+    for lived in (5, 5, 5, 5, 5, 5, 5, 31, 5):
+        pauses.append(host.next_pause(pauses[-1], lived))
+    assert pauses[1:] == [1, 2, 4, 8, 16, 30, 30, 1, 2]

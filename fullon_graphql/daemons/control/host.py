@@ -34,7 +34,8 @@ OWNER_CHECK: Final = 0.5
 """Seconds between two checks that the owner lives."""
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
-"""Seconds until a services process that died is restarted: the first pause, doubled up to the longest."""
+"""Seconds until a services process that died is restarted: the first pause, doubled up to the longest. A process that
+has lived longer than that is restarted after the first pause."""
 
 
 Companions: TypeAlias = Callable[[Resources, Hub, BackgroundTasks, Metrics], AbstractAsyncContextManager[None]]
@@ -89,6 +90,11 @@ def services_process(timeout_seconds: float, environment: Mapping[str, str] | No
         process.stop()
 
 
+def next_pause(pause: float, lived: float) -> float:
+    """Seconds until a process that has lived for `lived` seconds is restarted; `pause` was the one before its start."""
+    return FIRST_PAUSE if lived > LONGEST_PAUSE else min(max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
+
+
 class ServicesProcess:
     """A services process as its owner sees it."""
 
@@ -127,13 +133,14 @@ class ServicesProcess:
         )
 
     def _keep_running(self) -> None:
-        pause = FIRST_PAUSE
+        pause = 0.0
         while True:
+            began = monotonic()
             code = self._process.wait()
+            pause = next_pause(pause, monotonic() - began)
             if self._ending.wait(0 if code is None else pause):
                 return
             log.error("services.process.restarted", exit_code=code)
-            pause = min(pause * 2, LONGEST_PAUSE)
             self._process = self._start()
             if self._ending.is_set():
                 self._process.terminate()

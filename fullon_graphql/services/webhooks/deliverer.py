@@ -26,7 +26,7 @@ from fullon_graphql.background import Ready
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.database.sole_process import sole_process
-from fullon_graphql.errors import BadUserInput, CursorExpired
+from fullon_graphql.errors import BadUserInput, CursorExpired, is_transient
 from fullon_graphql.models import OWN_SCHEMA
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.services.change_feed.reader import ChangeFeed
@@ -47,7 +47,12 @@ REFRESH_SECONDS: Final = 1.0
 """Pause between two reads of the webhooks."""
 HOUSEKEEPING_SECONDS: Final = 60.0
 RETRY_SECONDS: Final = 2.0
-"""Pause after an error of ours, such as a database that does not answer."""
+"""Pause while a store does not answer."""
+OWN_ERRORS: Final = 10
+"""Errors of ours in a row, each after a longer pause, after which a webhook fails: several minutes."""
+OWN_ERROR: Final = (
+    "The server has an error of its own, and cannot send it. Its log has the error (`webhook.interrupted`)."
+)
 LONGEST_PAUSE: Final = 3600.0
 """Longest pause between two attempts, in seconds."""
 
@@ -114,7 +119,7 @@ class WebhookDeliverer:
         """Run one task for each of these webhooks, and none for any other."""
         wanted = {target.webhook_id: target for target in targets if target.interest}
         is_obsolete = {
-            webhook_id: webhook_id not in wanted or wanted[webhook_id].course != lane.course
+            webhook_id: lane.task.done() or webhook_id not in wanted or wanted[webhook_id].course != lane.course
             for webhook_id, lane in self._lanes.items()
         }
         obsolete = [self._lanes.pop(webhook_id) for webhook_id, so in is_obsolete.items() if so]
@@ -131,7 +136,11 @@ class WebhookDeliverer:
 
     async def _test(self, row: Row[Any], target: Target) -> None:
         body = streams.encode(row.event_id, row.event_type, None, row.created_at.timestamp(), None)
-        attempt = await self._sender.send(target, row.event_id, row.event_type, None, body)
+        try:
+            attempt = await self._sender.send(target, row.event_id, row.event_type, None, body)
+        except Exception as error:  # any error: it would be tried again every second
+            log.warning("webhook.interrupted", webhook=target.webhook_id, error=repr(error), exc_info=True)
+            attempt = Attempt(row.event_id, row.event_type, None, None, OWN_ERROR, 0.0)
         await self._log.tested(row.delivery_id, attempt)
 
     async def _advance_idle_cursors(self) -> None:
@@ -156,28 +165,31 @@ class WebhookDeliverer:
             await self._log.advance_idle(target, position)
 
     async def follow(self, lane: _Lane) -> None:
-        """Deliver the events of one webhook until it is stopped or ends by itself."""
+        """Deliver the events of one webhook until it is stopped, or nothing is delivered to it any more."""
         while True:
-            if not await self._is_interrupted(lane):
+            try:
+                await self._follow(lane)
+            except Exception as error:  # any error: no webhook may end the others
+                is_own = not is_transient(error)
+                log.warning("webhook.interrupted", webhook=lane.webhook_id, error=repr(error), exc_info=is_own)
+            else:
                 return
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _is_interrupted(self, lane: _Lane) -> bool:
-        """Deliver events; true if an error of ours has prevented it."""
-        try:
-            await self._follow(lane)
-        except CursorExpired:
-            if target := await self._log.target(lane.webhook_id):
-                await self._log.end(target, WebhookState.FAILED, "Events that it missed are no longer stored.")
-        except Exception as error:  # any error: no webhook may end the others
-            log.warning("webhook.interrupted", webhook=lane.webhook_id, error=repr(error))
-            return True
-        return False
+            lane.own_errors += is_own
+            await asyncio.sleep(self._pause_after(lane.own_errors) if is_own else RETRY_SECONDS)
 
     async def _follow(self, lane: _Lane) -> None:
-        target = await self._log.target(lane.webhook_id)
-        if target is None:
+        if (target := await self._log.target(lane.webhook_id)) is None:
             return
+        if lane.own_errors >= OWN_ERRORS:
+            await self._log.end(target, WebhookState.FAILED, f"An event could not be delivered. {OWN_ERROR}")
+            return
+        try:
+            await self._deliver_from(lane, target)
+        except CursorExpired:
+            await self._log.end(target, WebhookState.FAILED, "Events that it missed are no longer stored.")
+
+    async def _deliver_from(self, lane: _Lane, target: Target) -> None:
+        """Deliver the events after the webhook's cursor."""
         async with aclosing(self._changes.follow(lane.interest, target.position)) as batches:
             async for batch in batches:
                 for change in batch:
@@ -186,7 +198,7 @@ class WebhookDeliverer:
                     lane.event_at = change.at
                     if not await self._deliver(lane, change):
                         return
-                    lane.event_at = None
+                    lane.event_at, lane.own_errors = None, 0
 
     async def _deliver(self, lane: _Lane, change: Change) -> bool:
         """Deliver one event; false if nothing is delivered to the webhook any more."""
@@ -232,6 +244,8 @@ class _Lane:
         self.interest = interest
         self.event_at: float | None = None
         """Unix seconds of the event that is being delivered; None while it waits for one."""
+        self.own_errors = 0
+        """Errors of ours since the last delivery."""
         self.task = asyncio.create_task(deliverer.follow(self), name=f"webhook {target.webhook_id}")
 
 

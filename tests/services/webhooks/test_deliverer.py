@@ -13,10 +13,12 @@ from sqlalchemy import delete, select, text, update
 from fullon_graphql.background import BackgroundTasks
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
-from fullon_graphql.models import AuditEntry, Order, User, Webhook, WebhookDelivery
+from fullon_graphql.models import AuditEntry, Bot, Order, User, Webhook, WebhookDelivery
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.services.change_feed.pruning import edge, prune
 from fullon_graphql.services.change_feed.reader import ChangeFeed
+from fullon_graphql.services.change_feed.table import Change
+from fullon_graphql.services.webhooks import signing, streams
 from fullon_graphql.services.webhooks.deliverer import WebhookDeliverer, backoff
 from tests.fixtures.endpoint import Endpoint, Received, endpoint
 from tests.fixtures.eventually import eventually, eventually_equal
@@ -269,6 +271,63 @@ async def test_webhook_fails_if_its_events_are_no_longer_stored(
     assert (await trader.data(STATE, id=webhook_id))["webhook"]["reason"] == (
         "Events that it missed are no longer stored."
     )
+
+
+async def test_webhook_fails_after_repeated_errors_of_ours_and_others_do_not(
+    graph: GraphClient, platform: Database, hook: Endpoint, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader, original = graph.as_(principal(TRADER)), streams.body_of
+    webhook_id, _ = await create(trader, hook.url, "ORDERS")
+    await create(trader, hook.url, "BOTS")
+
+    async def body_of(database: Database, change: Change, *arguments: Any) -> bytes:
+        if change.entity == "orders":
+            raise ValueError("a value that cannot be sent")
+        return await original(database, change, *arguments)
+
+    monkeypatch.setattr(streams, "body_of", body_of)
+    await add(platform, Order, order(1001, 1, TRADER))
+    async with deliver():
+        await eventually_equal(lambda: _state(trader, webhook_id), "FAILED")
+        async with platform.transaction() as connection:
+            await connection.execute(update(Bot).where(Bot.bot_id == 1).values(name="renamed"))
+        await eventually(lambda: hook.requests)
+    assert hook.types == ["bots.updated"]
+    assert (await trader.data(STATE, id=webhook_id))["webhook"]["reason"] == (
+        "An event could not be delivered. The server has an error of its own, and cannot send it."
+        " Its log has the error (`webhook.interrupted`)."
+    )
+
+
+async def test_test_event_fails_by_an_error_of_ours(
+    graph: GraphClient, platform: Database, hook: Endpoint, deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trader = graph.as_(principal(TRADER))
+    webhook_id, _ = await create(trader, hook.url)
+    monkeypatch.setattr(signing, "sign", lambda *_: 1 / 0)
+    await trader.data(f"mutation {{ testWebhook(webhookId: {webhook_id}) {{ outcome }} }}")
+    async with deliver():
+        await eventually_equal(lambda: _outcomes(trader, webhook_id), ["FAILED"])
+    assert hook.requests == []
+
+
+async def test_webhook_that_is_disabled_and_activated_between_two_refreshes_continues(
+    graph: GraphClient, platform: Database, hook: Endpoint, settings: Settings
+) -> None:
+    trader = graph.as_(principal(TRADER))
+    webhook_id, _ = await create(trader, hook.url)
+    hook.statuses = [410, 200]
+    await add(platform, Order, order(1001, 1, TRADER))
+    tasks = BackgroundTasks()
+    async with ChangeFeed(platform, graph.worker.redis, 5, tasks) as changes:
+        delivering = WebhookDeliverer(platform, settings, Metrics(), changes, refresh_seconds=0.5)
+        async with tasks.running({"webhooks": delivering.run}):
+            await eventually_equal(lambda: _state(trader, webhook_id), "DISABLED")
+            await trader.data(
+                f"mutation {{ updateWebhook(input: {{webhookId: {webhook_id}, active: true}}) {{ state }} }}"
+            )
+            await eventually(lambda: len(hook.requests) == 2)
+    assert len(set(hook.ids)) == 1
 
 
 async def test_cursor_of_a_webhook_without_events_advances_with_the_feed(
