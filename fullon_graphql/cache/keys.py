@@ -286,6 +286,9 @@ CHANGE_FEED = f"{PREFIX}change_feed"
 CHANGE_FEED_LEASE = f"{PREFIX}change_feed:lease"
 """STRING with a time to live: the worker that reads the change feed for all workers."""
 
+HALT_BLOCKS = f"{PREFIX}halt_blocks"
+"""STRING with a time to live: a process has compared the blocks of halts, and the others need not do it."""
+
 
 MARKET_FEEDS = f"{PREFIX}market_feeds"
 """HASH: `market_feed` → state of the feed of an exchange for a service, as JSON; renewed every second."""

@@ -2,6 +2,7 @@
 
 PostgreSQL has the halts, and the blocks in Redis follow from them. They are written after the commit of a halt, and
 compared with the halts in force every `PERIOD` seconds, so a Redis that was down or has lost its data gets them again.
+Each comparison is made by one process for all.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fullon_graphql.background import Ready
-from fullon_graphql.cache import bots
+from fullon_graphql.cache import bots, keys
 from fullon_graphql.database import Database
 from fullon_graphql.models import BotExchange, Exchange, Feed, HaltScope, Strategy, Symbol, TradingHalt
 
 PERIOD: Final = 5.0
 """Seconds between two comparisons."""
+TURN: Final = 0.8
+"""The part of a period for which the others leave out theirs: less than one, so that the next turn is not missed."""
 
 _OUR_TURN = select(func.pg_advisory_xact_lock(func.hashtext("fullon_graphql blocks of halts")))
 
@@ -59,7 +62,7 @@ def blocked_instruments(*conditions: ColumnElement[bool]) -> Select[int, int, st
 
 
 class BlockKeeper:
-    """Compares the blocks with the halts periodically; a background task of every worker."""
+    """Compares the blocks with the halts periodically; a background task of every process, which take turns."""
 
     def __init__(self, database: Database, redis: Redis, period: float = PERIOD) -> None:
         self._database = database
@@ -70,5 +73,12 @@ class BlockKeeper:
         """Write missing blocks and remove outdated ones until cancelled."""
         while True:
             await asyncio.sleep(self._period)
-            await write_blocks(self._database, self._redis)
+            await self.compare()
             ready()
+
+    async def compare(self) -> bool:
+        """Compare the blocks, unless another process has done it in this period; true if this one has."""
+        is_ours = await self._redis.set(keys.HALT_BLOCKS, 1, nx=True, px=round(self._period * TURN * 1_000))
+        if is_ours:
+            await write_blocks(self._database, self._redis)
+        return bool(is_ours)

@@ -129,6 +129,18 @@ async def test_lost_blocks_are_written_again(trader: GraphClient, trading: Datab
     await asyncio.gather(keeper, return_exceptions=True)
 
 
+async def test_one_process_compares_the_blocks_in_each_period(
+    trader: GraphClient, trading: Database, redis: Redis
+) -> None:
+    await halted(trader, "EXCHANGE", exId=20)
+    keepers = [BlockKeeper(trading, redis) for _ in range(3)]
+    assert sorted(await asyncio.gather(*(keeper.compare() for keeper in keepers))) == [False, False, True]
+    assert 3_500 < await redis.pttl(keys.HALT_BLOCKS) <= 4_000
+    await redis.delete(keys.HALT_BLOCKS, keys.BLOCKED_EXCHANGES)  # the next period
+    assert await keepers[2].compare()
+    assert await redis.hget(keys.BLOCKED_EXCHANGES, "20:BTC/USD") == keys.NO_BOT
+
+
 async def test_repeated_halt_extends_the_first_one(trader: GraphClient, trading: Database) -> None:
     first = await halted(trader, "ALL")
     async with trading.transaction() as connection:  # as another program may do
