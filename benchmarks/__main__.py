@@ -18,6 +18,7 @@ from benchmarks import results as summing
 from benchmarks import scaling as growing_out
 from benchmarks import sockets as opening
 from benchmarks import storm as restarting
+from benchmarks import tracing as observing
 from benchmarks.machine import leave_the_server_its_core
 from benchmarks.peers import PEERS_BY_NAME
 from benchmarks.questions import QUESTIONS
@@ -110,6 +111,13 @@ def storm(
     """A rolling restart of two servers under subscribers that resume after their cursors."""
     leave_the_server_its_core()
     restarting.storm(subscribers=subscribers, drain=drain or [30.0, 0.0])
+
+
+@app.command()
+def tracing(rounds: Rounds = 5, seconds: Seconds = 2, clients: Clients = 16) -> None:
+    """The processor time that traces add to a small question."""
+    leave_the_server_its_core()
+    observing.tracing(rounds=rounds, seconds=seconds, clients=clients)
 
 
 @app.command()
