@@ -123,7 +123,7 @@ def ledger_entries(caller: Caller, scope: Scope) -> Subquery:
         *others,
         *(case((_is_figure(one), cast(one, Double))).label(one.name) for one in figures),
         sum((case((_is_figure(one), 0), (one.is_(None), 0), else_=1) for one in figures), literal(0)).label("left_out"),
-        _currency(rows.c.symbol).label("currency"),
+        currency_of(rows.c.symbol).label("currency"),
         CatExchange.name.label("exchange"),
     ]
     conditions = scope_conditions(scope, rows.c.uid, rows.c.ex_id, rows.c.symbol, rows.c.time)
@@ -209,6 +209,12 @@ def unpriced(entries: FromClause, rate: ColumnElement[float]) -> ColumnElement[A
     return func.array_agg(entries.c.currency.distinct()).filter(rate.is_(None))
 
 
+def currency_of(symbol: ColumnElement[str]) -> ColumnElement[str]:
+    """The quote currency of an instrument; the symbol itself if it has no slash."""
+    quote = func.split_part(func.split_part(symbol, ":", 1), "/", 2)
+    return func.coalesce(func.nullif(quote, ""), symbol)
+
+
 def scope_conditions(
     scope: Scope,
     uid: ColumnElement[int] | InstrumentedAttribute[int],
@@ -280,11 +286,6 @@ def _dry(caller: Caller, bot_ids: Sequence[int] | None) -> Select[Any]:
         DryTrade.reason,
     )
     return trades if bot_ids is None else trades.where(DryTrade.bot_id == func.any(_integers(bot_ids)))
-
-
-def _currency(symbol: ColumnElement[str]) -> ColumnElement[str]:
-    quote = func.split_part(func.split_part(symbol, ":", 1), "/", 2)
-    return func.coalesce(func.nullif(quote, ""), symbol)
 
 
 def _integers(values: Sequence[int]) -> ColumnElement[Any]:

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    FromClause,
     Row,
     Select,
     Subquery,
@@ -155,12 +156,17 @@ async def by_period(
     """
     entries = ledger_entries(caller, replace(scope, period=scope.period.until(as_of)))
     rates = await (await prices.read(database, redis, caller)).rates_of_accounts(currency)
-    rows = await database.rows(_statement(entries, caller, scope, rates, period.timeframe, grouping))
+    rows = await database.rows(statement(entries, caller, scope, rates, period.timeframe, grouping))
     return await asyncio.to_thread(_results, rows, scope.kind, currency, period)
 
 
-def _statement(
-    entries: Subquery, caller: Caller, scope: Scope, rates: Rates, timeframe: Timeframe, grouping: ResultGrouping | None
+def statement(
+    entries: FromClause,
+    caller: Caller,
+    scope: Scope,
+    rates: Rates,
+    timeframe: Timeframe,
+    grouping: ResultGrouping | None = None,
 ) -> Select[Any]:
     """One row for each group, with its columns as text; those of its undated trades are empty."""
     sums = _sums(entries, caller, scope, timeframe, grouping)
@@ -190,7 +196,7 @@ _FIGURES: Final = (*_COUNTS, *_MONEY)
 
 
 def _sums(
-    entries: Subquery, caller: Caller, scope: Scope, timeframe: Timeframe, grouping: ResultGrouping | None
+    entries: FromClause, caller: Caller, scope: Scope, timeframe: Timeframe, grouping: ResultGrouping | None
 ) -> Subquery:
     """The sums of each period, key, account and currency with a trade; the period is null for undated trades."""
     bucket = case((is_dated(entries), bucket_of(entries.c.time, timeframe)))
@@ -236,7 +242,7 @@ def _periods(amounts: CTE) -> Subquery:
 
 
 def _grouped(
-    entries: Subquery, caller: Caller, scope: Scope, grouping: ResultGrouping | None
+    entries: FromClause, caller: Caller, scope: Scope, grouping: ResultGrouping | None
 ) -> tuple[Any, ColumnElement[Any]]:
     """The entries joined with the source of their group, and the group; for a strategy, at first its bot."""
     match grouping:
