@@ -354,7 +354,7 @@ class _Exposure:
         """Add the changes of a position."""
         before, before_cost, was_open, was_unknown = _ZERO, _ZERO, False, False
         for bar, volume, cost in zip(position.bars, position.volumes, position.costs, strict=True):
-            place = self._places.get(bar, 0)  # what is before the period is held from its start on
+            place = self._places.get(bar, 0)  # trades before the period count at its start
             is_open, is_unknown = volume != 0, cost is None
             after, after_cost = (_ZERO, _ZERO) if volume is None or cost is None else (volume, cost)
             self.volumes[place] += after - before
