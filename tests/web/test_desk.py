@@ -287,6 +287,47 @@ async def test_portfolio_shows_what_accounts_hold_and_results_of_bot(browser: Br
     assert_clean(browser)
 
 
+async def test_rule_is_created_and_its_alert_shown_as_notice_and_deliveries_listed(
+    browser: Browser, demo: Server
+) -> None:
+    token = await demo.token("trader@fullon", PASSWORD)
+    webhook = 'createWebhook(input: {name: "accounting", url: "http://127.0.0.1:9", streams: [BOTS]})'
+    created = await demo.ask(f"mutation {{ {webhook} {{ webhook {{ webhookId }} }} }}", token)
+    webhook_id = created["data"]["createWebhook"]["webhook"]["webhookId"]
+    await demo.ask(f"mutation {{ testWebhook(webhookId: {webhook_id}) {{ id }} }}", token)
+    await browser.sign_in("trader@fullon", "/desk/alerts")
+    page = browser.page
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="New rule").click()
+    await dialog.get_by_label("When").select_option("an order changes")
+    await dialog.get_by_label("filled", exact=True).uncheck()
+    await dialog.get_by_label("canceled").check()
+    await dialog.get_by_label("Name").fill("lost orders")
+    await expect(dialog).to_contain_text("alert when: an order becomes canceled")
+    assert await serious_faults(page) == []
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("region", name="Rules")).to_contain_text("lost orders")
+
+    raised = page.get_by_role("region", name="Raised alerts")
+
+    async def is_raised() -> bool:  # a new rule is known to the services process after its next refresh
+        order = (await demo.ask(ORDER, token))["data"]["createOrder"]["orderId"]
+        await demo.ask(f"mutation {{ cancelOrder(orderId: {order}) {{ status }} }}", token)
+        return await raised.get_by_text("is canceled.").count() > 0
+
+    await eventually(is_raised, seconds=60, interval=1)
+    await expect(page.get_by_role("log", name="New alerts")).to_contain_text("is canceled.")
+    await page.get_by_role("button", name="Log of accounting").click()
+    await expect(page.get_by_role("table", name="Deliveries to accounting")).to_contain_text("webhook.test")
+    assert await serious_faults(page) == []
+    await page.get_by_role("button", name="Close: lost orders").click()
+    await page.get_by_role("button", name="Delete lost orders").click()
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(page.get_by_text("There are no rules yet.")).to_be_visible()
+    await demo.ask(f"mutation {{ deleteWebhook(webhookId: {webhook_id}) }}", token)
+    assert_clean(browser)
+
+
 async def test_administrator_stops_and_starts_service_and_sees_it_logged(browser: Browser) -> None:
     await browser.sign_in("admin@fullon", "/desk/operations")
     page = browser.page

@@ -41,6 +41,7 @@ export const createCache = () =>
           bots: pages(),
           sessions: pages(),
           auditLog: pages(),
+          alertEvents: pages(),
           tickers: whole,
           processes: whole,
           services: whole,

@@ -10,10 +10,12 @@ import { SignIn } from "../ui/SignIn";
 import { ThemeButton } from "../ui/ThemeButton";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { MarketView } from "./market/MarketView";
+import { Notices } from "./Notices";
 import { Loading } from "./parts";
 
 const BotsView = lazy(() => import("./bots/BotsView"));
 const BotView = lazy(() => import("./bots/BotView"));
+const AlertsView = lazy(() => import("./alerts/AlertsView"));
 const PortfolioView = lazy(() => import("./portfolio/PortfolioView"));
 const OperationsView = lazy(() => import("./operations/OperationsView"));
 
@@ -59,6 +61,7 @@ function Desk({ session }: { session: Session }) {
           <Navigation session={session} />
           <main id="content" tabIndex={-1}>
             <ConnectionBanner />
+            <Notices />
             <Suspense fallback={<Loading />}>
               <Switch>
                 <Route path="/market/:exchange?/:symbol?">
@@ -70,6 +73,9 @@ function Desk({ session }: { session: Session }) {
                 <Route path="/bots/:id">{({ id }) => <BotView key={id} botId={Number(id)} />}</Route>
                 <Route path="/portfolio">
                   <PortfolioView uid={session.uid} />
+                </Route>
+                <Route path="/alerts">
+                  <AlertsView />
                 </Route>
                 {session.admin && (
                   <Route path="/operations">
@@ -92,6 +98,7 @@ const VIEWS: { path: string; title: string; icon: IconName; forAdministrators?: 
   { path: "/market", title: "Market", icon: "market" },
   { path: "/bots", title: "Bots", icon: "bots" },
   { path: "/portfolio", title: "Portfolio", icon: "portfolio" },
+  { path: "/alerts", title: "Alerts", icon: "alerts" },
   { path: "/operations", title: "Operations", icon: "operations", forAdministrators: true },
 ];
 

@@ -2,7 +2,7 @@
  * A change with a preview: the mutation runs first as a dry run, which validates and changes nothing, and then with an
  * idempotency key, so that it is executed once even if the button or the network repeats it.
  */
-import type { OperationVariables, TypedDocumentNode } from "@apollo/client";
+import type { DocumentNode, OperationVariables, TypedDocumentNode } from "@apollo/client";
 import { useMutation } from "@apollo/client/react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { sentence } from "../api/errors";
@@ -23,16 +23,21 @@ interface Props<Data, Input> {
   onClose(): void;
   /** True if the change stops something. */
   danger?: boolean;
+  /** Lists that the change adds a row to, or removes one from. They are read again. */
+  lists?: DocumentNode[];
   children?: ReactNode;
 }
 
 /** Milliseconds without a keystroke after which the preview is requested. */
 const SETTLED = 350;
 
-export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, danger, children }: Props<Data, Input>) {
+export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, danger, lists, children }: Props<Data, Input>) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [preview, { error: refusal }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>, { fetchPolicy: "no-cache" });
-  const [make, { loading, error }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>);
+  const [make, { loading, error }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>, {
+    refetchQueries: lists,
+    awaitRefetchQueries: true,
+  });
   const [checked, setChecked] = useState<Data | null>(null);
   const asked = JSON.stringify(input);
   const key = useRef({ asked, value: newKey() });

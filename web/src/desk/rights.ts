@@ -1,4 +1,4 @@
-/** What the credential of the page may do. The server decides again; the page only leaves out what it would refuse. */
+/** The rights of the page's credential. The server checks them again; the page leaves out what it would refuse. */
 import { useQuery } from "@apollo/client/react";
 import { graphql } from "../gql";
 

@@ -106,7 +106,7 @@ function Condition({ state: { known, halted, halts } }: { state: TradingState })
   );
 }
 
-/** What an administrator has halted, only administrators resume. */
+/** Halts by an administrator are ended by administrators only. */
 const mayResume = ({ uid, by }: HaltFieldsFragment, rights: Rights): boolean => rights.admin || (uid === rights.uid && by === rights.uid);
 
 /** Names of bots and accounts; a number until they are known. */

@@ -280,7 +280,7 @@ export const BotStates = graphql(`
   }
 `);
 
-/** What can be halted, with names. */
+/** The bots and accounts that can be halted, with names. */
 export const HaltTargets = graphql(`
   query HaltTargets {
     bots(first: 200, orderBy: [{ field: NAME }]) {
