@@ -1,6 +1,7 @@
 """`python -m benchmarks results`: statistics and results over time of a year with many trades.
 
-The operations run in this process, one after the other, with PostgreSQL and Redis beside it.
+The operations run in this process, one after the other, with PostgreSQL and Redis beside it. A turn is one callback of
+the event loop; its processor time is that for which other requests wait, whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Final
+from unittest.mock import patch
 
 import psutil
 from sqlalchemy import text
@@ -45,8 +49,16 @@ OPERATIONS: Final = {
     "`tradeStatistics`": "{ tradeStatistics(RANGE) { netProfit totalFees } }",
     "`performanceMetrics`": "{ performanceMetrics(RANGE) { netProfit sharpeRatio } }",
 }
+LARGEST: Final = {
+    "`equityCurve`, largest": "{ equityCurve(LONG, resolution: H4, kind: DRY) { CURVE } }",
+    "`dailyResults`, largest": "{ dailyResults(RANGE, groupBy: SYMBOL, kind: DRY) { GROUPS } }",
+}
+"""Answers near the limits: 20 instruments at 4 992 times, and 136 groups with 365 days; each of a user of its own."""
+HELD: Final = 20
+GROUPS: Final = 136
 PARTS: Final = {
     "RANGE": 'from: "2025-01-01T00:00:00Z", to: "2026-01-01T00:00:00Z"',
+    "LONG": 'from: "2023-09-22T00:00:00Z", to: "2026-01-01T00:00:00Z"',
     "CURVE": "time realizedProfit unrealizedProfit equity fees drawdown equityDrawdown benchmarkReturn",
     "GROUPS": "groups { key time totalTrades closedTrades netProfit totalFees }",
 }
@@ -71,20 +83,25 @@ async def _report(settings: Settings, trades: int, rounds: int) -> None:
     async with worker(settings) as parts:
         await _fill(parts.database, parts.ohlcv_database, trades)
         operations = OperationExecutor(make_graph().core)
-        rows = [await _measured(parts, operations, name, document, rounds) for name, document in OPERATIONS.items()]
+        rows = [await _measured(parts, operations, 2, *each, rounds) for each in OPERATIONS.items()]
+        for uid, each in enumerate(LARGEST.items(), 3):
+            rows.append(await _measured(parts, operations, uid, *each, rounds))
     print(f"{len(CORES)} cores; {trades} trades, medians of {rounds}; {quiet()}.\n")
-    print(table(["", "ms", "PostgreSQL CPU ms", "server CPU ms", "kB"], rows))
+    print(table(["", "ms", "PostgreSQL CPU ms", "server CPU ms", "longest turn, CPU ms", "kB"], rows))
 
 
-async def _measured(parts: Worker, operations: OperationExecutor, name: str, document: str, rounds: int) -> list[str]:
+async def _measured(
+    parts: Worker, operations: OperationExecutor, uid: int, name: str, document: str, rounds: int
+) -> list[str]:
     for part, meant in PARTS.items():
         document = document.replace(part, meant)
-    principal = Principal(2, "bench@fullon", False, "session:bench", None, ALL_SCOPES)
-    times, stores, own, size = [], [], [], 0
+    principal = Principal(uid, "bench@fullon", False, "session:bench", None, ALL_SCOPES)
+    times, stores, own, turns, size = [], [], [], [], 0
     for round_ in range(rounds + 1):
         before = _seconds()
         began = time.perf_counter()
-        body = (await operations.run(Request(document), Context(parts, caller=principal))).body
+        with _turns() as measured:
+            body = (await operations.run(Request(document), Context(parts, caller=principal))).body
         elapsed, after = time.perf_counter() - began, _seconds()
         if b'"errors"' in body:
             raise SystemExit(body.decode())
@@ -92,9 +109,25 @@ async def _measured(parts: Worker, operations: OperationExecutor, name: str, doc
             times.append(elapsed)
             stores.append(after[0] - before[0])
             own.append(after[1] - before[1])
+            turns.append(max(measured))
             size = len(body)
-    figures = [median(column) * 1000 for column in (times, stores, own)]
+    figures = [median(column) * 1000 for column in (times, stores, own, turns)]
     return [name, *map(number, figures), number(size / 1000)]
+
+
+@contextmanager
+def _turns() -> Iterator[list[float]]:
+    """The processor time of each callback of the event loop in the block, in seconds."""
+    found: list[float] = []
+    run = asyncio.Handle._run
+
+    def measured(handle: asyncio.Handle) -> None:
+        began = time.thread_time()
+        run(handle)
+        found.append(time.thread_time() - began)
+
+    with patch.object(asyncio.Handle, "_run", measured):
+        yield found
 
 
 def _seconds() -> tuple[float, float]:
@@ -104,7 +137,7 @@ def _seconds() -> tuple[float, float]:
 
 
 async def _fill(database: Database, ohlcv_database: Database, trades: int) -> None:
-    """A year of trades of one user on four accounts, with an order each, and a candle per day."""
+    """A year of trades of one user on four accounts, with an order each; candles; and the data of `LARGEST`."""
     step = f"timestamp '2025-01-01' + n * interval '{365 * 86_400 / (trades + 1)} seconds'"
     coin = f"(ARRAY{list(COINS)!r})[1 + n % {len(COINS)}] || '/USD'"
     side = "CASE n % 2 WHEN 0 THEN 'buy' ELSE 'sell' END"
@@ -127,17 +160,26 @@ async def _fill(database: Database, ohlcv_database: Database, trades: int) -> No
         "INSERT INTO dry_trades (trade_id, bot_id, uid, ex_id, symbol, side, volume, price, cost, fee, roi, roi_pct,"
         f" reason, closingtrade, timestamp) SELECT n, n % {BOTS}, 2, 20 + n % 4, {coin}, {side}, 0.25, {cost}, {cost},"
         f" {fee}, CASE n % 2 WHEN 1 THEN {roi} END, 1, 'rsi', n % 2 = 1, {step} {rows}",
+        "INSERT INTO exchanges (ex_id, uid, cat_ex_id, name) VALUES (30, 3, 1, 'largest'), (31, 4, 1, 'largest')",
+        "INSERT INTO dry_trades (trade_id, bot_id, uid, ex_id, symbol, side, volume, price, cost, fee, closingtrade,"
+        " timestamp) SELECT 1000000 + n, 98, 3, 30, 'L' || n || '/USD', 'buy', 1, 1, 1, 0, false,"
+        f" timestamp '2023-09-22 01:00' FROM generate_series(1, {HELD}) n",
+        "INSERT INTO dry_trades (trade_id, bot_id, uid, ex_id, symbol, side, volume, price, cost, fee, roi,"
+        f" closingtrade, timestamp) SELECT 2000000 + n, 99, 4, 31, 'G' || n % {GROUPS} || '/USD', {side}, 1, 1, 1,"
+        f" {fee}, {roi}, true, timestamp '2025-01-01' + n / {GROUPS} * interval '1 day'"
+        f" FROM generate_series(0, {GROUPS * 365 - 1}) n",
     ]
     async with database.transaction() as connection:
         for statement in statements:
             await connection.execute(text(statement))
     async with ohlcv_database.transaction() as connection:
-        for each in COINS:
-            candles = await create_candles(connection, "kraken", f"{each}/USD", Timeframe.H4)
+        instruments = dict.fromkeys(COINS, "2025-01-01") | {f"L{n}": "2023-09-22" for n in range(1, HELD + 1)}
+        for name, start in instruments.items():
+            candles = await create_candles(connection, "kraken", f"{name}/USD", Timeframe.H4)
             await connection.execute(
                 text(
-                    f"INSERT INTO {candles} SELECT timestamp '2025-01-01' + n * interval '4 hours',"
-                    " 500, 900, 100, 500, 1 FROM generate_series(0, 2189) n"
+                    f"INSERT INTO {candles} SELECT time, 500, 900, 100, 500, 1 FROM"
+                    f" generate_series(timestamp '{start}', timestamp '2025-12-31 20:00', interval '4 hours') time"
                 )
             )
     for each in (database, ohlcv_database):

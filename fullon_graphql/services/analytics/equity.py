@@ -120,10 +120,10 @@ class _Book:
     """The figures of the trades."""
 
     rates: _ExactRates
-    left_out: int
-    parts: Mapping[float, _Part]
+    left_out: int = 0
+    parts: Mapping[float, _Part] = field(default_factory=dict)
     """By the start of the bar in milliseconds."""
-    positions: Sequence[Position]
+    positions: Sequence[Position] = ()
 
     @property
     def coin(self) -> Market | None:
@@ -167,12 +167,12 @@ async def curve(
     rates = await live_prices.rates_of_accounts(currency)
     is_recorded = scope.kind is TradeKind.LIVE and scope.bot_ids is None
     rows = await sources.database.rows(_statement(sources, scope, rates, resolution, start, end, is_recorded))
-    book = await asyncio.to_thread(_read, rows, rates, is_recorded)
+    book = await asyncio.to_thread(_read_sums, rows, rates)
     now, buckets = datetime.now(UTC), Buckets(resolution)
     grid = _grid(buckets, book, start, min(end or now, now))
+    book.positions = await asyncio.to_thread(_read_positions, rows, is_recorded)
+    bars = await _bars(sources, sorted(book.markets), resolution, grid, as_of)
     found = EquityCurve(scope.kind, currency, resolution, capital, left_out=book.left_out, time=grid)
-    markets = await asyncio.to_thread(lambda: sorted(book.markets))
-    bars = await _bars(sources, markets, resolution, grid, as_of)
     are_known = end is None or end >= now or end == as_of
     known_until = math.inf if end is None or are_known else end.timestamp() * 1000
     await asyncio.to_thread(_fill, found, book, _Prices(buckets, bars, known_until))
@@ -200,16 +200,21 @@ def _statement(
     return select(*sums.c, *places.c).select_from(sums.join(places, false(), full=True))
 
 
-def _read(rows: Sequence[Row[Any]], rates: Rates, is_recorded: bool) -> _Book:
+def _read_sums(rows: Sequence[Row[Any]], rates: Rates) -> _Book:
+    book = _Book(_ExactRates(rates))
+    for row in rows:
+        if row.bars is None:
+            book.left_out = int(row.left_out)
+            book.rates.unpriced.update(row.unpriced or ())
+            book.parts = _parts(row)
+    return book
+
+
+def _read_positions(rows: Sequence[Row[Any]], is_recorded: bool) -> list[Position]:
+    """The positions: read once the curve has not too many points, which bounds their columns."""
+    parse = positions.parse_recorded if is_recorded else positions.parse_computed
     with localcontext(DIGITS):
-        parse = positions.parse_recorded if is_recorded else positions.parse_computed
-        book = _Book(_ExactRates(rates), 0, {}, [parse(row) for row in rows if row.bars is not None])
-        for row in rows:
-            if row.bars is None:
-                book.left_out = int(row.left_out)
-                book.rates.unpriced.update(row.unpriced or ())
-                book.parts = _parts(row)
-        return book
+        return [parse(row) for row in rows if row.bars is not None]
 
 
 def _parts(row: Row[Any]) -> dict[float, _Part]:
