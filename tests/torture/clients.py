@@ -21,8 +21,9 @@ EXPECTED_CLOSE_CODES: Final = frozenset({1006, 1012, 1013})
 """Close codes of a lost connection, of a restarted server and of an unavailable store."""
 UNAVAILABLE_AT_SIGN_IN: Final = Close(1008, "Authentication error")
 """The close of a platform socket if the store with the credentials does not answer."""
-PAUSE: Final = 0.1
-"""Seconds before a client reconnects."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
+"""Seconds before a client reconnects: doubled after each connection without a response, so that a server which starts
+has the processors."""
 
 
 @dataclass
@@ -48,7 +49,9 @@ class StreamClient:
 
     async def run(self) -> None:
         """Receive responses, and reconnect, until cancelled."""
+        pause = FIRST_PAUSE
         for self.connections in count(1):
+            before = self.responses
             self._connection = asyncio.create_task(self._receive())
             try:
                 await asyncio.wait([self._connection])
@@ -57,7 +60,8 @@ class StreamClient:
                 await asyncio.wait([self._connection])
             if not self._connection.cancelled() and (error := self._connection.exception()):
                 self._on_error(error)
-            await asyncio.sleep(PAUSE)
+            pause = FIRST_PAUSE if self.responses > before else min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pause)
 
     def disconnect(self) -> None:
         """Drop the connection without closing it in order."""

@@ -24,21 +24,17 @@ async def disconnect_clients(deployment: Deployment, clients: Sequence[StreamCli
 
 
 async def kill_a_worker(deployment: OneServer, clients: Sequence[StreamClient], random: Random) -> None:
-    """One worker is killed, with all its sockets."""
+    """One worker is killed, with all its sockets, and the services process, which delivers webhooks."""
     if workers := deployment.workers:
         random.choice(workers).kill()
+    for process in deployment.services:
+        process.kill()
 
 
 async def kill_all_workers(deployment: OneServer, clients: Sequence[StreamClient], random: Random) -> None:
     """All workers are killed, and replaced by the supervisor."""
     for worker in deployment.workers:
         worker.kill()
-
-
-async def kill_the_services(deployment: OneServer, clients: Sequence[StreamClient], random: Random) -> None:
-    """The process that delivers webhooks is killed, and restarted by the server."""
-    for process in deployment.services:
-        process.kill()
 
 
 async def restart_redis(deployment: Deployment, clients: Sequence[StreamClient], random: Random) -> None:
@@ -75,7 +71,6 @@ FAULTS: Final[Sequence[Fault[OneServer]]] = (
     disconnect_clients,
     restart_postgresql,
     kill_all_workers,
-    kill_the_services,
     break_database_connections,
     force_an_election,
 )

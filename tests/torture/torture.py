@@ -233,7 +233,7 @@ async def _newest_cursor(deployment: Deployment) -> str:
 
 async def _becomes_true(condition: Callable[[], Awaitable[bool]]) -> bool:
     try:
-        await eventually(condition, TIMEOUT)
+        await eventually(condition, TIMEOUT, interval=0.05)  # it reads many rows
     except AssertionError:
         return False
     return True
