@@ -30,8 +30,9 @@ def main(
 ) -> None:
     """Inject faults under open streams.
 
-    Exit code 1 if events are lost, doubled or out of order, a state is not the newest, a committed change is lost, or
-    with `--scaled` a request fails outside of the window that is stated for a fault.
+    Exit code 1 if events are lost, doubled or out of order, a state is not the newest, a committed change is lost, a
+    webhook has not received every event with a valid signature and one id, a lost session has not halted trading once
+    or one that stays has, or with `--scaled` a request fails outside of the window that is stated for a fault.
     """
     if scaled and program("haproxy") is None:
         raise typer.BadParameter("--scaled needs HAProxy: apt-get install haproxy")
