@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -89,3 +91,31 @@ async def test_number_beyond_int_is_an_error(world: GraphClient, monkeypatch: py
     monkeypatch.setattr(results, "by_period", overflowing)
     [error] = (await world.as_(principal(TRADER)).ask(RESULTS)).errors
     assert error["path"] == ["dailyResults", "groups"]
+
+
+async def test_large_answer_does_not_hold_the_event_loop(
+    graph: GraphClient, platform: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 000 periods in 200 groups. Processor time of each turn, so that other programs do not count."""
+    rows = """INSERT INTO dry_trades (bot_id, uid, ex_id, symbol, side, volume, price, cost, fee, roi, closingtrade,
+        timestamp) SELECT 1, 1, 20, 'S' || n % 200 || '/USD', 'sell', 1, 1, 1, 0.1, 0.2, true,
+        timestamp '2026-01-01' + n / 200 * interval '1 day' FROM generate_series(0, 39999) n"""
+    await fill(platform)
+    async with platform.transaction() as connection:
+        await connection.exec_driver_sql(rows.replace("SELECT 1, 1,", f"SELECT 1, {TRADER},"))
+    turns: list[float] = []
+    run = asyncio.Handle._run
+
+    def measured(handle: asyncio.Handle) -> None:
+        began = time.thread_time()
+        run(handle)
+        turns.append(time.thread_time() - began)
+
+    daily = RESULTS.replace("MONTH", "DAY")
+    client = graph.as_(principal(TRADER))
+    await client.data(daily)  # plans the document and prepares the statement
+    monkeypatch.setattr(asyncio.Handle, "_run", measured)
+    found = (await client.data(daily))["dailyResults"]["groups"]
+    monkeypatch.undo()
+    assert (len(found), sum(group["length"] for group in found)) == (200, 40_000)
+    assert max(turns) < 0.05

@@ -194,6 +194,19 @@ async def test_benchmark_is_null_for_several_instruments(stores: Stores) -> None
     assert one.benchmark_return[0] == 110 / 95 - 1
 
 
+async def test_positions_of_several_accounts_are_added(stores: Stores) -> None:
+    """Accounts 20 and 22 hold a coin long and short, at 100 and 120; 22 has no recorded price on the third day."""
+    await add(stores.database, models.Exchange, {"ex_id": 22, "uid": TRADER, "cat_ex_id": 1, "name": "second"})
+    other: dict[str, Any] = {"ex_id": 22, "side": "Sell"}
+    await fill(
+        stores.database, live(0, **held(2.0, 100.0)), live(0, **other, **held(-1.0, 120.0)),
+        live(2, **other, **held(-1.0, None)), live(4, **other, **held(0.0)),
+    )  # fmt: skip
+    found = await stores.curve()
+    assert found.unrealized_profit == [20 + 10, -20 + 30, None, None, -30, None]
+    assert found.benchmark_return[0] == 110 / 95 - 1
+
+
 def traded(
     day: float, side: str, volume: float, price: float, roi: float | None = None, **values: Any
 ) -> dict[str, Any]:
