@@ -9,7 +9,16 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final
 
-from fullon_graphql.observability.tracing import REQUEST_ID, ActiveSpan, Attributes, Step
+from fullon_graphql.observability.tracing import (
+    REQUEST_ID,
+    ActiveSpan,
+    Attributes,
+    Step,
+    is_failure,
+    operation_attributes,
+    request_attributes,
+    request_name,
+)
 
 _KINDS: Final = {"internal": b"\x30\x01", "server": b"\x30\x02", "consumer": b"\x30\x05"}
 """Values of the field `kind`."""
@@ -28,27 +37,43 @@ _LONGEST_SHORT: Final = 0x7F
 def span_bytes(span: ActiveSpan) -> bytes:
     """The spans of a request, event or operation and of its stages, as fields of `ScopeSpans`."""
     started, ns = span.started, span.started_ns
-    trace_id, span_id = b"\x0a\x10" + span.trace_id.to_bytes(16, "big"), span.span_id.to_bytes(8, "big")
-    head = trace_id + b"\x12\x08" + span_id
-    if span.parent_id:
-        head += b"\x22\x08" + span.parent_id.to_bytes(8, "big")
-    end = (_ERROR if span.is_error else _OK) + (_REMOTE_PARENT if span.parent_id else _LOCAL_PARENT)
+    span_id = span.span_id.to_bytes(8, "big")
+    head = b"\x0a\x10%b\x12\x08" % span.trace_id.to_bytes(16, "big")
     times = _times(0x39, ns, 0x41, ns + int((span.ended - started) * 1e9))
-    own = head + _name_and_kind(span.name, span.kind) + times + _attributes(span.attributes)
+    name, attributes, is_error = _description(span)
+    own = [head, span_id, name, times, attributes]
+    if span.parent_id:
+        own.insert(2, b"\x22\x08" + span.parent_id.to_bytes(8, "big"))
     if span.request_id:
-        own += _uncached_attribute(REQUEST_ID, span.request_id)
+        own.append(_request_id(span.request_id))
     if span.links:
-        own += b"".join(map(_link, span.links))
-    encoded = field_bytes(0x12, own + end)
+        own += map(_link, span.links)
+    own += _ERROR if is_error else _OK, _REMOTE_PARENT if span.parent_id else _LOCAL_PARENT
+    spans = [field_bytes(0x12, b"".join(own))]
     parent = b"\x22\x08" + span_id
     for number, step in enumerate(span.steps):
         times = _times(0x39, ns + int((step.started - started) * 1e9), 0x41, ns + int((step.ended - started) * 1e9))
-        head = trace_id + b"\x12\x08" + step_id(span, number).to_bytes(8, "big") + parent
-        head += _step_name_and_kind(step.stage, step.name) + times
-        if step.facts:
-            head += _attributes(step_attributes(step))
-        encoded += field_bytes(0x12, head + _STEP_END)
-    return encoded
+        id_, name = step_id(span, number).to_bytes(8, "big"), _step_name_and_kind(step.stage, step.name)
+        attributes = _step_attributes(_numbers(step)) if step.facts else b""
+        spans.append(field_bytes(0x12, head + id_ + parent + name + times + attributes + _STEP_END))
+    return b"".join(spans)
+
+
+def _description(span: ActiveSpan) -> tuple[bytes, bytes, bool]:
+    """The name and kind, the attributes, and whether it is an error."""
+    if span.http and not span.attributes:
+        operation = span.operation
+        return _request(*span.http, *((operation.kind.value, operation.name) if operation else ("", None)))
+    span.complete()
+    return _name_and_kind(span.name, span.kind), _attributes(span.attributes), span.is_error
+
+
+@lru_cache(maxsize=1_000)
+def _request(method: str, route: str, status: int, kind: str, name: str | None) -> tuple[bytes, bytes, bool]:
+    http = method, route, status
+    attributes = operation_attributes(kind, name) if kind else ()
+    encoded = _attributes(attributes + request_attributes(*http))
+    return _name_and_kind(request_name(*http), "server"), encoded, is_failure(*http)
 
 
 def moment(span: ActiveSpan, seconds: float) -> int:
@@ -68,7 +93,16 @@ def step_name(stage: str, name: str) -> str:
 
 def step_attributes(step: Step) -> Attributes:
     """The numbers that are known about a stage. Its texts, such as SQL, are for `explain`."""
-    return tuple([(f"fullon.{name}", value) for name, value in step.facts.items() if isinstance(value, int)])
+    return tuple([(f"fullon.{name}", value) for name, value in _numbers(step)])
+
+
+def _numbers(step: Step) -> tuple[tuple[str, int], ...]:
+    return tuple([fact for fact in step.facts.items() if isinstance(fact[1], int)])
+
+
+@lru_cache(maxsize=1_000)
+def _step_attributes(numbers: tuple[tuple[str, int], ...]) -> bytes:
+    return b"".join([_uncached_attribute(f"fullon.{name}", value) for name, value in numbers])
 
 
 def field_bytes(tag: int, content: bytes) -> bytes:
@@ -97,6 +131,17 @@ def _step_name_and_kind(stage: str, name: str) -> bytes:
 @lru_cache(maxsize=1_000)
 def _attributes(attributes: Attributes) -> bytes:
     return b"".join([_uncached_attribute(key, value) for key, value in attributes])
+
+
+def _request_id(value: str) -> bytes:
+    text = value.encode(errors="replace")
+    return _request_id_head(len(text)) + text
+
+
+@lru_cache(maxsize=200)
+def _request_id_head(size: int) -> bytes:
+    """What precedes a request id of so many bytes."""
+    return _uncached_attribute(REQUEST_ID, "0" * size)[:-size]
 
 
 def _uncached_attribute(key: str, value: str | int) -> bytes:

@@ -58,7 +58,6 @@ class _Encoded(_Queued):
     """A span as bytes."""
 
     def __init__(self, span: ActiveSpan) -> None:
-        span.complete()
         self.fields = span_bytes(span)
 
 

@@ -91,22 +91,36 @@ class ActiveSpan:
     def complete(self) -> None:
         """Add the name and the attributes of an HTTP request and of its operation."""
         if self.operation:
-            self.attributes += (("graphql.operation.type", self.operation.kind.value),)
-            if self.operation.name:
-                self.attributes += (("graphql.operation.name", self.operation.name[:_LONGEST_NAME]),)
+            self.attributes += operation_attributes(self.operation.kind.value, self.operation.name)
         if self.http:
-            method, route, status = self.http
-            self.name, self.is_error = f"{method} {route}", status >= _FAILED
-            self.attributes += (
-                ("http.request.method", method),
-                ("http.route", route),
-                ("http.response.status_code", status),
-            )
+            self.name, self.is_error = request_name(*self.http), is_failure(*self.http)
+            self.attributes += request_attributes(*self.http)
 
     @property
     def traceparent(self) -> bytes:
         """The header that makes another server's span a child of this one."""
         return format_traceparent(self.trace_id, self.span_id, is_sampled=self.is_sampled)
+
+
+def operation_attributes(kind: str, name: str | None) -> Attributes:
+    """The attributes of an operation of the graph."""
+    named = (("graphql.operation.name", name[:_LONGEST_NAME]),) if name else ()
+    return (("graphql.operation.type", kind), *named)
+
+
+def request_name(method: str, route: str, _status: int) -> str:
+    """The name of the span of an HTTP request."""
+    return f"{method} {route}"
+
+
+def request_attributes(method: str, route: str, status: int) -> Attributes:
+    """The attributes of an HTTP request."""
+    return ("http.request.method", method), ("http.route", route), ("http.response.status_code", status)
+
+
+def is_failure(_method: str, _route: str, status: int) -> bool:
+    """True if the server has failed to answer a request."""
+    return status >= _FAILED
 
 
 _current: ContextVar[ActiveSpan | None] = ContextVar("current_span", default=None)

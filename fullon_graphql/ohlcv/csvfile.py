@@ -47,7 +47,7 @@ class CsvFile:
             BadUserInput: the names differ from those `expected`.
         """
         line = await asyncio.to_thread(self._read, self._text.readline, _LONGEST_HEADER)
-        names = [name.strip() for name in next(csv.reader([line.decode("utf-8-sig", "replace")]), [])]
+        names = _names(line.decode("utf-8-sig", "replace"))
         if len(names) != len(expected) or set(names) != set(expected):
             raise BadUserInput(
                 f"{self.name}, line 1: the header must name {', '.join(expected)}; got {shortened(', '.join(names))}."
@@ -65,3 +65,10 @@ class CsvFile:
             return read(size)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise BadUserInput(f"{self.name} is damaged and cannot be decompressed: {error}.") from error
+
+
+def _names(header: str) -> list[str]:
+    try:
+        return [name.strip() for name in next(csv.reader([header]), [])]
+    except csv.Error:  # e.g. a carriage return within the line
+        return [header]

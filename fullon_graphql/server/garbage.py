@@ -1,4 +1,4 @@
-"""Garbage collection: short full collections while requests are served, and none of frozen objects."""
+"""Garbage collection: short collections of newer objects while requests are served, and rarely one of all objects."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ on; the last one keeps Python from starting a full collection."""
 
 INTERVAL: Final = 1.0
 """Seconds between checks whether a full collection is due."""
-STEP: Final = 16 * 2**20
-"""Further bytes of resident memory after which a full collection is due. Larger steps make longer pauses."""
+STEP: Final = 8 * 2**20
+"""Further bytes of resident memory after which a collection is due. Larger steps make longer pauses."""
+THOROUGH: Final = 256 * 2**20
+"""Further bytes of resident memory after which a collection visits the objects that earlier ones have left, too."""
 OBJECT_BYTES: Final = 100
 """The estimated size of a collected object."""
 
@@ -35,26 +37,34 @@ def resident_bytes() -> int:
 
 
 class FullCollections:
-    """Collects everything after each `STEP` of further memory, as long as much of that is garbage.
+    """Collects after each `STEP` of further memory, and freezes the objects that are left.
 
-    A collection that frees less than half of the growth has met objects that stay, e.g. those of sockets: the next one
-    is due after twice as much growth.
+    So each collection visits newer objects only, and its pause does not grow with the worker. A frozen object is freed
+    once nothing refers to it, but not as a part of a cycle: once the memory has grown by `THOROUGH`, a collection
+    visits all objects. If less than half of the growth was garbage, the next of these is due after twice as much.
     """
 
     def __init__(self, resident: Callable[[], int] = resident_bytes, collect: Callable[[], int] = gc.collect) -> None:
         self._resident = resident
         self._collect = collect
-        self._last = resident()
-        self._step = STEP
+        self._last = self._last_thorough = resident()
+        self._until_thorough = THOROUGH
 
     def collect_if_due(self) -> bool:
         """Collect, and return True, if the worker has grown enough."""
-        growth = self._resident() - self._last
-        if growth < self._step:
+        resident = self._resident()
+        if resident - self._last < STEP:
             return False
+        growth = resident - self._last_thorough
+        is_thorough = growth >= self._until_thorough
+        if is_thorough:
+            gc.unfreeze()
         freed = self._collect() * OBJECT_BYTES
-        self._step = STEP if 2 * freed >= growth else 2 * self._step
+        gc.freeze()
         self._last = self._resident()
+        if is_thorough:
+            self._until_thorough = THOROUGH if 2 * freed >= growth else 2 * self._until_thorough
+            self._last_thorough = self._last
         return True
 
 

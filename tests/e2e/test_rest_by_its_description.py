@@ -18,7 +18,7 @@ from tests.fixtures.signing_in import SignIn
 
 # Deterministic: the drawn requests depend on the OpenAPI document only.
 ALWAYS_ALIKE = settings(
-    derandomize=True, database=None, deadline=None, max_examples=6, phases=[Phase.generate],
+    derandomize=True, database=None, deadline=None, max_examples=4, phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

@@ -79,7 +79,7 @@ async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> N
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.usefixtures("world")
 @settings(
-    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "250")),
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "150")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -113,7 +113,7 @@ async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.usefixtures("world")
 @settings(
-    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "250")) // 5,
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "150")) // 5,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -246,7 +246,9 @@ async def test_line_number_of_a_bad_row_is_right_in_a_long_file(ohlcv_database: 
         await import_trades(ohlcv_database, file, "kraken", "GOLD")
 
 
-@pytest.mark.parametrize("header", ["", "time_ms,open\n", CANDLES, "time_ms,trade_id,side,price,volume,price\n"])
+@pytest.mark.parametrize(
+    "header", ["", "time_ms,open\n", CANDLES, "time_ms,trade_id,side,price,volume,price\n", "\r\0"]
+)
 async def test_other_header_is_rejected(ohlcv_database: Database, file: Path, header: str) -> None:
     write(file, header + GOOD_TRADE)
     with pytest.raises(BadUserInput, match="line 1: the header must name time_ms, trade_id, side, price, volume; got"):

@@ -253,7 +253,7 @@ async def test_exchange_settings_require_admin(graph: GraphClient) -> None:
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.usefixtures("marked")
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(operation=operations(SCHEMA))
 async def test_no_drawn_operation_returns_a_foreign_row_or_a_secret(graph: GraphClient, operation: Operation) -> None:
     for name, caller in STRANGERS.items():

@@ -4,8 +4,11 @@ import gc
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator
 
-from fullon_graphql.server.garbage import OBJECT_BYTES, STEP, FullCollections, resident_bytes
+import pytest
+
+from fullon_graphql.server.garbage import OBJECT_BYTES, STEP, THOROUGH, FullCollections, resident_bytes
 
 
 class Cyclic:
@@ -25,23 +28,58 @@ class Numbers:
         return self.numbers.pop(0)
 
 
-def test_full_collection_runs_once_the_worker_has_grown() -> None:
+class Growth:
+    """Resident memory that a test sets."""
+
+    bytes = 0
+
+    def __call__(self) -> int:
+        return self.bytes
+
+
+@pytest.fixture
+def without_automatic_collections() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.mark.usefixtures("without_automatic_collections")
+def test_collection_runs_once_the_worker_has_grown() -> None:
     collections = FullCollections(Numbers(1_000, 1_000 + STEP - 1, 1_000 + STEP, 1_000))
     gone = weakref.ref(Cyclic())
-    gc.disable()
-    try:
-        assert not collections.collect_if_due()
-        assert gone() is not None
+    assert not collections.collect_if_due()
+    assert gone() is not None
+    assert collections.collect_if_due()
+    assert gone() is None
+
+
+@pytest.mark.usefixtures("without_automatic_collections")
+def test_objects_that_a_collection_has_left_are_visited_by_a_thorough_one_only() -> None:
+    grown = THOROUGH + STEP
+    collections = FullCollections(Numbers(0, STEP, STEP, 2 * STEP, 2 * STEP, grown, grown))
+    kept = Cyclic()
+    seen = weakref.ref(kept)
+    assert collections.collect_if_due()
+    del kept
+    assert collections.collect_if_due()
+    assert seen() is not None
+    assert collections.collect_if_due()
+    assert seen() is None
+
+
+@pytest.mark.parametrize(("garbage", "thorough"), [(0, [1, 3]), (THOROUGH // OBJECT_BYTES, [1, 2, 3, 4, 5, 6])])
+@pytest.mark.usefixtures("without_automatic_collections")
+def test_thorough_collections_become_rare_while_objects_stay(
+    monkeypatch: pytest.MonkeyPatch, garbage: int, thorough: list[float]
+) -> None:
+    grown, seen = Growth(), list[float]()
+    monkeypatch.setattr(gc, "unfreeze", lambda: seen.append(grown.bytes / THOROUGH))
+    collections = FullCollections(grown, lambda: garbage)
+    for grown.bytes in range(THOROUGH // 2, 13 * THOROUGH // 2, THOROUGH // 2):
         assert collections.collect_if_due()
-        assert gone() is None
-    finally:
-        gc.enable()
-
-
-def test_collections_become_rare_while_objects_stay_and_frequent_again_with_garbage() -> None:
-    memory = Numbers(0, STEP, STEP, 3 * STEP - 1, 3 * STEP, 3 * STEP, 4 * STEP, 4 * STEP)
-    collections = FullCollections(memory, Numbers(0, STEP // OBJECT_BYTES + 1, 0))
-    assert [collections.collect_if_due() for _ in range(4)] == [True, False, True, True]
+    assert seen == thorough
 
 
 def test_resident_memory_grows_with_what_is_kept() -> None:
