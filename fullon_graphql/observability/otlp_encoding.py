@@ -140,7 +140,7 @@ def _request_id(value: str) -> bytes:
 
 @lru_cache(maxsize=200)
 def _request_id_head(size: int) -> bytes:
-    """What precedes a request id of so many bytes."""
+    """The bytes before a request id of this size."""
     return _uncached_attribute(REQUEST_ID, "0" * size)[:-size]
 
 
