@@ -105,7 +105,7 @@ class Subscription:
         """
         return [self._with_cost(answer) for answer in await self._executed(context, events, complete)]
 
-    async def _executed(self, context: Context, events: Sequence[object], complete: bool) -> list[bytes]:  # as given
+    async def _executed(self, context: Context, events: Sequence[object], complete: bool) -> list[bytes]:
         planned = await self._planned(context.fork(), events)
         if planned is None and len(events) > 1:  # a single event may be the cause
             return [answer for event in events for answer in await self._executed(context, [event], complete)]

@@ -70,10 +70,9 @@ def _description(span: ActiveSpan) -> tuple[bytes, bytes, bool]:
 
 @lru_cache(maxsize=1_000)
 def _request(method: str, route: str, status: int, kind: str, name: str | None) -> tuple[bytes, bytes, bool]:
-    http = method, route, status
     attributes = operation_attributes(kind, name) if kind else ()
-    encoded = _attributes(attributes + request_attributes(*http))
-    return _name_and_kind(request_name(*http), "server"), encoded, is_failure(*http)
+    encoded = _attributes(attributes + request_attributes(method, route, status))
+    return _name_and_kind(request_name(method, route), "server"), encoded, is_failure(status)
 
 
 def moment(span: ActiveSpan, seconds: float) -> int:

@@ -93,8 +93,9 @@ class ActiveSpan:
         if self.operation:
             self.attributes += operation_attributes(self.operation.kind.value, self.operation.name)
         if self.http:
-            self.name, self.is_error = request_name(*self.http), is_failure(*self.http)
-            self.attributes += request_attributes(*self.http)
+            method, route, status = self.http
+            self.name, self.is_error = request_name(method, route), is_failure(status)
+            self.attributes += request_attributes(method, route, status)
 
     @property
     def traceparent(self) -> bytes:
@@ -108,7 +109,7 @@ def operation_attributes(kind: str, name: str | None) -> Attributes:
     return (("graphql.operation.type", kind), *named)
 
 
-def request_name(method: str, route: str, _status: int) -> str:
+def request_name(method: str, route: str) -> str:
     """The name of the span of an HTTP request."""
     return f"{method} {route}"
 
@@ -118,7 +119,7 @@ def request_attributes(method: str, route: str, status: int) -> Attributes:
     return ("http.request.method", method), ("http.route", route), ("http.response.status_code", status)
 
 
-def is_failure(_method: str, _route: str, status: int) -> bool:
+def is_failure(status: int) -> bool:
     """True if the server has failed to answer a request."""
     return status >= _FAILED
 
