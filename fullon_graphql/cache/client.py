@@ -31,6 +31,7 @@ from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import DEFAULT_TICKER_MAX_AHEAD, Settings
 from fullon_graphql.config.cluster_url import ClusterUrl, is_cluster_url, parse_cluster_url
 from fullon_graphql.config.sentinel_url import SentinelUrl, is_sentinel_url, parse_sentinel_url
+from fullon_graphql.joined_calls import JoinedCalls
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.observability.pools import PoolUse
 
@@ -260,6 +261,8 @@ class _SentinelPool(_Pool):
         )
         self._service = address.service
         self._master: tuple[str, int] | None = None
+        # redis-py's Sentinel reorders its list after each answer, and loses a Sentinel if two questions overlap.
+        self._asking = JoinedCalls(self._ask_sentinels)
         self._watching: asyncio.Task[None] | None = None
         self._sentinel = Sentinel([])  # type: ignore[no-untyped-call]  # as above
         seconds = min(SENTINEL_SECONDS, options["socket_timeout"])
@@ -286,14 +289,18 @@ class _SentinelPool(_Pool):
         Raises:
             MasterNotFoundError: no Sentinel knows a master that is up. It is a connection error.
         """
+        found = await self._asking()
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="master of Redis")
+        return found
+
+    async def _ask_sentinels(self) -> tuple[str, int]:
         found: tuple[str, int] = await self._sentinel.discover_master(self._service)
         if found != self._master:
             if self._master:
                 log.info("redis.master_changed", service=self._service, master=f"{found[0]}:{found[1]}")
             self._master = found
             await self._leave_former_master()
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watch(), name="master of Redis")
         return found
 
     async def _watch(self) -> None:

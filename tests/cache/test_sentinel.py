@@ -140,6 +140,25 @@ async def test_a_dead_sentinel_is_passed_over(behind_sentinel: Settings, deploym
         await asyncio.to_thread(deployment.sentinels[0].start)
 
 
+async def test_a_sentinel_that_did_not_answer_many_is_asked_again(
+    behind_sentinel: Settings, deployment: SentinelDeployment
+) -> None:
+    first, *others = deployment.sentinels
+    async with connect(behind_sentinel.redis_url, behind_sentinel, "tests") as client:
+        await asyncio.to_thread(first.stop)
+        try:
+            await asyncio.gather(*(client.ping() for _ in range(10)))  # each opens a connection
+            await asyncio.to_thread(first.start)
+            for node in others:
+                await asyncio.to_thread(node.stop)
+            await client.connection_pool.disconnect()
+            assert await client.ping()
+        finally:
+            for node in deployment.sentinels:
+                if not node.answers():
+                    await asyncio.to_thread(node.start)
+
+
 async def test_circuit_opens_without_any_sentinel(settings: Settings) -> None:
     breaker = CircuitBreaker("redis", 2, 30, RedisCircuitOpen)
     url = "redis+sentinel://127.0.0.1:1,127.0.0.1:2/fullon/0"
