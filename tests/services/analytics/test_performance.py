@@ -151,7 +151,7 @@ async def test_extreme_results_have_finite_figures_or_null(
     figures = [value for value in dataclasses.asdict(found).values() if isinstance(value, float)]
     assert all(map(math.isfinite, figures))
     rows = [result * price for result in results * 5]
-    # PostgreSQL adds doubles in any order, so a sum may lose what is tiny beside its largest row.
+    # PostgreSQL adds doubles in any order, so a sum may lose rows that are tiny beside its largest.
     assert found.net_profit == pytest.approx(math.fsum(rows), rel=0, abs=1e-12 * math.fsum(map(abs, rows)) + 1e-280)
     await trade_statistics.overall(platform, redis, ME, ALL, "USD")
 
