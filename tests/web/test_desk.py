@@ -287,14 +287,8 @@ async def test_portfolio_shows_what_accounts_hold_and_results_of_bot(browser: Br
     assert_clean(browser)
 
 
-async def test_rule_is_created_and_its_alert_shown_as_notice_and_deliveries_listed(
-    browser: Browser, demo: Server
-) -> None:
+async def test_rule_is_created_and_its_alert_shown_as_notice(browser: Browser, demo: Server) -> None:
     token = await demo.token("trader@fullon", PASSWORD)
-    webhook = 'createWebhook(input: {name: "accounting", url: "http://127.0.0.1:9", streams: [BOTS]})'
-    created = await demo.ask(f"mutation {{ {webhook} {{ webhook {{ webhookId }} }} }}", token)
-    webhook_id = created["data"]["createWebhook"]["webhook"]["webhookId"]
-    await demo.ask(f"mutation {{ testWebhook(webhookId: {webhook_id}) {{ id }} }}", token)
     await browser.sign_in("trader@fullon", "/desk/alerts")
     page = browser.page
     dialog = page.get_by_role("dialog")
@@ -317,14 +311,55 @@ async def test_rule_is_created_and_its_alert_shown_as_notice_and_deliveries_list
 
     await eventually(is_raised, seconds=60, interval=1)
     await expect(page.get_by_role("log", name="New alerts")).to_contain_text("is canceled.")
-    await page.get_by_role("button", name="Log of accounting").click()
-    await expect(page.get_by_role("table", name="Deliveries to accounting")).to_contain_text("webhook.test")
     assert await serious_faults(page) == []
     await page.get_by_role("button", name="Close: lost orders").click()
     await page.get_by_role("button", name="Delete lost orders").click()
     await dialog.get_by_role("button", name="Delete").click()
     await expect(page.get_by_text("There are no rules yet.")).to_be_visible()
-    await demo.ask(f"mutation {{ deleteWebhook(webhookId: {webhook_id}) }}", token)
+    assert_clean(browser)
+
+
+async def test_webhook_is_created_with_its_secret_and_its_deliveries_listed(browser: Browser, demo: Server) -> None:
+    token = await demo.token("trader@fullon", PASSWORD)
+    await browser.sign_in("trader@fullon", "/desk/alerts")
+    page = browser.page
+    dialog = page.get_by_role("dialog")
+    await page.get_by_role("button", name="New webhook").click()
+    await dialog.get_by_label("Address").fill("http://127.0.0.1:9")
+    await dialog.get_by_label("Name").fill("accounting")
+    await dialog.get_by_label("orders", exact=True).check()
+    await expect(dialog).to_contain_text("events: orders, alerts")
+    await expect(dialog.get_by_label("audit log")).to_have_count(0)
+    assert await serious_faults(page) == []
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog).to_contain_text(re.compile("cannot be read again.*whsec_", re.DOTALL))
+    await dialog.get_by_role("button", name="Close").click()
+    await page.get_by_role("button", name="Test accounting").click()
+    await page.get_by_role("button", name="Log of accounting").click()
+    await expect(page.get_by_role("table", name="Deliveries to accounting")).to_contain_text("webhook.test")
+    assert await serious_faults(page) == []
+    webhooks = (await demo.ask("{ webhooks { nodes { webhookId } } }", token))["data"]["webhooks"]["nodes"]
+    for webhook in webhooks:
+        await demo.ask(f"mutation {{ deleteWebhook(webhookId: {webhook['webhookId']}) }}", token)
+    assert_clean(browser)
+
+
+async def test_read_only_key_is_offered_no_changes(browser: Browser, demo: Server) -> None:
+    token = await demo.token("trader@fullon", PASSWORD)
+    created = await demo.ask('mutation { createApiKey(input: {name: "desk", scopes: ["read"]}) { key } }', token)
+    page = browser.page
+    await page.goto(browser.url + "/desk")
+    await page.get_by_role("button", name="Use an API key").click()
+    await page.get_by_label("API key").fill(created["data"]["createApiKey"]["key"])
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await page.get_by_role("link", name="Bots").click()
+    await page.locator("[data-bot]").first.get_by_role("link").click()
+    await page.get_by_role("button", name="Strategies").click()
+    await expect(page.get_by_role("region", name="Strategies")).to_be_visible()
+    await expect(page.get_by_role("button", name=re.compile("Start|Stop|Edit"))).to_have_count(0)
+    await page.get_by_role("link", name="Alerts").click()
+    await expect(page.get_by_text("There are no webhooks yet.")).to_be_visible()
+    await expect(page.get_by_role("button", name=re.compile("New"))).to_have_count(0)
     assert_clean(browser)
 
 

@@ -25,13 +25,15 @@ interface Props<Data, Input> {
   danger?: boolean;
   /** Lists that the change adds a row to, or removes one from. They are read again. */
   lists?: DocumentNode[];
+  /** The text to read after the change, for example a secret; without it, the dialog closes. */
+  done?(data: Data): ReactNode;
   children?: ReactNode;
 }
 
 /** Milliseconds without a keystroke after which the preview is requested. */
 const SETTLED = 350;
 
-export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, danger, lists, children }: Props<Data, Input>) {
+export function Change<Data, Input extends OperationVariables>({ title, confirm, mutation, input, before, after, onClose, danger, lists, done, children }: Props<Data, Input>) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [preview, { error: refusal }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>, { fetchPolicy: "no-cache" });
   const [make, { loading, error }] = useMutation(mutation as TypedDocumentNode<Data, OperationVariables>, {
@@ -39,6 +41,7 @@ export function Change<Data, Input extends OperationVariables>({ title, confirm,
     awaitRefetchQueries: true,
   });
   const [checked, setChecked] = useState<Data | null>(null);
+  const [result, setResult] = useState<Data | null>(null);
   const asked = JSON.stringify(input);
   const key = useRef({ asked, value: newKey() });
   if (key.current.asked !== asked) key.current = { asked, value: newKey() }; // another change has another key
@@ -58,12 +61,28 @@ export function Change<Data, Input extends OperationVariables>({ title, confirm,
 
   async function submit() {
     const { data } = await make({ variables: { ...input, idempotencyKey: key.current.value } }).catch(() => ({ data: undefined }));
-    if (data) onClose();
+    if (data && done) setResult(data as Data);
+    else if (data) onClose();
   }
 
   const problem = error ?? refusal;
   const shown = checked && after(checked);
   const differences = shown ? Object.entries(shown).filter(([name, value]) => value !== before[name]) : [];
+  if (done && result) {
+    return (
+      <dialog ref={dialog} className="change" aria-label={title} onClose={onClose}>
+        <form method="dialog">
+          <h2>{title}</h2>
+          <div role="status">{done(result)}</div>
+          <div className="actions">
+            <button type="submit" className="primary">
+              Close
+            </button>
+          </div>
+        </form>
+      </dialog>
+    );
+  }
   return (
     <dialog ref={dialog} className="change" aria-label={title} onClose={onClose}>
       <form

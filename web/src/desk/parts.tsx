@@ -41,6 +41,54 @@ export function Panel({ title, extra, className = "", children }: { title: React
   );
 }
 
+/** The title of a column, also with CSS classes of its cell; false leaves the column out. */
+type Column = string | [title: string, className: string] | false;
+
+interface TableProps {
+  /** The name of the table for screen readers. */
+  label: string;
+  columns: Column[];
+  /** True if a last column has buttons. */
+  actions?: boolean;
+  /** True if the height is limited, so that its rows scroll in the panel. */
+  limited?: boolean;
+  className?: string;
+  /** The rows. */
+  children: ReactNode;
+  below?: ReactNode;
+}
+
+/** A table that can be scrolled, also with the keyboard. */
+export function Table({ label, columns, actions, limited, className, children, below }: TableProps) {
+  return (
+    <div className={limited ? "scroll limited" : "scroll"} tabIndex={0} role="region" aria-label={label}>
+      <table className={className}>
+        <thead>
+          <tr>
+            {columns.map((column) => column && <Head key={String(column)} column={column} />)}
+            {actions && (
+              <th scope="col">
+                <span className="unseen">Actions</span>
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+      {below}
+    </div>
+  );
+}
+
+function Head({ column }: { column: Exclude<Column, false> }) {
+  const [title, className] = typeof column === "string" ? [column] : column;
+  return (
+    <th scope="col" className={className}>
+      {title}
+    </th>
+  );
+}
+
 /** A value that is highlighted briefly when it changes. */
 export function Live({ value, children }: { value: number | null | undefined; children: ReactNode }) {
   const cell = useRef<HTMLSpanElement>(null);

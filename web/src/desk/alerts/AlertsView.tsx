@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { RuleFieldsFragment } from "../../gql/graphql";
 import { Change } from "../Change";
 import { moment } from "../format";
-import { Badge, Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
+import { Badge, Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
 import { useRights } from "../rights";
 import { useRows } from "../rows";
 import { inWords } from "./condition";
@@ -38,27 +38,20 @@ function Raised() {
       ) : !list.rows.length ? (
         <Empty>No alert has been raised yet.</Empty>
       ) : (
-        <div className="scroll limited" tabIndex={0} role="region" aria-label="Raised alerts">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Time, UTC</th>
-                <th scope="col" className="optional">Rule</th>
-                <th scope="col">Alert</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.rows.map((alert) => (
-                <tr key={alert.id} data-alert={alert.alertId}>
-                  <td className="muted">{moment(alert.raisedAt)}</td>
-                  <td className="optional">{alert.rule?.name ?? "–"}</td>
-                  <td className="reason">{alert.message}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          <MoreBelow more={list.hasMore} reached={list.more} />
-        </div>
+        <Table
+          label="Raised alerts"
+          limited
+          columns={["Time, UTC", ["Rule", "optional"], "Alert"]}
+          below={<MoreBelow more={list.hasMore} reached={list.more} />}
+        >
+          {list.rows.map((alert) => (
+            <tr key={alert.id} data-alert={alert.alertId}>
+              <td className="muted">{moment(alert.raisedAt)}</td>
+              <td className="optional">{alert.rule?.name ?? "–"}</td>
+              <td className="reason">{alert.message}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Panel>
   );
@@ -90,55 +83,41 @@ function Rules() {
       ) : !rules.length ? (
         <Empty>There are no rules yet.</Empty>
       ) : (
-        <div className="scroll limited" tabIndex={0} role="region" aria-label="Rules">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Rule</th>
-                <th scope="col">State</th>
-                <th scope="col" className="optional">Last alert</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rules.map((rule) => (
-                <tr key={rule.id} data-rule={rule.ruleId}>
-                  <th scope="row" className="reason two-lines">
-                    {rule.name}
-                    <span className="muted">when {inWords(rule)}</span>
-                  </th>
-                  <td>
-                    <Badge kind={rule.active ? "good" : "calm"}>{rule.active ? "active" : "stopped"}</Badge>
-                  </td>
-                  <td className="muted optional">{moment(rule.lastFiredAt)}</td>
-                  <td>
-                    {mayWrite && (
-                      <span className="cell-actions">
-                        <button
-                          type="button"
-                          onClick={() => setChanging({ rule, how: "switch" })}
-                          aria-label={`${rule.active ? "Stop" : "Start"} ${rule.name}`}
-                        >
-                          {rule.active ? "Stop" : "Start"}
-                        </button>
-                        <button
-                          type="button"
-                          className="danger"
-                          onClick={() => setChanging({ rule, how: "delete" })}
-                          aria-label={`Delete ${rule.name}`}
-                        >
-                          Delete
-                        </button>
-                      </span>
-                    )}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Rules" limited actions columns={["Rule", "State", ["Last alert", "optional"]]}>
+          {rules.map((rule) => (
+            <tr key={rule.id} data-rule={rule.ruleId}>
+              <th scope="row" className="reason two-lines">
+                {rule.name}
+                <span className="muted">when {inWords(rule)}</span>
+              </th>
+              <td>
+                <Badge kind={rule.active ? "good" : "calm"}>{rule.active ? "active" : "stopped"}</Badge>
+              </td>
+              <td className="muted optional">{moment(rule.lastFiredAt)}</td>
+              <td>
+                {mayWrite && (
+                  <span className="cell-actions">
+                    <button
+                      type="button"
+                      onClick={() => setChanging({ rule, how: "switch" })}
+                      aria-label={`${rule.active ? "Stop" : "Start"} ${rule.name}`}
+                    >
+                      {rule.active ? "Stop" : "Start"}
+                    </button>
+                    <button
+                      type="button"
+                      className="danger"
+                      onClick={() => setChanging({ rule, how: "delete" })}
+                      aria-label={`Delete ${rule.name}`}
+                    >
+                      Delete
+                    </button>
+                  </span>
+                )}
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
       {creating && rights && <NewRule rights={rights} onClose={() => setCreating(false)} />}
       {changing?.how === "switch" && (

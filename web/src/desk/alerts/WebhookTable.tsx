@@ -4,9 +4,10 @@ import { sentence } from "../../api/errors";
 import { newKey } from "../../api/key";
 import type { WebhooksQuery } from "../../gql/graphql";
 import { fixed, moment } from "../format";
-import { Badge, Empty, Loading, Panel, Problem } from "../parts";
+import { Badge, Empty, Loading, Panel, Problem, Table } from "../parts";
 import { useRights } from "../rights";
 import { TestWebhook, Webhooks } from "./documents";
+import { NewWebhook } from "./NewWebhook";
 
 type Webhook = WebhooksQuery["webhooks"]["nodes"][number];
 
@@ -17,84 +18,87 @@ const OUTCOMES = { PENDING: "accent", DELIVERED: "good", FAILED: "bad" } as cons
 export function WebhookTable() {
   const { data, error, refetch } = useQuery(Webhooks, { fetchPolicy: "cache-and-network", pollInterval: 10_000 });
   const [test, { error: refusal, loading }] = useMutation(TestWebhook, { refetchQueries: [Webhooks] });
-  const mayWrite = useRights()?.mayWrite("webhooks") ?? false;
+  const rights = useRights();
+  const mayWrite = rights?.mayWrite("webhooks") ?? false;
+  const [creating, setCreating] = useState(false);
   const [opened, setOpened] = useState<string | null>(null);
   const id = useId();
   const webhooks = data?.webhooks.nodes ?? [];
   return (
-    <Panel title="Webhooks" extra={refusal && <span className="down">{sentence(refusal)}</span>}>
+    <Panel
+      title="Webhooks"
+      extra={
+        <>
+          {refusal && <span className="down">{sentence(refusal)}</span>}
+          {mayWrite && (
+            <button type="button" className="primary" onClick={() => setCreating(true)}>
+              New webhook
+            </button>
+          )}
+        </>
+      }
+    >
       {error && !data ? (
         <Problem error={error} retry={() => void refetch()} />
       ) : !data ? (
         <Loading rows={3} />
       ) : !webhooks.length ? (
-        <Empty>There are no webhooks. The mutation createWebhook creates one.</Empty>
+        <Empty>There are no webhooks yet.</Empty>
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Webhooks">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Webhook</th>
-                <th scope="col" className="optional">Address</th>
-                <th scope="col" className="optional">Streams</th>
-                <th scope="col">State</th>
-                <th scope="col">Delivered, UTC</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
+        <Table
+          label="Webhooks"
+          actions
+          columns={["Webhook", ["Address", "optional"], ["Streams", "optional"], "State", "Delivered, UTC"]}
+        >
+          {webhooks.map((webhook) => (
+            <Fragment key={webhook.id}>
+              <tr data-webhook={webhook.webhookId}>
+                <th scope="row">{webhook.name}</th>
+                <td className="muted optional difference">{webhook.url}</td>
+                <td className="optional">{webhook.streams.join(", ").toLowerCase()}</td>
+                <td title={webhook.reason ?? undefined}>
+                  <Badge kind={STATES[webhook.state]}>{webhook.state.toLowerCase()}</Badge>{" "}
+                  {webhook.failures > 0 && <span className="stale">{webhook.failures} failures</span>}
+                </td>
+                <td>{moment(webhook.deliveredAt)}</td>
+                <td>
+                  <span className="cell-actions">
+                    {mayWrite && (
+                      <button
+                        type="button"
+                        disabled={loading}
+                        onClick={() =>
+                          void test({ variables: { webhookId: webhook.webhookId, idempotencyKey: newKey() } }).catch(() => undefined)
+                        }
+                        aria-label={`Test ${webhook.name}`}
+                      >
+                        Test
+                      </button>
+                    )}
+                    <button
+                      type="button"
+                      aria-expanded={opened === webhook.id}
+                      aria-controls={`${id}${webhook.webhookId}`}
+                      aria-label={`Log of ${webhook.name}`}
+                      onClick={() => setOpened(opened === webhook.id ? null : webhook.id)}
+                    >
+                      Log
+                    </button>
+                  </span>
+                </td>
               </tr>
-            </thead>
-            <tbody>
-              {webhooks.map((webhook) => (
-                <Fragment key={webhook.id}>
-                  <tr data-webhook={webhook.webhookId}>
-                    <th scope="row">{webhook.name}</th>
-                    <td className="muted optional difference">{webhook.url}</td>
-                    <td className="optional">{webhook.streams.join(", ").toLowerCase()}</td>
-                    <td title={webhook.reason ?? undefined}>
-                      <Badge kind={STATES[webhook.state]}>{webhook.state.toLowerCase()}</Badge>{" "}
-                      {webhook.failures > 0 && <span className="stale">{webhook.failures} failures</span>}
-                    </td>
-                    <td>{moment(webhook.deliveredAt)}</td>
-                    <td>
-                      <span className="cell-actions">
-                        {mayWrite && (
-                          <button
-                            type="button"
-                            disabled={loading}
-                            onClick={() =>
-                              void test({ variables: { webhookId: webhook.webhookId, idempotencyKey: newKey() } }).catch(() => undefined)
-                            }
-                            aria-label={`Test ${webhook.name}`}
-                          >
-                            Test
-                          </button>
-                        )}
-                        <button
-                          type="button"
-                          aria-expanded={opened === webhook.id}
-                          aria-controls={`${id}${webhook.webhookId}`}
-                          aria-label={`Log of ${webhook.name}`}
-                          onClick={() => setOpened(opened === webhook.id ? null : webhook.id)}
-                        >
-                          Log
-                        </button>
-                      </span>
-                    </td>
-                  </tr>
-                  {opened === webhook.id && (
-                    <tr>
-                      <td colSpan={6} className="inner" id={`${id}${webhook.webhookId}`}>
-                        <Deliveries webhook={webhook} />
-                      </td>
-                    </tr>
-                  )}
-                </Fragment>
-              ))}
-            </tbody>
-          </table>
-        </div>
+              {opened === webhook.id && (
+                <tr>
+                  <td colSpan={6} className="inner" id={`${id}${webhook.webhookId}`}>
+                    <Deliveries webhook={webhook} />
+                  </td>
+                </tr>
+              )}
+            </Fragment>
+          ))}
+        </Table>
       )}
+      {creating && rights && <NewWebhook rights={rights} onClose={() => setCreating(false)} />}
     </Panel>
   );
 }

@@ -136,6 +136,19 @@ export const Webhooks = graphql(`
   }
 `);
 
+export const CreateWebhook = graphql(`
+  mutation CreateWebhook($input: CreateWebhookInput!, $dryRun: Boolean, $idempotencyKey: String) {
+    createWebhook(input: $input, dryRun: $dryRun, idempotencyKey: $idempotencyKey) {
+      secret
+      webhook {
+        id
+        url
+        streams
+      }
+    }
+  }
+`);
+
 export const TestWebhook = graphql(`
   mutation TestWebhook($webhookId: Int!, $idempotencyKey: String) {
     testWebhook(webhookId: $webhookId, idempotencyKey: $idempotencyKey) {

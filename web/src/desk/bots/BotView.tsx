@@ -5,7 +5,8 @@ import type { BotDetailQuery, StrategyFieldsFragment } from "../../gql/graphql";
 import { fixed, moment, money, percent, tone, volume } from "../format";
 import { OrderEvents, SymbolOrders } from "../market/documents";
 import { Fills, Orders } from "../market/SymbolActivity";
-import { Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
+import { Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
+import { useRights } from "../rights";
 import { useRows } from "../rows";
 import { BotSwitch } from "./BotSwitch";
 import { BotDetail, BotLogs, BotTrades, DryTradeEvents, FilledOrders, LogEvents } from "./documents";
@@ -25,6 +26,8 @@ export default function BotView({ botId }: { botId: number }) {
   const [changing, setChanging] = useState<"switch" | "edit" | null>(null);
   useStatus(bot?.id, botId);
   const trading = useTradingState();
+  const rights = useRights();
+  const mayWrite = (entity: string) => rights?.mayWrite(entity) ?? false;
   if (loading && !data) return <Loading />;
   if (error && !bot) return <Problem error={error} retry={() => void refetch()} />;
   if (!bot) return <Empty>There is no such bot, or it belongs to another user.</Empty>;
@@ -36,14 +39,16 @@ export default function BotView({ botId }: { botId: number }) {
         <span>
           <Activity active={bot.active} dryRun={bot.dryRun} halted={trading.hasHalted(botId)} />
         </span>
-        <span className="actions">
-          <button type="button" onClick={() => setChanging("edit")}>
-            Edit
-          </button>
-          <button type="button" className={bot.active ? "danger" : "primary"} onClick={() => setChanging("switch")}>
-            {bot.active ? "Stop" : "Start"}
-          </button>
-        </span>
+        {mayWrite("bots") && (
+          <span className="actions">
+            <button type="button" onClick={() => setChanging("edit")}>
+              Edit
+            </button>
+            <button type="button" className={bot.active ? "danger" : "primary"} onClick={() => setChanging("switch")}>
+              {bot.active ? "Stop" : "Start"}
+            </button>
+          </span>
+        )}
       </div>
       <Tiles bot={bot} />
       <Panel
@@ -60,7 +65,7 @@ export default function BotView({ botId }: { botId: number }) {
         {tab === "Orders" && <BotOrders botId={botId} />}
         {tab === "Trades" && (bot.dryRun ? <DryTrades botId={botId} /> : <LiveTrades botId={botId} />)}
         {tab === "Logs" && <Logs botId={botId} />}
-        {tab === "Strategies" && <Strategies bot={bot} />}
+        {tab === "Strategies" && <Strategies bot={bot} mayWrite={mayWrite("strategies")} />}
       </Panel>
       {changing === "switch" && <BotSwitch bot={bot} onClose={() => setChanging(null)} />}
       {changing === "edit" && <EditBot bot={bot} onClose={() => setChanging(null)} />}
@@ -153,83 +158,71 @@ function Logs({ botId }: { botId: number }) {
   if (list.loading) return <Loading />;
   if (!list.rows.length) return <Empty>It has not logged anything yet.</Empty>;
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label="Logs">
-      <table className="log">
-        <thead>
-          <tr>
-            <th scope="col">Time, UTC</th>
-            <th scope="col">Instrument</th>
-            <th scope="col" className="number">Position</th>
-            <th scope="col">Message</th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.rows.map((line) => (
-            <tr key={line.id}>
-              <td className="muted">{moment(line.timestamp)}</td>
-              <td>{line.symbol}</td>
-              <td className={`number ${tone(line.position)}`}>{volume(line.position)}</td>
-              <td>{line.message}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <MoreBelow more={list.hasMore} reached={list.more} />
-    </div>
+    <Table
+      label="Logs"
+      className="log"
+      columns={["Time, UTC", "Instrument", ["Position", "number"], "Message"]}
+      below={<MoreBelow more={list.hasMore} reached={list.more} />}
+    >
+      {list.rows.map((line) => (
+        <tr key={line.id}>
+          <td className="muted">{moment(line.timestamp)}</td>
+          <td>{line.symbol}</td>
+          <td className={`number ${tone(line.position)}`}>{volume(line.position)}</td>
+          <td>{line.message}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
-function Strategies({ bot }: { bot: Bot }) {
+function Strategies({ bot, mayWrite }: { bot: Bot; mayWrite: boolean }) {
   const [editing, setEditing] = useState<StrategyFieldsFragment | null>(null);
   if (!bot.strategies.length) return <Empty>It has no strategy.</Empty>;
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label="Strategies">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Strategy</th>
-            <th scope="col">Listens to</th>
-            <th scope="col" className="number">Take profit</th>
-            <th scope="col" className="number">Stop loss</th>
-            <th scope="col" className="number optional">Trailing</th>
-            <th scope="col" className="number optional">Size</th>
-            <th scope="col" className="number">Leverage</th>
-            <th scope="col">
-              <span className="unseen">Actions</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {bot.strategies.map((strategy) => (
-            <tr key={strategy.id}>
-              <th scope="row">{strategy.catalog.name}</th>
-              <td>
-                {strategy.feeds.map(({ id, symbol, period, compression }) => (
-                  <span key={id}>
-                    <Link href={`/market/${symbol.exchangeName}/${encodeURIComponent(symbol.symbol)}`}>{symbol.symbol}</Link>{" "}
-                    <span className="muted">
-                      {compression} {period.toLowerCase()}
-                    </span>{" "}
-                  </span>
-                ))}
-              </td>
-              <td className="number">{percent(strategy.takeProfit)}</td>
-              <td className="number">{percent(strategy.stopLoss)}</td>
-              <td className="number optional">{percent(strategy.trailingStop)}</td>
-              <td className="number optional">{percent(strategy.sizePct)}</td>
-              <td className="number">{fixed(strategy.leverage, 1)} ×</td>
-              <td>
-                <span className="cell-actions">
-                  <button type="button" onClick={() => setEditing(strategy)}>
-                    Edit
-                  </button>
-                </span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {editing && <EditStrategy strategy={editing} onClose={() => setEditing(null)} />}
-    </div>
+    <Table
+      label="Strategies"
+      actions
+      columns={[
+        "Strategy",
+        "Listens to",
+        ["Take profit", "number"],
+        ["Stop loss", "number"],
+        ["Trailing", "number optional"],
+        ["Size", "number optional"],
+        ["Leverage", "number"],
+      ]}
+      below={editing && <EditStrategy strategy={editing} onClose={() => setEditing(null)} />}
+    >
+      {bot.strategies.map((strategy) => (
+        <tr key={strategy.id}>
+          <th scope="row">{strategy.catalog.name}</th>
+          <td>
+            {strategy.feeds.map(({ id, symbol, period, compression }) => (
+              <span key={id}>
+                <Link href={`/market/${symbol.exchangeName}/${encodeURIComponent(symbol.symbol)}`}>{symbol.symbol}</Link>{" "}
+                <span className="muted">
+                  {compression} {period.toLowerCase()}
+                </span>{" "}
+              </span>
+            ))}
+          </td>
+          <td className="number">{percent(strategy.takeProfit)}</td>
+          <td className="number">{percent(strategy.stopLoss)}</td>
+          <td className="number optional">{percent(strategy.trailingStop)}</td>
+          <td className="number optional">{percent(strategy.sizePct)}</td>
+          <td className="number">{fixed(strategy.leverage, 1)} ×</td>
+          <td>
+            {mayWrite && (
+              <span className="cell-actions">
+                <button type="button" onClick={() => setEditing(strategy)}>
+                  Edit
+                </button>
+              </span>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }

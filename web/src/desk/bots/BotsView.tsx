@@ -4,7 +4,8 @@ import { Link } from "wouter";
 import type { BotsQuery } from "../../gql/graphql";
 import { useSession } from "../../ui/hooks";
 import { money, percent, tone } from "../format";
-import { Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
+import { Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
+import { useRights } from "../rights";
 import { BotSwitch } from "./BotSwitch";
 import { Bots } from "./documents";
 import { Halts } from "./Halts";
@@ -25,6 +26,7 @@ export default function BotsView() {
   const trading = useTradingState();
   const admin = useSession()?.admin ?? false;
   const bots = data?.bots.edges.map(({ node }) => node) ?? [];
+  const mayWrite = useRights()?.mayWrite("bots") ?? false;
   const [switching, setSwitching] = useState<Bot | null>(null);
   return (
     <div className="page">
@@ -40,36 +42,32 @@ export default function BotsView() {
         ) : !bots.length ? (
           <Empty>You have no bots yet.</Empty>
         ) : (
-          <div className="scroll" tabIndex={0} role="region" aria-label="Bots">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Bot</th>
-                  {admin && <th scope="col" className="optional">Owner</th>}
-                  <th scope="col">State</th>
-                  <th scope="col">Doing</th>
-                  <th scope="col" className="number">Now</th>
-                  <th scope="col" className="number">Open orders</th>
-                  <th scope="col" className="number">Net profit</th>
-                  <th scope="col" className="number optional">Closed</th>
-                  <th scope="col" className="number optional">Wins</th>
-                  <th scope="col" className="optional">Accounts</th>
-                  <th scope="col">
-                    <span className="unseen">Actions</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {bots.map((bot) => (
-                  <BotRow key={bot.id} bot={bot} admin={admin} halted={trading.hasHalted(bot.botId)} onSwitch={() => setSwitching(bot)} />
-                ))}
-              </tbody>
-            </table>
-            <MoreBelow
-              more={data!.bots.pageInfo.hasNextPage}
-              reached={() => void fetchMore({ variables: { after: data!.bots.pageInfo.endCursor } }).catch(() => undefined)}
-            />
-          </div>
+          <Table
+            label="Bots"
+            actions
+            columns={[
+              "Bot",
+              admin && ["Owner", "optional"],
+              "State",
+              "Doing",
+              ["Now", "number"],
+              ["Open orders", "number"],
+              ["Net profit", "number"],
+              ["Closed", "number optional"],
+              ["Wins", "number optional"],
+              ["Accounts", "optional"],
+            ]}
+            below={
+              <MoreBelow
+                more={data!.bots.pageInfo.hasNextPage}
+                reached={() => void fetchMore({ variables: { after: data!.bots.pageInfo.endCursor } }).catch(() => undefined)}
+              />
+            }
+          >
+            {bots.map((bot) => (
+              <BotRow key={bot.id} bot={bot} admin={admin} halted={trading.hasHalted(bot.botId)} onSwitch={mayWrite && (() => setSwitching(bot))} />
+            ))}
+          </Table>
         )}
       </Panel>
       {switching && <BotSwitch bot={switching} onClose={() => setSwitching(null)} />}
@@ -77,7 +75,7 @@ export default function BotsView() {
   );
 }
 
-function BotRow({ bot, admin, halted, onSwitch }: { bot: Bot; admin: boolean; halted: boolean; onSwitch(): void }) {
+function BotRow({ bot, admin, halted, onSwitch }: { bot: Bot; admin: boolean; halted: boolean; onSwitch: false | (() => void) }) {
   useStatus(bot.id, bot.botId);
   return (
     <tr data-bot={bot.botId}>
@@ -102,11 +100,13 @@ function BotRow({ bot, admin, halted, onSwitch }: { bot: Bot; admin: boolean; ha
       <td className="number optional">{bot.month.winRate === null ? "–" : percent(bot.month.winRate * 100).replace("+", "")}</td>
       <td className="optional muted">{bot.exchanges.map(({ name }) => name).join(", ")}</td>
       <td>
-        <span className="cell-actions">
-          <button type="button" onClick={onSwitch} aria-label={`${bot.active ? "Stop" : "Start"} ${bot.name}`}>
-            {bot.active ? "Stop" : "Start"}
-          </button>
-        </span>
+        {onSwitch && (
+          <span className="cell-actions">
+            <button type="button" onClick={onSwitch} aria-label={`${bot.active ? "Stop" : "Start"} ${bot.name}`}>
+              {bot.active ? "Stop" : "Start"}
+            </button>
+          </span>
+        )}
       </td>
     </tr>
   );

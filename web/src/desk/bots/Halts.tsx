@@ -3,7 +3,7 @@ import { useState } from "react";
 import type { HaltFieldsFragment, HaltTargetsQuery, HaltTradingMutation, HaltTradingMutationVariables } from "../../gql/graphql";
 import { Change, type Shown } from "../Change";
 import { moment } from "../format";
-import { Badge, Panel, Problem } from "../parts";
+import { Badge, Panel, Problem, Table } from "../parts";
 import { type Rights, useRights } from "../rights";
 import { HaltTargets, HaltTrading, ResumeTrading } from "./documents";
 import type { TradingState } from "./useTradingState";
@@ -35,48 +35,32 @@ export function Halts({ state }: { state: TradingState }) {
       {state.error ? (
         <Problem error={state.error} />
       ) : state.halts.length > 0 ? (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Halts">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Halted</th>
-                <th scope="col">Reason</th>
-                <th scope="col">Since, UTC</th>
-                <th scope="col" className="optional">By</th>
-                <th scope="col" className="optional">Switched off</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {state.halts.map((halt) => (
-                <tr key={halt.haltId} data-halt={halt.haltId}>
-                  <th scope="row">{names.target(halt, rights)}</th>
-                  <td className="reason">{halt.reason}</td>
-                  <td>{moment(halt.since)}</td>
-                  <td className="muted optional">{halt.switchId ? "lost client" : halt.by === rights?.uid ? "you" : `user ${halt.by}`}</td>
-                  <td className="muted reason optional">{names.bots(halt.botIds)}</td>
-                  <td>
-                    <span className="cell-actions">
-                      {rights && mayHalt && mayResume(halt, rights) ? (
-                        <button
-                          type="button"
-                          onClick={() => setResuming(halt)}
-                          aria-label={`Resume trading of ${names.target(halt, rights)}`}
-                        >
-                          Resume
-                        </button>
-                      ) : (
-                        <span className="muted">{mayHalt && rights && "an administrator resumes it"}</span>
-                      )}
-                    </span>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Halts" actions columns={["Halted", "Reason", "Since, UTC", ["By", "optional"], ["Switched off", "optional"]]}>
+          {state.halts.map((halt) => (
+            <tr key={halt.haltId} data-halt={halt.haltId}>
+              <th scope="row">{names.target(halt, rights)}</th>
+              <td className="reason">{halt.reason}</td>
+              <td>{moment(halt.since)}</td>
+              <td className="muted optional">{halt.switchId ? "lost client" : halt.by === rights?.uid ? "you" : `user ${halt.by}`}</td>
+              <td className="muted reason optional">{names.bots(halt.botIds)}</td>
+              <td>
+                <span className="cell-actions">
+                  {rights && mayHalt && mayResume(halt, rights) ? (
+                    <button
+                      type="button"
+                      onClick={() => setResuming(halt)}
+                      aria-label={`Resume trading of ${names.target(halt, rights)}`}
+                    >
+                      Resume
+                    </button>
+                  ) : (
+                    <span className="muted">{mayHalt && rights && "an administrator resumes it"}</span>
+                  )}
+                </span>
+              </td>
+            </tr>
+          ))}
+        </Table>
       ) : null}
       {halting && rights && <Halt targets={data} admin={rights.admin} onClose={() => setHalting(false)} />}
       {resuming && (

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import type { OrderRowFragment, TradeRowFragment } from "../../gql/graphql";
 import { moment, money, percent, price, tone, volume } from "../format";
-import { Empty, Loading, MoreBelow, OrderStatus, Panel, Problem, Side } from "../parts";
+import { Empty, Loading, MoreBelow, OrderStatus, Panel, Problem, Side, Table } from "../parts";
 import type { useRows } from "../rows";
 import type { Activity } from "./useSymbolActivity";
 
@@ -35,51 +35,47 @@ export function Orders({ list, bots = true, symbols = false }: { list: List<Orde
   if (list.loading) return <Loading rows={5} />;
   if (!list.rows.length) return <Empty>There are no orders.</Empty>;
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label="Orders">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Order</th>
-            <th scope="col">Time, UTC</th>
-            {bots && <th scope="col">Bot</th>}
-            {symbols && <th scope="col">Instrument</th>}
-            <th scope="col">Side</th>
-            <th scope="col" className="optional">Type</th>
-            <th scope="col" className="number">Volume</th>
-            <th scope="col" className="number optional">Filled</th>
-            <th scope="col" className="number">Price</th>
-            <th scope="col">Status</th>
-            <th scope="col" className="optional">Reason</th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.rows.map((order) => (
-            <tr key={order.id} data-order={order.orderId}>
-              <td className="muted">{order.orderId}</td>
-              <td>{moment(order.timestamp)}</td>
-              {bots && <td>{order.bot ? <Link href={`/bots/${order.botId}`}>{order.bot.name}</Link> : "–"}</td>}
-              {symbols && (
-                <td>
-                  <Link href={`/market/${order.exchange}/${encodeURIComponent(order.symbol)}`}>{order.symbol}</Link>
-                </td>
-              )}
-              <td>
-                <Side side={order.side} />
-              </td>
-              <td className="optional muted">{order.orderType}</td>
-              <td className="number">{volume(order.volume)}</td>
-              <td className="number optional">{volume(order.finalVolume)}</td>
-              <td className="number">{price(order.price)}</td>
-              <td>
-                <OrderStatus status={order.status} />
-              </td>
-              <td className="optional muted">{order.reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <MoreBelow more={list.hasMore} reached={list.more} />
-    </div>
+    <Table
+      label="Orders"
+      columns={[
+        "Order",
+        "Time, UTC",
+        bots && "Bot",
+        symbols && "Instrument",
+        "Side",
+        ["Type", "optional"],
+        ["Volume", "number"],
+        ["Filled", "number optional"],
+        ["Price", "number"],
+        "Status",
+        ["Reason", "optional"],
+      ]}
+      below={<MoreBelow more={list.hasMore} reached={list.more} />}
+    >
+      {list.rows.map((order) => (
+        <tr key={order.id} data-order={order.orderId}>
+          <td className="muted">{order.orderId}</td>
+          <td>{moment(order.timestamp)}</td>
+          {bots && <td>{order.bot ? <Link href={`/bots/${order.botId}`}>{order.bot.name}</Link> : "–"}</td>}
+          {symbols && (
+            <td>
+              <Link href={`/market/${order.exchange}/${encodeURIComponent(order.symbol)}`}>{order.symbol}</Link>
+            </td>
+          )}
+          <td>
+            <Side side={order.side} />
+          </td>
+          <td className="optional muted">{order.orderType}</td>
+          <td className="number">{volume(order.volume)}</td>
+          <td className="number optional">{volume(order.finalVolume)}</td>
+          <td className="number">{price(order.price)}</td>
+          <td>
+            <OrderStatus status={order.status} />
+          </td>
+          <td className="optional muted">{order.reason}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
@@ -90,38 +86,34 @@ export function Fills({ list }: { list: List<Fill> }) {
   if (list.loading) return <Loading rows={5} />;
   if (!list.rows.length) return <Empty>Nothing has been filled.</Empty>;
   return (
-    <div className="scroll" tabIndex={0} role="region" aria-label="Fills">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Time, UTC</th>
-            <th scope="col">Instrument</th>
-            <th scope="col">Side</th>
-            <th scope="col" className="number">Volume</th>
-            <th scope="col" className="number">Price</th>
-            <th scope="col" className="number optional">Fee</th>
-            <th scope="col" className="number">Result</th>
-            <th scope="col" className="number optional">%</th>
-          </tr>
-        </thead>
-        <tbody>
-          {list.rows.map((trade) => (
-            <tr key={trade.id}>
-              <td>{moment(trade.time)}</td>
-              <td>{trade.symbol}</td>
-              <td>
-                <Side side={trade.side} />
-              </td>
-              <td className="number">{volume(trade.volume)}</td>
-              <td className="number">{price(trade.price)}</td>
-              <td className="number optional muted">{money(trade.fee)}</td>
-              <td className={`number ${tone(trade.roi)}`}>{money(trade.roi)}</td>
-              <td className={`number optional ${tone(trade.roiPct)}`}>{percent(trade.roiPct)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <MoreBelow more={list.hasMore} reached={list.more} />
-    </div>
+    <Table
+      label="Fills"
+      columns={[
+        "Time, UTC",
+        "Instrument",
+        "Side",
+        ["Volume", "number"],
+        ["Price", "number"],
+        ["Fee", "number optional"],
+        ["Result", "number"],
+        ["%", "number optional"],
+      ]}
+      below={<MoreBelow more={list.hasMore} reached={list.more} />}
+    >
+      {list.rows.map((trade) => (
+        <tr key={trade.id}>
+          <td>{moment(trade.time)}</td>
+          <td>{trade.symbol}</td>
+          <td>
+            <Side side={trade.side} />
+          </td>
+          <td className="number">{volume(trade.volume)}</td>
+          <td className="number">{price(trade.price)}</td>
+          <td className="number optional muted">{money(trade.fee)}</td>
+          <td className={`number ${tone(trade.roi)}`}>{money(trade.roi)}</td>
+          <td className={`number optional ${tone(trade.roiPct)}`}>{percent(trade.roiPct)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

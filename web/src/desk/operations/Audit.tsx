@@ -1,5 +1,5 @@
 import { moment } from "../format";
-import { Badge, Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
+import { Badge, Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
 import { useRows } from "../rows";
 import { AuditEvents, AuditLog } from "./documents";
 
@@ -15,37 +15,26 @@ export function Audit() {
       ) : !list.rows.length ? (
         <Empty>Nothing has been changed yet.</Empty>
       ) : (
-        <div className="scroll limited" tabIndex={0} role="region" aria-label="Audit log">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col" className="number">No.</th>
-                <th scope="col">Time, UTC</th>
-                <th scope="col">User</th>
-                <th scope="col" className="optional">By</th>
-                <th scope="col">Change</th>
-                <th scope="col">Of</th>
-                <th scope="col">What</th>
-              </tr>
-            </thead>
-            <tbody>
-              {list.rows.map((entry) => (
-                <tr key={entry.id} data-operation={entry.operation}>
-                  <td className="number muted">{entry.seq}</td>
-                  <td>{moment(entry.time)}</td>
-                  <td>{entry.uid}</td>
-                  <td className="muted optional">{entry.credential}</td>
-                  <th scope="row">{entry.operation}</th>
-                  <td>
-                    {entry.entity} {entry.rowKey}
-                  </td>
-                  <td className="muted difference">{difference(entry.before, entry.after)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          <MoreBelow more={list.hasMore} reached={list.more} />
-        </div>
+        <Table
+          label="Audit log"
+          limited
+          columns={[["No.", "number"], "Time, UTC", "User", ["By", "optional"], "Change", "Of", "What"]}
+          below={<MoreBelow more={list.hasMore} reached={list.more} />}
+        >
+          {list.rows.map((entry) => (
+            <tr key={entry.id} data-operation={entry.operation}>
+              <td className="number muted">{entry.seq}</td>
+              <td>{moment(entry.time)}</td>
+              <td>{entry.uid}</td>
+              <td className="muted optional">{entry.credential}</td>
+              <th scope="row">{entry.operation}</th>
+              <td>
+                {entry.entity} {entry.rowKey}
+              </td>
+              <td className="muted difference">{difference(entry.before, entry.after)}</td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Panel>
   );

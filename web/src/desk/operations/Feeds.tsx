@@ -1,5 +1,5 @@
 import { useQuery, useSubscription } from "@apollo/client/react";
-import { Age, Badge, Empty, Loading, Panel, Problem, useSecond } from "../parts";
+import { Age, Badge, Empty, Loading, Panel, Problem, Table, useSecond } from "../parts";
 import { Processes, ProcessUpdates } from "./documents";
 
 /** Every running feed and program of the platform, by its heartbeat. */
@@ -28,34 +28,22 @@ export function Feeds() {
       ) : !processes.length ? (
         <Empty>No process reports.</Empty>
       ) : (
-        <div className="scroll limited" tabIndex={0} role="region" aria-label="Feeds">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Feed</th>
-                <th scope="col">Type</th>
-                <th scope="col">Status</th>
-                <th scope="col">Heartbeat</th>
-              </tr>
-            </thead>
-            <tbody>
-              {processes.map((process) => (
-                <tr key={process.processId} title={process.message ?? undefined}>
-                  <th scope="row">{process.component}</th>
-                  <td className="muted">{process.type.toLowerCase()}</td>
-                  <td>
-                    <Badge kind={process.isStale ? "warn" : process.status === "error" ? "bad" : "good"}>
-                      {process.isStale ? "stale" : (process.status ?? "–")}
-                    </Badge>
-                  </td>
-                  <td>
-                    <Age time={process.heartbeatAt} now={now} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Feeds" limited columns={["Feed", "Type", "Status", "Heartbeat"]}>
+          {processes.map((process) => (
+            <tr key={process.processId} title={process.message ?? undefined}>
+              <th scope="row">{process.component}</th>
+              <td className="muted">{process.type.toLowerCase()}</td>
+              <td>
+                <Badge kind={process.isStale ? "warn" : process.status === "error" ? "bad" : "good"}>
+                  {process.isStale ? "stale" : (process.status ?? "–")}
+                </Badge>
+              </td>
+              <td>
+                <Age time={process.heartbeatAt} now={now} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Panel>
   );

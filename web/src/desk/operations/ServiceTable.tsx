@@ -4,7 +4,7 @@ import { sentence } from "../../api/errors";
 import { newKey } from "../../api/key";
 import type { ServiceFieldsFragment, ServiceName } from "../../gql/graphql";
 import { moment } from "../format";
-import { Age, Badge, Loading, Panel, Problem, useSecond } from "../parts";
+import { Age, Badge, Loading, Panel, Problem, Table, useSecond } from "../parts";
 import { RestartService, Services, ServiceUpdates, StartService, StopService } from "./documents";
 
 const KINDS = { RUNNING: "good", STOPPED: "calm", FAILED: "bad", STARTING: "warn", STOPPING: "warn" } as const;
@@ -21,28 +21,11 @@ export function ServiceTable() {
       ) : !data ? (
         <Loading rows={3} />
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Services">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Service</th>
-                <th scope="col">State</th>
-                <th scope="col">Since</th>
-                <th scope="col">Heartbeat</th>
-                <th scope="col" className="optional">Runs on</th>
-                <th scope="col">Error</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {data.services.map((service) => (
-                <ServiceRow key={service.name} service={service} now={now} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Services" actions columns={["Service", "State", "Since", "Heartbeat", ["Runs on", "optional"], "Error"]}>
+          {data.services.map((service) => (
+            <ServiceRow key={service.name} service={service} now={now} />
+          ))}
+        </Table>
       )}
     </Panel>
   );

@@ -2,7 +2,7 @@ import { useMutation, useQuery } from "@apollo/client/react";
 import { sentence } from "../../api/errors";
 import { newKey } from "../../api/key";
 import { moment } from "../format";
-import { Badge, Empty, Loading, MoreBelow, Panel, Problem } from "../parts";
+import { Badge, Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
 import { EndSession, Sessions } from "./documents";
 
 /** The active sessions. The sockets of an ended session are closed within a second. */
@@ -24,50 +24,43 @@ export function SessionTable() {
       ) : !sessions.length ? (
         <Empty>Nobody is signed in.</Empty>
       ) : (
-        <div className="scroll limited" tabIndex={0} role="region" aria-label="Sessions">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Account</th>
-                <th scope="col">Renewed</th>
-                <th scope="col">From</th>
-                <th scope="col">
-                  <span className="unseen">Actions</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {sessions.map((session) => (
-                <tr key={session.id} title={session.userAgent ?? undefined}>
-                  <th scope="row">{session.user.mail}</th>
-                  <td>{moment(session.refreshedAt)}</td>
-                  <td className="muted">{session.address ?? "–"}</td>
-                  <td>
-                    <span className="cell-actions">
-                      {session.current ? (
-                        <Badge kind="accent">this one</Badge>
-                      ) : (
-                        <button
-                          type="button"
-                          className="danger"
-                          disabled={loading}
-                          onClick={() => void end({ variables: { id: session.id, idempotencyKey: newKey() } }).catch(() => undefined)}
-                          aria-label={`End the session of ${session.user.mail}`}
-                        >
-                          End
-                        </button>
-                      )}
-                    </span>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          <MoreBelow
-            more={data.sessions.pageInfo.hasNextPage}
-            reached={() => void fetchMore({ variables: { after: data.sessions.pageInfo.endCursor } }).catch(() => undefined)}
-          />
-        </div>
+        <Table
+          label="Sessions"
+          limited
+          actions
+          columns={["Account", "Renewed", "From"]}
+          below={
+            <MoreBelow
+              more={data.sessions.pageInfo.hasNextPage}
+              reached={() => void fetchMore({ variables: { after: data.sessions.pageInfo.endCursor } }).catch(() => undefined)}
+            />
+          }
+        >
+          {sessions.map((session) => (
+            <tr key={session.id} title={session.userAgent ?? undefined}>
+              <th scope="row">{session.user.mail}</th>
+              <td>{moment(session.refreshedAt)}</td>
+              <td className="muted">{session.address ?? "–"}</td>
+              <td>
+                <span className="cell-actions">
+                  {session.current ? (
+                    <Badge kind="accent">this one</Badge>
+                  ) : (
+                    <button
+                      type="button"
+                      className="danger"
+                      disabled={loading}
+                      onClick={() => void end({ variables: { id: session.id, idempotencyKey: newKey() } }).catch(() => undefined)}
+                      aria-label={`End the session of ${session.user.mail}`}
+                    >
+                      End
+                    </button>
+                  )}
+                </span>
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Panel>
   );

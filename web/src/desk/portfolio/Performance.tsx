@@ -3,7 +3,7 @@ import { useState } from "react";
 import { currentTime } from "../../api/clock";
 import type { EquityCurveQuery, PeriodResultsQuery, ResultPeriod } from "../../gql/graphql";
 import { date, fixed, money, month, signed, tone } from "../format";
-import { Empty, Loading, Panel, Problem } from "../parts";
+import { Empty, Loading, Panel, Problem, Table } from "../parts";
 import { EquityCurve, OwnBots, PeriodResults } from "./documents";
 import { Plot } from "./Plot";
 import { everyPeriod } from "./results";
@@ -199,30 +199,17 @@ function Periods({ period, results: { groups, unpriced } }: { period: ResultPeri
   return (
     <div className="results">
       <Plot times={rows.map(({ time }) => time)} series={[{ name: "Results", values, kind: "bars" }]} label={label} />
-      <div className="scroll" tabIndex={0} role="region" aria-label="Results">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{name}</th>
-              <th scope="col" className="number">Closed</th>
-              <th scope="col" className="number">Won</th>
-              <th scope="col" className="number">Fees</th>
-              <th scope="col" className="number">Net profit</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.toReversed().map((row) => (
-              <tr key={row.time}>
-                <th scope="row">{label(row.time)}</th>
-                <td className="number">{row.closedTrades}</td>
-                <td className="number">{row.closedTrades ? `${fixed((row.winningTrades / row.closedTrades) * 100, 0)} %` : "–"}</td>
-                <td className="number muted">{money(row.totalFees)}</td>
-                <td className={`number ${tone(row.netProfit)}`}>{signed(row.netProfit)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label="Results" columns={[name, ["Closed", "number"], ["Won", "number"], ["Fees", "number"], ["Net profit", "number"]]}>
+        {rows.toReversed().map((row) => (
+          <tr key={row.time}>
+            <th scope="row">{label(row.time)}</th>
+            <td className="number">{row.closedTrades}</td>
+            <td className="number">{row.closedTrades ? `${fixed((row.winningTrades / row.closedTrades) * 100, 0)} %` : "–"}</td>
+            <td className="number muted">{money(row.totalFees)}</td>
+            <td className={`number ${tone(row.netProfit)}`}>{signed(row.netProfit)}</td>
+          </tr>
+        ))}
+      </Table>
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { Link } from "wouter";
 import { graphql } from "../../gql";
 import type { AccountsQuery, WorthQuery } from "../../gql/graphql";
 import { fixed, money, price, signed, tone, volume } from "../format";
-import { Badge, Empty, Live, Loading, Panel, Problem } from "../parts";
+import { Badge, Empty, Live, Loading, Panel, Problem, Table } from "../parts";
 import { Accounts, BalanceHistory, BalanceUpdates, PositionUpdates, Worth } from "./documents";
 import { Performance } from "./Performance";
 import { Plot } from "./Plot";
@@ -166,37 +166,33 @@ function Positions({ accounts }: { accounts: Account[] }) {
   return (
     <Panel title="Positions" extra={<Badge kind="good">live</Badge>}>
       {rows.length ? (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Positions">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Instrument</th>
-                <th scope="col">Side</th>
-                <th scope="col" className="number">Volume</th>
-                <th scope="col" className="number optional">Entry</th>
-                <th scope="col" className="number">Market</th>
-                <th scope="col" className="number">Unrealised</th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map(({ account, position }) => (
-                <tr key={`${position.exId} ${position.symbol}`}>
-                  <th scope="row">
-                    <Link href={`/market/${account.exchangeName}/${encodeURIComponent(position.symbol)}`}>{position.symbol}</Link>{" "}
-                    <span className="muted optional">{account.name}</span>
-                  </th>
-                  <td className={position.volume < 0 ? "down" : "up"}>{position.side}</td>
-                  <td className="number">{volume(position.volume)}</td>
-                  <td className="number optional">{price(position.price)}</td>
-                  <td className="number">{price(position.marketPrice)}</td>
-                  <td className={`number ${tone(position.unrealizedPnl)}`}>
-                    <Live value={position.unrealizedPnl}>{signed(position.unrealizedPnl)}</Live>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Positions"
+          columns={[
+            "Instrument",
+            "Side",
+            ["Volume", "number"],
+            ["Entry", "number optional"],
+            ["Market", "number"],
+            ["Unrealised", "number"],
+          ]}
+        >
+          {rows.map(({ account, position }) => (
+            <tr key={`${position.exId} ${position.symbol}`}>
+              <th scope="row">
+                <Link href={`/market/${account.exchangeName}/${encodeURIComponent(position.symbol)}`}>{position.symbol}</Link>{" "}
+                <span className="muted optional">{account.name}</span>
+              </th>
+              <td className={position.volume < 0 ? "down" : "up"}>{position.side}</td>
+              <td className="number">{volume(position.volume)}</td>
+              <td className="number optional">{price(position.price)}</td>
+              <td className="number">{price(position.marketPrice)}</td>
+              <td className={`number ${tone(position.unrealizedPnl)}`}>
+                <Live value={position.unrealizedPnl}>{signed(position.unrealizedPnl)}</Live>
+              </td>
+            </tr>
+          ))}
+        </Table>
       ) : (
         <Empty>There are no open positions.</Empty>
       )}
@@ -212,32 +208,22 @@ function Allocation({ worth, error }: { worth: WorthQuery | undefined; error: un
       ) : !worth ? (
         <Loading rows={5} />
       ) : (
-        <div className="scroll" tabIndex={0} role="region" aria-label="Allocation">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Currency</th>
-                <th scope="col" className="number">Total</th>
-                <th scope="col" className="number optional">Price</th>
-                <th scope="col" className="number">Value</th>
-                <th scope="col">Weight</th>
-              </tr>
-            </thead>
-            <tbody>
-              {worth.portfolioStats.assetAllocation.map((asset) => (
-                <tr key={asset.currency}>
-                  <th scope="row">{asset.currency}</th>
-                  <td className="number">{volume(asset.total)}</td>
-                  <td className="number optional">{price(asset.price)}</td>
-                  <td className="number">{money(asset.value)}</td>
-                  <td>
-                    <Weight share={asset.value === null ? null : asset.value / worth.portfolioStats.pricedValue} />
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table
+          label="Allocation"
+          columns={["Currency", ["Total", "number"], ["Price", "number optional"], ["Value", "number"], "Weight"]}
+        >
+          {worth.portfolioStats.assetAllocation.map((asset) => (
+            <tr key={asset.currency}>
+              <th scope="row">{asset.currency}</th>
+              <td className="number">{volume(asset.total)}</td>
+              <td className="number optional">{price(asset.price)}</td>
+              <td className="number">{money(asset.value)}</td>
+              <td>
+                <Weight share={asset.value === null ? null : asset.value / worth.portfolioStats.pricedValue} />
+              </td>
+            </tr>
+          ))}
+        </Table>
       )}
     </Panel>
   );
@@ -258,42 +244,31 @@ function Weight({ share }: { share: number | null }) {
 function Balances({ accounts }: { accounts: Account[] }) {
   return (
     <Panel title="Balances" extra={<Badge kind="good">live</Badge>}>
-      <div className="scroll" tabIndex={0} role="region" aria-label="Balances">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Account</th>
-              <th scope="col" className="optional">Exchange</th>
-              <th scope="col">Currency</th>
-              <th scope="col" className="number">Total</th>
-              <th scope="col" className="number">Free</th>
-              <th scope="col" className="number">Used</th>
+      <Table
+        label="Balances"
+        columns={["Account", ["Exchange", "optional"], "Currency", ["Total", "number"], ["Free", "number"], ["Used", "number"]]}
+      >
+        {accounts.flatMap((account) =>
+          account.balances.map((balance, place) => (
+            <tr key={`${balance.exId} ${balance.currency}`}>
+              <td>
+                {place === 0 && (
+                  <>
+                    {account.name} {account.test && <Badge kind="warn">test</Badge>}
+                  </>
+                )}
+              </td>
+              <td className="muted optional">{place === 0 && account.exchangeName}</td>
+              <th scope="row">{balance.currency}</th>
+              <td className="number">
+                <Live value={balance.total}>{volume(balance.total)}</Live>
+              </td>
+              <td className="number">{volume(balance.free)}</td>
+              <td className="number">{volume(balance.used)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {accounts.flatMap((account) =>
-              account.balances.map((balance, place) => (
-                <tr key={`${balance.exId} ${balance.currency}`}>
-                  <td>
-                    {place === 0 && (
-                      <>
-                        {account.name} {account.test && <Badge kind="warn">test</Badge>}
-                      </>
-                    )}
-                  </td>
-                  <td className="muted optional">{place === 0 && account.exchangeName}</td>
-                  <th scope="row">{balance.currency}</th>
-                  <td className="number">
-                    <Live value={balance.total}>{volume(balance.total)}</Live>
-                  </td>
-                  <td className="number">{volume(balance.free)}</td>
-                  <td className="number">{volume(balance.used)}</td>
-                </tr>
-              )),
-            )}
-          </tbody>
-        </table>
-      </div>
+          )),
+        )}
+      </Table>
     </Panel>
   );
 }
