@@ -132,10 +132,19 @@ export function Badge({ kind, children }: { kind: "good" | "bad" | "warn" | "cal
 
 export const Side = ({ side }: { side: string }) => <span className={side === "BUY" ? "up" : "down"}>{side}</span>;
 
-const STATUS = { filled: "good", canceled: "calm", rejected: "bad", New: "accent", open: "accent", pending: "accent" } as const;
+/** By the status in lower case: the platform's programs write them in both cases and both spellings. */
+const STATUS: Record<string, "good" | "bad" | "calm" | "accent"> = {
+  new: "accent",
+  open: "accent",
+  pending: "accent",
+  filled: "good",
+  canceled: "calm",
+  cancelled: "calm",
+  rejected: "bad",
+};
 
 export const OrderStatus = ({ status }: { status: string }) => (
-  <Badge kind={STATUS[status as keyof typeof STATUS] ?? "warn"}>{status.replace("_", " ").toLowerCase()}</Badge>
+  <Badge kind={STATUS[status.toLowerCase()] ?? "warn"}>{status.replaceAll("_", " ").toLowerCase()}</Badge>
 );
 
 /** Calls `reached` when the reader comes near the end of a list. */
