@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import FromClause, Select, func, literal_column, select, true
+from sqlalchemy import ColumnElement, FromClause, Select, any_, func, literal_column, select, true
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.engine.lists import opaque_ids, ordering
 from fullon_graphql.engine.lists.filters import Filter, narrowed
@@ -71,11 +73,18 @@ class Page:
         )
 
     def cut(
-        self, statement: Select[Any], entity: Entity, *, ahead: int = 1, one_parent: bool = False, places: bool = False
+        self,
+        statement: Select[Any],
+        entity: Entity,
+        *,
+        ahead: int = 1,
+        parent: InstrumentedAttribute[Any] | None = None,
+        places: bool = False,
     ) -> Select[Any]:
         """`statement` restricted to this page's rows and `ahead` further ones, which show whether a next page exists.
 
-        With `one_parent` the statement selects the rows of one parent; with `places` each row has its number.
+        With `parent` the statement selects the rows of one parent by `is_parent` of this column; with `places` each row
+        has its number.
         """
         statement = narrowed(statement, entity, self.filter)
         if self.after is not None:
@@ -83,8 +92,9 @@ class Page:
         if self.before is not None:
             statement = statement.where(ordering.beyond(entity, self.order, self.before, before=True))
         size = self.size + ahead if ahead else self.size
-        if not one_parent:
-            return self._sorted(statement, entity, entity.columns, places=places).limit(size)
+        order = ordering.entire(entity, self.order)
+        if parent is None or {by.name for by in order} == set(entity.key_names):
+            return self._sorted(statement, entity, entity.columns, parent, places=places).limit(size)
         if len(entity.key) > 1:  # association tables: the key is most of the row
             found = _fence(statement)
             return self._sorted(select(found), entity, found.c, places=places).limit(size)
@@ -100,8 +110,19 @@ class Page:
         rows = _fence(select(*columns).where(entity.key[0] == page.c[entity.key_names[0]]))
         return self._sorted(select(rows).select_from(page.join(rows, true())), entity, rows.c, places=places)
 
-    def _sorted(self, statement: Select[Any], entity: Entity, columns: Columns, *, places: bool = False) -> Select[Any]:
+    def _sorted(
+        self,
+        statement: Select[Any],
+        entity: Entity,
+        columns: Columns,
+        parent: InstrumentedAttribute[Any] | None = None,
+        *,
+        places: bool = False,
+    ) -> Select[Any]:
         order = ordering.sorting(entity, self.order, columns, backward=self.backward)
+        if parent is not None:
+            descending = ordering.entire(entity, self.order)[0].descending != self.backward
+            order = [parent.desc() if descending else parent.asc(), *order]
         if places:
             statement = statement.add_columns(func.row_number().over(order_by=order).label("place"))
         return statement.order_by(*order)
@@ -145,10 +166,20 @@ def _read_cursor(entity: Entity, order: Order, text: str | None, field: str) -> 
     return place
 
 
-def _fence(statement: Select[Any]) -> FromClause:
-    """The same rows as a subquery that PostgreSQL evaluates first.
+def is_parent(column: ColumnElement[Any], value: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition for the rows of one parent, of which `Page.cut` selects a page.
 
     With a limit PostgreSQL may scan the key's index through the whole table instead of selecting the few rows of one
-    parent and sorting them; for a parent without rows it would read the whole table. OFFSET 0 prevents that.
+    parent; for a parent without rows it would read the whole table. The order by `column` and the key prevents that: an
+    index of both gives the page itself, all others give rows to sort. PostgreSQL drops from an order a column that
+    equals one value, but not one that equals any value of an array.
+    """
+    return column == any_(array([value]))
+
+
+def _fence(statement: Select[Any]) -> FromClause:
+    """The same rows as a subquery that PostgreSQL evaluates first: it sorts the rows of one parent.
+
+    With a limit it may otherwise scan an index in the requested order through the whole table. OFFSET 0 prevents that.
     """
     return statement.offset(literal_column("0")).lateral()

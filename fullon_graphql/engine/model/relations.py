@@ -7,7 +7,7 @@ follows a relation for any number of parents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.auth.principal import Caller
 from fullon_graphql.engine.lists.filters import Filter, narrowed
-from fullon_graphql.engine.lists.pages import Page
+from fullon_graphql.engine.lists.pages import Page, is_parent
 from fullon_graphql.engine.model.columns import comparable, parameter_type
 from fullon_graphql.engine.model.entities import Entity, Key, required_entity
 
@@ -74,6 +74,14 @@ class Relation:
         statement = self.target.rows(caller)
         return statement.join(self.join.table, self.join.on) if self.join else statement
 
+    def of_parent(self, caller: Caller, values: Iterable[ColumnElement[Any]], *, paged: bool = False) -> Select[Any]:
+        """The rows of `matches` of the parent with these `values`; if `paged`, for `Page.cut`."""
+        pairs = [(comparable(column), comparable(value)) for column, value in zip(self.remote, values, strict=True)]
+        conditions = [column == value for column, value in pairs]
+        if paged:
+            conditions[0] = is_parent(*pairs[0])
+        return self.matches(caller).where(*conditions)
+
 
 def relation(
     target: str,
@@ -107,8 +115,12 @@ def children(relation: Relation, caller: Caller, page: Page | None) -> Select[An
     The keys are the parameters `key_arrays`.
     """
     parents = _parents(relation)
-    matches = _of_parent(relation, caller)
-    rows = page.cut(matches, relation.target, one_parent=True) if page else matches.order_by(*relation.target.key)
+    matches = _of_parent(relation, caller, paged=page is not None)
+    rows = (
+        page.cut(matches, relation.target, parent=relation.remote[0])
+        if page
+        else matches.order_by(*relation.target.key)
+    )
     child = rows.lateral("child")
     return select(parents.c[PLACE], *child.c).select_from(parents.join(child, true()))
 
@@ -159,11 +171,9 @@ def _parents(relation: Relation) -> FromClause:
     return func.unnest(*arrays).table_valued(*names, with_ordinality=PLACE).render_derived("parent")
 
 
-def _of_parent(relation: Relation, caller: Caller) -> Select[Any]:
+def _of_parent(relation: Relation, caller: Caller, *, paged: bool = False) -> Select[Any]:
     """The target's rows of the current parent, referenced as text; SQLAlchemy would add the parents to the FROM."""
     parents = (
         literal_column(f'parent."{PARENT.format(i)}"', parameter_type(one)) for i, one in enumerate(relation.remote)
     )
-    return relation.matches(caller).where(
-        *(comparable(remote) == comparable(parent) for remote, parent in zip(relation.remote, parents, strict=True))
-    )
+    return relation.of_parent(caller, parents, paged=paged)

@@ -202,7 +202,7 @@ class StatementBuilder:
                 found = self._joined(self._array(self._of(rows, member.relation), member.row))
                 return found.c.json, found
             case Paged(relation=Relation() as relation):
-                found = self._joined(self._connection(member, self._of(rows, relation)))
+                found = self._joined(self._connection(member, self._of(rows, relation, paged=True)))
                 return found.c.json, found
         raise Fallback(f"{type(member).__name__} has no SQL")
 
@@ -210,9 +210,9 @@ class StatementBuilder:
         self._levels += 1
         return found.lateral(f"j{self._levels}")
 
-    def _of(self, rows: FromClause, relation: Relation) -> Select[Any]:
-        pairs = zip(relation.remote, relation.local, strict=True)
-        return relation.matches(self.caller).where(*(remote == _outer(rows, local) for remote, local in pairs))
+    def _of(self, rows: FromClause, relation: Relation, *, paged: bool = False) -> Select[Any]:
+        parent = (_outer(rows, name) for name in relation.local)
+        return relation.of_parent(self.caller, parent, paged=paged)
 
     def _placeholder(self, rows: FromClause, placeholder: Placeholder) -> ColumnElement[Any]:
         self.placeholders.append(placeholder)
@@ -223,10 +223,8 @@ class StatementBuilder:
         page = self._page(paged.entity)
         names = {member.name for _, member in paged.keys}
         looks_ahead = "pageInfo" in names  # only pageInfo needs the row after the page
-        one_parent = paged.relation is not None
-        rows = self._level(
-            page.cut(matches, paged.entity, ahead=int(looks_ahead), one_parent=one_parent, places=looks_ahead)
-        )
+        parent = paged.relation.remote[0] if paged.relation else None
+        rows = self._level(page.cut(matches, paged.entity, ahead=int(looks_ahead), parent=parent, places=looks_ahead))
         inside = rows.c.place <= page.size if looks_ahead else None
         view = _View(paged.entity, page, rows, inside, narrowed(matches, paged.entity, page.filter))
         arguments: list[ColumnElement[Any]] = []
