@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
@@ -21,6 +23,7 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     Undefined,
+    ValidationContext,
     is_non_null_type,
     parse,
     specified_rules,
@@ -204,12 +207,27 @@ class DocumentCache:
             trace.step("parse", "", started)
         started = perf_counter()
         errors = limits.exceeded(syntax.operations.values(), syntax.fragments, self._limits)
-        errors = errors or validate(self._schema, syntax.node, self._rules, hide_suggestions=self._hide_suggestions)
+        errors = errors or self._validate(syntax.node)
         operations = {} if errors else {name: self._operation(node, syntax) for name, node in syntax.operations.items()}
         trace.step("validate", "", started)
         if errors:
             return _refused(text, errors)
         return Document(text, (), operations, hash=hash_of(text) if self._usage else "")
+
+    def _validate(self, node: DocumentNode) -> list[GraphQLError]:
+        """The errors in a syntax tree. The rules are taken apart, as their cycles would keep it until a collection."""
+        made: list[ASTValidationRule] = []
+
+        def begin(rule: type[ASTValidationRule], context: ValidationContext) -> ASTValidationRule:
+            made.append(rule(context))
+            return made[-1]
+
+        rules: Any = [partial(begin, rule) for rule in self._rules]
+        try:
+            return validate(self._schema, node, rules, hide_suggestions=self._hide_suggestions)
+        finally:
+            for rule in made:
+                vars(rule).clear()
 
     def _operation(self, node: OperationDefinitionNode, syntax: Syntax) -> Operation:
         name = node.name.value if node.name else None

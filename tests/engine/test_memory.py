@@ -10,8 +10,11 @@ import pytest
 from graphql import Node, Token
 
 from fullon_graphql.context import Context
+from fullon_graphql.engine.documents import DocumentCache
+from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
+from fullon_graphql.graph import Graph
 from tests.fixtures.graph import GraphClient, principal
 from tests.fixtures.rows import TRADER
 
@@ -73,6 +76,20 @@ async def test_reference_leaves_no_syntax_tree_to_the_collector(graph: GraphClie
     try:
         response = await operations.run(Request(DOCUMENTS["nested"].format(1)), context)
         assert b'"errors"' not in response.body
+        assert count_nodes() == before
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("kind", ["nested", "wide", "invalid"])
+def test_validation_leaves_no_syntax_tree_to_the_collector(schema: Graph, kind: str) -> None:
+    documents = DocumentCache(schema.core, Limits())
+    gc.collect()
+    gc.disable()
+    before = count_nodes()
+    try:
+        document = documents._read(DOCUMENTS[kind].format(1), Trace())
+        assert bool(document.errors) == (kind == "invalid")
         assert count_nodes() == before
     finally:
         gc.enable()
