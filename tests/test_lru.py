@@ -20,7 +20,7 @@ from fullon_graphql.engine.model.entities import Entity, entity_of
 from fullon_graphql.engine.reference import row_reads
 from fullon_graphql.lru import PROCESS_CACHES, LRUCache, remembered
 from fullon_graphql.observability.metrics import Metrics
-from fullon_graphql.ohlcv import store
+from fullon_graphql.ohlcv import sql
 from fullon_graphql.ohlcv.candles import _iso_time
 from fullon_graphql.ohlcv.sources import CATALOGUE_BYTES, Catalogue, Market, Source
 from fullon_graphql.ohlcv.timeframes import Timeframe
@@ -89,12 +89,12 @@ async def test_sources_of_symbols_stay_within_their_bytes(monkeypatch: pytest.Mo
 
 def _statement(number: int) -> str:
     layers = tuple((source(number * 100 + part, Timeframe.M1),) for part in range(100))
-    return store._statement(layers, Timeframe.M1, (False, True))
+    return sql.bars_of_symbols(layers, Timeframe.M1, (False, True))
 
 
 def _gaps(number: int) -> str:
     sources = tuple(source(number * 20 + part, Timeframe.M1) for part in range(20))
-    return store._statement_of_gaps(sources, Timeframe.M1, True)
+    return sql.bars_in_gaps(sources, Timeframe.M1, True)
 
 
 @pytest.mark.parametrize(

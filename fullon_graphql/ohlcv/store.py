@@ -1,15 +1,12 @@
 """Reading candles: one statement per call for any timeframe and number of symbols, and one more for their gaps."""
 
-# ruff: noqa: S608  # the statements are built in resampling.py from quoted names, values are bound
-
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain, islice, repeat
+from itertools import islice, repeat
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
@@ -19,73 +16,28 @@ from sqlalchemy import Executable
 from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, FullonError, NotFound, shortened
 from fullon_graphql.joined_calls import KeyedCalls
-from fullon_graphql.lru import remembered
 from fullon_graphql.ohlcv import corrections, coverage, resampling, stored, trade_figures
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.combining import Bar, Buckets, Gap, Span, combined, filled, gaps, overlapping, uncovered
 from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
+from fullon_graphql.ohlcv.sql import (
+    Layers,
+    bars_in_gaps,
+    bars_of_symbols,
+    columns_of,
+    doubles,
+    figures_of_trades,
+)
 from fullon_graphql.ohlcv.stored import Extent, PricedTrade, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.trade_figures import Edges, FiguresByTime, Stretch
+from fullon_graphql.ohlcv.window import MAX_BARS, Window, aware, too_many_bars
 
 T = TypeVar("T")
 
-MAX_BARS: Final = 50_000
-"""Maximum number of bars of one answer."""
 MOST_GAPS: Final = 100
 """The most gaps that are read one by one."""
-
-
-Kind = tuple[bool, bool]
-"""Whether gaps are filled, and whether the newest bars are selected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A selection of bars: those that start in [start, end), of these the newest `last`, with gaps filled or not.
-
-    With `as_of`, the bars as they were known at that time: of trades until then and of candles that had ended, before
-    later corrections.
-
-    Times without a zone are UTC.
-
-    Raises:
-        BadUserInput: start is not before end, or `last` is not in 1 … MAX_BARS.
-    """
-
-    start: datetime | None = None
-    end: datetime | None = None
-    last: int | None = None
-    fill: bool = False
-    first: int | None = None
-    """Only the oldest so many bars; for internal use."""
-    as_of: datetime | None = None
-
-    def __post_init__(self) -> None:
-        start, end = _aware(self.start), _aware(self.end)
-        if start and end and start >= end:
-            raise BadUserInput(f"from must be before to; got {start:%FT%TZ} and {end:%FT%TZ}.", field="from")
-        if self.last is not None and not 1 <= self.last <= MAX_BARS:
-            raise BadUserInput(f"last must be between 1 and {MAX_BARS}; got {self.last}.", field="last")
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Parameters of the statements of resampling.py. One bar more than allowed is read to detect an excess."""
-        count = self.last or self.first or MAX_BARS + 1
-        bounds = {"start": _aware(self.start), "end": _aware(self.end), "now": self.present}
-        return {**bounds, "as_of": _aware(self.as_of), "count": count}
-
-    @property
-    def present(self) -> datetime:
-        """The time after which there are no bars."""
-        now = datetime.now(UTC)
-        return min(now, _aware(self.as_of) or now)
-
-    @property
-    def kind(self) -> Kind:
-        """The part of the window on which the statement's text depends."""
-        return self.fill, self.last is not None
 
 
 class CandleStore:
@@ -217,7 +169,7 @@ class CandleStore:
         }
         if not wanted:
             return [{} for _ in stretches]
-        statement = _statement_of_figures(tuple((stretches[place].timeframe, wanted[place]) for place in wanted))
+        statement = figures_of_trades(tuple((stretches[place].timeframe, wanted[place]) for place in wanted))
         parameters: dict[str, Any] = {}
         for key, place in enumerate(wanted):
             one = stretches[place]
@@ -229,7 +181,7 @@ class CandleStore:
         for place, row in zip(wanted, rows, strict=True):
             edges = list(map(Edges, row["edges"][::2], row["edges"][1::2]))
             trades = edges.pop(next(n for n, source in enumerate(wanted[place]) if source.timeframe is None))
-            columns = list(map(_doubles, row[1:6]))
+            columns = list(map(doubles, row[1:6]))
             answers[place] = trade_figures.by_time(stretches[place].timeframe, columns, trades, edges)
         return answers
 
@@ -305,9 +257,9 @@ class CandleStore:
         self, layers: Sequence[Layers], timeframe: Timeframe, window: Window
     ) -> list[CandleColumns | FullonError]:
         """The bars of the preferred sources; one more statement reads the buckets that they do not cover."""
-        statement = _statement(tuple(layers), timeframe, window.kind)
+        statement = bars_of_symbols(tuple(layers), timeframe, window.kind)
         rows = sorted(await self._database.named_records(statement, window.parameters), key=itemgetter("key"))
-        answers = [_columns(row) for row in rows]
+        answers = [columns_of(row) for row in rows]
         open_ = {
             number: found
             for number, (sources, bars, row) in enumerate(zip(layers, answers, rows, strict=True))
@@ -329,11 +281,11 @@ class CandleStore:
         for key, (number, _) in enumerate(further):
             parameters[f"lo{key}"] = [_instant(gap.start) for gap in open_[number].gaps]
             parameters[f"hi{key}"] = [_instant(gap.end) for gap in open_[number].gaps]
-        statement = _statement_of_gaps(sources, timeframe, window.kind[1])
+        statement = bars_in_gaps(sources, timeframe, window.kind[1])
         found = {number: list(one.bars) for number, one in open_.items()}
         for row in await self._database.named_records(statement, parameters):
             number, rank = further[row["key"]]
-            time, *values = map(_doubles, row[1:7])
+            time, *values = map(doubles, row[1:7])
             found[number] += map(Bar, time, repeat(rank), zip(*values, strict=True))
         buckets = Buckets(timeframe)
         return {
@@ -343,7 +295,7 @@ class CandleStore:
     async def _filled(self, sources: Layers, timeframe: Timeframe, window: Window) -> CandleColumns | FullonError:
         """The bars of several sources without gaps, as `resampling.filled_bars` computes them for one source."""
         now = window.present
-        start, end = _aware(window.start), _aware(window.end)
+        start, end = aware(window.start), aware(window.end)
 
         async def read(one: Window) -> list[Candle]:
             [bars] = await self._read([sources], timeframe, replace(one, as_of=window.as_of))
@@ -376,7 +328,7 @@ class CandleStore:
     ) -> CandleColumns | FullonError:
         starts = list(islice(_buckets_back(timeframe, first, last), (count or MAX_BARS) + 1))
         if len(starts) > MAX_BARS and count is None:
-            return _too_many()
+            return too_many_bars()
         starts = starts[:count]
         if not starts:
             return CandleColumns.empty()
@@ -385,10 +337,6 @@ class CandleStore:
         before = [] if bars and bars[0].time <= first else await read(Window(end=first, last=1))
         carried = before[-1].close if before else math.nan
         return CandleColumns.of(list(filled(timeframe, bars, first, starts[0], carried)))
-
-
-Layers = tuple[Source, ...]
-"""The sources of a symbol that make bars of a timeframe, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +380,7 @@ def _open(
 def _selected(bars: list[Bar], window: Window) -> CandleColumns | FullonError:
     bars = bars[-window.last :] if window.last else bars[: window.first]
     if len(bars) > MAX_BARS:
-        return _too_many()
+        return too_many_bars()
     values = list(zip(*(bar.values for bar in bars), strict=True)) or [()] * 5
     return CandleColumns([bar.time for bar in bars], *map(list, values))
 
@@ -465,8 +413,8 @@ def _width(timeframe: Timeframe | None) -> float:
 
 
 def _unix_milliseconds(time: datetime | None) -> float | None:
-    aware = _aware(time)
-    return None if aware is None else aware.timestamp() * 1000
+    zoned = aware(time)
+    return None if zoned is None else zoned.timestamp() * 1000
 
 
 def _instant(milliseconds: float | None) -> datetime | None:
@@ -475,7 +423,7 @@ def _instant(milliseconds: float | None) -> datetime | None:
 
 def _minutes(start: datetime | None, end: datetime | None) -> tuple[datetime | None, datetime]:
     """The whole minutes of a report that start in [start, end) and are over."""
-    start, end = _aware(start), _aware(end)
+    start, end = aware(start), aware(end)
     Window(start, end)  # checks the order
     now = Timeframe.M1.bucket_start(datetime.now(UTC))
     end = _minute_at_or_after(max(min(end, now), coverage.EARLIEST)) if end else now
@@ -500,93 +448,6 @@ def _buckets_back(timeframe: Timeframe, first: datetime, last: datetime) -> Iter
     while last >= first:
         yield last
         last = timeframe.bucket_start(last - timedelta(microseconds=1))
-
-
-def _aware(time: datetime | None) -> datetime | None:
-    return time.replace(tzinfo=UTC) if time and time.tzinfo is None else time
-
-
-def _statement_bytes(sql: str) -> int:
-    return 2 * len(sql)  # the sources of a key take as much as their names in the statement
-
-
-@remembered("candle_statements", 2 * 2**20, _statement_bytes)
-def _statement(layers: tuple[Layers, ...], timeframe: Timeframe, kind: Kind) -> str:
-    """The bars of the preferred source of every symbol in one row of columns, and the edges of several sources."""
-    several = any(len(sources) > 1 for sources in layers)
-    bars = (_as_columns(_bars_of(sources[0], timeframe, *kind), key) for key, sources in enumerate(layers))
-    if not several:
-        return " UNION ALL ".join(bars)
-    return " UNION ALL ".join(
-        f"SELECT columns.*, {_edges(sources)} AS edges FROM ({statement}) AS columns"
-        for sources, statement in zip(layers, bars, strict=True)
-    )
-
-
-@remembered("trade_figure_statements", 2**20, _statement_bytes)
-def _statement_of_figures(wanted: tuple[tuple[Timeframe, Layers], ...]) -> str:
-    """Figures of the trades of every symbol, in one row of columns each, and the edges of its sources."""
-    numbers = ["date_part('epoch', time) * 1000", "trades", "vwap", "buy_volume", "sell_volume"]
-    parts = []
-    for key, (timeframe, sources) in enumerate(wanted):
-        source = next(source for source in sources if source.timeframe is None)
-        figures = (
-            resampling.trade_figures(source, timeframe).replace(":start", f":lo{key}").replace(":end", f":hi{key}")
-        )
-        part = f"SELECT figures.*, {_all_edges(sources)} AS edges FROM ({_packed(figures, key, numbers)}) AS figures"
-        parts.append(part.replace(":as_of", f":as_of{key}"))
-    return " UNION ALL ".join(parts)
-
-
-def _edges(sources: Layers) -> str:
-    return _all_edges(sources if len(sources) > 1 else ())
-
-
-def _all_edges(sources: Layers) -> str:
-    times = chain.from_iterable(map(resampling.edges, sources))
-    return f"CAST(ARRAY[{', '.join(times)}] AS float8[])"
-
-
-@remembered("candle_gap_statements", 2**20, _statement_bytes)
-def _statement_of_gaps(sources: Layers, timeframe: Timeframe, newest: bool) -> str:
-    bars = (_bars_of(source, timeframe, fill=False, newest=newest) for source in sources)
-    return " UNION ALL ".join(_as_columns(resampling.in_gaps(one, key), key) for key, one in enumerate(bars))
-
-
-def _bars_of(source: Source, timeframe: Timeframe, fill: bool, newest: bool) -> str:
-    if fill:
-        return resampling.filled_bars(source, timeframe, newest=newest)
-    return (resampling.newest_bars if newest else resampling.oldest_bars)(source, timeframe)
-
-
-def _as_columns(bars: str, key: int) -> str:
-    return _packed(bars, key, ["date_part('epoch', time) * 1000", "open", "high", "low", "close", "volume"])
-
-
-def _packed(rows: str, key: int, numbers: Sequence[str]) -> str:
-    """All rows of a statement in one row, each column as the bytes of its doubles.
-
-    An array would carry the length of each number, and the driver would decode them one by one: half of the time for
-    500 bars. NaN replaces null, so that all columns have the same length.
-    """
-    columns = (f"string_agg(float8send(coalesce(CAST({number} AS float8), 'NaN')), '')" for number in numbers)
-    return f"SELECT {key} AS key, {', '.join(columns)} FROM ({rows}) AS bars"
-
-
-def _columns(row: asyncpg.Record) -> CandleColumns | FullonError:
-    bars = CandleColumns(*map(_doubles, row[1:7]))
-    if bars.time[1:] and bars.time[0] > bars.time[-1]:
-        bars = bars.reversed()
-    return _too_many() if bars.length > MAX_BARS else bars
-
-
-def _too_many() -> BadUserInput:
-    return BadUserInput(f"More than {MAX_BARS} bars. Request a shorter range, a longer timeframe, or `last`.")
-
-
-def _doubles(column: bytes | None) -> list[float]:
-    """The numbers of a column; empty for null."""
-    return list(struct.unpack(f">{len(column) // 8}d", column)) if column else []
 
 
 def _unknown(market: Market) -> NotFound:

@@ -10,8 +10,8 @@ from fullon_graphql.context import Context, Info
 from fullon_graphql.engine.cost import SIZE
 from fullon_graphql.ohlcv.candles import Series
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from fullon_graphql.schema.candles import (
     BARS,
     COLUMNS,

@@ -16,8 +16,8 @@ from fullon_graphql.engine.cost import list_size
 from fullon_graphql.engine.model.batches import Batch, batched
 from fullon_graphql.engine.subgraphs import part_of
 from fullon_graphql.ohlcv.coverage import MOST_DAYS, MOST_GAPS
-from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import MAX_BARS, Window
 from fullon_graphql.schema.support.enums import described
 from fullon_graphql.schema.support.records import FromRecord
 from fullon_graphql.schema.support.scalars import DateTime

@@ -14,10 +14,11 @@ from fullon_graphql.ohlcv.candles import CandleColumns, Series
 from fullon_graphql.ohlcv.combining import Buckets
 from fullon_graphql.ohlcv.coverage import Coverage
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import CandleStore, Window
+from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.stored import Extent, PricedTrade, Trade
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.trade_figures import Stretch, TradeFigures
+from fullon_graphql.ohlcv.window import Window
 from fullon_graphql.services import symbols
 from fullon_graphql.services.access import CANDLES
 from fullon_graphql.services.sources import Sources

@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.stored import Extent
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from fullon_graphql.services.candles import MarketData
 
 PAGE: Final = 1_000

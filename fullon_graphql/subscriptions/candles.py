@@ -24,8 +24,8 @@ from fullon_graphql.errors import ServiceUnavailable, Timeout, as_fullon_error
 from fullon_graphql.ohlcv import candles as stored
 from fullon_graphql.ohlcv.live import LiveBars, Update
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import MAX_BARS, Window
 from fullon_graphql.schema.candles import BarLength, Candle, CandleUpdate
 from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName
 from fullon_graphql.schema.support.scalars import DateTime

@@ -19,8 +19,8 @@ from fullon_graphql.ohlcv.candles import Candle as StoredCandle
 from fullon_graphql.ohlcv.candles import MarketCandle
 from fullon_graphql.ohlcv.live import joined
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from fullon_graphql.schema.candles import BarLength, Candle, CandleUpdate
 from fullon_graphql.schema.support.arguments import ExchangeName, SymbolName
 from fullon_graphql.schema.support.scalars import DateTime

@@ -13,8 +13,9 @@ from fullon_graphql.database import Database
 from fullon_graphql.errors import FullonError
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import CandleStore, Window
+from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from fullon_graphql.ohlcv.writer import create_candles, create_trades, upsert_candles
 
 NOON = datetime(2024, 3, 4, 12, tzinfo=UTC)

@@ -7,8 +7,8 @@ from datetime import datetime
 from itertools import groupby
 
 from fullon_graphql.ohlcv.candles import Candle
-from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 
 
 def resampled(rows: Sequence[Candle], timeframe: Timeframe) -> list[Candle]:

@@ -14,8 +14,9 @@ from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.importing import import_candles
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import CandleStore, Window
+from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from tests.ohlcv import reference
 from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, run, write
 

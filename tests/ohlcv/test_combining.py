@@ -9,8 +9,9 @@ import pytest
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import CandleStore, Window
+from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 from tests.conftest import Count
 from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, read_candles, run

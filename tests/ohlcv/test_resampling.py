@@ -18,8 +18,9 @@ from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.ohlcv import resampling
 from fullon_graphql.ohlcv.candles import Candle, CandleColumns
 from fullon_graphql.ohlcv.sources import Catalogue, Market, Source
-from fullon_graphql.ohlcv.store import CandleStore, Window
+from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from tests.ohlcv import reference
 from tests.ohlcv.filling import NOON, Trade, flat, put_candles, put_trades, run
 

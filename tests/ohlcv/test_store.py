@@ -9,8 +9,9 @@ from fullon_graphql.database import Database
 from fullon_graphql.errors import BadUserInput, NotFound
 from fullon_graphql.ohlcv.candles import CandleColumns
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import MAX_BARS, CandleStore, Window
+from fullon_graphql.ohlcv.store import CandleStore
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import MAX_BARS, Window
 from tests.conftest import Count
 from tests.ohlcv.filling import NOON, Trade, flat, minutes, put_candles, put_trades, read_candles, read_columns, run
 

@@ -12,8 +12,8 @@ from fullon_graphql.database import Database
 from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.importing import import_candles
-from fullon_graphql.ohlcv.store import MAX_BARS
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import MAX_BARS
 from fullon_graphql.ohlcv.writer import upsert_candles
 from tests.conftest import Count
 from tests.fixtures.graph import GraphClient, principal

@@ -20,8 +20,8 @@ from fullon_graphql.database import Database
 from fullon_graphql.ohlcv import live
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import MAX_BARS
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import MAX_BARS
 from fullon_graphql.ohlcv.writer import create_candles, upsert_candles
 from fullon_graphql.schema.candles import CandleUpdate
 from fullon_graphql.subscriptions.candles import CLOSE_DELAY, CandleSource

@@ -12,8 +12,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from fullon_graphql.errors import Conflict, shortened
 from fullon_graphql.ohlcv.candles import CandleColumns, iso_times
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import MAX_BARS, Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import MAX_BARS, Window
 from fullon_graphql.rest.answers import Error, Json
 from fullon_graphql.rest.dependencies import CallerDep, MarketDataDep, WorkerDep
 from fullon_graphql.rest.ohlcv.envelope import Envelope, wrap_list

@@ -18,8 +18,8 @@ from fullon_graphql.errors import BadUserInput, FullonError, NotFound
 from fullon_graphql.ohlcv.candles import CandleColumns
 from fullon_graphql.ohlcv.combining import Buckets
 from fullon_graphql.ohlcv.sources import Market
-from fullon_graphql.ohlcv.store import Window
 from fullon_graphql.ohlcv.timeframes import Timeframe
+from fullon_graphql.ohlcv.window import Window
 from fullon_graphql.services import candles
 from fullon_graphql.services.analytics import positions, prices, results
 from fullon_graphql.services.analytics.columns import doubles, integers, texts
