@@ -28,8 +28,9 @@ _ERROR: Final = b"\x7a\x02\x18\x02"
 _LOCAL_PARENT: Final = b"\x85\x01\x00\x01\x00\x00"
 _REMOTE_PARENT: Final = b"\x85\x01\x00\x03\x00\x00"
 """Values of the field `flags`."""
-_STEP_END: Final = _OK + _LOCAL_PARENT
 _times: Final = Struct("<BQBQ").pack
+_IDS_AND_TIMES: Final = 20 + 8 + 10 + 18
+"""Bytes of what is different in each span of a stage: the trace, its id, its parent, and its times."""
 _LONGEST_SHORT: Final = 0x7F
 """The largest length that takes one byte."""
 
@@ -49,14 +50,21 @@ def span_bytes(span: ActiveSpan) -> bytes:
     if span.links:
         own += map(_link, span.links)
     own += _ERROR if is_error else _OK, _REMOTE_PARENT if span.parent_id else _LOCAL_PARENT
-    spans = [field_bytes(0x12, b"".join(own))]
+    pieces = [field_bytes(0x12, b"".join(own))]
     parent = b"\x22\x08" + span_id
     for number, step in enumerate(span.steps):
         times = _times(0x39, ns + int((step.started - started) * 1e9), 0x41, ns + int((step.ended - started) * 1e9))
-        id_, name = step_id(span, number).to_bytes(8, "big"), _step_name_and_kind(step.stage, step.name)
-        attributes = _step_attributes(_numbers(step)) if step.facts else b""
-        spans.append(field_bytes(0x12, head + id_ + parent + name + times + attributes + _STEP_END))
-    return b"".join(spans)
+        before, after = _around_ids(step.stage, step.name, _numbers(step) if step.facts else ())
+        pieces += before, head, step_id(span, number).to_bytes(8, "big"), parent, times, after
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=1_000)
+def _around_ids(stage: str, name: str, numbers: tuple[tuple[str, int], ...]) -> tuple[bytes, bytes]:
+    """The bytes before and after the ids and times of a stage's span."""
+    attributes = [_uncached_attribute(f"fullon.{key}", value) for key, value in numbers]
+    after = b"".join([_name_and_kind(step_name(stage, name), "internal"), *attributes, _OK, _LOCAL_PARENT])
+    return b"\x12" + _varint(_IDS_AND_TIMES + len(after)), after
 
 
 def _description(span: ActiveSpan) -> tuple[bytes, bytes, bool]:
@@ -99,17 +107,9 @@ def _numbers(step: Step) -> tuple[tuple[str, int], ...]:
     return tuple([fact for fact in step.facts.items() if isinstance(fact[1], int)])
 
 
-@lru_cache(maxsize=1_000)
-def _step_attributes(numbers: tuple[tuple[str, int], ...]) -> bytes:
-    return b"".join([_uncached_attribute(f"fullon.{name}", value) for name, value in numbers])
-
-
 def field_bytes(tag: int, content: bytes) -> bytes:
     """A field of bytes, text or a message."""
-    size = len(content)
-    if size <= _LONGEST_SHORT:
-        return b"%c%c%b" % (tag, size, content)
-    return b"%c%b%b" % (tag, _varint(size), content)
+    return b"%c%b%b" % (tag, _varint(len(content)), content)
 
 
 def _link(span: ActiveSpan) -> bytes:
@@ -120,11 +120,6 @@ def _link(span: ActiveSpan) -> bytes:
 @lru_cache(maxsize=1_000)
 def _name_and_kind(name: str, kind: str) -> bytes:
     return _text(0x2A, name) + _KINDS[kind]
-
-
-@lru_cache(maxsize=1_000)
-def _step_name_and_kind(stage: str, name: str) -> bytes:
-    return _name_and_kind(step_name(stage, name), "internal")
 
 
 @lru_cache(maxsize=1_000)
@@ -152,6 +147,7 @@ def _text(tag: int, text: str) -> bytes:
     return field_bytes(tag, text.encode(errors="replace"))
 
 
+@lru_cache(maxsize=1_000)
 def _varint(value: int) -> bytes:
     encoded = bytearray()
     while value > _LONGEST_SHORT:

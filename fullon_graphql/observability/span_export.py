@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.environment_variables import OTEL_BSP_MAX_EXPORT_BATCH_SIZE, OTEL_BSP_MAX_QUEUE_SIZE
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -34,8 +35,15 @@ from fullon_graphql.observability.tracing import REQUEST_ID, ActiveSpan, Sampler
 DEFAULT_SERVICE: Final = "fullon-graphql"
 """Name of the service unless OTEL_SERVICE_NAME gives one."""
 ENCODED_TOGETHER: Final = 64
-DELAY: Final = 0.5
+"""Spans of a group: they are encoded together, and are one entry of the SDK's queue."""
+DELAY: Final = 1.0
 """Seconds until a span is encoded at the latest."""
+QUEUE: Final = 8_192
+BATCH: Final = 2_048
+"""Spans that may wait, and that are sent together, unless the SDK's variables say otherwise.
+
+A batch of the SDK's default size is a tenth of a second of a busy worker, and a batch of any size takes a millisecond.
+"""
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _KINDS: Final = {"server": SpanKind.SERVER, "consumer": SpanKind.CONSUMER}
 
@@ -55,14 +63,14 @@ class _Ended(_Queued):
 
 
 class _Encoded(_Queued):
-    """A span as bytes."""
+    """A group of spans as bytes."""
 
-    def __init__(self, span: ActiveSpan) -> None:
-        self.fields = span_bytes(span)
+    def __init__(self, spans: Sequence[ActiveSpan]) -> None:
+        self.fields = b"".join(map(span_bytes, spans))
 
 
 class _Encoder:
-    """Encodes spans in the event loop, a few at a time.
+    """Encodes spans in the event loop, group by group.
 
     One by one, the encoding would take twice as long, as its code would not be in the processor's caches. In a thread,
     it would compete with the event loop for the interpreter.
@@ -73,7 +81,7 @@ class _Encoder:
         self._spans: list[ActiveSpan] = []
 
     def add(self, span: ActiveSpan) -> None:
-        """Encode a span with the next ones, or after `DELAY`."""
+        """Encode a span with its group, or after `DELAY`."""
         self._spans.append(span)
         if len(self._spans) >= ENCODED_TOGETHER:
             self._encode()
@@ -87,8 +95,8 @@ class _Encoder:
 
     def _encode(self) -> None:
         spans, self._spans = self._spans, []
-        for span in spans:
-            self._processor.on_end(_Encoded(span))
+        if spans:
+            self._processor.on_end(_Encoded(spans))
 
 
 class ReadableExporter(SpanExporter):
@@ -140,8 +148,16 @@ class Frame:
 
 def otlp_tracer() -> Tracer:
     """A tracer whose spans are sent to the receiver that the standard variables name."""
-    encoder = _Encoder(BatchSpanProcessor(FastOtlpExporter(make_resource())))
+    queue, batch = _groups(OTEL_BSP_MAX_QUEUE_SIZE, QUEUE), _groups(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, BATCH)
+    exporter = FastOtlpExporter(make_resource())
+    encoder = _Encoder(BatchSpanProcessor(exporter, max_queue_size=queue, max_export_batch_size=min(batch, queue)))
     return Tracer(encoder.add, Sampler.from_environment(), encoder.close)
+
+
+def _groups(variable: str, default: int) -> int:
+    """The number of spans that a variable of the SDK gives, in groups."""
+    given = os.environ.get(variable, "")
+    return max(1, (int(given) if given.isdecimal() else default) // ENCODED_TOGETHER)
 
 
 def readable_tracer(exporter: SpanExporter) -> Tracer:

@@ -30,7 +30,15 @@ from fullon_graphql.app import create_app
 from fullon_graphql.config import Settings
 from fullon_graphql.engine.trace import Step
 from fullon_graphql.observability.otlp_encoding import span_bytes
-from fullon_graphql.observability.span_export import Frame, ended, make_resource, readable, readable_tracer, scope
+from fullon_graphql.observability.span_export import (
+    ENCODED_TOGETHER,
+    Frame,
+    ended,
+    make_resource,
+    readable,
+    readable_tracer,
+    scope,
+)
 from fullon_graphql.observability.tracing import (
     ActiveSpan,
     Sampler,
@@ -177,6 +185,23 @@ async def test_receiver_gets_the_spans_over_http(
     assert first.name == "POST /graphql"
     assert stages
     assert {stage.parent_span_id for stage in stages} == {first.span_id}
+
+
+async def test_receiver_gets_each_span_once(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", str(2 * ENCODED_TOGETHER))
+    tracer = open_tracer()
+    assert tracer is not None
+    ids = set()
+    for _ in range(5 * ENCODED_TOGETHER + 1):
+        span = copied(lambda: tracer.begin_request(None, None))
+        ids.add(span.span_id.to_bytes(8, "big"))
+        tracer.end(span)
+    await asyncio.to_thread(tracer.close)
+    contents = [ExportTraceServiceRequest.FromString(content) for _, _, content in receiver.requests]
+    sent = [[span.span_id for span in content.resource_spans[0].scope_spans[0].spans] for content in contents]
+    assert sorted(id_ for batch in sent for id_ in batch) == sorted(ids)
+    assert max(map(len, sent)) <= 2 * ENCODED_TOGETHER
 
 
 class Receiver:
