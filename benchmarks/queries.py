@@ -8,6 +8,7 @@ from contextlib import ExitStack
 
 from benchmarks import equivalence
 from benchmarks.load import load
+from benchmarks.loop_holds import Holds, holds
 from benchmarks.machine import description, quiet
 from benchmarks.measuring import Sample, measure, middle
 from benchmarks.peers import OURS, PEERS_BY_NAME, Peer
@@ -33,8 +34,10 @@ def queries(peers: Sequence[str], questions: Sequence[str], *, rounds: int, seco
             _compare(question, chosen, servers)
         print(f"\n{description()}; {clients} clients, medians of {rounds} rounds of {seconds} s; {quiet()}.\n")
         for question in measured:
-            found = _rounds(question, chosen, servers, data, rounds, seconds, clients)
+            found, held = _rounds(question, chosen, servers, data, rounds, seconds, clients)
             print(f"### {question.title}\n\n{_table(found)}")
+            if OURS.name in found:
+                print(f"{held}\n")
             print(*_budgets(question, found), sep="\n", flush=True)
         print(f"### Memory\n\n{_memory(servers)}")
 
@@ -68,15 +71,20 @@ def _rounds(
     rounds: int,
     seconds: int,
     clients: int,
-) -> Results:
+) -> tuple[Results, Holds]:
+    """The medians of all servers, and how long this server held its event loop."""
     measured = {peer.name: documents for peer in peers if (documents := peer.documents(question))}
     for name, documents in measured.items():
         load(servers[name], documents, clients, seconds=1)  # caches, compilers and pools get warm
     samples = defaultdict(list)
+    held = Holds()
     for _ in range(rounds):
         for name, documents in measured.items():
+            before = holds(servers[name]) if name == OURS.name else None
             samples[name].append(measure(servers[name], data, documents, clients=clients, seconds=seconds))
-    return {name: middle(found) for name, found in samples.items()}
+            if before is not None:
+                held += holds(servers[name]) - before
+    return {name: middle(found) for name, found in samples.items()}, held
 
 
 def _table(found: Results) -> str:
