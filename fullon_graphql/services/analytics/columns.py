@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, Subquery, Text, cast, func, literal_column
+from sqlalchemy import ColumnElement, Select, Subquery, Text, case, cast, func, literal_column
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from fullon_graphql.ohlcv.timeframes import ORIGIN, Timeframe
@@ -33,9 +33,12 @@ def apart(rows: Select[Any], name: str) -> Subquery:
 
 
 def written(figure: ColumnElement[Any], bucket: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The values of a figure in order of the bars, as text; those without a bar are left out, as are nulls."""
+    """The values of a figure in order of the bars, as text; those without a bar are left out, as are nulls.
+
+    Without a FILTER, PostgreSQL sorts the rows once for all columns, and not for each column by itself.
+    """
     ordered: aggregate_order_by[Any] = aggregate_order_by(literal_column(f"'{_SEPARATOR}'"), bucket)
-    return func.string_agg(cast(figure, Text), ordered).filter(bucket.is_not(None))
+    return func.string_agg(case((bucket.is_not(None), cast(figure, Text))), ordered)
 
 
 def unix_milliseconds(bucket: ColumnElement[Any]) -> ColumnElement[Any]:

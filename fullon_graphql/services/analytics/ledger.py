@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Double,
     FromClause,
-    FunctionElement,
     Integer,
     Join,
     Numeric,
@@ -30,10 +30,12 @@ from sqlalchemy import (
     case,
     cast,
     column,
+    false,
     func,
     literal,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -177,9 +179,24 @@ def exact(figure: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(cast(figure, Text), Numeric)
 
 
-def exact_sum(figure: ColumnElement[Any]) -> FunctionElement[Any]:
-    """The sum of a figure as a decimal number without rounding."""
-    return func.sum(exact(figure))
+_UNITS: Final[ColumnElement[Any]] = literal_column("1e8")
+_UNIT: Final[ColumnElement[Any]] = literal_column("1e-8")
+_MOST: Final[ColumnElement[Any]] = literal_column("1e7")
+
+
+def exact_sum(figure: ColumnElement[Any], condition: ColumnElement[bool] | None = None) -> ColumnElement[Any]:
+    """The sum of a figure as a decimal number without rounding, over the rows with the condition; null without figures.
+
+    A figure with at most 8 decimals and 15 digits is added as an integer, in a third of the time. It is one if it is
+    the double nearest to `units * 1e-8`: decimals of up to 15 digits have different doubles, so this is its shortest.
+    """
+    units = cast(figure * _UNITS, BigInteger)
+    size = func.abs(figure)
+    is_short = case((size < _MOST, cast(units, Double) / _UNITS == figure), (size >= _MOST, false()))
+    wanted = true() if condition is None else condition
+    short = func.sum(units).filter(and_(wanted, is_short))
+    others = func.sum(exact(figure)).filter(and_(wanted, ~is_short))
+    return func.coalesce(short * _UNIT + func.coalesce(others, 0), others)
 
 
 def only_priced(money: ColumnElement[Any], unpriced: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -105,19 +105,21 @@ def computed(entries: FromClause, resolution: Timeframe, start: datetime | None)
     closing = func.max(trades.c.time).filter(trades.c.roi.is_not(None)).label("closing")
     closings = select(*key, closing).where(trades.c.dated).group_by(*key).subquery("closings")
     same = and_(*(trades.c[name] == closings.c[name] for name in names))
-    marked = apart(
-        select(*trades.c, closings.c.closing).select_from(trades.join(closings, same)).where(trades.c.dated), "marked"
-    )
+    signed = (_signed(trades.c.side, trades.c[name]).label(name) for name in ("volume", "cost"))
+    is_open = closings.c.closing.is_(None)
+    tail = or_(is_open, trades.c.time > closings.c.closing).label("tail")
+    rows = select(*key, (trades.c.side == "buy").label("buys"), *signed, is_open.label("is_open"), tail)
+    # Each trade has a row of closings. PostgreSQL would expect a single row of an inner join, and sort all on disk.
+    marked = apart(rows.select_from(trades.outerjoin(closings, same)).where(trades.c.dated), "marked")
     key = [marked.c[name] for name in names]
-    tail = or_(marked.c.closing.is_(None), marked.c.time > marked.c.closing)
-    sides = (edge(marked.c.side).filter(tail) for edge in (func.min, func.max))
+    sides = (each(marked.c.buys).filter(marked.c.tail) for each in (func.bool_and, func.bool_or))
     parts = (
         select(
             *key,
-            func.bool_or(marked.c.closing.is_not(None)).label("closes"),
-            _signed_sum(marked, marked.c.volume, true()).label("change"),
-            _signed_sum(marked, marked.c.volume, tail).label("tail_volume"),
-            _signed_sum(marked, marked.c.cost, tail).label("tail_cost"),
+            (~func.bool_and(marked.c.is_open)).label("closes"),
+            _known_sum(marked.c.volume, true()).label("change"),
+            _known_sum(marked.c.volume, marked.c.tail).label("tail_volume"),
+            _known_sum(marked.c.cost, marked.c.tail).label("tail_cost"),
             operator.eq(*sides).label("one_sided"),
         )
         .group_by(*key)
@@ -137,11 +139,15 @@ def _trades(entries: FromClause, resolution: Timeframe, start: datetime | None) 
     return apart(select(*entries.c, bucket.label("bucket"), dated.label("dated")), "trades_of_bars")
 
 
-def _signed_sum(trades: Any, figure: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[Any]:
-    """The exact sum over trades with this condition, negative for sales; null if a figure is unknown."""
-    signed = case((trades.c.side == "buy", figure), (trades.c.side == "sell", -figure))
-    is_known = func.coalesce(func.bool_and(signed.is_not(None)).filter(condition), true())
-    return case((is_known, func.coalesce(exact_sum(signed).filter(condition), 0)))
+def _signed(side: ColumnElement[Any], figure: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The figure, negative for a sale; null if either is unknown."""
+    return case((side == "buy", figure), (side == "sell", -figure))
+
+
+def _known_sum(figure: ColumnElement[Any], condition: ColumnElement[bool]) -> ColumnElement[Any]:
+    """The exact sum of a figure over rows with this condition; null if it is unknown in one of them."""
+    is_known = func.coalesce(func.bool_and(figure.is_not(None)).filter(condition), true())
+    return case((is_known, func.coalesce(exact_sum(figure, condition), 0)))
 
 
 _NULL: Final = "null"

@@ -14,6 +14,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     FromClause,
+    Integer,
     Row,
     Select,
     Subquery,
@@ -205,15 +206,14 @@ def _sums(
     same = (dated.c[name] for name in ("bucket", "ex_id", "currency", "roi", "fee", "left_out"))
     trades = apart(select(*same, key.label("key")).select_from(source), "keyed")
     parts = trades.c.bucket, trades.c.key, trades.c.ex_id, trades.c.currency
+    counts = func.count(), func.count(trades.c.roi), func.count().filter(trades.c.roi > 0)
     sums = (
         select(
             *parts,
-            func.count().label("trades"),
-            func.count(trades.c.roi).label("closed"),
-            func.count().filter(trades.c.roi > 0).label("won"),
+            *(cast(count, Integer).label(name) for name, count in zip(_COUNTS, counts, strict=True)),
             exact_sum(trades.c.roi).label("profit"),
             exact_sum(func.nullif(trades.c.fee, 0)).label("fees"),
-            func.sum(trades.c.left_out).label("left_out"),
+            cast(func.sum(trades.c.left_out), Integer).label("left_out"),
         )
         .group_by(*parts)
         .subquery("sums_of_accounts")
