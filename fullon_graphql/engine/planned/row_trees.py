@@ -53,6 +53,7 @@ from fullon_graphql.engine.planned.sql import (
     JSON_MARK,
     JSON_VALUE,
     PLACEHOLDER,
+    PLACEHOLDER_END,
     PageShape,
     StatementBuilder,
     compiled,
@@ -236,22 +237,25 @@ def _reported_value() -> Fallback:
 
 
 async def _filled(run: Run, prepared: PreparedStatement, answer: bytes) -> bytes:
-    pieces = PLACEHOLDER.split(answer)
-    places = list(zip(pieces[1::3], pieces[2::3], strict=True))
-    values: dict[tuple[bytes, bytes], bytes] = {}
-    for number, (placeholder, project) in enumerate(prepared.placeholders):
-        name = b"%d" % number
-        asked = list(dict.fromkeys(key for index, key in places if index == name))
+    begin, *rest = answer.split(PLACEHOLDER)
+    parts = [part.partition(PLACEHOLDER_END) for part in rest]
+    keys: list[list[bytes]] = [[] for _ in prepared.placeholders]
+    for place in dict.fromkeys([place for place, _, _ in parts]):
+        number, _, key = place.partition(b":")
+        keys[int(number)].append(key)
+    values: dict[bytes, bytes] = {}
+    for index, ((placeholder, project), asked) in enumerate(zip(prepared.placeholders, keys, strict=True)):
         if asked:
             found = await _values(run, placeholder, project, asked)
-            values |= {(name, key): value for key, value in zip(asked, found, strict=True)}
-    pieces[1::3] = [values[place] for place in places]
-    del pieces[2::3]
+            values |= {b"%d:%b" % (index, key): value for key, value in zip(asked, found, strict=True)}
+    pieces = [begin]
+    for place, _, text in parts:
+        pieces += (values[place], text)
     return b"".join(pieces)
 
 
 async def _values(run: Run, placeholder: Placeholder, project: Project, texts: Sequence[bytes]) -> list[bytes]:
-    keys = [tuple(orjson.loads(orjson.loads(b'"%b"' % text))) for text in texts]
+    keys = [tuple(orjson.loads(orjson.loads(b'"%b]"' % text))) for text in texts]
     found = await load_distinct(run, placeholder.batch, placeholder.site, keys)
     return [orjson.dumps(value) for value in await project(run, [found[key] for key in keys])]
 

@@ -60,8 +60,10 @@ ERROR_MARKER: Final = rf"\u0001{NONCE}!".encode()
 JSON_MARK: Final = rf"\u0001{NONCE}=".encode()
 JSON_VALUE: Final = re.compile(rf'"\\u0001{NONCE}=((?:[^"\\]|\\.)*)"'.encode())
 """A stored JSON value: its text as escaped JSON."""
-PLACEHOLDER: Final = re.compile(rf'"\\u0001{NONCE}:(\d+):((?:[^"\\]|\\.)*)"'.encode())
-"""A placeholder as JSON text: its number, and its key as escaped JSON."""
+PLACEHOLDER: Final = rf'"\u0001{NONCE}:'.encode()
+"""The begin of a placeholder as JSON text. Its number, a colon and its key follow: an array, as escaped JSON."""
+PLACEHOLDER_END: Final = b']"'
+"""The end of a placeholder. In the escaped key a backslash precedes every quote."""
 
 
 def has_not_finite(text: bytes) -> bool:
