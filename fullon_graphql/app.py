@@ -26,6 +26,7 @@ from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.database.replicas import ReplicaReads, Replicas
+from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
@@ -201,7 +202,7 @@ async def open_state(
         trusted.running(opened.background, opened.redis) if trusted else nullcontext(),
         connections.watch_credentials(opened),
         opened.background.running(_published_events(opened)),
-        scheduled_collection(),
+        scheduled_collection(in_background),
         measured_loop("worker"),
     ):
         yield State(worker=opened, shutdown=Shutdown(), health_checks=health.HealthChecks(opened))

@@ -7,10 +7,13 @@ import atexit
 import gc
 import resource
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from time import monotonic, process_time
 from typing import Final
+
+from fullon_graphql.errors import ServiceUnavailable
 
 THRESHOLDS: Final = (10_000, 5, 1_000_000)
 """Allocations before a collection of the youngest objects, such collections before one of the next generation, and so
@@ -18,12 +21,19 @@ on; the last one keeps Python from starting a full collection."""
 
 INTERVAL: Final = 1.0
 """Seconds between checks whether a full collection is due."""
+OLDEST: Final = 2
+"""The generation of objects that have survived collections of young objects."""
+OBJECTS: Final = 20_000
+"""Objects in the oldest generation after which a collection is due. Visiting them takes 10 ms of processor time."""
 STEP: Final = 8 * 2**20
-"""Further bytes of resident memory after which a collection is due. Larger steps make longer pauses."""
+"""Further bytes of resident memory after which a collection is due, as few objects may hold much memory."""
 THOROUGH: Final = 256 * 2**20
 """Further bytes of resident memory after which a collection visits the objects that earlier ones have left, too."""
 OBJECT_BYTES: Final = 100
 """The estimated size of a collected object."""
+
+
+Run = Callable[[Callable[[], bool]], Awaitable[bool]]
 
 
 def resident_bytes() -> int:
@@ -36,16 +46,41 @@ def resident_bytes() -> int:
     return pages * resource.getpagesize()
 
 
+def oldest_objects() -> int:
+    """The objects that the next collection would visit, without the young ones."""
+    return len(gc.get_objects(OLDEST))
+
+
+class Idleness:
+    """Called, True if this process has used less than a twentieth of a processor since the last call."""
+
+    def __init__(self) -> None:
+        self._last = monotonic(), process_time()
+
+    def __call__(self) -> bool:
+        (start, used), self._last = self._last, (monotonic(), process_time())
+        return 20 * (self._last[1] - used) < self._last[0] - start
+
+
 class FullCollections:
-    """Collects after each `STEP` of further memory, and freezes the objects that are left.
+    """Collects after `OBJECTS` further objects or `STEP` of further memory, and freezes the objects that are left.
 
     So each collection visits newer objects only, and its pause does not grow with the worker. A frozen object is freed
-    once nothing refers to it, but not as a part of a cycle: once the memory has grown by `THOROUGH`, a collection
-    visits all objects. If less than half of the growth was garbage, the next of these is due after twice as much.
+    once nothing refers to it, but not as a part of a cycle: once the memory has grown by `THOROUGH` and the process is
+    idle, or once it has grown by twice as much, a collection visits all objects. If less than half of the growth was
+    garbage, the next of these is due after twice as much.
     """
 
-    def __init__(self, resident: Callable[[], int] = resident_bytes, collect: Callable[[], int] = gc.collect) -> None:
+    def __init__(
+        self,
+        resident: Callable[[], int] = resident_bytes,
+        collect: Callable[[], int] = gc.collect,
+        objects: Callable[[], int] = oldest_objects,
+        is_idle: Callable[[], bool] | None = None,
+    ) -> None:
         self._resident = resident
+        self._objects = objects
+        self._is_idle = is_idle or Idleness()
         self._collect = collect
         self._last = self._last_thorough = resident()
         self._until_thorough = THOROUGH
@@ -53,10 +88,10 @@ class FullCollections:
     def collect_if_due(self) -> bool:
         """Collect, and return True, if the worker has grown enough."""
         resident = self._resident()
-        if resident - self._last < STEP:
-            return False
         growth = resident - self._last_thorough
-        is_thorough = growth >= self._until_thorough
+        is_thorough = growth >= self._until_thorough * (1 if self._is_idle() else 2)
+        if not is_thorough and resident - self._last < STEP and self._objects() < OBJECTS:
+            return False
         if is_thorough:
             gc.unfreeze()
         freed = self._collect() * OBJECT_BYTES
@@ -91,14 +126,18 @@ def paused_collection() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def scheduled_collection() -> AsyncIterator[None]:
-    """Freeze the objects of the start-up, and collect others when they have grown, for the duration of the block."""
+async def scheduled_collection(run: Run) -> AsyncIterator[None]:
+    """Freeze the objects of the start-up, and collect others when they have grown, for the duration of the block.
+
+    `run` calls its argument between two tasks of the planner's thread: the thousands of objects of a statement that is
+    being compiled become garbage in cycles, and would be frozen.
+    """
     before = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     leave_memory_to_the_system()
-    task = asyncio.create_task(_collect(), name="garbage collection")
+    task = asyncio.create_task(_collect(run), name="garbage collection")
     try:
         yield
     finally:
@@ -108,8 +147,9 @@ async def scheduled_collection() -> AsyncIterator[None]:
         gc.unfreeze()
 
 
-async def _collect() -> None:
+async def _collect(run: Run) -> None:
     collections = FullCollections()
     while True:
         await asyncio.sleep(INTERVAL)
-        collections.collect_if_due()
+        with suppress(ServiceUnavailable):  # too many tasks are waiting
+            await run(collections.collect_if_due)
