@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 
 import pytest
@@ -69,6 +70,17 @@ async def test_repeated_credential_is_looked_up_once(
     with statements() as sql:
         callers = {await identities.identify(BearerToken(signed_in.access_token)) for _ in range(20)}
     assert len(sql) == len(callers) == 1
+
+
+async def test_concurrent_requests_share_look_ups(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, statements: Count
+) -> None:
+    credential = BearerToken((await sessions.open(await add_account(), "trader@fullon")).access_token)
+    identities = Authenticator(sessions, api_keys)
+    with statements() as sql:
+        callers = await asyncio.gather(*(identities.identify(credential, fresh=True) for _ in range(20)))
+    assert len(sql) == 2  # that of the first request, and one that began after all others came
+    assert len(set(callers)) == 1
 
 
 async def test_ended_session_is_refused_within_a_second(
