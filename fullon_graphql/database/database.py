@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -161,23 +161,21 @@ class Database:
         async with self._reading.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
-    async def text(self, sql: str, *values: Any) -> str | None:
+    def text(self, sql: str, *values: Any) -> Coroutine[Any, Any, str | None]:
         """The single value of a precompiled read statement."""
-        found: str | None = await self._driver.run(asyncpg.Connection.fetchval, sql, values)
-        return found
+        return self._driver.run(asyncpg.Connection.fetchval, sql, values)
 
-    async def records(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+    def records(self, sql: str, *values: Any) -> Coroutine[Any, Any, list[asyncpg.Record]]:
         """All rows of a precompiled read statement."""
-        found: list[asyncpg.Record] = await self._driver.run(asyncpg.Connection.fetch, sql, values)
-        return found
+        return self._driver.run(asyncpg.Connection.fetch, sql, values)
 
     async def objects(self, statement: Statement, **given: Any) -> list[dict[str, Any]]:
         """All rows of a compiled read statement by column name; `given` are its parameters."""
         return statement.objects(await self.records(statement.text, *statement.values(given)))
 
-    async def found(self, sql: str, *values: Any) -> Found:
+    def found(self, sql: str, *values: Any) -> Coroutine[Any, Any, Found]:
         """The first row of a precompiled statement that reads one row by key; none of `values` is an array."""
-        return await self.shared_reads.row(sql, values)
+        return self.shared_reads.row(sql, values)
 
     async def one(self, statement: Statement, **given: Any) -> dict[str, Any] | None:
         """The first row of a compiled statement that reads one row by key, by column name; None without one."""

@@ -95,14 +95,14 @@ class SharedReads:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _wait(self, sql: str, group: _Group, values: Sequence[Any]) -> Found:
+    def _wait(self, sql: str, group: _Group, values: Sequence[Any]) -> asyncio.Future[Found]:
         waiting = self._join(group, values)
         if len(group.waiting) >= MOST_REQUESTS:
             self._start(sql, group)
         elif group.expire is None:
             group.expire = lambda: self._start(sql, group)
             self._timer.add(group.expire, asyncio.get_running_loop())
-        return await waiting.found
+        return waiting.found
 
     def _join(self, group: _Group, values: Sequence[Any]) -> _Waiting:
         waiting = _Waiting(values, asyncio.get_running_loop().create_future())

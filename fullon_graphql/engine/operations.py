@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -34,7 +34,7 @@ from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
 from fullon_graphql.observability.metrics import Metrics, count_graph_errors, count_limit
-from fullon_graphql.observability.tracing import current_span, has_request_span
+from fullon_graphql.observability.tracing import Tracer, current_span, has_request_span
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
@@ -79,6 +79,7 @@ def _recorded(trace: Trace) -> Iterator[None]:
         yield
 
 
+_NOT_RECORDED: Final = nullcontext()
 SPAN: Final = "GraphQL operation"
 """Name of the span of an operation over a socket."""
 _NO_VARIABLES: Final[Variables] = {}
@@ -116,32 +117,39 @@ class OperationExecutor:
         self._timer = SharedTimer(self.limits.seconds)
         self._sample = Sample()
 
-    async def run(
+    def run(
         self, request: Request, context: Context, trace: Trace | None = None, *, explain: bool = False
-    ) -> Response:
+    ) -> Coroutine[Any, Any, Response]:
         """The response to a request. The steps are added to `trace`, and to the response if `explain` is True."""
-        if request.refusal:
-            return _error_response([_formatted(request.refusal)])
         trace, tracer = trace or Trace(), context.worker.tracer
-        if tracer and not has_request_span():
-            with tracer.operation(SPAN, trace.steps):
-                return await self._run(request, context, trace, explain=explain)
-        if tracer and (span := current_span()):
-            span.steps = trace.steps
-        return await self._run(request, context, trace, explain=explain)
+        if tracer and not request.refusal:
+            if not has_request_span():
+                return self._run_in_span(tracer, request, context, trace, explain=explain)
+            if span := current_span():
+                span.steps = trace.steps
+        return self._run(request, context, trace, explain=explain)
+
+    async def _run_in_span(
+        self, tracer: Tracer, request: Request, context: Context, trace: Trace, *, explain: bool
+    ) -> Response:
+        with tracer.operation(SPAN, trace.steps):
+            return await self._run(request, context, trace, explain=explain)
 
     async def _run(self, request: Request, context: Context, trace: Trace, *, explain: bool) -> Response:
+        if request.refusal:
+            return _error_response([_formatted(request.refusal)])
         document = await self.documents.read(request.query, trace)
         operation = _permitted(document, request)
-        if context.worker.tracer and isinstance(operation, Operation):
-            _describe(operation)
         if isinstance(operation, Response):
             response = operation
-        elif explain:
-            with _recorded(trace):
-                response = await self._in_time(document, operation, request, context, trace)
         else:
-            response = await self._in_time(document, operation, request, context, trace)
+            if context.worker.tracer:
+                _describe(operation)
+            try:
+                with TimeLimit(self._timer), _recorded(trace) if explain else _NOT_RECORDED:
+                    response = await self._answer(document, operation, request, context, trace)
+            except TimeoutError:
+                response = self._timed_out(context)
         _count(self.metrics, trace, executed=response.executed)
         if explain and response.executed:
             response = response._replace(extensions={**response.extensions, "explain": trace.report()})
@@ -181,18 +189,12 @@ class OperationExecutor:
         cost = EventCost(charge._replace(minute=None), self._sample, is_shown=request.cost)
         return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics, cost)
 
-    async def _in_time(
-        self, document: Document, operation: Operation, request: Request, context: Context, trace: Trace
-    ) -> Response:
-        """The response; TIMEOUT after `limits.seconds`, when the operation is canceled and its statements with it."""
-        try:
-            with TimeLimit(self._timer):
-                return await self._answer(document, operation, request, context, trace)
-        except TimeoutError:
-            self.metrics.timeouts.inc()
-            message = f"The operation took longer than {self.limits.seconds:g} seconds and was canceled."
-            error = GraphQLError(message, original_error=Timeout(message))
-            return _error_response(formatted([error], context.request_id, before_execution=False))
+    def _timed_out(self, context: Context) -> Response:
+        """The response to an operation that was canceled after `limits.seconds`, and its statements with it."""
+        self.metrics.timeouts.inc()
+        message = f"The operation took longer than {self.limits.seconds:g} seconds and was canceled."
+        error = GraphQLError(message, original_error=Timeout(message))
+        return _error_response(formatted([error], context.request_id, before_execution=False))
 
     async def _answer(
         self, document: Document, operation: Operation, request: Request, context: Context, trace: Trace
