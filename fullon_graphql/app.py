@@ -26,7 +26,7 @@ from fullon_graphql.context import Worker
 from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.database import Database
 from fullon_graphql.database.replicas import ReplicaReads, Replicas
-from fullon_graphql.engine.background import in_background
+from fullon_graphql.engine.background import in_background, short_turns
 from fullon_graphql.engine.limits import Limits
 from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
@@ -205,7 +205,8 @@ async def open_state(
         scheduled_collection(in_background),
         measured_loop("worker"),
     ):
-        yield State(worker=opened, shutdown=Shutdown(), health_checks=health.HealthChecks(opened))
+        with short_turns():
+            yield State(worker=opened, shutdown=Shutdown(), health_checks=health.HealthChecks(opened))
 
 
 def _published_events(opened: Worker) -> Mapping[str, Work]:
