@@ -5,6 +5,7 @@ A bearer token takes precedence over an API key. Nothing is verified here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -31,6 +32,12 @@ def credential_in_headers(authorization: str | None, api_key: str | None = None)
     if scheme.lower() == "bearer" and token.strip():
         return BearerToken(token.strip())
     return ApiKeyValue(api_key.strip()) if api_key and api_key.strip() else None
+
+
+def credential_in_fields(fields: Mapping[bytes, bytes]) -> Credential:
+    """The credential in the header fields of an ASGI scope."""
+    authorization, api_key = fields.get(b"authorization", b""), fields.get(b"x-api-key", b"")
+    return credential_in_headers(authorization.decode("latin-1"), api_key.decode("latin-1"))
 
 
 def credential_in_payload(payload: object) -> Credential:

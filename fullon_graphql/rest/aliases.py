@@ -6,7 +6,7 @@ One ASGI layer in front of the routers replaces them, so there are no second rou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -44,13 +44,13 @@ class PlatformPaths:
         self._aliases = aliases(prefix)
         self._pattern = re.compile(f"(?:{'|'.join(map(re.escape, self._aliases))})(?:/|$)")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] in {"http", "websocket"}:
             path: str = scope["path"]
             canonical = self._canonical(path)
             if canonical != path:
                 scope = {**scope, "path": canonical}
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _canonical(self, path: str) -> str:
         path = path.rstrip("/") or "/"

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request, Security, params
 from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
-from fullon_graphql.auth.credentials import credential_in_headers
+from fullon_graphql.auth.credentials import credential_in_fields
 from fullon_graphql.auth.principal import Caller, Principal, reader, signed_in
 from fullon_graphql.context import Worker
 from fullon_graphql.observability.request_record import record_of
@@ -17,7 +17,7 @@ from fullon_graphql.services.candles import MarketData
 
 
 async def _worker(request: Request) -> Worker:
-    worker: Worker = request.state.worker
+    worker: Worker = request.scope["state"]["worker"]
     return worker
 
 
@@ -33,9 +33,7 @@ def security_schemes(prefix: str, api_key_header: str) -> list[params.Depends]:
 
 
 async def _caller(request: Request, worker: WorkerDep) -> Caller:
-    headers = request.headers
-    credential = credential_in_headers(headers.get("authorization"), headers.get("x-api-key"))
-    caller = await worker.authenticator.identify(credential)
+    caller = await worker.authenticator.identify(credential_in_fields(dict(request.scope["headers"])))
     if record := record_of(request.scope):
         record.uid = caller.uid if isinstance(caller, Principal) else None
     return caller
@@ -46,8 +44,9 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 
 
 async def _count_request(request: Request, worker: WorkerDep, caller: CallerDep) -> None:
-    address = request.client.host if request.client else None
-    worker.rate_limits.spend(caller, address, response_headers(request.scope))
+    scope = request.scope
+    address = scope["client"][0] if scope.get("client") else None
+    worker.rate_limits.spend(caller, address, response_headers(scope))
 
 
 RATE_LIMIT = Depends(_count_request)

@@ -63,8 +63,7 @@ class ReadDispatcher:
         place = _place(path)
         routes = self._by_place.get(place)
         for route in self._others(*place) if routes is None else routes:
-            found = route.pattern.match(path)
-            if found and scope["method"] in route.methods:
+            if scope["method"] in route.methods and (found := route.pattern.match(path)):
                 if route.read:
                     convertors = route.convertors
                     values = found.groupdict()

@@ -9,7 +9,7 @@ import orjson
 from starlette.types import Scope, Send
 from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 
-from fullon_graphql.auth.credentials import Credential, credential_in_headers
+from fullon_graphql.auth.credentials import Credential, credential_in_fields
 from fullon_graphql.config import Settings
 from fullon_graphql.context import Context
 from fullon_graphql.errors import Forbidden, FullonError, RateLimited, ServiceUnavailable
@@ -76,8 +76,7 @@ def connection_context(scope: Scope) -> Context:
 
 def connection_credential(scope: Scope) -> Credential:
     """The credential in the headers of a connection."""
-    headers: dict[bytes, bytes] = dict(scope["headers"])
-    return credential_in_headers(_text(headers, b"authorization"), _text(headers, b"x-api-key"))
+    return credential_in_fields(dict(scope["headers"]))
 
 
 async def refuse_handshake(send: Send, error: FullonError) -> None:

@@ -15,7 +15,7 @@ import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from fullon_graphql.auth.credentials import credential_in_headers
+from fullon_graphql.auth.credentials import credential_in_fields
 from fullon_graphql.auth.principal import Principal
 from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import OperationExecutor, Request, Response
@@ -110,7 +110,7 @@ class GraphQLEndpoint:
 
     async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
         worker: Worker = scope["state"]["worker"]
-        credential = credential_in_headers(_text(headers, b"authorization"), _text(headers, b"x-api-key"))
+        credential = credential_in_fields(headers)
         trace = Trace()
         caller = await worker.authenticator.identify(credential)
         trace.step("identify", "", trace.started)
