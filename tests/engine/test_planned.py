@@ -95,6 +95,8 @@ CASES = {
     " { totalCount edges { cursor node { orderId } } pageInfo { hasNextPage } } } } }",
     "by computed values": "{ symbols(filter: {exchangeName: {eq: \"kraken\"}}, orderBy: [{field: EXCHANGE_NAME}, {field: QUOTE}])"
     " { edges { cursor node { symbol } } } catExchanges { symbols(filter: {exchangeName: {like: \"k%\"}}) { totalCount } } }",
+    "objects without fields": "{ bots(first: 2) { nodes { name @skip(if: true) } } orders(first: 2) { nodes @skip(if: true) { side }"
+    " edges { node @skip(if: true) { side } } } bot(botId: 1) { name @include(if: false) orders { totalCount @skip(if: true) } } }",
     "bad filters": "{ orders(filter: {status: {eq: null}}) { totalCount } }",
     "bad patterns": "{ orders(filter: {status: {like: \"x\\\\\"}}) { totalCount } }",
     "a foreign row": "{ bot(botId: 6) { name } }",

@@ -1,5 +1,7 @@
 """SQL: a row tree as one statement that PostgreSQL answers with JSON text.
 
+Objects and arrays are concatenated as text: `json_build_object` looks up the type of each of its arguments in each row.
+
 Third stage of planning. Every level is a lateral subquery over its service's visibility query, so both executions
 apply the same access rule. The text depends on the shape of the operation only; values (the caller, pages, keys) are
 parameters.
@@ -15,7 +17,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from secrets import token_hex
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from sqlalchemy import (
     Double,
     FromClause,
     Integer,
+    Numeric,
     Select,
     Text,
     bindparam,
@@ -55,7 +57,8 @@ from fullon_graphql.engine.planned.rows import ConnectionMember, Id, Many, One, 
 from fullon_graphql.services.change_feed.table import CURSOR
 
 NONCE: Final = token_hex(8)
-ERROR_MARKER: Final = rf"\u0001{NONCE}!".encode()
+_MARKER: Final = rf"\u0001{NONCE}!"
+ERROR_MARKER: Final = _MARKER.encode()
 """An error marker as JSON text."""
 JSON_MARK: Final = rf"\u0001{NONCE}=".encode()
 JSON_VALUE: Final = re.compile(rf'"\\u0001{NONCE}=((?:[^"\\]|\\.)*)"'.encode())
@@ -67,11 +70,11 @@ PLACEHOLDER_END: Final = b']"'
 
 
 def has_not_finite(text: bytes) -> bool:
-    """True if JSON text may contain NaN or infinity, which PostgreSQL writes as strings."""
-    return b'"NaN"' in text or b'Infinity"' in text
+    """True if the text may contain NaN or infinity, which JSON cannot represent, as the value of a key."""
+    return b":NaN" in text or b":Infinity" in text or b":-Infinity" in text
 
 
-_MOST_KEYS: Final = 50  # json_build_object takes 100 arguments
+_MOST_KEYS: Final = 49  # `concat` takes 100 arguments
 
 
 @dataclass(frozen=True)
@@ -178,20 +181,22 @@ class StatementBuilder:
         """The JSON object of one row of `rows`, and `joined` with what that takes joined to it as well."""
         if len(row.keys) > _MOST_KEYS:
             raise Fallback(f"more than {_MOST_KEYS} keys in one object")
-        arguments: list[ColumnElement[Any]] = []
+        pairs = []
         for key, member in row.keys:
             value, subquery = self._member(rows, row.entity, member)
-            arguments += [_name(key), value]
+            pairs.append((key, value))
             if subquery is not None:
                 joined = joined.outerjoin(subquery, true())
-        return _complete(row, rows, func.json_build_object(*arguments)), joined
+        return _complete(row, rows, _object(pairs)), joined
 
     def _member(self, rows: FromClause, entity: Entity, member: Any) -> tuple[ColumnElement[Any], FromClause | None]:
+        """The JSON of a member as text or as a number, and the subquery that it takes."""
         match member:
             case TypeName():
                 return _text(entity.name), None
             case Id():
-                return _opaque([entity.name], [opaque_ids.as_json(rows.c[name]) for name in entity.key_names]), None
+                key = [opaque_ids.as_json(rows.c[name]) for name in entity.key_names]
+                return _string(_opaque([entity.name], key)), None
             case Value():
                 return _value(rows, member), None
             case Placeholder():
@@ -199,7 +204,7 @@ class StatementBuilder:
             case One():
                 matches = _foremost(member.relation, self._of(rows, member.relation))
                 found = self._joined(self._objects(matches, member.row))
-                return (_required(found.c.json) if member.required else found.c.json), found
+                return func.coalesce(found.c.json, _text(_MARKER) if member.required else _NULL), found
             case Many():
                 found = self._joined(self._array(self._of(rows, member.relation), member.row))
                 return found.c.json, found
@@ -229,16 +234,19 @@ class StatementBuilder:
         rows = self._level(page.cut(matches, paged.entity, ahead=int(looks_ahead), parent=parent, places=looks_ahead))
         inside = rows.c.place <= page.size if looks_ahead else None
         view = _View(paged.entity, page, rows, inside, narrowed(matches, paged.entity, page.filter))
-        arguments: list[ColumnElement[Any]] = []
+        pairs = []
         joined: FromClause = rows
         for key, member in paged.keys:
             value, joined = self._connection_member(member, view, joined)
-            arguments += [_name(key), value]
-        answer = select(func.json_build_object(*arguments).label("json"))
+            pairs.append((key, value))
+        answer = select(_object(pairs).label("json"))
         if not names & {"nodes", "edges", "pageInfo"}:
             return answer
+        answer = answer.select_from(joined)
+        if paged.relation is None and names & {"nodes", "edges"}:
+            return answer  # PostgreSQL gathers rows that have the order of the list already without sorting them again
         # One group of all rows, even if no selected field aggregates them.
-        return answer.select_from(joined).group_by(literal_column("()"))
+        return answer.group_by(literal_column("()"))
 
     def _page(self, entity: Entity) -> Page:
         """The next page of the operation, with parameters instead of values."""
@@ -264,14 +272,14 @@ class StatementBuilder:
             case "nodes":
                 return _gathered(node, view.sorting(), view.inside), joined
             case "edges":
-                values = {"cursor": view.cursor(), "node": node, "__typename": _text(f"{entity.name}Edge")}
+                values = {"cursor": _string(view.cursor()), "node": node, "__typename": _text(f"{entity.name}Edge")}
                 return _gathered(_named(member.keys, values), view.sorting(), view.inside), joined
             case "pageInfo":
                 return _named(member.keys, _page_info(view)), joined
             case "totalCount":
                 return view.total(), joined
             case "cursor":  # of the snapshot from which this statement reads the rows
-                return literal_column(f"({CURSOR})", Text), joined
+                return _string(literal_column(f"({CURSOR})", Text)), joined
             case _:
                 return _text(f"{entity.name}Connection"), joined
 
@@ -326,35 +334,41 @@ def _complete(row: Row, rows: FromClause, json: ColumnElement[Any]) -> ColumnEle
     if not required:
         return json
     nulls = func.num_nulls(*(rows.c[name] for name in required))
-    return case((nulls == literal_column("0", Integer), json), else_=func.to_json(_error_marker()))
+    return case((nulls == literal_column("0", Integer), json), else_=_text(_MARKER))
 
 
 def _value(rows: FromClause, member: Value) -> ColumnElement[Any]:
+    """The JSON of a column. Objects with a null in a required column are replaced, so these need no null."""
     column: ColumnElement[Any] = rows.c[member.name]
     if member.choices is None:
-        return _readable(column)
-    known = column.in_([literal_column(f"'{choice}'") for choice in sorted(member.choices)])
-    return case((known, column), (column.is_(None), None), else_=_error_marker())
+        json = _readable(column)
+    else:
+        known = column.in_([literal_column(f"'{choice}'") for choice in sorted(member.choices)])
+        name = _literal('"').concat(column).concat(_literal('"'))
+        json = case((known, name), (column.is_(None), None), else_=_text(_MARKER))
+    return json if member.required else _or_null(json)
 
 
 def _readable(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The column in a form whose JSON is what the reference writes, or that is found out not to have such a form.
+    """The JSON that the reference writes for a column, or that is found out not to have such a form; null for null.
 
     Numbers are cast to the type of the model, which costs nothing if the database has that type. If an installation has
     a wider one, a value out of range makes the statement fail.
     """
     match stored(column):
         case DateTime() as type_:
-            time = comparable(column)
-            return time if type_.timezone else func.timezone("UTC", time)  # stored without a zone, and UTC
+            time = comparable(column)  # stored without a zone, and UTC
+            return func.to_json(time if type_.timezone else func.timezone("UTC", time))
         case Integer():
             return cast(column, Integer)
         case Double():
             return cast(column, Double)
+        case Numeric():
+            return column
         case JSON():
             marked = literal_column(f"chr(1) || '{NONCE}='", Text).concat(cast(column, Text))
             return func.to_json(marked)
-    return column
+    return func.to_json(column)
 
 
 def _outer(rows: FromClause, name: str) -> ColumnElement[Any]:
@@ -362,20 +376,12 @@ def _outer(rows: FromClause, name: str) -> ColumnElement[Any]:
     return literal_column(f'{rows.name}."{name}"', rows.c[name].type)  # type: ignore[attr-defined]  # levels are named
 
 
-def _required(json: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.coalesce(json, func.to_json(_error_marker()))
-
-
-def _error_marker() -> ColumnElement[str]:
-    return literal_column(f"chr(1) || '{NONCE}!'", Text)
-
-
 def _gathered(
     json: Any, sorting: list[ColumnElement[Any]], inside: ColumnElement[bool] | None = None
 ) -> ColumnElement[Any]:
     """All objects as one JSON array in list order."""
-    gathered: Any = func.json_agg(aggregate_order_by(json, *sorting))
-    return func.coalesce(gathered if inside is None else gathered.filter(inside), literal_column("'[]'::json"))
+    gathered: Any = func.string_agg(json, aggregate_order_by(_literal(","), *sorting))
+    return func.concat(_literal("["), gathered if inside is None else gathered.filter(inside), _literal("]"))
 
 
 def _sorted(entity: Entity, order: Order, rows: FromClause, *, backward: bool = False) -> list[ColumnElement[Any]]:
@@ -387,10 +393,10 @@ def _page_info(view: _View) -> dict[str, ColumnElement[Any] | None]:
     more = func.count(view.rows.c.place) > page.size
     before, after = (_boolean(key is not None) for key in (page.after, page.before))
     return {
-        "hasNextPage": after if page.backward else more,
-        "hasPreviousPage": more if page.backward else before,
-        "startCursor": _outermost(view, first=True),
-        "endCursor": _outermost(view, first=False),
+        "hasNextPage": cast(after if page.backward else more, Text),
+        "hasPreviousPage": cast(more if page.backward else before, Text),
+        "startCursor": _string(_outermost(view, first=True)),
+        "endCursor": _string(_outermost(view, first=False)),
         "__typename": _text("PageInfo"),
     }
 
@@ -425,16 +431,36 @@ def _place_parameters(entity: Entity, order: Order, given: tuple[bool, ...] | No
 
 def _named(keys: tuple[tuple[str, str], ...], values: Mapping[str, ColumnElement[Any] | None]) -> ColumnElement[Any]:
     """A JSON object of the named `values` under their response keys."""
-    pairs = ((_name(key), values[name]) for key, name in keys)
-    return func.json_build_object(*chain.from_iterable(pairs))
+    return _object([(key, values[name]) for key, name in keys])
 
 
-def _name(key: str) -> ColumnElement[Any]:
-    return literal_column(f"'{key}'", Text)  # a GraphQL name: letters, digits, underscores
+def _object(pairs: Sequence[tuple[str, ColumnElement[Any] | None]]) -> ColumnElement[Any]:
+    """A JSON object; no value may be null, which `concat` leaves out."""
+    parts: list[Any] = []
+    for number, (key, value) in enumerate(pairs):  # keys are GraphQL names: letters, digits, underscores
+        parts += [_literal(f'{"," if number else "{"}"{key}":'), value]
+    return func.concat(*parts, _literal("}"), type_=Text()) if parts else _literal("{}")
+
+
+def _string(text: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A text as JSON, also if it is null."""
+    return _or_null(func.to_json(text))
+
+
+def _or_null(json: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.coalesce(cast(json, Text), _NULL)
 
 
 def _text(value: str) -> ColumnElement[Any]:
-    return literal_column(f"'{value}'::text", Text)
+    """A constant as a JSON string; it contains no quotes."""
+    return _literal(f'"{value}"')
+
+
+def _literal(text: str) -> ColumnElement[Any]:
+    return literal_column(f"'{text}'", Text)
+
+
+_NULL: Final = _literal("null")
 
 
 def _boolean(value: bool) -> ColumnElement[Any]:

@@ -76,7 +76,7 @@ def test_public_text_does_not_contain_the_nonce(schema: Graph) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["\\u0001nonce!", "\\u0001nonce:0:[1]", "\1nonce!", '\1nonce:0:["kraken", "GOLD"]', '"\1', '","x":"', "\\", "é\u2028😀", "NaN", "Infinity", 'a "NaN" b'],
+    ["\\u0001nonce!", "\\u0001nonce:0:[1]", "\1nonce!", '\1nonce:0:["kraken", "GOLD"]', '"\1', '","x":"', "\\", "é\u2028😀", "NaN", "-Infinity", 'a:NaN', '"b":-Infinity'],
     ids=ascii,
 )  # fmt: skip
 async def test_stored_text_is_returned_unchanged(graph: GraphClient, platform: Database, name: str) -> None:
@@ -84,7 +84,7 @@ async def test_stored_text_is_returned_unchanged(graph: GraphClient, platform: D
     query = "{ bot(botId: 1) { name orders(first: 1) { nodes { ticker { price } } } } }"
     trace, answer = await run(graph.as_(principal(TRADER)), query)
     assert answer["data"]["bot"] == {"name": name, "orders": {"nodes": [{"ticker": None}]}}
-    assert (trace.reason is None) is (name not in {"NaN", "Infinity"})
+    assert (trace.reason is None) is (name not in {"a:NaN", '"b":-Infinity'})
 
 
 @pytest.mark.parametrize("form", ["\\u0001{}!", "\\u0001{}:0:[]", "\1{}!", "{}"])
@@ -102,8 +102,8 @@ async def rename(database: Database, name: str) -> None:
 
 
 @pytest.mark.usefixtures("platform")
-@pytest.mark.parametrize(("count", "reason"), [(50, None), (51, "more than 50 keys in one object")])
-async def test_object_with_more_than_fifty_keys_falls_back(graph: GraphClient, count: int, reason: str | None) -> None:
+@pytest.mark.parametrize(("count", "reason"), [(49, None), (50, "more than 49 keys in one object")])
+async def test_object_with_more_than_49_keys_falls_back(graph: GraphClient, count: int, reason: str | None) -> None:
     fields = " ".join(f"k{number}: name" for number in range(count))
     trace, answer = await run(graph.as_(principal(TRADER)), f"{{ bot(botId: 2) {{ {fields} }} }}")
     assert trace.reason == reason
