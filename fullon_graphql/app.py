@@ -55,6 +55,7 @@ from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
 from fullon_graphql.services.signing_in.sign_in_log import SignInLog
+from fullon_graphql.services.tickers import SharedTickers
 from fullon_graphql.services.writing.executor import ChangeExecutor
 from fullon_graphql.streaming import event_publisher
 from fullon_graphql.streaming.connections import ConnectionRegistry
@@ -289,6 +290,7 @@ async def worker(
             ohlcv_database=ohlcv_database,
             candles=candles,
             redis=redis,
+            tickers=SharedTickers(redis),
             hub=hub,
             background=background,
             breakers=breakers,

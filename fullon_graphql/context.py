@@ -40,6 +40,7 @@ from fullon_graphql.services.own_writes import OwnWrites
 from fullon_graphql.services.rate_limits import CostLimiter, RateLimiter
 from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
+from fullon_graphql.services.tickers import SharedTickers
 from fullon_graphql.services.writing.executor import ChangeExecutor
 
 
@@ -69,6 +70,7 @@ class Worker:
     ohlcv_database: Database
     candles: CandleStore
     redis: redis.asyncio.Redis
+    tickers: SharedTickers
     hub: Hub
     background: BackgroundTasks
     breakers: Mapping[str, CircuitBreaker]
@@ -159,6 +161,11 @@ class Context:
     def redis(self) -> redis.asyncio.Redis:
         """The Redis client for live state."""
         return self.worker.redis
+
+    @property
+    def tickers(self) -> SharedTickers:
+        """The live tickers of instruments."""
+        return self.worker.tickers
 
     @property
     def candles(self) -> CandleStore:

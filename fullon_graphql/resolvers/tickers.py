@@ -16,7 +16,7 @@ class TickerQueries:
     @strawberry.field(description="The live ticker of one instrument; null if there is none.")
     async def ticker(self, info: Info, exchange: ExchangeName, symbol: SymbolName) -> Ticker | None:
         context = info.context
-        [found] = await tickers.of_instruments(context.worker.redis, context.caller, [(exchange, symbol)])
+        [found] = await context.tickers.of_instruments(context.caller, [(exchange, symbol)])
         return Ticker.from_record(found) if found else None
 
     @strawberry.field(

@@ -35,7 +35,7 @@ class OwnedOrder(NamedTuple):
 async def tickers_of_instruments(sources: Sources, keys: Sequence[tuple[str | None, str]]) -> list[Ticker | None]:
     """The ticker of each (exchange, symbol), in one round trip; None for an exchange that is None."""
     named = [(exchange or "", symbol) for exchange, symbol in keys]  # no ticker is stored under an empty name
-    return await tickers.of_instruments(sources.redis, sources.caller, named)
+    return await sources.tickers.of_instruments(sources.caller, named)
 
 
 async def tickers_of_exchanges(sources: Sources, keys: Sequence[tuple[str]]) -> list[list[Ticker]]:
@@ -63,7 +63,7 @@ async def statuses_of_accounts(sources: Sources, keys: Sequence[tuple[int]]) -> 
 
 async def market_prices(sources: Sources, keys: Sequence[tuple[str, str]]) -> list[float | None]:
     """The live price of each (exchange, symbol), in quote currency."""
-    found = await tickers.of_instruments(sources.redis, sources.caller, keys)
+    found = await sources.tickers.of_instruments(sources.caller, keys)
     return [ticker.price if ticker else None for ticker in found]
 
 

@@ -10,6 +10,7 @@ from fullon_graphql.auth.principal import Caller
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.ohlcv.store import CandleStore
+from fullon_graphql.services.tickers import SharedTickers
 
 
 class Sources(Protocol):
@@ -27,5 +28,7 @@ class Sources(Protocol):
     def database(self) -> Database: ...
     @property
     def redis(self) -> Redis: ...
+    @property
+    def tickers(self) -> SharedTickers: ...
     @property
     def candles(self) -> CandleStore: ...

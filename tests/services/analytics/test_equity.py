@@ -26,6 +26,7 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.services.analytics import equity, performance
 from fullon_graphql.services.analytics.equity import MAX_POINTS, EquityCurve
 from fullon_graphql.services.analytics.ledger import Period, Scope, TradeKind
+from fullon_graphql.services.tickers import SharedTickers
 from tests.conftest import Count
 from tests.fixtures.graph import principal
 from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
@@ -48,6 +49,10 @@ class Stores:
     candles: CandleStore
     settings: Settings
     caller: Caller = ME
+
+    @property
+    def tickers(self) -> SharedTickers:
+        return SharedTickers(self.redis)
 
     async def curve(
         self,
