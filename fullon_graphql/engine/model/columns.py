@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,17 @@ def is_indexed(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> b
     groups = [group for group in (*column.table.constraints, *column.table.indexes) if FOR_LISTS not in group.info]
     keyed = (PrimaryKeyConstraint, UniqueConstraint, ForeignKeyConstraint, Index)
     return any(isinstance(group, keyed) and column.name in group.columns for group in groups)
+
+
+def begin_an_index(attributes: Sequence[InstrumentedAttribute[Any]]) -> bool:
+    """True if these are the first columns of a key or an index that every database has."""
+    columns = [column for attribute in attributes for column in attribute.property.columns]
+    table = columns[0].table
+    groups = [group for group in (*table.constraints, *table.indexes) if FOR_LISTS not in group.info]
+    keyed = (PrimaryKeyConstraint, UniqueConstraint, Index)
+    return any(
+        isinstance(group, keyed) and set(list(group.columns)[: len(columns)]) == set(columns) for group in groups
+    )
 
 
 def is_nullable(expression: ColumnElement[Any] | InstrumentedAttribute[Any]) -> bool:

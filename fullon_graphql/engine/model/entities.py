@@ -66,14 +66,14 @@ class Entity:
         names: dict[Any, str] = {expression: name for name, expression in self.columns.items()}
         return tuple(names[attribute] for attribute in self.key)
 
-    def visible(self, caller: Caller) -> Select[Any]:
+    def visible(self, caller: Caller, *, mostly_own: bool = False) -> Select[Any]:
         """The rows that `caller` may read. Raises as `services.access.visible` does."""
-        return visible(self.table, caller)
+        return visible(self.table, caller, mostly_own=mostly_own)
 
-    def rows(self, caller: Caller) -> Select[Any]:
+    def rows(self, caller: Caller, *, mostly_own: bool = False) -> Select[Any]:
         """The rows that `caller` may read, as this entity's columns. Raises as `services.access.visible` does."""
         labelled = [expression.label(name) for name, expression in self.columns.items()]
-        return self.visible(caller).with_only_columns(*labelled)
+        return self.visible(caller, mostly_own=mostly_own).with_only_columns(*labelled)
 
     def build(self, row: Mapping[str, Any]) -> Any:
         """The GraphQL object of one row of `rows` by column name; further columns are ignored."""

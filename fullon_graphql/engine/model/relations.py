@@ -69,18 +69,20 @@ class Relation:
         values = tuple(getattr(parent, name) for name in self.local)
         return None if None in values else values
 
-    def matches(self, caller: Caller) -> Select[Any]:
+    def matches(self, caller: Caller, *, mostly_own: bool = False) -> Select[Any]:
         """All rows of the target that `caller` may see, joined with the association table if there is one."""
-        statement = self.target.rows(caller)
+        statement = self.target.rows(caller, mostly_own=mostly_own)
         return statement.join(self.join.table, self.join.on) if self.join else statement
 
-    def of_parent(self, caller: Caller, values: Iterable[ColumnElement[Any]], *, paged: bool = False) -> Select[Any]:
+    def of_parent(
+        self, caller: Caller, values: Iterable[ColumnElement[Any]], *, paged: bool = False, mostly_own: bool = False
+    ) -> Select[Any]:
         """The rows of `matches` of the parent with these `values`; if `paged`, for `Page.cut`."""
         pairs = [(comparable(column), comparable(value)) for column, value in zip(self.remote, values, strict=True)]
         conditions = [column == value for column, value in pairs]
         if paged:
             conditions[0] = is_parent(*pairs[0])
-        return self.matches(caller).where(*conditions)
+        return self.matches(caller, mostly_own=mostly_own).where(*conditions)
 
 
 def relation(

@@ -49,11 +49,12 @@ from fullon_graphql.engine.lists.filters import Filter, narrowed
 from fullon_graphql.engine.lists.filters import Shape as FilterShape
 from fullon_graphql.engine.lists.ordering import Order
 from fullon_graphql.engine.lists.pages import Page
-from fullon_graphql.engine.model.columns import comparable, is_nullable, parameter_type, stored
+from fullon_graphql.engine.model.columns import begin_an_index, comparable, is_nullable, parameter_type, stored
 from fullon_graphql.engine.model.entities import Entity
 from fullon_graphql.engine.model.relations import Relation
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.rows import ConnectionMember, Id, Many, One, Paged, Placeholder, Row, TypeName, Value
+from fullon_graphql.services import access
 from fullon_graphql.services.change_feed.table import CURSOR
 
 NONCE: Final = token_hex(8)
@@ -209,7 +210,8 @@ class StatementBuilder:
                 found = self._joined(self._array(self._of(rows, member.relation), member.row))
                 return found.c.json, found
             case Paged(relation=Relation() as relation):
-                found = self._joined(self._connection(member, self._of(rows, relation, paged=True)))
+                matches = self._of(rows, relation, paged=True, mostly_own=_is_mostly_own(entity, relation))
+                found = self._joined(self._connection(member, matches))
                 return found.c.json, found
         raise Fallback(f"{type(member).__name__} has no SQL")
 
@@ -217,9 +219,11 @@ class StatementBuilder:
         self._levels += 1
         return found.lateral(f"j{self._levels}")
 
-    def _of(self, rows: FromClause, relation: Relation, *, paged: bool = False) -> Select[Any]:
+    def _of(
+        self, rows: FromClause, relation: Relation, *, paged: bool = False, mostly_own: bool = False
+    ) -> Select[Any]:
         parent = (_outer(rows, name) for name in relation.local)
-        return relation.of_parent(self.caller, parent, paged=paged)
+        return relation.of_parent(self.caller, parent, paged=paged, mostly_own=mostly_own)
 
     def _placeholder(self, rows: FromClause, placeholder: Placeholder) -> ColumnElement[Any]:
         self.placeholders.append(placeholder)
@@ -319,6 +323,12 @@ def compiled(statement: Select[Any], *, several: bool = False) -> Statement:
 def public_text(statement: Statement) -> str:
     """The text without the nonce, which must not leave the process."""
     return statement.text.replace(NONCE, "nonce")
+
+
+def _is_mostly_own(parent: Entity, relation: Relation) -> bool:
+    """True if the relation leads from a row to rows of the same owner, by an index that need not contain the owner."""
+    both_owned = access.is_owned(parent.table) and access.is_owned(relation.target.table)
+    return both_owned and begin_an_index(relation.remote)
 
 
 def _foremost(relation: Relation, matches: Select[Any]) -> Select[Any]:

@@ -12,6 +12,7 @@ from fullon_graphql.database import Database
 from fullon_graphql.engine.fields.root import ROOT
 from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.pages import Page
+from fullon_graphql.engine.model.columns import begin_an_index
 from fullon_graphql.engine.model.entities import entity_of
 from fullon_graphql.engine.operations import OperationExecutor
 from fullon_graphql.engine.planned import sql
@@ -64,6 +65,28 @@ def test_values_are_parameters_in_the_order_of_the_text(schema: Graph) -> None:
     assert sorted(values) == [TRADER, 7, 41]
     assert all(f"${number}" in statement.text for number in range(1, len(values) + 1))
     assert "41" not in public_text(statement)  # the nonce may contain these digits
+
+
+@pytest.mark.parametrize(
+    ("query", "condition"),
+    [
+        ("{ bots { nodes { orders { nodes { side } } } } }", "CASE WHEN (orders.uid = $"),
+        ("{ symbols { nodes { orders { nodes { side } } } } }", "WHERE orders.uid = $"),
+    ],
+    ids=["of an own bot", "of an instrument"],
+)
+def test_owner_is_hidden_from_estimates_below_an_own_row_only(schema: Graph, query: str, condition: str) -> None:
+    [parents] = selected(schema, query)
+    tree = paged_of(None, entity_of(parents.declared.metadata[ROOT]), parents)
+    shapes = [PageShape.from_page(Page())] * 2
+    assert condition in compiled(StatementBuilder(principal(TRADER), shapes).paged(tree)).text
+    assert "orders.uid = $" not in compiled(StatementBuilder(principal(ADMIN, admin=True), shapes).paged(tree)).text
+
+
+def test_columns_that_follow_the_owner_in_an_index_do_not_begin_it() -> None:
+    assert begin_an_index([models.Order.bot_id])
+    assert begin_an_index([models.Order.ex_id, models.Order.uid])
+    assert not begin_an_index([models.Order.ex_id])
 
 
 def test_public_text_does_not_contain_the_nonce(schema: Graph) -> None:
