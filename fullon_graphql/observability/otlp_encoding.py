@@ -30,7 +30,7 @@ _REMOTE_PARENT: Final = b"\x85\x01\x00\x03\x00\x00"
 """Values of the field `flags`."""
 _times: Final = Struct("<BQBQ").pack
 _IDS_AND_TIMES: Final = 20 + 8 + 10 + 18
-"""Bytes of what is different in each span of a stage: the trace, its id, its parent, and its times."""
+"""Bytes that differ between the spans of a stage: the trace, its id, its parent, and its times."""
 _LONGEST_SHORT: Final = 0x7F
 """The largest length that takes one byte."""
 
