@@ -88,7 +88,8 @@ async def test_price_that_crosses_raises_one_alert_for_its_owner(
         await tick(redis, 102)
         await tick(redis, 98)
         await eventually(lambda: _count(trader, 2))
-        assert b'fullon_graphql_alerts_total{condition="PRICE_CROSSES"} 2.0' in metrics.text()
+        counted = b'fullon_graphql_alerts_total{condition="PRICE_CROSSES"} 2.0'
+        await eventually(lambda: counted in metrics.text())  # counted after the commit
     assert await messages(graph.as_(principal(OTHER))) == []
     assert len(await messages(graph.as_(principal(ADMIN, admin=True)))) == 2
 
