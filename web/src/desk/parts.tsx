@@ -147,18 +147,25 @@ export const OrderStatus = ({ status }: { status: string }) => (
   <Badge kind={STATUS[status.toLowerCase()] ?? "warn"}>{status.replaceAll("_", " ").toLowerCase()}</Badge>
 );
 
-/** Calls `reached` when the reader comes near the end of a list. */
-export function MoreBelow({ more, reached }: { more: boolean; reached: () => void }) {
+interface More {
+  /** The end of the rows so far; null or undefined if there are no more. */
+  after: string | null | undefined;
+  reached(): void;
+}
+
+/** Calls `reached` when the reader comes near the end of a list, once for each page. */
+export function MoreBelow({ after, reached }: More) {
   const end = useRef<HTMLDivElement>(null);
   const call = useRef(reached);
   call.current = reached;
   useEffect(() => {
-    if (!more || !end.current) return undefined;
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && call.current(), { rootMargin: "300px" });
+    if (!after || !end.current) return undefined;
+    // An observer reports changes only, so a new one looks at the end again after each page: it may still be near.
+    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && call.current(), { rootMargin: "300px" });
     observer.observe(end.current);
     return () => observer.disconnect();
-  }, [more]);
-  return more ? (
+  }, [after]);
+  return after ? (
     <div ref={end} className="more">
       <button type="button" className="link" onClick={reached}>
         More

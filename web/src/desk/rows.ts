@@ -93,11 +93,16 @@ export function useRows<R extends Row, V extends OperationVariables, W extends O
     loading: !data && result.loading,
     loadingMore: networkStatus === NetworkStatus.fetchMore,
     error: data ? undefined : result.error,
-    hasMore: pageInfo?.hasNextPage ?? false,
+    /** The end of the rows so far; undefined if there are no more. */
+    after: nextPage(pageInfo),
     more,
     readAgain,
   };
 }
+
+/** The cursor of the next page; undefined without one. */
+export const nextPage = (page: { hasNextPage: boolean; endCursor: string | null } | undefined): string | undefined =>
+  (page?.hasNextPage && page.endCursor) || undefined;
 
 const withEdges = <R extends Row>(data: RowsData<R>, edges: RowsData<R>["rows"]["edges"]): RowsData<R> => ({
   ...data,

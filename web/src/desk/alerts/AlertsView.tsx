@@ -42,7 +42,7 @@ function Raised() {
           label="Raised alerts"
           limited
           columns={["Time, UTC", ["Rule", "optional"], "Alert"]}
-          below={<MoreBelow more={list.hasMore} reached={list.more} />}
+          below={<MoreBelow after={list.after} reached={list.more} />}
         >
           {list.rows.map((alert) => (
             <tr key={alert.id} data-alert={alert.alertId}>

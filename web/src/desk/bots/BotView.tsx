@@ -7,7 +7,7 @@ import { OrderEvents, SymbolOrders } from "../market/documents";
 import { Fills, Orders } from "../market/SymbolActivity";
 import { Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
 import { useRights } from "../rights";
-import { useRows } from "../rows";
+import { nextPage, useRows } from "../rows";
 import { BotSwitch } from "./BotSwitch";
 import { BotDetail, BotLogs, BotTrades, DryTradeEvents, FilledOrders, LogEvents } from "./documents";
 import { EditBot, EditStrategy } from "./edit";
@@ -143,8 +143,8 @@ function LiveTrades({ botId }: { botId: number }) {
   const rows = data?.orders.edges.flatMap(({ node }) => [...node.trades].reverse()) ?? [];
   const readAgain = () => void refetch();
   const more = () => void fetchMore({ variables: { after: data?.orders.pageInfo.endCursor } }).catch(() => undefined);
-  const hasMore = data?.orders.pageInfo.hasNextPage ?? false;
-  return <Fills list={{ rows, loading: loading && !data, error: data ? undefined : error, hasMore, more, readAgain }} />;
+  const after = nextPage(data?.orders.pageInfo);
+  return <Fills list={{ rows, loading: loading && !data, error: data ? undefined : error, after, more, readAgain }} />;
 }
 
 function Logs({ botId }: { botId: number }) {
@@ -162,7 +162,7 @@ function Logs({ botId }: { botId: number }) {
       label="Logs"
       className="log"
       columns={["Time, UTC", "Instrument", ["Position", "number"], "Message"]}
-      below={<MoreBelow more={list.hasMore} reached={list.more} />}
+      below={<MoreBelow after={list.after} reached={list.more} />}
     >
       {list.rows.map((line) => (
         <tr key={line.id}>

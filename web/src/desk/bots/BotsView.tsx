@@ -6,6 +6,7 @@ import { useSession } from "../../ui/hooks";
 import { money, percent, tone } from "../format";
 import { Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
 import { useRights } from "../rights";
+import { nextPage } from "../rows";
 import { BotSwitch } from "./BotSwitch";
 import { Bots } from "./documents";
 import { Halts } from "./Halts";
@@ -59,7 +60,7 @@ export default function BotsView() {
             ]}
             below={
               <MoreBelow
-                more={data!.bots.pageInfo.hasNextPage}
+                after={nextPage(data!.bots.pageInfo)}
                 reached={() => void fetchMore({ variables: { after: data!.bots.pageInfo.endCursor } }).catch(() => undefined)}
               />
             }

@@ -28,7 +28,7 @@ export function SymbolActivity({ activity: { orders, trades } }: { activity: Act
   );
 }
 
-type List<Row> = Pick<ReturnType<typeof useRows>, "loading" | "error" | "hasMore" | "more" | "readAgain"> & { rows: Row[] };
+type List<Row> = Pick<ReturnType<typeof useRows>, "loading" | "error" | "after" | "more" | "readAgain"> & { rows: Row[] };
 
 export function Orders({ list, bots = true, symbols = false }: { list: List<OrderRowFragment>; bots?: boolean; symbols?: boolean }) {
   if (list.error) return <Problem error={list.error} retry={list.readAgain} />;
@@ -50,7 +50,7 @@ export function Orders({ list, bots = true, symbols = false }: { list: List<Orde
         "Status",
         ["Reason", "optional"],
       ]}
-      below={<MoreBelow more={list.hasMore} reached={list.more} />}
+      below={<MoreBelow after={list.after} reached={list.more} />}
     >
       {list.rows.map((order) => (
         <tr key={order.id} data-order={order.orderId}>
@@ -98,7 +98,7 @@ export function Fills({ list }: { list: List<Fill> }) {
         ["Result", "number"],
         ["%", "number optional"],
       ]}
-      below={<MoreBelow more={list.hasMore} reached={list.more} />}
+      below={<MoreBelow after={list.after} reached={list.more} />}
     >
       {list.rows.map((trade) => (
         <tr key={trade.id}>

@@ -19,7 +19,7 @@ export function Audit() {
           label="Audit log"
           limited
           columns={[["No.", "number"], "Time, UTC", "User", ["By", "optional"], "Change", "Of", "What"]}
-          below={<MoreBelow more={list.hasMore} reached={list.more} />}
+          below={<MoreBelow after={list.after} reached={list.more} />}
         >
           {list.rows.map((entry) => (
             <tr key={entry.id} data-operation={entry.operation}>

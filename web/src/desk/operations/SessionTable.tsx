@@ -3,6 +3,7 @@ import { sentence } from "../../api/errors";
 import { newKey } from "../../api/key";
 import { moment } from "../format";
 import { Badge, Empty, Loading, MoreBelow, Panel, Problem, Table } from "../parts";
+import { nextPage } from "../rows";
 import { EndSession, Sessions } from "./documents";
 
 /** The active sessions. The sockets of an ended session are closed within a second. */
@@ -31,7 +32,7 @@ export function SessionTable() {
           columns={["Account", "Renewed", "From"]}
           below={
             <MoreBelow
-              more={data.sessions.pageInfo.hasNextPage}
+              after={nextPage(data.sessions.pageInfo)}
               reached={() => void fetchMore({ variables: { after: data.sessions.pageInfo.endCursor } }).catch(() => undefined)}
             />
           }
