@@ -160,7 +160,7 @@ export function MoreBelow({ after, reached }: More) {
   call.current = reached;
   useEffect(() => {
     if (!after || !end.current) return undefined;
-    // An observer reports changes only, so a new one looks at the end again after each page: it may still be near.
+    // An observer reports changes only, so a new one checks the end again after each page: it may still be near.
     const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && call.current(), { rootMargin: "300px" });
     observer.observe(end.current);
     return () => observer.disconnect();
