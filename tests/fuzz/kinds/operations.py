@@ -75,16 +75,21 @@ def mutations(draw: Any) -> Operation:
     )
 
 
-def inputs(type_: GraphQLInputType) -> st.SearchStrategy[Any]:
-    """Values of an input type, most of which coerce."""
+def inputs(type_: GraphQLInputType, depth: int = 2) -> st.SearchStrategy[Any]:
+    """Values of an input type, most of which coerce. Filters contain filters; `depth` limits optional objects."""
     match type_:
         case GraphQLNonNull():
-            return inputs(type_.of_type)
+            return inputs(type_.of_type, depth)
         case GraphQLList():
-            return st.lists(inputs(type_.of_type), max_size=3)
+            return st.lists(inputs(type_.of_type, depth), max_size=3)
         case GraphQLInputObjectType():
-            required = {n: inputs(f.type) for n, f in type_.fields.items() if isinstance(f.type, GraphQLNonNull)}
-            optional = {n: inputs(f.type) for n, f in type_.fields.items() if n not in required}
+            fields = {name: field.type for name, field in type_.fields.items()}
+            required = {name: inputs(one, depth) for name, one in fields.items() if isinstance(one, GraphQLNonNull)}
+            optional = {
+                name: inputs(one, depth - 1)
+                for name, one in fields.items()
+                if name not in required and (depth > 0 or not isinstance(get_named_type(one), GraphQLInputObjectType))
+            }
             return st.fixed_dictionaries(required, optional=optional)
         case GraphQLEnumType():
             return st.sampled_from(sorted(type_.values))
