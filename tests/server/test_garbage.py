@@ -59,18 +59,16 @@ def without_automatic_collections() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_automatic_collections")
-def test_collection_runs_once_the_worker_has_grown() -> None:
-    collections = FullCollections(Numbers(1_000, 1_000 + STEP - 1, 1_000 + STEP, 1_000), objects=lambda: OBJECTS - 1)
-    gone = weakref.ref(Cyclic())
-    assert not collections.collect_if_due()
-    assert gone() is not None
-    assert collections.collect_if_due()
-    assert gone() is None
-
-
-@pytest.mark.usefixtures("without_automatic_collections")
-def test_collection_runs_once_there_are_many_objects() -> None:
-    collections = FullCollections(lambda: 0, objects=Numbers(OBJECTS - 1, OBJECTS))
+@pytest.mark.parametrize(
+    ("resident", "objects"),
+    [
+        (Numbers(1_000, 1_000 + STEP - 1, 1_000 + STEP, 1_000), lambda: OBJECTS - 1),
+        (lambda: 0, Numbers(OBJECTS - 1, OBJECTS)),
+    ],
+    ids=["memory", "objects"],
+)
+def test_collection_runs_once_there_is_more(resident: Callable[[], int], objects: Callable[[], int]) -> None:
+    collections = FullCollections(resident, objects=objects)
     gone = weakref.ref(Cyclic())
     assert not collections.collect_if_due()
     assert gone() is not None
