@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Select
 
-from fullon_graphql.auth.credentials import ApiKeyValue
 from fullon_graphql.auth.principal import ALL_SCOPES, Caller, Principal
 from fullon_graphql.database import database
 from fullon_graphql.engine.lists.pages import Page
@@ -61,7 +60,7 @@ async def test_credentials_stay_within_their_bytes() -> None:
     authenticator = Authenticator(Issuer(), Issuer(), limit)  # type: ignore[arg-type]  # only keys are looked up
     with at_most(limit + 20_000):
         for number in range(2_000):
-            await authenticator.identify(ApiKeyValue(str(number)))
+            await authenticator.identify_request({b"x-api-key": b"%d" % number})
     assert authenticator.cache.evictions > 1_000
 
 

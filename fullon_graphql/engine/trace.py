@@ -11,7 +11,7 @@ from fullon_graphql.engine.planned.fallback import Kind
 Stage = Literal[
     "identify", "parse", "validate", "plan", "compile", "statement", "batch", "resolve", "write", "reference"
 ]
-"""The kinds of steps. Parse, validate, plan and compile occur only if the result was not remembered."""
+"""The kinds of steps. Identify, parse, validate, plan and compile occur only if the result was not remembered."""
 
 Fallback = Kind | Literal["error", "failure"]
 """The kind of a `Fallback`, an expected error, or a failure of the planner."""

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import Depends, Request, Security, params
 from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
-from fullon_graphql.auth.credentials import credential_in_fields
 from fullon_graphql.auth.principal import Caller, Principal, reader, signed_in
 from fullon_graphql.context import Worker
 from fullon_graphql.observability.request_record import record_of
@@ -33,7 +32,7 @@ def security_schemes(prefix: str, api_key_header: str) -> list[params.Depends]:
 
 
 async def _caller(request: Request, worker: WorkerDep) -> Caller:
-    caller = await worker.authenticator.identify(credential_in_fields(dict(request.scope["headers"])))
+    caller = await worker.authenticator.identify_request(dict(request.scope["headers"]))
     if record := record_of(request.scope):
         record.uid = caller.uid if isinstance(caller, Principal) else None
     return caller

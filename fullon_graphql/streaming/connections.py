@@ -128,7 +128,7 @@ class ConnectionRegistry:
         Raises:
             Unauthenticated: the new one is invalid, of another account, or has other rights.
         """
-        caller = await worker.authenticator.identify(credential, fresh=True)
+        caller = await worker.authenticator.identify(credential)
         if isinstance(caller, Anonymous):
             raise Unauthenticated(caller.reason) if caller.reason else Unauthenticated()
         connection.renew(credential, caller)
@@ -191,7 +191,7 @@ class ConnectionRegistry:
             by_credential[connection.credential].append(connection)
         for credential, found in by_credential.items():
             try:
-                caller = await worker.authenticator.identify(credential, fresh=True)
+                caller = await worker.authenticator.identify(credential)
             except Exception as error:  # an unavailable store does not invalidate a credential
                 log.warning("credential.not_checked", error=repr(as_fullon_error(error, "")))
                 continue

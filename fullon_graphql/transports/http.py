@@ -15,8 +15,7 @@ import orjson
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from fullon_graphql.auth.credentials import credential_in_fields
-from fullon_graphql.auth.principal import Principal
+from fullon_graphql.auth.principal import Caller, Principal
 from fullon_graphql.context import Context, Worker
 from fullon_graphql.engine.operations import OperationExecutor, Request, Response
 from fullon_graphql.engine.trace import Trace
@@ -41,6 +40,9 @@ LEGACY: Final = "application/json"
 MODERN: Final = "application/graphql-response+json"
 """With this media type the status is 400 if nothing was executed; with the other one it is 200."""
 
+_JSON: Final = LEGACY.encode()
+_CONTENT_TYPES: Final = {name: name.encode() + b"; charset=utf-8" for name in (LEGACY, MODERN, EVENT_STREAM)}
+_CLIENT_NAME: Final = CLIENT_NAME.encode()
 _ACCEPTABLE: Final = (LEGACY, MODERN, "application/*", "*/*")
 
 
@@ -77,7 +79,9 @@ class GraphQLEndpoint:
         try:
             if not accept.is_acceptable:
                 raise HttpError(HTTPStatus.NOT_ACCEPTABLE, _NOT_ACCEPTABLE)
-            request = await self._request(scope, headers, receive)
+            request = await _read_request(scope, headers, receive)
+            if request.document_id is not None or self._trusted.is_on:
+                request = await self._trusted_request(request, scope)
             if accept.framing and await self._operations.is_subscription(request):
                 await self._streams.serve(request, accept.framing, scope, receive, send)
                 return
@@ -101,19 +105,20 @@ class GraphQLEndpoint:
             extra = retry_after_header(known)
         await _send(send, status, media_type, body, extra)
 
-    async def _request(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
+    async def _trusted_request(self, request: Request, scope: Scope) -> Request:
+        """The request with the document that its id names, or with the error that refuses its document."""
         try:
-            request = await _parse_request(scope, headers, receive)
             return await self._trusted.resolve(request, scope["state"]["worker"].redis)
-        except (InvalidParams, BadUserInput) as error:
+        except BadUserInput as error:
             raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
     async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
         worker: Worker = scope["state"]["worker"]
-        credential = credential_in_fields(headers)
         trace = Trace()
-        caller = await worker.authenticator.identify(credential)
-        trace.step("identify", "", trace.started)
+        caller: Caller | None = worker.authenticator.known(headers)
+        if caller is None:
+            caller = await worker.authenticator.identify_request(headers)
+            trace.step("identify", "", trace.started)
         if record := record_of(scope):
             record.operation = operation_name(request.operation_name, request.query)
             record.uid = caller.uid if isinstance(caller, Principal) else None
@@ -125,7 +130,7 @@ class GraphQLEndpoint:
             request_id=scope["request_id"],
             address=address,
             user_agent=_text(headers, b"user-agent"),
-            client=_text(headers, CLIENT_NAME.encode()),
+            client=_text(headers, _CLIENT_NAME),
         )
         return await self._operations.run(request, context, trace, explain=request.explain and _may_explain(context))
 
@@ -158,13 +163,13 @@ def _accepted(header: bytes) -> _Accepted:
 _NOT_ACCEPTABLE: Final = f"The response is {MODERN}, {LEGACY} or {EVENT_STREAM}; `Accept` has none of them."
 
 
-async def _parse_request(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
+async def _read_request(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
     match scope["method"]:
         case "POST":
-            media_type = headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower()
-            if media_type != LEGACY.encode():
+            media_type = headers.get(b"content-type", b"")
+            if media_type != _JSON and media_type.split(b";", 1)[0].strip().lower() != _JSON:
                 raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
-            return request_from_params(_parse_json(await _read_body(receive), "The body"))
+            return _request(_parse_json(await _read_body(receive), "The body"))
         case "GET":
             params: dict[str, Any] = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
             for name in ("variables", "extensions"):
@@ -172,11 +177,18 @@ async def _parse_request(scope: Scope, headers: dict[bytes, bytes], receive: Rec
                     params[name] = _parse_json(params[name], f"`{name}`")
                 else:
                     params.pop(name, None)
-            return request_from_params(params, read_only=True)
+            return _request(params, read_only=True)
         case method:
             raise HttpError(
                 HTTPStatus.METHOD_NOT_ALLOWED, f"The method {method} is not supported; use POST or GET.", _ALLOW
             )
+
+
+def _request(params: Any, *, read_only: bool = False) -> Request:
+    try:
+        return request_from_params(params, read_only=read_only)
+    except InvalidParams as error:
+        raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
 
 _ALLOW: Final = ((b"allow", b"GET, POST"),)
@@ -196,7 +208,7 @@ async def _read_body(receive: Receive) -> bytes:
             )
         chunks.append(chunk)
         more = message.get("more_body", False)
-    return b"".join(chunks)
+    return b"".join(chunks) if len(chunks) > 1 else chunk
 
 
 def _parse_json(text: bytes | str, what: str) -> Any:
@@ -221,7 +233,7 @@ async def _send(
     send: Send, status: HTTPStatus, media_type: str, body: bytes, extra: tuple[tuple[bytes, bytes], ...]
 ) -> None:
     headers = [
-        (b"content-type", media_type.encode() + b"; charset=utf-8"),
+        (b"content-type", _CONTENT_TYPES[media_type]),
         (b"content-length", b"%d" % len(body)),
         *extra,
     ]

@@ -51,7 +51,7 @@ class HttpStreams:
             Unauthenticated, Forbidden, RateLimited: nothing has been sent yet.
         """
         context, credential, shutdown = connection_context(scope), connection_credential(scope), shutdown_of(scope)
-        context.caller = await context.worker.authenticator.identify(credential, fresh=True)
+        context.caller = await context.worker.authenticator.identify(credential)
         if record := record_of(scope):
             record.operation = operation_name(request.operation_name, request.query)
             record.is_stream = True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
-from fullon_graphql.auth.credentials import ApiKeyValue, BearerToken, Credential
+from fullon_graphql.auth.credentials import ApiKeyValue, BearerToken, Credential, credential_in_fields
 from fullon_graphql.auth.principal import Anonymous, Caller, Principal
 from fullon_graphql.errors import Unauthenticated
 from fullon_graphql.joined_calls import KeyedCalls
@@ -20,9 +20,12 @@ CACHE_SECONDS: Final = 0.9
 
 _PRINCIPAL_BYTES: Final = 1_200
 
+_Key = tuple[bytes | None, bytes | None]
+"""The header fields with the credential of a request."""
+
 
 class Authenticator:
-    """Finds the caller of a credential, with at most about two look-ups per second and credential.
+    """Finds the caller of a credential, for requests with at most about two look-ups per second and credential.
 
     Requests whose credential is looked up at this moment share the next look-up.
     """
@@ -30,26 +33,37 @@ class Authenticator:
     def __init__(self, sessions: Sessions, api_keys: ApiKeys, cache_bytes: int = 2 * 2**20) -> None:
         self._sessions = sessions
         self._api_keys = api_keys
-        self.cache: LRUCache[bytes, tuple[float, Principal]] = LRUCache(cache_bytes)
+        self.cache: LRUCache[_Key, tuple[float, Principal]] = LRUCache(cache_bytes)
+        """The callers of valid credentials, and until when each is known (time of `monotonic`)."""
         self._look_ups = KeyedCalls(self._look_up)
 
-    async def identify(self, credential: Credential, *, fresh: bool = False) -> Caller:
-        """The caller of `credential`, or `Anonymous` with the reason if it is invalid. `fresh` bypasses the cache.
+    def known(self, fields: Mapping[bytes, bytes]) -> Principal | None:
+        """The caller of a request with these header fields; None if the credential has to be looked up."""
+        found = self.cache.get((fields.get(b"authorization"), fields.get(b"x-api-key")))
+        return found[1] if found and monotonic() < found[0] else None
+
+    async def identify_request(self, fields: Mapping[bytes, bytes]) -> Caller:
+        """The caller of a request with these header fields, as `identify` finds it or as it is `known`."""
+        if known := self.known(fields):
+            return known
+        caller = await self.identify(credential_in_fields(fields))
+        if isinstance(caller, Principal):
+            key = fields.get(b"authorization"), fields.get(b"x-api-key")
+            size = _PRINCIPAL_BYTES + len(caller.mail) + sum(len(each or b"") for each in key)
+            self.cache.put(key, (monotonic() + min(CACHE_SECONDS, _seconds_left(caller)), caller), size)
+        return caller
+
+    async def identify(self, credential: Credential) -> Caller:
+        """The caller of `credential`, or `Anonymous` with the reason if it is invalid. It is looked up in any case.
 
         An invalid credential does not raise, because public fields stay readable. A store that does not answer does.
         """
         if credential is None:
             return Anonymous()
-        digest = hashlib.sha256(f"{type(credential).__name__} {credential.value}".encode()).digest()
-        cached = self.cache.get(digest)
-        if cached and not fresh and monotonic() < cached[0] and not _expired(cached[1]):
-            return cached[1]
         try:
-            principal = await self._look_ups(credential)
+            return await self._look_ups(credential)
         except Unauthenticated as refusal:
             return Anonymous(refusal.message)
-        self.cache.put(digest, (monotonic() + CACHE_SECONDS, principal), _PRINCIPAL_BYTES + len(principal.mail))
-        return principal
 
     async def _look_up(self, credential: BearerToken | ApiKeyValue) -> Principal:
         match credential:
@@ -59,5 +73,6 @@ class Authenticator:
                 return await self._api_keys.identify_api_key(key)
 
 
-def _expired(principal: Principal) -> bool:
-    return principal.expires_at is not None and principal.expires_at <= datetime.now(UTC)
+def _seconds_left(principal: Principal) -> float:
+    """The seconds until the credential expires."""
+    return (principal.expires_at - datetime.now(UTC)).total_seconds() if principal.expires_at else CACHE_SECONDS

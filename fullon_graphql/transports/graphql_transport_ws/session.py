@@ -141,7 +141,7 @@ class GraphQLSession(WebSocketSession):
         if self._record and isinstance(version := (payload or {}).get(CLIENT_VERSION), str):
             self._record.client_version = version
         try:
-            caller = await self._context.worker.authenticator.identify(credential, fresh=True)
+            caller = await self._context.worker.authenticator.identify(credential)
             if isinstance(caller, Anonymous):
                 self._close(FORBIDDEN, "Forbidden")
                 return

@@ -143,7 +143,7 @@ class PlatformSession(WebSocketSession):
 
     async def _authenticate(self, credential: Credential) -> None:
         try:
-            caller = await self._context.worker.authenticator.identify(credential, fresh=True)
+            caller = await self._context.worker.authenticator.identify(credential)
             if isinstance(caller, Anonymous):
                 self._close(POLICY_VIOLATION, INVALID_TOKEN)
                 return

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import pytest
@@ -15,6 +17,10 @@ from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.services.signing_in.sessions import Sessions
 from tests.conftest import Count
 from tests.services.conftest import AddAccount, AddApiKey
+
+
+def request(token: str) -> dict[bytes, bytes]:
+    return {b"authorization": b"Bearer " + token.encode()}
 
 
 async def test_valid_token_identifies_a_principal(
@@ -68,8 +74,41 @@ async def test_repeated_credential_is_looked_up_once(
     signed_in = await sessions.open(await add_account(), "trader@fullon")
     identities = Authenticator(sessions, api_keys)
     with statements() as sql:
-        callers = {await identities.identify(BearerToken(signed_in.access_token)) for _ in range(20)}
+        callers = {await identities.identify_request(request(signed_in.access_token)) for _ in range(20)}
     assert len(sql) == len(callers) == 1
+    assert identities.known(request(signed_in.access_token)) in callers
+
+
+async def test_credential_of_another_header_is_not_known(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, add_api_key: AddApiKey
+) -> None:
+    key = "a-key-from-before"
+    await add_api_key(await add_account(), key)
+    identities = Authenticator(sessions, api_keys)
+    assert isinstance(await identities.identify_request({b"x-api-key": key.encode()}), Principal)
+    for fields in ({b"authorization": key.encode()}, request(key), {b"x-api-key": b"another"}, {}):
+        assert identities.known(fields) is None
+        assert isinstance(await identities.identify_request(fields), Anonymous)
+
+
+async def test_caller_is_known_until_the_credential_expires(
+    sessions: Sessions, api_keys: ApiKeys, add_account: AddAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = request((await sessions.open(await add_account(), "trader@fullon")).access_token)
+    identities = Authenticator(sessions, api_keys)
+    caller = await identities.identify_request(fields)
+    assert isinstance(caller, Principal)
+
+    async def expires_soon(_token: str) -> Principal:
+        return replace(caller, expires_at=datetime.now(UTC) + timedelta(seconds=0.2))
+
+    monkeypatch.setattr(sessions, "identify_token", expires_soon)
+    identities = Authenticator(sessions, api_keys)
+    assert await identities.identify_request(fields)
+    assert identities.known(fields)
+    later = monotonic() + 0.3
+    monkeypatch.setattr("fullon_graphql.services.signing_in.authenticator.monotonic", lambda: later)
+    assert identities.known(fields) is None
 
 
 async def test_concurrent_requests_share_look_ups(
@@ -78,7 +117,7 @@ async def test_concurrent_requests_share_look_ups(
     credential = BearerToken((await sessions.open(await add_account(), "trader@fullon")).access_token)
     identities = Authenticator(sessions, api_keys)
     with statements() as sql:
-        callers = await asyncio.gather(*(identities.identify(credential, fresh=True) for _ in range(20)))
+        callers = await asyncio.gather(*(identities.identify(credential) for _ in range(20)))
     assert len(sql) == 2  # that of the first request, and one that began after all others came
     assert len(set(callers)) == 1
 
@@ -88,13 +127,13 @@ async def test_ended_session_is_refused_within_a_second(
 ) -> None:
     signed_in = await sessions.open(await add_account(), "trader@fullon")
     identities = Authenticator(sessions, api_keys)
-    credential = BearerToken(signed_in.access_token)
-    principal = await identities.identify(credential)
+    fields = request(signed_in.access_token)
+    principal = await identities.identify_request(fields)
     assert isinstance(principal, Principal)
     await sessions.logout(principal)
     later = monotonic() + 1
     monkeypatch.setattr("fullon_graphql.services.signing_in.authenticator.monotonic", lambda: later)
-    assert isinstance(await identities.identify(credential), Anonymous)
+    assert isinstance(await identities.identify_request(fields), Anonymous)
 
 
 async def test_api_keys_are_refused_if_they_are_switched_off(
