@@ -70,7 +70,7 @@ class RequestLog:
 
 
 def _fields(scope: Scope, record: RequestRecord, seconds: float) -> dict[str, Any]:
-    headers: dict[bytes, bytes] = dict(scope["headers"])
+    headers = record.headers
     return {
         "method": scope.get("method", "WEBSOCKET"),
         "path": _clean(scope["path"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.types import Scope
@@ -18,9 +19,22 @@ _NAMED_OPERATION: Final = re.compile(r"\s*(?:query|mutation|subscription)\s+([_A
 class RequestRecord:
     """The facts of one request."""
 
-    __slots__ = ("client", "client_version", "is_stream", "operation", "route", "span", "status", "trace_id", "uid")
+    __slots__ = (
+        "client",
+        "client_version",
+        "headers",
+        "is_stream",
+        "operation",
+        "route",
+        "span",
+        "status",
+        "trace_id",
+        "uid",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, headers: Mapping[bytes, bytes]) -> None:
+        self.headers = headers
+        """The header fields of the request by their names in lower case; of a repeated field the last one."""
         self.route = OTHER
         """The template of the route, a constant of ours."""
         self.is_stream = False
@@ -39,7 +53,7 @@ class RequestRecord:
 
 def begin_record(scope: Scope) -> RequestRecord:
     """The record of a request that begins. It is part of the scope."""
-    record = scope[_KEY] = RequestRecord()
+    record = scope[_KEY] = RequestRecord(dict(scope["headers"]))
     return record
 
 
@@ -47,6 +61,12 @@ def record_of(scope: Scope) -> RequestRecord | None:
     """The record of the request; None under a middleware that is not ours."""
     record: RequestRecord | None = scope.get(_KEY)
     return record
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """The header fields of the request by name, which are collected once per request."""
+    record = record_of(scope)
+    return dict(scope["headers"]) if record is None else record.headers
 
 
 def operation_name(given: str | None, document: str) -> str | None:

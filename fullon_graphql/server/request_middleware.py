@@ -42,9 +42,9 @@ class RequestMiddleware:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
-        id_ = scope["request_id"] = request_ids.request_id(headers.get(request_ids.HEADER))
         record = begin_record(scope)
+        headers = record.headers
+        id_ = scope["request_id"] = request_ids.request_id(headers.get(request_ids.HEADER))
         added = response_headers(scope)
         added.append((request_ids.HEADER, id_.encode()))
         # Never unbound: the server runs every request in a task, hence in a context, of its own.

@@ -6,6 +6,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fullon_graphql.observability.request_record import record_of
+
 API_KEY_HEADER: Final = "x-api-key"
 
 
@@ -18,7 +20,10 @@ class RenamedApiKeyHeader:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "headers" in scope:
-            scope = {**scope, "headers": [self._rename(*header) for header in scope["headers"]]}
+            headers = [self._rename(*header) for header in scope["headers"]]
+            scope = {**scope, "headers": headers}
+            if record := record_of(scope):
+                record.headers = dict(headers)
         await self._app(scope, receive, send)
 
     def _rename(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
