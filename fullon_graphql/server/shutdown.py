@@ -6,7 +6,8 @@
            ├─ one after the other, WebSocket sessions take no new operations, answer those they have begun, and close
            │  with 1012; streams over HTTP send the end of their framing and finish the response
            └─ the server stops accepting and asks each connection to shut down, and our protocols
-              (`server/protocols.py`) call `Shutdown.begin` again, which ends all that are still open
+              (`server/protocols.py`, `server/sockets.py`) call `Shutdown.begin` again, which ends all that are
+              still open
 
 `Shutdown` is part of the lifespan state, so a transport finds it in `scope["state"]["shutdown"]`. Connections that are
 still open after the shutdown timeout are closed by the protocols. Under another server nothing calls `begin`, and
@@ -18,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from starlette.types import Scope
 
@@ -81,6 +82,13 @@ class Shutdown:
 def shutdown_of(scope: Scope) -> Shutdown:
     """The shutdown of the worker that serves this connection."""
     return cast("Shutdown", scope["state"][STATE_KEY])
+
+
+def begin_shutdown(state: dict[str, Any]) -> None:
+    """Begin the shutdown in the lifespan state `state` at once; nothing happens under an application that has none."""
+    shutdown = state.get(STATE_KEY)
+    if isinstance(shutdown, Shutdown):
+        shutdown.begin()
 
 
 def retry_seconds() -> int:

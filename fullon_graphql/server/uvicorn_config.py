@@ -17,8 +17,9 @@ from uvicorn.supervisors import Multiprocess, multiprocess
 
 from fullon_graphql.config import Settings
 from fullon_graphql.server.garbage import paused_collection
-from fullon_graphql.server.protocols import HttpProtocol, SocketProtocol
+from fullon_graphql.server.protocols import HttpProtocol
 from fullon_graphql.server.shutdown import STATE_KEY, Shutdown
+from fullon_graphql.server.sockets import SocketProtocol
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,168 @@
+"""uvicorn's WebSocket protocol, with small sockets, an orderly shutdown, and no wait for a slow reader."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
+
+from fullon_graphql.errors import RateLimited
+from fullon_graphql.observability.metrics import count_limit
+from fullon_graphql.server.extension import EXTENSION, ConnectionExtension
+from fullon_graphql.server.shutdown import begin_shutdown
+
+MESSAGE_TOO_BIG: Final = 1009
+POLICY_VIOLATION: Final = 1008
+"""The close code for a client that floods its socket."""
+
+SESSION_SHARE: Final = 0.9
+"""The share of the shutdown timeout that sessions have to close in order; then their sockets are closed."""
+
+
+MAX_INBOX: Final = 1_000
+"""The most messages of a socket that may wait for its session. One read from the network can have tens of thousands."""
+
+MAX_FRAGMENTS: Final = 1_000
+"""The most fragments of one message. Empty ones do not count towards the limit of its bytes."""
+
+
+class Inbox:
+    """The messages of one socket that its reader has not taken: the methods of `asyncio.Queue` that uvicorn calls.
+
+    `asyncio.Queue` takes 3 kB, a tenth of an open socket. uvicorn stops reading from the client while a message waits.
+    """
+
+    __slots__ = ("_arrival", "_messages")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._arrival: asyncio.Future[None] | None = None
+
+    def put_nowait(self, message: Any) -> None:
+        """Add a message."""
+        self._messages.append(message)
+        if self._arrival and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def clear(self) -> None:
+        """Drop all messages."""
+        self._messages.clear()
+
+    def empty(self) -> bool:
+        """True if there is no message."""
+        return not self._messages
+
+    async def get(self) -> Any:
+        """Wait for the oldest message, and take it."""
+        while not self._messages:
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
+        return self._messages.pop(0)
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol. At shutdown, sessions end in order, and no slow reader is waited for.
+
+    A socket takes little memory, and a message can be sent without awaiting it: a worker has thousands of sockets, and
+    an event is sent to all of them.
+    """
+
+    _unsent_pong = b""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._inbox = Inbox()
+        self.queue = self._inbox  # type: ignore[assignment]  # it has the three methods that are used
+
+    def try_send(self, text: bytes) -> bool:
+        """Send a text message at once. False, and nothing is sent, if the client has no capacity or is gone."""
+        if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
+            return False
+        self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
+        return True
+
+    def handle_ping(self) -> None:
+        """Answer a ping; while the client does not read, keep the answer to the newest ones only."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+        else:
+            self._unsent_pong = pong or self._unsent_pong
+
+    def resume_writing(self) -> None:
+        """Send the pong that has waited for the client to read."""
+        super().resume_writing()
+        if self._unsent_pong and not self.transport.is_closing():
+            pong, self._unsent_pong = self._unsent_pong, b""
+            self.transport.write(pong)
+
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on, unless too many wait."""
+        if len(self._inbox) < MAX_INBOX:
+            super().send_receive_event_to_app()
+        else:
+            self._refuse(f"more than {MAX_INBOX} messages wait to be handled")
+
+    def handle_cont(self, event: Frame) -> None:
+        """Add a fragment to its message, unless it has too many."""
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)
+        else:
+            self._refuse(f"a message has more than {MAX_FRAGMENTS} fragments")
+
+    def handle_parser_exception(self) -> None:
+        """End a socket whose client has broken the protocol, or sent too large a message."""
+        if self.conn.close_sent and self.conn.close_sent.code == MESSAGE_TOO_BIG:
+            count_limit("SOCKET_MESSAGE_BYTES")
+        super().handle_parser_exception()
+
+    def _refuse(self, reason: str) -> None:
+        self.frames = []
+        if self.close_sent:
+            return
+        self._inbox.clear()
+        self._inbox.put_nowait({"type": "websocket.disconnect", "code": POLICY_VIOLATION})
+        self.conn.fail(POLICY_VIOLATION, f"{RateLimited.code}: {reason}")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.close()
+
+    def start_keepalive(self) -> None:
+        """Drop the handshake, which is complete; its content is in the scope."""
+        super().start_keepalive()
+        self.request.headers.clear()
+        self.response.headers.clear()
+
+    def shutdown(self) -> None:
+        """Announce the shutdown. The session closes the socket, or this protocol does shortly before the timeout."""
+        if not self.handshake_complete:
+            super().shutdown()
+            return
+        begin_shutdown(self.app_state)
+        if timeout := self.config.timeout_graceful_shutdown:
+            self.loop.call_later(timeout * SESSION_SHARE, self._force_shutdown)
+
+    def _force_shutdown(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
+
+    def keepalive_timeout(self) -> None:
+        """Drop a client that has not answered a ping."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    async def run_asgi(self) -> None:
+        """Serve the socket, then abort the connection if the client does not read the sent bytes.
+
+        Closing the transport alone would wait for the client to read.
+        """
+        extension: Any = ConnectionExtension(try_send=self.try_send)  # uvicorn's scope types have no such extension
+        self.scope["extensions"][EXTENSION] = extension
+        await super().run_asgi()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(self.close_timeout, self.transport.abort)
