@@ -69,6 +69,7 @@ from fullon_graphql.transports.http import GraphQLEndpoint
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages
 from fullon_graphql.transports.platform_ws.session import PlatformSocketEndpoint
+from fullon_graphql.transports.requests import RequestParser
 
 EXPOSED_HEADERS: Final = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy")
 """Response headers that scripts of other origins may read."""
@@ -101,6 +102,8 @@ def create_app(settings: Settings) -> Application:
         on_execution=trusted.accepted,
         usage=trusted.is_on,
     )
+    parser = RequestParser(settings.cache_bytes // 16)
+    app_metrics.watch_cache("requests", parser.cache)
     streams, admission = StreamRegistry(operations, settings.stream_memory_bytes), Admission(settings, app_metrics)
     rest = rest_application(settings, app_metrics, connections, trusted)
     http_streams, pages = HttpStreams(streams, connections, admission, settings.stream_heartbeat), Pages()
@@ -108,7 +111,9 @@ def create_app(settings: Settings) -> Application:
         operations if settings.subgraph is None else None, streams, connections, admission, settings.api_prefix
     )
     transports: ASGIApp = Router(
-        graphql=GraphQLEndpoint(operations, trusted, http_streams, pages if settings.graphiql_enabled else None),
+        graphql=GraphQLEndpoint(
+            operations, parser, trusted, http_streams, pages if settings.graphiql_enabled else None
+        ),
         graphql_sockets=GraphQLSocketEndpoint(operations, trusted, streams, connections, admission),
         platform_sockets=PlatformPaths(platform_sockets, settings.api_prefix),
         pages=pages,

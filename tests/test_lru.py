@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.schema.orders import Order
 from fullon_graphql.services.rate_limits import WINDOWS_BYTES, Windows
 from fullon_graphql.services.signing_in.authenticator import Authenticator
+from fullon_graphql.transports.requests import RequestParser
 from tests.fixtures.graph import principal
 
 
@@ -62,6 +64,20 @@ async def test_credentials_stay_within_their_bytes() -> None:
         for number in range(2_000):
             await authenticator.identify_request({b"x-api-key": b"%d" % number})
     assert authenticator.cache.evictions > 1_000
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"list": [[]] * 300}, {"objects": [{}] * 300}, {"numbers": [1.5] * 300}, {"text": "é" * 1_000}]
+)
+def test_parsed_bodies_stay_within_their_bytes(variables: dict[str, Any]) -> None:
+    limit = 300_000
+    parser = RequestParser(limit)
+    with at_most(limit + 20_000):
+        for number in range(2_000):
+            parser.parse(
+                json.dumps({"query": f"{{ bot(botId: {number}) {{ name }} }}", "variables": variables}).encode()
+            )
+    assert parser.cache.evictions > 100
 
 
 def test_windows_of_rate_limits_stay_within_their_bytes() -> None:

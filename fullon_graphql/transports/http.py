@@ -5,6 +5,7 @@ A web framework's route costs more than a small query, so there is none: bytes i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -22,13 +23,13 @@ from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import BadUserInput, Internal, as_fullon_error
 from fullon_graphql.observability.metrics import count_error
-from fullon_graphql.observability.request_record import operation_name, record_of
+from fullon_graphql.observability.request_record import headers_of, operation_name, record_of
 from fullon_graphql.server.response_headers import response_headers, retry_after_header
 from fullon_graphql.transports.disconnects import CancelOnDisconnect
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, Framing, accepts_only_events, framing_for
 from fullon_graphql.transports.http_stream import HttpStreams
 from fullon_graphql.transports.pages import Pages, wants_page
-from fullon_graphql.transports.requests import CLIENT_NAME, InvalidParams, request_from_params
+from fullon_graphql.transports.requests import CLIENT_NAME, InvalidParams, RequestParser, request_from_params
 
 log = structlog.get_logger(__name__)
 
@@ -59,9 +60,15 @@ class GraphQLEndpoint:
     """The graph over HTTP, and GraphiQL for browsers. Subscriptions are answered by `streams`."""
 
     def __init__(
-        self, operations: OperationExecutor, trusted: TrustedDocuments, streams: HttpStreams, pages: Pages | None
+        self,
+        operations: OperationExecutor,
+        parser: RequestParser,
+        trusted: TrustedDocuments,
+        streams: HttpStreams,
+        pages: Pages | None,
     ) -> None:
         self._operations = operations
+        self._parser = parser
         self._trusted = trusted
         self._streams = streams
         self._pages = pages
@@ -72,14 +79,14 @@ class GraphQLEndpoint:
         if self._pages and scope["method"] != "POST" and wants_page(scope):
             await self._pages.graphiql(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = headers_of(scope)
         accept = _accepted(headers.get(b"accept", b""))
         media_type = accept.media_type
         extra: tuple[tuple[bytes, bytes], ...] = ()
         try:
             if not accept.is_acceptable:
                 raise HttpError(HTTPStatus.NOT_ACCEPTABLE, _NOT_ACCEPTABLE)
-            request = await _read_request(scope, headers, receive)
+            request = await self._request(scope, headers, receive)
             if request.document_id is not None or self._trusted.is_on:
                 request = await self._trusted_request(request, scope)
             if accept.framing and await self._operations.is_subscription(request):
@@ -105,6 +112,22 @@ class GraphQLEndpoint:
             extra = retry_after_header(known)
         await _send(send, status, media_type, body, extra)
 
+    async def _request(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Request:
+        try:
+            match scope["method"]:
+                case "POST":
+                    media_type = headers.get(b"content-type", b"")
+                    if media_type != _JSON and media_type.split(b";", 1)[0].strip().lower() != _JSON:
+                        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
+                    return self._parser.parse(await _read_body(receive))
+                case "GET":
+                    return _request_in_query(scope["query_string"])
+                case method:
+                    message = f"The method {method} is not supported; use POST or GET."
+                    raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, message, _ALLOW)
+        except InvalidParams as error:
+            raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
+
     async def _trusted_request(self, request: Request, scope: Scope) -> Request:
         """The request with the document that its id names, or with the error that refuses its document."""
         try:
@@ -112,7 +135,7 @@ class GraphQLEndpoint:
         except BadUserInput as error:
             raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
-    async def _run(self, request: Request, scope: Scope, headers: dict[bytes, bytes]) -> Response:
+    async def _run(self, request: Request, scope: Scope, headers: Mapping[bytes, bytes]) -> Response:
         worker: Worker = scope["state"]["worker"]
         trace = Trace()
         caller: Caller | None = worker.authenticator.known(headers)
@@ -163,32 +186,17 @@ def _accepted(header: bytes) -> _Accepted:
 _NOT_ACCEPTABLE: Final = f"The response is {MODERN}, {LEGACY} or {EVENT_STREAM}; `Accept` has none of them."
 
 
-async def _read_request(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> Request:
-    match scope["method"]:
-        case "POST":
-            media_type = headers.get(b"content-type", b"")
-            if media_type != _JSON and media_type.split(b";", 1)[0].strip().lower() != _JSON:
-                raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
-            return _request(_parse_json(await _read_body(receive), "The body"))
-        case "GET":
-            params: dict[str, Any] = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-            for name in ("variables", "extensions"):
-                if params.get(name):
-                    params[name] = _parse_json(params[name], f"`{name}`")
-                else:
-                    params.pop(name, None)
-            return _request(params, read_only=True)
-        case method:
-            raise HttpError(
-                HTTPStatus.METHOD_NOT_ALLOWED, f"The method {method} is not supported; use POST or GET.", _ALLOW
-            )
-
-
-def _request(params: Any, *, read_only: bool = False) -> Request:
-    try:
-        return request_from_params(params, read_only=read_only)
-    except InvalidParams as error:
-        raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
+def _request_in_query(query: bytes) -> Request:
+    params: dict[str, Any] = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    for name in ("variables", "extensions"):
+        if params.get(name):
+            try:
+                params[name] = orjson.loads(params[name])
+            except orjson.JSONDecodeError as error:
+                raise InvalidParams(f"`{name}` is not JSON: {error}.") from error
+        else:
+            params.pop(name, None)
+    return request_from_params(params, read_only=True)
 
 
 _ALLOW: Final = ((b"allow", b"GET, POST"),)
@@ -209,13 +217,6 @@ async def _read_body(receive: Receive) -> bytes:
         chunks.append(chunk)
         more = message.get("more_body", False)
     return b"".join(chunks) if len(chunks) > 1 else chunk
-
-
-def _parse_json(text: bytes | str, what: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise HttpError(HTTPStatus.BAD_REQUEST, f"{what} is not JSON: {error}.") from error
 
 
 def _status(response: Response, media_type: str) -> HTTPStatus:
@@ -241,6 +242,6 @@ async def _send(
     await send({"type": "http.response.body", "body": body})
 
 
-def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
     value = headers.get(name)
     return None if value is None else value.decode("latin-1")

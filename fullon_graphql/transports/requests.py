@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import NoneType
 from typing import Any, Final
 
+import orjson
+
 from fullon_graphql.engine.operations import Request
+from fullon_graphql.lru import ENTRY_BYTES, LRUCache
 
 CLIENT_NAME: Final = "apollographql-client-name"
 """Header, or field of `connection_init`, with the name of the client."""
@@ -15,12 +18,54 @@ CLIENT_VERSION: Final = "apollographql-client-version"
 """The same with its version."""
 
 
+LARGEST_REMEMBERED: Final = 16_384
+"""The bytes of a body above which it is parsed each time."""
+
+_REQUEST_BYTES: Final = 600
+_VALUE_FACTOR: Final = 32
+
+
 class InvalidParams(Exception):
     """The parameters are no request. The message says why."""
 
 
 _OBJECT: Final = (dict, NoneType)  # as unions they would be created for every request
 _STRING: Final = (str, NoneType)
+
+
+class RequestParser:
+    """Parses the bodies of requests. A body that was parsed a short time ago is not parsed again."""
+
+    def __init__(self, cache_bytes: int) -> None:
+        self.cache: LRUCache[bytes, Request] = LRUCache(cache_bytes)
+
+    def parse(self, body: bytes) -> Request:
+        """The request in a body.
+
+        Raises:
+            InvalidParams: it is not JSON, or a parameter is missing or of another type.
+        """
+        request = self.cache.get(body)
+        if request is None:
+            try:
+                params = orjson.loads(body)
+            except orjson.JSONDecodeError as error:
+                raise InvalidParams(f"The body is not JSON: {error}.") from error
+            request = request_from_params(params)
+            if len(body) <= LARGEST_REMEMBERED:
+                self.cache.put(body, request, _size(body, request))
+        return request
+
+
+def _size(body: bytes, request: Request) -> int:
+    """The estimated bytes of a parsed body. A JSON value of two characters takes up to 64 bytes as a Python object."""
+    text = len(body) + 2 * len(request.query)
+    return (
+        ENTRY_BYTES
+        + _REQUEST_BYTES
+        + text
+        + (_VALUE_FACTOR * (len(body) - len(request.query)) if request.variables else 0)
+    )
 
 
 def request_from_params(params: Any, *, read_only: bool = False) -> Request:
