@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -42,20 +41,27 @@ class Found(NamedTuple):
     requests: int
 
 
-@dataclass(eq=False)
-class _Waiting:
-    values: Sequence[Any]
-    found: asyncio.Future[Found]
+Waiting: TypeAlias = tuple[Sequence[Any], asyncio.Future[Found]]
+"""The parameters of a request, and its answer."""
 
 
-@dataclass
 class _Group:
     """The requests with one statement text."""
 
-    running: int = 0
-    waiting: list[_Waiting] = field(default_factory=list)
-    expire: Callable[[], None] | None = None
-    """Called if the waiting requests have waited too long."""
+    __slots__ = ("expire", "running", "waiting")
+
+    def __init__(self) -> None:
+        self.running = 1
+        """The statements that are on their way, and their requests that wait for the next turn."""
+        self.waiting: list[Waiting] = []
+        self.expire: Callable[[], None] | None = None
+        """Called if the waiting requests have waited too long."""
+
+    def join(self, values: Sequence[Any]) -> asyncio.Future[Found]:
+        """The answer to a request that waits from now on."""
+        answer: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        self.waiting.append((values, answer))
+        return answer
 
 
 class SharedReads:
@@ -75,20 +81,18 @@ class SharedReads:
             CircuitOpen, TimeoutError, OSError, asyncpg.PostgresError: as `ReadPool.run`.
         """
         group = self._groups.get(sql)
-        if group is None:
-            group = self._groups[sql] = _Group()
-        if group.running:
+        if group is not None:
             return await self._wait(sql, group, values)
-        group.running = 1
+        group = self._groups[sql] = _Group()
         try:
             await _NEXT_TURN
             if not group.waiting:
                 ROW_READS.add("alone")
                 return Found(await self._pool.run(asyncpg.Connection.fetchrow, sql, values), 1)
-            waiting = self._join(group, values)
+            answer = group.join(values)
         finally:
             self._ended(sql, group)
-        return await waiting.found
+        return await answer
 
     async def close(self) -> None:
         """Wait for the statements that are on their way."""
@@ -96,18 +100,13 @@ class SharedReads:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _wait(self, sql: str, group: _Group, values: Sequence[Any]) -> asyncio.Future[Found]:
-        waiting = self._join(group, values)
+        answer = group.join(values)
         if len(group.waiting) >= MOST_REQUESTS:
             self._start(sql, group)
         elif group.expire is None:
             group.expire = lambda: self._start(sql, group)
             self._timer.add(group.expire, asyncio.get_running_loop())
-        return waiting.found
-
-    def _join(self, group: _Group, values: Sequence[Any]) -> _Waiting:
-        waiting = _Waiting(values, asyncio.get_running_loop().create_future())
-        group.waiting.append(waiting)
-        return waiting
+        return answer
 
     def _ended(self, sql: str, group: _Group) -> None:
         """A statement has ended: the next one begins, or the group is forgotten."""
@@ -119,54 +118,64 @@ class SharedReads:
 
     def _start(self, sql: str, group: _Group) -> None:
         """Begin one statement for all waiting requests."""
-        if group.expire:
-            self._timer.remove(group.expire)
-            group.expire = None
-        requests = [each for each in group.waiting if not each.found.done()]  # the others are canceled
-        group.waiting = []
         group.running += 1
-        task = asyncio.get_running_loop().create_task(self._answer(sql, group, requests), name="shared read")
+        task = asyncio.get_running_loop().create_task(self._answer(sql, group, self._taken(group)), name="shared read")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, sql: str, group: _Group, requests: Sequence[_Waiting]) -> None:
-        try:
-            if len(requests) == 1:
-                await self._alone(sql, requests[0])
-            elif requests:
-                await self._together(sql, requests)
-        finally:
-            self._ended(sql, group)
-            for each in requests:
-                each.found.cancel()  # without effect on the answered ones
+    def _taken(self, group: _Group) -> list[Waiting]:
+        """The requests that have waited; the group's next ones wait for another statement."""
+        if group.expire:
+            self._timer.remove(group.expire)
+            group.expire = None
+        waiting, group.waiting = group.waiting, []
+        return waiting
 
-    async def _alone(self, sql: str, request: _Waiting) -> None:
+    async def _answer(self, sql: str, group: _Group, waiting: list[Waiting]) -> None:
+        """Answer requests with one statement, and with further ones those that came meanwhile."""
+        try:
+            while waiting:
+                requests = [each for each in waiting if not each[1].done()]  # the others are canceled
+                if len(requests) == 1:
+                    await self._alone(sql, *requests[0])
+                elif requests:
+                    await self._together(sql, requests)
+                waiting = self._taken(group)
+        finally:
+            for _, answer in waiting:
+                answer.cancel()  # without effect on the answered ones
+            self._ended(sql, group)
+
+    async def _alone(self, sql: str, values: Sequence[Any], answer: asyncio.Future[Found]) -> None:
         ROW_READS.add("alone")
         try:
-            found = Found(await self._pool.run(asyncpg.Connection.fetchrow, sql, request.values), 1)
+            found = Found(await self._pool.run(asyncpg.Connection.fetchrow, sql, values), 1)
         except Exception as error:
-            _fail(request, error)
+            _fail(answer, error)
         else:
-            _answer(request, found)
+            if not answer.done():
+                answer.set_result(found)
 
-    async def _together(self, sql: str, requests: Sequence[_Waiting]) -> None:
-        columns = [list(column) for column in zip(*(each.values for each in requests), strict=True)]
+    async def _together(self, sql: str, requests: Sequence[Waiting]) -> None:
+        columns = zip(*(values for values, _ in requests), strict=True)
         try:
-            records = await self._pool.run(self._fetch, sql, columns)
+            records = await self._pool.run(self._fetch, sql, list(columns))
         except (asyncpg.PostgresError, asyncpg.DataError):
-            for each in requests:  # the values of one request may be at fault
-                await self._alone(sql, each)
+            for values, answer in requests:  # the values of one request may be at fault
+                await self._alone(sql, values, answer)
             return
         except Exception as error:
-            for each in requests:
-                _fail(each, error)
+            for _, answer in requests:
+                _fail(answer, error)
             return
         ROW_READS.add("shared", len(requests))
-        rows: dict[int, asyncpg.Record] = {}
         for record in records:
-            rows.setdefault(record[-1], record)
-        for place, each in enumerate(requests, 1):
-            _answer(each, Found(rows.get(place), len(requests)))
+            answer = requests[record[-1] - 1][1]
+            if not answer.done():  # by an earlier row, or canceled
+                answer.set_result(Found(record, len(requests)))
+        for _, answer in requests:
+            if not answer.done():
+                answer.set_result(Found(None, len(requests)))
 
     async def _fetch(self, connection: asyncpg.Connection, sql: str, *columns: list[Any]) -> list[asyncpg.Record]:
         shared = self._shared.get(sql)
@@ -197,11 +206,6 @@ class _NextTurn:
 _NEXT_TURN: Final = _NextTurn()
 
 
-def _answer(request: _Waiting, found: Found) -> None:
-    if not request.found.done():
-        request.found.set_result(found)
-
-
-def _fail(request: _Waiting, error: Exception) -> None:
-    if not request.found.done():
-        request.found.set_exception(error)
+def _fail(answer: asyncio.Future[Found], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

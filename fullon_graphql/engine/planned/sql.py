@@ -134,7 +134,7 @@ class StatementBuilder:
                 for i, column in enumerate(relation.remote)
             )
         )
-        return self._objects(matches, row).limit(1)
+        return self._objects(matches, row).limit(literal_column("1"))
 
     def by_keys(self, relation: Relation, row: Row) -> Select[Any]:
         """The position (from 1) and the row as text for each key in the array parameters keys0, keys1 and so on."""
