@@ -19,7 +19,7 @@ CLIENTS = (1, 4, 16, 64, 256)
 
 
 def growth(*, rounds: int, seconds: int, clients: int) -> None:
-    """Measure and print the three tables."""
+    """Measure and print the tables."""
     with stores() as small:
         large = enlarged(small, FACTOR)
         command, environment = OURS.command(), dict(OURS.environment)
@@ -30,7 +30,12 @@ def growth(*, rounds: int, seconds: int, clients: int) -> None:
             print(f"{description()}; {clients} clients, medians of {rounds} rounds of {seconds} s; {quiet()}.\n")
             _tables({"small": on_small, "large": on_large}, small, rounds, seconds, clients)
             _answers(on_small, small, rounds, seconds, clients)
-            _clients(on_small, small, rounds, seconds)
+            _clients({"1, alone on its core": on_small}, small, rounds, seconds)
+        with (
+            server("one worker", command, environment, small, alone=False) as one,
+            server("two workers", [*command, "--workers", "2"], environment, small, alone=False) as two,
+        ):
+            _clients({"1": one, "2": two}, small, rounds, seconds)
 
 
 def _tables(servers: dict[str, Server], data: Stores, rounds: int, seconds: int, clients: int) -> None:
@@ -63,14 +68,17 @@ def _answers(on: Server, data: Stores, rounds: int, seconds: int, clients: int) 
     print(f"### Rows per answer\n\n{table(heads, rows)}", flush=True)
 
 
-def _clients(on: Server, data: Stores, rounds: int, seconds: int) -> None:
+def _clients(servers: dict[str, Server], data: Stores, rounds: int, seconds: int) -> None:
+    """Servers by their number of workers. If they have no core of their own, they share all with stores and clients."""
     rows = []
     for name in ("me", "orders"):
         for clients in CLIENTS:
-            found = _median(on, data, QUESTIONS[name].documents(), rounds, seconds, clients)
-            figures = map(number, (found.rate, found.p50, found.p99, _cost(found)))
-            rows.append([f"{QUESTIONS[name].title}, {clients} clients", *figures])
-    print(f"### Clients\n\n{table(['', 'requests/s', 'p50 ms', 'p99 ms', 'CPU ms'], rows)}", flush=True)
+            for workers, on in servers.items():
+                found = _median(on, data, QUESTIONS[name].documents(), rounds, seconds, clients)
+                figures = map(number, (found.rate, found.p50, found.p99, _cost(found)))
+                rows.append([QUESTIONS[name].title, str(clients), workers, *figures])
+    heads = ["", "clients", "workers", "requests/s", "p50 ms", "p99 ms", "CPU ms"]
+    print(f"### Clients\n\n{table(heads, rows)}", flush=True)
 
 
 def _median(on: Server, data: Stores, documents: list[str], rounds: int, seconds: int, clients: int) -> Sample:

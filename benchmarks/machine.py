@@ -34,6 +34,11 @@ def on_the_servers_core(command: list[str]) -> list[str]:
     return ["taskset", "--cpu-list", str(SERVER_CORE), *command]
 
 
+def on_all_cores(command: list[str]) -> list[str]:
+    """`command`, on all cores of the machine, which it shares with the engines and the clients."""
+    return ["taskset", "--cpu-list", ",".join(map(str, CORES)), *command]
+
+
 def node() -> Path:
     """Node from its wheel: the same version for all peers.
 

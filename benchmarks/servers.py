@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 
 import psutil
 
-from benchmarks.machine import HERE, on_the_servers_core
+from benchmarks.machine import HERE, on_all_cores, on_the_servers_core
 from benchmarks.stores import Stores
 
 PATIENCE = 60.0
@@ -68,10 +68,12 @@ class Server:
 
 
 @contextmanager
-def server(name: str, command: list[str], environment: dict[str, str], stores: Stores) -> Iterator[Server]:
-    """Start a server on its core and on the stores; `{port}` in the command becomes its port."""
+def server(
+    name: str, command: list[str], environment: dict[str, str], stores: Stores, *, alone: bool = True
+) -> Iterator[Server]:
+    """Start a server on the stores; `{port}` in the command becomes its port. `alone`: on its own core."""
     port = _free_port()
-    command = on_the_servers_core([part.format(port=port) for part in command])
+    command = (on_the_servers_core if alone else on_all_cores)([part.format(port=port) for part in command])
     everything = os.environ | stores.environment | {"PORT": str(port)} | environment
     with subprocess.Popen(command, cwd=HERE.parent, env=everything) as process:
         try:
