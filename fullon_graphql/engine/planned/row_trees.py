@@ -53,13 +53,11 @@ from fullon_graphql.engine.planned.sql import (
     JSON_MARK,
     JSON_VALUE,
     PLACEHOLDER,
-    PLACEHOLDER_END,
     PageShape,
     StatementBuilder,
     compiled,
     has_not_finite,
     page_values,
-    public_text,
 )
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.lru import LRUCache
@@ -90,11 +88,6 @@ class PreparedStatement:
             + PARAMETER_BYTES * len(statement.parameters)
             + PROJECTION_BYTES * len(self.placeholders)
         )
-
-    @cached_property
-    def sql(self) -> str:
-        """The statement's text as `explain` shows it."""
-        return public_text(self.statement)
 
 
 class Run(NamedTuple):
@@ -151,7 +144,7 @@ class RowTree:
             records = await run.context.database.records(prepared.statement.text, *prepared.statement.values(values))
         except asyncpg.DataError as error:
             raise _reported_value() from error
-        run.trace.step("statement", self.name, started, sql=prepared.sql, rows=len(records))
+        run.trace.step("statement", self.name, started, sql=prepared.statement.text, rows=len(records))
         filled = await self._fill(run, prepared, [text for _, text in records])
         return {keys[place - 1]: text for (place, _), text in zip(records, filled, strict=True)}
 
@@ -196,7 +189,7 @@ class RowTree:
             text = await run.context.database.text(prepared.statement.text, *prepared.statement.values(values))
         except asyncpg.DataError as error:
             raise _reported_value() from error
-        run.trace.step("statement", self.name, started, sql=prepared.sql, characters=len(text or ""))
+        run.trace.step("statement", self.name, started, sql=prepared.statement.text, characters=len(text or ""))
         return text
 
     async def _found(self, run: Run, prepared: PreparedStatement, values: dict[str, Any]) -> str | None:
@@ -209,7 +202,9 @@ class RowTree:
         except asyncpg.DataError as error:
             raise _reported_value() from error
         text: str | None = row[0] if row else None
-        run.trace.step("statement", self.name, started, sql=prepared.sql, characters=len(text or ""), requests=requests)
+        run.trace.step(
+            "statement", self.name, started, sql=prepared.statement.text, characters=len(text or ""), requests=requests
+        )
         return text
 
     async def _fill(self, run: Run, prepared: PreparedStatement, texts: Sequence[str]) -> list[bytes]:
@@ -225,7 +220,7 @@ class RowTree:
 
 
 def _stored_json(found: re.Match[bytes]) -> bytes:
-    value = read_json(orjson.loads(b'"%b"' % found[1]))
+    value = read_json(orjson.loads(found[1]))
     if isinstance(value, Unreadable):
         raise Fallback("a JSON value that cannot be written", "value")
     return orjson.dumps(value)
@@ -237,25 +232,23 @@ def _reported_value() -> Fallback:
 
 
 async def _filled(run: Run, prepared: PreparedStatement, answer: bytes) -> bytes:
-    begin, *rest = answer.split(PLACEHOLDER)
-    parts = [part.partition(PLACEHOLDER_END) for part in rest]
-    keys: list[list[bytes]] = [[] for _ in prepared.placeholders]
-    for place in dict.fromkeys([place for place, _, _ in parts]):
+    pieces = answer.split(PLACEHOLDER)
+    places = pieces[1::2]
+    keys: list[dict[bytes, bytes]] = [{} for _ in prepared.placeholders]
+    for place in dict.fromkeys(places):
         number, _, key = place.partition(b":")
-        keys[int(number)].append(key)
+        keys[int(number)][place] = key
     values: dict[bytes, bytes] = {}
-    for index, ((placeholder, project), asked) in enumerate(zip(prepared.placeholders, keys, strict=True)):
+    for (placeholder, project), asked in zip(prepared.placeholders, keys, strict=True):
         if asked:
-            found = await _values(run, placeholder, project, asked)
-            values |= {b"%d:%b" % (index, key): value for key, value in zip(asked, found, strict=True)}
-    pieces = [begin]
-    for place, _, text in parts:
-        pieces += (values[place], text)
+            found = await _values(run, placeholder, project, list(asked.values()))
+            values |= zip(asked, found, strict=True)
+    pieces[1::2] = map(values.__getitem__, places)
     return b"".join(pieces)
 
 
 async def _values(run: Run, placeholder: Placeholder, project: Project, texts: Sequence[bytes]) -> list[bytes]:
-    keys = [tuple(orjson.loads(orjson.loads(b'"%b]"' % text))) for text in texts]
+    keys = [tuple(orjson.loads(text)) for text in texts]
     found = await load_distinct(run, placeholder.batch, placeholder.site, keys)
     return [orjson.dumps(value) for value in await project(run, [found[key] for key in keys])]
 
