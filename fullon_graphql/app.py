@@ -342,6 +342,11 @@ def make_breakers(settings: Settings) -> dict[str, CircuitBreaker]:
     }
 
 
+def handler_from_environment() -> ASGIApp:
+    """The application for our own workers, as they call it."""
+    return app_from_environment().handle
+
+
 def app_from_environment() -> Application:
     """The application for servers that start workers: settings from the environment, logging configured."""
     settings = load_settings()

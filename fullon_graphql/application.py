@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -29,12 +29,20 @@ class Application:
         self._holders = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.handle(scope, receive, send)
+
+    def handle(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Do what a call does, without a coroutine of its own. Servers recognize ASGI by a coroutine function."""
         if scope["type"] != "lifespan":
-            if "worker" not in scope.get("state", {}):
-                scope = {**scope, "state": {**scope.get("state", {}), **await self._started()}}
+            if "worker" not in scope.get("state", ()):
+                return self._start_and_handle(scope, receive, send)
             if scope.get("root_path"):
                 scope = relative(scope)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
+
+    async def _start_and_handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state = {**scope.get("state", {}), **await self._started()}
+        await self.handle({**scope, "state": state}, receive, send)
 
     @asynccontextmanager
     async def lifespan(self, _app: object = None) -> AsyncIterator[None]:

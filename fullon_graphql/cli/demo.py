@@ -190,7 +190,7 @@ def _published(settings: Settings) -> Iterator[None]:
 
 async def _serve(settings: Settings, listening: socket, *, pages: bool) -> None:
     """Run the server and the simulated traders."""
-    config = uvicorn_config(lambda: create_app(settings), settings, factory=True)
+    config = uvicorn_config(lambda: create_app(settings).handle, settings, factory=True)
     server = _DemoServer(config, lambda: _print_addresses(settings))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)

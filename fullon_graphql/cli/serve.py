@@ -60,7 +60,7 @@ def serve(
         scheme = "https" if ssl_certfile else "http"
         typer.secho("Listening on {}://{}:{}".format(scheme, *listening.getsockname()[:2]), err=True)
         config = uvicorn_config(
-            "fullon_graphql.app:app_from_environment",
+            "fullon_graphql.app:handler_from_environment",
             settings,
             factory=True,
             workers=workers,

@@ -1,7 +1,7 @@
 """Logs as events with fields: one JSON object per line in production, coloured lines in a terminal.
 
-Records of the standard library's loggers (uvicorn, alembic) have the same form. Values bound with
-`structlog.contextvars.bind_contextvars(request_id=…)` are on every line until the request ends. Secrets are redacted.
+Records of the standard library's loggers (uvicorn, alembic) have the same form. The id of a request is on every line
+until it ends, and so are values bound with `structlog.contextvars.bind_contextvars`. Secrets are redacted.
 """
 
 from __future__ import annotations

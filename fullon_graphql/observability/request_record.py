@@ -25,6 +25,7 @@ class RequestRecord:
         "headers",
         "is_stream",
         "operation",
+        "response_headers",
         "route",
         "span",
         "status",
@@ -35,6 +36,8 @@ class RequestRecord:
     def __init__(self, headers: Mapping[bytes, bytes]) -> None:
         self.headers = headers
         """The header fields of the request by their names in lower case; of a repeated field the last one."""
+        self.response_headers: list[tuple[bytes, bytes]] = []
+        """The fields that are added to its response."""
         self.route = OTHER
         """The template of the route, a constant of ours."""
         self.is_stream = False

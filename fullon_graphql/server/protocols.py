@@ -23,12 +23,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     _idle_since: float | None = None
     """When the last response was complete; None during a request."""
+    _scope: dict[str, Any]
+    """The scope of every request. A copy has room for the keys of one request, so it need not grow."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin a connection."""
         super().connection_made(transport)
         extension = ConnectionExtension(abort=transport.abort)
-        self._of_connection = {
+        self._scope = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
             "server": self.server,
@@ -36,6 +38,13 @@ class HttpProtocol(HttpToolsProtocol):
             "scheme": self.scheme,
             "root_path": self.root_path,
             "extensions": {EXTENSION: extension},
+            "http_version": "",
+            "method": "",
+            "path": "",
+            "raw_path": b"",
+            "query_string": b"",
+            "headers": [],
+            "state": {},
         }
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -55,14 +64,12 @@ class HttpProtocol(HttpToolsProtocol):
         """Start the application. In a shutdown the response is the last of its connection."""
         parser = self.parser
         version = parser.get_http_version()
-        scope: Any = {
-            **self._of_connection,
-            "http_version": version,
-            "method": parser.get_method().decode(),
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-        }
+        scope: Any = self._scope.copy()
         self.scope = scope
+        scope["http_version"] = version
+        scope["method"] = parser.get_method().decode()
+        scope["headers"] = self.headers
+        scope["state"] = self.app_state.copy()
         if parser.should_upgrade() and self._should_upgrade():
             return
         target = parse_url(self.url)

@@ -5,12 +5,11 @@ All of it is one middleware, because the call of a further one takes as long as 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from time import perf_counter
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars
 
 from fullon_graphql.observability import request_ids
 from fullon_graphql.observability.http_requests import HttpRequests
@@ -18,7 +17,7 @@ from fullon_graphql.observability.request_log import RequestLog
 from fullon_graphql.observability.request_record import RequestRecord, begin_record
 from fullon_graphql.observability.trace_context import TRACEPARENT, TRACERESPONSE, TRACESTATE
 from fullon_graphql.observability.tracing import Tracer
-from fullon_graphql.server.response_headers import completed, response_headers
+from fullon_graphql.server.response_headers import HSTS, completed
 
 _NO_STATE: Final[dict[str, Any]] = {}
 FAILED: Final = 500
@@ -43,15 +42,16 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         record = begin_record(scope)
-        headers = record.headers
-        id_ = scope["request_id"] = request_ids.request_id(headers.get(request_ids.HEADER))
-        added = response_headers(scope)
+        added = record.response_headers
+        if scope.get("scheme") == "https":
+            added.append(HSTS)
+        id_ = scope["request_id"] = request_ids.request_id(record.headers.get(request_ids.HEADER))
         added.append((request_ids.HEADER, id_.encode()))
-        # Never unbound: the server runs every request in a task, hence in a context, of its own.
-        bind_contextvars(request_id=id_)
+        # Never reset: the server runs every request in a task, hence in a context, of its own.
+        request_ids.bound_request_id.set(id_)
         tracer = _tracer(scope)
         if tracer:
-            _begin_span(tracer, scope, record, headers)
+            _begin_span(tracer, scope, record)
 
         def send_completed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
@@ -84,14 +84,14 @@ def _tracer(scope: Scope) -> Tracer | None:
     return tracer
 
 
-def _begin_span(tracer: Tracer, scope: Scope, record: RequestRecord, headers: Mapping[bytes, bytes]) -> None:
-    parent = headers.get(TRACEPARENT), headers.get(TRACESTATE)
+def _begin_span(tracer: Tracer, scope: Scope, record: RequestRecord) -> None:
+    parent = record.headers.get(TRACEPARENT), record.headers.get(TRACESTATE)
     if scope["type"] == "websocket":
         tracer.begin_socket(*parent)
         return
     record.span = tracer.begin_request(*parent)
     if record.span:
-        response_headers(scope).append((TRACERESPONSE, record.span.traceparent))
+        record.response_headers.append((TRACERESPONSE, record.span.traceparent))
 
 
 def _end_span(tracer: Tracer, scope: Scope, record: RequestRecord, status: int) -> None:

@@ -31,6 +31,8 @@ class _Template(NamedTuple):
 
     head: bytes
     """With a place for the value of each field."""
+    length: int
+    """The index of the field with the length of the body."""
     line_breaks: bytes
     """The bytes of the head that are not `_ALLOWED`, if all values are valid."""
 
@@ -86,12 +88,13 @@ class ResponseCycle(RequestResponseCycle):
         if not self.keep_alive or self.access_log or self.disconnected or self.flow.write_paused:
             return False
         fields = [*self.default_headers, *message.get("headers", ())]
-        values = dict(fields)
-        template = _template(message["status"], tuple(values))
-        if template is None or len(values) < len(fields) or self.scope["method"] == "HEAD":
+        if not fields:
             return False
-        head = template.head % tuple(values.values())
-        length = values[_LENGTH]
+        names, values = zip(*fields, strict=True)
+        template = _template(message["status"], names)
+        if template is None or self.scope["method"] == "HEAD":
+            return False
+        head, length = template.head % values, values[template.length]
         if not length.isdigit() or head.translate(None, _ALLOWED) != template.line_breaks:
             return False
         self.expected_content_length = int(length)
@@ -135,9 +138,8 @@ class ResponseCycle(RequestResponseCycle):
 @lru_cache(maxsize=500)
 def _template(status: int, names: tuple[bytes, ...]) -> _Template | None:
     """The head of an ordinary response; None if it is none."""
-    if status not in STATUS_LINE or _LENGTH not in names or not _NOT_ORDINARY.isdisjoint(names):
-        return None
-    if not all(map(_NAME.fullmatch, names)):
+    is_ordinary = status in STATUS_LINE and len(set(names)) == len(names) and _NOT_ORDINARY.isdisjoint(names)
+    if not is_ordinary or _LENGTH not in names or not all(map(_NAME.fullmatch, names)):
         return None
     lines = [STATUS_LINE[status], *(name + b": %b\r\n" for name in names), b"\r\n"]
-    return _Template(b"".join(lines), b"\r\n" * len(lines))
+    return _Template(b"".join(lines), names.index(_LENGTH), b"\r\n" * len(lines))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import structlog
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.supervisors import Multiprocess, multiprocess
 
 from fullon_graphql.config import Settings
@@ -20,6 +21,7 @@ from fullon_graphql.server.garbage import paused_collection
 from fullon_graphql.server.protocols import HttpProtocol
 from fullon_graphql.server.shutdown import STATE_KEY, Shutdown
 from fullon_graphql.server.sockets import SocketProtocol
+from fullon_graphql.server.trusted_proxies import TrustedProxies
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,8 @@ class Config(uvicorn.Config):
         """Import and create the application."""
         with paused_collection():
             super().load()
+        if isinstance(self.loaded_app, ProxyHeadersMiddleware):
+            self.loaded_app = TrustedProxies(self.loaded_app.app, self.forwarded_allow_ips)
 
 
 class Server(uvicorn.Server):
@@ -154,6 +158,7 @@ def uvicorn_config(app: Any, settings: Settings, **options: Any) -> Config:
     """Uvicorn with uvloop and httptools, without per-message compression, and with our logging."""
     config = Config(
         app,
+        interface="asgi3",
         loop="uvloop",
         http=HttpProtocol,
         ws=SocketProtocol,

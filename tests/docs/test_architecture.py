@@ -73,7 +73,7 @@ async def address(settings: Settings) -> AsyncIterator[str]:
     """Host and port of a server in this process."""
     with listening_socket("127.0.0.1", 0) as listening:
         listening.listen()  # clients wait in the queue until the server has started
-        server = uvicorn.Server(uvicorn_config(create_app(settings), settings))
+        server = uvicorn.Server(uvicorn_config(create_app(settings).handle, settings))
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             yield "{}:{}".format(*listening.getsockname()[:2])
