@@ -73,10 +73,12 @@ def fanout(
     rounds: Rounds = 3,
     seconds: Seconds = 5,
     sockets: Annotated[list[int] | None, typer.Option(help="Number of sockets; may be repeated.")] = None,
+    peer: Annotated[list[str] | None, typer.Option(help="The beginning of a server's name; may be repeated.")] = None,
 ) -> None:
     """The cost of delivering prices to many sockets: this server, graphql-ws on Node, and Strawberry."""
+    servers = [name for name in delivering.STREAMERS if name.startswith(tuple(peer or [""]))]
     leave_the_server_its_core()
-    delivering.fanout(sockets=sockets or [1000, 5000], rounds=rounds, seconds=seconds)
+    delivering.fanout(servers, sockets=sockets or [1000, 5000], rounds=rounds, seconds=seconds)
 
 
 @app.command()

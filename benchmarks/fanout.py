@@ -28,9 +28,10 @@ RATE: Final = 5_000
 """Deliveries per second: a shared price to all sockets, or each of the different prices to its own sockets."""
 LIMITS: Final = {"SOCKETS_PER_USER": "100000", "SUBSCRIPTIONS_PER_USER": "100000", "SOCKET_LIMIT": "100000"}
 
+NODE: Final = "graphql-ws on Node"
 STREAMERS: Final = {
     OURS.title: OURS.command,
-    "graphql-ws on Node": lambda: [str(node()), str(PEERS / "graphql_ws.js")],
+    NODE: lambda: [str(node()), str(PEERS / "graphql_ws.js")],
     "Strawberry as in its guide": lambda: uvicorn("streaming_strawberry:app"),
     "floor: frames, no GraphQL": lambda: [str(PYTHON), str(PEERS / "floor_of_frames.py")],
 }
@@ -47,27 +48,30 @@ class Figures:
     memory: float
 
 
-def fanout(*, sockets: Sequence[int], rounds: int, seconds: int) -> None:
-    """Measure and print all servers with each number of sockets, with one shared and with 200 different streams."""
+def fanout(servers: Sequence[str], *, sockets: Sequence[int], rounds: int, seconds: int) -> None:
+    """Measure and print the servers with each number of sockets, with one shared and with 200 different streams."""
     with stores() as data:
         print(
             f"{description()}; {RATE} deliveries/s requested, medians of {rounds} rounds of {seconds} s; {quiet()}.\n"
         )
         for count in sockets:
             for different in (1, DIFFERENT):
-                found = _rounds(data, count, different, rounds, seconds)
+                found = _rounds(servers, data, count, different, rounds, seconds)
                 title = "one subscription for all" if different == 1 else f"{different} different subscriptions"
                 print(f"### {count} sockets, {title}\n\n{_table(found)}")
-                print(*_budgets(found, shared=different == 1), sep="\n\n", flush=True)
+                if {OURS.title, NODE} <= found.keys():
+                    print(*_budgets(found, shared=different == 1), sep="\n\n", flush=True)
 
 
-def _rounds(data: Stores, sockets: int, different: int, rounds: int, seconds: int) -> dict[str, Figures]:
+def _rounds(
+    servers: Sequence[str], data: Stores, sockets: int, different: int, rounds: int, seconds: int
+) -> dict[str, Figures]:
     """The medians of each server's figures, over interleaved rounds.
 
     A server that does not open that many sockets in time is reported and left out.
     """
     seen: dict[str, list[Figures]] = defaultdict(list)
-    able = list(STREAMERS)
+    able = list(servers)
     for _ in range(rounds):
         for name in list(able):
             try:
@@ -142,7 +146,7 @@ def _table(found: Mapping[str, Figures]) -> str:
 
 
 def _budgets(found: Mapping[str, Figures], *, shared: bool) -> list[str]:
-    ours, theirs = found[OURS.title], found["graphql-ws on Node"]
+    ours, theirs = found[OURS.title], found[NODE]
     share = 0.5 if shared else 1.0
     budgets = (
         (f"CPU per delivery {ours.cpu / theirs.cpu:.2f} of graphql-ws", ours.cpu <= share * theirs.cpu, f"{share:g}"),
