@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from struct import Struct
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame
 
 from fullon_graphql.errors import RateLimited
 from fullon_graphql.observability.metrics import count_limit
@@ -26,6 +27,20 @@ MAX_INBOX: Final = 1_000
 
 MAX_FRAGMENTS: Final = 1_000
 """The most fragments of one message. Empty ones do not count towards the limit of its bytes."""
+
+
+_MEDIUM_HEAD: Final = Struct("!BBH").pack
+_LONG_HEAD: Final = Struct("!BBQ").pack
+
+
+def text_frame(text: bytes) -> bytes:
+    """The frame of a text message of a server: not masked, not compressed. It is written once per delivered event."""
+    length = len(text)
+    if length < 126:
+        return b"\x81%c%b" % (length, text)
+    if length < 65_536:
+        return _MEDIUM_HEAD(0x81, 126, length) + text
+    return _LONG_HEAD(0x81, 127, length) + text
 
 
 class Inbox:
@@ -83,7 +98,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Send a text message at once. False, and nothing is sent, if the client has no capacity or is gone."""
         if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
             return False
-        self.transport.write(Frame(Opcode.TEXT, text).serialize(mask=False))
+        self.transport.write(text_frame(text))
         return True
 
     def handle_ping(self) -> None:

@@ -135,7 +135,8 @@ class Subscriber:
         if self._already_seen and self._already_seen(frame):
             self._has_dropped = True
             return False
-        if self._is_idle() and self._try_send(frame):
+        arrival = self._arrival  # not done: the reader waits; done: its task is about to wake, or has been cancelled
+        if arrival is not None and not arrival.done() and self._try_send(frame):
             return True
         if overflow := self._backlog.overflow(key, frame):
             self._overflow(overflow, key, frame)
@@ -172,10 +173,6 @@ class Subscriber:
     async def _wait_for_arrival(self) -> None:
         self._arrival = asyncio.get_running_loop().create_future()
         await self._arrival
-
-    def _is_idle(self) -> bool:
-        """True if the reader waits for the next frame. False if its task is about to wake or has been cancelled."""
-        return self._arrival is not None and not self._arrival.done()
 
     def _wake(self) -> None:
         if self._arrival and not self._arrival.done():
