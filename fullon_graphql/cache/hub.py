@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from sys import getsizeof
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import structlog
 from redis.asyncio import Redis
@@ -40,8 +41,7 @@ MAX_BYTES: Final = 8 * 2**20
 """Unread messages of one subscriber that are kept. A subscriber that falls behind further reads the state."""
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(NamedTuple):
     """A channel, or with `pattern` all channels that match a glob. Escape special characters that are literal."""
 
     name: str
@@ -120,9 +120,23 @@ class Subscriber(PubSub):
         self._refuse_broken()
         await super().connect()  # type: ignore[no-untyped-call]  # redis-py has annotated it only in part
 
-    async def parse_response(self, *arguments: Any, **options: Any) -> Any:
+    async def next_message(self) -> list[Any]:
+        """The next message as Redis sends it, e.g. `["message", channel, data]`, without a limit of time.
+
+        redis-py's `get_message` starts a timer for each message and makes a dictionary of it, which costs more than
+        everything else that the hub does with it.
+
+        Raises:
+            RedisConnectionError: the connection has broken.
+        """
         self._refuse_broken()
-        return await super().parse_response(*arguments, **options)
+        assert self.connection is not None, "channels have been subscribed"
+        message = await self.connection.read_response(timeout=math.inf, disconnect_on_error=False, push_request=True)
+        if message is None:
+            raise RedisConnectionError("the connection has timed out")
+        if message[0] in self.UNSUBSCRIBE_MESSAGE_TYPES:
+            await self.handle_message(message)  # forgets the channel
+        return message
 
     def _refuse_broken(self) -> None:
         if self.connection and not self.connection.is_connected:
@@ -143,7 +157,7 @@ class Hub:
         self._listeners: dict[Topic, set[Mailbox]] = defaultdict(set)
         self._unconfirmed: Counter[Topic] = Counter()
         self._changing = asyncio.Lock()
-        self._pubsub: PubSub | None = None
+        self._pubsub: Subscriber | None = None
         self._reader: BackgroundTask | None = None
 
     async def __aenter__(self) -> Self:
@@ -220,7 +234,7 @@ class Hub:
             await self._read(pubsub)
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[PubSub]:
+    async def _connected(self) -> AsyncIterator[Subscriber]:
         """A new connection, subscribed to all topics. A channel of our own keeps it open without any."""
         async with Subscriber(self._redis.connection_pool) as pubsub:
             await pubsub.subscribe(keys.HUB)
@@ -234,27 +248,31 @@ class Hub:
                 async with self._changing:  # not while another task sends on it
                     self._pubsub = None
 
-    async def _read(self, pubsub: PubSub) -> None:
-        silent = False
+    async def _read(self, pubsub: Subscriber) -> None:
+        """Dispatch messages. One timer runs for the whole time without silence, not one for each message."""
+        loop, is_pinged = asyncio.get_running_loop(), False
+        last = loop.time()
         while True:
-            message = await pubsub.get_message(timeout=SILENCE)
-            if message is not None:
-                silent = False
-                self._dispatch(message)
-            elif silent:
+            try:
+                async with asyncio.timeout_at(last + SILENCE):
+                    while True:
+                        self._dispatch(await pubsub.next_message())
+                        last, is_pinged = loop.time(), False
+            except TimeoutError:
+                if loop.time() < last + SILENCE:
+                    continue
+            if is_pinged:
                 raise RedisConnectionError(f"no answer to a ping for {SILENCE} seconds")
-            else:
-                silent = True
-                await pubsub.ping()
+            is_pinged, last = True, loop.time()
+            await pubsub.ping()
 
-    def _dispatch(self, message: dict[str, Any]) -> None:
-        kind, channel = message["type"], message["channel"]
-        match kind:
-            case "message":
-                self._deliver(Topic(channel), channel, message["data"])
-            case "pmessage":
-                self._deliver(Topic(message["pattern"], pattern=True), channel, message["data"])
-            case "subscribe" | "psubscribe" if channel != keys.HUB:
+    def _dispatch(self, message: list[Any]) -> None:
+        match message:
+            case ["message", channel, data]:
+                self._deliver(Topic(channel), channel, data)
+            case ["pmessage", pattern, channel, data]:
+                self._deliver(Topic(pattern, pattern=True), channel, data)
+            case ["subscribe" | "psubscribe" as kind, channel, _] if channel != keys.HUB:
                 self._confirm(Topic(channel, pattern=kind == "psubscribe"))
 
     def _deliver(self, topic: Topic, channel: str, data: str) -> None:

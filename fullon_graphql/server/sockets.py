@@ -29,18 +29,23 @@ MAX_FRAGMENTS: Final = 1_000
 """The most fragments of one message. Empty ones do not count towards the limit of its bytes."""
 
 
-_MEDIUM_HEAD: Final = Struct("!BBH").pack
-_LONG_HEAD: Final = Struct("!BBQ").pack
+_FINAL_TEXT: Final = 0x81
+_IN_16_BITS: Final = 126
+_IN_64_BITS: Final = 127
+"""Values of a frame's second byte that announce a longer length; each smaller value is the length."""
+
+_head_of_16_bits: Final = Struct("!BBH").pack
+_head_of_64_bits: Final = Struct("!BBQ").pack
 
 
 def text_frame(text: bytes) -> bytes:
     """The frame of a text message of a server: not masked, not compressed. It is written once per delivered event."""
     length = len(text)
-    if length < 126:
-        return b"\x81%c%b" % (length, text)
-    if length < 65_536:
-        return _MEDIUM_HEAD(0x81, 126, length) + text
-    return _LONG_HEAD(0x81, 127, length) + text
+    if length < _IN_16_BITS:
+        return b"%c%c%b" % (_FINAL_TEXT, length, text)
+    if length < 2**16:
+        return _head_of_16_bits(_FINAL_TEXT, _IN_16_BITS, length) + text
+    return _head_of_64_bits(_FINAL_TEXT, _IN_64_BITS, length) + text
 
 
 class Inbox:

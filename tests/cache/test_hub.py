@@ -12,6 +12,9 @@ from fullon_graphql.cache import hub as hub_module
 from fullon_graphql.cache.client import connect
 from fullon_graphql.cache.hub import Hub, Mailbox, News, Topic
 from fullon_graphql.config import Settings
+from tests.fixtures.eventually import eventually
+from tests.fixtures.harness import Stores
+from tests.fixtures.silent import silent_proxy
 
 
 async def subscribe_repeatedly(hub: Hub, topic: Topic, until: asyncio.Task[None]) -> None:
@@ -89,3 +92,26 @@ async def test_mailbox_over_a_limit_is_emptied_and_reset(
     assert await mailbox.news() == News({}, reset=True)
     mailbox.deliver("channel", "later")
     assert await mailbox.news() == News({"channel": "later"}, reset=False)
+
+
+async def test_idle_connection_is_kept_and_one_that_is_silent_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, stores: Stores, settings: Settings, redis: Redis
+) -> None:
+    monkeypatch.setattr(hub_module, "SILENCE", 0.3)
+    async with (
+        asyncio.timeout(60),
+        silent_proxy(stores, "redis") as (proxy, address),
+        connect(address["REDIS_URL"], settings, "tests") as client,
+        Hub(client, 15) as hub,
+        hub.listen([Topic("tests:one")]) as mailbox,
+    ):
+        assert (await mailbox.news()).reset
+        assert await mailbox.news_until(asyncio.get_running_loop().time() + 2) is None, "Redis answers pings"
+        await redis.publish("tests:one", "on the first connection")
+        assert await mailbox.news() == News({"tests:one": "on the first connection"}, reset=False)
+        proxy.is_silent = True
+        await eventually(lambda: hub.tasks.down)
+        proxy.is_silent = False
+        assert (await mailbox.news()).reset
+        await redis.publish("tests:one", "on the second connection")
+        assert await mailbox.news() == News({"tests:one": "on the second connection"}, reset=False)
