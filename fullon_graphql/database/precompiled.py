@@ -38,8 +38,8 @@ class Statement:
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:
         """The parameters in order, as the driver takes them."""
-        known = {**self.fixed, **given}
-        values = [known[name] for name in self.parameters]
+        known = {**self.fixed, **given} if self.fixed else given
+        values = list(map(known.__getitem__, self.parameters))
         for position, convert in self.conversions:
             values[position] = convert(values[position])
         return values

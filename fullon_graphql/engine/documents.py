@@ -123,11 +123,12 @@ class Document:
     hash: str = ""
     """Its SHA-256 hash, if the usage is counted."""
 
+    def __post_init__(self) -> None:
+        self._only = next(iter(self.operations.values())) if len(self.operations) == 1 else None
+
     def operation(self, name: str | None) -> Operation | None:
         """The operation called `name`, or without a name the only one; None if there is no such operation."""
-        if name is None and len(self.operations) == 1:
-            return next(iter(self.operations.values()))
-        return self.operations.get(name) if name is not None else None
+        return self._only if name is None else self.operations.get(name)
 
     def syntax(self) -> Syntax:
         """The syntax tree, parsed again."""
@@ -175,13 +176,17 @@ class DocumentCache:
         """The number of documents that were evicted."""
         return self._seen.evictions
 
+    def known(self, text: str) -> Document | None:
+        """The document with this text, if it is remembered."""
+        return self._seen.get(text)
+
     async def read(self, text: str, trace: Trace) -> Document:
         """The document with this text. Equal texts that arrive together are read once.
 
         Raises:
             ServiceUnavailable: too many new documents are waiting.
         """
-        found = self._seen.get(text)
+        found = self.known(text)
         if found is not None:
             return found
         task = self._pending.get(text)

@@ -31,7 +31,7 @@ from fullon_graphql.engine.documents import Document, DocumentCache, Operation, 
 from fullon_graphql.engine.errors import body, with_extensions
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
-from fullon_graphql.engine.planned.plans import PLAN_BYTES, SELECTION_BYTES, variant
+from fullon_graphql.engine.planned.plans import PLAN_BYTES, SELECTION_BYTES, conditions, variant
 from fullon_graphql.engine.planned.row_trees import Project, Run, projection
 from fullon_graphql.engine.planned.selections import Selection, select, size
 from fullon_graphql.engine.reference.execution import execute_reference
@@ -150,9 +150,10 @@ async def shape(
     Raises:
         BadUserInput: a condition has no value, or nothing is selected.
     """
-    key, truth = variant(operation, variables)
+    key = variant(operation, variables)
     found: Shape | None = document.plans.get(("events", key))
     if found is None:
+        truth = conditions(operation, variables)
         found = await in_background(lambda: _make(schema, document, operation, truth))
         document.plans.put(("events", key), found)
         documents.grow(document, PLAN_BYTES + SELECTION_BYTES * size(found.root))

@@ -35,6 +35,7 @@ from fullon_graphql.engine.trace import Trace
 from fullon_graphql.errors import BadUserInput, FullonError, QueryTooComplex, RateLimited, Timeout
 from fullon_graphql.observability.metrics import Metrics, count_graph_errors, count_limit
 from fullon_graphql.observability.tracing import Tracer, current_span, has_request_span
+from fullon_graphql.services.rate_limits import Taken
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,7 @@ class Response(NamedTuple):
 
 @contextmanager
 def _recorded(trace: Trace) -> Iterator[None]:
+    trace.redis, trace.sql = [], []
     with cache.recorded_commands(trace.redis), database.recorded_statements(trace.sql):
         yield
 
@@ -138,7 +140,7 @@ class OperationExecutor:
     async def _run(self, request: Request, context: Context, trace: Trace, *, explain: bool) -> Response:
         if request.refusal:
             return _error_response([_formatted(request.refusal)])
-        document = await self.documents.read(request.query, trace)
+        document = self.documents.known(request.query) or await self.documents.read(request.query, trace)
         operation = _permitted(document, request)
         if isinstance(operation, Response):
             response = operation
@@ -180,13 +182,13 @@ class OperationExecutor:
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             raise GraphQLErrors(formatted(variables, context.request_id, before_execution=False))
-        charge = self._charge(operation, variables, context)
-        if isinstance(charge, GraphQLError):
-            raise GraphQLErrors(formatted([charge], context.request_id, before_execution=False))
+        taken = self._charge(operation, variables, context)
+        if isinstance(taken, GraphQLError):
+            raise GraphQLErrors(formatted([taken], context.request_id, before_execution=False))
         if self.on_execution:
             self.on_execution(request, document, operation, context)
         shape_ = await shape(self.schema, self.documents, document, operation, variables)
-        cost = EventCost(charge._replace(minute=None), self._sample, is_shown=request.cost)
+        cost = EventCost(self._charged(operation, variables, None), self._sample, is_shown=request.cost)
         return Subscription(self.schema, document, operation, request.variables, variables, shape_, self.metrics, cost)
 
     def _timed_out(self, context: Context) -> Response:
@@ -202,9 +204,9 @@ class OperationExecutor:
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             return _error_response(formatted(variables, context.request_id, before_execution=False))
-        charge = self._charge(operation, variables, context)
-        if isinstance(charge, GraphQLError):
-            return _error_response(formatted([charge], context.request_id, before_execution=False))
+        taken = self._charge(operation, variables, context)
+        if isinstance(taken, GraphQLError):
+            return _error_response(formatted([taken], context.request_id, before_execution=False))
         if self.on_execution:
             self.on_execution(request, document, operation, context)
         context.is_fresh = operation.kind is not OperationType.QUERY
@@ -213,6 +215,7 @@ class OperationExecutor:
         if request.cost or self._sample.is_due():
             actual = await self._actual_cost(document, operation, variables, response.body)
             if request.cost:
+                charge = self._charged(operation, variables, taken)
                 return response._replace(extensions={"cost": charge.report(actual)})
         return response
 
@@ -224,10 +227,11 @@ class OperationExecutor:
             return [GraphQLError(message, original_error=QueryTooComplex(message))]
         return document.variables(self.schema, operation, request.variables)
 
-    def _charge(self, operation: Operation, variables: Variables, context: Context) -> Charge | GraphQLError:
+    def _charge(self, operation: Operation, variables: Variables, context: Context) -> Taken | GraphQLError | None:
         """Charge the account with the estimated cost, of a subscription with that of one event.
 
-        The error if the operation costs more than is allowed, or more than the account has left in this minute.
+        The state of the account's minute, which is None without a limit of it; the error if the operation costs more
+        than is allowed, or more than the account has left in this minute.
         """
         limit, total = self.limits.cost, operation.estimate.total(variables)
         if limit is not None and total > limit:
@@ -243,13 +247,17 @@ class OperationExecutor:
             return GraphQLError(error.message, original_error=error)
         self.metrics.costs.add("accepted", total)
         self.metrics.operation_costs.add("estimated", total)
-        return Charge(total, limit, taken)
+        return taken
+
+    def _charged(self, operation: Operation, variables: Variables, taken: Taken | None) -> Charge:
+        """The charge as clients see it."""
+        return Charge(operation.estimate.total(variables), self.limits.cost, taken)
 
     async def _actual_cost(
         self, document: Document, operation: Operation, variables: Variables, response: bytes
     ) -> int | None:
         """The cost of a response; None if it is too large to be measured, or selects introspection."""
-        syntax, truth = await in_background(document.syntax), plans.variant(operation, variables)[1]
+        syntax, truth = await in_background(document.syntax), plans.conditions(operation, variables)
         try:
             roots = select(self.schema, syntax.operations[operation.name], syntax.fragments, truth)
         except Fallback:

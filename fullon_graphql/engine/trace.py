@@ -32,7 +32,7 @@ class Step(NamedTuple):
         return {"kind": self.stage, "name": self.name, "milliseconds": _milliseconds(self.seconds), **self.facts}
 
 
-@dataclass
+@dataclass(slots=True)
 class Trace:
     """The steps of one operation, in the order in which they ended."""
 
@@ -46,9 +46,9 @@ class Trace:
     """The kind of that reason."""
     failure: Exception | None = None
     """The unexpected exception that ended a plan."""
-    redis: list[str] = field(default_factory=list)
+    redis: list[str] | None = None
     """Redis commands since the last step, if they are recorded."""
-    sql: list[str] = field(default_factory=list)
+    sql: list[str] | None = None
     """SQL since the last step apart from the plan's own, if it is recorded."""
 
     def step(self, stage: Stage, name: str, started: float, **facts: Any) -> None:

@@ -6,7 +6,7 @@ Only the event loop's thread counts. Label values are constants of ours, never i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final, TypeAlias
@@ -30,11 +30,12 @@ class Tally(Collector):
 
     def __init__(self, name: str, text: str, *labels: str) -> None:
         self._name, self._text, self._labels = name, text, labels
-        self._counts: Counter[LabelValues] = Counter()
+        self._counts: dict[LabelValues, int] = {}
 
     def add(self, values: LabelValues, count: int = 1) -> None:
         """Add `count` to the counter of these label values."""
-        self._counts[values] += count
+        counts = self._counts  # a `Counter` takes half as long again
+        counts[values] = counts.get(values, 0) + count
 
     @property
     def counts(self) -> Mapping[LabelValues, int]:
@@ -54,23 +55,24 @@ class Histogram(Collector):
 
     def __init__(self, name: str, text: str, label: str, buckets: Sequence[float]) -> None:
         self._name, self._text, self._label, self._buckets = name, text, label, buckets
-        self._counts: defaultdict[str, list[int]] = defaultdict(lambda: [0] * (len(buckets) + 1))
-        self._sums: defaultdict[str, float] = defaultdict(float)
+        self._found: defaultdict[str, list[float]] = defaultdict(lambda: [0.0] + [0] * (len(buckets) + 1))
+        """The sum of the amounts, then the counts between the bounds."""
 
     def add(self, value: str, amount: float, count: int = 1) -> None:
         """Add an amount, `count` times, under a label value."""
-        self._counts[value][bisect_left(self._buckets, amount)] += count
-        self._sums[value] += amount * count
+        found = self._found[value]
+        found[0] += amount * count
+        found[bisect_left(self._buckets, amount) + 1] += count
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Called by the registry."""
         family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
-        for value, counts in self._counts.items():
-            family.add_metric([value], cumulated(self._buckets, counts), self._sums[value])
+        for value, (total, *counts) in self._found.items():
+            family.add_metric([value], cumulated(self._buckets, counts), total)
         yield family
 
 
-def cumulated(buckets: Sequence[float], counts: Sequence[int]) -> list[tuple[str, int]]:
+def cumulated(buckets: Sequence[float], counts: Sequence[float]) -> list[tuple[str, float]]:
     """The buckets of a histogram as the library takes them, from the counts between the bounds."""
     return list(zip([*map(str, buckets), "+Inf"], accumulate(counts), strict=True))
 

@@ -18,9 +18,7 @@ def test_nested_step_is_excluded_from_the_outer_duration() -> None:
 
 
 def test_commands_and_statements_are_reported_by_the_step_that_ends_next() -> None:
-    trace = Trace()
-    trace.redis += ["HMGET a", "HGETALL b"]
-    trace.sql.append("SELECT 1")
+    trace = Trace(redis=["HMGET a", "HGETALL b"], sql=["SELECT 1"])
     trace.step("batch", "first", perf_counter(), keys=2)
     trace.step("batch", "second", perf_counter())
     first = {"keys": 2, "redis": ["HMGET a", "HGETALL b"], "statements": ["SELECT 1"]}

@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import call
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +70,13 @@ def read(parts: Sequence[Any], columns: Sequence[Expression]) -> tuple[Any, ...]
 
 def fits(values: Sequence[Any], columns: Sequence[Expression]) -> bool:
     """True if `values` can be stored in `columns`: same number, right types, in PostgreSQL's range."""
-    return len(values) == len(columns) and all(map(_value_fits, values, columns))
+    return fitting(columns)(values)
+
+
+def fitting(columns: Sequence[Expression]) -> Callable[[Sequence[Any]], bool]:
+    """The function `fits` for these columns, if many values are to be checked."""
+    checks = [_check(column) for column in columns]
+    return lambda values: len(values) == len(checks) and all(map(call, checks, values))
 
 
 def as_json(column: ColumnElement[Any], *, nullable: bool = False) -> ColumnElement[str]:
@@ -90,13 +97,32 @@ def _exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return column
 
 
-def _value_fits(value: object, column: Expression) -> bool:
-    if value is None:
-        return is_nullable(column)
+def _check(column: Expression) -> Callable[[object], bool]:
+    """The function that is true for the values that can be stored in a column."""
+    if isinstance(column, InstrumentedAttribute):  # a column of a model, cached: their number is fixed
+        return _check_of_attribute(column)
+    return _check_of(column)
+
+
+def _check_of(column: Expression) -> Callable[[object], bool]:
     kind, bits = _kind(column)
-    if bits:
-        return isinstance(value, int) and not isinstance(value, bool) and -(2**bits) <= value < 2**bits
-    return isinstance(value, kind) and (not isinstance(value, str) or has_only_storable(value))
+    nullable = is_nullable(column)
+    bound = 2**bits
+
+    def fits_integer(value: object) -> bool:
+        if isinstance(value, int):
+            return -bound <= value < bound and not isinstance(value, bool)
+        return value is None and nullable
+
+    def fits_other(value: object) -> bool:
+        if value is None:
+            return nullable
+        return isinstance(value, kind) and (not isinstance(value, str) or has_only_storable(value))
+
+    return fits_integer if bits else fits_other
+
+
+_check_of_attribute = cache(_check_of)
 
 
 def _read(part: object, column: Expression) -> Any:

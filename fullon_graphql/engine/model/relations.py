@@ -7,8 +7,9 @@ follows a relation for any number of parents.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from fullon_graphql.auth.principal import Caller
+from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.filters import Filter, narrowed
 from fullon_graphql.engine.lists.pages import Page, is_parent
 from fullon_graphql.engine.model.columns import comparable, parameter_type
@@ -63,6 +65,11 @@ class Relation:
     def target(self) -> Entity:
         """The entity the relation leads to."""
         return required_entity(self.target_name)
+
+    @cached_property
+    def fits(self) -> Callable[[Key], bool]:
+        """True for values that can be stored in the columns `remote`."""
+        return opaque_ids.fitting(self.remote)
 
     def key_from(self, parent: object) -> Key | None:
         """The values of `parent` to join by, or None if one is null: the relation is then empty."""

@@ -7,7 +7,7 @@ execution by raising `Fallback`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from time import perf_counter
@@ -21,7 +21,6 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation
 from fullon_graphql.engine.fields.root import ALL, MOST_NODES, NODES, ONE, ROOT
-from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.model.entities import Entity, Key, entity_named, entity_of
 from fullon_graphql.engine.model.global_ids import Reference
@@ -49,6 +48,7 @@ class Plan:
     """The root fields of one variant of an operation, each with its response key."""
 
     roots: tuple[tuple[bytes, Answer], ...]
+    """The key is JSON text with its colon."""
     size: int
     """Its estimated bytes without statements."""
 
@@ -71,45 +71,46 @@ async def execute(
         raise Fallback("the caller is anonymous", "caller")
     if not context.caller.reads_everything:  # some root fields and values call no service
         raise Fallback("scopes limit what the credential reads", "caller")
-    made = await plan(schema, documents, document, operation, variables, trace)
+    made = document.plans.get(variant(operation, variables))
+    if made is None:
+        made = await _plan(schema, documents, document, operation, variables, trace)
+    if isinstance(made, Fallback):
+        raise Fallback(str(made), made.kind)
     run = Run(context, context.caller, variables, trace, lambda size: documents.grow(document, size))
     pieces = []
     for key, answer in made.roots:  # a comprehension would be one more coroutine
-        pieces.append(b'"%b":%b' % (key, await answer(run)))
+        pieces.append(key + await answer(run))
     return b"{%b}" % b",".join(pieces)
 
 
-async def plan(
+async def _plan(
     schema: GraphQLSchema,
     documents: DocumentCache,
     document: Document,
     operation: Operation,
     variables: Variables,
     trace: Trace,
-) -> Plan:
-    """The plan of an operation under the given conditions; compiled once, remembered with the document.
-
-    Raises:
-        Fallback: something in it has to be executed by the reference.
-    """
-    key, truth = variant(operation, variables)
-    made = document.plans.get(key)
-    if made is None:
-        started = perf_counter()
-        made = document.plans.put(key, await in_background(lambda: _make(schema, document, operation, truth)))
-        documents.grow(document, PLAN_BYTES + made.size if isinstance(made, Plan) else PLAN_BYTES)
-        trace.step("plan", operation.name or "", started)
-    if isinstance(made, Fallback):
-        raise Fallback(str(made), made.kind)
-    return made  # type: ignore[no-any-return]  # plans and fallbacks share one cache
+) -> Plan | Fallback:
+    """The new plan of an operation under the given conditions, remembered with the document."""
+    started = perf_counter()
+    truth = conditions(operation, variables)
+    made = await in_background(lambda: _make(schema, document, operation, truth))
+    document.plans.put(variant(operation, variables), made)
+    documents.grow(document, PLAN_BYTES + made.size if isinstance(made, Plan) else PLAN_BYTES)
+    trace.step("plan", operation.name or "", started)
+    return made
 
 
-def variant(operation: Operation, variables: Variables) -> tuple[Hashable, dict[str, Any]]:
-    """The cache key of a plan (the operation and the values of its condition variables), and those values by name."""
+def conditions(operation: Operation, variables: Variables) -> dict[str, Any]:
+    """The values of the operation's condition variables."""
+    return {variable: variables.get(variable) for variable in operation.conditions}
+
+
+def variant(operation: Operation, variables: Variables) -> tuple[Any, ...]:
+    """The key of a plan: the operation, and the values of its condition variables."""
     if not operation.conditions:
-        return (operation.name,), {}
-    truth = {variable: variables.get(variable) for variable in operation.conditions}
-    return (operation.name, *truth.values()), truth
+        return (operation.name,)
+    return (operation.name, *conditions(operation, variables).values())
 
 
 def _make(schema: GraphQLSchema, document: Document, operation: Operation, truth: dict[str, Any]) -> Plan | Fallback:
@@ -120,7 +121,7 @@ def _make(schema: GraphQLSchema, document: Document, operation: Operation, truth
             raise Fallback("a condition without a value", "input")
         syntax = document.syntax()
         roots = select(schema, syntax.operations[operation.name], syntax.fragments, truth)
-        answers = tuple((selection.key.encode(), _answer(selection)) for selection in roots)
+        answers = tuple((b'"%b":' % selection.key.encode(), _answer(selection)) for selection in roots)
         return Plan(answers, SELECTION_BYTES * sum(map(size, roots)))
     except Fallback as fallback:
         return fallback.with_traceback(None)  # which would keep the syntax tree
@@ -152,16 +153,29 @@ def _one(relation: Relation, selection: Selection) -> Answer:
     """The row identified by the field's arguments or by the caller; null if there is none."""
     required = is_non_null_type(selection.type)
     row_tree = RowTree(selection.key, row_of(relation.target, selection.children))
+    read_key = _key_of(relation, selection)
 
     async def answer(run: Run) -> bytes:
-        arguments = {**selection.arguments(run.variables), CALLER: run.caller.uid}
-        key = tuple([arguments.get(name) for name in relation.local])
-        found = await row_tree.one(run, relation, key) if opaque_ids.fits(key, relation.remote) else None
+        key = read_key(run)
+        found = await row_tree.one(run, relation, key) if relation.fits(key) else None
         if found is None and required:
             raise Fallback("a required row does not exist", "row")
         return found or NULL
 
     return answer
+
+
+def _key_of(relation: Relation, selection: Selection) -> Callable[[Run], Key]:
+    """Reads the values to join by from the caller or from the arguments."""
+    if relation.local == (CALLER,):
+        return lambda run: (run.caller.uid,)
+    assert CALLER not in relation.local, "a key is either the caller's or the arguments'"
+
+    def read(run: Run) -> Key:
+        arguments = selection.arguments(run.variables)
+        return tuple([arguments.get(name) for name in relation.local])
+
+    return read
 
 
 def _nodes(read: Callable[[Mapping[str, Any]], list[Reference | None]], selection: Selection) -> Answer:

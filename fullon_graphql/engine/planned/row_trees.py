@@ -67,7 +67,7 @@ STATEMENT_BYTES: Final = 3_000
 PARAMETER_BYTES: Final = 200
 PROJECTION_BYTES: Final = 10_000
 
-BETWEEN = b"\0"
+BETWEEN = "\0"
 """Separates texts that are filled together; no JSON text contains it."""
 
 
@@ -88,6 +88,12 @@ class PreparedStatement:
             + PARAMETER_BYTES * len(statement.parameters)
             + PROJECTION_BYTES * len(self.placeholders)
         )
+
+
+StatementShape: TypeAlias = tuple[Any, ...]
+"""The properties that a statement's text depends on: two of the caller, the relation, by keys or not, and the pages."""
+KEYS: Final = tuple(f"key{i}" for i in range(9))
+"""The names of the parameters of a key; no key has more columns."""
 
 
 class Run(NamedTuple):
@@ -117,27 +123,27 @@ class RowTree:
 
     async def everything(self, run: Run) -> bytes:
         """The connection, or the array of all rows that the caller may see."""
-        prepared, values = await self._prepare(run, None)
+        shape, values = self._shape(run)
+        prepared = self.prepared.get(shape) or await self._prepare(run, shape)
         text = await self._text(run, prepared, values)
         assert text is not None, "an aggregate always has a row"
-        [answer] = await self._fill(run, prepared, [text])
-        return answer
+        return await _fill(run, prepared, text)
 
     async def one(self, run: Run, relation: Relation, key: Key) -> bytes | None:
         """The row that the relation leads to from `key`, or None if the caller may see none."""
-        prepared, values = await self._prepare(run, relation)
-        values |= {f"key{i}": value for i, value in enumerate(key)}
+        shape, values = self._shape(run, relation)
+        prepared = self.prepared.get(shape) or await self._prepare(run, shape)
+        for name, value in zip(KEYS, key, strict=False):
+            values[name] = value
         text = await (self._text if self.pages else self._found)(run, prepared, values)
-        if text is None:
-            return None
-        [answer] = await self._fill(run, prepared, [text])
-        return answer
+        return None if text is None else await _fill(run, prepared, text)
 
     async def many(self, run: Run, relation: Relation, keys: Sequence[Key]) -> dict[Key, bytes]:
         """The row that the relation leads to from each key, in one statement; keys that lead to none are missing."""
         if not keys:
             return {}
-        prepared, values = await self._prepare(run, relation, by_keys=True)
+        shape, values = self._shape(run, relation, by_keys=True)
+        prepared = self.prepared.get(shape) or await self._prepare(run, shape)
         values |= {f"keys{i}": [key[i] for key in keys] for i in range(len(relation.remote))}
         started = perf_counter()
         try:
@@ -145,32 +151,35 @@ class RowTree:
         except asyncpg.DataError as error:
             raise _reported_value() from error
         run.trace.step("statement", self.name, started, sql=prepared.statement.text, rows=len(records))
-        filled = await self._fill(run, prepared, [text for _, text in records])
-        return {keys[place - 1]: text for (place, _), text in zip(records, filled, strict=True)}
+        if not records:
+            return {}
+        filled = await _fill(run, prepared, BETWEEN.join([text for _, text in records]))
+        texts = filled.split(BETWEEN.encode())
+        return {keys[place - 1]: text for (place, _), text in zip(records, texts, strict=True)}
 
-    async def _prepare(
-        self, run: Run, relation: Relation | None, *, by_keys: bool = False
-    ) -> tuple[PreparedStatement, dict[str, Any]]:
+    def _shape(
+        self, run: Run, relation: Relation | None = None, *, by_keys: bool = False
+    ) -> tuple[StatementShape, dict[str, Any]]:
+        """The shape of the statement, and its parameters except for keys."""
         values: dict[str, Any] = {CALLER: run.caller.uid}
-        shapes = []
+        pages = []
         for number, paged in enumerate(self.pages):
             page = _page(paged, run.variables)
-            shapes.append(PageShape.from_page(page))
+            pages.append(PageShape.from_page(page))
             values |= page_values(number, page)
-        shape = (run.caller.admin, run.caller.scopes, relation, by_keys, *shapes)
-        prepared = self.prepared.get(shape)
-        if prepared is None:
-            started = perf_counter()
-            compile_ = partial(self._compile, run.caller, shapes, relation, by_keys=by_keys)
-            prepared = self.prepared.put(shape, await in_background(compile_))
-            run.grow(prepared.size)
-            run.trace.step("compile", self.name, started)
-        return prepared, values
+        return (run.caller.admin, run.caller.scopes, relation, by_keys, *pages), values
 
-    def _compile(
-        self, caller: Principal, shapes: Sequence[PageShape], relation: Relation | None, *, by_keys: bool
-    ) -> PreparedStatement:
-        builder = StatementBuilder(caller, shapes)
+    async def _prepare(self, run: Run, shape: StatementShape) -> PreparedStatement:
+        """The statement of a new shape, remembered."""
+        started = perf_counter()
+        prepared = self.prepared.put(shape, await in_background(partial(self._compile, run.caller, shape)))
+        run.grow(prepared.size)
+        run.trace.step("compile", self.name, started)
+        return prepared
+
+    def _compile(self, caller: Principal, shape: StatementShape) -> PreparedStatement:
+        _, _, relation, by_keys, *pages = shape
+        builder = StatementBuilder(caller, pages)
         tree = self.tree
         if isinstance(tree, Paged):
             statement = compiled(builder.paged(tree))
@@ -207,16 +216,15 @@ class RowTree:
         )
         return text
 
-    async def _fill(self, run: Run, prepared: PreparedStatement, texts: Sequence[str]) -> list[bytes]:
-        """The texts with their placeholders filled; everything else stays as PostgreSQL wrote it."""
-        answer = texts[0].encode() if len(texts) == 1 else BETWEEN.join(text.encode() for text in texts)
-        if ERROR_MARKER in answer or has_not_finite(answer):
-            raise _reported_value()
-        if JSON_MARK in answer:
-            answer = JSON_VALUE.sub(_stored_json, answer)
-        if prepared.placeholders:
-            answer = await _filled(run, prepared, answer)
-        return answer.split(BETWEEN) if texts else []
+
+async def _fill(run: Run, prepared: PreparedStatement, text: str) -> bytes:
+    """The text with its placeholders filled; everything else stays as PostgreSQL wrote it."""
+    if ERROR_MARKER in text or has_not_finite(text):  # quicker than in bytes
+        raise _reported_value()
+    answer = text.encode()
+    if JSON_MARK in text:
+        answer = JSON_VALUE.sub(_stored_json, answer)
+    return await _filled(run, prepared, answer) if prepared.placeholders else answer
 
 
 def _stored_json(found: re.Match[bytes]) -> bytes:

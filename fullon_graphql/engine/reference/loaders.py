@@ -14,7 +14,6 @@ from typing import Any, Final, TypeVar
 from strawberry.dataloader import DataLoader
 
 from fullon_graphql.context import Context
-from fullon_graphql.engine.lists import opaque_ids
 from fullon_graphql.engine.lists.filters import Filter
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import Entity, Key
@@ -31,7 +30,7 @@ FEED_CURSOR: Final = "feed cursor"
 
 async def load_one(context: Context, relation: Relation, key: Key) -> Any | None:
     """The first row of the relation for `key`, or None; also None if `key` is out of the columns' range."""
-    found = await load_many(context, relation, key) if opaque_ids.fits(key, relation.remote) else []
+    found = await load_many(context, relation, key) if relation.fits(key) else []
     return found[0] if found else None
 
 
