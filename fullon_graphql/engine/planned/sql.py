@@ -69,11 +69,11 @@ JSON_VALUE: Final = re.compile(JSON_MARK.encode() + rb'("(?:[^"\\]|\\.)*")')
 def has_not_finite(text: str) -> bool:
     """True if the text may contain NaN or infinity, which JSON cannot represent, as the value of a key.
 
-    Searching for one letter first takes a thirtieth of the time.
+    Nearly all texts are searched once: a letter that none has, or a long word, is searched faster than `:NaN`.
     """
     if "N" in text and ":NaN" in text:
         return True
-    return "I" in text and (":Infinity" in text or ":-Infinity" in text)
+    return "Infinity" in text and (":Infinity" in text or ":-Infinity" in text)
 
 
 @dataclass(frozen=True)
