@@ -37,7 +37,7 @@ from fullon_graphql.engine import limits
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.cost import Estimate, estimated
 from fullon_graphql.engine.errors import formatted
-from fullon_graphql.engine.introspection import NoIntrospection
+from fullon_graphql.engine.introspection import NoIntrospection, is_introspection
 from fullon_graphql.engine.limits import DepthLimit, Limits
 from fullon_graphql.engine.literals import FiniteFloats
 from fullon_graphql.engine.planned.arguments import Variables
@@ -90,6 +90,8 @@ class Operation:
     """The cost."""
     fields: tuple[str, ...] = ()
     """The coordinates of the selected fields, if the usage is counted."""
+    is_introspection: bool = False
+    """True if it selects the schema alone."""
 
     def coerced(self, given: Mapping[str, Any]) -> Variables | None:
         """The coerced variables; None if they are invalid, which graphql-core reports."""
@@ -239,7 +241,8 @@ class DocumentCache:
         conditions = condition_variables(node, syntax.fragments.values())
         estimate = estimated(self._schema, node, syntax.fragments)
         fields = selected_fields(self._schema, node, syntax.fragments) if self._usage else ()
-        return Operation(name, node.operation, self._variables(node), conditions, estimate, fields)
+        variables = self._variables(node)
+        return Operation(name, node.operation, variables, conditions, estimate, fields, is_introspection(node))
 
     def _variables(self, node: OperationDefinitionNode) -> tuple[Variable, ...] | None:
         found = []

@@ -58,7 +58,7 @@ async def test_explain_runs_as_the_named_caller(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("platform")
 async def test_explain_prints_the_reason_of_a_fallback(tmp_path: Path) -> None:
-    result = await explain(tmp_path, "{ __schema { queryType { name } } }")
+    result = await explain(tmp_path, "{ __schema { queryType { name } } me { uid } }")
     assert result.exit_code == 0
     assert "reference, " in result.output
     assert "Query.__schema belongs to introspection" in result.output

@@ -35,7 +35,7 @@ BOT = "{ bot(botId: 2) { name } }"
         (principal(TRADER), '{ node(id: "x") { id } }', None, None),
         (Anonymous(), BOT, "caller", "the caller is anonymous"),
         (principal(TRADER), "mutation { logout }", "operation", "a mutation"),
-        (principal(TRADER), "{ __schema { queryType { name } } }", "operation", "Query.__schema belongs to introspection"),
+        (principal(TRADER), "{ __schema { queryType { name } } me { uid } }", "operation", "Query.__schema belongs to introspection"),
         (principal(TRADER), "{ bots(first: -1) { totalCount } }", "error", "BAD_USER_INPUT is for the reference to report"),
         (principal(TRADER), "{ services { name } }", "error", "FORBIDDEN is for the reference to report"),
     ],

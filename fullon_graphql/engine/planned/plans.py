@@ -21,6 +21,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation
 from fullon_graphql.engine.fields.root import ALL, MOST_NODES, NODES, ONE, ROOT
+from fullon_graphql.engine.introspection import introspect
 from fullon_graphql.engine.lists.pages import MAX_PAGE_SIZE
 from fullon_graphql.engine.model.entities import Entity, Key, entity_named, entity_of
 from fullon_graphql.engine.model.global_ids import Reference
@@ -67,6 +68,8 @@ async def execute(
     Raises:
         Fallback: the reference execution has to answer, or to report an error.
     """
+    if operation.is_introspection:
+        return await _introspected(schema, documents, document, operation, trace)
     if not isinstance(context.caller, Principal):
         raise Fallback("the caller is anonymous", "caller")
     if not context.caller.reads_everything:  # some root fields and values call no service
@@ -81,6 +84,21 @@ async def execute(
     for key, answer in made.roots:  # a comprehension would be one more coroutine
         pieces.append(key + await answer(run))
     return b"{%b}" % b",".join(pieces)
+
+
+async def _introspected(
+    schema: GraphQLSchema, documents: DocumentCache, document: Document, operation: Operation, trace: Trace
+) -> bytes:
+    """The `data` of an operation that selects the schema alone; executed once, remembered with the document."""
+    key = (operation.name,)
+    found: bytes | None = document.plans.get(key)
+    if found is None:
+        started = perf_counter()
+        found = await in_background(lambda: introspect(schema, document.syntax().node, operation.name))
+        document.plans.put(key, found)
+        documents.grow(document, len(found))
+        trace.step("plan", operation.name or "", started)
+    return found
 
 
 async def _plan(
