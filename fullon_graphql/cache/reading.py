@@ -166,7 +166,9 @@ def parse_text(value: Any) -> str | None:
 
 def parse_number(value: Any) -> float | None:
     """A finite number, also if it was written as a text. None for another value."""
-    if isinstance(value, bool):
+    if type(value) is float:
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool):
         return None
     try:
         number = float(value)

@@ -15,9 +15,6 @@ from fullon_graphql.cache import keys
 from fullon_graphql.cache.client import ticker_max_ahead
 from fullon_graphql.cache.reading import UnreadableError, execute, is_text, leave_out, parse_number, parse_object, texts
 
-_PRICES: Final = ("bid", "ask", "last")
-_NUMBERS: Final = ("volume", "change", "percentage")
-
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
@@ -159,8 +156,12 @@ def decode(exchange: str, symbol: str, text: str | None, latest: float) -> Ticke
             symbol=symbol,
             price=_price(values),
             time=_time(values, latest),
-            **{name: _optional(values, name) or None for name in _PRICES},
-            **{name: _optional(values, name) for name in _NUMBERS},
+            bid=_optional(values, "bid") or None,
+            ask=_optional(values, "ask") or None,
+            last=_optional(values, "last") or None,
+            volume=_optional(values, "volume"),
+            change=_optional(values, "change"),
+            percentage=_optional(values, "percentage"),
         )
     except UnreadableError as error:
         leave_out("ticker", error, exchange=exchange, symbol=symbol)

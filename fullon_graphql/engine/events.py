@@ -32,7 +32,7 @@ from fullon_graphql.engine.errors import body, with_extensions
 from fullon_graphql.engine.planned.arguments import Variables
 from fullon_graphql.engine.planned.fallback import Fallback
 from fullon_graphql.engine.planned.plans import PLAN_BYTES, SELECTION_BYTES, conditions, variant
-from fullon_graphql.engine.planned.row_trees import Project, Run, projection
+from fullon_graphql.engine.planned.row_trees import Project, Run, awaits_nothing, projection
 from fullon_graphql.engine.planned.selections import Selection, select, size
 from fullon_graphql.engine.reference.execution import execute_reference
 from fullon_graphql.engine.trace import Trace
@@ -50,6 +50,8 @@ class Shape:
     """Its one field."""
     project: Project | None
     """Writes events; None if the reference has to execute them."""
+    is_immediate: bool
+    """True if it awaits nothing."""
     for_everybody: bool
     """True if no selected value depends on the caller."""
     root_variables: Mapping[str, str]
@@ -94,6 +96,20 @@ class Subscription:
                 f"An argument of `{self.shape.root.name}` is missing or null. Give it a value."
             ) from None
 
+    def immediate_answers(self, context: Context, events: Sequence[object]) -> list[bytes] | None:
+        """The JSON response to each of the events, without awaiting anything.
+
+        None if a store is selected, or an event has an error: `answers` executes them.
+        """
+        if not self.shape.is_immediate:
+            return None
+        try:
+            self._planned(context, events).send(None)
+        except StopIteration as completed:
+            planned: list[bytes] | None = completed.value
+            return None if planned is None else self._counted(planned)
+        raise RuntimeError("A projection of plain fields awaits something.")
+
     async def answers(self, context: Context, events: Sequence[object], *, complete: bool = False) -> list[bytes]:
         """The JSON response to each of the events.
 
@@ -103,19 +119,24 @@ class Subscription:
             Exception: `complete` responses are asked for, and a store does not answer. Otherwise the response has null
                 for what could not be read, and errors.
         """
-        return [self._with_cost(answer) for answer in await self._executed(context, events, complete)]
+        return await self._executed(context, events, complete)
 
     async def _executed(self, context: Context, events: Sequence[object], complete: bool) -> list[bytes]:
         planned = await self._planned(context.fork(), events)
         if planned is None and len(events) > 1:  # a single event may be the cause
             return [answer for event in events for answer in await self._executed(context, [event], complete)]
-        self.metrics.events.add("reference" if planned is None else "plan", len(events))
         if planned is not None:
-            return planned
+            return self._counted(planned)
+        self.metrics.events.add("reference", len(events))
         results = [await self._reference(context.fork(), event) for event in events]
         if complete and (failure := _outage(results)):
             raise failure
-        return [body(result, context.request_id) for result in results]
+        return [self._with_cost(body(result, context.request_id)) for result in results]
+
+    def _counted(self, planned: list[bytes]) -> list[bytes]:
+        """The responses of a plan, counted, and with their cost."""
+        self.metrics.events.add("plan", len(planned))
+        return [self._with_cost(answer) for answer in planned]
 
     def _with_cost(self, answer: bytes) -> bytes:
         """The response to an event, with `extensions.cost` if the client asks for it."""
@@ -128,6 +149,7 @@ class Subscription:
         return with_extensions(answer, report) if self.cost.is_shown else answer
 
     async def _planned(self, context: Context, events: Sequence[object]) -> list[bytes] | None:
+        """The responses of the projection; None if there is none for the caller, or an event has an error."""
         caller = context.caller
         if self.shape.project is None or not isinstance(caller, Principal) or not caller.reads_everything:
             return None
@@ -174,7 +196,9 @@ def _make(schema: GraphQLSchema, document: Document, operation: Operation, truth
     if not roots:
         raise BadUserInput("This subscription selects nothing.")
     root = roots[0]
-    return Shape(root, _projection(root), is_for_everybody(root), _root_variables(root, syntax))
+    project = _projection(root)
+    is_immediate = project is not None and awaits_nothing(root.children)
+    return Shape(root, project, is_immediate, is_for_everybody(root), _root_variables(root, syntax))
 
 
 def _projection(root: Selection) -> Project | None:

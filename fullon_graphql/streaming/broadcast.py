@@ -349,19 +349,24 @@ class SharedStream:
             return await self._answers(events)
 
     async def _answers(self, events: Sequence[Any]) -> list[Frame]:
-        limit, cursor = self._context.worker.settings.stream_execution_timeout, self._stream.cursor
-        context = self._context
+        answers = self._subscription.immediate_answers(self._context, events)
+        if answers is None:
+            answers = await self._answers_in_time(events)
+        cursor = self._stream.cursor
+        return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
+
+    async def _answers_in_time(self, events: Sequence[Any]) -> list[bytes]:
+        limit, context = self._context.worker.settings.stream_execution_timeout, self._context
         if context.worker.replicas and self._stream.position:
             context = replace(context, position=self._stream.position(events[-1]))
         try:
             async with asyncio.timeout(limit) as deadline:
-                answers = await self._subscription.answers(context, events, complete=self.lossless)
+                return await self._subscription.answers(context, events, complete=self.lossless)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             count_limit("STREAM_EXECUTION_TIMEOUT")
             raise Timeout(f"An event took longer than {limit:g} s to execute, the limit.") from error
-        return [Frame(answer, cursor(event) if cursor else None) for event, answer in zip(events, answers, strict=True)]
 
     async def _wait_for_capacity(self, key: Hashable, frame: Frame) -> None:
         if self._stream.paced or (self.resumable and not self.caught_up):

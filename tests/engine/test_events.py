@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from fullon_graphql.engine.errors import body
 from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.model.entities import entity_of
 from fullon_graphql.engine.operations import OperationExecutor, Request
+from fullon_graphql.schema import tickers as schema
 from fullon_graphql.schema.alerts import AlertEvent, AlertStreamEvent
 from fullon_graphql.schema.audit import AuditEntry, AuditEvent
 from fullon_graphql.schema.bot_logs import BotLog, BotLogEvent
@@ -70,7 +72,7 @@ class Stage:
         assert answers is not None, "executed by the reference"
         return [in_order(orjson.loads(answer)) for answer in answers]
 
-    async def by_reference(self, events: Sequence[RowEvent]) -> list[Any]:
+    async def by_reference(self, events: Sequence[object]) -> list[Any]:
         results = [await self.subscription._reference(self.context.fork(), event) for event in events]
         return [in_order(orjson.loads(body(result, self.context.request_id))) for result in results]
 
@@ -134,3 +136,27 @@ async def test_batch_of_events_costs_the_statements_of_one(
             assert len(await staged.subscription.answers(staged.context, events[:count])) == count
         costs.append((len(sql), len([call for call in calls if "HMGET" in call])))
     assert costs == [(1, 1), (1, 1)]
+
+
+PLAIN = 'subscription { ticker(exchange: "kraken", symbol: "BTC/USD") { symbol price bid spread time } }'
+
+
+async def test_events_without_stores_are_answered_at_once_as_by_the_reference(graph: GraphClient) -> None:
+    staged = await stage(graph, principal(TRADER), PLAIN)
+    events = [schema.Ticker.from_record(Ticker("kraken", "BTC/USD", price, 1, bid=price - 1)) for price in (100, 0.1)]
+    answers = staged.subscription.immediate_answers(staged.context, events)
+    assert answers == await staged.subscription.answers(staged.context, events)
+    assert [in_order(orjson.loads(answer)) for answer in answers or ()] == await staged.by_reference(events)
+
+
+@pytest.mark.parametrize(
+    ("query", "price"), [(PLAIN, math.nan), (PLAIN.replace("spread", "instrument { symbolId }"), 100)]
+)
+async def test_events_with_errors_or_stores_are_not_answered_at_once(
+    graph: GraphClient, query: str, price: float
+) -> None:
+    staged = await stage(graph, principal(TRADER), query)
+    events = [schema.Ticker.from_record(Ticker("kraken", "BTC/USD", price, 1))]
+    assert staged.subscription.immediate_answers(staged.context, events) is None
+    [answer] = await staged.subscription.answers(staged.context, events)
+    assert ("errors" in orjson.loads(answer)) == math.isnan(price)

@@ -463,6 +463,7 @@ async def test_failing_audience_ends_alone_and_delays_no_other(
         return await answers(self, context, events, complete=complete)
 
     monkeypatch.setattr(Subscription, "answers", faulty)
+    monkeypatch.setattr(Subscription, "immediate_answers", lambda *_: None)  # as if a store was selected
     async with driver.subscribe(ONE, OWN) as failing, driver.subscribe(TWO, OWN) as other:
         for step in range(20):
             opened[0].queue.put_nowait(Private(number=step))

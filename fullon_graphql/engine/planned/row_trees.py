@@ -302,6 +302,11 @@ def projection(type_: GraphQLOutputType, selections: tuple[Selection, ...]) -> P
     return _optional(_single(type_, selections))
 
 
+def awaits_nothing(selections: Sequence[Selection]) -> bool:
+    """True if a projection of these fields completes without awaiting anything, because none is in a store."""
+    return all(map(_is_plain, selections))
+
+
 def _single(type_: GraphQLOutputType, selections: tuple[Selection, ...]) -> Project:
     if isinstance(type_, GraphQLObjectType):
         return _object(type_, selections)
