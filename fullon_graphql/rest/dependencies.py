@@ -9,7 +9,7 @@ from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 
 from fullon_graphql.auth.principal import Caller, Principal, reader, signed_in
 from fullon_graphql.context import Worker
-from fullon_graphql.observability.request_record import record_of
+from fullon_graphql.observability.request_record import headers_of, record_of
 from fullon_graphql.server.response_headers import response_headers
 from fullon_graphql.services.access import CANDLES
 from fullon_graphql.services.candles import MarketData
@@ -32,7 +32,7 @@ def security_schemes(prefix: str, api_key_header: str) -> list[params.Depends]:
 
 
 async def _caller(request: Request, worker: WorkerDep) -> Caller:
-    caller = await worker.authenticator.identify_request(dict(request.scope["headers"]))
+    caller = await worker.authenticator.identify_request(headers_of(request.scope))
     if record := record_of(request.scope):
         record.uid = caller.uid if isinstance(caller, Principal) else None
     return caller
