@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.database.shared_reads import MOST_REQUESTS, Found, SharedReads
+from fullon_graphql.timers import SharedTimer
 
 SQUARE = "SELECT $1::int * $1::int AS square, $2::text AS word WHERE $1::int >= 0 LIMIT 1"
 INVERSE = "SELECT 100 / $1::int AS inverse"
@@ -91,6 +92,22 @@ async def test_slow_statement_does_not_hold_up_later_requests(reads: SharedReads
     assert [first(each) for each in found] == [2, 3]
     assert not slow.done()
     slow.cancel()
+
+
+async def test_requests_that_come_during_a_failing_statement_are_answered_after_it(
+    reads: SharedReads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "_timer", SharedTimer(60))  # so that they wait
+    sql = "SELECT 100 / $1::int AS inverse FROM (SELECT pg_sleep($2)) AS slept"
+    running = await begun(reads, sql, (1, 0.02))
+    failing = [asyncio.create_task(reads.row(sql, (0, 0.02))) for _ in range(2)]
+    assert first(await running) == 100
+    async with asyncio.timeout(20):
+        assert [first(found) for found in await ask(reads, sql, (2, 0.0), (4, 0.0))] == [50, 25]
+    for failed in failing:
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await failed
+    assert first(await reads.row(sql, (5, 0.0))) == 20
 
 
 async def test_request_reads_what_was_written_before_it_came(reads: SharedReads, platform: Database) -> None:
