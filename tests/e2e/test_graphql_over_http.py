@@ -187,8 +187,7 @@ async def test_responses_are_utf_8(client: httpx.AsyncClient) -> None:
 
 
 async def test_demo_explains_for_every_caller(client: httpx.AsyncClient) -> None:
-    response = await post(client, {"query": QUERY, "extensions": {"explain": True}})
-    assert response.json()["data"] == DATA["data"]
+    response = await post(client, {"query": "{ me { uid } }", "extensions": {"explain": True}})
     report = response.json()["extensions"]["explain"]
     assert report["steps"][0]["kind"] == "identify"
     assert report["reason"] == "the caller is anonymous"
