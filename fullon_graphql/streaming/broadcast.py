@@ -114,7 +114,8 @@ class Subscriber:
             elif self._errors is not None:
                 raise GraphQLErrors(self._errors) if self._errors else StopAsyncIteration
             else:
-                await self._wait_for_arrival()
+                self._arrival = asyncio.get_running_loop().create_future()
+                await self._arrival
 
     def has_dropped(self) -> bool:
         """True once a frame has been dropped because the client has seen it; looks through the backlog as well."""
@@ -169,10 +170,6 @@ class Subscriber:
         if self._sending:
             self._backlog.release(self._sending)
             self._sending = None
-
-    async def _wait_for_arrival(self) -> None:
-        self._arrival = asyncio.get_running_loop().create_future()
-        await self._arrival
 
     def _wake(self) -> None:
         if self._arrival and not self._arrival.done():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any, Final
 
 from fullon_graphql.config import Settings
@@ -36,9 +36,8 @@ class CostBudget:
         self._by_account: Counter[Hashable] = Counter()
         self._by_socket: Counter[Hashable] = Counter()
 
-    @contextmanager
-    def reserved(self, uid: int, socket: Hashable, cost: int, settings: Settings) -> Iterator[None]:
-        """Reserve `cost` for one block.
+    def reserve(self, uid: int, socket: Hashable, cost: int, settings: Settings) -> Callable[[], None]:
+        """Reserve `cost`. Returns the function that ends the reservation.
 
         Raises:
             QueryTooComplex: the subscription alone costs more than is allowed.
@@ -52,15 +51,11 @@ class CostBudget:
             if limit and reserved[key] + cost > limit:
                 count_limit(name)
                 raise _refusal(cost, reserved[key], limit)
-        counts = [(reserved, key) for _, _, reserved, key in limits]
-        self._add(counts, cost)
-        try:
-            yield
-        finally:
-            self._add(counts, -cost)
+        self._add(uid, socket, cost)
+        return partial(self._add, uid, socket, -cost)
 
-    def _add(self, counts: Iterable[tuple[Counter[Hashable], Hashable]], cost: int) -> None:
-        for reserved, key in counts:
+    def _add(self, uid: int, socket: Hashable, cost: int) -> None:
+        for reserved, key in ((self._by_socket, (uid, socket)), (self._by_account, uid)):
             reserved[key] += cost
             if not reserved[key]:
                 del reserved[key]

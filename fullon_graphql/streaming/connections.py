@@ -37,6 +37,8 @@ class Connection:
     must close.
     """
 
+    __slots__ = ("_on_end", "_on_expiring", "_timer", "credential", "principal")
+
     def __init__(
         self,
         credential: Credential,

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ from fullon_graphql.engine.events import Subscription
 from fullon_graphql.engine.operations import SPAN, GraphQLErrors, OperationExecutor, Request
 from fullon_graphql.errors import Lagged, RateLimited
 from fullon_graphql.observability.metrics import count_limit
-from fullon_graphql.observability.tracing import ActiveSpan
 from fullon_graphql.streaming.backlog import Frame, FrameMemory
 from fullon_graphql.streaming.broadcast import SharedStream, TrySend, never_send
 from fullon_graphql.streaming.budget import CostBudget, cost_per_second
@@ -142,43 +141,63 @@ class StreamRegistry:
         """
         tracer = context.worker.tracer
         span = tracer.begin_subscription(SPAN) if tracer else None
-        with ExitStack() as stack:
+        try:
+            stream_request, stream, end_reservation = await self._opened(request, context, after)
+        except BaseException as error:
             if tracer and span:
-                stack.callback(tracer.end, span)
-            try:
-                principal = reader(context.caller)
-                subscription = await self._operations.subscription(request, context)
-                stream_request = StreamRequest.create(subscription, principal, after)
-                self._check_limit(principal, context)
-                stack.enter_context(self._reserved(stream_request, context))
-                stream = self._stream_for(stream_request, context)
-            except GraphQLErrors:
-                _fail(span)
-                raise
-            except Exception as error:
-                _fail(span)
-                located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-                raise GraphQLErrors(formatted([located], context.request_id, before_execution=False)) from error
-            stack.enter_context(self._counted(principal, transport))
-            if tracer and span:
+                span.is_error = isinstance(error, GraphQLErrors)  # else it was cancelled
                 tracer.end(span)
-            cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
-            if stream_request.has_past and live and order:
-                catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
-                async with catch_up.subscribe() as frames:
-                    yield frames
-            else:
-                completion = self._reported_completion(stream, stream_request)
-                async with completion, stream.subscribe(try_send) as subscriber:
-                    yield subscriber
+            raise
+        try:
+            with self._counted(stream_request.principal, transport):
+                if tracer and span:
+                    tracer.end(span)
+                cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
+                if stream_request.has_past and live and order:
+                    catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
+                    async with catch_up.subscribe() as frames:
+                        yield frames
+                elif stream_request.stream.exclusive:
+                    async with self._reported_completion(stream), stream.subscribe(try_send) as subscriber:
+                        yield subscriber
+                else:
+                    async with stream.subscribe(try_send) as subscriber:
+                        yield subscriber
+        finally:
+            end_reservation()
+
+    async def _opened(
+        self, request: Request, context: Context, after: str | None
+    ) -> tuple[StreamRequest, SharedStream, Callable[[], None]]:
+        """A subscription, its stream, and the function that ends the reservation of its cost.
+
+        Raises:
+            GraphQLErrors: as `subscribe` does.
+        """
+        try:
+            principal = reader(context.caller)
+            subscription = await self._operations.subscription(request, context)
+            stream_request = StreamRequest.create(subscription, principal, after)
+            self._check_limit(principal, context)
+            end_reservation = self._reserve(stream_request, context)
+            try:
+                return stream_request, self._stream_for(stream_request, context), end_reservation
+            except BaseException:
+                end_reservation()
+                raise
+        except GraphQLErrors:
+            raise
+        except Exception as error:
+            located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+            raise GraphQLErrors(formatted([located], context.request_id, before_execution=False)) from error
 
     @asynccontextmanager
-    async def _reported_completion(self, stream: SharedStream, request: StreamRequest) -> AsyncIterator[None]:
+    async def _reported_completion(self, stream: SharedStream) -> AsyncIterator[None]:
         """Let an exclusive stream know, after its end, that the client has completed the subscription in the block."""
         try:
             yield
         except asyncio.CancelledError as error:
-            if request.stream.exclusive and error.args == (COMPLETED_BY_CLIENT,):
+            if error.args == (COMPLETED_BY_CLIENT,):
                 # A client closes its socket right after the message, which cancels this task again.
                 task = asyncio.create_task(stream.complete(), name="completion of a stream")
                 self._completions.add(task)
@@ -186,13 +205,16 @@ class StreamRegistry:
                 await asyncio.shield(task)
             raise
 
-    def _reserved(self, request: StreamRequest, context: Context) -> AbstractContextManager[None]:
-        """Reserve the cost per second. Operations of one connection have its request id."""
+    def _reserve(self, request: StreamRequest, context: Context) -> Callable[[], None]:
+        """Reserve the cost per second. Returns the function that ends the reservation.
+
+        Operations of one connection have its request id.
+        """
         subscription = request.subscription
         cost = cost_per_second(
             subscription.cost.charge.estimated, subscription.arguments.get("max_rate"), paced=request.stream.paced
         )
-        return self._budget.reserved(request.principal.uid, context.request_id, cost, context.worker.settings)
+        return self._budget.reserve(request.principal.uid, context.request_id, cost, context.worker.settings)
 
     def _stream_for(self, request: StreamRequest, context: Context) -> SharedStream:
         key = request.identity()
@@ -240,11 +262,6 @@ class StreamRegistry:
         metrics.streams.set(streams)
         metrics.stream_listeners.set(self._subscriptions)
         metrics.stream_sharing_ratio.set(self._subscriptions / streams if streams else 0)
-
-
-def _fail(span: ActiveSpan | None) -> None:
-    if span:
-        span.is_error = True
 
 
 def _reason(error: BaseException) -> str:

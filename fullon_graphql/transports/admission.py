@@ -44,15 +44,16 @@ class Admission:
         if self._open >= self._limit:
             count_limit("SOCKET_LIMIT")
             raise RateLimited("This server has reached its limit of connections; try again later.", retry_after=5)
-        self._open += 1
+        self._count(protocol, 1)
         try:
-            with (
-                self._metrics.sockets.track_inprogress(),
-                self._metrics.connections.labels(protocol).track_inprogress(),
-            ):
-                yield
+            yield
         finally:
-            self._open -= 1
+            self._count(protocol, -1)
+
+    def _count(self, protocol: str, connections: int) -> None:
+        self._open += connections
+        self._metrics.sockets.inc(connections)
+        self._metrics.connections.labels(protocol).inc(connections)
 
     def _is_allowed_origin(self, headers: dict[bytes, bytes]) -> bool:
         """Browsers let every page open sockets, and send the user's cookies. Only our origin and named ones may."""

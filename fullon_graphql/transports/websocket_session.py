@@ -39,6 +39,12 @@ class ClientGone(Exception):
 class WebSocketSession(ABC):
     """An accepted socket. It owns the tasks it starts, which end before `serve` returns."""
 
+    __slots__ = (
+        "_authentication_timer", "_closing", "_connection", "_connections", "_context", "_draining", "_handling",
+        "_messages_in_second", "_outbox", "_reader", "_receive", "_record", "_second", "_settings", "_shutdown",
+        "_tasks", "_transmit",
+    )  # fmt: skip
+
     def __init__(
         self, context: Context, connections: ConnectionRegistry, scope: Scope, receive: Receive, send: Send
     ) -> None:

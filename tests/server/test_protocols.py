@@ -93,6 +93,16 @@ async def test_try_send_is_false_without_capacity_and_accepted_messages_arrive(
         assert await client.recv() == "again"
 
 
+async def test_open_socket_needs_no_dictionary_and_keeps_no_headers(
+    settings: Settings, listening: socket.socket
+) -> None:
+    async with connected(settings, listening) as (_, try_send):
+        protocol = try_send.__self__  # type: ignore[attr-defined]  # a bound method of the protocol
+        assert vars(protocol) == {}
+        assert not hasattr(protocol, "request")
+        assert not hasattr(protocol, "response")
+
+
 async def test_try_send_is_false_after_the_client_has_gone(settings: Settings, listening: socket.socket) -> None:
     async with connected(settings, listening) as (client, offer):
         await client.close()

@@ -87,6 +87,8 @@ class GraphQLSocketEndpoint:
 class GraphQLSession(WebSocketSession):
     """The state of one socket. Each operation is a task."""
 
+    __slots__ = ("_credential", "_initialised", "_operations", "_running", "_streams", "_trusted", "_try_send_text")
+
     def __init__(
         self,
         operations: OperationExecutor,

@@ -91,6 +91,8 @@ def _credential(scope: Scope) -> Credential:
 class PlatformSession(WebSocketSession):
     """Answers one message after the other; each stream is a task."""
 
+    __slots__ = ("_client", "_credential", "_protocol", "_running")
+
     def __init__(
         self,
         protocol: PlatformProtocol,
