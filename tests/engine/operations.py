@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from graphql import (
     GraphQLArgument,
@@ -18,6 +19,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
+    Undefined,
     get_named_type,
     is_leaf_type,
     is_required_input_field,
@@ -129,7 +131,7 @@ class Drawing:
         chosen = self.draw(st.lists(st.sampled_from(roots), min_size=1, max_size=2))
         fields = [self.field(self.schema.query_type, name, DEPTH) for name in chosen]
         declared = f"({', '.join(self.declared)})" if self.declared else ""
-        text = f"query {declared} {{ {' '.join(fields)} }} {' '.join(self.fragments)}"
+        text = f"{self.description()}query {declared} {{ {' '.join(fields)} }} {' '.join(self.fragments)}"
         return Operation(text, self.variables)
 
     def field(self, parent: GraphQLObjectType | GraphQLInterfaceType, name: str, depth: int) -> str:
@@ -169,19 +171,31 @@ class Drawing:
                 return f"... on {type_.name} {{ {part} }}"
             case 2:
                 name = self.name("F")
-                self.fragments.append(f"fragment {name} on {type_.name} {{ {part} }}")
+                self.fragments.append(f"{self.description()}fragment {name} on {type_.name} {{ {part} }}")
                 return f"...{name}{self.directive()}"
             case 3:
                 return f"{part} {part}"
         return part
 
+    def description(self) -> str:
+        """Executable definitions may have descriptions since the edition of September 2025."""
+        return '"""Drawn."""' if self.chance(12) else ""
+
     def directive(self) -> str:
         if not self.chance(10):
             return ""
-        condition = self.some("true", "false", None)
-        if condition is None:
-            condition = self.variable("Boolean!", self.some(True, False))
-        return f" @{self.some('include', 'skip')}(if: {condition})"
+        kinds = self.some(["include"], ["skip"], ["include", "skip"], ["skip", "include"])
+        return "".join(f" @{kind}(if: {self.condition()})" for kind in kinds)
+
+    def condition(self) -> str:
+        match self.draw(st.integers(0, 3)):
+            case 0:
+                return self.variable("Boolean!", self.some(True, False))
+            case 1:
+                return self.variable("Boolean!", self.some(True, False, Undefined), self.some("true", "false"))
+            case 2:  # a default makes a nullable variable valid here, but it may be null nevertheless
+                return self.variable("Boolean", self.some(True, False, Undefined, None), self.some("true", "false"))
+        return str(self.some("true", "false"))
 
     def arguments(self, definition: GraphQLField) -> str:
         given = []
@@ -204,7 +218,17 @@ class Drawing:
             value = None
         if self.chance(3):
             return self.variable(str(argument.type), value)
-        return literal(value, argument.type)
+        if self.chance(12):  # the variable has a default, which is used if it is not given
+            return self.variable(str(argument.type), self.some(value, Undefined), literal(value, argument.type))
+        return literal(value, argument.type, self.part)
+
+    def part(self, value: Any, type_: GraphQLInputType, in_one_of: bool) -> str | None:
+        """A variable in place of a part of a literal; None for most parts."""
+        if not self.chance(8):
+            return None
+        # A nullable variable is no valid member of a oneOf input.
+        required = in_one_of and not self.chance(4)
+        return self.variable(f"{type_}!" if required else str(type_), value)
 
     def python_value(self, name: str, type_: GraphQLInputType) -> Any:
         named = get_named_type(type_)
@@ -225,6 +249,8 @@ class Drawing:
         return self.some(*(type_.values if isinstance(type_, GraphQLEnumType) else OPERANDS[type_.name]))
 
     def input(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
+        if type_.is_one_of:
+            return self.choice(type_, depth)
         required = [name for name, field in type_.fields.items() if is_required_input_field(field)]
         possible = [name for name, field in type_.fields.items() if depth > 0 or is_leaf(field)]
         chosen = self.draw(st.lists(st.sampled_from(possible), max_size=2, unique=True)) if possible else []
@@ -233,10 +259,20 @@ class Drawing:
             for name in dict.fromkeys([*required, *chosen])
         }
 
-    def variable(self, type_: str, value: Any) -> str:
+    def choice(self, type_: GraphQLInputObjectType, depth: int) -> dict[str, Any]:
+        """A oneOf input: one member, and seldom none, two or a null."""
+        possible = [name for name, field in type_.fields.items() if depth > 0 or is_leaf(field)]
+        count = self.some(1, 1, 1, 1, 1, 1, 1, 0, 2)
+        chosen = self.draw(st.lists(st.sampled_from(possible), min_size=count, max_size=count, unique=True))
+        return {name: None if self.chance(12) else self.operand(type_.fields[name].type, depth - 1) for name in chosen}
+
+    def variable(self, type_: str, value: Any, default: str | None = None) -> str:
+        """A declared variable; it is not given if `value` is Undefined."""
         name = self.name("v")
-        self.declared.append(f"${name}: {type_}")
-        self.variables[name] = value
+        description = '"Drawn." ' if self.chance(12) else ""
+        self.declared.append(f"{description}${name}: {type_}" + (f" = {default}" if default else ""))
+        if value is not Undefined:
+            self.variables[name] = value
         return f"${name}"
 
 
@@ -244,13 +280,22 @@ def is_leaf(definition: GraphQLField | GraphQLInputField) -> bool:
     return is_leaf_type(get_named_type(definition.type))
 
 
-def literal(value: Any, type_: GraphQLInputType) -> str:
+Part: TypeAlias = Callable[[Any, GraphQLInputType, bool], str | None]
+
+
+def literal(value: Any, type_: GraphQLInputType, part: Part | None = None) -> str:
+    """The value as a literal; `part` may replace a value inside it, and knows if that is a member of a oneOf input."""
+
+    def inner(value: Any, type_: GraphQLInputType, in_one_of: bool) -> str:
+        return (part and part(value, type_, in_one_of)) or literal(value, type_, part)
+
     if isinstance(type_, GraphQLNonNull):
-        return literal(value, type_.of_type)
+        return literal(value, type_.of_type, part)
     if isinstance(type_, GraphQLList) and value is not None:
-        return f"[{', '.join(literal(item, type_.of_type) for item in value)}]"
+        return f"[{', '.join(inner(item, type_.of_type, False) for item in value)}]"
     if isinstance(type_, GraphQLInputObjectType) and value is not None:
-        return f"{{{', '.join(f'{name}: {literal(one, type_.fields[name].type)}' for name, one in value.items())}}}"
+        members = (f"{name}: {inner(one, type_.fields[name].type, type_.is_one_of)}" for name, one in value.items())
+        return f"{{{', '.join(members)}}}"
     if isinstance(get_named_type(type_), GraphQLEnumType) and value is not None:
         return str(value)
     if isinstance(value, str):

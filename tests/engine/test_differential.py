@@ -28,6 +28,7 @@ from fullon_graphql.graph import make_graph
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.writer import StoredTrade, create_candles, create_trades, insert_trades, upsert_candles
+from tests.engine.one_of import one_of_schema
 from tests.engine.operations import Operation, in_order, operations
 from tests.engine.planning import add_invalid, add_strangers, changes_settled
 from tests.fixtures.graph import GraphClient, principal
@@ -35,6 +36,7 @@ from tests.fixtures.rows import ADMIN, OTHER, TRADER, add, order
 
 SCHEMA = make_graph().core
 PLANNED, REFERENCE = OperationExecutor(SCHEMA), OperationExecutor(SCHEMA, planning=False)
+ONE_OF = one_of_schema()
 
 CALLERS: list[Caller] = [
     *[principal(TRADER)] * 6,
@@ -92,11 +94,27 @@ async def test_both_executions_give_the_same_response_to_any_operation(
         await _check(graph, request, caller)
 
 
-async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
+@settings(
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "150")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(operation=operations(ONE_OF))
+async def test_both_executions_read_the_same_one_of_inputs(graph: GraphClient, operation: Operation) -> None:
+    executions = OperationExecutor(ONE_OF), OperationExecutor(ONE_OF, planning=False)
+    await _check(graph, Request(operation.text, variables=operation.variables), principal(TRADER), executions)
+
+
+async def _check(
+    graph: GraphClient,
+    request: Request,
+    caller: Caller,
+    executions: tuple[OperationExecutor, OperationExecutor] = (PLANNED, REFERENCE),
+) -> None:
     trace = Trace()
     planned, reference = [
         orjson.loads((await run.run(request, Context(graph.worker, caller=caller, request_id="same"), into)).body)
-        for run, into in ((PLANNED, trace), (REFERENCE, Trace()))
+        for run, into in zip(executions, (trace, Trace()), strict=True)
     ]
     planned_cost, reference_cost = (
         response.pop("extensions", {"cost": None})["cost"] for response in (planned, reference)
@@ -104,6 +122,7 @@ async def _check(graph: GraphClient, request: Request, caller: Caller) -> None:
     by_plan = trace.fallback is None
     assert trace.failure is None or "errors" in reference, trace.failure
     event("answered by a plan" if by_plan else "left to the reference")
+    event("reports errors" if "errors" in reference else "reports none")
     assert in_order(planned.get("data")) == in_order(reference.get("data"))
     if by_plan:  # otherwise it is undefined which of several errors explains a null
         assert planned == reference
