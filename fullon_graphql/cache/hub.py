@@ -238,6 +238,8 @@ class Hub:
         """A new connection, subscribed to all topics. A channel of our own keeps it open without any."""
         async with Subscriber(self._redis.connection_pool) as pubsub:
             await pubsub.subscribe(keys.HUB)
+            if pubsub.connection:
+                pubsub.connection.health_check_interval = 0  # the hub pings, and times cost
             try:
                 async with self._changing:
                     self._unconfirmed.clear()

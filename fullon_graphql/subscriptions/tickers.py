@@ -47,7 +47,8 @@ class TickersSource:
             await mailbox.news()
             yield _ticker_objects(await self._read())
             while True:
-                await asyncio.sleep(self.interval)
+                if self.interval:
+                    await asyncio.sleep(self.interval)
                 news = await mailbox.news()
                 if frame := await self._read() if news.reset else self._apply(news.messages):
                     yield _ticker_objects(frame)
@@ -59,7 +60,7 @@ class TickersSource:
         """Replace the state by that of Redis, and return the tickers that differ."""
         redis, caller = self.context.worker.redis, self.context.caller
         found = await tickers.of_exchange(redis, caller, self.exchange, self.symbols)
-        self._overlap_until = asyncio.get_running_loop().time() + OVERLAP
+        self._overlap_until = time.monotonic() + OVERLAP
         known, self.newest = self.newest or {}, {ticker.symbol: ticker for ticker in found}
         return [ticker for ticker in found if ticker != known.get(ticker.symbol)]
 
@@ -79,7 +80,7 @@ class TickersSource:
         """Whether a message replaces a known ticker: the last one written counts, except for messages before a read."""
         if known is None or ticker == known:
             return known is None
-        overlaps = asyncio.get_running_loop().time() < self._overlap_until
+        overlaps = time.monotonic() < self._overlap_until
         return not overlaps or ticker.time >= known.time or known.time > time.time()
 
     def _topics(self) -> list[Topic]:
