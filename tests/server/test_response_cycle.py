@@ -19,6 +19,7 @@ from fullon_graphql.cli.listening import listening_socket
 from fullon_graphql.config import Settings
 from fullon_graphql.server.protocols import HttpProtocol
 from fullon_graphql.server.uvicorn_config import uvicorn_config
+from tests.fixtures.eventually import eventually
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -269,12 +270,9 @@ async def test_client_that_disconnects_ends_the_response(
     reader, writer = await asyncio.open_connection(*listening.getsockname()[:2])
     async with serving(handler, listening):
         writer.write(GET)
-        while not events:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: events)
         writer.transport.abort()
-        async with asyncio.timeout(5):
-            while len(events) < 3:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(events) == 3)
     assert events == ["begun", "http.disconnect", "sent"]
     assert "Exception" not in caplog.text
     del reader
