@@ -67,6 +67,7 @@ class WebSocketSession(ABC):
         self._draining: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[Any] | None = None
+        """The task that waits for messages; None once there are no more."""
         self._second = 0
         self._messages_in_second = 0
 
@@ -91,6 +92,7 @@ class WebSocketSession(ABC):
             if self._closing is None:  # else `_send_close` has cancelled the reader
                 raise
         finally:
+            self._reader = None
             self._shutdown.discard(self._on_shutdown)
             self._authentication_timer.cancel()
             if self._connection:
@@ -163,8 +165,8 @@ class WebSocketSession(ABC):
                 truncated = reason.encode()[:123].decode(errors="ignore")  # the most a closing frame can carry
                 await self._transmit({"type": "websocket.close", "code": code, "reason": truncated})
         except (TimeoutError, OSError, RuntimeError):  # a client that does not read, has gone, or has been refused
-            assert self._reader is not None, "set by `serve`"
-            self._reader.cancel()
+            if self._reader:
+                self._reader.cancel()
 
     async def _stop(self) -> None:
         """Cancel everything but the closing frame, and wait for all tasks."""
