@@ -80,10 +80,8 @@ async def scaled(clients: int) -> AsyncIterator[ScaledDeployment]:
             db_pool_size=5,
         )
         tokens = await fill(settings)
-        shared = environment(settings, clients) | {
-            "DATABASE_REPLICA_URLS": ",".join(cluster.replica_urls("torture")),
-            "RATE_LIMIT_REQUESTS": "0",  # the probe has no pauses
-        }
+        replicas = {"DATABASE_REPLICA_URLS": ",".join(cluster.replica_urls("torture"))}
+        shared = environment(settings, clients) | replicas
         servers = [RestartableServer(shared, port) for port in free_ports(2)]
         for server in servers:
             stack.push_async_callback(server.stop)
