@@ -34,7 +34,10 @@ _STRING: Final = (str, NoneType)
 
 
 class RequestParser:
-    """Parses the bodies of requests. A body that was parsed a short time ago is not parsed again."""
+    """Parses the bodies of requests. A query that was parsed a short time ago is not parsed again.
+
+    Mutations, and documents named by an id, are not remembered: their variables may have a password.
+    """
 
     def __init__(self, cache_bytes: int) -> None:
         self.cache: LRUCache[bytes, Request] = LRUCache(cache_bytes)
@@ -52,7 +55,7 @@ class RequestParser:
             except orjson.JSONDecodeError as error:
                 raise InvalidParams(f"The body is not JSON: {error}.") from error
             request = request_from_params(params)
-            if len(body) <= LARGEST_REMEMBERED:
+            if len(body) <= LARGEST_REMEMBERED and request.query and "mutation" not in request.query:
                 self.cache.put(body, request, _size(body, request))
         return request
 

@@ -32,3 +32,16 @@ def test_large_body_is_not_remembered() -> None:
     large = body(text="x" * LARGEST_REMEMBERED)
     assert parser.parse(large) == parser.parse(large)
     assert parser.cache.entries == 0
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {"query": 'mutation ($p: String!) { login(mail: "a", password: $p) { accessToken } }', "variables": {"p": "x"}},
+        {"documentId": "sha256:" + "0" * 64, "variables": {"p": "x"}},
+    ],
+)
+def test_body_that_may_have_a_password_is_not_remembered(secret: dict[str, object]) -> None:
+    parser = RequestParser(100_000)
+    parser.parse(orjson.dumps(secret))
+    assert parser.cache.entries == 0

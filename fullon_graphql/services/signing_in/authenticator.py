@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import monotonic
@@ -20,9 +21,6 @@ CACHE_SECONDS: Final = 0.9
 
 _PRINCIPAL_BYTES: Final = 1_200
 
-_Key = tuple[bytes | None, bytes | None]
-"""The header fields with the credential of a request."""
-
 
 class Authenticator:
     """Finds the caller of a credential, for requests with at most about two look-ups per second and credential.
@@ -33,13 +31,13 @@ class Authenticator:
     def __init__(self, sessions: Sessions, api_keys: ApiKeys, cache_bytes: int = 2 * 2**20) -> None:
         self._sessions = sessions
         self._api_keys = api_keys
-        self.cache: LRUCache[_Key, tuple[float, Principal]] = LRUCache(cache_bytes)
+        self.cache: LRUCache[bytes, tuple[float, Principal]] = LRUCache(cache_bytes)
         """The callers of valid credentials, and until when each is known (time of `monotonic`)."""
         self._look_ups = KeyedCalls(self._look_up)
 
     def known(self, fields: Mapping[bytes, bytes]) -> Principal | None:
         """The caller of a request with these header fields; None if the credential has to be looked up."""
-        found = self.cache.get((fields.get(b"authorization"), fields.get(b"x-api-key")))
+        found = self.cache.get(_digest(fields))
         return found[1] if found and monotonic() < found[0] else None
 
     async def identify_request(self, fields: Mapping[bytes, bytes]) -> Caller:
@@ -48,9 +46,8 @@ class Authenticator:
             return known
         caller = await self.identify(credential_in_fields(fields))
         if isinstance(caller, Principal):
-            key = fields.get(b"authorization"), fields.get(b"x-api-key")
-            size = _PRINCIPAL_BYTES + len(caller.mail) + sum(len(each or b"") for each in key)
-            self.cache.put(key, (monotonic() + min(CACHE_SECONDS, _seconds_left(caller)), caller), size)
+            known_until = monotonic() + min(CACHE_SECONDS, _seconds_left(caller))
+            self.cache.put(_digest(fields), (known_until, caller), _PRINCIPAL_BYTES + len(caller.mail))
         return caller
 
     async def identify(self, credential: Credential) -> Caller:
@@ -71,6 +68,11 @@ class Authenticator:
                 return await self._sessions.identify_token(token)
             case ApiKeyValue(key):
                 return await self._api_keys.identify_api_key(key)
+
+
+def _digest(fields: Mapping[bytes, bytes]) -> bytes:
+    """Identifies the credential in header fields; the cache keeps no secret. No field has a line break."""
+    return hashlib.sha256(fields.get(b"authorization", b"") + b"\n" + fields.get(b"x-api-key", b"")).digest()
 
 
 def _seconds_left(principal: Principal) -> float:
