@@ -281,7 +281,7 @@ async def test_portfolio_shows_what_accounts_hold_and_results_of_bot(browser: Br
     await page.get_by_role("button", name="Month", exact=True).click()
     token = await demo.token("trader@fullon", PASSWORD)
     [months] = (await demo.ask(MONTHS, token))["data"]["dailyResults"]["groups"]
-    shown = [f"{profit:+,.2f}" for profit in months["netProfit"]]
+    shown = [f"{profit:+,.2f}" if round(profit, 2) else "0.00" for profit in months["netProfit"]]
     if datetime.fromtimestamp(months["time"][-1] / 1000, UTC).month != datetime.now(UTC).month:
         shown.append("0.00")  # the present month is shown, also without a trade
     results = page.get_by_role("region", name="Results").locator("tbody td:last-child")
