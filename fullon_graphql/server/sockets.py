@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from struct import Struct
 from typing import Any, Final
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.http11 import Request
 
 from fullon_graphql.errors import RateLimited
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.server.extension import EXTENSION, ConnectionExtension
+from fullon_graphql.server.frames import OpenWebSocket, text_frame
 from fullon_graphql.server.shutdown import begin_shutdown
 
 MESSAGE_TOO_BIG: Final = 1009
@@ -27,25 +28,6 @@ MAX_INBOX: Final = 1_000
 
 MAX_FRAGMENTS: Final = 1_000
 """The most fragments of one message. Empty ones do not count towards the limit of its bytes."""
-
-
-_FINAL_TEXT: Final = 0x81
-_IN_16_BITS: Final = 126
-_IN_64_BITS: Final = 127
-"""Values of a frame's second byte that announce a longer length; each smaller value is the length."""
-
-_head_of_16_bits: Final = Struct("!BBH").pack
-_head_of_64_bits: Final = Struct("!BBQ").pack
-
-
-def text_frame(text: bytes) -> bytes:
-    """The frame of a text message of a server: not masked, not compressed. It is written once per delivered event."""
-    length = len(text)
-    if length < _IN_16_BITS:
-        return b"%c%c%b" % (_FINAL_TEXT, length, text)
-    if length < 2**16:
-        return _head_of_16_bits(_FINAL_TEXT, _IN_16_BITS, length) + text
-    return _head_of_64_bits(_FINAL_TEXT, _IN_64_BITS, length) + text
 
 
 class Inbox:
@@ -196,11 +178,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.close_sent = True
         self.transport.close()
 
+    def handle_connect(self, event: Request) -> None:
+        """Begin a handshake. Nothing more is read before it is complete."""
+        self.transport.pause_reading()
+        super().handle_connect(event)
+
     def start_keepalive(self) -> None:
-        """Drop the handshake, which is complete; its content is in the scope."""
+        """Replace the parser of the handshake, which is complete; its content is in the scope."""
         super().start_keepalive()
-        self.request.headers.clear()  # the parser keeps the request
+        self.conn = OpenWebSocket(self.config.ws_max_size)  # type: ignore[assignment]  # it has the same methods
         del self.request, self.response
+        self.transport.resume_reading()
 
     def shutdown(self) -> None:
         """Announce the shutdown. The session closes the socket, or this protocol does shortly before the timeout."""
