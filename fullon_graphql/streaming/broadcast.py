@@ -9,8 +9,8 @@ are delivered at the subscriber's pace, because such a stream has a single subsc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from itertools import count, islice
 from time import time
@@ -58,15 +58,16 @@ def never_send(_frame: Frame) -> bool:
 class Subscriber:
     """One reader of a shared stream: `async for frame in subscriber`. While it is idle, `try_send` is tried first.
 
-    Frames for which `already_seen` is true are dropped.
+    A reader without a task calls `next_frame` until there is none, and `call_when_needed`. Frames for which
+    `already_seen` is true are dropped.
 
     Raises:
         GraphQLErrors: the stream has ended with an error.
     """
 
     __slots__ = (
-        "_already_seen", "_arrival", "_backlog", "_capacity", "_errors", "_has_dropped", "_outdated", "_sending",
-        "_snapshot", "_snapshot_number", "_snapshot_task", "_stream", "_try_send",
+        "_already_seen", "_arrival", "_backlog", "_capacity", "_errors", "_has_dropped", "_on_need", "_outdated",
+        "_sending", "_snapshot", "_snapshot_number", "_snapshot_task", "_stream", "_try_send",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +89,8 @@ class Subscriber:
         """Why the stream has ended; None while it has not."""
         self._arrival: asyncio.Future[None] | None = None
         """Pending while the reader is idle."""
+        self._on_need: Callable[[], None] | None = None
+        """The same for a reader without a task; None while it is not idle."""
         self._capacity: asyncio.Future[None] | None = None
         """Pending while the stream waits for this reader."""
 
@@ -95,6 +98,23 @@ class Subscriber:
         return self
 
     async def __anext__(self) -> Frame:
+        while not (frame := await self.next_frame()):
+            if self.has_ended:
+                raise StopAsyncIteration
+            self._arrival = asyncio.get_running_loop().create_future()
+            await self._arrival
+        return frame
+
+    @property
+    def has_ended(self) -> bool:
+        """True if no frame follows those that it has."""
+        return self._errors is not None
+
+    async def next_frame(self) -> Frame | None:
+        """The next frame; None if there is none yet, or if the stream has ended.
+
+        The frame before it has been sent, or will not be.
+        """
         if self._sending:
             self._stream.count_delivery(self._sending)
             self._release()
@@ -111,11 +131,18 @@ class Subscriber:
                     self._capacity.set_result(None)
                 self._sending = self._backlog.pop()
                 return self._sending
-            elif self._errors is not None:
-                raise GraphQLErrors(self._errors) if self._errors else StopAsyncIteration
+            elif self._errors:
+                raise GraphQLErrors(self._errors)
             else:
-                self._arrival = asyncio.get_running_loop().create_future()
-                await self._arrival
+                return None
+
+    def call_when_needed(self, on_need: Callable[[], None]) -> None:
+        """Call `on_need` once, when there is a frame that `try_send` does not take, or the stream has ended."""
+        self._on_need = on_need
+
+    async def leave(self) -> None:
+        """End this subscriber. The stream closes with its last one."""
+        await self._stream.remove(self)
 
     def has_dropped(self) -> bool:
         """True once a frame has been dropped because the client has seen it; looks through the backlog as well."""
@@ -136,8 +163,7 @@ class Subscriber:
         if self._already_seen and self._already_seen(frame):
             self._has_dropped = True
             return False
-        arrival = self._arrival  # not done: the reader waits; done: its task is about to wake, or has been cancelled
-        if arrival is not None and not arrival.done() and self._try_send(frame):
+        if self._is_idle() and self._try_send(frame):
             return True
         if overflow := self._backlog.overflow(key, frame):
             self._overflow(overflow, key, frame)
@@ -160,6 +186,7 @@ class Subscriber:
 
     def close(self) -> None:
         """Release all frames; the reader is gone."""
+        self._on_need = None
         self.end(())
         self._release()
         self._backlog.clear()
@@ -171,8 +198,17 @@ class Subscriber:
             self._backlog.release(self._sending)
             self._sending = None
 
+    def _is_idle(self) -> bool:
+        if self._on_need:
+            return True
+        # A future that is done belongs to a task that is about to wake, or has been cancelled.
+        return self._arrival is not None and not self._arrival.done()
+
     def _wake(self) -> None:
-        if self._arrival and not self._arrival.done():
+        if self._on_need:
+            on_need, self._on_need = self._on_need, None
+            on_need()
+        elif self._arrival and not self._arrival.done():
             self._arrival.set_result(None)
 
     def _restart_from_snapshot(self) -> None:
@@ -236,24 +272,29 @@ class SharedStream:
         return self._stream.lossless
 
     @property
+    def is_exclusive(self) -> bool:
+        """True if it belongs to one subscriber."""
+        return self._stream.exclusive
+
+    @property
     def caught_up(self) -> bool:
         """For an event stream: True once all past events have been delivered."""
         return cast("EventSource[Any]", self._source).caught_up
 
-    @asynccontextmanager
-    async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
-        """A subscriber for one block. The stream closes with its last subscriber."""
+    def add(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> Subscriber:
+        """A subscriber, until it leaves."""
         subscriber = Subscriber(self, self._new_backlog(), try_send, already_seen)
         self._subscribers[subscriber] = span if (span := current_span()) and span.is_sampled else None
         if not self._tasks:
             self._tasks.add(asyncio.create_task(self._run(), name="stream"))
-        try:
-            yield subscriber
-        finally:
-            subscriber.close()  # `_publish` may hold a list with this subscriber
-            del self._subscribers[subscriber]
-            if not self._subscribers:
-                await self._close()
+        return subscriber
+
+    async def remove(self, subscriber: Subscriber) -> None:
+        """Remove a subscriber that leaves."""
+        subscriber.close()  # `_publish` may hold a list with this subscriber
+        del self._subscribers[subscriber]
+        if not self._subscribers:
+            await self._close()
 
     async def complete(self) -> None:
         """Let the source of an exclusive stream know that the client has completed the subscription."""

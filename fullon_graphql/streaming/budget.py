@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable
-from functools import partial
+from collections.abc import Hashable
 from typing import Any, Final
 
 from fullon_graphql.config import Settings
@@ -36,8 +35,8 @@ class CostBudget:
         self._by_account: Counter[Hashable] = Counter()
         self._by_socket: Counter[Hashable] = Counter()
 
-    def reserve(self, uid: int, socket: Hashable, cost: int, settings: Settings) -> Callable[[], None]:
-        """Reserve `cost`. Returns the function that ends the reservation.
+    def reserve(self, uid: int, socket: Hashable, cost: int, settings: Settings) -> None:
+        """Reserve `cost` until `release`.
 
         Raises:
             QueryTooComplex: the subscription alone costs more than is allowed.
@@ -52,7 +51,10 @@ class CostBudget:
                 count_limit(name)
                 raise _refusal(cost, reserved[key], limit)
         self._add(uid, socket, cost)
-        return partial(self._add, uid, socket, -cost)
+
+    def release(self, uid: int, socket: Hashable, cost: int) -> None:
+        """End the reservation of `cost`."""
+        self._add(uid, socket, -cost)
 
     def _add(self, uid: int, socket: Hashable, cost: int) -> None:
         for reserved, key in ((self._by_socket, (uid, socket)), (self._by_account, uid)):

@@ -7,8 +7,7 @@ After a restart every client resumes with its own cursor. If each kept its own s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from typing import Any, Self, TypeAlias
 
 from fullon_graphql.streaming.backlog import Frame
@@ -38,19 +37,11 @@ class CatchUpStream:
         self._shared = shared
         self._order = order
         self._try_send = try_send
-        self._own_exit, self._shared_exit = AsyncExitStack(), AsyncExitStack()
-        self._past: Subscriber | None = None
+        self._past: Subscriber | None = own.add(never_send)
         self._live: Subscriber | None = None
         self._seen: Any = None if after is None else order(after)
         """The position of the client's newest event, as long as the shared stream may deliver older ones; None before
         the first one."""
-
-    @asynccontextmanager
-    async def subscribe(self) -> AsyncIterator[Self]:
-        """Receive frames for one block."""
-        async with self._own_exit, self._shared_exit:
-            self._past = await self._own_exit.enter_async_context(self._own.subscribe(never_send))
-            yield self
 
     def __aiter__(self) -> Self:
         return self
@@ -59,17 +50,26 @@ class CatchUpStream:
         # The caller may be cancelled while it waits, and call again: no frame is taken before the last await.
         while self._past:
             if self._live is None and self._own.caught_up:
-                subscription = self._shared().subscribe(self._try_send, self._is_seen)
-                self._live = await self._shared_exit.enter_async_context(subscription)
+                self._live = self._shared().add(self._try_send, self._is_seen)
             elif self._live and self._live.has_dropped():
-                self._past = None
-                await self._own_exit.aclose()
+                past, self._past = self._past, None
+                await past.leave()
             else:
                 frame = await anext(self._past)
                 self._seen = self._position(frame)
                 return frame
         assert self._live is not None, "the shared stream has taken over"
         return await anext(self._live)
+
+    async def leave(self) -> None:
+        """End both subscribers."""
+        past, live, self._past, self._live = self._past, self._live, None, None
+        try:
+            if past:
+                await past.leave()
+        finally:
+            if live:
+                await live.leave()
 
     def _is_seen(self, frame: Frame) -> bool:
         if self._seen is None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Hashable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from fullon_graphql.engine.operations import SPAN, GraphQLErrors, OperationExecu
 from fullon_graphql.errors import Lagged, RateLimited
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.streaming.backlog import Frame, FrameMemory
-from fullon_graphql.streaming.broadcast import SharedStream, TrySend, never_send
+from fullon_graphql.streaming.broadcast import SharedStream, Subscriber, TrySend, never_send
 from fullon_graphql.streaming.budget import CostBudget, cost_per_second
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from fullon_graphql.streaming.sources import SOURCE, Stream
@@ -129,92 +129,110 @@ class StreamRegistry:
         try_send: TrySend = never_send,
         transport: str = "internal",
     ) -> AsyncIterator[AsyncIterator[Frame]]:
-        """The frames of the subscription that `request` asks for, for one block.
+        """The frames of the subscription that `request` asks for, for one block. The arguments are those of `open`.
+
+        Raises:
+            GraphQLErrors: as `open` does. Iteration raises it as well, if the stream ends with an error.
+        """
+        opened = await self.open(request, context, after, try_send, transport)
+        try:
+            yield opened.frames
+        except BaseException as error:
+            await opened.close(error)
+            raise
+        await opened.close()
+
+    async def open(
+        self,
+        request: Request,
+        context: Context,
+        after: str | None = None,
+        try_send: TrySend = never_send,
+        transport: str = "internal",
+    ) -> OpenSubscription:
+        """Open the subscription that `request` asks for.
 
         The caller has checked that it is one (`OperationExecutor.is_subscription`). `after` is the cursor to resume
         after, and overrides the argument; streams without cursors ignore it. Frames that `try_send` accepts while the
-        caller waits for the next frame are not iterated over. `transport` is its name in metrics.
+        caller waits for the next frame are not among its `frames`. `transport` is its name in metrics.
 
         Raises:
-            GraphQLErrors: the caller has no access, or the document or its arguments are invalid. Iteration raises it
-                as well, if the stream ends with an error.
+            GraphQLErrors: the caller has no access, or the document or its arguments are invalid.
         """
         tracer = context.worker.tracer
         span = tracer.begin_subscription(SPAN) if tracer else None
         try:
-            stream_request, stream, end_reservation = await self._opened(request, context, after)
+            opened = await self._opened(request, context, after, try_send, transport)
         except BaseException as error:
-            if tracer and span:
+            if span:
                 span.is_error = isinstance(error, GraphQLErrors)  # else it was cancelled
-                tracer.end(span)
             raise
-        try:
-            with self._counted(stream_request.principal, transport):
-                if tracer and span:
-                    tracer.end(span)
-                cursor, live, order = stream_request.after, stream_request.live, stream_request.stream.order
-                if stream_request.has_past and live and order:
-                    catch_up = CatchUpStream(stream, lambda: self._stream_for(live, context), order, cursor, try_send)
-                    async with catch_up.subscribe() as frames:
-                        yield frames
-                elif stream_request.stream.exclusive:
-                    async with self._reported_completion(stream), stream.subscribe(try_send) as subscriber:
-                        yield subscriber
-                else:
-                    async with stream.subscribe(try_send) as subscriber:
-                        yield subscriber
         finally:
-            end_reservation()
+            if tracer and span:
+                tracer.end(span)
+        return opened
 
     async def _opened(
-        self, request: Request, context: Context, after: str | None
-    ) -> tuple[StreamRequest, SharedStream, Callable[[], None]]:
-        """A subscription, its stream, and the function that ends the reservation of its cost.
-
-        Raises:
-            GraphQLErrors: as `subscribe` does.
-        """
+        self, request: Request, context: Context, after: str | None, try_send: TrySend, transport: str
+    ) -> OpenSubscription:
         try:
             principal = reader(context.caller)
             subscription = await self._operations.subscription(request, context)
             stream_request = StreamRequest.create(subscription, principal, after)
             self._check_limit(principal, context)
-            end_reservation = self._reserve(stream_request, context)
+            cost = self._reserve(stream_request, context)
             try:
-                return stream_request, self._stream_for(stream_request, context), end_reservation
+                stream = self._stream_for(stream_request, context)
+                frames = self._frames(stream_request, stream, context, try_send)
             except BaseException:
-                end_reservation()
+                self._budget.release(principal.uid, context.request_id, cost)
                 raise
         except GraphQLErrors:
             raise
         except Exception as error:
             located = error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
             raise GraphQLErrors(formatted([located], context.request_id, before_execution=False)) from error
+        self._count(principal.uid, 1)
+        self._operations.metrics.streams_started.add(transport)
+        return OpenSubscription(self, frames, stream, principal.uid, context.request_id, cost, transport)
 
-    @asynccontextmanager
-    async def _reported_completion(self, stream: SharedStream) -> AsyncIterator[None]:
-        """Let an exclusive stream know, after its end, that the client has completed the subscription in the block."""
+    def _frames(
+        self, request: StreamRequest, stream: SharedStream, context: Context, try_send: TrySend
+    ) -> Subscriber | CatchUpStream:
+        live, order = request.live, request.stream.order
+        if request.has_past and live and order:
+            return CatchUpStream(stream, lambda: self._stream_for(live, context), order, request.after, try_send)
+        return stream.add(try_send)
+
+    async def _close(self, opened: OpenSubscription, error: BaseException | None) -> None:
         try:
-            yield
-        except asyncio.CancelledError as error:
-            if error.args == (COMPLETED_BY_CLIENT,):
-                # A client closes its socket right after the message, which cancels this task again.
-                task = asyncio.create_task(stream.complete(), name="completion of a stream")
-                self._completions.add(task)
-                task.add_done_callback(self._completions.discard)
-                await asyncio.shield(task)
-            raise
+            await opened.frames.leave()
+            if opened.stream.is_exclusive and error and error.args == (COMPLETED_BY_CLIENT,):
+                await self._report_completion(opened.stream)
+        finally:
+            reason = "completed" if error is None else _reason(error)
+            self._operations.metrics.streams_ended.add((opened.transport, reason))
+            self._count(opened.uid, -1)
+            self._budget.release(opened.uid, opened.connection, opened.cost)
 
-    def _reserve(self, request: StreamRequest, context: Context) -> Callable[[], None]:
-        """Reserve the cost per second. Returns the function that ends the reservation.
+    async def _report_completion(self, stream: SharedStream) -> None:
+        """Let an exclusive stream know that the client has completed the subscription.
 
-        Operations of one connection have its request id.
+        A client closes its socket right after the message, which cancels this task again.
         """
+        task = asyncio.create_task(stream.complete(), name="completion of a stream")
+        self._completions.add(task)
+        task.add_done_callback(self._completions.discard)
+        await asyncio.shield(task)
+
+    def _reserve(self, request: StreamRequest, context: Context) -> int:
+        """Reserve the cost per second, and return it. Operations of one connection have its request id."""
         subscription = request.subscription
         cost = cost_per_second(
             subscription.cost.charge.estimated, subscription.arguments.get("max_rate"), paced=request.stream.paced
         )
-        return self._budget.reserve(request.principal.uid, context.request_id, cost, context.worker.settings)
+        self._budget.reserve(request.principal.uid, context.request_id, cost, context.worker.settings)
+        return cost
 
     def _stream_for(self, request: StreamRequest, context: Context) -> SharedStream:
         key = request.identity()
@@ -237,31 +255,47 @@ class StreamRegistry:
             count_limit("SUBSCRIPTIONS_PER_USER")
             raise RateLimited(f"Your account has {limit} subscriptions, the limit; end some.", retry_after=1)
 
-    @contextmanager
-    def _counted(self, principal: Principal, transport: str) -> Iterator[None]:
-        metrics, reason = self._operations.metrics, "completed"
-        metrics.streams_started.add(transport)
-        self._subscriptions_by_uid[principal.uid] += 1
-        self._subscriptions += 1
+    def _count(self, uid: int, subscriptions: int) -> None:
+        self._subscriptions_by_uid[uid] += subscriptions
+        self._subscriptions += subscriptions
+        if not self._subscriptions_by_uid[uid]:
+            del self._subscriptions_by_uid[uid]
         self._update_metrics()
-        try:
-            yield
-        except BaseException as error:
-            reason = _reason(error)
-            raise
-        finally:
-            metrics.streams_ended.add((transport, reason))
-            self._subscriptions_by_uid[principal.uid] -= 1
-            self._subscriptions -= 1
-            if not self._subscriptions_by_uid[principal.uid]:
-                del self._subscriptions_by_uid[principal.uid]
-            self._update_metrics()
 
     def _update_metrics(self) -> None:
         metrics, streams = self._operations.metrics, len(self._streams)
         metrics.streams.set(streams)
         metrics.stream_listeners.set(self._subscriptions)
         metrics.stream_sharing_ratio.set(self._subscriptions / streams if streams else 0)
+
+
+class OpenSubscription:
+    """A subscription of one client, until `close`. It has no task of its own: a worker has thousands of them."""
+
+    __slots__ = ("_registry", "connection", "cost", "frames", "stream", "transport", "uid")
+
+    def __init__(
+        self,
+        registry: StreamRegistry,
+        frames: Subscriber | CatchUpStream,
+        stream: SharedStream,
+        uid: int,
+        connection: str,
+        cost: int,
+        transport: str,
+    ) -> None:
+        self._registry = registry
+        self.frames = frames
+        self.stream = stream
+        self.uid = uid
+        self.connection = connection
+        """The id of the request that opened its connection."""
+        self.cost = cost
+        self.transport = transport
+
+    async def close(self, error: BaseException | None = None) -> None:
+        """End the subscription, because of `error` if there is one."""
+        await self._registry._close(self, error)
 
 
 def _reason(error: BaseException) -> str:

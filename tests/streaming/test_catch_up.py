@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -124,12 +123,14 @@ class FakeStream:
         """The error as clients receive it."""
         return [error]
 
-    @asynccontextmanager
-    async def subscribe(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> AsyncIterator[Subscriber]:
-        """As `SharedStream.subscribe`."""
+    def add(self, try_send: TrySend, already_seen: AlreadySeen | None = None) -> Subscriber:
+        """As `SharedStream.add`."""
         self.subscribers.append(Subscriber(cast("SharedStream", self), backlog(self.limit), try_send, already_seen))
-        yield self.subscribers[-1]
-        self.subscribers.pop()
+        return self.subscribers[-1]
+
+    async def remove(self, subscriber: Subscriber) -> None:
+        """As `SharedStream.remove`."""
+        self.subscribers.remove(subscriber)
 
     def publish(self, upto: int) -> None:
         """Publish the next event, if its number is at most `upto`."""
@@ -163,12 +164,13 @@ class Client:
             after = str(self.own.number)
             resumed = CatchUpStream(own, lambda: cast("SharedStream", self.common), int, after, self.try_send)
             try:
-                async with resumed.subscribe() as frames:
-                    async for frame in frames:
-                        await asyncio.sleep(0)  # sending takes a turn of the loop
-                        self.received.append(int(frame.cursor or 0))
+                async for frame in resumed:
+                    await asyncio.sleep(0)  # sending takes a turn of the loop
+                    self.received.append(int(frame.cursor or 0))
             except GraphQLErrors as lagged:
                 self.own = FakeStream(int(cast("Any", lagged.errors[0]).cursor), self.limit)
+            finally:
+                await resumed.leave()
 
 
 Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "capacity", "up to date"]), max_size=60)
