@@ -140,9 +140,13 @@ class Subscriber:
         """Call `on_need` once, when there is a frame that `try_send` does not take, or the stream has ended."""
         self._on_need = on_need
 
-    async def leave(self) -> None:
-        """End this subscriber. The stream closes with its last one."""
-        await self._stream.remove(self)
+    def leave(self) -> bool:
+        """End this subscriber. The stream ends with its last one: True if `closed` has to wait for that."""
+        return self._stream.remove(self)
+
+    async def closed(self) -> None:
+        """Wait until the stream, which has no subscriber any more, is closed."""
+        await self._stream.closed()
 
     def has_dropped(self) -> bool:
         """True once a frame has been dropped because the client has seen it; looks through the backlog as well."""
@@ -289,12 +293,20 @@ class SharedStream:
             self._tasks.add(asyncio.create_task(self._run(), name="stream"))
         return subscriber
 
-    async def remove(self, subscriber: Subscriber) -> None:
-        """Remove a subscriber that leaves."""
+    def remove(self, subscriber: Subscriber) -> bool:
+        """Remove a subscriber that leaves. True if it was the last one, with which the stream ends."""
         subscriber.close()  # `_publish` may hold a list with this subscriber
         del self._subscribers[subscriber]
-        if not self._subscribers:
-            await self._close()
+        if self._subscribers:
+            return False
+        self._retire()
+        for task in self._tasks:
+            task.cancel()
+        return True
+
+    async def closed(self) -> None:
+        """Wait for the end of a stream without subscribers."""
+        await asyncio.wait(self._tasks.copy())  # finished snapshots remove themselves
 
     async def complete(self) -> None:
         """Let the source of an exclusive stream know that the client has completed the subscription."""
@@ -428,13 +440,6 @@ class SharedStream:
         if self._on_close:
             self._on_close()
             self._on_close = None
-
-    async def _close(self) -> None:
-        self._retire()
-        tasks = self._tasks.copy()  # finished snapshots remove themselves
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
 
 
 def _source_batches(source: Source[Any] | PacedSource[Any], *, in_batches: bool) -> AsyncGenerator[Sequence[Any], None]:

@@ -39,6 +39,8 @@ class CatchUpStream:
         self._try_send = try_send
         self._past: Subscriber | None = own.add(never_send)
         self._live: Subscriber | None = None
+        self._left: list[Subscriber] = []
+        """Those whose stream ends with them."""
         self._seen: Any = None if after is None else order(after)
         """The position of the client's newest event, as long as the shared stream may deliver older ones; None before
         the first one."""
@@ -53,7 +55,8 @@ class CatchUpStream:
                 self._live = self._shared().add(self._try_send, self._is_seen)
             elif self._live and self._live.has_dropped():
                 past, self._past = self._past, None
-                await past.leave()
+                past.leave()
+                await past.closed()
             else:
                 frame = await anext(self._past)
                 self._seen = self._position(frame)
@@ -61,15 +64,16 @@ class CatchUpStream:
         assert self._live is not None, "the shared stream has taken over"
         return await anext(self._live)
 
-    async def leave(self) -> None:
-        """End both subscribers."""
-        past, live, self._past, self._live = self._past, self._live, None, None
-        try:
-            if past:
-                await past.leave()
-        finally:
-            if live:
-                await live.leave()
+    def leave(self) -> bool:
+        """End both subscribers. True if `closed` has to wait for the end of a stream."""
+        self._left = [each for each in (self._past, self._live) if each and each.leave()]
+        self._past = self._live = None
+        return bool(self._left)
+
+    async def closed(self) -> None:
+        """Wait until the streams that have no subscriber any more are closed."""
+        for subscriber in self._left:
+            await subscriber.closed()
 
     def _is_seen(self, frame: Frame) -> bool:
         if self._seen is None:

@@ -118,7 +118,7 @@ class StreamRegistry:
         self._subscriptions_by_uid: Counter[int] = Counter()
         self._subscriptions = 0
         self._budget = CostBudget(operations.metrics)
-        self._completions: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def subscribe(
@@ -138,9 +138,11 @@ class StreamRegistry:
         try:
             yield opened.frames
         except BaseException as error:
-            await opened.close(error)
+            opened.close(error)
+            await opened.closed()
             raise
-        await opened.close()
+        opened.close()
+        await opened.closed()
 
     async def open(
         self,
@@ -204,26 +206,17 @@ class StreamRegistry:
             return CatchUpStream(stream, lambda: self._stream_for(live, context), order, request.after, try_send)
         return stream.add(try_send)
 
-    async def _close(self, opened: OpenSubscription, error: BaseException | None) -> None:
-        try:
-            await opened.frames.leave()
-            if opened.stream.is_exclusive and error and error.args == (COMPLETED_BY_CLIENT,):
-                await self._report_completion(opened.stream)
-        finally:
-            reason = "completed" if error is None else _reason(error)
-            self._operations.metrics.streams_ended.add((opened.transport, reason))
-            self._count(opened.uid, -1)
-            self._budget.release(opened.uid, opened.connection, opened.cost)
-
-    async def _report_completion(self, stream: SharedStream) -> None:
-        """Let an exclusive stream know that the client has completed the subscription.
-
-        A client closes its socket right after the message, which cancels this task again.
-        """
-        task = asyncio.create_task(stream.complete(), name="completion of a stream")
-        self._completions.add(task)
-        task.add_done_callback(self._completions.discard)
-        await asyncio.shield(task)
+    def _end(self, opened: OpenSubscription, error: BaseException | None) -> asyncio.Task[None] | None:
+        """End a subscription. Returns the task that closes its stream, if that ends as well."""
+        self._operations.metrics.streams_ended.add((opened.transport, _reason(error)))
+        self._count(opened.uid, -1)
+        self._budget.release(opened.uid, opened.connection, opened.cost)
+        if not opened.frames.leave():
+            return None
+        task = asyncio.create_task(_closed(opened, error), name="closing of a stream")
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        return task
 
     def _reserve(self, request: StreamRequest, context: Context) -> int:
         """Reserve the cost per second, and return it. Operations of one connection have its request id."""
@@ -272,7 +265,7 @@ class StreamRegistry:
 class OpenSubscription:
     """A subscription of one client, until `close`. It has no task of its own: a worker has thousands of them."""
 
-    __slots__ = ("_registry", "connection", "cost", "frames", "stream", "transport", "uid")
+    __slots__ = ("_closing", "_registry", "connection", "cost", "frames", "stream", "transport", "uid")
 
     def __init__(
         self,
@@ -285,6 +278,7 @@ class OpenSubscription:
         transport: str,
     ) -> None:
         self._registry = registry
+        self._closing: asyncio.Task[None] | None = None
         self.frames = frames
         self.stream = stream
         self.uid = uid
@@ -293,14 +287,28 @@ class OpenSubscription:
         self.cost = cost
         self.transport = transport
 
-    async def close(self, error: BaseException | None = None) -> None:
+    def close(self, error: BaseException | None = None) -> None:
         """End the subscription, because of `error` if there is one."""
-        await self._registry._close(self, error)
+        self._closing = self._registry._end(self, error)
+
+    async def closed(self) -> None:
+        """Wait until its stream is closed, if that has no other subscriber."""
+        if self._closing:
+            await asyncio.shield(self._closing)
 
 
-def _reason(error: BaseException) -> str:
+async def _closed(opened: OpenSubscription, error: BaseException | None) -> None:
+    """Wait for the end of a stream. An exclusive one learns whether the client has completed the subscription."""
+    await opened.frames.closed()
+    if opened.stream.is_exclusive and error and error.args == (COMPLETED_BY_CLIENT,):
+        await opened.stream.complete()
+
+
+def _reason(error: BaseException | None) -> str:
     """Why a subscription has ended, for metrics: an error other than those of streams is the loss of the client."""
     match error:
+        case None:
+            return "completed"
         case GraphQLErrors():
             codes = {one.get("extensions", {}).get("code") for one in error.errors}
             return "lagged" if Lagged.code in codes else "error"

@@ -128,9 +128,13 @@ class FakeStream:
         self.subscribers.append(Subscriber(cast("SharedStream", self), backlog(self.limit), try_send, already_seen))
         return self.subscribers[-1]
 
-    async def remove(self, subscriber: Subscriber) -> None:
+    def remove(self, subscriber: Subscriber) -> bool:
         """As `SharedStream.remove`."""
         self.subscribers.remove(subscriber)
+        return False
+
+    async def closed(self) -> None:
+        """Does nothing."""
 
     def publish(self, upto: int) -> None:
         """Publish the next event, if its number is at most `upto`."""
@@ -170,7 +174,7 @@ class Client:
             except GraphQLErrors as lagged:
                 self.own = FakeStream(int(cast("Any", lagged.errors[0]).cursor), self.limit)
             finally:
-                await resumed.leave()
+                resumed.leave()
 
 
 Steps = st.lists(st.sampled_from(["happen", "own", "common", "read", "capacity", "up to date"]), max_size=60)
