@@ -130,9 +130,9 @@ class WebSocketSession(ABC):
         self._second = second
         return self._messages_in_second <= self._settings.socket_messages_per_second
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None], *, is_awaited: bool = True) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._tasks[task] = True
+        self._tasks[task] = is_awaited
         task.add_done_callback(self._tasks.pop)
         return task
 

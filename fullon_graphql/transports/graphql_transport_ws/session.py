@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -18,8 +20,14 @@ from fullon_graphql.errors import FullonError, RateLimited
 from fullon_graphql.observability.metrics import count_graph_errors, count_limit
 from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.backlog import Frame
+from fullon_graphql.streaming.catch_up import CatchUpStream
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
-from fullon_graphql.streaming.registry import COMPLETED_BY_CLIENT, StreamRegistry
+from fullon_graphql.streaming.registry import (
+    COMPLETED_BY_CLIENT,
+    ENDED_BY_SERVER,
+    OpenSubscription,
+    StreamRegistry,
+)
 from fullon_graphql.transports.admission import (
     Admission,
     connection_context,
@@ -84,8 +92,29 @@ class GraphQLSocketEndpoint:
         await GraphQLSession(*parts, scope, receive, send).serve()
 
 
+Outcome: TypeAlias = Sequence[Any] | Literal["waits"] | None
+"""How the work of an operation has ended: with errors, or with its last response unless it waits for events."""
+
+
+@dataclass(slots=True, eq=False)
+class _Operation:
+    """An operation that a client has started: a task, or a subscription that waits without one."""
+
+    id: str
+    head: bytes
+    """The beginning of its messages."""
+    task: asyncio.Task[None] | None = None
+    subscription: OpenSubscription | None = None
+
+    def end(self, error: BaseException | None) -> None:
+        """End its subscription, if it has one that has not ended."""
+        if self.subscription:
+            self.subscription.close(error)
+            self.subscription = None
+
+
 class GraphQLSession(WebSocketSession):
-    """The state of one socket. Each operation is a task."""
+    """The state of one socket."""
 
     __slots__ = ("_credential", "_initialised", "_operations", "_running", "_streams", "_trusted", "_try_send_text")
 
@@ -106,7 +135,7 @@ class GraphQLSession(WebSocketSession):
         self._credential = connection_credential(scope)
         self._try_send_text = try_send_of(scope)
         self._initialised = False
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, _Operation] = {}
 
     async def _on_message(self, text: str | None) -> None:
         try:
@@ -119,8 +148,8 @@ class GraphQLSession(WebSocketSession):
             case Subscribe(id_, request):
                 await self._subscribe(id_, request)
             case Complete(id_):
-                if task := self._running.pop(id_, None):
-                    task.cancel(COMPLETED_BY_CLIENT)
+                if operation := self._running.pop(id_, None):
+                    self._complete(operation)
             case Ping(payload):
                 await self._on_ping(payload)
             case Pong():
@@ -192,44 +221,82 @@ class GraphQLSession(WebSocketSession):
             error = RateLimited(f"This socket runs {limit} operations, the limit; complete some.", retry_after=1)
             await self._send({"id": id_, "type": "error", "payload": [graphql_error(error)]})
         else:
-            self._running[id_] = self._start(self._run(id_, request))
+            head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
+            operation = self._running[id_] = _Operation(id_, head)
+            operation.task = self._start(self._run(operation, partial(self._execute, operation, request)))
 
-    async def _run(self, id_: str, request: Request) -> None:
+    def _complete(self, operation: _Operation) -> None:
+        if operation.task:
+            operation.task.cancel(COMPLETED_BY_CLIENT)
+        operation.end(asyncio.CancelledError(COMPLETED_BY_CLIENT))
+
+    async def _run(self, operation: _Operation, work: Callable[[], Coroutine[Any, Any, Outcome]]) -> None:
+        """Do the work of an operation, and send the last message unless it waits."""
         try:
-            errors = await self._execute(id_, request)
+            outcome = await work()
         except GraphQLErrors as error:
-            errors = error.errors
-            count_graph_errors(errors)
+            outcome = error.errors
+            count_graph_errors(error.errors)
         except ClientGone:
             return
         except Exception as error:
-            errors = [graphql_error(self._to_fullon_error(error))]
-        self._release(id_)
-        last: dict[str, Any] = {"type": "error", "payload": errors} if errors else {"type": "complete"}
-        await self._send_if_open({"id": id_} | last)
+            outcome = [graphql_error(self._to_fullon_error(error))]
+        if outcome == "waits":
+            return
+        if self._running.get(operation.id) is operation:  # else the client uses the id again
+            del self._running[operation.id]
+        last: dict[str, Any] = {"type": "error", "payload": outcome} if outcome else {"type": "complete"}
+        await self._send_if_open({"id": operation.id} | last)
 
-    async def _execute(self, id_: str, request: Request) -> Any:
-        """Send every response of an operation. Returns the errors of an operation that was not executed."""
+    async def _execute(self, operation: _Operation, request: Request) -> Outcome:
+        """Send the response to an operation, or the first ones of a subscription."""
         self._context.worker.rate_limits.spend(self._context.caller, self._context.address)
-        context, head = self._context.fork(), b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
+        context = self._context.fork()
         request = await self._trusted.resolve(request, context.redis)
         if await self._operations.is_subscription(request):
             self._mark_as_stream()
-            try_send = partial(self._try_send_frame, head)
-            async with self._streams.subscribe(request, context, try_send=try_send, transport=PROTOCOL) as frames:
-                async for frame in frames:
-                    await self._send_text(b"%b%b}" % (head, frame.body))
-            return None
+            try_send = partial(self._try_send_frame, operation.head)
+            operation.subscription = await self._streams.open(request, context, try_send=try_send, transport=PROTOCOL)
+            return await self._deliver(operation)
         response = await self._operations.run(request, context)
         if not response.executed:
-            return orjson.loads(response.body)["errors"]
-        await self._send_text(b"%b%b}" % (head, response.body))
+            errors: list[Any] = orjson.loads(response.body)["errors"]
+            return errors
+        await self._send_text(b"%b%b}" % (operation.head, response.body))
         return None
+
+    async def _deliver(self, operation: _Operation) -> Outcome:
+        """Send the responses that a subscription has. Then it waits without a task, unless it has ended."""
+        assert operation.subscription, "ended by this task, or with its cancellation"
+        frames = operation.subscription.frames
+        try:
+            if isinstance(frames, CatchUpStream):
+                async for frame in frames:
+                    await self._send_text(b"%b%b}" % (operation.head, frame.body))
+            else:
+                while next_frame := await frames.next_frame():
+                    await self._send_text(b"%b%b}" % (operation.head, next_frame.body))
+                if not frames.has_ended:
+                    operation.task = None
+                    frames.call_when_needed(partial(self._resume, operation))
+                    return "waits"
+        except BaseException as error:
+            operation.end(error)
+            raise
+        operation.end(None)
+        return None
+
+    def _resume(self, operation: _Operation) -> None:
+        """Deliver what `try_send` could not; nothing after the closing frame."""
+        if self._closing is None:
+            operation.task = self._start(self._run(operation, partial(self._deliver, operation)), is_awaited=False)
+
+    async def _stop(self) -> None:
+        """End all operations."""
+        error = asyncio.CancelledError(ENDED_BY_SERVER) if self._closing else ClientGone()
+        for operation in self._running.values():
+            operation.end(error)
+        await super()._stop()
 
     def _try_send_frame(self, head: bytes, frame: Frame) -> bool:
         return self._closing is None and self._try_send_text(b"%b%b}" % (head, frame.body))
-
-    def _release(self, id_: str) -> None:
-        """Let the client use the id again, unless it has already started another operation under it."""
-        if self._running.get(id_) is asyncio.current_task():
-            del self._running[id_]
