@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Function: TypeAlias = Callable[[], object]
 
@@ -34,6 +34,12 @@ class SharedTimer:
         self._moments[function] = loop.time() + self._seconds
         if not self._is_set:
             self._set(loop)
+
+    def running_task(self) -> asyncio.Task[Any]:
+        """The task that runs now. The timer's loop is tried first, because looking the running one up is expensive."""
+        task = (self._loop and asyncio.current_task(self._loop)) or asyncio.current_task()
+        assert task is not None, "called in a coroutine"
+        return task
 
     def remove(self, function: Function) -> None:
         """Do not call the function. Without effect if it was called."""
@@ -70,8 +76,7 @@ class TimeLimit:
         self._is_over = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None, "called in a coroutine"
+        task = self._timer.running_task()
         self._task, self._cancellations = task, task.cancelling()
         self._timer.add(self._end, task.get_loop())
 

@@ -28,9 +28,7 @@ class CancelOnDisconnect:
         self._watcher: asyncio.Task[None] | None = None
 
     def __enter__(self) -> CancelOnDisconnect:
-        task = asyncio.current_task()
-        assert task is not None, "called in a coroutine"
-        self._task = task
+        task = self._task = _timer.running_task()
         _timer.add(self._start, task.get_loop())
         return self
 
