@@ -173,7 +173,7 @@ class Database:
         """All rows of a compiled read statement by column name; `given` are its parameters."""
         return statement.objects(await self.records(statement.text, *statement.values(given)))
 
-    def found(self, sql: str, *values: Any) -> Coroutine[Any, Any, Found]:
+    def found(self, sql: str, *values: Any) -> Awaitable[Found]:
         """The first row of a precompiled statement that reads one row by key; none of `values` is an array."""
         return self.shared_reads.row(sql, values)
 

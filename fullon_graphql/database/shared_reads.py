@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
@@ -48,9 +48,10 @@ Waiting: TypeAlias = tuple[Sequence[Any], asyncio.Future[Found]]
 class _Group:
     """The requests with one statement text."""
 
-    __slots__ = ("expire", "running", "waiting")
+    __slots__ = ("expire", "loop", "running", "waiting")
 
     def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
         self.running = 1
         """The statements that are on their way, and their requests that wait for the next turn."""
         self.waiting: list[Waiting] = []
@@ -59,7 +60,7 @@ class _Group:
 
     def join(self, values: Sequence[Any]) -> asyncio.Future[Found]:
         """The answer to a request that waits from now on."""
-        answer: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Found] = self.loop.create_future()
         self.waiting.append((values, answer))
         return answer
 
@@ -74,14 +75,24 @@ class SharedReads:
         self._timer = SharedTimer(MOST_SECONDS)
         self._shared: LRUCache[str, str] = LRUCache(TEXT_BYTES)
 
-    async def row(self, sql: str, values: Sequence[Any]) -> Found:
+    def row(self, sql: str, values: Sequence[Any]) -> Awaitable[Found]:
         """The first row of a statement with at least one parameter, none of which is an array.
 
         Raises:
             CircuitOpen, TimeoutError, OSError, asyncpg.PostgresError: as `ReadPool.run`.
         """
         group = self._groups.get(sql)
-        if group is not None:
+        return self._first(sql, values) if group is None else self._wait(sql, group, values)
+
+    async def close(self) -> None:
+        """Wait for the statements that are on their way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _first(self, sql: str, values: Sequence[Any]) -> Found:
+        """The answer to a request that finds no group of its statement."""
+        group = self._groups.get(sql)
+        if group is not None:  # of a request that came since
             return await self._wait(sql, group, values)
         group = self._groups[sql] = _Group()
         try:
@@ -94,18 +105,13 @@ class SharedReads:
             self._ended(sql, group)
         return await answer
 
-    async def close(self) -> None:
-        """Wait for the statements that are on their way."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
     def _wait(self, sql: str, group: _Group, values: Sequence[Any]) -> asyncio.Future[Found]:
         answer = group.join(values)
         if len(group.waiting) >= MOST_REQUESTS:
             self._start(sql, group)
         elif group.expire is None:
             group.expire = lambda: self._start(sql, group)
-            self._timer.add(group.expire, asyncio.get_running_loop())
+            self._timer.add(group.expire, group.loop)
         return answer
 
     def _ended(self, sql: str, group: _Group) -> None:
@@ -119,7 +125,7 @@ class SharedReads:
     def _start(self, sql: str, group: _Group) -> None:
         """Begin one statement for all waiting requests."""
         group.running += 1
-        task = asyncio.get_running_loop().create_task(self._answer(sql, group, self._taken(group)), name="shared read")
+        task = group.loop.create_task(self._answer(sql, group, self._taken(group)), name="shared read")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -33,9 +33,14 @@ async def ask(reads: SharedReads, sql: str, *requests: tuple[Any, ...]) -> list[
     return await asyncio.gather(*(reads.row(sql, values) for values in requests), return_exceptions=True)
 
 
+async def row(reads: SharedReads, sql: str, values: tuple[Any, ...]) -> Found:
+    """The result of one request, for a task."""
+    return await reads.row(sql, values)
+
+
 async def begun(reads: SharedReads, *request: Any) -> asyncio.Task[Found]:
     """A request that is on its way, so that later ones wait for it."""
-    running = asyncio.create_task(reads.row(*request))
+    running = asyncio.create_task(row(reads, *request))
     for _ in range(2):  # it starts in one turn of the loop, and is sent in the next
         await asyncio.sleep(0)
     return running
@@ -75,7 +80,7 @@ async def test_error_of_one_request_is_not_one_of_the_others(reads: SharedReads,
 
 async def test_canceled_requests_leave_the_others_alone(reads: SharedReads) -> None:
     running = await begun(reads, SLOW, (0, 0.05))
-    waiting = [asyncio.create_task(reads.row(SLOW, (number, 0.0))) for number in (1, 2)]
+    waiting = [asyncio.create_task(row(reads, SLOW, (number, 0.0))) for number in (1, 2)]
     await asyncio.sleep(0)
     waiting[0].cancel()
     running.cancel()
@@ -100,7 +105,7 @@ async def test_requests_that_come_during_a_failing_statement_are_answered_after_
     monkeypatch.setattr(reads, "_timer", SharedTimer(60))  # so that they wait
     sql = "SELECT 100 / $1::int AS inverse FROM (SELECT pg_sleep($2)) AS slept"
     running = await begun(reads, sql, (1, 0.02))
-    failing = [asyncio.create_task(reads.row(sql, (0, 0.02))) for _ in range(2)]
+    failing = [asyncio.create_task(row(reads, sql, (0, 0.02))) for _ in range(2)]
     assert first(await running) == 100
     async with asyncio.timeout(20):
         assert [first(found) for found in await ask(reads, sql, (2, 0.0), (4, 0.0))] == [50, 25]
