@@ -146,15 +146,15 @@ class Context:
     @property
     def database(self) -> Database:
         """The database with users, bots and orders. All reads of an operation go to the same replica, if to any."""
-        if self._database is None:
-            self._database = self._choose_database()
-        return self._database
-
-    def _choose_database(self) -> Database:
         if self.worker.replicas is None:
             return self.worker.database
+        if self._database is None:
+            self._database = self._choose_database(self.worker.replicas)
+        return self._database
+
+    def _choose_database(self, replicas: Replicas) -> Database:
         if self.position is not None:
-            return ReplicaReads(self.worker.replicas, transaction=self.position.xid)
+            return ReplicaReads(replicas, transaction=self.position.xid)
         return self.worker.database if self.is_fresh else self.worker.reads(self.caller)
 
     @property

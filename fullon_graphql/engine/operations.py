@@ -63,6 +63,15 @@ class Request(NamedTuple):
     """Why the document must not be executed."""
 
 
+class _Admitted(NamedTuple):
+    """An operation that may be executed."""
+
+    operation: Operation
+    variables: Variables
+    taken: Taken | None
+    """The state of the account's minute; None without a limit of it."""
+
+
 class Response(NamedTuple):
     """The JSON body; `executed` is False if the request was refused before execution."""
 
@@ -141,15 +150,24 @@ class OperationExecutor:
         if request.refusal:
             return _error_response([_formatted(request.refusal)])
         document = self.documents.known(request.query) or await self.documents.read(request.query, trace)
-        operation = _permitted(document, request)
-        if isinstance(operation, Response):
-            response = operation
+        admitted = self._admitted(document, request, context)
+        if isinstance(admitted, Response):
+            response = admitted
         else:
-            if context.worker.tracer:
-                _describe(operation)
+            operation, variables, _ = admitted
             try:
                 with TimeLimit(self._timer), _recorded(trace) if explain else _NOT_RECORDED:
-                    response = await self._answer(document, operation, request, context, trace)
+                    data = await (
+                        plans.execute(self.schema, self.documents, document, operation, variables, context, trace)
+                        if self.planning
+                        else plans.leave_to_reference(trace)
+                    )
+                    if data is None:
+                        response = await self._by_reference(document, request, context, trace)
+                    else:
+                        response = Response(b'{"data":%b}' % data, executed=True)
+                    if request.cost or self._sample.is_due():
+                        response = await self._with_cost(response, document, admitted, request)
             except TimeoutError:
                 response = self._timed_out(context)
         _count(self.metrics, trace, executed=response.executed)
@@ -198,9 +216,13 @@ class OperationExecutor:
         error = GraphQLError(message, original_error=Timeout(message))
         return _error_response(formatted([error], context.request_id, before_execution=False))
 
-    async def _answer(
-        self, document: Document, operation: Operation, request: Request, context: Context, trace: Trace
-    ) -> Response:
+    def _admitted(self, document: Document, request: Request, context: Context) -> _Admitted | Response:
+        """The operation of a request, charged for; the response if it must not be executed."""
+        operation = _permitted(document, request)
+        if isinstance(operation, Response):
+            return operation
+        if context.worker.tracer:
+            _describe(operation)
         variables = self._variables(document, operation, request)
         if isinstance(variables, list):
             return _error_response(formatted(variables, context.request_id, before_execution=False))
@@ -210,14 +232,7 @@ class OperationExecutor:
         if self.on_execution:
             self.on_execution(request, document, operation, context)
         context.is_fresh = operation.kind is not OperationType.QUERY
-        response = await self._planned(document, operation, variables, context, trace)
-        response = response or await self._by_reference(document, request, context, trace)
-        if request.cost or self._sample.is_due():
-            actual = await self._actual_cost(document, operation, variables, response.body)
-            if request.cost:
-                charge = self._charged(operation, variables, taken)
-                return response._replace(extensions={"cost": charge.report(actual)})
-        return response
+        return _Admitted(operation, variables, taken)
 
     def _variables(self, document: Document, operation: Operation, request: Request) -> Variables | list[GraphQLError]:
         if not request.variables and operation.variables == ():
@@ -253,6 +268,17 @@ class OperationExecutor:
         """The charge as clients see it."""
         return Charge(operation.estimate.total(variables), self.limits.cost, taken)
 
+    async def _with_cost(
+        self, response: Response, document: Document, admitted: _Admitted, request: Request
+    ) -> Response:
+        """The response, whose actual cost is counted, with the cost as an extension if the client asks for it."""
+        operation, variables, taken = admitted
+        actual = await self._actual_cost(document, operation, variables, response.body)
+        if not request.cost:
+            return response
+        charge = self._charged(operation, variables, taken)
+        return response._replace(extensions={"cost": charge.report(actual)})
+
     async def _actual_cost(
         self, document: Document, operation: Operation, variables: Variables, response: bytes
     ) -> int | None:
@@ -266,29 +292,6 @@ class OperationExecutor:
         if actual is not None:
             self.metrics.operation_costs.add("actual", actual)
         return actual
-
-    async def _planned(
-        self,
-        document: Document,
-        operation: Operation,
-        variables: Variables,
-        context: Context,
-        trace: Trace,
-    ) -> Response | None:
-        """The response by the plan; None if the reference has to execute the operation."""
-        try:
-            if not self.planning:
-                raise Fallback("planning is off")
-            data = await plans.execute(self.schema, self.documents, document, operation, variables, context, trace)
-            return Response(b'{"data":%b}' % data, executed=True)
-        except Fallback as fallback:
-            trace.fall_back(fallback.kind, str(fallback))
-        except FullonError as error:
-            trace.fall_back("error", f"{error.code} is for the reference to report")
-        except Exception as error:
-            trace.fall_back("failure", f"{type(error).__name__} while executing the plan")
-            trace.failure = error
-        return None
 
     async def _by_reference(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         started = perf_counter()

@@ -51,10 +51,10 @@ async def test_fallback_to_the_reference_has_a_reason(
 async def test_failing_plan_is_logged_and_the_reference_answers(
     graph: GraphClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(*_: object) -> bytes:
+    def broken(*_: object) -> bytes:
         raise ZeroDivisionError("a bug in the planner")
 
-    monkeypatch.setattr(plans, "execute", broken)
+    monkeypatch.setattr(plans, "variant", broken)
     with capture_logs() as logged:
         trace, answer = await run(graph.as_(principal(TRADER)), BOT)
     assert answer == {"data": {"bot": {"name": "bot 2"}}}

@@ -76,6 +76,9 @@ def fits(values: Sequence[Any], columns: Sequence[Expression]) -> bool:
 def fitting(columns: Sequence[Expression]) -> Callable[[Sequence[Any]], bool]:
     """The function `fits` for these columns, if many values are to be checked."""
     checks = [_check(column) for column in columns]
+    if len(checks) == 1:  # as most keys have
+        [check] = checks
+        return lambda values: len(values) == 1 and check(values[0])
     return lambda values: len(values) == len(checks) and all(map(call, checks, values))
 
 

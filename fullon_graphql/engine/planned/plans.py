@@ -34,9 +34,10 @@ from fullon_graphql.engine.planned.selections import Selection, select, size
 from fullon_graphql.engine.planned.sql import CALLER
 from fullon_graphql.engine.reference.loaders import identity
 from fullon_graphql.engine.trace import Trace
+from fullon_graphql.errors import FullonError
 
-Answer = Callable[[Run], Awaitable[bytes]]
-"""Produces the JSON text of one root field."""
+Answer = Callable[[Run], Awaitable[bytes | None]]
+"""Produces the JSON text of one root field; None is a row that does not exist."""
 NULL: Final = b"null"
 
 # Estimated bytes, checked against tracemalloc in tests/engine/test_memory.py.
@@ -44,12 +45,21 @@ PLAN_BYTES: Final = 1_000
 SELECTION_BYTES: Final = 700
 
 
+class Root(NamedTuple):
+    """A root field of a plan."""
+
+    key: bytes
+    """The response key as JSON text with its colon."""
+    answer: Answer
+    is_required: bool
+    """True if it is not null."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The root fields of one variant of an operation, each with its response key."""
+    """The root fields of one variant of an operation."""
 
-    roots: tuple[tuple[bytes, Answer], ...]
-    """The key is JSON text with its colon."""
+    roots: tuple[Root, ...]
     size: int
     """Its estimated bytes without statements."""
 
@@ -62,28 +72,48 @@ async def execute(
     variables: Variables,
     context: Context,
     trace: Trace,
-) -> bytes:
-    """The `data` of an operation as JSON text.
+) -> bytes | None:
+    """The `data` of an operation as JSON text; None if the reference has to execute it, for the reason in `trace`."""
+    try:
+        if operation.is_introspection:
+            return await _introspected(schema, documents, document, operation, trace)
+        if not isinstance(context.caller, Principal):
+            raise Fallback("the caller is anonymous", "caller")
+        if not context.caller.reads_everything:  # some root fields and values call no service
+            raise Fallback("scopes limit what the credential reads", "caller")
+        made = document.plans.get(variant(operation, variables))
+        if made is None:
+            made = await _plan(schema, documents, document, operation, variables, trace)
+        if isinstance(made, Fallback):
+            raise Fallback(str(made), made.kind)
+        run = Run(context, context.caller, variables, trace, lambda size: documents.grow(document, size))
+        pieces = []
+        for key, answer, is_required in made.roots:  # a comprehension would be one more coroutine
+            text = await answer(run)
+            if text is None and is_required:
+                raise Fallback("a required row does not exist", "row")
+            pieces.append(key + (text or NULL))
+        return b"{%b}" % b",".join(pieces)
+    except Exception as error:
+        _fall_back(trace, error)
+        return None
 
-    Raises:
-        Fallback: the reference execution has to answer, or to report an error.
-    """
-    if operation.is_introspection:
-        return await _introspected(schema, documents, document, operation, trace)
-    if not isinstance(context.caller, Principal):
-        raise Fallback("the caller is anonymous", "caller")
-    if not context.caller.reads_everything:  # some root fields and values call no service
-        raise Fallback("scopes limit what the credential reads", "caller")
-    made = document.plans.get(variant(operation, variables))
-    if made is None:
-        made = await _plan(schema, documents, document, operation, variables, trace)
-    if isinstance(made, Fallback):
-        raise Fallback(str(made), made.kind)
-    run = Run(context, context.caller, variables, trace, lambda size: documents.grow(document, size))
-    pieces = []
-    for key, answer in made.roots:  # a comprehension would be one more coroutine
-        pieces.append(key + await answer(run))
-    return b"{%b}" % b",".join(pieces)
+
+def _fall_back(trace: Trace, error: Exception) -> None:
+    """Record why the plan has not answered, so that the reference has to."""
+    match error:
+        case Fallback():
+            trace.fall_back(error.kind, str(error))
+        case FullonError():
+            trace.fall_back("error", f"{error.code} is for the reference to report")
+        case _:
+            trace.fall_back("failure", f"{type(error).__name__} while executing the plan")
+            trace.failure = error
+
+
+async def leave_to_reference(trace: Trace) -> None:
+    """Used in place of `execute` if planning is off."""
+    trace.fall_back("operation", "planning is off")
 
 
 async def _introspected(
@@ -139,10 +169,14 @@ def _make(schema: GraphQLSchema, document: Document, operation: Operation, truth
             raise Fallback("a condition without a value", "input")
         syntax = document.syntax()
         roots = select(schema, syntax.operations[operation.name], syntax.fragments, truth)
-        answers = tuple((b'"%b":' % selection.key.encode(), _answer(selection)) for selection in roots)
-        return Plan(answers, SELECTION_BYTES * sum(map(size, roots)))
+        return Plan(tuple(map(_root, roots)), SELECTION_BYTES * sum(map(size, roots)))
     except Fallback as fallback:
         return fallback.with_traceback(None)  # which would keep the syntax tree
+
+
+def _root(selection: Selection) -> Root:
+    is_required = selection.field is None or is_non_null_type(selection.type)
+    return Root(b'"%b":' % selection.key.encode(), _answer(selection), is_required)
 
 
 def _answer(selection: Selection) -> Answer:
@@ -160,25 +194,24 @@ def _answer(selection: Selection) -> Answer:
     return _resolved(selection)
 
 
-def _constant(text: bytes) -> Answer:
-    async def answer(_run: Run) -> bytes:
+def _constant(text: bytes | None) -> Answer:
+    async def answer(_run: Run) -> bytes | None:
         return text
 
     return answer
 
 
+_NO_ROW: Final = _constant(None)
+
+
 def _one(relation: Relation, selection: Selection) -> Answer:
-    """The row identified by the field's arguments or by the caller; null if there is none."""
-    required = is_non_null_type(selection.type)
+    """The row identified by the field's arguments or by the caller, if there is one."""
     row_tree = RowTree(selection.key, row_of(relation.target, selection.children))
     read_key = _key_of(relation, selection)
 
-    async def answer(run: Run) -> bytes:
+    def answer(run: Run) -> Awaitable[bytes | None]:
         key = read_key(run)
-        found = await row_tree.one(run, relation, key) if relation.fits(key) else None
-        if found is None and required:
-            raise Fallback("a required row does not exist", "row")
-        return found or NULL
+        return row_tree.one(run, relation, key) if relation.fits(key) else _NO_ROW(run)
 
     return answer
 

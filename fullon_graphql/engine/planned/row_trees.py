@@ -121,22 +121,15 @@ class RowTree:
         """Its connections, in the order in which the statement numbers their pages."""
         return tuple(_connections(self.tree))
 
-    async def everything(self, run: Run) -> bytes:
-        """The connection, or the array of all rows that the caller may see."""
-        shape, values = self._shape(run)
-        prepared = self.prepared.get(shape) or await self._prepare(run, shape)
-        text = await self._text(run, prepared, values)
-        assert text is not None, "an aggregate always has a row"
-        return await _fill(run, prepared, text)
+    def everything(self, run: Run) -> Awaitable[bytes | None]:
+        """The connection, or the array of all rows that the caller may see; never None."""
+        return self._answer(run, *self._shape(run))
 
-    async def one(self, run: Run, relation: Relation, key: Key) -> bytes | None:
+    def one(self, run: Run, relation: Relation, key: Key) -> Awaitable[bytes | None]:
         """The row that the relation leads to from `key`, or None if the caller may see none."""
         shape, values = self._shape(run, relation)
-        prepared = self.prepared.get(shape) or await self._prepare(run, shape)
-        for name, value in zip(KEYS, key, strict=False):
-            values[name] = value
-        text = await (self._text if self.pages else self._found)(run, prepared, values)
-        return None if text is None else await _fill(run, prepared, text)
+        values.update(zip(KEYS, key, strict=False))
+        return self._answer(run, shape, values, is_shared=not self.pages)
 
     async def many(self, run: Run, relation: Relation, keys: Sequence[Key]) -> dict[Key, bytes]:
         """The row that the relation leads to from each key, in one statement; keys that lead to none are missing."""
@@ -153,7 +146,9 @@ class RowTree:
         run.trace.step("statement", self.name, started, sql=prepared.statement.text, rows=len(records))
         if not records:
             return {}
-        filled = await _fill(run, prepared, BETWEEN.join([text for _, text in records]))
+        filled = _written(BETWEEN.join([text for _, text in records]))
+        if prepared.placeholders:
+            filled = await _filled(run, prepared, filled)
         texts = filled.split(BETWEEN.encode())
         return {keys[place - 1]: text for (place, _), text in zip(records, texts, strict=True)}
 
@@ -192,39 +187,38 @@ class RowTree:
         placeholders = ((one, projection(one.site.type, one.site.children)) for one in builder.placeholders)
         return PreparedStatement(statement, tuple(placeholders))
 
-    async def _text(self, run: Run, prepared: PreparedStatement, values: dict[str, Any]) -> str | None:
+    async def _answer(
+        self, run: Run, shape: StatementShape, values: dict[str, Any], *, is_shared: bool = False
+    ) -> bytes | None:
+        """The answer of the statement. Concurrent requests read single rows without lists together (`is_shared`)."""
+        prepared = self.prepared.get(shape) or await self._prepare(run, shape)
+        sql, parameters = prepared.statement.text, prepared.statement.values(values)
+        text: str | None
         started = perf_counter()
         try:
-            text = await run.context.database.text(prepared.statement.text, *prepared.statement.values(values))
+            if is_shared:
+                row, requests = await run.context.database.found(sql, *parameters)
+                text = row[0] if row else None
+            else:
+                text, requests = await run.context.database.text(sql, *parameters), 1
         except asyncpg.DataError as error:
             raise _reported_value() from error
-        run.trace.step("statement", self.name, started, sql=prepared.statement.text, characters=len(text or ""))
-        return text
-
-    async def _found(self, run: Run, prepared: PreparedStatement, values: dict[str, Any]) -> str | None:
-        """The text of one row without lists, which concurrent requests read together."""
-        started = perf_counter()
-        try:
-            row, requests = await run.context.database.found(
-                prepared.statement.text, *prepared.statement.values(values)
-            )
-        except asyncpg.DataError as error:
-            raise _reported_value() from error
-        text: str | None = row[0] if row else None
-        run.trace.step(
-            "statement", self.name, started, sql=prepared.statement.text, characters=len(text or ""), requests=requests
-        )
-        return text
+        characters = 0 if text is None else len(text)
+        run.trace.step("statement", self.name, started, sql=sql, characters=characters, requests=requests)
+        if text is None:
+            return None
+        answer = _written(text)
+        return await _filled(run, prepared, answer) if prepared.placeholders else answer
 
 
-async def _fill(run: Run, prepared: PreparedStatement, text: str) -> bytes:
-    """The text with its placeholders filled; everything else stays as PostgreSQL wrote it."""
+def _written(text: str) -> bytes:
+    """The text with its placeholders; everything else stays as PostgreSQL wrote it."""
     if ERROR_MARKER in text or has_not_finite(text):  # quicker than in bytes
         raise _reported_value()
     answer = text.encode()
     if JSON_MARK in text:
         answer = JSON_VALUE.sub(_stored_json, answer)
-    return await _filled(run, prepared, answer) if prepared.placeholders else answer
+    return answer
 
 
 def _stored_json(found: re.Match[bytes]) -> bytes:
