@@ -25,6 +25,7 @@ from fullon_graphql.errors import BadUserInput, Internal, as_fullon_error
 from fullon_graphql.observability.metrics import count_error
 from fullon_graphql.observability.request_record import RequestRecord, begin_record, operation_name, record_of
 from fullon_graphql.server.response_headers import retry_after_header
+from fullon_graphql.services.signing_in.authenticator import Authenticator
 from fullon_graphql.transports.disconnects import CancelOnDisconnect
 from fullon_graphql.transports.framing import EVENT_STREAM, EVENTS, Framing, accepts_only_events, framing_for
 from fullon_graphql.transports.http_stream import HttpStreams
@@ -85,14 +86,21 @@ class GraphQLEndpoint:
         try:
             if not accept.is_acceptable:
                 raise HttpError(HTTPStatus.NOT_ACCEPTABLE, _NOT_ACCEPTABLE)
-            request = await self._request(scope, record.headers, receive)
+            if _has_body(scope, record.headers):
+                request = self._parser.parse(await _read_body(receive))
+            else:
+                request = _request_in_query(scope["query_string"])
             if request.document_id is not None or self._trusted.is_on:
                 request = await self._trusted_request(request, scope)
             if accept.framing and await self._operations.is_subscription(request):
                 await self._streams.serve(request, accept.framing, scope, receive, send)
                 return
             with CancelOnDisconnect(receive) as disconnect:
-                response = await self._run(request, scope, record)
+                trace, authenticator = Trace(), scope["state"]["worker"].authenticator
+                caller = authenticator.known(record.headers) or await _identify(authenticator, record.headers, trace)
+                context = _context(request, caller, scope, record)
+                explain = request.explain and _may_explain(context)
+                response = await self._operations.run(request, context, trace, explain=explain)
             if disconnect.happened:
                 return
             status, body = _status(response, media_type), response.body
@@ -100,6 +108,8 @@ class GraphQLEndpoint:
             if accept.only_events and not response.not_allowed:
                 status, media_type = HTTPStatus.OK, EVENT_STREAM
                 body = EVENTS.event(body) + EVENTS.ending()
+        except InvalidParams as error:
+            status, body = HTTPStatus.BAD_REQUEST, _errors(str(error), {"code": BadUserInput.code})
         except HttpError as error:
             status, extra = error.status, error.headers
             body = _errors(error.message, {"code": BadUserInput.code})
@@ -109,23 +119,13 @@ class GraphQLEndpoint:
                 log.exception("request.failed")
             status, body = HTTPStatus(known.status), _errors(known.message, known.extensions)
             extra = retry_after_header(known)
-        await _send(send, status, media_type, body, extra)
-
-    async def _request(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Request:
-        try:
-            match scope["method"]:
-                case "POST":
-                    media_type = headers.get(b"content-type", b"")
-                    if media_type != _JSON and media_type.split(b";", 1)[0].strip().lower() != _JSON:
-                        raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
-                    return self._parser.parse(await _read_body(receive))
-                case "GET":
-                    return _request_in_query(scope["query_string"])
-                case method:
-                    message = f"The method {method} is not supported; use POST or GET."
-                    raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, message, _ALLOW)
-        except InvalidParams as error:
-            raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
+        headers = [
+            (b"content-type", _CONTENT_TYPES[media_type]),
+            (b"content-length", b"%d" % len(body)),
+            *extra,
+        ]
+        await send({"type": "http.response.start", "status": int(status), "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _trusted_request(self, request: Request, scope: Scope) -> Request:
         """The request with the document that its id names, or with the error that refuses its document."""
@@ -134,27 +134,32 @@ class GraphQLEndpoint:
         except BadUserInput as error:
             raise HttpError(HTTPStatus.BAD_REQUEST, str(error)) from error
 
-    async def _run(self, request: Request, scope: Scope, record: RequestRecord) -> Response:
-        worker: Worker = scope["state"]["worker"]
-        headers = record.headers
-        trace = Trace()
-        caller: Caller | None = worker.authenticator.known(headers)
-        if caller is None:
-            caller = await worker.authenticator.identify_request(headers)
-            trace.step("identify", "", trace.started)
-        record.operation = operation_name(request.operation_name, request.query)
-        record.uid = caller.uid if isinstance(caller, Principal) else None
-        address = scope["client"][0] if scope.get("client") else None
-        worker.rate_limits.spend(caller, address, record.response_headers)
-        context = Context(
-            worker,
-            caller=caller,
-            request_id=scope["request_id"],
-            address=address,
-            user_agent=_text(headers, b"user-agent"),
-            client=_text(headers, _CLIENT_NAME),
-        )
-        return await self._operations.run(request, context, trace, explain=request.explain and _may_explain(context))
+
+async def _identify(authenticator: Authenticator, headers: Mapping[bytes, bytes], trace: Trace) -> Caller:
+    caller = await authenticator.identify_request(headers)
+    trace.step("identify", "", trace.started)
+    return caller
+
+
+def _context(request: Request, caller: Caller, scope: Scope, record: RequestRecord) -> Context:
+    """The context of a request's operation.
+
+    Raises:
+        RateLimited: the caller's requests are used up.
+    """
+    worker: Worker = scope["state"]["worker"]
+    record.operation = operation_name(request.operation_name, request.query)
+    record.uid = caller.uid if isinstance(caller, Principal) else None
+    address = scope["client"][0] if scope.get("client") else None
+    worker.rate_limits.spend(caller, address, record.response_headers)
+    return Context(
+        worker,
+        caller=caller,
+        request_id=scope["request_id"],
+        address=address,
+        user_agent=_text(record.headers, b"user-agent"),
+        client=_text(record.headers, _CLIENT_NAME),
+    )
 
 
 def _may_explain(context: Context) -> bool:
@@ -183,6 +188,25 @@ def _accepted(header: bytes) -> _Accepted:
 
 
 _NOT_ACCEPTABLE: Final = f"The response is {MODERN}, {LEGACY} or {EVENT_STREAM}; `Accept` has none of them."
+
+
+def _has_body(scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+    """True if the request is in the body, False if it is in the query of the address.
+
+    Raises:
+        HttpError: it has another method or media type.
+    """
+    match scope["method"]:
+        case "POST":
+            media_type = headers.get(b"content-type", b"")
+            if media_type != _JSON and media_type.split(b";", 1)[0].strip().lower() != _JSON:
+                raise HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the request as {LEGACY}.")
+            return True
+        case "GET":
+            return False
+        case method:
+            message = f"The method {method} is not supported; use POST or GET."
+            raise HttpError(HTTPStatus.METHOD_NOT_ALLOWED, message, _ALLOW)
 
 
 def _request_in_query(query: bytes) -> Request:
@@ -228,18 +252,6 @@ def _status(response: Response, media_type: str) -> HTTPStatus:
 def _errors(message: str, extensions: dict[str, Any]) -> bytes:
     count_error("graph", extensions["code"])
     return orjson.dumps({"errors": [{"message": message, "extensions": extensions}]})
-
-
-async def _send(
-    send: Send, status: HTTPStatus, media_type: str, body: bytes, extra: tuple[tuple[bytes, bytes], ...]
-) -> None:
-    headers = [
-        (b"content-type", _CONTENT_TYPES[media_type]),
-        (b"content-length", b"%d" % len(body)),
-        *extra,
-    ]
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
