@@ -4,62 +4,46 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class JoinedCalls(Generic[T]):
-    """Runs one function for all callers, one run at a time.
+class Outcome(NamedTuple, Generic[T]):
+    """The result of a run, and the number of calls that have shared it."""
 
-    A caller receives the outcome of a run that began after the call, so no result is older than its request. Callers
-    that wait while a run is on its way share the next one, also its error. A canceled run is not shared.
-    """
+    result: T
+    calls: int
 
-    def __init__(self, run: Callable[[], Awaitable[T]]) -> None:
-        self.callers = 0
-        """Callers that wait for an outcome."""
-        self._run = run
-        self._turn = asyncio.Lock()
-        self._begun = 0
-        """Number of runs that have begun."""
-        self._newest: tuple[int, T | Exception] | None = None
-        """The number and the outcome of the newest completed run."""
 
-    async def __call__(self) -> T:
-        """The result of a run that begins after this call.
+@dataclass(slots=True)
+class _Batch(Generic[T]):
+    """The calls that one run answers. It begins when the run before it has ended."""
 
-        Raises:
-            Exception: as the function raises.
-        """
-        already_begun = self._begun
-        self.callers += 1
-        try:
-            async with self._turn:
-                if self._newest is None or self._newest[0] <= already_begun:
-                    self._begun += 1
-                    self._newest = self._begun, await self._outcome()
-                outcome = self._newest[1]
-        finally:
-            self.callers -= 1
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    async def _outcome(self) -> T | Exception:
-        try:
-            return await self._run()
-        except Exception as error:  # for every caller that waits
-            return error
+    task: asyncio.Task[T]
+    calls: int = 0
+    left: int = 0
+    """The calls that have not been canceled."""
 
 
 class KeyedCalls(Generic[K, T]):
-    """The same for one function of one argument: calls with equal arguments share a run. It keeps no results."""
+    """Runs a function of one argument; equal calls that wait at the same time share a run. It keeps no results.
 
-    def __init__(self, run: Callable[[K], Awaitable[T]]) -> None:
+    A call receives the outcome of a run that begins after it, so no result is older than its request. While a run is on
+    its way, further equal calls wait until it ends, at most `most_seconds`, and then share the next one with its result
+    or error. A canceled call leaves a shared run to the others; a run without calls is canceled.
+    """
+
+    def __init__(self, run: Callable[[K], Awaitable[T]], most_seconds: float | None = None) -> None:
         self._run = run
-        self._calls: dict[K, JoinedCalls[T]] = {}
+        self._most_seconds = most_seconds
+        self._newest: dict[K, asyncio.Future[None]] = {}
+        """The end of the newest run that is on its way."""
+        self._waiting: dict[K, _Batch[T]] = {}
+        """The calls that wait for that end."""
+        self._tasks: set[asyncio.Task[T]] = set()
 
     async def __call__(self, key: K) -> T:
         """The result for `key` of a run that begins after this call.
@@ -67,11 +51,69 @@ class KeyedCalls(Generic[K, T]):
         Raises:
             Exception: as the function raises.
         """
-        calls = self._calls.get(key)
-        if calls is None:
-            calls = self._calls[key] = JoinedCalls(lambda: self._run(key))
+        return (await self.counted(key)).result
+
+    async def counted(self, key: K) -> Outcome[T]:
+        """The same, with the number of calls that have shared the run."""
+        batch = self._waiting.get(key)
+        if batch is None:
+            if key not in self._newest:
+                return Outcome(await self._next(key), 1)
+            batch = self._new_batch(key)
+        batch.calls += 1
+        batch.left += 1
         try:
-            return await calls()
+            return Outcome(await asyncio.shield(batch.task), batch.calls)
+        except asyncio.CancelledError:
+            self._leave(key, batch)
+            raise
         finally:
-            if not calls.callers:
-                self._calls.pop(key, None)
+            del batch  # an error would keep itself alive: its traceback has this frame
+
+    async def close(self) -> None:
+        """Wait for the shared runs that are on their way."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _new_batch(self, key: K) -> _Batch[T]:
+        task = asyncio.create_task(self._shared(key), name="joined calls")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        batch = self._waiting[key] = _Batch(task)
+        return batch
+
+    def _leave(self, key: K, batch: _Batch[T]) -> None:
+        """A call of the batch was canceled."""
+        batch.left -= 1
+        if not batch.left:
+            batch.task.cancel()
+            if self._waiting.get(key) is batch:
+                del self._waiting[key]
+
+    async def _shared(self, key: K) -> T:
+        """The run of the calls that wait."""
+        if newest := self._newest.get(key):
+            await asyncio.wait([newest], timeout=self._most_seconds)
+        del self._waiting[key]
+        return await self._next(key)
+
+    async def _next(self, key: K) -> T:
+        """One run, whose end further calls wait for."""
+        end = self._newest[key] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._run(key)
+        finally:
+            end.set_result(None)
+            if self._newest.get(key) is end:
+                del self._newest[key]
+
+
+class JoinedCalls(Generic[T]):
+    """The same for a function without arguments."""
+
+    def __init__(self, run: Callable[[], Awaitable[T]]) -> None:
+        self._calls: KeyedCalls[None, T] = KeyedCalls(lambda _: run())
+
+    async def __call__(self) -> T:
+        """The result of a run that begins after this call. Raises as the function does."""
+        return await self._calls(None)
