@@ -1,4 +1,4 @@
-"""The questions: one document each, or two hundred different ones, over the contract's schema.
+"""The questions: one document each, or up to 200 different ones in rotation, over the contract's schema.
 
 A peer with another schema has equivalent documents; aliases give its answers the same shape.
 """
@@ -25,13 +25,14 @@ class Question:
         """The documents to send in rotation; `instead` is the peer's own document."""
         template = Template(instead or self.document)
         return [
-            template.safe_substitute(number=number, bot=1 + number % 7, last=401 + number)
+            template.safe_substitute(number=number, bot=1 + number % 7, first=26 + number, last=401 + number)
             for number in range(self.count)
         ]
 
 
 _CANDLE = "time open high low close volume"
 _MARKET = 'exchange: "kraken", symbol: "BTC/USD", timeframe: M1'
+_ORDER = "orderId symbol side volume price status timestamp bot { botId name user { uid mail } }"
 _MERCURIUS_AND_STRAWBERRY = (("mercurius", 2.0), ("strawberry", 10.0))
 
 REPLY = Question("reply", "a bare reply", "{ __typename }")
@@ -61,9 +62,14 @@ QUESTIONS = {
         Question(
             "orders",
             "50 orders → bot → user",
-            "{ orders(first: 50) { nodes { orderId symbol side volume price status timestamp"
-            " bot { botId name user { uid mail } } } } }",
+            f"{{ orders(first: 50) {{ nodes {{ {_ORDER} }} }} }}",
             budget=_MERCURIUS_AND_STRAWBERRY,
+        ),
+        Question(
+            "pages",
+            "26 to 75 orders → bot → user in rotation",
+            f"{{ orders(first: $first) {{ nodes {{ {_ORDER} }} }} }}",
+            count=50,
         ),
         Question(
             "bots",

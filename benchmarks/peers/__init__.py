@@ -54,6 +54,7 @@ def _ourselves() -> list[str]:
 
 _BY_NAME: dict[str, str | None] = {name: name for name in [*QUESTIONS, REPLY.name]} | {
     "lengths": None,
+    "pages": None,
     "documents": None,
 }
 """The floors implement no GraphQL: they receive the name of the question."""
