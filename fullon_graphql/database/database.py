@@ -30,8 +30,10 @@ from fullon_graphql.database.pooler import adapted, open_connection
 from fullon_graphql.database.precompiled import Statement
 from fullon_graphql.database.read_pool import ReadPool
 from fullon_graphql.database.repeating import repeated
-from fullon_graphql.database.shared_reads import PLACE, Found, SharedReads
+from fullon_graphql.database.shared_reads import MOST_SECONDS, PLACE, Found, SharedReads
+from fullon_graphql.joined_calls import KeyedCalls, Outcome
 from fullon_graphql.lru import remembered
+from fullon_graphql.observability.metrics import TEXT_READS
 from fullon_graphql.observability.pools import PoolUse
 
 T = TypeVar("T")
@@ -80,6 +82,8 @@ class Database:
         self._dedicated = dedicated
         self.shared_reads = SharedReads(driver)
         """Reads of single rows by key, shared by concurrent requests."""
+        self._texts = KeyedCalls(self._text, MOST_SECONDS)
+        """By statement and parameters."""
         self._reading = engine.execution_options(isolation_level="AUTOCOMMIT") if autocommit else engine
 
     @classmethod
@@ -161,9 +165,19 @@ class Database:
         async with self._reading.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
-    def text(self, sql: str, *values: Any) -> Coroutine[Any, Any, str | None]:
-        """The single value of a precompiled read statement."""
-        return self._driver.run(asyncpg.Connection.fetchval, sql, values)
+    async def text(self, sql: str, *values: Any) -> Outcome[str | None]:
+        """The single value of a precompiled read statement, which equal reads of concurrent requests share.
+
+        Reads are equal if their parameters are: the text of the statement determines the types. None is read before it
+        came. A request waits for the read of another at most `MOST_SECONDS`.
+        """
+        hashable = tuple([tuple(value) if isinstance(value, list) else value for value in values])
+        outcome = await self._texts.counted((sql, hashable))
+        TEXT_READS.add("shared" if outcome.calls > 1 else "alone")
+        return outcome
+
+    def _text(self, read: tuple[str, tuple[Any, ...]]) -> Coroutine[Any, Any, str | None]:
+        return self._driver.run(asyncpg.Connection.fetchval, *read)
 
     def records(self, sql: str, *values: Any) -> Coroutine[Any, Any, list[asyncpg.Record]]:
         """All rows of a precompiled read statement."""
@@ -236,6 +250,7 @@ class Database:
 
     async def close(self) -> None:
         """Close all pooled connections. May be called more than once."""
+        await self._texts.close()
         await self.shared_reads.close()
         await self._driver.close()
         await self.engine.dispose()

@@ -25,6 +25,7 @@ from fullon_graphql.background import Ready
 from fullon_graphql.database.database import Database
 from fullon_graphql.database.failures import is_failure
 from fullon_graphql.database.shared_reads import Found
+from fullon_graphql.joined_calls import Outcome
 from fullon_graphql.observability.metrics import REPLICA_READS
 
 T = TypeVar("T")
@@ -211,7 +212,7 @@ class ReplicaReads(Database):
     async def rows(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Sequence[Row[Any]]:
         return await self._read_from_chosen(lambda database: database.rows(statement, parameters))
 
-    async def text(self, sql: str, *values: Any) -> str | None:
+    async def text(self, sql: str, *values: Any) -> Outcome[str | None]:
         return await self._read_from_chosen(lambda database: database.text(sql, *values))
 
     async def records(self, sql: str, *values: Any) -> list[asyncpg.Record]:

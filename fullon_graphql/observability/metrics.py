@@ -60,6 +60,13 @@ ROW_READS: Final = Tally(
 )
 """Counted for the whole process, as above."""
 
+TEXT_READS: Final = Tally(
+    "fullon_graphql_text_reads",
+    "Lists and trees read as one text, by whether their statement answered several requests (shared) or one (alone).",
+    "statement",
+)
+"""Counted for the whole process, as above."""
+
 REPLICA_READS: Final = Tally(
     "fullon_graphql_replica_reads",
     "Operations that read from a replica (replica), or from the primary and why (own_change, lag, cursor, failed).",
@@ -92,6 +99,7 @@ _OF_THE_PROCESS: Final[Sequence[Collector]] = (
     _LIMITS,
     HUB_OVERFLOWS,
     ROW_READS,
+    TEXT_READS,
     REPLICA_READS,
     _ERRORS,
     _SIGN_INS,

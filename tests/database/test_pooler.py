@@ -137,10 +137,10 @@ async def test_canceled_statement_ends_in_postgresql(
 ) -> None:
     used = connect(db_pool_size=1, db_pool_max_overflow=0)
     statement = asyncio.create_task(way(used, "SELECT 1 FROM pg_sleep(40)"))
-    await eventually(lambda: database.text(f"SELECT 1 WHERE {ACTIVE}"))
+    await eventually(lambda: database.records(f"SELECT 1 WHERE {ACTIVE}"))
     statement.cancel()
     await asyncio.wait([statement])
-    await eventually(lambda: database.text(f"SELECT 1 WHERE NOT {ACTIVE}"))
+    await eventually(lambda: database.records(f"SELECT 1 WHERE NOT {ACTIVE}"))
     assert await way(used, "SELECT 7") == 7
 
 

@@ -87,7 +87,7 @@ async def reads(client: GraphClient, query: str, **variables: Any) -> tuple[Any,
 
 async def pause(on_replica: Database) -> None:
     await on_replica.row(text("SELECT pg_wal_replay_pause()"))
-    await eventually(lambda: on_replica.text("SELECT 1 WHERE pg_get_wal_replay_pause_state() = 'paused'"))
+    await eventually(lambda: on_replica.records("SELECT 1 WHERE pg_get_wal_replay_pause_state() = 'paused'"))
 
 
 async def test_queries_and_candles_are_read_from_the_replica(open_: Open) -> None:
@@ -97,7 +97,9 @@ async def test_queries_and_candles_are_read_from_the_replica(open_: Open) -> Non
         assert (data["me"], places) == ({"mail": "user2@fullon"}, {"replica"})
         assert len(data["orders"]["nodes"]) > 0
         store = client.worker.read_candles
-        assert await store._database.text("SELECT pg_is_in_recovery()::text") == "true"  # no operation shows it
+        assert (
+            await store._database.text("SELECT pg_is_in_recovery()::text")
+        ).result == "true"  # no operation shows it
 
 
 @pytest.mark.parametrize("path", ["orm/bots/1", "orm/orders", "orm/orders/by-bot?bot_id=1"])
@@ -204,12 +206,12 @@ async def test_statement_that_conflicts_with_replay_is_repeated_on_the_primary(
             before = REPLICA_READS.counts.get("failed", 0)
             reading = asyncio.create_task(client.worker.reads(principal(OTHER)).text(slow))
             asleep = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
-            await eventually(lambda: on_replica.text(asleep))
+            await eventually(lambda: on_replica.records(asleep))
             async with platform.transaction() as connection:
                 await connection.execute(text("DELETE FROM dry_trades"))
             async with platform.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
                 await connection.execute(text("VACUUM dry_trades"))
-            assert await reading == "false"
+            assert (await reading).result == "false"
             assert REPLICA_READS.counts["failed"] == before + 1
             assert client.worker.replicas
             assert client.worker.replicas.choose(), "the replica is in order"

@@ -52,6 +52,6 @@ async def test_results_do_not_depend_on_them_on_any_connection(strange: Database
         "read": read and read[0],
         "transaction": changed,
         "dedicated": dedicated,
-        "plan": await strange.text(PROBE),
+        "plan": (await strange.text(PROBE)).result,
     }
     assert found == dict.fromkeys(found, EXPECTED)

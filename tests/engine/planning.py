@@ -47,7 +47,7 @@ async def changes_settled(database: Database) -> None:
     newest = "SELECT to_hex(xid) || '-' || to_hex(seq) FROM fullon_graphql.changes ORDER BY xid DESC, seq DESC LIMIT 1"
 
     async def settled() -> bool:
-        return await database.text(newest) == await database.text(CURSOR)
+        return (await database.text(newest)).result == (await database.text(CURSOR)).result
 
     await eventually(settled)
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Final
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
@@ -22,6 +25,7 @@ from fullon_graphql.cache.accounts import Balance, Position
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
 from fullon_graphql.database import Database
+from fullon_graphql.database.shared_reads import MOST_SECONDS
 from fullon_graphql.engine.operations import OperationExecutor, Request
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.graph import make_graph
@@ -148,9 +152,80 @@ async def test_concurrent_requests_get_the_responses_they_get_alone(
         context = Context(graph.worker, caller=caller, request_id="same")
         return in_order(orjson.loads((await PLANNED.run(request, context, Trace())).body).get("data"))
 
-    asked = [(operation, caller) for caller in callers for operation in drawn]
+    asked = [(operation, caller) for caller in callers for operation in drawn] * 2
     alone = [await response(*each) for each in asked]
     assert await asyncio.gather(*(response(*each) for each in asked)) == alone
+
+
+LISTS: Final = (
+    "{ bots(first: 2) { nodes { name orders(first: 1) { nodes { bot { name } } } } } }",
+    "query Same { bots(first: 2) { nodes { name orders(first: 1) { nodes { bot { name } } } } } }",
+    "{ bots(last: 3) { nodes { name } } }",
+    "{ bots(first: 9, filter: {botId: {in: [1, 2, 3]}}) { nodes { name } } }",
+    "{ bot(botId: 1) { name bots: orders(first: 1) { nodes { bot { name } } } } }",
+)
+"""Lists and trees in which every value is the name of a bot."""
+WRITE: Final = "write"
+NEXT: Final = "the next statement"
+"""Requests that wait for a statement begin another one."""
+_numbers = count(1)
+
+
+@settings(
+    max_examples=int(os.environ.get("DIFFERENTIAL_EXAMPLES", "150")) // 5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(LISTS), st.sampled_from([TRADER, TRADER, OTHER])) | st.sampled_from([WRITE, NEXT]),
+        min_size=5,
+        max_size=20,
+    )
+)
+@example(steps=[(LISTS[0], TRADER), NEXT, WRITE, (LISTS[0], TRADER), (LISTS[1], TRADER), WRITE, (LISTS[0], OTHER)])
+@example(steps=[(LISTS[0], TRADER), (LISTS[0], TRADER), NEXT, WRITE, (LISTS[0], TRADER)])
+async def test_concurrent_lists_have_every_earlier_write(
+    graph: GraphClient, platform: Database, steps: list[tuple[str, int] | str]
+) -> None:
+    """All bots are renamed at once. Answers arrive late, so that requests and writes come during a statement."""
+    read = graph.worker.database._driver.run
+    newest = 0
+
+    async def late(*statement: Any) -> Any:
+        found = await read(*statement)
+        await asyncio.sleep(0.02)
+        return found
+
+    async def rename() -> int:
+        number = next(_numbers)
+        async with platform.transaction() as connection:
+            await connection.exec_driver_sql(f"UPDATE bots SET name = uid || ' {number}'")
+        return number
+
+    async def check(text: str, uid: int, started: int) -> None:
+        context = Context(graph.worker, caller=principal(uid), request_id="same")
+        trace = Trace()
+        body = (await PLANNED.run(Request(text), context, trace)).body
+        assert trace.fallback is None
+        names = set(re.findall(rb'"name":"(\d+) (\d+)"', body))
+        assert all(int(owner) == uid and int(number) >= started for owner, number in names)
+        assert len(names) <= 1, "a statement has one snapshot"
+        assert names or uid != TRADER
+
+    newest = await rename()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph.worker.database._driver, "run", late)
+        running = []
+        for step in steps:
+            if step == WRITE:
+                newest = await rename()
+            elif step == NEXT:
+                await asyncio.sleep(1.2 * MOST_SECONDS)
+            elif isinstance(step, tuple):
+                running.append(asyncio.create_task(check(*step, newest)))
+                await asyncio.sleep(0)
+        await asyncio.gather(*running)
 
 
 @pytest.mark.usefixtures("world")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -146,6 +147,15 @@ async def test_explanation_has_every_step_with_its_sql_and_redis_commands(graph:
     assert (batch["keys"], batch["loader"]) == (1, "fullon_graphql.services.live.tickers_of_instruments")
     assert batch["redis"] == ["HMGET tickers:kraken"]
     assert steps["resolve", "tickers"]["redis"] == ["HGETALL tickers:kraken"]
+
+
+async def test_explanation_shows_how_many_requests_a_list_has_answered(graph: GraphClient) -> None:
+    operations, trader = OperationExecutor(graph.graph.core), graph.as_(principal(TRADER))
+    query = "{ orders(first: 2) { nodes { orderId } } }"
+    await explained(trader, operations, query)
+    reports = await asyncio.gather(*(explained(trader, operations, query) for _ in range(5)))
+    requests = [step["requests"] for report in reports for step in report["steps"] if step["kind"] == "statement"]
+    assert requests == [1, 4, 4, 4, 4]
 
 
 async def test_explanation_names_what_was_remembered(graph: GraphClient) -> None:

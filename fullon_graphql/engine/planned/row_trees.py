@@ -129,7 +129,7 @@ class RowTree:
         """The row that the relation leads to from `key`, or None if the caller may see none."""
         shape, values = self._shape(run, relation)
         values.update(zip(KEYS, key, strict=False))
-        return self._answer(run, shape, values, is_shared=not self.pages)
+        return self._answer(run, shape, values, is_row=not self.pages)
 
     async def many(self, run: Run, relation: Relation, keys: Sequence[Key]) -> dict[Key, bytes]:
         """The row that the relation leads to from each key, in one statement; keys that lead to none are missing."""
@@ -188,19 +188,23 @@ class RowTree:
         return PreparedStatement(statement, tuple(placeholders))
 
     async def _answer(
-        self, run: Run, shape: StatementShape, values: dict[str, Any], *, is_shared: bool = False
+        self, run: Run, shape: StatementShape, values: dict[str, Any], *, is_row: bool = False
     ) -> bytes | None:
-        """The answer of the statement. Concurrent requests read single rows without lists together (`is_shared`)."""
+        """The answer of the statement.
+
+        Concurrent requests share it: single rows without lists (`is_row`) if they have the same text, others if their
+        parameters are equal as well.
+        """
         prepared = self.prepared.get(shape) or await self._prepare(run, shape)
         sql, parameters = prepared.statement.text, prepared.statement.values(values)
         text: str | None
         started = perf_counter()
         try:
-            if is_shared:
+            if is_row:
                 row, requests = await run.context.database.found(sql, *parameters)
                 text = row[0] if row else None
             else:
-                text, requests = await run.context.database.text(sql, *parameters), 1
+                text, requests = await run.context.database.text(sql, *parameters)
         except asyncpg.DataError as error:
             raise _reported_value() from error
         characters = 0 if text is None else len(text)
