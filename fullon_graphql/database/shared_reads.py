@@ -30,6 +30,8 @@ TEXT_BYTES: Final = 2**20
 PLACE: Final = "\x01place"
 """The last column of a shared statement: the position of the request, from 1."""
 
+_INTEGERS: Final = frozenset({"int2", "int4", "int8"})
+"""The types whose arrays are sent as text."""
 _PARAMETER: Final = re.compile(r"\$(\d+)")
 
 
@@ -73,7 +75,7 @@ class SharedReads:
         self._groups: dict[str, _Group] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer = SharedTimer(MOST_SECONDS)
-        self._shared: LRUCache[str, str] = LRUCache(TEXT_BYTES)
+        self._shared: LRUCache[str, _Shared] = LRUCache(TEXT_BYTES)
 
     def row(self, sql: str, values: Sequence[Any]) -> Awaitable[Found]:
         """The first row of a statement with at least one parameter, none of which is an array.
@@ -188,18 +190,43 @@ class SharedReads:
         if shared is None:
             prepared = await connection.prepare(sql)
             shared = _shared(sql, prepared.get_parameters())
-            self._shared.put(sql, shared, ENTRY_BYTES + len(sql) + len(shared))
-        found: list[asyncpg.Record] = await connection.fetch(shared, *columns)
+            self._shared.put(sql, shared, ENTRY_BYTES + len(sql) + len(shared.text))
+        arrays = [array(column) for array, column in zip(shared.arrays, columns, strict=True)]
+        found: list[asyncpg.Record] = await connection.fetch(shared.text, *arrays)
         return found
 
 
-def _shared(sql: str, types: Sequence[asyncpg.Type]) -> str:
-    """The statement for several requests; each parameter is an array with one value per request."""
-    arrays = ", ".join(f'${number}::"{type_.schema}"."{type_.name}"[]' for number, type_ in enumerate(types, 1))
+class _Shared(NamedTuple):
+    """A statement for several requests; each parameter is an array with one value per request."""
+
+    text: str
+    arrays: tuple[Callable[[Sequence[Any]], Any], ...]
+    """The function for each parameter that makes its array, as the driver takes it, from the values."""
+
+
+def _integers(values: Sequence[Any]) -> str:
+    """An array as text: the driver would test each value of an array for being one itself.
+
+    Raises:
+        asyncpg.DataError: a value is not an integer.
+    """
+    try:
+        return f"{{{','.join(map(int.__repr__, values))}}}"
+    except TypeError as error:
+        raise asyncpg.DataError("A value of an integer parameter is not an integer.") from error
+
+
+def _shared(sql: str, types: Sequence[asyncpg.Type]) -> _Shared:
+    casts = ["::text" if type_.name in _INTEGERS else "" for type_ in types]
+    arrays = ", ".join(
+        f'${number}{cast}::"{type_.schema}"."{type_.name}"[]'
+        for number, (type_, cast) in enumerate(zip(types, casts, strict=True), 1)
+    )
     names = ", ".join(f"v{number}" for number in range(1, len(types) + 1))
     single = _PARAMETER.sub(r"asked.v\1", sql)
     asked = f"unnest({arrays}) WITH ORDINALITY AS asked ({names}, place)"
-    return f'SELECT answer.*, asked.place AS "{PLACE}" FROM {asked} CROSS JOIN LATERAL ({single}) AS answer'  # noqa: S608  # the texts are our own statements
+    text = f'SELECT answer.*, asked.place AS "{PLACE}" FROM {asked} CROSS JOIN LATERAL ({single}) AS answer'  # noqa: S608  # the texts are our own statements
+    return _Shared(text, tuple(_integers if cast else list for cast in casts))
 
 
 class _NextTurn:
