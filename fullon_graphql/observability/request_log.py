@@ -31,6 +31,8 @@ DELAY: Final = 0.1
 
 CLIENT_NAME: Final = b"apollographql-client-name"
 CLIENT_VERSION: Final = b"apollographql-client-version"
+LOGGED_FIELDS: Final = frozenset((CLIENT_NAME, CLIENT_VERSION, TRACEPARENT))
+"""The header fields of a request that its line needs."""
 _log = structlog.get_logger(LOGGER)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.types import Scope
@@ -70,6 +70,13 @@ def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
     """The header fields of the request by name, which are collected once per request."""
     record = record_of(scope)
     return dict(scope["headers"]) if record is None else record.headers
+
+
+def forget_headers(scope: Scope, kept: Collection[bytes]) -> None:
+    """Drop the header fields of a socket that lasts, but those with the given names. They can take several kB."""
+    scope["headers"] = []
+    if record := record_of(scope):
+        record.headers = {name: value for name, value in record.headers.items() if name in kept}
 
 
 def operation_name(given: str | None, document: str) -> str | None:

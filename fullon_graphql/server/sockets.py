@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, Final
 
+from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -31,9 +33,9 @@ MAX_FRAGMENTS: Final = 1_000
 
 
 class Inbox:
-    """The messages of one socket that its reader has not taken: the methods of `asyncio.Queue` that uvicorn calls.
+    """The messages of one socket that its reader has not taken, in place of uvicorn's `asyncio.Queue`.
 
-    `asyncio.Queue` takes 3 kB, a tenth of an open socket. uvicorn stops reading from the client while a message waits.
+    Such a queue takes 3 kB. uvicorn stops reading from the client while a message waits.
     """
 
     __slots__ = ("_arrival", "_messages")
@@ -59,11 +61,13 @@ class Inbox:
         """True if there is no message."""
         return not self._messages
 
-    async def get(self) -> Any:
-        """Wait for the oldest message, and take it."""
-        while not self._messages:
-            self._arrival = asyncio.get_running_loop().create_future()
-            await self._arrival
+    def arrival(self) -> asyncio.Future[None]:
+        """Done when a message arrives."""
+        self._arrival = asyncio.get_running_loop().create_future()
+        return self._arrival
+
+    def pop(self) -> Any:
+        """Take the oldest message."""
         return self._messages.pop(0)
 
 
@@ -122,7 +126,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*arguments, **options)
         self._unsent_pong = b""
         self._inbox = Inbox()
-        self.queue = self._inbox  # type: ignore[assignment]  # it has the three methods that are used
+        self.queue = self._inbox  # type: ignore[assignment]  # it has `put_nowait`, all that uvicorn still calls
         self.writable = Capacity()  # type: ignore[assignment]  # likewise
 
     def try_send(self, text: bytes) -> bool:
@@ -182,6 +186,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Begin a handshake. Nothing more is read before it is complete."""
         self.transport.pause_reading()
         super().handle_connect(event)
+        if self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            extension: Any = ConnectionExtension(try_send=self.try_send)  # uvicorn's scope types have no such extension
+            self.scope["extensions"][EXTENSION] = extension
 
     def start_keepalive(self) -> None:
         """Replace the parser of the handshake, which is complete; its content is in the scope."""
@@ -208,13 +215,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
         self.transport.abort()
 
-    async def run_asgi(self) -> None:
-        """Serve the socket, then abort the connection if the client does not read the sent bytes.
-
-        Closing the transport alone would wait for the client to read.
-        """
-        extension: Any = ConnectionExtension(try_send=self.try_send)  # uvicorn's scope types have no such extension
-        self.scope["extensions"][EXTENSION] = extension
-        await super().run_asgi()
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """Abort the connection later if the client does not read the sent bytes: closing it would wait for that."""
+        super().on_task_complete(task)
         if self.transport.get_write_buffer_size():
             self.loop.call_later(self.close_timeout, self.transport.abort)
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """As uvicorn has it, without a coroutine for its queue."""
+        inbox = self._inbox
+        while inbox.empty():
+            await inbox.arrival()
+        message: ASGIReceiveEvent = inbox.pop()
+        if self.read_paused and inbox.empty():
+            self.read_paused = False
+            self.transport.resume_reading()
+        return message

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from fullon_graphql.context import Context
 from fullon_graphql.errors import FullonError, Internal, RateLimited, as_fullon_error
@@ -100,16 +100,23 @@ class WebSocketSession(ABC):
             await self._stop()
 
     async def _handle_messages(self) -> None:
-        while (message := await self._receive())["type"] != "websocket.disconnect":
-            async with self._handling:
-                if self._closing:
-                    continue
-                if self._is_within_rate():
-                    await self._on_message(message.get("text"))
-                else:
-                    limit = self._settings.socket_messages_per_second
-                    count_limit("SOCKET_MESSAGES_PER_SECOND")
-                    self._close(POLICY_VIOLATION, f"{RateLimited.code}: more than {limit} messages in a second")
+        while await self._handle(await self._receive()):  # no variable keeps the last message of an idle socket
+            pass
+
+    async def _handle(self, message: Message) -> bool:
+        """Handle a message. False if it is the last one."""
+        if message["type"] == "websocket.disconnect":
+            return False
+        async with self._handling:
+            if self._closing:
+                return True
+            if self._is_within_rate():
+                await self._on_message(message.get("text"))
+            else:
+                limit = self._settings.socket_messages_per_second
+                count_limit("SOCKET_MESSAGES_PER_SECOND")
+                self._close(POLICY_VIOLATION, f"{RateLimited.code}: more than {limit} messages in a second")
+        return True
 
     def _authenticated(self, connection: Connection) -> None:
         """Register the connection.

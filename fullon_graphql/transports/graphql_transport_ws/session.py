@@ -18,6 +18,8 @@ from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor, R
 from fullon_graphql.engine.trusted.documents import TrustedDocuments
 from fullon_graphql.errors import FullonError, RateLimited
 from fullon_graphql.observability.metrics import count_graph_errors, count_limit
+from fullon_graphql.observability.request_log import LOGGED_FIELDS
+from fullon_graphql.observability.request_record import forget_headers
 from fullon_graphql.server.extension import try_send_of
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.catch_up import CatchUpStream
@@ -89,7 +91,9 @@ class GraphQLSocketEndpoint:
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         parts = self._operations, self._trusted, self._streams, self._connections
-        await GraphQLSession(*parts, scope, receive, send).serve()
+        session = GraphQLSession(*parts, scope, receive, send)
+        forget_headers(scope, LOGGED_FIELDS)
+        await session.serve()
 
 
 Outcome: TypeAlias = Sequence[Any] | Literal["waits"] | None
@@ -100,11 +104,20 @@ Outcome: TypeAlias = Sequence[Any] | Literal["waits"] | None
 class _Operation:
     """An operation that a client has started: a task, or a subscription that waits without one."""
 
+    session: GraphQLSession
     id: str
     head: bytes
     """The beginning of its messages."""
     task: asyncio.Task[None] | None = None
     subscription: OpenSubscription | None = None
+
+    def try_send(self, frame: Frame) -> bool:
+        """Send an event without waiting, unless the client has no capacity or the socket closes."""
+        return self.session._closing is None and self.session._try_send_text(b"%b%b}" % (self.head, frame.body))
+
+    def resume(self) -> None:
+        """Deliver what `try_send` could not."""
+        self.session._resume(self)
 
     def end(self, error: BaseException | None) -> None:
         """End its subscription, if it has one that has not ended."""
@@ -222,7 +235,7 @@ class GraphQLSession(WebSocketSession):
             await self._send({"id": id_, "type": "error", "payload": [graphql_error(error)]})
         else:
             head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
-            operation = self._running[id_] = _Operation(id_, head)
+            operation = self._running[id_] = _Operation(self, id_, head)
             operation.task = self._start(self._run(operation, partial(self._execute, operation, request)))
 
     def _complete(self, operation: _Operation) -> None:
@@ -255,8 +268,9 @@ class GraphQLSession(WebSocketSession):
         request = await self._trusted.resolve(request, context.redis)
         if await self._operations.is_subscription(request):
             self._mark_as_stream()
-            try_send = partial(self._try_send_frame, operation.head)
-            operation.subscription = await self._streams.open(request, context, try_send=try_send, transport=PROTOCOL)
+            operation.subscription = await self._streams.open(
+                request, context, try_send=operation.try_send, transport=PROTOCOL
+            )
             return await self._deliver(operation)
         response = await self._operations.run(request, context)
         if not response.executed:
@@ -278,7 +292,7 @@ class GraphQLSession(WebSocketSession):
                     await self._send_text(b"%b%b}" % (operation.head, next_frame.body))
                 if not frames.has_ended:
                     operation.task = None
-                    frames.call_when_needed(partial(self._resume, operation))
+                    frames.call_when_needed(operation.resume)
                     return "waits"
         except BaseException as error:
             operation.end(error)
@@ -297,6 +311,3 @@ class GraphQLSession(WebSocketSession):
         for operation in self._running.values():
             operation.end(error)
         await super()._stop()
-
-    def _try_send_frame(self, head: bytes, frame: Frame) -> bool:
-        return self._closing is None and self._try_send_text(b"%b%b}" % (head, frame.body))

@@ -17,6 +17,8 @@ from fullon_graphql.auth.principal import Anonymous
 from fullon_graphql.engine.operations import GraphQLErrors, OperationExecutor
 from fullon_graphql.errors import PLATFORM_CODES, CircuitOpen, FullonError, NotFound, RateLimited
 from fullon_graphql.observability.metrics import count_error, count_limit
+from fullon_graphql.observability.request_log import LOGGED_FIELDS
+from fullon_graphql.observability.request_record import forget_headers
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
 from fullon_graphql.streaming.registry import StreamRegistry
 from fullon_graphql.transports.admission import (
@@ -77,7 +79,9 @@ class PlatformSocketEndpoint:
             with self._admission.admitted(scope, TRANSPORT):
                 await send({"type": "websocket.accept"})
                 client = GraphClient(self._operations, self._streams, connection_context(scope))
-                await PlatformSession(protocol, client, self._connections, scope, receive, send).serve()
+                session = PlatformSession(protocol, client, self._connections, scope, receive, send)
+                forget_headers(scope, LOGGED_FIELDS)
+                await session.serve()
         except FullonError as error:
             await refuse_handshake(send, error)
 
