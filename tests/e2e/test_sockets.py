@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from typing import Any
 
@@ -16,7 +17,7 @@ from fullon_graphql.auth.api_keys import generate_key, stored_form
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
-from tests.fixtures.eventually import eventually_equal
+from tests.fixtures.eventually import eventually, eventually_equal
 from tests.fixtures.rows import TRADER, add
 from tests.fixtures.server import Server, bearer
 from tests.fixtures.shared import shared
@@ -41,6 +42,21 @@ async def test_recorded_prices_arrive_unchanged(server: Server, sign_in: SignIn,
             await tickers.write(redis, [ticker])
             assert await client.next("1") == {"tickers": [{"symbol": symbol, "price": price, "bid": bid, "ask": ask}]}
     assert len(recorded) == 18
+
+
+async def test_subscriptions_that_wait_have_no_tasks(server: Server, sign_in: SignIn, redis: Redis) -> None:
+    async with socket(server) as client:
+        await client.sign_in({"authorization": await sign_in(TRADER)})
+        await client.subscribe("0", ALL)
+        assert await client.next("0") == {"tickers": []}
+        before = len(asyncio.all_tasks())
+        ids = [str(number) for number in range(20)]
+        for id_ in ids[1:]:
+            await client.subscribe(id_, ALL)
+            assert await client.next(id_) == {"tickers": []}
+        await eventually(lambda: len(asyncio.all_tasks()) <= before)
+        await tickers.write(redis, [Ticker("kraken", "GOLD", 5.0, 1.0)])
+        assert [(await client.receive())["id"] for _ in ids] == ids
 
 
 async def test_every_kind_of_credential_is_accepted(server: Server, sign_in: SignIn, platform: Database) -> None:

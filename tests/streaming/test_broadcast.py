@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,13 +73,34 @@ class Client:
             self.read += 1
 
 
+class ClientWithoutTask(Client):
+    """A client whose reader asks to be called when it is needed again."""
+
+    async def run(self) -> None:
+        needed = asyncio.Event()
+        while True:
+            while frame := await self.subscriber.next_frame():
+                await asyncio.sleep(0)
+                self.taken.append(frame)
+                self.read += 1
+            if self.subscriber.has_ended:
+                return
+            needed.clear()
+            self.subscriber.call_when_needed(needed.set)
+            await needed.wait()
+
+
+CLIENTS = st.sampled_from([Client, ClientWithoutTask])
+
+
 async def turns(count: int = 5) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 
 
-async def test_frames_are_sent_at_once_while_the_reader_is_idle() -> None:
-    client = Client()
+@pytest.mark.parametrize("kind", [Client, ClientWithoutTask])
+async def test_frames_are_sent_at_once_while_the_reader_is_idle(kind: type[Client]) -> None:
+    client = kind()
     reading = asyncio.create_task(client.run())
     await turns()
     for frame in FRAMES:
@@ -106,6 +128,27 @@ async def test_try_send_is_not_called_after_the_reader_is_cancelled() -> None:
     assert client.taken == []
 
 
+async def test_reader_without_a_task_is_called_once_when_needed() -> None:
+    client, calls = Client(has_capacity=False), []
+    assert await client.subscriber.next_frame() is None
+    client.subscriber.call_when_needed(lambda: calls.append("needed"))
+    client.publish(FRAMES[0])
+    client.publish(FRAMES[1])
+    assert calls == ["needed"]
+    client.has_capacity = True
+    client.publish(FRAMES[2])
+    assert client.taken == []
+    assert [await client.subscriber.next_frame() for _ in range(4)] == [*FRAMES[:3], None]
+
+
+async def test_reader_that_has_left_is_not_called() -> None:
+    client, calls = Client(), []
+    client.subscriber.call_when_needed(lambda: calls.append("needed"))
+    client.subscriber.close()
+    client.publish(FRAMES[0])
+    assert (client.taken, calls) == ([], [])
+
+
 async def test_never_send_delivers_every_frame_by_iteration() -> None:
     subscriber = Subscriber(cast("SharedStream", StreamStub(resumable=True)), backlog(10), never_send)
     reading = asyncio.ensure_future(anext(subscriber))
@@ -130,16 +173,16 @@ async def deliver_steps(client: Client, steps: Sequence[tuple[bool, int]]) -> li
     return frames
 
 
-@given(Steps)
-def test_every_event_arrives_once_and_in_order(steps: list[tuple[bool, int]]) -> None:
-    client = Client()
+@given(Steps, CLIENTS)
+def test_every_event_arrives_once_and_in_order(steps: list[tuple[bool, int]], kind: type[Client]) -> None:
+    client = kind()
     frames = asyncio.run(deliver_steps(client, steps))
     assert client.taken == frames
 
 
-@given(Steps)
-def test_states_arrive_in_order_and_end_with_the_newest(steps: list[tuple[bool, int]]) -> None:
-    client = Client(resumable=False, limit=1)
+@given(Steps, CLIENTS)
+def test_states_arrive_in_order_and_end_with_the_newest(steps: list[tuple[bool, int]], kind: type[Client]) -> None:
+    client = kind(resumable=False, limit=1)
     frames = asyncio.run(deliver_steps(client, steps))
     assert client.taken[-1:] == frames[-1:]
     assert client.taken == [frame for frame in frames if frame in client.taken]
