@@ -80,7 +80,7 @@ class ClientWithoutTask(Client):
         needed = asyncio.Event()
         while True:
             while frame := await self.subscriber.next_frame():
-                await asyncio.sleep(0)
+                await turns(1)  # as sending does
                 self.taken.append(frame)
                 self.read += 1
             if self.subscriber.has_ended:
