@@ -132,7 +132,7 @@ def create_app(settings: Settings) -> Application:
         transports = RenamedApiKeyHeader(transports, settings.api_key_header_name)
     if settings.metrics_port is not None:
         transports = metrics.MetricsPort(transports, settings.metrics_port)
-    open_ = partial(open_state, settings, app_metrics, connections, trusted)
+    open_ = partial(open_state, settings, app_metrics, connections, trusted, streams)
     request_log = RequestLog() if settings.request_log else None
     return Application(RequestMiddleware(transports, request_log, app_metrics.http), open_, settings.api_prefix)
 
@@ -200,7 +200,11 @@ def framework_application(
 
 @asynccontextmanager
 async def open_state(
-    settings: Settings, app_metrics: Metrics, connections: ConnectionRegistry, trusted: TrustedDocuments | None = None
+    settings: Settings,
+    app_metrics: Metrics,
+    connections: ConnectionRegistry,
+    trusted: TrustedDocuments | None = None,
+    streams: StreamRegistry | None = None,
 ) -> AsyncIterator[State]:
     """Open a worker, close connections whose credentials end, and share documents, for the duration of the block."""
     async with (
@@ -210,6 +214,7 @@ async def open_state(
         opened.background.running(_published_events(opened)),
         scheduled_collection(in_background),
         measured_loop("worker"),
+        streams.running() if streams else nullcontext(),
     ):
         with short_turns():
             yield State(worker=opened, shutdown=Shutdown(), health_checks=health.HealthChecks(opened))

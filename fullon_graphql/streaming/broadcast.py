@@ -167,7 +167,8 @@ class Subscriber:
         if self._already_seen and self._already_seen(frame):
             self._has_dropped = True
             return False
-        if self._is_idle() and self._try_send(frame):
+        arrival = self._arrival  # not done: the reader waits; done: its task is about to wake, or has been cancelled
+        if (self._on_need or (arrival is not None and not arrival.done())) and self._try_send(frame):
             return True
         if overflow := self._backlog.overflow(key, frame):
             self._overflow(overflow, key, frame)
@@ -201,12 +202,6 @@ class Subscriber:
         if self._sending:
             self._backlog.release(self._sending)
             self._sending = None
-
-    def _is_idle(self) -> bool:
-        if self._on_need:
-            return True
-        # A future that is done belongs to a task that is about to wake, or has been cancelled.
-        return self._arrival is not None and not self._arrival.done()
 
     def _wake(self) -> None:
         if self._on_need:

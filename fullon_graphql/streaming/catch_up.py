@@ -49,6 +49,18 @@ class CatchUpStream:
         return self
 
     async def __anext__(self) -> Frame:
+        if past := await self.next_past_frame():
+            return past
+        return await anext(self.live)
+
+    @property
+    def live(self) -> Subscriber:
+        """The subscriber that has all further frames once there are no past ones."""
+        assert self._live is not None, "the shared stream has taken over"
+        return self._live
+
+    async def next_past_frame(self) -> Frame | None:
+        """The next frame of the own stream; None once the shared stream has taken over."""
         # The caller may be cancelled while it waits, and call again: no frame is taken before the last await.
         while self._past:
             if self._live is None and self._own.caught_up:
@@ -61,8 +73,7 @@ class CatchUpStream:
                 frame = await anext(self._past)
                 self._seen = self._position(frame)
                 return frame
-        assert self._live is not None, "the shared stream has taken over"
-        return await anext(self._live)
+        return None
 
     def leave(self) -> bool:
         """End both subscribers. True if `closed` has to wait for the end of a stream."""

@@ -33,6 +33,9 @@ from fullon_graphql.streaming.sources import SOURCE, Stream
 ENDED_BY_SERVER: Final = "ended by the server"
 """The message of a cancellation that ends a subscription although its client is there: shutdown, or revocation."""
 
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds in which streams must be closed when the worker ends."""
+
 _PAST: Final = ("after", "snapshot")
 """The arguments of an event stream that determine how it begins."""
 
@@ -119,6 +122,15 @@ class StreamRegistry:
         self._subscriptions = 0
         self._budget = CostBudget(operations.metrics)
         self._closing: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Wait for streams that are being closed at the end of the block, before the stores are."""
+        try:
+            yield
+        finally:
+            if self._closing:
+                await asyncio.wait(self._closing, timeout=CLOSE_TIMEOUT)
 
     @asynccontextmanager
     async def subscribe(

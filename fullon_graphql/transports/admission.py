@@ -30,7 +30,15 @@ class Admission:
 
     @contextmanager
     def admitted(self, scope: Scope, protocol: str) -> Iterator[None]:
-        """Count a connection of a protocol for one block.
+        """Count a connection of a protocol for one block. Raises as `admit` does."""
+        self.admit(scope, protocol)
+        try:
+            yield
+        finally:
+            self.release(protocol)
+
+    def admit(self, scope: Scope, protocol: str) -> None:
+        """Count a connection of a protocol until `release`.
 
         Raises:
             Forbidden: a page of another origin opens a socket.
@@ -45,10 +53,10 @@ class Admission:
             count_limit("SOCKET_LIMIT")
             raise RateLimited("This server has reached its limit of connections; try again later.", retry_after=5)
         self._count(protocol, 1)
-        try:
-            yield
-        finally:
-            self._count(protocol, -1)
+
+    def release(self, protocol: str) -> None:
+        """Count a connection no more."""
+        self._count(protocol, -1)
 
     def _count(self, protocol: str, connections: int) -> None:
         self._open += connections

@@ -6,6 +6,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from contextlib import suppress
+from contextvars import copy_context
 from time import monotonic
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ class WebSocketSession(ABC):
     __slots__ = (
         "_authentication_timer", "_closing", "_connection", "_connections", "_context", "_draining", "_handling",
         "_messages_in_second", "_outbox", "_reader", "_receive", "_record", "_second", "_settings", "_shutdown",
-        "_tasks", "_transmit",
+        "_tasks", "_transmit", "_variables",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +69,8 @@ class WebSocketSession(ABC):
         self._closing: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[Any] | None = None
         """The task that waits for messages; None once there are no more."""
+        self._variables = copy_context()
+        """The context variables of the socket, for tasks that other tasks start."""
         self._second = 0
         self._messages_in_second = 0
 
@@ -94,7 +97,7 @@ class WebSocketSession(ABC):
         finally:
             self._reader = None
             self._shutdown.discard(self._on_shutdown)
-            self._authentication_timer.cancel()
+            self._stop_authentication_timer()
             if self._connection:
                 self._connections.remove(self._connection)
             await self._stop()
@@ -128,8 +131,12 @@ class WebSocketSession(ABC):
         self._connection, self._context.caller = connection, connection.principal
         if self._record:
             self._record.uid = connection.principal.uid
+        self._stop_authentication_timer()
+
+    def _stop_authentication_timer(self) -> None:
         if self._authentication_timer:
             self._authentication_timer.cancel()
+            self._authentication_timer = None
 
     def _is_within_rate(self) -> bool:
         second = int(monotonic())
@@ -138,7 +145,7 @@ class WebSocketSession(ABC):
         return self._messages_in_second <= self._settings.socket_messages_per_second
 
     def _start(self, work: Coroutine[Any, Any, None], *, is_awaited: bool = True) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, context=self._variables.copy())
         self._tasks[task] = is_awaited
         task.add_done_callback(self._tasks.pop)
         return task

@@ -20,7 +20,7 @@ from fullon_graphql.errors import FullonError, RateLimited
 from fullon_graphql.observability.metrics import count_graph_errors, count_limit
 from fullon_graphql.observability.request_log import LOGGED_FIELDS
 from fullon_graphql.observability.request_record import forget_headers
-from fullon_graphql.server.extension import try_send_of
+from fullon_graphql.server.extension import TrySendText, try_send_of
 from fullon_graphql.streaming.backlog import Frame
 from fullon_graphql.streaming.catch_up import CatchUpStream
 from fullon_graphql.streaming.connections import Connection, ConnectionRegistry
@@ -79,21 +79,27 @@ class GraphQLSocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # `websocket.connect`, which carries nothing
         try:
-            with self._admission.admitted(scope, PROTOCOL):
-                await self._serve(scope, receive, send)
+            self._admission.admit(scope, PROTOCOL)
         except FullonError as error:
             await refuse_handshake(send, error)
+            return
+        try:
+            if session := await self._accept(scope, receive, send):
+                await session.serve()
+        finally:
+            self._admission.release(PROTOCOL)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _accept(self, scope: Scope, receive: Receive, send: Send) -> GraphQLSession | None:
+        """The session of an accepted socket; None if it has been closed."""
         if PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close", "code": BAD_SUBPROTOCOL, "reason": "Subprotocol not acceptable"})
-            return
+            return None
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         parts = self._operations, self._trusted, self._streams, self._connections
         session = GraphQLSession(*parts, scope, receive, send)
         forget_headers(scope, LOGGED_FIELDS)
-        await session.serve()
+        return session
 
 
 Outcome: TypeAlias = Sequence[Any] | Literal["waits"] | None
@@ -108,12 +114,13 @@ class _Operation:
     id: str
     head: bytes
     """The beginning of its messages."""
+    try_send_text: TrySendText
     task: asyncio.Task[None] | None = None
     subscription: OpenSubscription | None = None
 
     def try_send(self, frame: Frame) -> bool:
-        """Send an event without waiting, unless the client has no capacity or the socket closes."""
-        return self.session._closing is None and self.session._try_send_text(b"%b%b}" % (self.head, frame.body))
+        """Send an event without waiting, unless the client has no capacity."""
+        return self.try_send_text(b"%b%b}" % (self.head, frame.body))
 
     def resume(self) -> None:
         """Deliver what `try_send` could not."""
@@ -235,7 +242,7 @@ class GraphQLSession(WebSocketSession):
             await self._send({"id": id_, "type": "error", "payload": [graphql_error(error)]})
         else:
             head = b'{"id":%b,"type":"next","payload":' % orjson.dumps(id_)
-            operation = self._running[id_] = _Operation(self, id_, head)
+            operation = self._running[id_] = _Operation(self, id_, head, self._try_send_text)
             operation.task = self._start(self._run(operation, partial(self._execute, operation, request)))
 
     def _complete(self, operation: _Operation) -> None:
@@ -285,15 +292,17 @@ class GraphQLSession(WebSocketSession):
         frames = operation.subscription.frames
         try:
             if isinstance(frames, CatchUpStream):
-                async for frame in frames:
-                    await self._send_text(b"%b%b}" % (operation.head, frame.body))
-            else:
-                while next_frame := await frames.next_frame():
-                    await self._send_text(b"%b%b}" % (operation.head, next_frame.body))
-                if not frames.has_ended:
-                    operation.task = None
-                    frames.call_when_needed(operation.resume)
-                    return "waits"
+                while past_frame := await frames.next_past_frame():
+                    await self._send_text(b"%b%b}" % (operation.head, past_frame.body))
+                frames = frames.live
+            while frame := await frames.next_frame():
+                await self._send_text(b"%b%b}" % (operation.head, frame.body))
+            if not frames.has_ended and self._running.get(operation.id) is operation:
+                operation.task = None
+                frames.call_when_needed(operation.resume)
+                return "waits"
+        except StopAsyncIteration:  # the stream with the past has ended
+            pass
         except BaseException as error:
             operation.end(error)
             raise
@@ -301,13 +310,19 @@ class GraphQLSession(WebSocketSession):
         return None
 
     def _resume(self, operation: _Operation) -> None:
-        """Deliver what `try_send` could not; nothing after the closing frame."""
-        if self._closing is None:
-            operation.task = self._start(self._run(operation, partial(self._deliver, operation)), is_awaited=False)
+        """Deliver what `try_send` could not."""
+        operation.task = self._start(self._run(operation, partial(self._deliver, operation)), is_awaited=False)
+
+    def _close(self, code: int, reason: str) -> None:
+        """Send nothing but the closing frame."""
+        super()._close(code, reason)
+        self._end_all(asyncio.CancelledError(ENDED_BY_SERVER))
 
     async def _stop(self) -> None:
         """End all operations."""
-        error = asyncio.CancelledError(ENDED_BY_SERVER) if self._closing else ClientGone()
+        self._end_all(ClientGone())
+        await super()._stop()
+
+    def _end_all(self, error: BaseException) -> None:
         for operation in self._running.values():
             operation.end(error)
-        await super()._stop()
