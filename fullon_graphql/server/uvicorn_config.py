@@ -33,6 +33,9 @@ seconds, and a new worker would be no faster than the one it replaces."""
 REPLACED: Final = signal.SIGUSR1
 """The signal to a worker that another has replaced: it stops accepting before it drains, as they share the port."""
 
+ACCEPTED_SECONDS: Final = 0.2
+"""Seconds in which a replaced worker answers connections that it has just accepted, before it is no longer ready."""
+
 TICK: Final = 0.1
 """Seconds between two checks that the drain has not been cut short."""
 
@@ -77,6 +80,7 @@ class Server(uvicorn.Server):
         if self.is_replaced:
             for each in (*self.servers, *(sockets or ())):
                 each.close()
+            await asyncio.sleep(ACCEPTED_SECONDS)
         await self._drain()
         await super().shutdown(sockets)
 
