@@ -17,7 +17,8 @@ from websockets.streams import StreamReader
 
 _FINAL: Final = 0x80
 """The bit of a frame's first byte that marks the last one of its message."""
-_FINAL_TEXT: Final = _FINAL | Opcode.TEXT
+FINAL_TEXT: Final = int(_FINAL | Opcode.TEXT)
+"""The first byte of a frame that is a whole text message."""
 _IN_16_BITS: Final = 126
 _IN_64_BITS: Final = 127
 """Values of a frame's second byte that announce a longer length; each smaller value is the length."""
@@ -26,12 +27,8 @@ _head_of_16_bits: Final = Struct("!BBH").pack
 _head_of_64_bits: Final = Struct("!BBQ").pack
 
 
-def text_frame(text: bytes) -> bytes:
-    """The frame of a text message of a server: not masked, not compressed. It is written once per delivered event."""
-    return _frame(_FINAL_TEXT, text)
-
-
-def _frame(head: int, payload: bytes) -> bytes:
+def frame_of(head: int, payload: bytes) -> bytes:
+    """The frame of a server with this first byte: not masked, not compressed. It is made once per delivered event."""
     length = len(payload)
     if length < _IN_16_BITS:
         return b"%c%c%b" % (head, length, payload)
@@ -41,7 +38,7 @@ def _frame(head: int, payload: bytes) -> bytes:
 
 
 class OpenWebSocket:
-    """The server's side of one socket: with the names of `ServerProtocol`."""
+    """The server's side of one socket, with the names of `ServerProtocol`."""
 
     __slots__ = (
         "_events", "_is_discarding", "_max_size", "_message_size", "_parser", "_reader", "_writes", "close_rcvd",
@@ -182,4 +179,4 @@ class OpenWebSocket:
             raise InvalidState("connection is closing")
 
     def _send(self, opcode: Opcode, payload: bytes) -> None:
-        self._writes.append(_frame(_FINAL | opcode, payload))
+        self._writes.append(frame_of(_FINAL | opcode, payload))

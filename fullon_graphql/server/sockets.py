@@ -14,7 +14,7 @@ from websockets.http11 import Request
 from fullon_graphql.errors import RateLimited
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.server.extension import EXTENSION, ConnectionExtension
-from fullon_graphql.server.frames import OpenWebSocket, text_frame
+from fullon_graphql.server.frames import FINAL_TEXT, OpenWebSocket, frame_of
 from fullon_graphql.server.shutdown import begin_shutdown
 
 MESSAGE_TOO_BIG: Final = 1009
@@ -133,7 +133,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Send a text message at once. False, and nothing is sent, if the client has no capacity or is gone."""
         if not self.writable.is_set() or self.close_sent or self.disconnected or self.transport.is_closing():
             return False
-        self.transport.write(text_frame(text))
+        self.transport.write(frame_of(FINAL_TEXT, text))
         return True
 
     def handle_ping(self) -> None:

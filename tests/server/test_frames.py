@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from fullon_graphql.server.frames import OpenWebSocket, text_frame
+from fullon_graphql.server.frames import FINAL_TEXT, OpenWebSocket, frame_of
 
 MAX_SIZE = 300
 HANDSHAKE = (
@@ -116,7 +116,7 @@ def test_frames_are_those_of_websockets(received: list[bytes], drawn: list[tuple
 @pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
 def test_text_is_framed_as_by_websockets(length: int) -> None:
     text = b"a" * length
-    assert text_frame(text) == Frame(Opcode.TEXT, text).serialize(mask=False)
+    assert frame_of(FINAL_TEXT, text) == Frame(Opcode.TEXT, text).serialize(mask=False)
 
 
 def test_nothing_is_kept_between_frames() -> None:
