@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
@@ -98,6 +98,13 @@ def outcome(step: Step, protocol: Any) -> object:
     return None
 
 
+BEGUN = Frame(Opcode.TEXT, bytes(200), fin=False).serialize(mask=True)
+TOO_LONG = BEGUN + Frame(Opcode.CONT, bytes(MAX_SIZE - 199)).serialize(mask=True)
+INTERRUPTED = BEGUN + Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True)
+
+
+@example([TOO_LONG], [])
+@example([INTERRUPTED], [])
 @given(chunks(), st.lists(st.tuples(st.integers(0, 8), steps), max_size=2))
 def test_frames_are_those_of_websockets(received: list[bytes], drawn: list[tuple[int, Step]]) -> None:
     ours, theirs = OpenWebSocket(MAX_SIZE), reference()
