@@ -13,13 +13,16 @@ from typing import Any, Final
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.database.pooler import open_connection
 from fullon_graphql.errors import STORE
 from fullon_graphql.observability.metrics import count_limit
+
+DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All exceptions of the driver, for `except`. The last one has no class in common with the others."""
 
 _CONNECTION_CLASS: Final = "08"
 _SHUTDOWN: Final = "57P"
@@ -53,6 +56,16 @@ def is_failure(error: BaseException) -> bool:
         return True  # refused, unreachable, reset, or no primary among several hosts; `TimeoutError` is an OSError
     state = _sqlstate(error)
     return state.startswith((_CONNECTION_CLASS, _SHUTDOWN)) or state == _TOO_MANY_CONNECTIONS
+
+
+def has_lost_connection(error: BaseException) -> bool:
+    """True if `error` says nothing about its statement: it is a failure, or the driver cannot use the connection.
+
+    The server's last message and the end of a connection arrive one after the other. A statement between them gets an
+    `InternalClientError` of the driver.
+    """
+    found = error.driver_exception if isinstance(error, DBAPIError) else error
+    return is_failure(found) or isinstance(found, asyncpg.InterfaceError | asyncpg.InternalClientError)
 
 
 async def connect(breaker: CircuitBreaker, *arguments: Any, **options: Any) -> asyncpg.Connection:

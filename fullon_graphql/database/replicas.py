@@ -19,11 +19,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 import asyncpg
 import structlog
 from sqlalchemy import Executable, Row
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError
 
 from fullon_graphql.background import Ready
 from fullon_graphql.database.database import Database
-from fullon_graphql.database.failures import is_failure
+from fullon_graphql.database.failures import DRIVER_ERRORS, has_lost_connection
 from fullon_graphql.database.shared_reads import Found
 from fullon_graphql.joined_calls import Outcome
 from fullon_graphql.observability.metrics import REPLICA_READS
@@ -150,7 +150,7 @@ class Replicas:
         try:
             async with asyncio.timeout(seconds):
                 [row] = await self.primary.records(_PRIMARY)
-        except _ERRORS:
+        except DRIVER_ERRORS:
             return  # without its position the replicas stop being usable by themselves
         if row["timeline"] != self._timeline:
             if self._timeline:
@@ -166,7 +166,7 @@ class Replicas:
         try:
             async with asyncio.timeout(seconds):
                 [row] = await replica.database.records(_REPLICA)
-        except _ERRORS as error:
+        except DRIVER_ERRORS as error:
             if not replica.error:
                 log.warning("replica.down", replica=replica.name, error=repr(error))
             replica.fail(repr(error))
@@ -180,9 +180,6 @@ class Replicas:
         if replica.position != replica.abandoned_at:
             replayed = [sample.time for sample in self._samples if sample.lsn <= replica.position]
             replica.current_at = max([replica.current_at, *replayed])
-
-
-_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class ReplicaReads(Database):
@@ -226,7 +223,7 @@ class ReplicaReads(Database):
         if replica:
             try:
                 return await read(replica.database)
-            except (*_ERRORS, DBAPIError) as error:
+            except (*DRIVER_ERRORS, DBAPIError) as error:
                 if not self._is_given_up(replica, error):
                     raise
         return await read(self._replicas.primary)
@@ -250,7 +247,7 @@ class ReplicaReads(Database):
         """True if the error is the replica's and not the statement's. The rest is read from the primary then."""
         original = error.orig if isinstance(error, DBAPIError) else error
         if getattr(original, "sqlstate", None) != _RECOVERY_CONFLICT:
-            if not (is_failure(original or error) or isinstance(error, InterfaceError | asyncpg.InterfaceError)):
+            if not has_lost_connection(error):
                 return False
             replica.fail(repr(error))
         self._chosen = None

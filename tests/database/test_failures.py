@@ -14,7 +14,9 @@ from fullon_graphql.config import Settings
 from fullon_graphql.database import Database
 from fullon_graphql.errors import CircuitOpen, ServiceUnavailable, Timeout, as_fullon_error
 from tests.fixtures.eventually import eventually
+from tests.fixtures.harness import Stores
 from tests.fixtures.limits import refusals
+from tests.fixtures.silent import silent_proxy
 
 Run = Callable[[Database, str], Coroutine[Any, Any, Any]]
 
@@ -43,6 +45,9 @@ WAYS: Final[list[Run]] = [transact, change, read, fetch]
 
 SLEEPING: Final = text(
     "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE '%victim' AND wait_event = 'PgSleep'"
+)
+END_VICTIM: Final = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fullon_graphql:victim'"
 )
 
 
@@ -84,18 +89,32 @@ async def test_lost_connections_open_the_circuit(
     settings: Settings, database: Database, breaker: CircuitBreaker, run: Run
 ) -> None:
     victim = Database.connect(settings.database_url, "victim", settings, breaker)
-    end = text(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fullon_graphql:victim'"
-    )
     for _ in range(2):
         task = asyncio.create_task(failure(run, victim, "SELECT pg_sleep(60)"))
         await eventually(lambda: database.rows(SLEEPING))
-        await database.rows(end)
+        await database.rows(END_VICTIM)
         error = as_fullon_error(await task, "")
         assert isinstance(error, ServiceUnavailable)
         assert error.service == "ohlcv"
     assert breaker.openings == 1
     await victim.close()
+
+
+@pytest.mark.parametrize("run", WAYS)
+async def test_connection_that_has_just_ended_is_replaced(
+    stores: Stores, settings: Settings, database: Database, breaker: CircuitBreaker, run: Run
+) -> None:
+    """A statement comes after the last message of the server and before the end of the connection."""
+    async with silent_proxy(stores, "postgres") as (proxy, environment):
+        victim = Database.connect(environment["DATABASE_URL"], "victim", settings, breaker)
+        await run(victim, "SELECT 1")
+        proxy.keeps_open = True
+        await database.rows(END_VICTIM)
+        await eventually(lambda: proxy.ended)
+        assert isinstance(as_fullon_error(await failure(run, victim, "SELECT 1"), ""), ServiceUnavailable)
+        proxy.keeps_open = False
+        assert await run(victim, "SELECT 2") == 2
+        await victim.close()
 
 
 @pytest.mark.parametrize("run", WAYS)

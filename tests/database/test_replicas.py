@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import text
@@ -24,6 +25,7 @@ from tests.fixtures.order_changes import change_orders, newest_cursor
 from tests.fixtures.replica import PostgresServer, copied, postgres_server, primary_of
 from tests.fixtures.rest import RestClient, served
 from tests.fixtures.rows import OTHER, TRADER
+from tests.fixtures.silent import SilentProxy, listening
 
 LONG = 60.0
 """Longest lag in tests in which it must not be exceeded, however slow the machine is."""
@@ -237,6 +239,24 @@ async def test_killed_replica_costs_no_request(open_: Open, follower: PostgresSe
         await asyncio.to_thread(follower.start)
         await probed(client)
         assert (await reads(client, "{ me { mail } }"))[1] == {"replica"}
+
+
+async def test_connection_that_the_replica_has_just_ended_costs_no_request(
+    open_: Open, on_replica: Database, follower: PostgresServer, settings: Settings
+) -> None:
+    """The statement comes after the last message of the replica and before the end of the connection."""
+    async with listening(SilentProxy(f"{follower.sockets}/.s.PGSQL.5432")) as proxy:
+        url = f"postgresql://postgres@127.0.0.1:{proxy.port}{urlsplit(settings.database_url).path}"
+        async with open_(database_replica_urls=[url]) as client:
+            await probed(client)
+            assert (await reads(client, "{ me { mail } }"))[1] == {"replica"}
+            proxy.keeps_open = True
+            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IS NOT NULL"
+            await on_replica.records(f"{ended} AND pid <> pg_backend_pid()")
+            await eventually(lambda: proxy.ended)
+            data, places = await reads(client, "{ me { mail } }")
+            assert data == {"me": {"mail": "user2@fullon"}}
+            assert "failed" in places
 
 
 async def test_health_and_metrics_show_replicas(settings: Settings, schema: Graph, follower: PostgresServer) -> None:

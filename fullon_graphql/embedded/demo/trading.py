@@ -15,7 +15,6 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -27,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fullon_graphql.cache import keys, tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.database import Database
+from fullon_graphql.database.failures import DRIVER_ERRORS
 from fullon_graphql.embedded.demo.position_math import Position, order_key, settle, trade_key
 from fullon_graphql.models import Bot, BotExchange, BotLog, CatExchange, Exchange, Feed, Order, Strategy, Symbol, Trade
 
@@ -91,7 +91,7 @@ async def trade(database: Database, redis: Redis, *, seed: int, pause: float = 3
         try:
             await step(database, redis, choices)
             wait = pause
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, RedisError, OSError) as error:
+        except (*DRIVER_ERRORS, SQLAlchemyError, RedisError) as error:
             wait = min(2 * wait, LONGEST_PAUSE)
             log.warning("trading.interrupted", error=str(error).partition("\n")[0], seconds=wait)
         await asyncio.sleep(wait)
