@@ -1,4 +1,4 @@
-"""The shared timer."""
+"""The shared timer, and the queue of timers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import asyncio
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fullon_graphql.timers import SharedTimer, TimeLimit
+from fullon_graphql.timers import SharedTimer, TimeLimit, TimerQueue, Wait
 
 
 async def test_functions_are_called_in_the_order_they_were_added() -> None:
@@ -72,3 +74,44 @@ async def test_inner_limit_ends_only_the_inner_block() -> None:
         with pytest.raises(TimeoutError), TimeLimit(SharedTimer(0.01)):
             await asyncio.Event().wait()
         await asyncio.sleep(0)
+
+
+@given(st.lists(st.tuples(st.sampled_from([-0.01, 0.0, 0.004, 0.008]), st.booleans()), max_size=20))
+def test_queue_calls_functions_in_the_order_of_their_moments(given_: list[tuple[float, bool]]) -> None:
+    async def run() -> None:
+        queue, called, last = TimerQueue(), list[tuple[int, float]](), asyncio.Event()
+        clock = asyncio.get_running_loop().time
+
+        def add(number: int, seconds: float) -> Wait:
+            return queue.add(seconds, lambda _: called.append((number, clock())))
+
+        waits = [add(number, seconds) for number, (seconds, _) in enumerate(given_)]
+        kept = [wait for wait, (_, is_kept) in zip(waits, given_, strict=True) if is_kept]
+        for wait in waits:
+            if wait not in kept:
+                queue.cancel(wait)
+        assert len(queue) <= 2 * len(kept), "canceled waits are forgotten"
+        queue.add(0.02, lambda _: last.set())
+        await last.wait()
+        assert [number for number, _ in called] == [wait.number for wait in sorted(kept)]
+        assert all(waits[number].moment <= moment for number, moment in called), "none is called too early"
+        for wait in waits:
+            queue.cancel(wait)  # without effect
+        assert len(queue) == 0
+
+    asyncio.run(run())
+
+
+async def test_function_adds_to_its_queue() -> None:
+    queue, called = TimerQueue(), asyncio.Event()
+    queue.add(0.0, lambda same: same.add(0.01, lambda _: called.set()))
+    await called.wait()
+
+
+async def test_earlier_wait_is_not_delayed_by_a_later_one() -> None:
+    queue, called = TimerQueue(), asyncio.Event()
+    later = queue.add(3_600, lambda _: None)
+    queue.add(0.01, lambda _: called.set())
+    await asyncio.wait_for(called.wait(), 10)
+    queue.cancel(later)
+    assert len(queue) == 0

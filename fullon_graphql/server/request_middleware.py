@@ -37,21 +37,27 @@ class RequestMiddleware:
         self._log = log
         self._requests = requests or HttpRequests()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         record = begin_record(scope)
-        added = record.response_headers
         if scope.get("scheme") == "https":
-            added.append(HSTS)
+            record.response_headers.append(HSTS)
         id_ = scope["request_id"] = request_ids.request_id(record.headers.get(request_ids.HEADER))
-        added.append((request_ids.HEADER, id_.encode()))
+        record.response_headers.append((request_ids.HEADER, id_.encode()))
         # Never reset: the server runs every request in a task, hence in a context, of its own.
         request_ids.bound_request_id.set(id_)
         tracer = _tracer(scope)
         if tracer:
             _begin_span(tracer, scope, record)
+        if scope["type"] == "websocket":
+            return self._serve_socket(scope, record, receive, send)
+        return self._answer(scope, record, tracer, receive, send)
+
+    async def _answer(
+        self, scope: Scope, record: RequestRecord, tracer: Tracer | None, receive: Receive, send: Send
+    ) -> None:
+        added = record.response_headers
 
         def send_completed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
@@ -64,17 +70,24 @@ class RequestMiddleware:
         started = perf_counter()
         without_response = FAILED
         try:
-            await self._app(scope, receive, send if scope["type"] == "websocket" else send_completed)
+            await self._app(scope, receive, send_completed)
             without_response = CLIENT_GONE
         finally:
             seconds = perf_counter() - started
-            if scope["type"] == "http":
-                status = record.status or without_response
-                self._requests.add(record.route, scope["method"], status, None if record.is_stream else seconds)
-                if tracer:
-                    _end_span(tracer, scope, record, status)
+            status = record.status or without_response
+            self._requests.add(record.route, scope["method"], status, None if record.is_stream else seconds)
+            if tracer:
+                _end_span(tracer, scope, record, status)
             if self._log and self._log.is_on:
                 self._log.add(scope, record, seconds)
+
+    async def _serve_socket(self, scope: Scope, record: RequestRecord, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if self._log and self._log.is_on:
+                self._log.add(scope, record, perf_counter() - started)
 
 
 def _tracer(scope: Scope) -> Tracer | None:

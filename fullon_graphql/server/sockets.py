@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.server.extension import EXTENSION, ConnectionExtension
 from fullon_graphql.server.frames import FINAL_TEXT, OpenWebSocket, frame_of
 from fullon_graphql.server.shutdown import begin_shutdown
+from fullon_graphql.timers import SharedTimer
 
 MESSAGE_TOO_BIG: Final = 1009
 POLICY_VIOLATION: Final = 1008
@@ -105,6 +107,18 @@ class Capacity:
                 self._waiting.remove(future)
 
 
+@cache
+def _pings(seconds: float) -> SharedTimer:
+    """The timer of the pings of all sockets with this interval."""
+    return SharedTimer(seconds)
+
+
+@lru_cache(maxsize=100)
+def _shared(address: tuple[str, int | None] | None) -> tuple[str, int | None] | None:
+    """The same object for equal addresses."""
+    return address
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol. At shutdown, sessions end in order, and no slow reader is waited for.
 
@@ -170,6 +184,21 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self.conn.close_sent and self.conn.close_sent.code == MESSAGE_TOO_BIG:
             count_limit("SOCKET_MESSAGE_BYTES")
         super().handle_parser_exception()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin a connection."""
+        super().connection_made(transport)
+        self.server = _shared(self.server)
+
+    def schedule_ping(self) -> None:
+        """Send a ping after the interval, with one timer for all sockets."""
+        _pings(self.ping_interval).add(self.send_keepalive_ping, self.loop)
+
+    def stop_keepalive(self) -> None:
+        """Send no further ping."""
+        super().stop_keepalive()
+        if self.ping_interval:
+            _pings(self.ping_interval).remove(self.send_keepalive_ping)
 
     def _refuse(self, reason: str) -> None:
         self.frames = []

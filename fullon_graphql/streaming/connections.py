@@ -11,7 +11,7 @@ import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -26,6 +26,7 @@ from fullon_graphql.context import Worker
 from fullon_graphql.errors import RateLimited, Unauthenticated, as_fullon_error
 from fullon_graphql.observability.metrics import count_limit
 from fullon_graphql.services.signing_in.revocation import credential_changes
+from fullon_graphql.timers import TimerQueue, Wait
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class Connection:
         self.principal = principal
         self._on_expiring = on_expiring
         self._on_end = on_end
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Wait | None = None
 
     def end(self, reason: str) -> None:
         """Have the connection closed."""
@@ -66,24 +67,29 @@ class Connection:
             raise Unauthenticated("This credential has another account or other rights; open a new connection.")
         self.credential, self.principal = credential, principal
 
-    def start_timer(self, warning: float) -> None:
+    def start_timer(self, timers: TimerQueue, warning: float) -> None:
         """Warn this many seconds before the end of the credential, and end the connection with it."""
-        self.stop_timer()
+        self.stop_timer(timers)
         if expires_at := self.principal.expires_at:
-            self._call_at(expires_at - timedelta(seconds=warning), self._warn, expires_at)
+            self._timer = timers.add(_seconds_until(expires_at) - warning, self._warn)
 
-    def stop_timer(self) -> None:
+    def stop_timer(self, timers: TimerQueue) -> None:
         """Cancel the warning and the end that `start_timer` scheduled."""
         if self._timer:
-            self._timer.cancel()
+            timers.cancel(self._timer)
 
-    def _warn(self, expires_at: datetime) -> None:
-        self._call_at(expires_at, self._on_end, "The token has expired.")
+    def _warn(self, timers: TimerQueue) -> None:
+        expires_at = self.principal.expires_at
+        assert expires_at is not None, "as when the timer was started"
+        self._timer = timers.add(_seconds_until(expires_at), self._expire)
         self._on_expiring(expires_at)
 
-    def _call_at(self, moment: datetime, callback: Callable[..., None], argument: object) -> None:
-        delay = (moment - datetime.now(UTC)).total_seconds()
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, delay), callback, argument)
+    def _expire(self, _: TimerQueue) -> None:
+        self._on_end("The token has expired.")
+
+
+def _seconds_until(moment: datetime) -> float:
+    return (moment - datetime.now(UTC)).total_seconds()
 
 
 class ConnectionRegistry:
@@ -92,6 +98,7 @@ class ConnectionRegistry:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._by_uid: dict[int, set[Connection]] = defaultdict(set)
+        self._timers = TimerQueue()
         self._recheck = asyncio.Event()
 
     @contextmanager
@@ -114,12 +121,12 @@ class ConnectionRegistry:
             count_limit("SOCKETS_PER_USER")
             raise RateLimited(f"Your account has {limit} connections, the limit; close some.", retry_after=1)
         self._by_uid[uid].add(connection)
-        connection.start_timer(self._settings.token_warning)
+        connection.start_timer(self._timers, self._settings.token_warning)
 
     def remove(self, connection: Connection) -> None:
         """Forget a connection."""
         uid = connection.principal.uid
-        connection.stop_timer()
+        connection.stop_timer(self._timers)
         self._by_uid[uid].discard(connection)
         if not self._by_uid[uid]:
             del self._by_uid[uid]
@@ -134,7 +141,7 @@ class ConnectionRegistry:
         if isinstance(caller, Anonymous):
             raise Unauthenticated(caller.reason) if caller.reason else Unauthenticated()
         connection.renew(credential, caller)
-        connection.start_timer(self._settings.token_warning)
+        connection.start_timer(self._timers, self._settings.token_warning)
         return caller
 
     @asynccontextmanager

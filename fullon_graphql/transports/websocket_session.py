@@ -88,7 +88,9 @@ class WebSocketSession(ABC):
         self._authentication_timer = asyncio.get_running_loop().call_later(timeout, self._on_authentication_timeout)
         self._shutdown.add(self._on_shutdown)
         try:
-            await self._handle_messages()
+            await self._begin()
+            while await self._handle(await self._receive()):  # no variable keeps the last message of an idle socket
+                pass
         except ClientGone:
             pass
         except asyncio.CancelledError:
@@ -102,9 +104,8 @@ class WebSocketSession(ABC):
                 self._connections.remove(self._connection)
             await self._stop()
 
-    async def _handle_messages(self) -> None:
-        while await self._handle(await self._receive()):  # no variable keeps the last message of an idle socket
-            pass
+    async def _begin(self) -> None:  # noqa: B027  # most have nothing to do
+        """Do what precedes the first message."""
 
     async def _handle(self, message: Message) -> bool:
         """Handle a message. False if it is the last one."""

@@ -114,10 +114,10 @@ class PlatformSession(WebSocketSession):
 
     # ---------------------------------------------------------------- authentication
 
-    async def _handle_messages(self) -> None:
+    async def _begin(self) -> None:
+        """Authenticate with the credential of the handshake."""
         if self._credential:
             await self._authenticate(self._credential)
-        await super()._handle_messages()
 
     def _on_authentication_timeout(self) -> None:
         if self._connection is None:
