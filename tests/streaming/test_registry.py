@@ -119,6 +119,15 @@ async def test_stream_closes_with_its_last_subscriber(driver: Driver) -> None:
     assert driver.count("streams ") == driver.count("stream_listeners ") == 0
 
 
+async def test_streams_that_close_are_closed_before_the_registry_ends(driver: Driver) -> None:
+    async with driver.streams.running():
+        subscription = await driver.streams.open(*driver.request(ONE, SHARED))
+        await deliver(opened[0], Ticker(number=1))
+        subscription.close()
+        assert not opened[0].closed
+    assert opened[0].closed
+
+
 async def test_late_subscriber_gets_the_snapshot_once_then_newer_events(driver: Driver) -> None:
     async with driver.subscribe(ONE, SHARED) as first:
         reading = asyncio.create_task(number(first))
