@@ -72,19 +72,27 @@ def _rounds(
     seconds: int,
     clients: int,
 ) -> tuple[Results, Holds]:
-    """The medians of all servers, and how long this server held its event loop."""
+    """The medians of all servers, and how long this server held its event loop.
+
+    A server that answers no client in a round is reported and left out.
+    """
     measured = {peer.name: documents for peer in peers if (documents := peer.documents(question))}
     for name, documents in measured.items():
         load(servers[name], documents, clients, seconds=1)  # caches, compilers and pools get warm
     samples = defaultdict(list)
     held = Holds()
     for _ in range(rounds):
-        for name, documents in measured.items():
+        for name, documents in list(measured.items()):
             before = holds(servers[name]) if name == OURS.name else None
-            samples[name].append(measure(servers[name], data, documents, clients=clients, seconds=seconds))
+            try:
+                samples[name].append(measure(servers[name], data, documents, clients=clients, seconds=seconds))
+            except RuntimeError as error:
+                print(f"{error} It is left out.\n", flush=True)
+                del measured[name]
+                continue
             if before is not None:
                 held += holds(servers[name]) - before
-    return {name: middle(found) for name, found in samples.items()}, held
+    return {name: middle(samples[name]) for name in measured}, held
 
 
 def _table(found: Results) -> str:
