@@ -28,7 +28,7 @@ class SharedTimer:
         self._is_set = False
 
     def add(self, function: Function, loop: asyncio.AbstractEventLoop) -> None:
-        """Call a function when the time has passed. It must be quick and must not raise.
+        """Call a function when the time has passed. It must be quick. An error goes to the handler of the event loop.
 
         `loop` is the running event loop. The caller has it from its task: looking it up costs a system call.
         """
@@ -64,10 +64,12 @@ class SharedTimer:
             if moment > now:
                 break
             due.append(function)
-        for function in due:
-            if self._moments.pop(function, None) is not None:
-                function()
-        self._set(loop)
+        try:
+            for function in due:
+                if self._moments.pop(function, None) is not None:
+                    function()
+        finally:
+            self._set(loop)
 
 
 @dataclass(order=True, slots=True)
@@ -82,7 +84,7 @@ class Wait:
 
 
 class TimerQueue:
-    """Calls functions after waits of different lengths. They must be quick and must not raise."""
+    """Calls functions after waits of different lengths. They must be quick; errors go to the event loop's handler."""
 
     def __init__(self) -> None:
         self._waits: list[Wait] = []
@@ -121,15 +123,17 @@ class TimerQueue:
         self._timer = None if first is None else asyncio.get_running_loop().call_at(first, self._call_due)
 
     def _call_due(self) -> None:
-        now = asyncio.get_running_loop().time()
-        while self._waits and self._waits[0].moment <= now:
-            wait = heappop(self._waits)
-            function, wait.function = wait.function, None
-            if function is None:
-                self._canceled -= 1
-            else:
-                function(self)
-        self._set()
+        now, first_new = asyncio.get_running_loop().time(), next(self._numbers)
+        try:
+            while self._waits and self._waits[0].moment <= now and self._waits[0].number < first_new:
+                wait = heappop(self._waits)
+                function, wait.function = wait.function, None
+                if function is None:
+                    self._canceled -= 1
+                else:
+                    function(self)
+        finally:
+            self._set()
 
 
 class TimeLimit:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +31,20 @@ async def test_timer_serves_entries_after_it_was_idle() -> None:
         called = asyncio.Event()
         timer.add(called.set, asyncio.get_running_loop())
         await called.wait()
+
+
+async def test_function_that_raises_keeps_no_other_from_being_called() -> None:
+    timer, queue, loop = SharedTimer(0.01), TimerQueue(), asyncio.get_running_loop()
+    first, second, errors = asyncio.Event(), asyncio.Event(), list[Any]()
+    loop.set_exception_handler(lambda _, context: errors.append(context["exception"]))
+    timer.add(lambda: 1 / 0, loop)
+    timer.add(first.set, loop)
+    queue.add(0.01, lambda _: 1 / 0)
+    queue.add(0.01, lambda _: second.set())
+    async with asyncio.timeout(20):
+        await first.wait()
+        await second.wait()
+    assert [type(error) for error in errors] == [ZeroDivisionError] * 2
 
 
 def test_timer_serves_the_next_event_loop() -> None:
@@ -102,10 +118,24 @@ def test_queue_calls_functions_in_the_order_of_their_moments(given_: list[tuple[
     asyncio.run(run())
 
 
-async def test_function_adds_to_its_queue() -> None:
-    queue, called = TimerQueue(), asyncio.Event()
-    queue.add(0.0, lambda same: same.add(0.01, lambda _: called.set()))
-    await called.wait()
+def test_function_that_adds_to_its_queue_ends_a_turn_before_the_added_one_begins() -> None:
+    async def run() -> list[str]:
+        queue, called, last = TimerQueue(), list[str](), asyncio.Event()
+
+        def add(same: TimerQueue) -> None:
+            same.add(-1, end)
+            asyncio.get_running_loop().call_soon(called.append, "a turn later")
+
+        def end(_: TimerQueue) -> None:
+            called.append("added")
+            last.set()
+
+        queue.add(0.0, add)
+        await last.wait()
+        return called
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # its clock stands still during a turn
+        assert runner.run(run()) == ["a turn later", "added"]
 
 
 async def test_earlier_wait_is_not_delayed_by_a_later_one() -> None:

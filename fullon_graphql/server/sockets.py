@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -107,12 +107,6 @@ class Capacity:
                 self._waiting.remove(future)
 
 
-@cache
-def _pings(seconds: float) -> SharedTimer:
-    """The timer of the pings of all sockets with this interval."""
-    return SharedTimer(seconds)
-
-
 @lru_cache(maxsize=100)
 def _shared(address: tuple[str, int | None] | None) -> tuple[str, int | None] | None:
     """The same object for equal addresses."""
@@ -192,13 +186,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def schedule_ping(self) -> None:
         """Send a ping after the interval, with one timer for all sockets."""
-        _pings(self.ping_interval).add(self.send_keepalive_ping, self.loop)
+        self._pings.add(self.send_keepalive_ping, self.loop)
 
     def stop_keepalive(self) -> None:
         """Send no further ping."""
         super().stop_keepalive()
-        if self.ping_interval:
-            _pings(self.ping_interval).remove(self.send_keepalive_ping)
+        self._pings.remove(self.send_keepalive_ping)
+
+    @property
+    def _pings(self) -> SharedTimer:
+        timer: SharedTimer = self.config.pings  # type: ignore[attr-defined]  # it is our `Config`
+        return timer
 
     def _refuse(self, reason: str) -> None:
         self.frames = []

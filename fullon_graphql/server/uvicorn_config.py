@@ -22,6 +22,7 @@ from fullon_graphql.server.protocols import HttpProtocol
 from fullon_graphql.server.shutdown import STATE_KEY, Shutdown
 from fullon_graphql.server.sockets import SocketProtocol
 from fullon_graphql.server.trusted_proxies import TrustedProxies
+from fullon_graphql.timers import SharedTimer
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,8 @@ class Config(uvicorn.Config):
 
     drain_seconds = 0.0
     """Seconds between the begin of the shutdown and the end of accepting."""
+    pings: SharedTimer
+    """Of all sockets."""
 
     def load(self) -> None:
         """Import and create the application."""
@@ -178,5 +181,6 @@ def uvicorn_config(app: Any, settings: Settings, **options: Any) -> Config:
         timeout_worker_healthcheck=WORKER_HEALTHCHECK_TIMEOUT,
         **options,
     )
+    config.pings = SharedTimer(settings.socket_ping_interval)
     config.drain_seconds = 0.0 if config.should_reload else settings.drain_seconds
     return config

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -171,3 +173,11 @@ async def test_flood_closes_the_socket_with_a_code_and_the_limit(
         assert client.close_reason is not None
         assert client.close_reason.startswith("RATE_LIMITED: ")
         assert "1000" in client.close_reason
+
+
+async def test_closed_socket_is_not_kept_until_its_next_ping(settings: Settings, listening: socket.socket) -> None:
+    async with connected(settings, listening) as (client, try_send):
+        protocol = weakref.ref(try_send.__self__)  # type: ignore[attr-defined]  # a bound method of the protocol
+        del try_send
+        await client.close()
+        await eventually(lambda: gc.collect() >= 0 and protocol() is None)
