@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from itertools import cycle, islice
 from statistics import median, quantiles
@@ -29,7 +29,7 @@ RATE: Final = 5_000
 LIMITS: Final = {"SOCKETS_PER_USER": "100000", "SUBSCRIPTIONS_PER_USER": "100000", "SOCKET_LIMIT": "100000"}
 
 NODE: Final = "graphql-ws on Node"
-STREAMERS: Final = {
+STREAMERS: Final[dict[str, Callable[[], list[str]]]] = {
     OURS.title: OURS.command,
     NODE: lambda: [str(node()), str(PEERS / "graphql_ws.js")],
     "Strawberry as in its guide": lambda: uvicorn("streaming_strawberry:app"),

@@ -116,13 +116,12 @@ async def listen(
     Raises:
         RuntimeError: some have not received it in time.
     """
-    loop, address, listeners = asyncio.get_running_loop(), urlsplit(server.url), []
+    loop, listeners = asyncio.get_running_loop(), []
     async with _in_time(server, counted, len(questions), within):
         for number, question in enumerate(questions):
             _, listener = await loop.create_connection(
                 lambda question=question: Listener(server, question, counted),  # type: ignore[misc]  # mypy infers another type of protocol
-                address.hostname,
-                address.port,
+                *server.address,
             )
             listeners.append(listener)
             while number + 1 - counted.first >= at_once:  # noqa: ASYNC110  # an event for each would cost more

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import psutil
 
@@ -60,6 +60,13 @@ class Server:
         request = urllib.request.Request(self.url, headers={"authorization": f"Bearer {self.token}"})
         with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
             return json.load(reply)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
+        found = urlsplit(self.url)
+        assert found.hostname and found.port, "it was started at a port"  # noqa: PT018  # for mypy
+        return found.hostname, found.port
 
     @property
     def peak_memory(self) -> float:

@@ -18,7 +18,6 @@ from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Final
-from urllib.parse import urlsplit
 
 import asyncpg
 import uvloop
@@ -110,13 +109,11 @@ class Follower:
         self._returned = time.monotonic()
         while True:
             if chosen := self._balancer.choose():
-                address = urlsplit(chosen.url)
                 self.attempts += 1
                 with suppress(OSError):
                     await asyncio.get_running_loop().create_connection(
                         lambda: Connection(chosen, self),  # called before the next round
-                        address.hostname,
-                        address.port,
+                        *chosen.address,
                     )
                     return
             await asyncio.sleep(AGAIN)
@@ -284,7 +281,7 @@ async def _measure(data: Stores, subscribers: int, drain: float) -> Outcome:
 
 async def _first_cursor(writer: asyncpg.Connection) -> str:
     await writer.execute(ORDER.format(bot=1, uid=TRADER.uid))
-    newest = await writer.fetchrow("SELECT xid::text, seq FROM fullon_graphql.changes ORDER BY seq DESC LIMIT 1")
+    [newest] = await writer.fetch("SELECT xid::text, seq FROM fullon_graphql.changes ORDER BY seq DESC LIMIT 1")
     return Position(int(newest["xid"]), newest["seq"]).cursor
 
 
