@@ -74,7 +74,10 @@ def _rounds(
 ) -> tuple[Results, Holds]:
     """The medians of all servers, and how long this server held its event loop.
 
-    A server that answers no client in a round is reported and left out.
+    A peer that answers no client in a round is reported and left out.
+
+    Raises:
+        RuntimeError: this server answers none.
     """
     measured = {peer.name: documents for peer in peers if (documents := peer.documents(question))}
     for name, documents in measured.items():
@@ -87,6 +90,8 @@ def _rounds(
             try:
                 samples[name].append(measure(servers[name], data, documents, clients=clients, seconds=seconds))
             except RuntimeError as error:
+                if name == OURS.name:
+                    raise
                 print(f"{error} It is left out.\n", flush=True)
                 del measured[name]
                 continue

@@ -121,7 +121,6 @@ async def _verification(data: Stores) -> str:
         async with connect(settings.redis_url, settings, "benchmark") as redis:
             authenticator = Authenticator(Sessions(database, redis, settings), ApiKeys(database, settings))
             credential = BearerToken(data.token)
-
             fields = {b"authorization": f"Bearer {data.token}".encode()}
 
             async def signature() -> object:

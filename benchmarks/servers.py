@@ -65,7 +65,8 @@ class Server:
     def address(self) -> tuple[str, int]:
         """Its host and port."""
         found = urlsplit(self.url)
-        assert found.hostname and found.port, "it was started at a port"  # noqa: PT018  # for mypy
+        assert found.hostname
+        assert found.port
         return found.hostname, found.port
 
     @property
