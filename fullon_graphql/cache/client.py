@@ -239,8 +239,21 @@ class _CancellableUnix(_OwnConnection, UnixDomainSocketConnection):
 class _MasterTcp(_OwnConnection, SentinelManagedConnection):
     """Asks a Sentinel for the master's address whenever it connects, and connects again to a new master."""
 
+    connection_pool: _SentinelPool
 
-class _MasterTls(_OwnConnection, SentinelManagedSSLConnection):
+    async def connect_to(self, address: tuple[str, int]) -> None:
+        """Connect to the master.
+
+        Raises:
+            RedisConnectionError: another one became the master meanwhile; the retry asks for its address.
+        """
+        await super().connect_to(address)  # type: ignore[no-untyped-call]  # as above
+        if not self.connection_pool.is_master_at(address):
+            await self.disconnect(nowait=True)
+            raise RedisConnectionError("the master was replaced while the connection was opened")
+
+
+class _MasterTls(_MasterTcp, SentinelManagedSSLConnection):
     pass
 
 
@@ -294,6 +307,10 @@ class _SentinelPool(_Pool):
             self._watching = asyncio.create_task(self._watch(), name="master of Redis")
         return found
 
+    def is_master_at(self, address: tuple[str, int]) -> bool:
+        """Whether the newest answer of a Sentinel has this address."""
+        return address == self._master
+
     async def _ask_sentinels(self) -> tuple[str, int]:
         found: tuple[str, int] = await self._sentinel.discover_master(self._service)
         if found != self._master:
@@ -313,8 +330,8 @@ class _SentinelPool(_Pool):
         """Close the connections to any other server; commands on their way are repeated on the new master."""
         await self._drop_idle()
         for connection in list(self._in_use_connections):
-            assert isinstance(connection, _MasterTcp | _MasterTls), "the pool opens no others"
-            if (connection.host, connection.port) != self._master:
+            assert isinstance(connection, _MasterTcp), "the pool opens no others"
+            if not self.is_master_at((connection.host, connection.port)):
                 connection.abort()
 
     async def disconnect(self, inuse_connections: bool = True) -> None:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -130,6 +131,35 @@ async def test_connections_leave_a_master_that_becomes_a_replica(client: Redis, 
             await eventually(is_stored, seconds=60)
             is_left.set()
         assert old.client().info("replication")["role"] == "master"
+
+
+async def test_a_connection_that_is_opened_during_a_failover_leaves_the_former_master(
+    behind_sentinel: Settings, deployment: SentinelDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = deployment.master
+    patient = behind_sentinel.model_copy(update={"redis_timeout": 120})
+    is_opening, is_noticed = asyncio.Event(), asyncio.Event()
+    open_connection = asyncio.open_connection
+
+    async def first_to_the_former_is_slow(**options: Any) -> Any:
+        if options["port"] == old.port and not is_opening.is_set():
+            is_opening.set()
+            await is_noticed.wait()
+        return await open_connection(**options)
+
+    async def has_new_master() -> bool:
+        return bool((await client.info("server"))["tcp_port"] != old.port)
+
+    monkeypatch.setattr(asyncio, "open_connection", first_to_the_former_is_slow)
+    with never_demoted(old):
+        async with connect(patient.redis_url, patient, "tests") as client, asyncio.TaskGroup() as group:
+            writing = group.create_task(client.set("tests:key", 2))
+            await is_opening.wait()
+            await eventually(lambda: fails_over(deployment), seconds=60)
+            await eventually(has_new_master, seconds=60)
+            is_noticed.set()
+            await writing
+        assert deployment.master.client().get("tests:key") == "2"
 
 
 async def test_commands_reach_the_new_master_after_a_crash(client: Redis, deployment: SentinelDeployment) -> None:
