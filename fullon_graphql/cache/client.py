@@ -252,6 +252,11 @@ class _MasterTcp(_OwnConnection, SentinelManagedConnection):
             await self.disconnect(nowait=True)
             raise RedisConnectionError("the master was replaced while the connection was opened")
 
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        if not self.is_connected:
+            await self.connect()  # redis-py would open it to the last address: that of the former master
+        await super().send_packed_command(command, check_health)
+
 
 class _MasterTls(_MasterTcp, SentinelManagedSSLConnection):
     pass

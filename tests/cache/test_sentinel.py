@@ -133,6 +133,26 @@ async def test_connections_leave_a_master_that_becomes_a_replica(client: Redis, 
         assert old.client().info("replication")["role"] == "master"
 
 
+async def test_a_command_on_its_way_is_repeated_on_the_new_master(
+    behind_sentinel: Settings, deployment: SentinelDeployment
+) -> None:
+    old = deployment.master
+    patient = behind_sentinel.model_copy(update={"redis_timeout": 120})
+
+    def is_waiting_at(node: Node) -> bool:
+        return bool(node.client().info("clients")["blocked_clients"])
+
+    with never_demoted(old):
+        async with connect(patient.redis_url, patient, "tests") as client:
+            waiting = asyncio.ensure_future(client.brpop(["tests:list"], timeout=100))
+            await eventually(lambda: is_waiting_at(old), seconds=60)
+            await eventually(lambda: fails_over(deployment), seconds=60)
+            await eventually(lambda: not is_waiting_at(old), seconds=60)
+            await eventually(lambda: is_waiting_at(deployment.master), seconds=60)
+            deployment.master.client().lpush("tests:list", "written")
+            assert await waiting == ("tests:list", "written")
+
+
 async def test_a_connection_that_is_opened_during_a_failover_leaves_the_former_master(
     behind_sentinel: Settings, deployment: SentinelDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,16 +167,16 @@ async def test_a_connection_that_is_opened_during_a_failover_leaves_the_former_m
             await is_noticed.wait()
         return await open_connection(**options)
 
-    async def has_new_master() -> bool:
+    async def has_left_the_former(client: Redis) -> bool:
         return bool((await client.info("server"))["tcp_port"] != old.port)
 
     monkeypatch.setattr(asyncio, "open_connection", first_to_the_former_is_slow)
     with never_demoted(old):
-        async with connect(patient.redis_url, patient, "tests") as client, asyncio.TaskGroup() as group:
-            writing = group.create_task(client.set("tests:key", 2))
+        async with connect(patient.redis_url, patient, "tests") as client:
+            writing = asyncio.ensure_future(client.set("tests:key", 2))
             await is_opening.wait()
             await eventually(lambda: fails_over(deployment), seconds=60)
-            await eventually(has_new_master, seconds=60)
+            await eventually(lambda: has_left_the_former(client), seconds=60)
             is_noticed.set()
             await writing
         assert deployment.master.client().get("tests:key") == "2"
