@@ -271,6 +271,7 @@ class _SentinelPool(_Pool):
 
     is_master = True
     check_connection = False
+    OMIT_REPR_KEYS = _Pool.OMIT_REPR_KEYS | {"connection_pool"}  # itself
 
     def __init__(self, breaker: CircuitBreaker, address: SentinelUrl, **options: Any) -> None:
         own = weakref.proxy(self)  # redis-py's connections ask their pool

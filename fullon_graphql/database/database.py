@@ -24,7 +24,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
 from fullon_graphql.config import Settings
-from fullon_graphql.database.failures import connect, report_statements
+from fullon_graphql.database.failures import connect, ended_before_answer, report_statements
 from fullon_graphql.database.json import read_json
 from fullon_graphql.database.pooler import adapted, open_connection
 from fullon_graphql.database.precompiled import Statement
@@ -152,9 +152,11 @@ class Database:
         try:
             return await self._read(statement, parameters)
         except DBAPIError as error:
-            if not isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+            # Another program may have altered a table since the statement was prepared.
+            is_outdated = isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError)
+            if not (is_outdated or ended_before_answer(error)):
                 raise
-        return await self._read(statement, parameters)  # another program has altered a table since it was prepared
+        return await self._read(statement, parameters)
 
     async def row(self, statement: Executable, parameters: dict[str, Any] | None = None) -> Row[Any] | None:
         """The first row of one read statement, or None."""

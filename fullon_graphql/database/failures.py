@@ -59,13 +59,26 @@ def is_failure(error: BaseException) -> bool:
 
 
 def has_lost_connection(error: BaseException) -> bool:
-    """True if `error` says nothing about its statement: it is a failure, or the driver cannot use the connection.
+    """True if `error` says nothing about its statement: it is a failure, or the driver cannot use the connection."""
+    return is_failure(_of_driver(error)) or ended_before_answer(error)
+
+
+def ended_before_answer(error: BaseException) -> bool:
+    """True if the connection ended without any answer to the statement. A read is then repeated on another one.
 
     The server's last message and the end of a connection arrive one after the other. A statement between them gets an
     `InternalClientError` of the driver.
     """
-    found = error.driver_exception if isinstance(error, DBAPIError) else error
-    return is_failure(found) or isinstance(found, asyncpg.InterfaceError | asyncpg.InternalClientError)
+    found = _of_driver(error)
+    if isinstance(found.__cause__, asyncpg.PostgresError):
+        return False  # the server has ended it, e.g. because an administrator has terminated the statement
+    if isinstance(found, ConnectionError | asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return True
+    return _sqlstate(found).startswith(_CONNECTION_CLASS)
+
+
+def _of_driver(error: BaseException) -> BaseException:
+    return error.driver_exception if isinstance(error, DBAPIError) else error
 
 
 async def connect(breaker: CircuitBreaker, *arguments: Any, **options: Any) -> asyncpg.Connection:

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 
 from fullon_graphql.circuit_breaker import CircuitBreaker
-from fullon_graphql.database.failures import connect, report
+from fullon_graphql.database.failures import connect, ended_before_answer, report
 from fullon_graphql.observability.pools import PoolUse
 from fullon_graphql.timers import SharedTimer, TimeLimit
 
@@ -46,8 +46,11 @@ class ReadPool:
         """Its use at this moment."""
         return PoolUse(self._size, self._in_use, len(self._waiting))
 
-    async def run(self, fetch: Fetch[T], sql: str, values: Sequence[Any]) -> T:
+    async def run(self, fetch: Fetch[T], sql: str, values: Sequence[Any], repetitions: int = 1) -> T:
         """The result of one statement; `fetch` is the method of asyncpg's connection that executes it.
+
+        If a connection has ended without an answer, as after a restart of the server, the statement is repeated on a
+        new one.
 
         Raises:
             CircuitOpen: the database does not answer.
@@ -58,10 +61,16 @@ class ReadPool:
         try:
             found = await fetch(connection, sql, *values)
         except BaseException as error:
-            self._release(connection, error)
-            raise
-        self._release(connection, None)
-        return found
+            if not repetitions or not ended_before_answer(error):
+                self._release(connection, error)
+                raise
+        else:
+            self._release(connection, None)
+            return found
+        connection.terminate()
+        self._drop_idle()  # the server may have closed them all
+        self._free()
+        return await self.run(fetch, sql, values, repetitions - 1)
 
     async def _acquire(self) -> asyncpg.Connection:
         if not self._breaker.is_clear:
@@ -130,7 +139,7 @@ class ReadPool:
         return None
 
     def _drop_idle(self) -> None:
-        """Close connections from before the database stopped answering: their other ends may be gone."""
+        """Close all idle connections: their other ends may be gone."""
         while self._idle:
             self._idle.pop().terminate()
 

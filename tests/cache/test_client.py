@@ -117,6 +117,22 @@ async def test_overheard_commands_have_no_password(settings: Settings) -> None:
     assert "hidden" not in str(commands)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:hidden@127.0.0.1:1/0",
+        "rediss://user:hidden@127.0.0.1:1/0",
+        "redis+sentinel://user:hidden@127.0.0.1:1/main/0?sentinel_password=hidden",
+        "redis+cluster://user:hidden@127.0.0.1:1",
+    ],
+)
+async def test_text_of_a_client_has_no_password(settings: Settings, url: str) -> None:
+    async with connect(url, settings, "tests") as client:
+        shown = repr(client)
+    assert "fullon_graphql:tests" in shown
+    assert "hidden" not in shown
+
+
 async def test_refused_commands_open_the_circuit_each_counted_once(settings: Settings) -> None:
     breaker = CircuitBreaker("redis", threshold=3, seconds=3_600, error=RedisCircuitOpen)
     async with connect("redis://127.0.0.1:1/0", settings, "tests", breaker) as client:

@@ -14,8 +14,13 @@ from fullon_graphql.observability.pools import PoolUse
 
 
 class Connection:
+    is_terminated = False
+
     def is_closed(self) -> bool:
-        return False
+        return self.is_terminated
+
+    def terminate(self) -> None:
+        self.is_terminated = True
 
 
 @pytest.fixture
@@ -61,3 +66,17 @@ async def test_caller_without_a_place_gives_up_in_time() -> None:
     with pytest.raises(TimeoutError):
         await small.run(echo, "", ())
     assert small.use == PoolUse(0, 0, 0)
+
+
+async def test_statement_without_an_answer_is_repeated_once_on_a_new_connection(pool: ReadPool) -> None:
+    seen: list[Connection] = []
+
+    async def lose(connection: Connection, _: str) -> None:
+        seen.append(connection)
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await pool.run(lose, "", ())
+    assert len(set(seen)) == len(seen) == 2
+    assert all(connection.is_terminated for connection in seen)
+    assert pool.use == PoolUse(1, 0, 0)
