@@ -29,6 +29,7 @@ from fullon_graphql.daemons.control.manager import ServiceManager
 from fullon_graphql.daemons.control.state import ServiceStatus
 from fullon_graphql.database import Database
 from fullon_graphql.database.replicas import ReplicaReads, Replicas, ReplicaStatus
+from fullon_graphql.joined_calls import SharedRuns
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.observability.process_snapshots import ProcessSnapshots
 from fullon_graphql.observability.queue_meter import QueueMeter
@@ -83,6 +84,8 @@ class Worker:
     sessions: Sessions
     authenticator: Authenticator
     writes: ChangeExecutor
+    first_runs: SharedRuns = field(default_factory=SharedRuns)
+    """Things that are being made for the first time and remembered afterwards; requests that need one share its run."""
     order_queues: QueueMeter = field(default_factory=QueueMeter)
     """Of the queues `new_orders`, as far as requests to this worker have read them."""
     trade_queues: QueueMeter = field(default_factory=QueueMeter)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -117,3 +117,29 @@ class JoinedCalls(Generic[T]):
     async def __call__(self) -> T:
         """The result of a run that begins after this call. Raises as the function does."""
         return await self._calls(None)
+
+
+class SharedRuns:
+    """Calls with equal keys share the run that is on its way, even if it began before them. It keeps no results.
+
+    For results that are the same at any time; those of `KeyedCalls` are never older than the call. A canceled call
+    leaves the run to the others.
+    """
+
+    __slots__ = ("_tasks",)
+
+    def __init__(self) -> None:
+        self._tasks: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def __call__(self, key: Hashable, run: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of `run`, or of that of an equal call. Raises as it does."""
+        task: asyncio.Task[T] | None = self._tasks.get(key)
+        if task is None:
+            task = self._tasks[key] = asyncio.create_task(run(), name="shared run")
+            task.add_done_callback(lambda ended: self._end(key, ended))
+        return await asyncio.shield(task)
+
+    def _end(self, key: Hashable, task: asyncio.Task[Any]) -> None:
+        del self._tasks[key]
+        if not task.cancelled():
+            task.exception()  # one that no call receives is not logged

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fullon_graphql.joined_calls import JoinedCalls, KeyedCalls, Outcome
+from fullon_graphql.joined_calls import JoinedCalls, KeyedCalls, Outcome, SharedRuns
 from tests.fixtures.eventually import eventually
 
 
@@ -292,3 +292,47 @@ async def test_close_waits_for_canceled_runs() -> None:
     await keyed.close()
     assert runs.canceled == 1
     await keyed.close()
+
+
+async def test_equal_calls_share_a_run_that_has_begun() -> None:
+    runs, shared = Runs(), SharedRuns()
+    first = await waiting(lambda: shared("key", runs), 2)
+    later = await waiting(lambda: shared("key", runs), 2)
+    [other] = await waiting(lambda: shared("other", runs), 1)
+    for end in runs.ends:
+        end.set_result(None)
+    assert await asyncio.gather(*first, *later) == [1] * 4
+    assert await other == 2
+    [next_one] = await waiting(lambda: shared("key", runs), 1)
+    runs.ends[-1].set_result(None)
+    assert await next_one == 3
+
+
+async def test_shared_run_goes_on_after_its_calls_are_canceled() -> None:
+    runs, shared = Runs(), SharedRuns()
+    first, second = await waiting(lambda: shared("key", runs), 2)
+    first.cancel()
+    second.cancel()
+    [third] = await waiting(lambda: shared("key", runs), 1)
+    assert not runs.canceled
+    runs.ends[0].set_result(None)
+    assert await third == 1
+
+
+async def test_error_of_a_shared_run_is_that_of_each_call(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> int:
+        await turns()
+        raise ValueError("invalid")
+
+    shared = SharedRuns()
+    calls = [asyncio.create_task(shared("key", fail)) for _ in range(3)]
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(error) for error in errors] == [ValueError] * 3
+    alone = asyncio.create_task(shared("key", fail))
+    await asyncio.sleep(0)
+    alone.cancel()
+    await asyncio.wait([alone])
+    await turns()
+    await turns()
+    gc.collect()
+    assert not caplog.records

@@ -18,6 +18,7 @@ from fullon_graphql.database import database
 from fullon_graphql.engine.lists.pages import Page
 from fullon_graphql.engine.model.entities import Entity, entity_of
 from fullon_graphql.engine.reference import row_reads
+from fullon_graphql.joined_calls import SharedRuns
 from fullon_graphql.lru import PROCESS_CACHES, LRUCache, remembered
 from fullon_graphql.observability.metrics import Metrics
 from fullon_graphql.ohlcv import sql
@@ -135,13 +136,13 @@ async def test_statements_of_the_reference_stay_within_their_bytes() -> None:
     caller = principal(1)
     entity = entity_of(Order)
     row_reads._statements.clear()
-    await row_reads._prepared(caller, "first", entity.rows)
+    await row_reads._prepared(SharedRuns(), caller, "first", entity.rows)
     with at_most(row_reads._statements._limit + 400_000):
         for number in range(30):
             ids = [f"{number}-{place}" for place in range(1_000)]
             page = Page.read(entity, filter_={"exOrderId": {"in": ids}})
             build = partial(_page_of, entity, page)
-            await row_reads._prepared(caller, ("page", entity, page), build)
+            await row_reads._prepared(SharedRuns(), caller, ("page", entity, page), build)
     assert row_reads._statements.evictions > 0
 
 

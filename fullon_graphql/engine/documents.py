@@ -6,7 +6,6 @@ a tree parse the text again.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,6 +44,7 @@ from fullon_graphql.engine.planned.selections import condition_variables
 from fullon_graphql.engine.trace import Trace
 from fullon_graphql.engine.trusted.coordinates import selected_fields
 from fullon_graphql.engine.trusted.identifiers import hash_of
+from fullon_graphql.joined_calls import SharedRuns
 from fullon_graphql.lru import LRUCache
 
 RULES: Final = (*specified_rules, DepthLimit, FiniteFloats)
@@ -124,6 +124,8 @@ class Document:
     """Its plans and fallbacks, by operation and values of the condition variables."""
     hash: str = ""
     """Its SHA-256 hash, if the usage is counted."""
+    runs: SharedRuns = field(default_factory=SharedRuns)
+    """Parts of it that are being made, by the key of `plans`."""
 
     def __post_init__(self) -> None:
         self._only = next(iter(self.operations.values())) if len(self.operations) == 1 else None
@@ -135,6 +137,14 @@ class Document:
     def syntax(self) -> Syntax:
         """The syntax tree, parsed again."""
         return syntax_of(self.text)
+
+    async def parsed(self) -> Syntax:
+        """The same, parsed in the planner's thread for all calls at the same time.
+
+        Raises:
+            ServiceUnavailable: too many new documents are waiting.
+        """
+        return await self.runs("syntax", lambda: in_background(self.syntax))
 
     def variables(
         self, schema: GraphQLSchema, operation: Operation, given: Mapping[str, Any]
@@ -161,7 +171,7 @@ class DocumentCache:
         self._hide_suggestions = not introspection
         self._usage = usage
         self._seen: LRUCache[str, Document] = LRUCache(limits_.cache_bytes)
-        self._pending: dict[str, asyncio.Task[Document]] = {}
+        self._runs = SharedRuns()
 
     @property
     def entries(self) -> int:
@@ -189,16 +199,13 @@ class DocumentCache:
             ServiceUnavailable: too many new documents are waiting.
         """
         found = self.known(text)
-        if found is not None:
-            return found
-        task = self._pending.get(text)
-        if task is None:
-            task = self._pending[text] = asyncio.create_task(in_background(lambda: self._read(text, trace)))
-            task.add_done_callback(lambda _: self._pending.pop(text, None))
-        document = await asyncio.shield(task)
-        if self._seen.get(text) is None:
-            self._seen.put(text, document, _size(document))
-        return document
+        if found is None:
+            found = await self._runs(text, lambda: self._remember(text, trace))
+        return found
+
+    async def _remember(self, text: str, trace: Trace) -> Document:
+        document = await in_background(lambda: self._read(text, trace))
+        return self._seen.put(text, document, _size(document))
 
     def grow(self, document: Document, size: int) -> None:
         """Add `size` bytes to the counted memory of `document`."""

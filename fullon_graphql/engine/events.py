@@ -160,7 +160,7 @@ class Subscription:
             return None
 
     async def _reference(self, context: Context, event: object) -> ExecutionResult:
-        syntax = await in_background(self.document.syntax)
+        syntax = await self.document.parsed()
         return await execute_reference(self.schema, syntax.node, context, self.given, self.operation.name, root=event)
 
 
@@ -172,14 +172,16 @@ async def shape(
     Raises:
         BadUserInput: a condition has no value, or nothing is selected.
     """
-    key = variant(operation, variables)
-    found: Shape | None = document.plans.get(("events", key))
-    if found is None:
-        truth = conditions(operation, variables)
-        found = await in_background(lambda: _make(schema, document, operation, truth))
-        document.plans.put(("events", key), found)
-        documents.grow(document, PLAN_BYTES + SELECTION_BYTES * size(found.root))
-    return found
+    key, truth = ("events", variant(operation, variables)), conditions(operation, variables)
+
+    async def make() -> Shape:
+        made = await in_background(lambda: _make(schema, document, operation, truth))
+        document.plans.put(key, made)
+        documents.grow(document, PLAN_BYTES + SELECTION_BYTES * size(made.root))
+        return made
+
+    found: Shape | None = document.plans.get(key)
+    return found if found is not None else await document.runs(key, make)
 
 
 def _outage(results: Sequence[ExecutionResult]) -> Exception | None:

@@ -21,7 +21,6 @@ from fullon_graphql.cache import client as cache
 from fullon_graphql.context import Context
 from fullon_graphql.database import database
 from fullon_graphql.engine.actual_cost import Charge, Sample, actual_cost
-from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation
 from fullon_graphql.engine.errors import body, formatted, with_extensions
 from fullon_graphql.engine.events import EventCost, Subscription, shape
@@ -283,7 +282,7 @@ class OperationExecutor:
         self, document: Document, operation: Operation, variables: Variables, response: bytes
     ) -> int | None:
         """The cost of a response; None if it is too large to be measured, or selects introspection."""
-        syntax, truth = await in_background(document.syntax), plans.conditions(operation, variables)
+        syntax, truth = await document.parsed(), plans.conditions(operation, variables)
         try:
             roots = select(self.schema, syntax.operations[operation.name], syntax.fragments, truth)
         except Fallback:
@@ -295,7 +294,7 @@ class OperationExecutor:
 
     async def _by_reference(self, document: Document, request: Request, context: Context, trace: Trace) -> Response:
         started = perf_counter()
-        syntax = await in_background(document.syntax)
+        syntax = await document.parsed()
         result = await execute_reference(
             self.schema, syntax.node, context.fork(), request.variables, request.operation_name
         )

@@ -16,6 +16,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
 from fullon_graphql.rest.answers import Json
+from fullon_graphql.rest.dependencies import WorkerDep
 from fullon_graphql.rest.route_list import RouteList
 
 OPENAPI_URL: Final = "/openapi.json"
@@ -32,9 +33,9 @@ router = RouteList(include_in_schema=False)
 
 
 @router.get(OPENAPI_URL)
-async def get_openapi(request: Request) -> Json:
-    """The OpenAPI document. The first request of a worker builds it, in a thread."""
-    document = await asyncio.to_thread(request.app.openapi)
+async def get_openapi(request: Request, worker: WorkerDep) -> Json:
+    """The OpenAPI document. It is built in a thread, once for all first requests of a worker."""
+    document = await worker.first_runs("openapi", lambda: asyncio.to_thread(request.app.openapi))
     root = _root_path(request)
     return Json(document | {"servers": [{"url": root}]} if root else document)
 

@@ -121,14 +121,17 @@ async def _introspected(
 ) -> bytes:
     """The `data` of an operation that selects the schema alone; executed once, remembered with the document."""
     key = (operation.name,)
-    found: bytes | None = document.plans.get(key)
-    if found is None:
+
+    async def make() -> bytes:
         started = perf_counter()
-        found = await in_background(lambda: introspect(schema, document.syntax().node, operation.name))
-        document.plans.put(key, found)
-        documents.grow(document, len(found))
+        made = await in_background(lambda: introspect(schema, document.syntax().node, operation.name))
+        document.plans.put(key, made)
+        documents.grow(document, len(made))
         trace.step("plan", operation.name or "", started)
-    return found
+        return made
+
+    found: bytes | None = document.plans.get(key)
+    return found if found is not None else await document.runs(key, make)
 
 
 async def _plan(
@@ -140,13 +143,17 @@ async def _plan(
     trace: Trace,
 ) -> Plan | Fallback:
     """The new plan of an operation under the given conditions, remembered with the document."""
-    started = perf_counter()
-    truth = conditions(operation, variables)
-    made = await in_background(lambda: _make(schema, document, operation, truth))
-    document.plans.put(variant(operation, variables), made)
-    documents.grow(document, PLAN_BYTES + made.size if isinstance(made, Plan) else PLAN_BYTES)
-    trace.step("plan", operation.name or "", started)
-    return made
+    key, truth = variant(operation, variables), conditions(operation, variables)
+
+    async def make() -> Plan | Fallback:
+        started = perf_counter()
+        made = await in_background(lambda: _make(schema, document, operation, truth))
+        document.plans.put(key, made)
+        documents.grow(document, PLAN_BYTES + made.size if isinstance(made, Plan) else PLAN_BYTES)
+        trace.step("plan", operation.name or "", started)
+        return made
+
+    return await document.runs(key, make)
 
 
 def conditions(operation: Operation, variables: Variables) -> dict[str, Any]:

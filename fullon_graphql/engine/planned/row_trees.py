@@ -60,6 +60,7 @@ from fullon_graphql.engine.planned.sql import (
     page_values,
 )
 from fullon_graphql.engine.trace import Trace
+from fullon_graphql.joined_calls import SharedRuns
 from fullon_graphql.lru import LRUCache
 
 # Estimated bytes, checked against tracemalloc in tests/engine/test_memory.py.
@@ -114,7 +115,9 @@ class RowTree:
 
     name: str
     tree: Row | Paged
-    prepared: LRUCache[Any, PreparedStatement] = field(default_factory=lambda: LRUCache(32))
+    prepared: LRUCache[StatementShape, PreparedStatement] = field(default_factory=lambda: LRUCache(32))
+    runs: SharedRuns = field(default_factory=SharedRuns)
+    """The shapes that are being compiled."""
 
     @cached_property
     def pages(self) -> tuple[Paged, ...]:
@@ -166,11 +169,15 @@ class RowTree:
 
     async def _prepare(self, run: Run, shape: StatementShape) -> PreparedStatement:
         """The statement of a new shape, remembered."""
-        started = perf_counter()
-        prepared = self.prepared.put(shape, await in_background(partial(self._compile, run.caller, shape)))
-        run.grow(prepared.size)
-        run.trace.step("compile", self.name, started)
-        return prepared
+
+        async def make() -> PreparedStatement:
+            started = perf_counter()
+            prepared = self.prepared.put(shape, await in_background(partial(self._compile, run.caller, shape)))
+            run.grow(prepared.size)
+            run.trace.step("compile", self.name, started)
+            return prepared
+
+        return await self.runs(shape, make)
 
     def _compile(self, caller: Principal, shape: StatementShape) -> PreparedStatement:
         _, _, relation, by_keys, *pages = shape

@@ -17,6 +17,7 @@ from fullon_graphql.context import Context
 from fullon_graphql.database import record_statement
 from fullon_graphql.database.precompiled import Statement, compiled
 from fullon_graphql.engine.background import in_background
+from fullon_graphql.joined_calls import SharedRuns
 from fullon_graphql.lru import ENTRY_BYTES, PROCESS_CACHES, LRUCache
 
 Build = Callable[[Caller], Select[Any]]
@@ -36,23 +37,25 @@ async def read_rows(context: Context, name: Hashable, build: Build, **parameters
     Raises:
         ServiceUnavailable: too many new documents and statements are waiting.
     """
-    statement = await _prepared(context.caller, name, build)
+    statement = await _prepared(context.worker.first_runs, context.caller, name, build)
     record_statement(statement.text)
     if isinstance(context.caller, Principal):
         parameters[CALLER] = context.caller.uid
     return await context.database.objects(statement, **parameters)
 
 
-async def _prepared(caller: Caller, name: Hashable, build: Build) -> Statement:
+async def _prepared(runs: SharedRuns, caller: Caller, name: Hashable, build: Build) -> Statement:
     if not isinstance(caller, Principal):
         return await in_background(lambda: compiled(build(caller)))
     key = (name, caller.admin, caller.scopes)
-    found = _statements.get(key)
-    if found is None:
+
+    async def make() -> Statement:
         any_caller = replace(caller, uid=bindparam(CALLER, type_=Integer()))  # type: ignore[arg-type]  # in place of a number
-        found = await in_background(lambda: compiled(build(any_caller)))
-        _statements.put(key, found, ENTRY_BYTES + _size(found))
-    return found
+        made = await in_background(lambda: compiled(build(any_caller)))
+        return _statements.put(key, made, ENTRY_BYTES + _size(made))
+
+    found = _statements.get(key)
+    return found if found is not None else await runs(key, make)
 
 
 def _size(statement: Statement) -> int:
