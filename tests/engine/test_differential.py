@@ -32,6 +32,7 @@ from fullon_graphql.graph import make_graph
 from fullon_graphql.ohlcv.candles import Candle
 from fullon_graphql.ohlcv.timeframes import Timeframe
 from fullon_graphql.ohlcv.writer import StoredTrade, create_candles, create_trades, insert_trades, upsert_candles
+from fullon_graphql.services.access import SCOPES
 from tests.engine.one_of import one_of_schema
 from tests.engine.operations import Operation, in_order, operations
 from tests.engine.planning import add_invalid, add_strangers, changes_settled
@@ -51,6 +52,21 @@ CALLERS: list[Caller] = [
     Principal(TRADER, "write-only key", False, "api_key:2", None, frozenset({Scope.WRITE})),
     Anonymous(),
 ]
+FINE = frozenset(scope for scope in SCOPES if scope.endswith(":read"))
+LIMITED: st.SearchStrategy[Caller] = st.builds(
+    lambda missing, is_admin: Principal(
+        ADMIN if is_admin else TRADER,
+        "limited key",
+        is_admin,
+        "api_key:3",
+        None,
+        FINE - missing | ({Scope.ADMIN} if is_admin else set()),
+    ),
+    st.frozensets(st.sampled_from(sorted(FINE)), max_size=3),
+    st.booleans(),
+)
+"""Callers with keys that lack a few of the finer scopes."""
+ANY_CALLER = st.sampled_from(CALLERS) | LIMITED
 
 
 @pytest.fixture
@@ -89,7 +105,7 @@ async def world(platform: Database, redis: Redis, ohlcv_database: Database) -> N
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(operation=operations(SCHEMA), callers=st.lists(st.sampled_from(CALLERS), min_size=1, max_size=2))
+@given(operation=operations(SCHEMA), callers=st.lists(ANY_CALLER, min_size=1, max_size=2))
 async def test_both_executions_give_the_same_response_to_any_operation(
     graph: GraphClient, operation: Operation, callers: list[Caller]
 ) -> None:
@@ -142,7 +158,7 @@ async def _check(
 )
 @given(
     drawn=st.lists(operations(SCHEMA), min_size=1, max_size=2),
-    callers=st.lists(st.sampled_from(CALLERS), min_size=3, max_size=6),
+    callers=st.lists(ANY_CALLER, min_size=3, max_size=6),
 )
 async def test_concurrent_requests_get_the_responses_they_get_alone(
     graph: GraphClient, drawn: list[Operation], callers: list[Caller]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from redis.asyncio import Redis
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from fullon_graphql.auth.principal import Anonymous, Caller
+from fullon_graphql.auth.principal import Anonymous, Caller, Principal
 from fullon_graphql.cache import tickers
 from fullon_graphql.cache.tickers import Ticker
 from fullon_graphql.context import Context
@@ -28,12 +29,20 @@ pytestmark = pytest.mark.usefixtures("platform")
 BOT = "{ bot(botId: 2) { name } }"
 
 
+def limited(*scopes: str) -> Principal:
+    """The trader with a key that has these scopes only."""
+    return replace(principal(TRADER), credential="api_key:1", scopes=frozenset(scopes))
+
+
 @pytest.mark.parametrize(
     ("caller", "query", "fallback", "reason"),
     [
         (principal(TRADER), BOT, None, None),
         (principal(OTHER), BOT, None, None),
         (principal(TRADER), '{ node(id: "x") { id } }', None, None),
+        (limited("bots:read"), BOT, None, None),
+        (limited("users:read"), BOT, "caller", "a table is closed to the caller"),
+        (limited("bots:write"), BOT, "error", "FORBIDDEN is for the reference to report"),
         (Anonymous(), BOT, "caller", "the caller is anonymous"),
         (principal(TRADER), "mutation { logout }", "operation", "a mutation"),
         (principal(TRADER), "{ __schema { queryType { name } } me { uid } }", "operation", "Query.__schema belongs to introspection"),

@@ -236,7 +236,7 @@ async def test_anonymize_user_blanks_personal_data_and_keeps_the_books(
     sessions = graph.worker.sessions
     opened = await sessions.open(TRADER, "user2@fullon", SignIn("password", "10.9.8.7", "Engine/1.0"))
     await add(platform, ApiKey, {"uid": TRADER, "key": "k" * 20, "name": "key", "scopes": "read"})
-    orders = await platform.rows(select(Order.order_id).where(Order.uid == TRADER))
+    orders = await platform.rows(select(Order.order_id).where(Order.uid == TRADER).order_by(Order.order_id))
 
     anonymize = f"mutation {{ anonymizeUser(uid: {TRADER}) {{ uid mail name phone active }} }}"
     assert await admin.data(anonymize) == {
@@ -253,7 +253,7 @@ async def test_anonymize_user_blanks_personal_data_and_keeps_the_books(
         await sessions.identify_token(opened.access_token)
     keys_of_user = await platform.rows(select(ApiKey.is_active).where(ApiKey.uid == TRADER))
     assert {key.is_active for key in keys_of_user} == {False}
-    assert await platform.rows(select(Order.order_id).where(Order.uid == TRADER)) == orders
+    assert await platform.rows(select(Order.order_id).where(Order.uid == TRADER).order_by(Order.order_id)) == orders
     verdict = await verify(platform)
     assert (verdict.broken, verdict.redacted) == (None, 2)
 

@@ -141,7 +141,9 @@ async def test_redaction_blanks_personal_data_and_keeps_the_chain_intact(databas
     assert await redact(database) == 1 + legacy
     verdict = await verify(database)
     assert (verdict.broken, verdict.redacted) == (None, 1 + legacy)
-    rows = await database.rows(select(AuditEntry.before, AuditEntry.salt).where(AuditEntry.redacted))
+    rows = await database.rows(
+        select(AuditEntry.before, AuditEntry.salt).where(AuditEntry.redacted).order_by(AuditEntry.seq)
+    )
     assert {row.salt for row in rows} == {None}
     assert rows[0].before == {"uid": 7} | dict.fromkeys(PERSON.keys() - {"uid"})
     assert await redact(database) == 2 + legacy, "the row of the redaction has the same key"

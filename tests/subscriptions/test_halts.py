@@ -93,7 +93,8 @@ async def test_due_switch_is_fired_once_by_racing_evaluators(trader: GraphClient
 
     [halt] = await trading.rows(select(TradingHalt))
     assert (str(halt.switch_id), halt.bots, halt.by) == (switch_id, [1, 2], TRADER)
-    entries = await trading.rows(select(AuditEntry).where(AuditEntry.operation == "haltOnDisconnect"))
+    by_switch = AuditEntry.operation == "haltOnDisconnect"
+    entries = await trading.rows(select(AuditEntry).where(by_switch).order_by(AuditEntry.seq))
     assert [entry.entity for entry in entries] == ["HaltSwitch", "TradingHalt"]
     assert entries[1].credential == f"switch:{switch_id}"
     assert await states(trading) == ["FIRED"]

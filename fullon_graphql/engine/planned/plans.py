@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 from graphql import GraphQLSchema, OperationType, is_non_null_type
 
-from fullon_graphql.auth.principal import Principal
+from fullon_graphql.auth.principal import Principal, reader
 from fullon_graphql.context import Context
 from fullon_graphql.engine.background import in_background
 from fullon_graphql.engine.documents import Document, DocumentCache, Operation
@@ -79,8 +79,8 @@ async def execute(
             return await _introspected(schema, documents, document, operation, trace)
         if not isinstance(context.caller, Principal):
             raise Fallback("the caller is anonymous", "caller")
-        if not context.caller.reads_everything:  # some root fields and values call no service
-            raise Fallback("scopes limit what the credential reads", "caller")
+        if not context.caller.reads_everything:
+            reader(context.caller)  # the scopes of rows and of resolved values are checked where they are read
         made = document.plans.get(variant(operation, variables))
         if made is None:
             made = await _plan(schema, documents, document, operation, variables, trace)

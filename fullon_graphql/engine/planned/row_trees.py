@@ -60,6 +60,7 @@ from fullon_graphql.engine.planned.sql import (
     page_values,
 )
 from fullon_graphql.engine.trace import Trace
+from fullon_graphql.errors import Forbidden
 from fullon_graphql.joined_calls import SharedRuns
 from fullon_graphql.lru import LRUCache
 
@@ -115,7 +116,8 @@ class RowTree:
 
     name: str
     tree: Row | Paged
-    prepared: LRUCache[StatementShape, PreparedStatement] = field(default_factory=lambda: LRUCache(32))
+    prepared: LRUCache[StatementShape, PreparedStatement | Fallback] = field(default_factory=lambda: LRUCache(32))
+    """The statements by shape; a fallback if a table is closed to the callers of that shape."""
     runs: SharedRuns = field(default_factory=SharedRuns)
     """The shapes that are being compiled."""
 
@@ -140,6 +142,8 @@ class RowTree:
             return {}
         shape, values = self._shape(run, relation, by_keys=True)
         prepared = self.prepared.get(shape) or await self._prepare(run, shape)
+        if isinstance(prepared, Fallback):
+            raise Fallback(str(prepared), prepared.kind)
         values |= {f"keys{i}": [key[i] for key in keys] for i in range(len(relation.remote))}
         started = perf_counter()
         try:
@@ -167,19 +171,25 @@ class RowTree:
             values |= page_values(number, page)
         return (run.caller.admin, run.caller.scopes, relation, by_keys, *pages), values
 
-    async def _prepare(self, run: Run, shape: StatementShape) -> PreparedStatement:
+    async def _prepare(self, run: Run, shape: StatementShape) -> PreparedStatement | Fallback:
         """The statement of a new shape, remembered."""
 
-        async def make() -> PreparedStatement:
+        async def make() -> PreparedStatement | Fallback:
             started = perf_counter()
             prepared = self.prepared.put(shape, await in_background(partial(self._compile, run.caller, shape)))
-            run.grow(prepared.size)
+            run.grow(STATEMENT_BYTES if isinstance(prepared, Fallback) else prepared.size)
             run.trace.step("compile", self.name, started)
             return prepared
 
         return await self.runs(shape, make)
 
-    def _compile(self, caller: Principal, shape: StatementShape) -> PreparedStatement:
+    def _compile(self, caller: Principal, shape: StatementShape) -> PreparedStatement | Fallback:
+        try:
+            return self._compiled(caller, shape)
+        except Forbidden:
+            return Fallback("a table is closed to the caller", "caller")
+
+    def _compiled(self, caller: Principal, shape: StatementShape) -> PreparedStatement:
         _, _, relation, by_keys, *pages = shape
         builder = StatementBuilder(caller, pages)
         tree = self.tree
@@ -203,6 +213,8 @@ class RowTree:
         parameters are equal as well.
         """
         prepared = self.prepared.get(shape) or await self._prepare(run, shape)
+        if isinstance(prepared, Fallback):
+            raise Fallback(str(prepared), prepared.kind)
         sql, parameters = prepared.statement.text, prepared.statement.values(values)
         text: str | None
         started = perf_counter()
