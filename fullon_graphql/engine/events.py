@@ -151,7 +151,7 @@ class Subscription:
     async def _planned(self, context: Context, events: Sequence[object]) -> list[bytes] | None:
         """The responses of the projection; None if there is none for the caller, or an event has an error."""
         caller = context.caller
-        if self.shape.project is None or not isinstance(caller, Principal) or not caller.reads_everything:
+        if self.shape.project is None or not isinstance(caller, Principal):
             return None
         try:
             values = await self.shape.project(Run(context, caller, self.variables, Trace()), events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -28,6 +28,7 @@ from fullon_graphql.schema.dry_trades import DryTrade, DryTradeEvent
 from fullon_graphql.schema.orders import Order, OrderEvent
 from fullon_graphql.schema.support.changes import RowEvent
 from fullon_graphql.schema.trades import Trade, TradeEvent
+from fullon_graphql.services.access import SCOPES
 from fullon_graphql.services.change_feed.table import ChangeKind
 from tests.conftest import Count
 from tests.engine.operations import in_order
@@ -111,6 +112,27 @@ async def test_batch_of_events_has_the_responses_of_the_reference(
     staged = await stage(graph, CALLERS[caller], query)
     events = await events_of(platform, row, event)
     assert await staged.planned(events) == await staged.by_reference(events)
+
+
+@pytest.mark.parametrize("name", [name for name in STREAMS if name != "audit log"])
+async def test_scopes_limit_a_batch_of_events_as_the_reference(
+    graph: GraphClient, platform: Database, name: str
+) -> None:
+    row, event, query = STREAMS[name]
+    fine, events = {scope for scope in SCOPES if scope.endswith(":read")}, await events_of(platform, row, event)
+    planned, refused = set(), set()
+    for missing in fine:
+        limited = replace(principal(TRADER), credential="api_key:1", scopes=frozenset(fine - {missing}))
+        staged = await stage(graph, limited, query)
+        by_reference = await staged.by_reference(events)
+        if await staged.subscription._planned(staged.context.fork(), events) is not None:
+            assert await staged.planned(events) == by_reference
+            planned.add(missing)
+        if any("errors" in dict(response) for response in by_reference):
+            refused.add(missing)
+    assert planned
+    assert refused
+    assert not planned & refused
 
 
 async def test_error_of_one_event_does_not_affect_the_others(graph: GraphClient, platform: Database) -> None:

@@ -80,7 +80,7 @@ async def execute(
         if not isinstance(context.caller, Principal):
             raise Fallback("the caller is anonymous", "caller")
         if not context.caller.reads_everything:
-            reader(context.caller)  # the scopes of rows and of resolved values are checked where they are read
+            reader(context.caller)  # statements and resolvers check the scopes of what they read
         made = document.plans.get(variant(operation, variables))
         if made is None:
             made = await _plan(schema, documents, document, operation, variables, trace)
