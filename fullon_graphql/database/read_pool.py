@@ -50,7 +50,7 @@ class ReadPool:
         """The result of one statement; `fetch` is the method of asyncpg's connection that executes it.
 
         If a connection has ended without an answer, as after a restart of the server, the statement is repeated on a
-        new one.
+        new one, unless it is the breaker's probe.
 
         Raises:
             CircuitOpen: the database does not answer.
@@ -61,7 +61,7 @@ class ReadPool:
         try:
             found = await fetch(connection, sql, *values)
         except BaseException as error:
-            if not repetitions or not ended_before_answer(error):
+            if not repetitions or self._breaker.state != "closed" or not ended_before_answer(error):
                 self._release(connection, error)
                 raise
         else:

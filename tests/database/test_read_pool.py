@@ -24,12 +24,17 @@ class Connection:
 
 
 @pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> ReadPool:
+def breaker() -> CircuitBreaker:
+    return CircuitBreaker("tests", threshold=1, seconds=0)
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch, breaker: CircuitBreaker) -> ReadPool:
     async def connect(*_: Any, **__: Any) -> Connection:
         return Connection()
 
     monkeypatch.setattr(read_pool, "connect", connect)
-    return ReadPool("", 1, {"timeout": 30.0}, CircuitBreaker.never_opening("tests"))
+    return ReadPool("", 1, {"timeout": 30.0}, breaker)
 
 
 async def echo(_: Connection, sql: str) -> str:
@@ -68,8 +73,13 @@ async def test_caller_without_a_place_gives_up_in_time() -> None:
     assert small.use == PoolUse(0, 0, 0)
 
 
-async def test_statement_without_an_answer_is_repeated_once_on_a_new_connection(pool: ReadPool) -> None:
+@pytest.mark.parametrize(("is_probe", "attempts"), [(False, 2), (True, 1)])
+async def test_statement_without_an_answer_is_repeated_once_on_a_new_connection(
+    pool: ReadPool, breaker: CircuitBreaker, is_probe: bool, attempts: int
+) -> None:
     seen: list[Connection] = []
+    if is_probe:
+        breaker.failed(TimeoutError())
 
     async def lose(connection: Connection, _: str) -> None:
         seen.append(connection)
@@ -77,6 +87,7 @@ async def test_statement_without_an_answer_is_repeated_once_on_a_new_connection(
 
     with pytest.raises(ConnectionResetError):
         await pool.run(lose, "", ())
-    assert len(set(seen)) == len(seen) == 2
+    assert len(set(seen)) == len(seen) == attempts
+    assert breaker.openings == 1 + is_probe
     assert all(connection.is_terminated for connection in seen)
     assert pool.use == PoolUse(1, 0, 0)
