@@ -58,6 +58,13 @@ async def test_fallback_to_the_reference_has_a_reason(
     assert trace.executed("reference") is (fallback is not None)
 
 
+async def test_table_that_is_closed_to_the_caller_is_found_once(graph: GraphClient) -> None:
+    operations = OperationExecutor(graph.graph.core)
+    traces = [(await run(graph.as_(limited("users:read")), BOT, operations))[0] for _ in range(2)]
+    assert [trace.executed("compile") for trace in traces] == [True, False]
+    assert {trace.fallback for trace in traces} == {"caller"}
+
+
 async def test_failing_plan_is_logged_and_the_reference_answers(
     graph: GraphClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
